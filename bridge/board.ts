@@ -1,0 +1,183 @@
+/**
+ * The board: the words that all threads of one hub share.
+ *
+ * One fixed `SharedArrayBuffer` per hub holds the hub's doorbell, and for each Worker the word it parks on. It
+ * is the only place where threads meet without a message, so every word below names who may write it.
+ *
+ * ```text
+ * the hub's line     DOORBELL   any Worker adds 1 after it has raised its flag; the hub sleeps on it
+ *                    ARMED      the hub only: 1 while it sleeps (or is about to) on DOORBELL
+ *                    NEXT_ID    anybody adds 1 to take a green thread's id
+ *                    SPINNERS   anybody adds 1 while it spins, and takes it back
+ * the flags          one bit per Worker: the Worker sets it, the hub clears it when it starts to drain
+ * a Worker's line    WAKE       anybody adds 1 to wake the Worker; the Worker parks on it
+ *                    PARKED     the Worker only: 1 while it sleeps (or is about to) on WAKE
+ * ```
+ *
+ * **Sleeping without losing a wake-up.** Both sleepers follow one pattern: read the counter, look for work, say
+ * "I sleep" (ARMED, PARKED), then sleep *if the counter is still what was read*. Both wakers follow the other:
+ * publish the work, add 1 to the counter, then notify if the sleeper has said so. All of it is sequentially
+ * consistent, so either the waker sees the sleeper's word and notifies, or the sleeper's word came after the
+ * waker's addition and the sleep ends at once with "not-equal". A wake-up may come early, late or for nothing:
+ * every sleeper looks for work again in a loop.
+ *
+ * @module
+ */
+
+const DOORBELL = 0;
+const ARMED = 1;
+const NEXT_ID = 2;
+/** On a line of its own: it changes at other times than the rest. */
+const SPINNERS = 16;
+const FLAGS = 32;
+
+/** One cache line (64 bytes) for each Worker, so that two of them never fight over one. */
+const LINE = 16;
+const WAKE = 0;
+const PARKED = 1;
+
+/** How many Workers a board can hold at the most. */
+export const MAX_SLOTS = 2048;
+
+/** Where a Worker's line begins, counted in words. */
+function lines(slots: number): number {
+  return FLAGS + Math.ceil(Math.ceil(slots / 32) / LINE) * LINE;
+}
+
+/** The shared words of one hub, behind verbs. */
+export class Board {
+  readonly buffer: SharedArrayBuffer;
+  readonly slots: number;
+  readonly #words: Int32Array;
+  readonly #lines: number;
+
+  /**
+   * @param slots How many Workers the board has room for.
+   * @param buffer The memory of a board that exists already; without it a new one is made.
+   */
+  constructor(slots: number, buffer?: SharedArrayBuffer) {
+    this.slots = slots;
+    this.#lines = lines(slots);
+    this.buffer = buffer ?? new SharedArrayBuffer((this.#lines + slots * LINE) * 4);
+    this.#words = new Int32Array(this.buffer);
+  }
+
+  /** Takes an id that no other green thread of this hub has. Any side. */
+  takeId(): number {
+    return Atomics.add(this.#words, NEXT_ID, 1) + 1 >>> 0;
+  }
+
+  // The hub sleeps.
+
+  /** What the doorbell counts now: read it before looking for work. */
+  heard(): number {
+    return Atomics.load(this.#words, DOORBELL);
+  }
+
+  /**
+   * The hub goes to sleep unless the doorbell has rung since `heard`. Hub only.
+   *
+   * @param heard What {@linkcode Board.heard} said before the last look for work.
+   * @returns A promise that settles at the next ring, or `undefined` when it has rung already.
+   */
+  arm(heard: number): Promise<unknown> | undefined {
+    Atomics.store(this.#words, ARMED, 1);
+    const sleep = Atomics.waitAsync(this.#words, DOORBELL, heard);
+    if (sleep.async) return sleep.value;
+    this.disarm();
+    return undefined;
+  }
+
+  /** The hub is awake. Hub only. */
+  disarm(): void {
+    Atomics.store(this.#words, ARMED, 0);
+  }
+
+  /** Wakes the hub from anywhere, without a flag: something about the hub itself has changed. */
+  ring(): void {
+    Atomics.add(this.#words, DOORBELL, 1);
+    if (Atomics.load(this.#words, ARMED) === 1) Atomics.notify(this.#words, DOORBELL);
+  }
+
+  /** A Worker says that it has something for the hub. */
+  raise(slot: number): void {
+    Atomics.or(this.#words, FLAGS + (slot >> 5), 1 << (slot & 31));
+    this.ring();
+  }
+
+  /**
+   * Takes the flags of 32 Workers and lowers them. Hub only. A Worker that raises its flag after this is seen by
+   * the next call; one that raised it before has published its message already.
+   *
+   * @param group Which 32 Workers.
+   * @returns Their flags, one bit each.
+   */
+  takeFlags(group: number): number {
+    const word = FLAGS + group;
+    if (Atomics.load(this.#words, word) === 0) return 0;
+    return Atomics.exchange(this.#words, word, 0);
+  }
+
+  /** How many groups of 32 Workers there are. */
+  get groups(): number {
+    return Math.ceil(this.slots / 32);
+  }
+
+  // A Worker sleeps.
+
+  /** What a Worker's wake counter says now: the Worker reads it before it looks for work. */
+  woken(slot: number): number {
+    return Atomics.load(this.#words, this.#lines + slot * LINE + WAKE);
+  }
+
+  /**
+   * A Worker sleeps until somebody wakes it or the time is over. Worker only, on its own slot.
+   *
+   * @param slot The Worker's own slot.
+   * @param seen What {@linkcode Board.woken} said before the last look for work.
+   * @param ms How long at the most, in milliseconds; `Infinity` for no limit.
+   */
+  park(slot: number, seen: number, ms: number): void {
+    const line = this.#lines + slot * LINE;
+    Atomics.store(this.#words, line + PARKED, 1);
+    Atomics.wait(this.#words, line + WAKE, seen, ms);
+    Atomics.store(this.#words, line + PARKED, 0);
+  }
+
+  /** As {@linkcode Board.park}, for a Worker that must keep its event loop turning meanwhile. */
+  async parkAsync(slot: number, seen: number): Promise<void> {
+    const line = this.#lines + slot * LINE;
+    Atomics.store(this.#words, line + PARKED, 1);
+    const sleep = Atomics.waitAsync(this.#words, line + WAKE, seen);
+    if (sleep.async) await sleep.value;
+    Atomics.store(this.#words, line + PARKED, 0);
+  }
+
+  /** Wakes a Worker. Any side, after it has published what the Worker is to see. */
+  wake(slot: number): void {
+    const line = this.#lines + slot * LINE;
+    Atomics.add(this.#words, line + WAKE, 1);
+    if (Atomics.load(this.#words, line + PARKED) === 1) {
+      Atomics.notify(this.#words, line + WAKE);
+    }
+  }
+
+  // Spinning is worth it only while a core is left for the one that is waited for.
+
+  /**
+   * Asks to spin. Pair it with {@linkcode Board.leaveSpin}.
+   *
+   * @param most How many may spin at once.
+   * @returns Whether the caller may spin.
+   */
+  enterSpin(most: number): boolean {
+    if (Atomics.add(this.#words, SPINNERS, 1) < most) return true;
+    this.leaveSpin();
+    return false;
+  }
+
+  /** Ends a spin. */
+  leaveSpin(): void {
+    Atomics.sub(this.#words, SPINNERS, 1);
+  }
+}

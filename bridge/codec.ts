@@ -1,0 +1,293 @@
+/**
+ * Values as the rings carry them: every value that crosses between the hub and a green thread goes
+ * through `encode` on one side and `decode` on the other.
+ *
+ * Plain data goes as JSON text, which is the fastest that the platform has. A long string goes as it
+ * is. What JSON does not carry goes in the structured form (see `structured.ts`), large buffers
+ * beside it without a copy.
+ *
+ * What arrives is what `structuredClone` would give, with these differences:
+ *
+ * - A property or item that is a function, and objects such as green threads and locks, go by
+ *   reference, when the side's {@linkcode Referrer} says so.
+ * - Instances of registered classes arrive as such, and others are refused rather than arriving as
+ *   bare objects; so are instances of subclasses of the built-in classes, but for node's `Buffer`.
+ * - `URL`, `URLSearchParams` and `Headers` arrive as themselves.
+ * - Errors keep their class, `name`, own fields and `errors`: see `error_values.ts`.
+ * - Nesting is limited to {@linkcode MAX_DEPTH} levels.
+ *
+ * As with `structuredClone` getters are read, symbol keys and hidden properties are left out, an
+ * object with a null prototype arrives as a plain object, and a typed array brings its whole buffer
+ * along, which all views on it in the same message go on sharing: `slice()` a small part of a large
+ * buffer before sending it.
+ *
+ * @module
+ */
+
+import { BridgeProtocolError, NotCloneableError } from "./errors.ts";
+import { isDeeperThan, isPlain, isPlainNumber, MAX_DEPTH } from "./plain.ts";
+import { describeFailure } from "./refusals.ts";
+import type { Referrer } from "./referrer.ts";
+import { ForeignError } from "./structured_checks.ts";
+import { StructuredReader } from "./structured_reader.ts";
+import { StructuredWriter } from "./structured_writer.ts";
+
+export type { Reference, Referrer } from "./referrer.ts";
+
+/** A value made ready for the ring. */
+export interface Body {
+  /** How to decode: one of the {@linkcode Format} constants. */
+  readonly format: number;
+  /** The text, unless the format is structured; else "". The transport writes it as UTF-8. */
+  readonly text: string;
+  /** The structured bytes when the format is structured; else undefined. */
+  readonly meta: Uint8Array | undefined;
+  /**
+   * Bulk bytes carried beside the meta without being copied into it: the transport copies each one
+   * straight from here into the ring and on the far side straight into a fresh buffer of its own.
+   * There are none unless the format is structured.
+   */
+  readonly blobs: readonly Uint8Array[];
+}
+
+/** How a body is to be decoded. All formats but `Structured` are text without blobs. */
+export const Format = {
+  /** The value is `undefined`: the body is empty. */
+  Undefined: 0,
+  /** Plain JSON. */
+  Json: 1,
+  /** With blobs. The first byte of the meta is one of {@linkcode Layout}. */
+  Structured: 2,
+  /** The structured form as text, when it needs no blobs. */
+  Tagged: 3,
+  /** The value is the text itself. */
+  Text: 4,
+  /** The value is an array of one string, the text: what a call with one argument sends. */
+  TextInArray: 5,
+} as const;
+
+/** What a structured body is made of, by the first byte of its meta. */
+const Layout = {
+  /** The structured form follows as text. */
+  Tagged: 1,
+  /** The value is the one blob, as a `Uint8Array` with a buffer of its own. */
+  Bytes: 2,
+  /** The value is an array of that. */
+  BytesInArray: 3,
+} as const;
+
+/** Up to so many UTF-16 units JSON is as fast as plain text. */
+const SHORT_TEXT = 256;
+
+const NO_BLOBS: readonly Uint8Array[] = Object.freeze([]);
+const UNDEFINED: Body = { format: Format.Undefined, text: "", meta: undefined, blobs: NO_BLOBS };
+const BYTES = new Uint8Array([Layout.Bytes]);
+const BYTES_IN_ARRAY = new Uint8Array([Layout.BytesInArray]);
+
+const encoder = new TextEncoder();
+/** Without `ignoreBOM` a text that begins with U+FEFF would lose it. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/**
+ * Makes a value ready for the ring. The value may be changed again only when the transport has
+ * copied the blobs.
+ *
+ * @param value Any value.
+ * @param root What a refusal calls the value, for example `arguments` or `result`.
+ * @param referrer Asked for what goes by reference.
+ * @returns The body.
+ * @throws {NotCloneableError} If something in the value cannot cross. Nothing was sent.
+ */
+export function encode(value: unknown, root: string, referrer: Referrer): Body {
+  switch (typeof value) {
+    case "undefined":
+      return UNDEFINED;
+    case "string":
+      if (value.isWellFormed()) return textBody(Format.Text, value);
+      break;
+    case "number":
+      if (isPlainNumber(value)) return textBody(Format.Json, String(value));
+      break;
+    case "boolean":
+      return textBody(Format.Json, String(value));
+    case "object":
+      if (value === null) return textBody(Format.Json, "null");
+      return encodeSingle(value) ?? encodePlain(value) ??
+        encodeStructured(value, root, referrer, false);
+  }
+  return encodeStructured(value, root, referrer, false);
+}
+
+/**
+ * Makes a thrown value ready for the ring. Unlike {@linkcode encode} it never throws: what cannot
+ * cross is described in words, and when that is the value as a whole it arrives as a
+ * {@linkcode NotCloneableError} that describes it.
+ *
+ * @param value What was thrown; an error or anything else.
+ * @param root What a description calls the value.
+ * @param referrer Asked for what goes by reference; but functions are described, never sent.
+ * @returns The body.
+ */
+export function encodeThrown(value: unknown, root: string, referrer: Referrer): Body {
+  try {
+    return encodePlainOrNothing(value) ?? encodeStructured(value, root, referrer, true);
+  } catch (error) {
+    const description = error instanceof NotCloneableError
+      ? error
+      : new NotCloneableError(`Cannot send ${root}: ${describeFailure(error)}`, { path: root });
+    return encodeStructured(description, root, referrer, true);
+  }
+}
+
+/**
+ * Makes the value again that {@linkcode encode} or {@linkcode encodeThrown} was given.
+ *
+ * @param body What arrived. The value takes its blobs over.
+ * @param referrer Asked for what came by reference.
+ * @returns The value.
+ * @throws {BridgeProtocolError} If the body is malformed, names a class that is not registered on
+ * this side, or a class's `fromWire` fails.
+ */
+export function decode(body: Body, referrer: Referrer): unknown {
+  try {
+    switch (body.format) {
+      case Format.Json:
+        return decodeJson(body.text);
+      case Format.Undefined:
+        return undefined;
+      case Format.Text:
+        return body.text;
+      case Format.TextInArray:
+        return [body.text];
+      case Format.Tagged:
+        return decodeTagged(body.text, NO_BLOBS, referrer);
+      case Format.Structured:
+        return decodeStructured(body.meta, body.blobs, referrer);
+    }
+  } catch (error) {
+    if (error instanceof BridgeProtocolError) throw error;
+    if (error instanceof ForeignError) throw error.thrown;
+    throw new BridgeProtocolError(`Cannot read a message: ${describeFailure(error)}`, {
+      cause: error,
+    });
+  }
+  throw new BridgeProtocolError(`Cannot read a message: there is no format ${body.format}`);
+}
+
+function textBody(format: number, text: string): Body {
+  return { format, text, meta: undefined, blobs: NO_BLOBS };
+}
+
+function bytesBody(meta: Uint8Array, bytes: Uint8Array): Body {
+  return { format: Format.Structured, text: "", meta, blobs: [bytes] };
+}
+
+/** A long string or a run of bytes, alone or as the one item of an array. */
+function encodeSingle(value: object): Body | undefined {
+  if (!Array.isArray(value)) return isWholeBuffer(value) ? bytesBody(BYTES, value) : undefined;
+  if (value.length !== 1) return undefined;
+  const item: unknown = value[0];
+  if (typeof item === "string") {
+    if (item.length <= SHORT_TEXT || !isBareArray(value) || !item.isWellFormed()) return undefined;
+    return textBody(Format.TextInArray, item);
+  }
+  return isWholeBuffer(item) && isBareArray(value) ? bytesBody(BYTES_IN_ARRAY, item) : undefined;
+}
+
+/** Whether a value is a `Uint8Array` over all of a buffer that is like any other. */
+function isWholeBuffer(value: unknown): value is Uint8Array {
+  if (typeof value !== "object" || !(value instanceof Uint8Array)) return false;
+  if (Object.getPrototypeOf(value) !== Uint8Array.prototype) return false;
+  const { buffer } = value;
+  return buffer instanceof ArrayBuffer && !buffer.resizable && !buffer.detached &&
+    value.byteLength === buffer.byteLength;
+}
+
+/** Whether an array of one item is nothing more than that. */
+function isBareArray(array: unknown[]): boolean {
+  return Object.getPrototypeOf(array) === Array.prototype && Object.keys(array).length === 1;
+}
+
+/** Encodes plain data. Nothing when the value is not, or is too long for one text. */
+function encodePlain(value: object): Body | undefined {
+  if (!isPlain(value)) return undefined;
+  try {
+    return textBody(Format.Json, JSON.stringify(value));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Encodes a thrown value that is plain data; nothing also when it fails on being looked at. */
+function encodePlainOrNothing(value: unknown): Body | undefined {
+  if (value === undefined) return UNDEFINED;
+  if (typeof value !== "object" || value === null) return undefined;
+  try {
+    return encodePlain(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function encodeStructured(
+  value: unknown,
+  root: string,
+  referrer: Referrer,
+  describes: boolean,
+): Body {
+  const writer = new StructuredWriter(root, referrer, describes);
+  const text = stringify(writer.write(value), root);
+  const { blobs } = writer;
+  if (blobs.length === 0) return textBody(Format.Tagged, text);
+  const meta = encoder.encode(String.fromCharCode(Layout.Tagged) + text);
+  return { format: Format.Structured, text: "", meta, blobs };
+}
+
+/** Makes text of the structured form. It fails only when that is longer than V8's limit. */
+function stringify(wire: unknown, root: string): string {
+  try {
+    return JSON.stringify(wire);
+  } catch (cause) {
+    const message = `Cannot send ${root}: it is too large for one message: ${
+      describeFailure(cause)
+    }`;
+    throw new NotCloneableError(message, { path: root, cause });
+  }
+}
+
+function decodeJson(text: string): unknown {
+  const value: unknown = JSON.parse(text);
+  // A level takes two characters, so a short text cannot be too deep.
+  if (text.length > 2 * MAX_DEPTH && isDeeperThan(value, MAX_DEPTH)) {
+    throw new BridgeProtocolError("Cannot read a message: its values are nested too deeply");
+  }
+  return value;
+}
+
+function decodeTagged(text: string, blobs: readonly Uint8Array[], referrer: Referrer): unknown {
+  return new StructuredReader(blobs, referrer).read(JSON.parse(text));
+}
+
+function decodeStructured(
+  meta: Uint8Array | undefined,
+  blobs: readonly Uint8Array[],
+  referrer: Referrer,
+): unknown {
+  switch (meta?.[0]) {
+    case Layout.Tagged:
+      return decodeTagged(decoder.decode(meta.subarray(1)), blobs, referrer);
+    case Layout.Bytes:
+      return onlyBlob(blobs);
+    case Layout.BytesInArray:
+      return [onlyBlob(blobs)];
+    default:
+      throw new BridgeProtocolError("Cannot read a message: its layout is unknown");
+  }
+}
+
+function onlyBlob(blobs: readonly Uint8Array[]): Uint8Array {
+  if (blobs.length === 1) return blobs[0];
+  throw new BridgeProtocolError(
+    `Cannot read a message: it has ${blobs.length} blobs in place of 1`,
+  );
+}

@@ -1,0 +1,268 @@
+/**
+ * The errors of this library that a caller may catch, all in one place. Each one tells apart a
+ * situation that asks for something different from the caller, crosses between the hub and green
+ * threads with its class and its own fields, and carries its name on the prototype, so that the
+ * first line of its stack is right too.
+ *
+ * @module
+ */
+
+/** Gives a class of errors its name: on the prototype, hidden, as the language does for its own. */
+function nameErrors(errorClass: { prototype: Error }, name: string): void {
+  Object.defineProperty(errorClass.prototype, "name", {
+    value: name,
+    writable: true,
+    configurable: true,
+  });
+}
+
+/**
+ * A green thread was asked to end: by `kill()`, by `cancel()`, or because its hub closes. It is
+ * thrown inside the green thread at its next blocking point, and whoever awaits the thread gets it.
+ *
+ * It is a cancellation and no failure: let it pass, and clean up in `finally`. A green thread that
+ * catches it and goes on has refused to end.
+ *
+ * The name is that of greenlet's exception with the same role.
+ */
+export class GreenletExit extends Error {
+  static {
+    nameErrors(this, "GreenletExit");
+  }
+
+  /**
+   * Makes the error.
+   *
+   * @param message Why the thread ends.
+   * @param options `cause`: what led to it.
+   */
+  constructor(message: string = "The green thread was asked to end", options?: ErrorOptions) {
+    super(message, options);
+  }
+}
+
+/**
+ * A call that blocks was made on the hub, where it would stop the event loop. Nothing has been
+ * done: the call was refused at once.
+ *
+ * Use the twin that the message names (`wait()` has `await`, `get()` has `getAsync()`), or make the
+ * call in a green thread.
+ */
+export class BlockingCallError extends Error {
+  static {
+    nameErrors(this, "BlockingCallError");
+  }
+}
+
+/**
+ * The hub is closed or is closing, so it takes no new work; work that was waiting for it ends with
+ * this error too.
+ *
+ * Make a new `Hub`, or close the hub later.
+ */
+export class HubClosedError extends Error {
+  static {
+    nameErrors(this, "HubClosedError");
+  }
+}
+
+/**
+ * The hub has as much work waiting as its option `maxQueue` allows, and refused more.
+ *
+ * Wait for some of the work to end and try again, or raise `maxQueue` or `maxWorkers`.
+ */
+export class HubSaturatedError extends Error {
+  static {
+    nameErrors(this, "HubSaturatedError");
+  }
+}
+
+/**
+ * The Worker in which a green thread ran ended under it: out of memory, `process.exit()`, an error
+ * outside every call, or a kill that it did not answer. What the thread had done is unknown.
+ *
+ * The hub replaces the Worker. Start the work again if it may be repeated.
+ */
+export class WorkerCrashedError extends Error {
+  static {
+    nameErrors(this, "WorkerCrashedError");
+  }
+}
+
+/** What a {@linkcode DeadlockError} or a {@linkcode CycleError} may be told beside its message. */
+export interface CycleErrorOptions extends ErrorOptions {
+  /** Who waits for whom: each one waits for the next, and the last one for the first. */
+  cycle?: string[];
+}
+
+/**
+ * Green threads wait for each other in a circle, so that none of them could ever go on. One of them
+ * gets this error in place of the wait.
+ *
+ * Its field `cycle` names them in order: take the locks in one order everywhere, or wait with a
+ * timeout.
+ */
+export class DeadlockError extends Error {
+  /** Who waits for whom: each one waits for the next, and the last one for the first. */
+  cycle: string[];
+
+  static {
+    nameErrors(this, "DeadlockError");
+  }
+
+  /**
+   * Makes the error.
+   *
+   * @param message What was found.
+   * @param options `cycle`: who waits for whom; `cause`: what led to it.
+   */
+  constructor(message?: string, options?: CycleErrorOptions) {
+    super(message, options);
+    this.cycle = options?.cycle ?? [];
+  }
+}
+
+/** What a {@linkcode NotCloneableError} may be told beside its message. */
+export interface NotCloneableErrorOptions extends ErrorOptions {
+  /** Where the value stands, for example `arguments[0].user.onClick`. */
+  path?: string;
+}
+
+/**
+ * A value cannot cross between the hub and a green thread: a symbol, an instance of a class that is
+ * not registered, a value that is too deep. Nothing has been sent.
+ *
+ * Its field `path` says where the value stands, its message what to do: leave the value out, register
+ * its class with `registerClass()`, or pass it by reference with `handle()`.
+ */
+export class NotCloneableError extends Error {
+  /** Where the value stands, for example `arguments[0].user.onClick`. */
+  path: string;
+
+  static {
+    nameErrors(this, "NotCloneableError");
+  }
+
+  /**
+   * Makes the error.
+   *
+   * @param message What cannot cross, and what to do about it.
+   * @param options `path`: where the value stands; `cause`: what led to it.
+   */
+  constructor(message?: string, options?: NotCloneableErrorOptions) {
+    super(message, options);
+    this.path = options?.path ?? "";
+  }
+}
+
+/**
+ * What arrived from the other side is not what this library sends: the bytes are damaged, were
+ * written by something else, or name a class that this side does not know.
+ *
+ * Unless the message names a class to register or a function of a class that failed, it is a defect
+ * of this library or an attack by the code in the Worker: do not trust that Worker any more.
+ */
+export class BridgeProtocolError extends Error {
+  static {
+    nameErrors(this, "BridgeProtocolError");
+  }
+}
+
+/**
+ * A queue had no item: `tryGet()` found none, or `get()` got none within its timeout.
+ *
+ * Try again later, or wait longer. The name is that of Python's `queue.Empty`.
+ */
+export class Empty extends Error {
+  static {
+    nameErrors(this, "Empty");
+  }
+}
+
+/**
+ * A queue had no room: `tryPut()` found none, or `put()` got none within its timeout.
+ *
+ * Try again later, wait longer, or make the queue larger. The name is that of Python's `queue.Full`.
+ */
+export class Full extends Error {
+  static {
+    nameErrors(this, "Full");
+  }
+}
+
+/**
+ * The tasks of a `DAGPool` depend on each other in a circle, so that none of them could ever start.
+ *
+ * Its field `cycle` names the keys in order: take one of the dependencies out.
+ */
+export class CycleError extends Error {
+  /** The keys in order: each one needs the next, and the last one needs the first. */
+  cycle: string[];
+
+  static {
+    nameErrors(this, "CycleError");
+  }
+
+  /**
+   * Makes the error.
+   *
+   * @param message What was found.
+   * @param options `cycle`: which key needs which; `cause`: what led to it.
+   */
+  constructor(message?: string, options?: CycleErrorOptions) {
+    super(message, options);
+    this.cycle = options?.cycle ?? [];
+  }
+}
+
+/**
+ * A `DAGPool` was given a second task or a second value under a key that it has already.
+ *
+ * Use another key, or ask with `has()` first. The semantics are those of eventlet's
+ * `dagpool.Collision`.
+ */
+export class Collision extends Error {
+  static {
+    nameErrors(this, "Collision");
+  }
+}
+
+/**
+ * The task of a `DAGPool` failed, and this key's value was asked for or needed by another task.
+ *
+ * Its field `key` says which task failed and its `cause` with what. The semantics are those of
+ * eventlet's `dagpool.PropagateError`.
+ */
+export class PropagateError extends Error {
+  /** The key of the task that failed. */
+  key: unknown;
+
+  static {
+    nameErrors(this, "PropagateError");
+  }
+
+  /**
+   * Makes the error.
+   *
+   * @param key The key of the task that failed.
+   * @param cause What the task threw.
+   */
+  constructor(key: unknown, cause: unknown) {
+    super(`The task under key ${describeKey(key)} failed: ${describeCause(cause)}`, { cause });
+    this.key = key;
+  }
+}
+
+/** The key as a message shows it. */
+function describeKey(key: unknown): string {
+  return typeof key === "string" ? JSON.stringify(key) : String(key);
+}
+
+/** The cause as a message shows it, in one line and whatever it is. */
+function describeCause(cause: unknown): string {
+  try {
+    return String(cause).split("\n", 1)[0];
+  } catch {
+    return typeof cause;
+  }
+}

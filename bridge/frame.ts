@@ -1,0 +1,36 @@
+/**
+ * A frame: one green thread on a Worker's stack.
+ *
+ * A Worker mostly has one. It has more while a thread waits for another one that had not started and runs it itself: the
+ * frames then are a stack, the innermost last, and only the innermost runs.
+ *
+ * @module
+ */
+
+import type { Timeout } from "./timeout.ts";
+import type { RemoteThread } from "./remote_thread.ts";
+
+/** What a green thread has of its own while it runs. */
+export class Frame {
+  /** Why the thread is to end, once it is killed: first reason wins, and it stays (a kill is sticky). */
+  killed: { readonly reason: unknown } | undefined;
+  /** How many `shield()`s it is in. */
+  shields = 0;
+  /** The timeouts that it has armed, the outermost first. */
+  readonly timeouts: Timeout[] = [];
+  /** Values of `local()`s, by their key. */
+  locals: Map<object, unknown> | undefined;
+
+  /**
+   * @param id The thread's id.
+   * @param thread The thread's handle here, for `getCurrent()`.
+   */
+  constructor(readonly id: number, readonly thread: RemoteThread) {}
+
+  /** The next moment at which a timeout of this frame is due, in `performance.now()` time. */
+  get deadline(): number {
+    let earliest = Infinity;
+    for (const { due } of this.timeouts) if (due < earliest) earliest = due;
+    return earliest;
+  }
+}

@@ -1,0 +1,769 @@
+/**
+ * What green code can do: the Worker's side of the bridge.
+ *
+ * One of these lives in each Worker. Everything in it happens on the Worker's one thread, so its own fields need no
+ * care; what it shares are its two rings and the board (see there for the races).
+ *
+ * **Blocking.** All blocking calls end in {@linkcode GreenRuntime.block}: take in what has arrived, look whether the
+ * condition holds, look whether the thread is to end, spin a little, sleep. Taking in comes first each time, so a wake-up
+ * that came early, late or for nothing is no wake-up lost. What arrives may have to be run on top of the blocked
+ * thread: a thread that it waits for and that had not started (`Down.Run`), or one of its callbacks (`Down.Call`).
+ *
+ * **Order.** What is ready wins over what is due: the condition is looked at before kills and timeouts.
+ *
+ * **Kills** hit the innermost thread of the stack first: a thread cannot leave while another one runs on top of it.
+ *
+ * @module
+ */
+
+import type { Board } from "./board.ts";
+import { type Body, decode, encode, encodeThrown, type Reference, type Referrer } from "./codec.ts";
+import { BlockingCallError, GreenletExit } from "./errors.ts";
+import { joinStacks } from "./error_values.ts";
+import { Frame } from "./frame.ts";
+import { Functions } from "./functions.ts";
+import type { GreenThread } from "./green_thread.ts";
+import { type Callable, Loader } from "./loader.ts";
+import { EMPTY, type Inbox, type Message, Outgoing, writeFrame } from "./mailbox.ts";
+import { Patience, pause } from "./patience.ts";
+import {
+  Down,
+  Ending,
+  intern,
+  type Particulars,
+  Referent,
+  type Target,
+  targetName,
+  type ThreadReference,
+  Up,
+} from "./protocol.ts";
+import { type Hold, RemoteThread, selfWait } from "./remote_thread.ts";
+import type { RingWriter } from "./ring.ts";
+import { Timeout } from "./timeout.ts";
+
+/** How long a Worker spins at the most, in milliseconds: about what a wake-up costs. */
+const MOST_SPIN = 0.1;
+
+/** A call to the hub that has not been answered. */
+interface PendingCall {
+  done: boolean;
+  ending: number;
+  body: Body;
+}
+
+/** What {@linkcode GreenRuntime.block} waits for. */
+export interface Condition {
+  readonly done: boolean;
+}
+
+/** A thread to run from the bottom of the stack; with its frame if its module had to be loaded first. */
+interface Job {
+  readonly message: Message;
+  readonly frame?: Frame;
+}
+
+/** A condition that never holds: for a wait that only time ends. */
+const NEVER: Condition = { done: false };
+
+/** What a Worker is given at its start. */
+export interface RuntimeOptions {
+  readonly board: Board;
+  readonly slot: number;
+  /** The Worker's number, which no other Worker of the hub ever has. */
+  readonly serial: number;
+  readonly out: RingWriter;
+  readonly inbox: Inbox;
+  /** The modules whose exports are in scope of inline functions. */
+  readonly scope: readonly string[];
+}
+
+/** A Worker's side of the bridge. */
+export class GreenRuntime {
+  readonly #board: Board;
+  readonly #slot: number;
+  readonly #serial: number;
+  readonly #out: RingWriter;
+  readonly #inbox: Inbox;
+  readonly #loader: Loader;
+  readonly #patience = new Patience(MOST_SPIN);
+  readonly #spinners = Math.max(0, navigator.hardwareConcurrency - 1);
+  /** The threads on this stack, the innermost last. */
+  readonly #frames: Frame[] = [];
+  /** How many of them are killed. */
+  #kills = 0;
+  readonly #calls = new Map<number, PendingCall>();
+  #lastCall = 0;
+  #lastStream = 0;
+  /** Threads whose `Settled` is on its way. */
+  readonly #awaited = new Map<number, RemoteThread>();
+  /** Handles that green code may hold, so that a thread has one handle here. */
+  readonly #handles = new Map<number, WeakRef<RemoteThread>>();
+  readonly #released = new FinalizationRegistry<Hold>((hold) => this.#forget(hold));
+  readonly #functions: Functions;
+  /** The numbers of targets that the hub knows from here, by key; and the other way round. */
+  readonly #bound = new Map<Target, number>();
+  readonly #targets: Target[] = [];
+  /** What was said about a thread before it runs here. */
+  readonly #particulars = new Map<number, Particulars>();
+  /** What cannot be done while a message is being written: threads to run and callbacks to call. */
+  readonly #deferred: Message[] = [];
+  /** Threads to run from the bottom of the stack. */
+  readonly #jobs: Job[] = [];
+  /** Threads that were killed after they had been sent here and before they were begun. */
+  readonly #doomed = new Map<number, unknown>();
+  readonly #soon: (() => unknown)[] = [];
+  #closing = false;
+  /** The module that is being imported for a thread that is about to start. */
+  #importing: string | undefined;
+
+  constructor(options: RuntimeOptions) {
+    this.#board = options.board;
+    this.#slot = options.slot;
+    this.#serial = options.serial;
+    this.#out = options.out;
+    this.#inbox = options.inbox;
+    this.#loader = new Loader(options.scope);
+    this.#functions = new Functions((id, count) => this.#release(Referent.HubFunction, id, count));
+  }
+
+  readonly #referrer: Referrer = {
+    refer: (value) => this.#refer(value),
+    resolve: (kind, data) => this.#resolve(kind, data),
+  };
+
+  // What green code calls.
+
+  /** The handle of the green thread that runs now. */
+  current(): GreenThread {
+    return this.#frame("getCurrent()").thread;
+  }
+
+  /**
+   * Calls something on the hub and blocks for its result.
+   *
+   * @param target What to call.
+   * @param args What to call it with.
+   * @returns Its result, awaited.
+   */
+  call(target: Target, args: readonly unknown[]): unknown {
+    const frame = this.#frame(`${targetName(target)}()`);
+    const body = encode(args, "arguments", this.#referrer);
+    const number = this.#bind(target);
+    const id = this.#lastCall = this.#lastCall + 1 | 0;
+    const call: PendingCall = { done: false, ending: 0, body: EMPTY };
+    this.#calls.set(id, call);
+    try {
+      this.#send(Up.Call, id, number, frame.id, body);
+      this.block(call, Infinity);
+    } catch (reason) {
+      if (this.#calls.delete(id)) {
+        this.#send(Up.Abort, id, 0, 0, encodeThrown(reason, "reason", this.#referrer));
+      }
+      throw reason;
+    }
+    const value = this.decode(call.body);
+    if (call.ending === Ending.Fulfilled) return value;
+    joinStacks(
+      value,
+      `called from green thread "${frame.thread.name}" by ${targetName(target)}()`,
+      new Error().stack ?? "",
+    );
+    throw value;
+  }
+
+  /** Starts something on the hub without waiting for it. */
+  start(target: Target, args: readonly unknown[], particulars?: Particulars): GreenThread {
+    return this.#launch(Up.Start, target, args, particulars);
+  }
+
+  /** Spawns a green thread. */
+  spawn(target: Target, args: readonly unknown[], particulars?: Particulars): GreenThread {
+    return this.#launch(Up.Spawn, target, args, particulars);
+  }
+
+  /** Blocks for some time. Needs nobody else. */
+  sleep(ms: number): void {
+    this.#frame("sleep()");
+    this.block(NEVER, performance.now() + ms, false);
+  }
+
+  /** A place where a kill or a timeout can hit code that does not block. */
+  checkpoint(): void {
+    const frame = this.#frame("checkpoint()");
+    this.#takeIn();
+    this.#interrupt(frame);
+  }
+
+  /** Calls a function during which the thread cannot be killed. */
+  shield<T>(fn: () => T): T {
+    const frame = this.#frame("shield()");
+    frame.shields++;
+    try {
+      return fn();
+    } finally {
+      frame.shields--;
+    }
+  }
+
+  /** Arms a timeout for the thread that runs now; gives what disarms it. */
+  arm(timeout: Timeout): () => void {
+    const { timeouts } = this.#frame("new Timeout()");
+    timeouts.push(timeout);
+    return () => {
+      const at = timeouts.indexOf(timeout);
+      if (at >= 0) timeouts.splice(at, 1);
+    };
+  }
+
+  /** The values of `local()`s of the thread that runs now. */
+  get locals(): Map<object, unknown> {
+    return this.#frame("local()").locals ??= new Map();
+  }
+
+  /** Blocks until a thread's ending is known here. */
+  waitFor(thread: RemoteThread, timeout: number): void {
+    const frame = this.#frame("wait()");
+    for (const { id } of this.#frames) {
+      if (id === thread.id) throw selfWait(frame.thread, thread);
+    }
+    const limited = timeout !== Infinity || frame.timeouts.length > 0;
+    this.#awaited.set(thread.id, thread);
+    this.#send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
+    if (this.block(thread, performance.now() + timeout)) return;
+    throw new Timeout(timeout);
+  }
+
+  /** Asks for a thread's ending without blocking for it. */
+  watch(thread: RemoteThread): void {
+    if (this.#awaited.has(thread.id)) return;
+    this.#awaited.set(thread.id, thread);
+    this.#send(Up.Wait, thread.id, 1, 0, EMPTY);
+  }
+
+  /** Kills a thread; a thread that kills itself ends here and now. */
+  kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, graceMs = Infinity): void {
+    const frame = this.#frames.findLast(({ id }) => id === thread.id);
+    if (frame) {
+      if (onlyPending) return;
+      this.#markKilled(frame, reason ?? new GreenletExit());
+      return this.#interrupt(this.#frames.at(-1)!);
+    }
+    const body = encodeThrown(reason, "reason", this.#referrer);
+    const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
+    this.#send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, body);
+  }
+
+  /** Calls a function at the next turn; what it throws is reported and harms nobody. */
+  soon(fn: () => unknown): void {
+    this.#soon.push(fn);
+  }
+
+  /** Decodes a value that came from the hub. */
+  decode(body: Body): unknown {
+    return decode(body, this.#referrer);
+  }
+
+  /**
+   * Blocks the thread that runs now.
+   *
+   * @param condition What to wait for. It is looked at after each message and each wake-up.
+   * @param deadline When to give up, in `performance.now()` time.
+   * @param spin Whether it may come true soon, so that spinning may pay.
+   * @returns Whether the condition holds; `false` when the time is over.
+   * @throws What the thread was killed with, or a timeout of the thread that is due.
+   */
+  block(condition: Condition, deadline: number, spin = true): boolean {
+    const frame = this.#frames[this.#frames.length - 1];
+    for (;;) {
+      const seen = this.#board.woken(this.#slot);
+      this.#takeIn();
+      if (condition.done) return true;
+      this.#interrupt(frame);
+      const now = performance.now();
+      if (now >= deadline) return false;
+      const until = Math.min(deadline, frame.deadline);
+      if (spin) this.#pause(seen, now, until);
+      else this.#board.park(this.#slot, seen, until - now);
+    }
+  }
+
+  // What the Worker's entry calls.
+
+  /**
+   * Serves the hub until there is nothing to do that needs no event loop.
+   *
+   * @returns A promise to wait for before the next call; `undefined` when the Worker is to end.
+   */
+  serve(): Promise<unknown> | undefined {
+    for (let jobs = 0;; jobs++) {
+      const job = this.#nextJob();
+      if (!job) return undefined;
+      const rest = this.#run(job);
+      if (rest) return rest;
+      // Finalizers, timers and the like of the threads that have ended get a turn of the event loop now and then.
+      if ((jobs & 63) === 63) return Promise.resolve();
+    }
+  }
+
+  /** Tells the hub that this Worker has started. */
+  ready(): void {
+    this.#send(Up.Ready, 0, 0, 0, EMPTY);
+  }
+
+  /** Tells the hub of something that failed outside of any thread. */
+  fault(error: unknown): void {
+    this.#send(Up.Fault, 0, 0, 0, encodeThrown(error, "error", this.#referrer));
+  }
+
+  #nextJob(): Job | undefined {
+    for (;;) {
+      const seen = this.#board.woken(this.#slot);
+      this.#takeIn();
+      const job = this.#jobs.shift();
+      if (job || this.#closing) return job;
+      this.#pause(seen, performance.now(), Infinity);
+    }
+  }
+
+  // Running threads.
+
+  /**
+   * Runs a thread; gives a promise when it needs the event loop first. Green code is always run by `serve()`, never by a
+   * microtask: a Worker that runs out of memory in a microtask goes on as if nothing had happened (Deno 2.9.6).
+   */
+  #run(job: Job): Promise<unknown> | undefined {
+    const { message } = job;
+    const target = this.#targets[message.a];
+    const frame = job.frame ?? this.#enter(message, target);
+    const fn = this.#loader.find(target);
+    if (fn) return this.#begin(message, frame, target, fn);
+    this.#importing = target.kind === "export" ? target.url : "";
+    const loading = this.#loader.load(target).then(
+      () => {
+        this.#send(Up.Loaded, message.a, 0, 0, EMPTY);
+        this.#jobs.unshift({ message, frame });
+      },
+      (error) => this.#end(frame, Ending.Rejected, error),
+    ).finally(() => this.#importing = undefined);
+    return this.#turnUntil(loading);
+  }
+
+  #begin(
+    { body }: Message,
+    frame: Frame,
+    target: Target,
+    fn: Callable,
+  ): Promise<unknown> | undefined {
+    let value: unknown;
+    try {
+      // Killed while its module was loading: the body never runs.
+      if (frame.killed) throw frame.killed.reason;
+      value = fn(...this.decode(body) as unknown[]);
+    } catch (error) {
+      return this.#end(frame, ...this.#judge(frame, this.#loader.explain(target, error)));
+    }
+    if (!isThenable(value)) return this.#end(frame, Ending.Fulfilled, value);
+    const settled = Promise.resolve(value).then(
+      (value) => this.#end(frame, Ending.Fulfilled, value),
+      (error) => this.#end(frame, ...this.#judge(frame, this.#loader.explain(target, error))),
+    );
+    return this.#turnUntil(settled);
+  }
+
+  /** Runs a thread on top of the one that waits for it. */
+  #runNested(job: Message): void {
+    const target = this.#targets[job.a];
+    const frame = this.#enter(job, target);
+    const fn = this.#loader.find(target);
+    try {
+      if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
+      if (frame.killed) throw frame.killed.reason;
+      const value = fn(...this.decode(job.body) as unknown[]);
+      if (isThenable(value)) {
+        throw new TypeError(
+          `Cannot run "${
+            targetName(target)
+          }" on the stack of a thread that waits for it: it returned a promise`,
+        );
+      }
+      this.#end(frame, Ending.Fulfilled, value);
+    } catch (error) {
+      this.#end(frame, ...this.#judge(frame, this.#loader.explain(target, error)));
+    }
+  }
+
+  #enter(job: Message, target: Target): Frame {
+    const name = this.#particulars.get(job.id)?.name ?? `${targetName(target)}-${job.id}`;
+    this.#particulars.delete(job.id);
+    const thread = this.#awaited.get(job.id) ?? this.#handle(job.id, name);
+    thread.start();
+    const frame = new Frame(job.id, thread);
+    this.#frames.push(frame);
+    if (this.#doomed.has(job.id)) this.#markKilled(frame, this.#doomed.get(job.id));
+    this.#doomed.delete(job.id);
+    return frame;
+  }
+
+  /** How a thread ended that threw: a thread that lets its kill through was killed. */
+  #judge(frame: Frame, error: unknown): [number, unknown] {
+    const killed = frame.killed !== undefined && frame.killed.reason === error;
+    return [killed || error instanceof GreenletExit ? Ending.Killed : Ending.Rejected, error];
+  }
+
+  #end(frame: Frame, ending: number, value: unknown): undefined {
+    this.#frames.splice(this.#frames.indexOf(frame), 1);
+    if (frame.killed) this.#kills--;
+    let body: Body;
+    try {
+      body = ending === Ending.Fulfilled
+        ? encode(value, "result", this.#referrer)
+        : encodeThrown(value, "error", this.#referrer);
+    } catch (error) {
+      ending = Ending.Rejected;
+      body = encodeThrown(value = error, "error", this.#referrer);
+    }
+    this.#functions.endThread(frame.id);
+    const { thread } = frame;
+    if (this.#awaited.delete(frame.id)) {
+      thread.settle(ending, body);
+      this.#letGo(thread);
+    }
+    this.#send(Up.Done, frame.id, ending, 0, body);
+  }
+
+  /** Keeps the event loop turning, and takes in what arrives, until a promise has settled. */
+  async #turnUntil(promise: Promise<unknown>): Promise<void> {
+    let done = false;
+    const settled = promise.finally(() => done = true);
+    while (!done) {
+      const seen = this.#board.woken(this.#slot);
+      this.#takeIn();
+      await Promise.race([settled, this.#board.parkAsync(this.#slot, seen)]);
+    }
+    await settled;
+  }
+
+  // Ending early.
+
+  /** Throws if the thread that runs now is to end, or has run out of time. */
+  #interrupt(frame: Frame): void {
+    if (frame.shields > 0) return;
+    if (this.#kills > 0) this.#throwIfKilled(frame);
+    if (frame.timeouts.length > 0) this.#throwIfDue(frame);
+  }
+
+  #throwIfKilled(frame: Frame): void {
+    if (frame.killed) throw frame.killed.reason;
+    for (const outer of this.#frames) {
+      if (outer.killed && outer.shields === 0) {
+        this.#markKilled(
+          frame,
+          new GreenletExit(
+            `The green thread "${outer.thread.name}", on whose stack "${frame.thread.name}" ran, was killed`,
+          ),
+        );
+        throw frame.killed!.reason;
+      }
+    }
+  }
+
+  #throwIfDue(frame: Frame): void {
+    const now = performance.now();
+    let first: Timeout | undefined;
+    for (const timeout of frame.timeouts) {
+      if (timeout.due <= now && (!first || timeout.due < first.due)) first = timeout;
+    }
+    if (first) throw first.fire();
+  }
+
+  #markKilled(frame: Frame, reason: unknown): void {
+    if (frame.killed) return;
+    frame.killed = { reason };
+    this.#kills++;
+  }
+
+  /** The thread that runs now, for a call that needs one. */
+  #frame(call: string): Frame {
+    const frame = this.#frames[this.#frames.length - 1];
+    if (this.#importing !== undefined) throw topLevel(call, this.#importing);
+    if (frame) return frame;
+    throw new BlockingCallError(
+      `Cannot call ${call} outside of a green thread: the thread that started this has ended`,
+    );
+  }
+
+  // Messages.
+
+  #pause(seen: number, now: number, deadline: number): void {
+    const { budget } = this.#patience;
+    if (budget > 0 && this.#board.enterSpin(this.#spinners)) {
+      const woken = this.#spin(seen, Math.min(now + budget, deadline));
+      this.#board.leaveSpin();
+      if (woken) return this.#patience.judge(0);
+    }
+    this.#board.park(this.#slot, seen, deadline - performance.now());
+    this.#patience.judge(performance.now() - now);
+  }
+
+  #spin(seen: number, until: number): boolean {
+    do {
+      for (let i = 0; i < 16; i++) {
+        if (this.#board.woken(this.#slot) !== seen) return true;
+        pause();
+      }
+    } while (performance.now() < until);
+    return false;
+  }
+
+  /** Takes in all that has arrived, and does what can be done at a blocking point only. */
+  #takeIn(): void {
+    this.#receive(false);
+    let message: Message | undefined;
+    while (message = this.#deferred.shift()) this.#serve(message);
+    let fn: (() => unknown) | undefined;
+    while (fn = this.#soon.shift()) {
+      try {
+        fn();
+      } catch (error) {
+        this.fault(error);
+      }
+    }
+  }
+
+  /** @param writing Whether a message is being written: what would write another one is put off. */
+  #receive(writing: boolean): void {
+    let message: Message | undefined;
+    while (message = this.#inbox.receive()) {
+      const { kind } = message;
+      if (kind === Down.Run || kind === Down.Call) this.#deferred.push(message);
+      else this.#take(message);
+      if (!writing && this.#deferred.length > 0) break;
+    }
+    if (this.#inbox.takeHungry()) this.#board.raise(this.#slot);
+  }
+
+  #serve(message: Message): void {
+    if (message.kind === Down.Call) this.#callBack(message);
+    else if (this.#frames.length > 0) this.#runNested(message);
+    else this.#jobs.push({ message });
+    this.#receive(false);
+  }
+
+  #take(message: Message): void {
+    const { kind, id, a, body } = message;
+    switch (kind) {
+      case Down.Reply: {
+        const call = this.#calls.get(id);
+        if (!call) return; // The thread gave up waiting for it.
+        this.#calls.delete(id);
+        call.ending = a;
+        call.body = body;
+        call.done = true;
+        return;
+      }
+      case Down.Settled: {
+        const thread = this.#awaited.get(id);
+        if (!thread) return; // It ended here, or nobody waits any more.
+        this.#awaited.delete(id);
+        thread.settle(a, body);
+        return this.#letGo(thread);
+      }
+      case Down.Bind:
+        this.#targets[id] = intern(this.decode(body) as Target);
+        return;
+      case Down.Prepare:
+        this.#particulars.set(id, this.decode(body) as Particulars);
+        return;
+      case Down.Kill:
+        return this.#takeKill(id, this.decode(body) ?? new GreenletExit());
+      case Down.Release:
+        return this.#functions.release(id, message.b);
+      case Down.Close:
+        this.#closing = true;
+        return;
+    }
+  }
+
+  #takeKill(id: number, reason: unknown): void {
+    const frame = this.#frames.findLast((frame) => frame.id === id);
+    if (frame) return this.#markKilled(frame, reason);
+    const isHere = this.#deferred.some((message) => message.id === id) ||
+      this.#jobs.some(({ message }) => message.id === id);
+    if (isHere && !this.#doomed.has(id)) this.#doomed.set(id, reason);
+  }
+
+  /** Calls a function that green code gave away, for the hub. */
+  #callBack(message: Message): void {
+    const { id, a, body } = message;
+    let ending: number = Ending.Fulfilled;
+    let reply: Body;
+    try {
+      const fn = this.#functions.get(a);
+      const value = fn(...this.decode(body) as unknown[]);
+      if (isThenable(value)) {
+        throw new TypeError(
+          "Cannot return a promise from a green function that the hub calls: its thread is blocked",
+        );
+      }
+      reply = encode(value, "result", this.#referrer);
+    } catch (error) {
+      ending = Ending.Rejected;
+      reply = encodeThrown(error, "error", this.#referrer);
+    }
+    this.#send(Up.Reply, id, ending, 0, reply);
+  }
+
+  #launch(
+    kind: number,
+    target: Target,
+    args: readonly unknown[],
+    particulars?: Particulars,
+  ): RemoteThread {
+    const frame = this.#frame(`${targetName(target)}()`);
+    const body = encode(args, "arguments", this.#referrer);
+    const number = this.#bind(target);
+    const id = this.#board.takeId();
+    const thread = this.#handle(id, particulars?.name ?? `${targetName(target)}-${id}`);
+    if (particulars?.detached) thread.settleWith({ status: "fulfilled", value: undefined });
+    else {
+      thread.hold.count = 1;
+      this.#awaited.set(id, thread);
+    }
+    if (particulars) {
+      this.#send(Up.Prepare, id, 0, 0, encode(particulars, "options", this.#referrer));
+    }
+    this.#send(kind, id, number, frame.id, body);
+    return thread;
+  }
+
+  #bind(target: Target): number {
+    let number = this.#bound.get(target);
+    if (number === undefined) {
+      number = this.#bound.size + 1;
+      this.#bound.set(target, number);
+      this.#send(Up.Bind, number, 0, 0, encode(target, "target", this.#referrer));
+    }
+    return number;
+  }
+
+  /** Sends a message, and waits for room if need be. A kill does not interrupt it. */
+  #send(kind: number, id: number, a: number, b: number, body: Body): void {
+    const written = writeFrame(this.#out, kind, id, a, b, body);
+    if (written < 1) this.#sendSlowly(kind, id, a, b, body, written === -1);
+    this.#board.raise(this.#slot);
+  }
+
+  #sendSlowly(kind: number, id: number, a: number, b: number, body: Body, large: boolean): void {
+    let attempt = () => writeFrame(this.#out, kind, id, a, b, body) === 1;
+    if (large) {
+      this.#lastStream = this.#lastStream % 0xffff + 1;
+      const outgoing = new Outgoing(this.#lastStream, kind, id, a, b, body);
+      attempt = () => outgoing.advance(this.#out);
+    }
+    for (;;) {
+      const seen = this.#board.woken(this.#slot);
+      this.#out.setHungry(true);
+      if (attempt()) break;
+      this.#board.raise(this.#slot);
+      this.#receive(true);
+      this.#pause(seen, performance.now(), Infinity);
+    }
+    this.#out.setHungry(false);
+  }
+
+  // References.
+
+  #refer(value: object): Reference | undefined {
+    if (value instanceof RemoteThread) return this.#referToThread(value);
+    if (typeof value !== "function") return undefined;
+    const hubFunction = this.#functions.hubNumber(value);
+    if (hubFunction !== undefined) return { kind: Referent.HubFunction, data: hubFunction };
+    const owner = this.#frames.at(-1)?.id ?? 0;
+    return {
+      kind: Referent.GreenFunction,
+      data: [this.#serial, this.#functions.give(value as Callable, owner)],
+    };
+  }
+
+  #referToThread(thread: RemoteThread): Reference {
+    const { id, name } = thread;
+    const outcome = thread.outcome();
+    if (!outcome) return { kind: Referent.Thread, data: { id, name } };
+    const ended = outcome.status === "fulfilled"
+      ? { ending: Ending.Fulfilled, value: outcome.value }
+      : {
+        ending: outcome.status === "killed" ? Ending.Killed : Ending.Rejected,
+        value: outcome.reason,
+      };
+    return { kind: Referent.Thread, data: { id, name, ended } };
+  }
+
+  #resolve(kind: number, data: unknown): unknown {
+    switch (kind) {
+      case Referent.Thread:
+        return this.#adopt(data as ThreadReference);
+      case Referent.HubFunction:
+        return this.#functions.adopt(
+          data as number,
+          (...args) => this.call(intern({ kind: "function", id: data as number }), args),
+        );
+      case Referent.GreenFunction:
+        return this.#functions.get((data as [number, number])[1]);
+    }
+    throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
+  }
+
+  #adopt(reference: ThreadReference): RemoteThread {
+    const thread = this.#handle(reference.id, reference.name);
+    const { ended } = reference;
+    if (!ended) thread.hold.count++;
+    else if (ended.ending === Ending.Fulfilled) {
+      thread.settleWith({ status: "fulfilled", value: ended.value });
+    } else {
+      const status = ended.ending === Ending.Killed ? "killed" : "rejected";
+      thread.settleWith({ status, reason: ended.value });
+    }
+    return thread;
+  }
+
+  /** The one handle that a thread has here. */
+  #handle(id: number, name: string): RemoteThread {
+    const known = this.#handles.get(id)?.deref();
+    if (known) return known;
+    const thread = new RemoteThread(id, name, this);
+    this.#handles.set(id, new WeakRef(thread));
+    this.#released.register(thread, thread.hold);
+    return thread;
+  }
+
+  /** The handle knows how its thread ended: the hub need not keep that for this Worker any longer. */
+  #letGo(thread: RemoteThread): void {
+    const { hold } = thread;
+    if (hold.count > 0) this.#release(Referent.Thread, hold.id, hold.count);
+    hold.count = 0;
+  }
+
+  /** A handle was garbage-collected. */
+  #forget(hold: Hold): void {
+    if (this.#handles.get(hold.id)?.deref() === undefined) this.#handles.delete(hold.id);
+    if (hold.count > 0) this.#release(Referent.Thread, hold.id, hold.count);
+  }
+
+  #release(kind: number, id: number, count: number): void {
+    this.#send(Up.Release, id, kind, count, EMPTY);
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
+/** A Worker imports the module of a function that it is to run; that must not run the app again. */
+function topLevel(call: string, url: string): Error {
+  return new Error(
+    `Cannot call ${call} while a Worker imports ${url ? `"${url}"` : "a module"}: ` +
+      "a Worker imports the module of each green function, so put code that is to run once, in the main program, " +
+      "under `if (import.meta.main)`",
+  );
+}

@@ -1,0 +1,158 @@
+/**
+ * The handle to a green thread, the same class on both sides.
+ *
+ * The hub and the Workers each have their own kind of it (`hub/hub_thread.ts`, `bridge/remote_thread.ts`); what people
+ * see is this. Semantics: eventlet's `GreenThread` and asyncio-gevent's futures.
+ *
+ * @module
+ */
+
+/**
+ * Where a green thread is in its life: `"pending"` (queued, or waiting for its time), `"running"` (it has started; it may
+ * well be blocked), then one of the three endings.
+ */
+export type ThreadState = "pending" | "running" | "fulfilled" | "rejected" | "killed";
+
+/** How a green thread ended: a tagged record, so that a value that looks like an error is still a value. */
+export type Outcome<T> =
+  | { readonly status: "fulfilled"; readonly value: T }
+  | { readonly status: "rejected"; readonly reason: unknown }
+  | { readonly status: "killed"; readonly reason: unknown };
+
+/** Options for {@linkcode GreenThread.wait}. */
+export interface WaitOptions {
+  /**
+   * How long to wait at the most, in milliseconds; when it is over, a `Timeout` is thrown and the thread goes on.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number;
+}
+
+/** Options for {@linkcode GreenThread.kill}. */
+export interface KillOptions {
+  /**
+   * How long the thread may take to end, in milliseconds. A thread that computes without a blocking call or
+   * `checkpoint()` does not hear of the kill; after this time its Worker is stopped, and its `finally` blocks do not run.
+   *
+   * @default {Infinity}
+   */
+  graceMs?: number;
+}
+
+/** A function to be called when a green thread has ended; it gets the thread's handle and what was given to `link`. */
+export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
+
+/**
+ * A green thread: synchronous-looking code that runs in a Worker, seen from either side.
+ *
+ * - On the hub, `await` it. In green code, call {@linkcode GreenThread.wait | wait()}.
+ * - Its result can be had by any number of waiters, at any time, as often as they like.
+ * - It may be passed to any green thread, as an argument or a result, and is a handle to the same thread there.
+ *
+ * @typeParam T What the thread returns.
+ *
+ * @example Spawn on the hub and await
+ * ```ts
+ * import { spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const thread = spawn((a: number, b: number) => a + b, 1, 2);
+ * assertEquals(await thread, 3);
+ * assertEquals(thread.state, "fulfilled");
+ * ```
+ */
+export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
+  /** The thread's number, unique in its hub. */
+  abstract readonly id: number;
+  /** The thread's name: what it was given, or its function's name and its number. */
+  abstract readonly name: string;
+  /**
+   * Where the thread is in its life. In green code this is what the Worker has heard so far: a thread elsewhere may be
+   * further.
+   */
+  abstract readonly state: ThreadState;
+
+  /** Whether the thread has ended. */
+  get dead(): boolean {
+    const { state } = this;
+    return state !== "pending" && state !== "running";
+  }
+
+  /**
+   * Blocks until the thread has ended and gives its result. For green code.
+   *
+   * @param options See {@linkcode WaitOptions}.
+   * @returns What the thread returned.
+   * @throws What the thread threw; a `GreenletExit` if it was killed without a reason.
+   * @throws {BlockingCallError} If it is called on the hub: use `await` there.
+   * @throws {DeadlockError} If the thread waits for itself.
+   */
+  abstract wait(options?: WaitOptions): T;
+
+  /**
+   * How the thread ended, without throwing.
+   *
+   * @returns The outcome, or `undefined` while the thread has not ended.
+   */
+  abstract outcome(): Outcome<T> | undefined;
+
+  /**
+   * Ends the thread: raises the reason at its blocking point, at once, and lets its `finally` blocks run. A thread that has
+   * not started never runs; one that has ended is left as it is.
+   *
+   * @param reason What is thrown in the thread and to those who wait for it; a `GreenletExit` by default.
+   * @param options See {@linkcode KillOptions}.
+   */
+  abstract kill(reason?: unknown, options?: KillOptions): void;
+
+  /**
+   * Ends the thread only if it has not started.
+   *
+   * @param reason As for {@linkcode GreenThread.kill}.
+   */
+  abstract cancel(reason?: unknown): void;
+
+  /**
+   * Calls a function when the thread has ended, whichever way; soon after this call if it has ended already.
+   * Functions are called in the order in which they were linked; one that throws harms no other.
+   *
+   * @param fn Called with this handle and the arguments.
+   * @param args What else to call it with.
+   */
+  abstract link<A extends unknown[]>(
+    fn: (thread: GreenThread<T>, ...args: A) => unknown,
+    ...args: A
+  ): void;
+
+  /**
+   * Takes back a {@linkcode GreenThread.link | link}.
+   *
+   * @param fn The function that was linked.
+   * @returns Whether it was linked.
+   */
+  // deno-lint-ignore no-explicit-any
+  abstract unlink(fn: (thread: GreenThread<T>, ...args: any[]) => unknown): boolean;
+
+  /** Makes the thread awaitable on the hub. Rejects with what {@linkcode GreenThread.wait} would throw. */
+  abstract then<R1 = T, R2 = never>(
+    onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
+    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+  ): Promise<R1 | R2>;
+
+  /** A short description for logs. */
+  toString(): string {
+    return `GreenThread ${this.name} (${this.state})`;
+  }
+
+  /** As `toString()`, for `console.log`. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}
+
+/** What an outcome gives to one who waits: its value, or its reason thrown. */
+export function unwrap<T>(outcome: Outcome<T>): T {
+  if (outcome.status === "fulfilled") return outcome.value;
+  throw outcome.reason;
+}

@@ -1,0 +1,93 @@
+/**
+ * From a target to a function, in a Worker.
+ *
+ * Modules are imported once and stay; inline functions are compiled once for each source text.
+ *
+ * @module
+ */
+
+import type { Target } from "./protocol.ts";
+import { bodyOf, notExported } from "./wrapped.ts";
+
+/** A function that can be called with anything. */
+// deno-lint-ignore no-explicit-any
+export type Callable = (...args: any[]) => unknown;
+
+/** Finds the functions that a Worker is to run. */
+export class Loader {
+  readonly #scopeUrls: readonly string[];
+  #scope: Record<string, unknown> | undefined;
+  readonly #functions = new Map<Target, Callable>();
+
+  /** @param scopeUrls The modules whose exports are in scope of inline functions. */
+  constructor(scopeUrls: readonly string[]) {
+    this.#scopeUrls = scopeUrls;
+  }
+
+  /** The function, if it can be had without the event loop. Targets are interned. */
+  find(target: Target): Callable | undefined {
+    const known = this.#functions.get(target);
+    if (known || target.kind !== "source" || !this.#scope) return known;
+    const fn = compile(target.source, target.name, this.#scope);
+    this.#functions.set(target, fn);
+    return fn;
+  }
+
+  /**
+   * Loads what a function needs; afterwards {@linkcode Loader.find} finds it.
+   *
+   * @throws What the module threw, or what is wrong with it.
+   */
+  async load(target: Target): Promise<void> {
+    if (target.kind === "source") return await this.#loadScope();
+    if (target.kind !== "export") throw new TypeError(`Cannot run a target of kind ${target.kind}`);
+    const { url, name } = target;
+    const module = await import(url);
+    // Only what the module itself exports: no `toString` of an object's prototype.
+    const value = Object.hasOwn(module, name) ? module[name] : undefined;
+    if (value === undefined) throw notExported(url, name, module);
+    if (typeof value !== "function") {
+      throw new TypeError(
+        `Cannot run "${name}" of "${url}": expected a function, found ${typeof value}`,
+      );
+    }
+    this.#functions.set(target, bodyOf(value) as Callable ?? value);
+  }
+
+  /** Makes more of an error that an inline function threw because its surroundings did not come along. */
+  explain(target: Target, error: unknown): unknown {
+    if (target.kind !== "source" || !(error instanceof ReferenceError)) return error;
+    const name = /^(\S+) is not defined$/.exec(error.message)?.[1];
+    if (!name || !new RegExp(`(?<![\\w$])${RegExp.escape(name)}(?![\\w$])`).test(target.source)) {
+      return error;
+    }
+    return new ReferenceError(
+      `Cannot find "${name}" in an inline green thread: the function was sent to a Worker as source text, without ` +
+        `what surrounds it. Pass "${name}" as an argument: spawn((${name}) => …, ${name}). Or export the function from ` +
+        "a module, which may import what it needs: export const f = syncToAsync(import.meta, function f() { … })",
+      { cause: error },
+    );
+  }
+
+  async #loadScope(): Promise<void> {
+    const modules = await Promise.all(this.#scopeUrls.map((url) => import(url)));
+    this.#scope = Object.assign(Object.create(null), ...modules);
+  }
+}
+
+/** Compiles an inline function with the library's names in scope. */
+function compile(source: string, name: string, scope: Record<string, unknown>): Callable {
+  // A name of the library that the function itself declares is shadowed as usual.
+  const make = (text: string) =>
+    new Function(...Object.keys(scope), `"use strict"; return (${text}\n);`)(
+      ...Object.values(scope),
+    );
+  try {
+    return make(source);
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+  }
+  // A method in short form, `{ work() {} }`, is a function only inside of an object.
+  const methods = make(`{${source}}`);
+  return methods[name] ?? Object.values(methods)[0];
+}

@@ -1,0 +1,171 @@
+/**
+ * The protocol: every message between the hub and a Worker, as types, before any behaviour.
+ *
+ * A message has a kind, three numbers (`id`, `a`, `b`) and a body. `Up` is what a Worker says, `Down` what the hub says.
+ * Messages of one direction arrive in the order in which they were written; only a message in chunks may be
+ * overtaken. *Thread ids* are taken from the board, so they are unique in a hub; *call ids* and *target numbers* are
+ * counted by the side that makes the call, for each Worker.
+ *
+ * @module
+ */
+
+/** What a Worker says to the hub. */
+export const Up = {
+  /** The Worker has started and waits for work. */
+  Ready: 8,
+  /** From now on the target number `id` means the body's {@linkcode Target}. */
+  Bind: 9,
+  /** The thread `b` calls the target `a` and blocks for the `Reply` to `id`. Body: the arguments. */
+  Call: 10,
+  /** The thread `b` calls the target `a` and goes on; the hub makes the thread `id` of it. Body: the arguments. */
+  Start: 11,
+  /** The thread `b` spawns the thread `id` to run the target `a`. Body: the arguments. */
+  Spawn: 12,
+  /**
+   * The Worker is about to block for the thread `id`: send its `Settled`, or have it run here by `Run` if it has not
+   * started (unless `a` is 1: the wait has a time limit, which a thread run on the same stack could not keep).
+   */
+  Wait: 13,
+  /** The thread `id` ended here with the {@linkcode Ending} `a`. Body: its value or what it threw. */
+  Done: 14,
+  /** The call `id` that the hub made (see `Down.Call`) ended with the {@linkcode Ending} `a`. */
+  Reply: 15,
+  /** Nobody here refers to the {@linkcode Referent} `a` with number `id` any more; `b` times it was sent here. */
+  Release: 16,
+  /** The thread gave up waiting for the call `id`. Body: the reason. The hub sends no reply. */
+  Abort: 17,
+  /** Kill the thread `id`; `a` 1 to cancel it only if it has not started. Body: the reason. */
+  Kill: 18,
+  /** Something failed here outside of any thread. Body: the error. */
+  Fault: 20,
+  /** What the thread `id` is to be, said before its `Spawn` or `Start`. Body: {@linkcode Particulars}. */
+  Prepare: 21,
+  /** The target `id`, which the hub had it run, can from now on be run without the Worker's event loop. */
+  Loaded: 22,
+} as const;
+
+/** What the hub says to a Worker. */
+export const Down = {
+  /** From now on the target number `id` means the body's {@linkcode Target}. */
+  Bind: 8,
+  /**
+   * Run the target `a` as the thread `id`, spawned by the thread `b` (0: by the hub), on top of whatever runs there now.
+   * Body: the arguments.
+   */
+  Run: 9,
+  /** The call `id` ended with the {@linkcode Ending} `a`. */
+  Reply: 10,
+  /** The thread `id` ended with the {@linkcode Ending} `a`. */
+  Settled: 11,
+  /** Call the function `a` that was sent from here; reply to `id`. Body: the arguments. */
+  Call: 12,
+  /** Kill the thread `id`, which runs here. Body: the reason. */
+  Kill: 13,
+  /** Nobody on the hub refers to the function `id` any more; `b` times it was sent there. */
+  Release: 14,
+  /** End: there will be no more work. */
+  Close: 15,
+  /** What the thread `id` is, said before its `Run`. Body: {@linkcode Particulars}. */
+  Prepare: 16,
+} as const;
+
+/** How a call or a thread ended. */
+export const Ending = {
+  Fulfilled: 0,
+  Rejected: 1,
+  Killed: 2,
+} as const;
+
+/** What goes by reference. The numbers are in messages, so they are only added to. */
+export const Referent = {
+  /** A green thread: data is a {@linkcode ThreadReference}. */
+  Thread: 1,
+  /** A function that lives on the hub. Data: its number. */
+  HubFunction: 2,
+  /** A function that lives in a Worker. Data: `[worker, number]`. */
+  GreenFunction: 3,
+} as const;
+
+/** A green thread as it crosses: with its ending when that is known, else by its id alone. */
+export interface ThreadReference {
+  readonly id: number;
+  readonly name: string;
+  /** A result known to the sender; the body of the value follows in the same form as any value. */
+  readonly ended?: { readonly ending: number; readonly value: unknown };
+}
+
+/** What can be run or called. Plain data: it crosses as JSON. */
+export type Target =
+  /** An export of a module. */
+  | { readonly kind: "export"; readonly url: string; readonly name: string }
+  /** A function in its source form, with the library's names in scope. */
+  | { readonly kind: "source"; readonly source: string; readonly name: string }
+  /** A function that was exposed on the hub by name. */
+  | { readonly kind: "exposed"; readonly name: string }
+  /** An export of a module on the hub, loaded there by `hubImport`. */
+  | { readonly kind: "hub"; readonly specifier: string; readonly name: string }
+  /** What a module on the hub exports: functions by name, and plain values. */
+  | { readonly kind: "exports"; readonly specifier: string }
+  /** A function that came from the hub as a value. */
+  | { readonly kind: "function"; readonly id: number };
+
+/** What is out of the ordinary about a thread. Plain data: it crosses as JSON. */
+export interface Particulars {
+  /** Its name, when it was given one. */
+  readonly name?: string;
+  /** How long to wait before it starts, in milliseconds. */
+  readonly delay?: number;
+  /** Whether nobody holds a handle to it (`spawnN`): its failure is reported at once. */
+  readonly detached?: boolean;
+}
+
+/** Names a target, as people know it: `titleOf`, `node:path join`. */
+export function targetName(target: Target): string {
+  switch (target.kind) {
+    case "export":
+    case "exposed":
+      return target.name;
+    case "source":
+      return target.name || "an inline function";
+    case "hub":
+      return `${target.name} of ${target.specifier}`;
+    case "exports":
+      return target.specifier;
+    case "function":
+      return `callback ${target.id}`;
+  }
+}
+
+const interned = new Map<string, Target>();
+
+/**
+ * The one object for a target, so that two of them can be compared as they are.
+ *
+ * @param target A target.
+ * @returns The first target that said the same.
+ */
+export function intern(target: Target): Target {
+  const key = targetKey(target);
+  const known = interned.get(key);
+  if (known) return known;
+  interned.set(key, target);
+  return target;
+}
+
+/** Two targets are the same when their keys are. */
+function targetKey(target: Target): string {
+  switch (target.kind) {
+    case "export":
+      return `e ${target.name} ${target.url}`;
+    case "source":
+      return `s ${target.name} ${target.source}`;
+    case "exposed":
+      return `x ${target.name}`;
+    case "hub":
+      return `h ${target.name} ${target.specifier}`;
+    case "exports":
+      return `m ${target.specifier}`;
+    case "function":
+      return `f ${target.id}`;
+  }
+}

@@ -1,0 +1,25 @@
+/**
+ * What the codec asks of its side for all that goes by reference.
+ *
+ * @module
+ */
+
+/** Knows what goes by reference from and to one side of one connection. */
+export interface Referrer {
+  /**
+   * Returns a reference for a value, or undefined when it does not go by reference. Asked for every
+   * function, and every object that is not plain data or of a built-in class that the codec knows;
+   * before registered classes, and before refusing.
+   */
+  refer(value: object): Reference | undefined;
+  /** Returns the near side's object for a reference that arrived. What it throws, `decode` throws. */
+  resolve(kind: number, data: unknown): unknown;
+}
+
+/** What is sent in place of something that goes by reference. */
+export interface Reference {
+  /** What kind of thing it is, as the two sides have agreed. */
+  kind: number;
+  /** What the other side needs to know of it: a value that crosses by itself. */
+  data: unknown;
+}

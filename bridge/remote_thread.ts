@@ -1,0 +1,156 @@
+/**
+ * A green thread's handle in a Worker.
+ *
+ * It knows how the thread ended once the hub has said so (`Down.Settled`), or once the thread ended on this very stack.
+ * The value stays encoded until somebody asks for it.
+ *
+ * @module
+ */
+
+import type { Body } from "./codec.ts";
+import { DeadlockError } from "./errors.ts";
+import {
+  GreenThread,
+  type KillOptions,
+  type Outcome,
+  type ThreadState,
+  unwrap,
+  type WaitOptions,
+} from "./green_thread.ts";
+import type { GreenRuntime } from "./green_runtime.ts";
+import { Ending } from "./protocol.ts";
+
+/** One function linked to a thread's end. */
+interface Linked {
+  // deno-lint-ignore no-explicit-any
+  readonly fn: (thread: any, ...args: any[]) => unknown;
+  readonly args: unknown[];
+}
+
+/** How often the hub has sent a handle here without having been told of its release; see `Up.Release`. */
+export interface Hold {
+  readonly id: number;
+  count: number;
+}
+
+/** A handle to a green thread, in a Worker. */
+export class RemoteThread<T = unknown> extends GreenThread<T> {
+  readonly id: number;
+  readonly name: string;
+  /** What the hub has to be told once the handle is gone. */
+  readonly hold: Hold;
+  readonly #runtime: GreenRuntime;
+  #started = false;
+  #ended: { readonly ending: number; readonly body: Body } | undefined;
+  #outcome: Outcome<T> | undefined;
+  #links: Linked[] = [];
+
+  constructor(id: number, name: string, runtime: GreenRuntime) {
+    super();
+    this.id = id;
+    this.name = name;
+    this.hold = { id, count: 0 };
+    this.#runtime = runtime;
+  }
+
+  get state(): ThreadState {
+    if (!this.#ended && !this.#outcome) return this.#started ? "running" : "pending";
+    return this.outcome()!.status;
+  }
+
+  /** Whether the ending is known here. */
+  get done(): boolean {
+    return this.#ended !== undefined || this.#outcome !== undefined;
+  }
+
+  /** The thread has started on this Worker. */
+  start(): void {
+    this.#started = true;
+  }
+
+  /** The hub says how the thread ended. */
+  settle(ending: number, body: Body): void {
+    if (this.done) return;
+    this.#ended = { ending, body };
+    this.#runLinks();
+  }
+
+  /** The thread ended on this Worker, or arrived with its ending. */
+  settleWith(outcome: Outcome<T>): void {
+    if (this.done) return;
+    this.#outcome = outcome;
+    this.#runLinks();
+  }
+
+  override outcome(): Outcome<T> | undefined {
+    if (this.#outcome || !this.#ended) return this.#outcome;
+    const { ending, body } = this.#ended;
+    this.#ended = undefined;
+    return this.#outcome = this.#decode(ending, body);
+  }
+
+  override wait(options?: WaitOptions): T {
+    if (!this.done) this.#runtime.waitFor(this, options?.timeout ?? Infinity);
+    return unwrap(this.outcome()!);
+  }
+
+  override kill(reason?: unknown, options?: KillOptions): void {
+    if (!this.done) this.#runtime.kill(this, reason, false, options?.graceMs);
+  }
+
+  override cancel(reason?: unknown): void {
+    if (!this.done) this.#runtime.kill(this, reason, true);
+  }
+
+  override link<A extends unknown[]>(
+    fn: (thread: GreenThread<T>, ...args: A) => unknown,
+    ...args: A
+  ): void {
+    this.#links.push({ fn, args });
+    if (this.done) this.#runLinks();
+    else this.#runtime.watch(this);
+  }
+
+  // deno-lint-ignore no-explicit-any
+  override unlink(fn: (thread: GreenThread<T>, ...args: any[]) => unknown): boolean {
+    const at = this.#links.findIndex((link) => link.fn === fn);
+    if (at >= 0) this.#links.splice(at, 1);
+    return at >= 0;
+  }
+
+  /** For a green function that is `async`: blocks its Worker in the next microtask. */
+  override then<R1 = T, R2 = never>(
+    onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
+    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+  ): Promise<R1 | R2> {
+    return Promise.resolve().then(() => this.wait()).then(onfulfilled, onrejected);
+  }
+
+  #decode(ending: number, body: Body): Outcome<T> {
+    try {
+      const value = this.#runtime.decode(body);
+      if (ending === Ending.Fulfilled) return { status: "fulfilled", value: value as T };
+      return { status: ending === Ending.Killed ? "killed" : "rejected", reason: value };
+    } catch (reason) {
+      return { status: "rejected", reason };
+    }
+  }
+
+  #runLinks(): void {
+    const links = this.#links;
+    if (links.length === 0) return;
+    this.#links = [];
+    for (const { fn, args } of links) this.#runtime.soon(() => fn(this, ...args));
+  }
+}
+
+/** A thread that waits for itself, or for one on whose stack it runs, would wait forever. */
+export function selfWait(waiter: GreenThread, target: GreenThread): DeadlockError {
+  const cycle = waiter === target ? [waiter.name] : [waiter.name, target.name];
+  return new DeadlockError(
+    waiter === target
+      ? `Cannot wait for "${target.name}" in itself: it would never end`
+      : `Cannot wait for "${target.name}" in "${waiter.name}": it waits for "${waiter.name}" itself`,
+    { cycle },
+  );
+}

@@ -1,0 +1,62 @@
+/**
+ * Checks of what the structured reader reads. Each returns what it was given, or says what is wrong.
+ *
+ * @module
+ */
+
+import { BridgeProtocolError } from "./errors.ts";
+
+/** The properties of a plain object. */
+export type Fields = { [key: string]: unknown };
+
+/** Says what is wrong with a message: never returns. */
+export function fail(why: string, cause?: unknown): never {
+  throw new BridgeProtocolError(
+    `Cannot read a message: ${why}`,
+    cause === undefined ? undefined : { cause },
+  );
+}
+
+/** Carries what a referrer threw past the checks, which would take it for malformed bytes. */
+export class ForeignError {
+  /** What was thrown. */
+  readonly thrown: unknown;
+
+  /** @param thrown What was thrown. */
+  constructor(thrown: unknown) {
+    this.thrown = thrown;
+  }
+}
+
+/** Takes only text. */
+export function text(value: unknown): string {
+  return typeof value === "string" ? value : fail("a text is missing");
+}
+
+/** Takes only text, or null in place of none. */
+export function textOrNull(value: unknown): string | null {
+  return value === null ? null : text(value);
+}
+
+/** Whether a value is a number to count with: an integer from 0. */
+export function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
+}
+
+/** Takes only a list. */
+export function list(value: unknown): unknown[] {
+  return Array.isArray(value) ? value : fail("a list is missing");
+}
+
+/** Takes only the properties of an object. */
+export function fields(value: unknown): Fields {
+  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+    fail("fields are missing");
+  }
+  return value as Fields;
+}
+
+/** The beginning of a text that may be anything, for a message. */
+export function excerpt(value: unknown): string {
+  return String(value).slice(0, 50);
+}

@@ -1,0 +1,70 @@
+/**
+ * Where in a value the walk is: what a refusal names. Kept as bare keys while the walk goes well,
+ * and made text only when it does not.
+ *
+ * @module
+ */
+
+/** How a level is entered from the one above. */
+export const Step = {
+  Property: 0,
+  MapKey: 1,
+  MapValue: 2,
+  SetItem: 3,
+} as const;
+
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
+
+/** The keys from the root to where the walk is. */
+export class Path {
+  readonly #root: string;
+  readonly #keys: unknown[] = [];
+  readonly #steps: number[] = [];
+
+  /** @param root What to call the value as a whole, for example `arguments`. */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Notes by which key the walk goes from this level to the next. */
+  enter(level: number, key: unknown, step: number = Step.Property): void {
+    this.#keys[level] = key;
+    this.#steps[level] = step;
+  }
+
+  /** The path to the value at this level, for example `arguments[0].user.onClick`. */
+  at(level: number): string {
+    let text = this.#root;
+    for (let i = 0; i < level; i++) text += describeStep(this.#keys[i], this.#steps[i]);
+    return text;
+  }
+}
+
+/** One step as text. */
+function describeStep(key: unknown, step: number): string {
+  switch (step) {
+    case Step.MapKey:
+      return `.keys()[${key}]`;
+    case Step.MapValue:
+      return `.get(${describeKey(key)})`;
+    case Step.SetItem:
+      return `.values()[${key}]`;
+    default:
+      if (typeof key === "number") return `[${key}]`;
+      return IDENTIFIER.test(String(key)) ? `.${key}` : `[${JSON.stringify(key)}]`;
+  }
+}
+
+/** The key of a Map as text. */
+function describeKey(key: unknown): string {
+  switch (typeof key) {
+    case "string":
+      return JSON.stringify(key);
+    case "object":
+      return key === null ? "null" : "{…}";
+    case "function":
+      return "function";
+    default:
+      return String(key);
+  }
+}

@@ -1,0 +1,107 @@
+/**
+ * A time limit for a stretch of green code. Semantics: eventlet's `Timeout`.
+ *
+ * @module
+ */
+
+import { greenSide } from "./side.ts";
+import { registerOwnError } from "./error_values.ts";
+
+/**
+ * A time limit: thrown, as itself, at the first blocking call that is still blocked, or begun, after its time.
+ *
+ * - It is armed for the green thread that makes it, until it is disposed, cancelled, or thrown. It is thrown once.
+ * - Nested ones: the earlier one is thrown, as its own object, so an `error === timeout` check tells whose it is; of two
+ *   that are due at the same moment, the outer one.
+ * - A result that is ready wins over a timeout that is due.
+ * - A call to the hub that is left this way is aborted: see `currentCall().signal`.
+ * - Code that never blocks is not interrupted; `checkpoint()` is a place where it can be.
+ *
+ * On the hub a `Timeout` may be made and thrown by hand, but not armed: use {@linkcode withTimeout} there.
+ *
+ * @example Leave a block after 50 ms
+ * ```ts
+ * import { spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const thread = spawn(() => {
+ *   using timeout = new Timeout(50);
+ *   try {
+ *     sleep(10_000);
+ *     return "slept";
+ *   } catch (error) {
+ *     if (error !== timeout) throw error;
+ *     return "timed out";
+ *   }
+ * });
+ * assertEquals(await thread, "timed out");
+ *
+ * // The names of the library are in scope in an inline green thread; this tells the type checker so.
+ * declare const Timeout: typeof import("@aiohub/aiohub").Timeout;
+ * declare const sleep: (ms: number) => void;
+ * ```
+ */
+export class Timeout extends Error {
+  /** The error's name. */
+  override readonly name = "Timeout";
+  /** When it is due, in `performance.now()` time; `Infinity` for never. */
+  readonly due: number;
+  /** How long it was set for, in milliseconds. */
+  readonly ms: number | undefined;
+  /** What is thrown in its place, if anything. */
+  readonly error: unknown;
+  #disarm: (() => void) | undefined;
+
+  /**
+   * Arms a time limit.
+   *
+   * @param ms How long, in milliseconds. `undefined` or `null`: never. Zero or less: at the next blocking call.
+   * @param error What to throw in place of the `Timeout` itself: an error, or an error class.
+   * @throws {TypeError} If `ms` is not a number, or `error` is neither an error nor a class.
+   */
+  constructor(ms?: number | null, error?: Error | (new () => Error)) {
+    super(ms === undefined || ms === null ? "No time limit" : `Timed out after ${ms} ms`);
+    if (ms !== undefined && ms !== null && (typeof ms !== "number" || Number.isNaN(ms))) {
+      throw new TypeError(`Cannot set a timeout: expected a number of milliseconds, found ${ms}`);
+    }
+    if (error !== undefined && !(error instanceof Error) && typeof error !== "function") {
+      throw new TypeError("Cannot set a timeout: expected an error or an error class to throw");
+    }
+    this.ms = ms ?? undefined;
+    this.error = error;
+    this.due = this.ms === undefined ? Infinity : performance.now() + this.ms;
+    if (this.ms !== undefined) this.#disarm = greenSide()?.arm(this);
+    for (const field of ["name", "due", "ms", "error"]) {
+      Object.defineProperty(this, field, { enumerable: false });
+    }
+  }
+
+  /** Whether it is armed and has not been thrown. */
+  get pending(): boolean {
+    return this.#disarm !== undefined;
+  }
+
+  /** Disarms it: it will not be thrown. Harmless when it is not armed. */
+  cancel(): void {
+    this.#disarm?.();
+    this.#disarm = undefined;
+  }
+
+  /** Disarms it at the end of a `using` block. */
+  [Symbol.dispose](): void {
+    this.cancel();
+  }
+
+  /**
+   * What is thrown when it is due; from then on it is not pending. For the library.
+   *
+   * @returns The timeout itself, or the error that it was given.
+   */
+  fire(): unknown {
+    this.cancel();
+    if (typeof this.error === "function") return new (this.error as new () => Error)();
+    return this.error ?? this;
+  }
+}
+
+registerOwnError("Timeout", Timeout);

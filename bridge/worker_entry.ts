@@ -1,0 +1,34 @@
+/**
+ * Where a Worker starts. Loaded by URL; it imports nothing of the hub.
+ *
+ * The Worker sits in `Atomics.wait` and not in its event loop, so that a thread is started without the 160 µs that a
+ * message takes. It goes back to its event loop to import a module, to await what an `async` green function returned, and
+ * now and then so that finalizers run.
+ *
+ * @module
+ */
+
+import { workerData } from "node:worker_threads";
+import { setImmediate } from "node:timers";
+import { Board } from "./board.ts";
+import { GreenRuntime } from "./green_runtime.ts";
+import { Inbox } from "./mailbox.ts";
+import { RingReader, RingWriter } from "./ring.ts";
+import { becomeGreen } from "./side.ts";
+import type { WorkerStart } from "./worker_kind.ts";
+
+const start = workerData as WorkerStart;
+const runtime = new GreenRuntime({
+  board: new Board(start.slots, start.board),
+  slot: start.slot,
+  serial: start.serial,
+  out: new RingWriter(start.up),
+  inbox: new Inbox(new RingReader(start.down)),
+  scope: start.scope,
+});
+becomeGreen(runtime);
+runtime.ready();
+// By a macrotask, each time: see `GreenRuntime.serve`. When there is no next time, the Worker ends by itself.
+setImmediate(function step() {
+  runtime.serve()?.finally(() => setImmediate(step));
+});

@@ -1,0 +1,59 @@
+/**
+ * What `syncToAsync()`, `asyncToSync()` and the imported modules leave on their functions, so that the other side finds
+ * the function behind one.
+ *
+ * The keys are `Symbol.for` keys: two copies of the library in one process understand each other's functions.
+ *
+ * @module
+ */
+
+import { intern, type Target } from "./protocol.ts";
+
+const TARGET = Symbol.for("aiohub.target");
+const BODY = Symbol.for("aiohub.body");
+
+/** A function that stands for something to run or to call. */
+export type Marked = ((...args: never[]) => unknown) & {
+  [TARGET]?: Target;
+  [BODY]?: (...args: never[]) => unknown;
+};
+
+/**
+ * Marks a function.
+ *
+ * @param fn The function that people call.
+ * @param target What it stands for.
+ * @param body The function behind it, where it is known on this side.
+ */
+export function mark(fn: Marked, target: Target, body?: (...args: never[]) => unknown): void {
+  Object.defineProperty(fn, TARGET, { value: intern(target) });
+  if (body) Object.defineProperty(fn, BODY, { value: body });
+}
+
+/** What a function stands for, if anything. */
+export function targetOf(fn: unknown): Target | undefined {
+  return typeof fn === "function" ? (fn as Marked)[TARGET] : undefined;
+}
+
+/** The function behind a marked one, if it is known on this side. */
+export function bodyOf(fn: unknown): ((...args: never[]) => unknown) | undefined {
+  return typeof fn === "function" ? (fn as Marked)[BODY] : undefined;
+}
+
+/**
+ * Says what is wrong when a module does not export what a marked function promised.
+ *
+ * @param url The module.
+ * @param name The name it is missing under.
+ * @param module What the module exports.
+ * @returns The error to throw.
+ */
+export function notExported(url: string, name: string, module: object): Error {
+  const names = Object.keys(module);
+  const found = names.length === 0 ? "nothing" : names.map((name) => `"${name}"`).join(", ");
+  return new TypeError(
+    `Cannot find "${name}" in "${url}": the module exports ${found}. ` +
+      `Export the function under its own name from the module whose import.meta it was given: ` +
+      `export const ${name} = syncToAsync(import.meta, function ${name}() { … })`,
+  );
+}

@@ -1,0 +1,28 @@
+/**
+ * Which green thread is this?
+ *
+ * @module
+ */
+
+import type { GreenThread } from "../bridge/green_thread.ts";
+import { blocking } from "../bridge/side.ts";
+
+/**
+ * The green thread that calls this.
+ *
+ * @returns Its handle.
+ * @throws {BlockingCallError} If it is called on the hub.
+ *
+ * @example Know oneself
+ * ```ts
+ * import { spawn } from "@aiohub/aiohub";
+ * import { getCurrent } from "@aiohub/aiohub/green";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const thread = spawn(() => getCurrent().id);
+ * assertEquals(await thread, thread.id);
+ * ```
+ */
+export function getCurrent(): GreenThread {
+  return blocking("getCurrent()", "a green thread for it").current();
+}

@@ -1,0 +1,162 @@
+/**
+ * Fetching, as if it were synchronous.
+ *
+ * @module
+ */
+
+import { blocking } from "../bridge/side.ts";
+import { intern } from "../bridge/protocol.ts";
+
+/** A response that has arrived in full: reading it blocks nobody. */
+export interface GreenResponse {
+  /** Whether the status is from 200 to 299. */
+  readonly ok: boolean;
+  /** The status code: 200 and the like. */
+  readonly status: number;
+  /** The status in words. */
+  readonly statusText: string;
+  /** The URL that answered, after redirects. */
+  readonly url: string;
+  /** Whether it was redirected. */
+  readonly redirected: boolean;
+  /** The headers. */
+  readonly headers: Headers;
+  /** The body as text. */
+  text(): string;
+  /** The body as parsed JSON. */
+  // deno-lint-ignore no-explicit-any
+  json(): any;
+  /** The body's bytes. */
+  bytes(): Uint8Array;
+}
+
+/** What to send with {@linkcode fetch}. */
+export interface GreenFetchInit {
+  /**
+   * The method.
+   *
+   * @default {"GET"}
+   */
+  method?: string;
+  /** The headers. */
+  headers?: Headers | Record<string, string> | [string, string][];
+  /** The body. */
+  body?: string | Uint8Array<ArrayBuffer> | ArrayBuffer | URLSearchParams;
+  /**
+   * What to do about a redirect.
+   *
+   * @default {"follow"}
+   */
+  redirect?: "follow" | "error" | "manual";
+}
+
+/** A response as it crosses. */
+interface WireResponse {
+  readonly status: number;
+  readonly statusText: string;
+  readonly url: string;
+  readonly redirected: boolean;
+  readonly headers: [string, string][];
+  readonly body: Uint8Array;
+}
+
+const target = intern({
+  kind: "hub",
+  specifier: new URL("../hub/fetch.ts", import.meta.url).href,
+  name: "fetchAll",
+});
+
+/**
+ * Fetches a URL on the hub and blocks this green thread until the whole response is there. A kill or a timeout aborts
+ * the request.
+ *
+ * @param url What to fetch.
+ * @param init Method, headers and body.
+ * @returns The response.
+ * @throws {TypeError} If the server cannot be reached, or the URL is not valid.
+ * @throws {BlockingCallError} If it is called on the hub: use the global `fetch()` there.
+ *
+ * @example Fetch in a green thread
+ * ```ts
+ * import { spawn } from "@aiohub/aiohub";
+ * import { fetch } from "@aiohub/aiohub/green";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = Deno.serve({ port: 0, onListen() {} }, () => new Response("hello"));
+ * const url = `http://127.0.0.1:${server.addr.port}/`;
+ * assertEquals(await spawn((url: string) => fetch(url).text(), url), "hello");
+ * ```
+ */
+export function fetch(url: string | URL, init: GreenFetchInit = {}): GreenResponse {
+  const green = blocking("fetch()", "await globalThis.fetch()");
+  const headers = init.headers === undefined ? undefined : [...new Headers(init.headers)];
+  const body = init.body instanceof URLSearchParams ? String(init.body) : init.body;
+  if (init.body instanceof URLSearchParams && !headers?.some(([name]) => name === "content-type")) {
+    const form: [string, string] = [
+      "content-type",
+      "application/x-www-form-urlencoded;charset=UTF-8",
+    ];
+    return respond(green.call(target, [String(url), {
+      ...init,
+      headers: [...headers ?? [], form],
+      body,
+    }]));
+  }
+  return respond(green.call(target, [String(url), { ...init, headers, body }]));
+}
+
+function respond(value: unknown): GreenResponse {
+  const { body, headers, status, ...rest } = value as WireResponse;
+  const text = () => new TextDecoder().decode(body);
+  return {
+    ...rest,
+    status,
+    ok: status >= 200 && status <= 299,
+    headers: new Headers(headers),
+    text,
+    json: () => JSON.parse(text()),
+    bytes: () => body,
+  };
+}
+
+/** What {@linkcode urlopen} gives: a response to be read like a file. */
+export interface OpenedUrl {
+  /** The status code. */
+  readonly status: number;
+  /** The URL that answered, after redirects. */
+  readonly url: string;
+  /** The headers. */
+  readonly headers: Headers;
+  /** The whole body as text. */
+  read(): string;
+}
+
+/**
+ * Opens a URL, as the original's README does: `urlopen(url).read()`.
+ *
+ * @param url What to fetch.
+ * @returns The response.
+ * @throws {Deno.errors.Http} If the status is 400 or more, as Python's `urlopen` does.
+ * @throws {TypeError} If the server cannot be reached, or the URL is not valid.
+ * @throws {BlockingCallError} If it is called on the hub.
+ *
+ * @example Read a page
+ * ```ts
+ * import { spawn } from "@aiohub/aiohub";
+ * import { urlopen } from "@aiohub/aiohub/green";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using server = Deno.serve({ port: 0, onListen() {} }, () => new Response("hello"));
+ * const url = `http://127.0.0.1:${server.addr.port}/`;
+ * assertEquals(await spawn((url: string) => urlopen(url).read(), url), "hello");
+ * ```
+ */
+export function urlopen(url: string | URL): OpenedUrl {
+  blocking("urlopen()", "await fetch()");
+  const response = fetch(url);
+  const { status, statusText, headers } = response;
+  if (status >= 400) {
+    throw new Deno.errors.Http(`Cannot open "${response.url}": ${status} ${statusText}`);
+  }
+  return { status, url: response.url, headers, read: () => response.text() };
+}

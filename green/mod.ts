@@ -1,0 +1,28 @@
+/**
+ * What green threads call: synchronous-looking functions that block the green thread and nothing else.
+ *
+ * Each of them throws a `BlockingCallError` on the hub.
+ *
+ * @example
+ * ```ts
+ * import { spawn } from "@aiohub/aiohub";
+ * import { getCurrent, sleep } from "@aiohub/aiohub/green";
+ *
+ * await spawn(() => {
+ *   sleep(10);
+ *   return getCurrent().name;
+ * });
+ * ```
+ *
+ * @module
+ */
+
+export { checkpoint, shield, sleep } from "./sleep.ts";
+export { getCurrent } from "./current.ts";
+export {
+  fetch,
+  type GreenFetchInit,
+  type GreenResponse,
+  type OpenedUrl,
+  urlopen,
+} from "./fetch.ts";

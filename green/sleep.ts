@@ -1,0 +1,63 @@
+/**
+ * Sleeping.
+ *
+ * @module
+ */
+
+import { blocking } from "../bridge/side.ts";
+
+/**
+ * Blocks this green thread for some time, and nobody else. It takes no round trip to the hub.
+ *
+ * @param ms How long, in milliseconds. Zero or less only looks whether the thread was killed or has timed out.
+ * @throws {TypeError} If `ms` is not a number.
+ * @throws {BlockingCallError} If it is called on the hub.
+ *
+ * @example Sleep in a green thread
+ * ```ts
+ * import { spawn } from "@aiohub/aiohub";
+ * import { sleep } from "@aiohub/aiohub/green";
+ *
+ * await spawn(() => sleep(5));
+ * ```
+ */
+export function sleep(ms: number = 0): void {
+  const green = blocking("sleep()", "await delay()");
+  if (typeof ms !== "number" || Number.isNaN(ms)) {
+    throw new TypeError(`Cannot sleep: expected a number of milliseconds, found ${String(ms)}`);
+  }
+  green.sleep(ms);
+}
+
+/**
+ * A place where a kill or a timeout can end code that computes and does not block. Cheap when there is none.
+ *
+ * @throws What the thread was killed with, or a `Timeout` that is due.
+ * @throws {BlockingCallError} If it is called on the hub.
+ *
+ * @example Make a long computation killable
+ * ```ts
+ * import { spawn } from "@aiohub/aiohub";
+ * import { checkpoint } from "@aiohub/aiohub/green";
+ *
+ * await spawn(() => {
+ *   for (let i = 0; i < 1000; i++) checkpoint();
+ * });
+ * ```
+ */
+export function checkpoint(): void {
+  blocking("checkpoint()", "await null").checkpoint();
+}
+
+/**
+ * Calls a function during which a kill or a timeout does not end this green thread; it does at the next blocking call
+ * after it.
+ *
+ * @param fn The function.
+ * @returns What the function returned.
+ * @throws What the function threw.
+ * @throws {BlockingCallError} If it is called on the hub.
+ */
+export function shield<T>(fn: () => T): T {
+  return blocking("shield()", "the function itself").shield(fn);
+}

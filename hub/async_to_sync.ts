@@ -1,0 +1,82 @@
+/**
+ * Async functions for synchronous code.
+ *
+ * @module
+ */
+
+import type { GreenThread } from "../bridge/green_thread.ts";
+import { blocking, greenSide } from "../bridge/side.ts";
+import { intern } from "../bridge/protocol.ts";
+import { mark } from "../bridge/wrapped.ts";
+import { getHub } from "./default_hub.ts";
+import { HubPromise } from "./hub_promise.ts";
+import { exportTarget } from "./targets.ts";
+
+/** An async function that green code may call as if it were synchronous. */
+export interface AsyncToSync<A extends unknown[], R> {
+  /**
+   * Runs the function on the hub and blocks for its result. For green code.
+   *
+   * @throws What the function threw.
+   * @throws {BlockingCallError} If it is called on the hub: use `.async()` there.
+   */
+  (...args: A): Awaited<R>;
+  /**
+   * On the hub: calls the function as it is. In green code: starts it on the hub without waiting, and gives a promise to
+   * hand to `futureToGreenlet`.
+   */
+  async(...args: A): R extends PromiseLike<unknown> ? HubPromise<Awaited<R>> : HubPromise<R>;
+  /**
+   * Starts the function on the hub without waiting.
+   *
+   * @returns A green thread that stands for it: `.wait()` for it in green code, `await` it on the hub.
+   */
+  spawn(...args: A): GreenThread<Awaited<R>>;
+}
+
+/**
+ * Makes an async function one that green code calls as if it were synchronous.
+ *
+ * @param meta The `import.meta` of the module that exports the result.
+ * @param fn The function. Its name must be that of the export: the hub finds it by that.
+ * @returns A function that blocks the green thread that calls it until the original has settled on the hub.
+ * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function or has no name.
+ *
+ * @example A module that both sides import
+ * ```ts no-eval
+ * // bodies.ts
+ * import { asyncToSync } from "@aiohub/aiohub";
+ *
+ * export const fetchBody = asyncToSync(import.meta, async function fetchBody(url: string) {
+ *   const response = await fetch(url); // runs on the hub
+ *   return await response.text();
+ * });
+ *
+ * // in a green thread
+ * const body = fetchBody("http://127.0.0.1:8000/");
+ * ```
+ */
+export function asyncToSync<A extends unknown[], R>(
+  meta: ImportMeta,
+  fn: (...args: A) => R,
+): AsyncToSync<A, R> {
+  const target = intern(exportTarget("asyncToSync()", meta, fn));
+  const { name } = fn;
+  const wrapped = (...args: A) =>
+    blocking(`${name}()`, `await ${name}.async()`).call(target, args) as Awaited<R>;
+  const onHub = (...args: A): Promise<Awaited<R>> =>
+    // A synchronous throw is a rejection too, as in any async function.
+    new Promise((resolve) => resolve(fn(...args) as Awaited<R>));
+  const async = (...args: A) => {
+    const green = greenSide();
+    return green ? new HubPromise(green.start(target, args)) : onHub(...args);
+  };
+  const spawn = (...args: A) => {
+    const green = greenSide();
+    return green ? green.start(target, args) : getHub().future(name, () => onHub(...args));
+  };
+  Object.defineProperty(wrapped, "name", { value: name });
+  Object.defineProperty(wrapped, "length", { value: fn.length });
+  mark(wrapped, target, fn as (...args: never[]) => unknown);
+  return Object.assign(wrapped, { async, spawn }) as AsyncToSync<A, R>;
+}

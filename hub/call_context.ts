@@ -1,0 +1,68 @@
+/**
+ * What an async function can know about the green call that it serves.
+ *
+ * @module
+ */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+
+/** The green call that an async function on the hub serves. */
+export interface CurrentCall {
+  /** Aborted when the green thread stops waiting for the call: it was killed, timed out, or crashed. */
+  readonly signal: AbortSignal;
+  /** The id of the green thread that called. */
+  readonly threadId: number;
+}
+
+/** One call from green code; its signal is made when somebody asks for it. */
+export class Call implements CurrentCall {
+  readonly threadId: number;
+  #controller: AbortController | undefined;
+  #aborted: { readonly reason: unknown } | undefined;
+
+  constructor(threadId: number) {
+    this.threadId = threadId;
+  }
+
+  get signal(): AbortSignal {
+    if (!this.#controller) {
+      this.#controller = new AbortController();
+      if (this.#aborted) this.#controller.abort(this.#aborted.reason);
+    }
+    return this.#controller.signal;
+  }
+
+  /** Nobody waits for the call any more. */
+  abort(reason: unknown): void {
+    this.#aborted ??= { reason };
+    this.#controller?.abort(reason);
+  }
+}
+
+/** Under a `Symbol.for` key, so that all copies of the library in the process see the same calls. */
+const KEY = Symbol.for("aiohub.call");
+const scope = globalThis as { [KEY]?: AsyncLocalStorage<Call> };
+
+/** The calls that are being served. */
+export function calls(): AsyncLocalStorage<Call> {
+  return scope[KEY] ??= new AsyncLocalStorage<Call>();
+}
+
+/**
+ * The green call that the running async function serves.
+ *
+ * @returns The call, or `undefined` outside of one.
+ *
+ * @example Stop when the green thread gives up
+ * ```ts no-eval
+ * import { asyncToSync, currentCall } from "@aiohub/aiohub";
+ *
+ * export const download = asyncToSync(import.meta, async function download(url: string) {
+ *   const response = await fetch(url, { signal: currentCall()?.signal });
+ *   return await response.bytes();
+ * });
+ * ```
+ */
+export function currentCall(): CurrentCall | undefined {
+  return calls().getStore();
+}

@@ -1,0 +1,60 @@
+/**
+ * The hub that is used where none is named.
+ *
+ * @module
+ */
+
+import { BlockingCallError } from "../bridge/errors.ts";
+import { greenSide } from "../bridge/side.ts";
+import { Hub } from "./hub.ts";
+
+/** One for the process, whichever copy of the library asks. */
+const KEY = Symbol.for("aiohub.hub");
+const scope = globalThis as { [KEY]?: Hub };
+
+/**
+ * The hub of this process, made when it is first asked for. When it has been closed, the next call makes a new one.
+ *
+ * @returns The hub.
+ * @throws {BlockingCallError} If it is called in green code: the hub lives on the main thread.
+ *
+ * @example Look at what is going on
+ * ```ts
+ * import { getHub } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(getHub().statistics().threads, 0);
+ * ```
+ */
+export function getHub(): Hub {
+  if (greenSide()) {
+    throw new BlockingCallError(
+      "Cannot get the hub in green code: it lives on the main thread; spawn() and call() work here as they are",
+    );
+  }
+  const hub = scope[KEY];
+  if (hub && !hub.closed) return hub;
+  return scope[KEY] = new Hub();
+}
+
+/**
+ * Makes a hub the one that is used where none is named.
+ *
+ * @param hub The hub, or `undefined` to go back to one with the default options.
+ * @returns The hub that was used until now, if there was one.
+ *
+ * @example A default hub with options
+ * ```ts
+ * import { Hub, spawn, useHub } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using hub = new Hub({ maxWorkers: 2, name: "app" });
+ * useHub(hub);
+ * assertEquals(await spawn(() => 6 * 7), 42);
+ * ```
+ */
+export function useHub(hub: Hub | undefined): Hub | undefined {
+  const previous = scope[KEY];
+  scope[KEY] = hub;
+  return previous;
+}

@@ -1,0 +1,84 @@
+/**
+ * How a green thread ended, as the hub keeps it.
+ *
+ * A result that came from a Worker stays encoded until somebody on the hub looks at it; one that goes on to another
+ * Worker as plain text is never decoded here.
+ *
+ * @module
+ */
+
+import { type Body, decode, encode, encodeThrown, Format, type Referrer } from "../bridge/codec.ts";
+import type { Outcome } from "../bridge/green_thread.ts";
+import { Ending } from "../bridge/protocol.ts";
+
+/** An ending: its value, or the bytes of it. */
+export class Ended {
+  #outcome: Outcome<unknown> | undefined;
+  #encoded:
+    | { readonly ending: number; readonly body: Body; readonly referrer: Referrer }
+    | undefined;
+
+  private constructor(outcome: Outcome<unknown> | undefined) {
+    this.#outcome = outcome;
+  }
+
+  /** An ending that happened on the hub. */
+  static of(outcome: Outcome<unknown>): Ended {
+    return new Ended(outcome);
+  }
+
+  /** An ending that a Worker reported. */
+  static from(ending: number, body: Body, referrer: Referrer): Ended {
+    const ended = new Ended(undefined);
+    // What may hold references is taken in at once: they are counted when they arrive.
+    if (body.format === Format.Structured) ended.#outcome = read(ending, body, referrer);
+    else ended.#encoded = { ending, body, referrer };
+    return ended;
+  }
+
+  /** Which of the three endings it is. */
+  get status(): Outcome<unknown>["status"] {
+    if (this.#outcome) return this.#outcome.status;
+    return STATUS[this.#encoded!.ending];
+  }
+
+  /** The ending as people see it. */
+  get outcome(): Outcome<unknown> {
+    if (this.#outcome) return this.#outcome;
+    const { ending, body, referrer } = this.#encoded!;
+    this.#encoded = undefined;
+    return this.#outcome = read(ending, body, referrer);
+  }
+
+  /**
+   * The ending as it goes to a Worker.
+   *
+   * @param referrer Makes the references for that Worker.
+   */
+  encodeFor(referrer: Referrer): { ending: number; body: Body } {
+    if (this.#encoded) return this.#encoded;
+    const outcome = this.#outcome!;
+    const ending = STATUS.indexOf(outcome.status);
+    if (outcome.status !== "fulfilled") {
+      return { ending, body: encodeThrown(outcome.reason, "error", referrer) };
+    }
+    try {
+      return { ending, body: encode(outcome.value, "result", referrer) };
+    } catch (error) {
+      return { ending: Ending.Rejected, body: encodeThrown(error, "error", referrer) };
+    }
+  }
+}
+
+/** In the order of {@linkcode Ending}. */
+const STATUS = ["fulfilled", "rejected", "killed"] as const;
+
+function read(ending: number, body: Body, referrer: Referrer): Outcome<unknown> {
+  try {
+    const value = decode(body, referrer);
+    if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
+    return { status: STATUS[ending], reason: value } as Outcome<unknown>;
+  } catch (reason) {
+    return { status: "rejected", reason };
+  }
+}

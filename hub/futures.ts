@@ -1,0 +1,123 @@
+/**
+ * From promises to green threads and back.
+ *
+ * @module
+ */
+
+import { GreenThread } from "../bridge/green_thread.ts";
+import { GreenletExit } from "../bridge/errors.ts";
+import { greenSide } from "../bridge/side.ts";
+import { getHub } from "./default_hub.ts";
+import { HubPromise } from "./hub_promise.ts";
+import { describe } from "./targets.ts";
+
+/** Options for {@linkcode greenletToFuture}. */
+export interface GreenletToFutureOptions {
+  /** Rejects the promise with its reason when it is aborted. */
+  signal?: AbortSignal;
+  /**
+   * Whether an abort kills the thread; otherwise it goes on without noise.
+   *
+   * @default {true}
+   */
+  autokill?: boolean;
+  /**
+   * Whether a killed thread rejects the promise; otherwise it resolves to what the thread was killed with.
+   *
+   * @default {true}
+   */
+  autocancel?: boolean;
+}
+
+/**
+ * The promise of a green thread's result. For the hub. Semantics: asyncio-gevent's `greenlet_to_future`.
+ *
+ * @param thread The thread.
+ * @param options See {@linkcode GreenletToFutureOptions}.
+ * @returns A promise that settles as the thread ends.
+ * @throws {TypeError} If `thread` is no green thread.
+ *
+ * @example Stop waiting, and stop the thread, after a while
+ * ```ts
+ * import { greenletToFuture, spawn } from "@aiohub/aiohub";
+ * import { sleep } from "@aiohub/aiohub/green";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const thread = spawn(() => sleep(60_000));
+ * const signal = AbortSignal.timeout(50);
+ * await assertRejects(() => greenletToFuture(thread, { signal }), DOMException);
+ * await thread.then(() => {}, () => {});
+ * assertEquals(thread.state, "killed");
+ * ```
+ */
+export function greenletToFuture<T>(
+  thread: GreenThread<T>,
+  options: GreenletToFutureOptions = {},
+): Promise<T> {
+  const { signal, autokill = true, autocancel = true } = options;
+  if (!(thread instanceof GreenThread)) {
+    throw new TypeError(
+      `Cannot make a future: expected a green thread, found ${describe(thread)}`,
+    );
+  }
+  return new Promise<T>((resolve, reject) => {
+    const onAbort = () => {
+      reject(signal!.reason);
+      if (!autokill) return thread.then(undefined, () => {});
+      thread.kill(new GreenletExit("The future was aborted", { cause: signal!.reason }));
+      thread.then(undefined, () => {});
+    };
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    thread.then(resolve, (reason) => {
+      const killed = thread.outcome()?.status === "killed";
+      if (killed && !autocancel) resolve(reason as T);
+      else reject(reason);
+    }).finally(() => signal?.removeEventListener("abort", onAbort));
+  });
+}
+
+/**
+ * A green thread that stands for a promise: green code waits for it as for any other. Semantics: aiohub's
+ * `future_to_greenlet`; it has started, as there.
+ *
+ * @param future On the hub a promise, or a function that makes one and gets the signal by which a kill aborts it. In green
+ * code what `.async()` gave.
+ * @returns The thread. It may be passed to green threads.
+ * @throws {TypeError} If it is none of these.
+ *
+ * @example Hand a promise to green code
+ * ```ts
+ * import { futureToGreenlet, type GreenThread, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const answer = futureToGreenlet(Promise.resolve(42));
+ * assertEquals(await spawn((answer: GreenThread<number>) => answer.wait(), answer), 42);
+ * ```
+ */
+export function futureToGreenlet<T>(
+  future: PromiseLike<T> | ((signal: AbortSignal) => PromiseLike<T>),
+): GreenThread<T> {
+  if (future instanceof GreenThread) return future;
+  if (future instanceof HubPromise) return future.thread;
+  const isFunction = typeof future === "function";
+  const isPromise = typeof (future as { then?: unknown } | null)?.then === "function";
+  if (greenSide()) {
+    throw new TypeError(
+      `Cannot make a green thread of ${
+        isPromise
+          ? "a promise of this Worker: blocking for it would keep it from settling"
+          : describe(future)
+      }: expected what .async() of an asyncToSync() function gave`,
+    );
+  }
+  if (!isFunction && !isPromise) {
+    throw new TypeError(
+      `Cannot make a green thread: expected a promise or a function that makes one, found ${
+        describe(future)
+      }`,
+    );
+  }
+  const work = isFunction ? future as (signal: AbortSignal) => PromiseLike<T> : () => future;
+  return getHub().future("future", work as (signal: AbortSignal) => T) as GreenThread<T>;
+}

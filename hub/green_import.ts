@@ -1,0 +1,59 @@
+/**
+ * A module of green functions, seen from outside.
+ *
+ * @module
+ */
+
+import type { GreenThread } from "../bridge/green_thread.ts";
+import { intern } from "../bridge/protocol.ts";
+import { mark } from "../bridge/wrapped.ts";
+import { moduleSpecifier } from "./targets.ts";
+
+/** The functions of a module as green functions: each call spawns a green thread. Other exports are left out. */
+export type GreenModule<M extends object> = {
+  readonly [
+    // deno-lint-ignore no-explicit-any
+    K in keyof M as M[K] extends (...args: any[]) => unknown ? K : never
+  ]: M[K] extends // deno-lint-ignore no-explicit-any
+  (...args: infer A extends any[]) => infer R ? (...args: A) => GreenThread<Awaited<R>>
+    : never;
+};
+
+/** Spawns a marked function. */
+// deno-lint-ignore no-explicit-any
+type Spawn = (fn: unknown, args: readonly unknown[]) => any;
+
+/**
+ * Makes the object that stands for a module.
+ *
+ * @param url The module.
+ * @param spawn Spawns one of its functions.
+ * @returns An object that makes each function when it is asked for: the module is only loaded in Workers.
+ */
+export function importGreen<M extends object>(url: string | URL, spawn: Spawn): GreenModule<M> {
+  const specifier = resolve(moduleSpecifier("greenImport", url));
+  const functions = new Map<string, unknown>();
+  return new Proxy(Object.create(null), {
+    get(_, name) {
+      // Awaiting or printing the object must not look like calls.
+      if (typeof name === "symbol" || name === "then" || name === "toJSON") return undefined;
+      const known = functions.get(name);
+      if (known) return known;
+      const fn = (...args: unknown[]) => spawn(fn, args);
+      Object.defineProperty(fn, "name", { value: name });
+      mark(fn, intern({ kind: "export", url: specifier, name }));
+      functions.set(name, fn);
+      return fn;
+    },
+    set(_, name) {
+      throw new TypeError(
+        `Cannot set "${String(name)}" of "${specifier}": a module cannot be changed from outside`,
+      );
+    },
+  });
+}
+
+/** Absolute, so that the hub and all Workers mean the same module. */
+function resolve(specifier: string): string {
+  return URL.canParse(specifier) ? specifier : import.meta.resolve(specifier);
+}

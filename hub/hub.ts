@@ -1,0 +1,352 @@
+/**
+ * The hub: owner of the event loop's side, the Workers and the green threads.
+ *
+ * @module
+ */
+
+import { BlockingCallError } from "../bridge/errors.ts";
+import type { GreenThread } from "../bridge/green_thread.ts";
+import { greenSide } from "../bridge/side.ts";
+import { Doorbell } from "./doorbell.ts";
+import { Exchange, type Launch } from "./exchange.ts";
+import { type GreenModule, importGreen } from "./green_import.ts";
+import type { HubThread } from "./hub_thread.ts";
+import { checkOptions, type HubOptions } from "./options.ts";
+import { describe, spawnTarget } from "./targets.ts";
+
+/** A function that can be spawned with arguments of these types. */
+// deno-lint-ignore no-explicit-any
+export type Spawnable<A extends any[], R> = (...args: A) => R;
+
+/** What a green function's result is to one who awaits its thread. */
+export type Result<R> = Awaited<R>;
+
+/** Options for {@linkcode Hub.close}. */
+export interface CloseOptions {
+  /**
+   * How long the threads that run may go on, in milliseconds. Then they are killed, and, if they do not end soon after
+   * that, their Workers are stopped.
+   *
+   * @default {5_000}
+   */
+  graceMs?: number;
+}
+
+/** What a hub is doing, at one moment. */
+export interface HubStatistics {
+  /** Workers that there are, those that are starting included. */
+  readonly workers: number;
+  /** Workers that have been started and are not ready. */
+  readonly starting: number;
+  /** Workers that wait for a thread. */
+  readonly idle: number;
+  /** Workers that run a thread. */
+  readonly busy: number;
+  /** Threads that wait for a Worker. */
+  readonly queued: number;
+  /** Threads that have not ended, async work that stands as a thread included. */
+  readonly threads: number;
+  /** Calls from green code that are being served. */
+  readonly calls: number;
+  /** Functions of the hub that green code holds. */
+  readonly functions: number;
+  /** Threads that were ever spawned. */
+  readonly totalThreads: number;
+  /** Calls that green code ever made. */
+  readonly totalCalls: number;
+  /** Workers that ended on their own. */
+  readonly crashed: number;
+  /** Workers that were stopped by force: what they computed may go on computing until the process ends. */
+  readonly leaked: number;
+}
+
+/** One green thread in {@linkcode Hub.threads}. */
+export interface ThreadInfo {
+  /** The thread's number. */
+  readonly id: number;
+  /** The thread's name. */
+  readonly name: string;
+  /** Where it is in its life. */
+  readonly state: GreenThread["state"];
+  /** How long ago it was made, in milliseconds. */
+  readonly age: number;
+  /** The number of the thread that spawned it; 0 for the hub. */
+  readonly parent: number;
+}
+
+/** How long a thread that was killed by a closing hub may take to end, in milliseconds. */
+const LAST_GRACE_MS = 1000;
+
+/**
+ * A hub runs green threads: synchronous-looking code in Workers, which may block, beside the async code of the main
+ * thread, which may not.
+ *
+ * - Workers are started when they are needed, and reused; threads queue for them, first come, first served.
+ * - While a thread that was spawned has not ended, the process stays alive; idle Workers do not keep it.
+ * - Most programs need no hub of their own: the functions `spawn`, `syncToAsync` and the like use the default one.
+ * - Closing: see {@linkcode Hub.close}. `await using` closes at the end of the block.
+ *
+ * It dispatches two events: `"unhandledthread"` (an {@linkcode UnhandledThreadEvent}) when a thread has failed and nobody
+ * has asked for its result, and `"error"` (an `ErrorEvent`) when something failed that belongs to no thread, such as a
+ * callback of `link()`. If nobody calls `preventDefault()` on it, it is printed to stderr.
+ *
+ * @example A hub of one's own
+ * ```ts
+ * import { Hub } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using hub = new Hub({ maxWorkers: 2 });
+ * const threads = [1, 2, 3].map((n) => hub.spawn((n: number) => n * n, n));
+ * assertEquals(await Promise.all(threads), [1, 4, 9]);
+ * ```
+ */
+export class Hub extends EventTarget implements AsyncDisposable {
+  /** The hub's name. */
+  readonly name: string;
+  readonly #exchange: Exchange;
+  readonly #doorbell: Doorbell;
+  #closing: Promise<void> | undefined;
+
+  /**
+   * Makes a hub. Its Workers start when they are needed.
+   *
+   * @param options See {@linkcode HubOptions}.
+   * @throws {TypeError} If an option has the wrong type or is not known.
+   * @throws {RangeError} If an option is out of range.
+   * @throws {BlockingCallError} If it is called in green code: a hub belongs to the main thread.
+   */
+  constructor(options?: HubOptions) {
+    super();
+    if (greenSide()) {
+      throw new BlockingCallError(
+        "Cannot create a hub in a green thread: green threads of all kinds run on the hub of the main thread: use spawn()",
+      );
+    }
+    const settings = checkOptions(options);
+    this.name = settings.name;
+    const scope = [
+      new URL("../mod.ts", import.meta.url).href,
+      new URL("../green/mod.ts", import.meta.url).href,
+    ];
+    this.#exchange = new Exchange(settings, scope, {
+      unhandledThread: (thread) => this.#reportThread(thread),
+      error: (error) => this.#reportError(error),
+    });
+    this.#doorbell = new Doorbell(this.#exchange.pool.board, () => this.#exchange.pool.takeIn());
+    this.#doorbell.listen();
+  }
+
+  /**
+   * Spawns a green thread. It starts as soon as a Worker is free.
+   *
+   * @param fn A function made by `syncToAsync`, an export of a `greenImport`ed module, or an inline function. An inline
+   * function is sent as source text: the names of the library are in scope there, arguments bring the rest.
+   * @param args What to call it with. Functions among them become blocking callbacks.
+   * @returns The thread. It rejects with a {@linkcode HubClosedError} or {@linkcode HubSaturatedError} if the hub does not
+   * take it.
+   * @throws {TypeError} If `fn` is no function, or has no source text.
+   * @throws {NotCloneableError} If an argument cannot cross.
+   */
+  spawn<A extends unknown[], R>(fn: Spawnable<A, R>, ...args: A): GreenThread<Result<R>> {
+    return this.#spawn(fn, args, {});
+  }
+
+  /**
+   * Spawns a green thread after some time.
+   *
+   * @param ms How long to wait, in milliseconds; less than zero is zero.
+   * @param fn As for {@linkcode Hub.spawn}.
+   * @param args As for {@linkcode Hub.spawn}.
+   * @returns The thread; `cancel()` calls it off.
+   * @throws {TypeError} If `ms` is not a number.
+   */
+  spawnAfter<A extends unknown[], R>(
+    ms: number,
+    fn: Spawnable<A, R>,
+    ...args: A
+  ): GreenThread<Result<R>> {
+    return this.#spawn(fn, args, { delay: checkDelay(ms) });
+  }
+
+  /**
+   * Spawns a green thread whose result nobody wants. Its failure is reported as an `"unhandledthread"` event.
+   *
+   * @param fn As for {@linkcode Hub.spawn}.
+   * @param args As for {@linkcode Hub.spawn}.
+   * @returns The thread, to watch or to kill.
+   */
+  spawnN<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A): GreenThread<unknown> {
+    return this.#spawn(fn, args, { detached: true });
+  }
+
+  /**
+   * Gives a module whose functions run in green threads.
+   *
+   * @param url The module: `import.meta.resolve("./m.ts")`, a `URL`, or a bare name that the import map knows.
+   * @returns An object with the module's functions; each call spawns a green thread.
+   * @throws {TypeError} If the specifier is relative.
+   *
+   * @example Call a module of plain synchronous functions
+   * ```ts no-eval
+   * const rules = hub.greenImport<typeof import("./rules.ts")>(import.meta.resolve("./rules.ts"));
+   * console.log(await rules.priceOf("tea"));
+   * ```
+   */
+  greenImport<M extends object>(url: string | URL): GreenModule<M> {
+    return importGreen<M>(url, (fn, args) => this.#spawn(fn, args, {}));
+  }
+
+  /**
+   * Lets green code call functions of the hub by name: `call("name", ...args)`.
+   *
+   * @param functions The functions, sync or async, by name.
+   * @throws {TypeError} If one is no function, or its name is taken by another one.
+   */
+  // deno-lint-ignore no-explicit-any
+  expose(functions: Readonly<Record<string, (...args: any[]) => unknown>>): void {
+    if (typeof functions !== "object" || functions === null) {
+      throw new TypeError(`Cannot expose: expected an object, found ${describe(functions)}`);
+    }
+    this.#exchange.callables.expose(functions);
+  }
+
+  /** The green threads that have not ended, the oldest first. */
+  threads(): ThreadInfo[] {
+    const now = performance.now();
+    return [...this.#exchange.threads()].map(({ id, name, state, since, parent }) => ({
+      id,
+      name,
+      state,
+      age: now - since,
+      parent,
+    }));
+  }
+
+  /** What the hub is doing now. */
+  statistics(): HubStatistics {
+    const { pool, totals, callsInFlight, functions } = this.#exchange;
+    let threads = 0;
+    for (const _ of this.#exchange.threads()) threads++;
+    return Object.freeze({
+      ...pool.counts,
+      threads,
+      calls: callsInFlight,
+      functions: functions.size,
+      totalThreads: totals.spawned,
+      totalCalls: totals.calls,
+    });
+  }
+
+  /** Whether {@linkcode Hub.close} was called. */
+  get closed(): boolean {
+    return this.#closing !== undefined;
+  }
+
+  /**
+   * Closes the hub: refuses new threads, ends those that have not started with a `HubClosedError`, lets those that run
+   * finish, or kills them after `graceMs`, and ends all Workers. Closing again waits for the first closing.
+   *
+   * @param options See {@linkcode CloseOptions}.
+   * @returns A promise that settles when all Workers have ended. It never rejects.
+   */
+  close(options?: CloseOptions): Promise<void> {
+    return this.#closing ??= this.#close(options?.graceMs ?? 5000);
+  }
+
+  /** Closes the hub at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  /**
+   * Makes a green thread that stands for async work: see `futureToGreenlet`. For the library.
+   *
+   * @param label What to name it after.
+   * @param work Starts the work.
+   */
+  future<T>(
+    label: string,
+    work: (signal: AbortSignal) => T | PromiseLike<T>,
+  ): GreenThread<Awaited<T>> {
+    return this.#exchange.future(label, {}, work) as HubThread as GreenThread<Awaited<T>>;
+  }
+
+  // deno-lint-ignore no-explicit-any
+  #spawn(fn: unknown, args: readonly unknown[], launch: Launch): any {
+    const work = this.#exchange.pack(spawnTarget(fn), args);
+    return this.#exchange.launch(work, launch);
+  }
+
+  async #close(graceMs: number): Promise<void> {
+    const exchange = this.#exchange;
+    exchange.keepAlive.hold();
+    exchange.refuse();
+    const ended = exchange.pool.close();
+    if (!await within(ended, graceMs)) {
+      for (const { stack } of exchange.pool.workers) {
+        for (const thread of stack) exchange.killThread(thread, undefined, false, Infinity);
+      }
+      if (!await within(ended, LAST_GRACE_MS)) await this.#stopAll();
+    }
+    exchange.endAll();
+    this.#doorbell.close();
+    exchange.keepAlive.release();
+  }
+
+  async #stopAll(): Promise<void> {
+    const { pool } = this.#exchange;
+    const reason = this.#exchange.closedError();
+    await Promise.all([...pool.workers].map((worker) => pool.stop(worker, reason)));
+  }
+
+  #reportThread(thread: HubThread): void {
+    const outcome = thread.ended!.outcome;
+    if (outcome.status !== "rejected") return;
+    const event = new UnhandledThreadEvent(thread, outcome.reason);
+    if (!this.dispatchEvent(event)) return;
+    console.error(`Uncaught (in green thread "${thread.name}")`, outcome.reason);
+  }
+
+  #reportError(error: unknown): void {
+    const event = new ErrorEvent("error", { error, cancelable: true });
+    if (this.dispatchEvent(event)) console.error(`Uncaught (in hub "${this.name}")`, error);
+  }
+}
+
+/** A green thread has failed and nobody has asked for its result. */
+export class UnhandledThreadEvent extends Event {
+  /** The thread. */
+  readonly thread: GreenThread;
+  /** What it threw. */
+  readonly reason: unknown;
+
+  /**
+   * Makes the event.
+   *
+   * @param thread The thread.
+   * @param reason What it threw.
+   */
+  constructor(thread: GreenThread, reason: unknown) {
+    super("unhandledthread", { cancelable: true });
+    this.thread = thread;
+    this.reason = reason;
+  }
+}
+
+/** Checks the time that `spawnAfter` waits. */
+export function checkDelay(ms: unknown): number {
+  if (typeof ms === "number" && !Number.isNaN(ms)) return Math.max(0, ms);
+  throw new TypeError(
+    `Cannot spawn later: expected a number of milliseconds, found ${describe(ms)}`,
+  );
+}
+
+/** Waits for a promise, but not for longer than some time. */
+async function within(promise: Promise<void>, ms: number): Promise<boolean> {
+  if (ms === Infinity) return await promise.then(() => true);
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => timer = setTimeout(resolve, ms, false));
+  const done = await Promise.race([promise.then(() => true), late]);
+  clearTimeout(timer);
+  return done;
+}

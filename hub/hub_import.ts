@@ -1,0 +1,85 @@
+/**
+ * A module of the hub, seen from green code.
+ *
+ * @module
+ */
+
+import { blocking } from "../bridge/side.ts";
+import { intern } from "../bridge/protocol.ts";
+import { mark } from "../bridge/wrapped.ts";
+import type { ModuleDescription } from "./callables.ts";
+import { describe, moduleSpecifier } from "./targets.ts";
+
+/** A module's exports as green code sees them: functions block for their results, values are as they are. */
+export type HubModule<M extends object> = {
+  readonly [
+    // deno-lint-ignore no-explicit-any
+    K in keyof M
+  ]: M[K] extends (...args: infer A extends any[]) => infer R ? (...args: A) => Awaited<R>
+    : M[K];
+};
+
+/**
+ * Imports a module on the hub, for green code: its functions, async or not, run there, and block the green thread that
+ * calls them. Functions and plain values are all that there is of the module.
+ *
+ * @param specifier What to import: `npm:…`, `jsr:…`, `node:…`, a bare name of the import map, a URL, or
+ * `import.meta.resolve("./m.ts")`.
+ * @returns The module's exports.
+ * @throws What the module threw when it was loaded.
+ * @throws {TypeError} If the specifier is relative.
+ * @throws {BlockingCallError} If it is called on the hub: use `await import()` there.
+ *
+ * @example An async library in synchronous-looking code
+ * ```ts
+ * import { hubImport, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const thread = spawn(() => {
+ *   const { lookup } = hubImport<typeof import("node:dns/promises")>("node:dns/promises");
+ *   return lookup("127.0.0.1").address;
+ * });
+ * assertEquals(await thread, "127.0.0.1");
+ * ```
+ */
+export function hubImport<M extends object>(specifier: string | URL): HubModule<M> {
+  const green = blocking("hubImport()", "await import()");
+  const url = moduleSpecifier("hubImport", specifier);
+  const exports = intern({ kind: "exports", specifier: url });
+  const { functions, values } = green.call(exports, []) as ModuleDescription;
+  const module: Record<string, unknown> = Object.assign(Object.create(null), values);
+  for (const name of functions) {
+    const target = intern({ kind: "hub", specifier: url, name });
+    const fn = (...args: unknown[]) => blocking(`${name}()`, `await ${name}()`).call(target, args);
+    Object.defineProperty(fn, "name", { value: name });
+    mark(fn, target);
+    module[name] = fn;
+  }
+  return Object.freeze(module) as HubModule<M>;
+}
+
+/**
+ * Calls a function that was exposed on the hub by name, and blocks for its result. For green code.
+ *
+ * @param name The name it was exposed under: see {@linkcode Hub.expose}.
+ * @param args What to call it with.
+ * @returns Its result.
+ * @throws What the function threw.
+ * @throws {BlockingCallError} If it is called on the hub.
+ *
+ * @example Expose and call
+ * ```ts
+ * import { call, getHub, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * getHub().expose({ double: (n: number) => Promise.resolve(2 * n) });
+ * assertEquals(await spawn(() => call<number>("double", 21)), 42);
+ * ```
+ */
+export function call<T = unknown>(name: string, ...args: unknown[]): T {
+  const green = blocking("call()", "the function itself");
+  if (typeof name !== "string") {
+    throw new TypeError(`Cannot call: expected a name, found ${describe(name)}`);
+  }
+  return green.call(intern({ kind: "exposed", name }), args) as T;
+}

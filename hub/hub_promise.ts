@@ -1,0 +1,37 @@
+/**
+ * A promise of the hub, held by green code.
+ *
+ * @module
+ */
+
+import type { GreenThread } from "../bridge/green_thread.ts";
+
+/**
+ * The promise of an async function that green code started on the hub.
+ *
+ * On the hub this is a plain promise; in green code, where promises of the hub cannot live, it is one of these: hand it to
+ * `futureToGreenlet` and `.wait()`.
+ *
+ * @typeParam T What it resolves to.
+ */
+export class HubPromise<T> implements PromiseLike<T> {
+  readonly #thread: GreenThread<T>;
+
+  /** Made by `.async()` of a function that `asyncToSync` made. */
+  constructor(thread: GreenThread<T>) {
+    this.#thread = thread;
+  }
+
+  /** The green thread that stands for the work. */
+  get thread(): GreenThread<T> {
+    return this.#thread;
+  }
+
+  /** Makes it awaitable in an `async` green function. */
+  then<R1 = T, R2 = never>(
+    onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
+    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+  ): Promise<R1 | R2> {
+    return this.#thread.then(onfulfilled, onrejected);
+  }
+}

@@ -1,0 +1,209 @@
+/**
+ * A green thread, as the hub keeps it.
+ *
+ * ```text
+ * pending ──> running ──> fulfilled | rejected | killed
+ *    └───────────────────────────────────────────┘ (killed, or the hub closed, before it started)
+ * ```
+ *
+ * The first ending stays; a later one is dropped. A thread is either run by a Worker, or stands for something async on
+ * the hub (a *future*: `futureToGreenlet()`, `.spawn()` of an async function).
+ *
+ * @module
+ */
+
+import type { Body } from "../bridge/codec.ts";
+import { BlockingCallError } from "../bridge/errors.ts";
+import {
+  GreenThread,
+  type KillOptions,
+  type Outcome,
+  type ThreadState,
+} from "../bridge/green_thread.ts";
+import type { Target } from "../bridge/protocol.ts";
+import type { Ended } from "./ended.ts";
+import type { GreenWorker } from "./green_worker.ts";
+import type { Luggage } from "./luggage.ts";
+
+/** What a thread needs of its hub. */
+export interface ThreadHost {
+  /** Ends a thread early. */
+  killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void;
+  /** A thread failed, and so far nobody has asked for its result. */
+  failedUnseen(thread: HubThread): void;
+  /** Something that the library calls for the user threw. */
+  reportError(error: unknown): void;
+}
+
+interface Linked {
+  // deno-lint-ignore no-explicit-any
+  readonly fn: (thread: any, ...args: any[]) => unknown;
+  readonly args: unknown[];
+}
+
+/** What is to run, until it does. */
+export interface Work {
+  readonly target: Target;
+  readonly args: Body;
+  /** What the arguments refer to, if anything. */
+  readonly luggage?: Luggage;
+}
+
+/** A green thread's record on the hub, which is its handle there too. */
+export class HubThread<T = unknown> extends GreenThread<T> {
+  readonly id: number;
+  readonly #host: ThreadHost;
+  readonly #name: string | undefined;
+  /** What it is to run; gone once it runs. */
+  work: Work | undefined;
+  /** What the name is made of when none was given. */
+  readonly label: string;
+  /** The id of the thread that spawned it; 0 for the hub. */
+  readonly parent: number;
+  /** Whether nobody has a handle to it. */
+  readonly detached: boolean;
+  /** When it was made, in `performance.now()` time. */
+  readonly since = performance.now();
+  /** The Worker that runs it. */
+  worker: GreenWorker | undefined;
+  /** Cancels the wait for its time. */
+  cancelDelay: (() => void) | undefined;
+  /** Aborts the async work that it stands for. */
+  abort: ((reason: unknown) => void) | undefined;
+  /** Workers that are to hear how it ends. */
+  watchers: Set<GreenWorker> | undefined;
+  /** How many references to it Workers hold. */
+  holds = 0;
+  /** Whether anybody has asked for its result. */
+  seen = false;
+  #running = false;
+  #ended: Ended | undefined;
+  #promise: Promise<T> | undefined;
+  #settle: ((outcome: Outcome<unknown>) => void) | undefined;
+  #links: Linked[] | undefined;
+
+  constructor(host: ThreadHost, id: number, options: {
+    readonly label: string;
+    readonly name?: string;
+    readonly parent?: number;
+    readonly detached?: boolean;
+    readonly work?: Work;
+  }) {
+    super();
+    this.#host = host;
+    this.id = id;
+    this.label = options.label;
+    this.#name = options.name;
+    this.parent = options.parent ?? 0;
+    this.detached = options.detached ?? false;
+    this.work = options.work;
+  }
+
+  get name(): string {
+    return this.#name ?? `${this.label}-${this.id}`;
+  }
+
+  /** The name, if it is not made of the label and the id. */
+  get givenName(): string | undefined {
+    return this.#name;
+  }
+
+  get state(): ThreadState {
+    if (this.#ended) return this.#ended.status;
+    return this.#running ? "running" : "pending";
+  }
+
+  /** How it ended, if it has. */
+  get ended(): Ended | undefined {
+    return this.#ended;
+  }
+
+  /** It has started. */
+  start(): void {
+    this.#running = true;
+  }
+
+  /**
+   * It has ended.
+   *
+   * @returns Whether this ending counts: `false` if it had ended before.
+   */
+  end(ended: Ended): boolean {
+    if (this.#ended) return false;
+    this.#ended = ended;
+    this.work = undefined;
+    this.abort = undefined;
+    this.#settle?.(ended.outcome);
+    this.#settle = undefined;
+    const links = this.#links;
+    this.#links = undefined;
+    if (links) queueMicrotask(() => links.forEach((link) => this.#call(link)));
+    if (ended.status === "rejected" && !this.seen) this.#host.failedUnseen(this);
+    return true;
+  }
+
+  override outcome(): Outcome<T> | undefined {
+    if (this.#ended) this.seen = true;
+    return this.#ended?.outcome as Outcome<T> | undefined;
+  }
+
+  override wait(): T {
+    throw new BlockingCallError(
+      "Cannot wait() on the hub as it would block the event loop: use await",
+    );
+  }
+
+  override kill(reason?: unknown, options?: KillOptions): void {
+    if (!this.#ended) this.#host.killThread(this, reason, false, options?.graceMs ?? Infinity);
+  }
+
+  override cancel(reason?: unknown): void {
+    if (!this.#ended) this.#host.killThread(this, reason, true, Infinity);
+  }
+
+  override link<A extends unknown[]>(
+    fn: (thread: GreenThread<T>, ...args: A) => unknown,
+    ...args: A
+  ): void {
+    this.seen = true;
+    const link = { fn, args };
+    if (this.#ended) queueMicrotask(() => this.#call(link));
+    else (this.#links ??= []).push(link);
+  }
+
+  // deno-lint-ignore no-explicit-any
+  override unlink(fn: (thread: GreenThread<T>, ...args: any[]) => unknown): boolean {
+    const at = this.#links?.findIndex((link) => link.fn === fn) ?? -1;
+    if (at >= 0) this.#links!.splice(at, 1);
+    return at >= 0;
+  }
+
+  override then<R1 = T, R2 = never>(
+    onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
+    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+  ): Promise<R1 | R2> {
+    this.seen = true;
+    this.#promise ??= this.#makePromise();
+    return this.#promise.then(onfulfilled, onrejected);
+  }
+
+  #makePromise(): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#settle = (outcome) => {
+        if (outcome.status === "fulfilled") resolve(outcome.value as T);
+        else reject(outcome.reason);
+      };
+      if (!this.#ended) return;
+      this.#settle(this.#ended.outcome);
+      this.#settle = undefined;
+    });
+  }
+
+  #call({ fn, args }: Linked): void {
+    try {
+      fn(this, ...args);
+    } catch (error) {
+      this.#host.reportError(error);
+    }
+  }
+}

@@ -1,0 +1,74 @@
+/**
+ * What the arguments of a waiting thread refer to.
+ *
+ * Arguments are encoded when a thread is spawned, so that what cannot cross is refused where it was passed, and later
+ * changes are not seen. Which Worker will run the thread is not known then; until it is, the references in them are held
+ * here.
+ *
+ * @module
+ */
+
+import type { Reference, Referrer } from "../bridge/codec.ts";
+import { Ending, Referent } from "../bridge/protocol.ts";
+import type { Callable } from "../bridge/loader.ts";
+import type { GreenWorker, Registry } from "./green_worker.ts";
+import { HubThread } from "./hub_thread.ts";
+
+const ENDINGS = {
+  fulfilled: Ending.Fulfilled,
+  rejected: Ending.Rejected,
+  killed: Ending.Killed,
+} as const;
+
+/** The references in the arguments of one thread. */
+export class Luggage implements Referrer {
+  readonly #registry: Registry;
+  readonly #held: { readonly kind: number; readonly id: number }[] = [];
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  refer(value: object): Reference | undefined {
+    if (value instanceof HubThread) return this.#referToThread(value);
+    if (typeof value !== "function") return undefined;
+    const id = this.#registry.functions.give(value as Callable);
+    this.#held.push({ kind: Referent.HubFunction, id });
+    return { kind: Referent.HubFunction, data: id };
+  }
+
+  resolve(kind: number): never {
+    throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
+  }
+
+  /** The thread is about to run on a Worker: the references are that Worker's. */
+  handTo(worker: GreenWorker): void {
+    for (const { kind, id } of this.#held) worker.hold(kind, id);
+    this.#held.length = 0;
+  }
+
+  /** The thread will not run. */
+  drop(): void {
+    for (const { kind, id } of this.#held) {
+      if (kind === Referent.Thread) this.#registry.releaseThread(id, 1);
+      else this.#registry.functions.release(id, 1);
+    }
+    this.#held.length = 0;
+  }
+
+  #referToThread(thread: HubThread): Reference {
+    thread.seen = true;
+    const { id, name } = thread;
+    const outcome = thread.outcome();
+    if (!outcome) {
+      thread.holds++;
+      this.#held.push({ kind: Referent.Thread, id });
+      return { kind: Referent.Thread, data: { id, name } };
+    }
+    const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
+    return {
+      kind: Referent.Thread,
+      data: { id, name, ended: { ending: ENDINGS[outcome.status], value } },
+    };
+  }
+}

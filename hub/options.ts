@@ -1,0 +1,149 @@
+/**
+ * What a hub can be told, with the defaults, and what is wrong with it.
+ *
+ * @module
+ */
+
+import { MAX_SLOTS } from "../bridge/board.ts";
+import type { ResourceLimits } from "../bridge/worker_kind.ts";
+
+/** Options for {@linkcode Hub}. */
+export interface HubOptions {
+  /**
+   * How many Workers there may be, and so how many green threads may have started and not ended. More threads wait for a
+   * Worker, first come, first served. A blocked Worker costs about 12 MB and no processor time, so this is meant to be
+   * larger than the number of cores.
+   *
+   * @default {4 for each core, at least 16 and at most 128}
+   */
+  maxWorkers?: number;
+  /**
+   * How many Workers to start at once and to keep when they are idle.
+   *
+   * @default {0}
+   */
+  minWorkers?: number;
+  /**
+   * After how much idle time a Worker beyond `minWorkers` is ended, in milliseconds; `Infinity` for never.
+   *
+   * @default {10_000}
+   */
+  idleTimeout?: number;
+  /**
+   * How many green threads may wait for a Worker. One more ends with a `HubSaturatedError`.
+   *
+   * @default {Infinity}
+   */
+  maxQueue?: number;
+  /** The memory that each Worker may use: a Worker that needs more ends, and nothing else does. */
+  resourceLimits?: ResourceLimits;
+  /**
+   * Which kind of Worker runs green threads. Only `"thread"` (`node:worker_threads`) is there now.
+   *
+   * @default {"thread"}
+   */
+  worker?: "thread";
+  /**
+   * The hub's name, in the names of its Workers and in messages.
+   *
+   * @default {"hub"}
+   */
+  name?: string;
+}
+
+/** Options as the hub uses them: complete and checked. */
+export type Settings = Readonly<Required<HubOptions>>;
+
+/** How many Workers a hub may have when it is not told. */
+function defaultWorkers(): number {
+  return Math.min(128, Math.max(16, 4 * navigator.hardwareConcurrency));
+}
+
+/** The memory that long-lived objects of a Worker may take when the hub is not told, in MiB. */
+const OLD_GENERATION_MB = 1024;
+
+/**
+ * Completes and checks the options of a hub.
+ *
+ * @param options What the hub was told.
+ * @returns The same with defaults.
+ * @throws {TypeError} If an option has the wrong type or is not known.
+ * @throws {RangeError} If an option is out of range.
+ */
+export function checkOptions(options: HubOptions = {}): Settings {
+  const known = [
+    "maxWorkers",
+    "minWorkers",
+    "idleTimeout",
+    "maxQueue",
+    "resourceLimits",
+    "worker",
+    "name",
+  ];
+  for (const key of Object.keys(options)) {
+    if (!known.includes(key)) {
+      throw new TypeError(
+        `Cannot create a hub: option "${key}" is not known: expected ${known.join(", ")}`,
+      );
+    }
+  }
+  const {
+    minWorkers = 0,
+    maxWorkers = Math.max(defaultWorkers(), minWorkers),
+    idleTimeout = 10_000,
+    maxQueue = Infinity,
+    resourceLimits = {},
+    worker = "thread",
+    name = "hub",
+  } = options;
+  checkNumber("maxWorkers", maxWorkers, 1, MAX_SLOTS / 4, true);
+  checkNumber("minWorkers", minWorkers, 0, maxWorkers, true);
+  checkNumber("idleTimeout", idleTimeout, 0, Infinity, false);
+  checkNumber("maxQueue", maxQueue, 0, Infinity, maxQueue !== Infinity);
+  if (typeof resourceLimits !== "object" || resourceLimits === null) {
+    throw new TypeError(
+      `Cannot create a hub: expected an object for "resourceLimits", found ${resourceLimits}`,
+    );
+  }
+  for (const [key, value] of Object.entries(resourceLimits)) {
+    if (value !== undefined) checkNumber(`resourceLimits.${key}`, value, 1, Infinity, false);
+  }
+  if (worker !== "thread") {
+    throw new TypeError(`Cannot create a hub: expected "thread" for "worker", found "${worker}"`);
+  }
+  if (typeof name !== "string") {
+    throw new TypeError(`Cannot create a hub: expected a string for "name", found ${name}`);
+  }
+  return {
+    minWorkers,
+    maxWorkers,
+    idleTimeout,
+    maxQueue,
+    resourceLimits: { maxOldGenerationSizeMb: OLD_GENERATION_MB, ...resourceLimits },
+    worker,
+    name,
+  };
+}
+
+function checkNumber(
+  name: string,
+  value: unknown,
+  least: number,
+  most: number,
+  whole: boolean,
+): void {
+  if (typeof value !== "number" || Number.isNaN(value)) {
+    throw new TypeError(
+      `Cannot create a hub: expected a number for "${name}", found ${
+        typeof value === "string" ? `"${value}"` : String(value)
+      }`,
+    );
+  }
+  if (value < least || value > most || (whole && !Number.isInteger(value))) {
+    throw new RangeError(
+      `Cannot create a hub: expected ${
+        whole ? "a whole number" : "a number"
+      } from ${least} to ${most} for "${name}", found ${value}`,
+    );
+  }
+}

@@ -1,0 +1,361 @@
+/**
+ * The pool: which thread runs on which Worker, and when.
+ *
+ * - Threads wait in one queue, first come, first served. A Worker takes one when it has nothing on its stack.
+ * - Workers are started when threads wait and none is idle, as many at a time as there are cores: by the time one more
+ *   has started, those that are there have often emptied the queue.
+ * - A thread that waits for one in the queue runs it on its own stack: it could not go on anyway, so recursion cannot use
+ *   up the pool. Where that cannot be done (the wait has a time limit, or the module is not loaded there) the awaited thread
+ *   gets a Worker beyond `maxWorkers`, for as long as it takes.
+ * - A Worker that dies is replaced when there is work for it. One that dies before it was ready takes a waiting thread
+ *   with it: if Workers cannot start at all, each thread gets an answer and nothing starts over and over.
+ *
+ * @module
+ */
+
+import { Board } from "../bridge/board.ts";
+import { HubSaturatedError, WorkerCrashedError } from "../bridge/errors.ts";
+import { EMPTY, Inbox, type Message } from "../bridge/mailbox.ts";
+import { Down } from "../bridge/protocol.ts";
+import { createRing, RingReader, RingWriter } from "../bridge/ring.ts";
+import { startWorker } from "../bridge/worker_kind.ts";
+import { GreenWorker, type Registry } from "./green_worker.ts";
+import type { HubThread } from "./hub_thread.ts";
+import { Ended } from "./ended.ts";
+import type { Settings } from "./options.ts";
+import { Post } from "./post.ts";
+
+/** How many messages of one Worker are taken before the next one's turn. */
+const MESSAGES_A_TURN = 64;
+
+/** How often idle Workers are looked for, as a part of `idleTimeout`. */
+const SWEEPS = 4;
+
+/** What the pool needs of the rest of the hub. */
+export interface PoolHost extends Registry {
+  /** The modules whose exports are in scope of inline functions. */
+  readonly scope: readonly string[];
+  /** A Worker says something. */
+  take(worker: GreenWorker, message: Message): void;
+  /** A thread has ended without its Worker saying so. */
+  endThread(thread: HubThread, ended: Ended): void;
+}
+
+/** The Workers of one hub and the threads that wait for them. */
+export class Pool {
+  readonly board: Board;
+  readonly #settings: Settings;
+  readonly #host: PoolHost;
+  readonly #queue = new Set<HubThread>();
+  /** Threads in the queue for which a running one waits and cannot run it itself. */
+  readonly #urgent = new Set<HubThread>();
+  readonly #workers = new Set<GreenWorker>();
+  readonly #bySlot: (GreenWorker | undefined)[];
+  /** Workers with nothing to do, the one that stopped last at the end. */
+  readonly #idle: GreenWorker[] = [];
+  #starting = 0;
+  #serial = 0;
+  #crashed = 0;
+  #leaked = 0;
+  #sweeper: ReturnType<typeof setInterval> | undefined;
+  #onEmpty: (() => void) | undefined;
+  #closed = false;
+
+  constructor(settings: Settings, host: PoolHost) {
+    this.#settings = settings;
+    this.#host = host;
+    this.board = new Board(2 * settings.maxWorkers + 32);
+    this.#bySlot = new Array(this.board.slots).fill(undefined);
+    for (let i = 0; i < settings.minWorkers; i++) this.#startWorker();
+  }
+
+  /** Numbers for `statistics()`. */
+  get counts(): {
+    workers: number;
+    starting: number;
+    idle: number;
+    busy: number;
+    queued: number;
+    crashed: number;
+    leaked: number;
+  } {
+    let busy = 0;
+    for (const { stack } of this.#workers) if (stack.length > 0) busy++;
+    return {
+      workers: this.#workers.size,
+      starting: this.#starting,
+      idle: this.#idle.length,
+      busy,
+      queued: this.#queue.size,
+      crashed: this.#crashed,
+      leaked: this.#leaked,
+    };
+  }
+
+  /** The threads that run or wait here, the running ones first. */
+  *threads(): Generator<HubThread> {
+    for (const { stack } of this.#workers) yield* stack;
+    yield* this.#queue;
+  }
+
+  /**
+   * Puts a thread in the queue.
+   *
+   * @throws {HubSaturatedError} If the queue is full.
+   */
+  enqueue(thread: HubThread): void {
+    const { maxQueue, name } = this.#settings;
+    this.#queue.add(thread);
+    this.#assign();
+    if (this.#queue.size <= maxQueue || !this.#queue.delete(thread)) return;
+    throw new HubSaturatedError(
+      `Cannot spawn "${thread.name}": ${maxQueue} green threads wait for a Worker of "${name}" already, and ` +
+        `maxQueue is ${maxQueue}`,
+    );
+  }
+
+  /** Takes a thread out of the queue; says whether it was there. */
+  remove(thread: HubThread): boolean {
+    this.#urgent.delete(thread);
+    return this.#queue.delete(thread);
+  }
+
+  /**
+   * A thread on a Worker is about to wait for another one.
+   *
+   * @param worker Where the waiting thread is the innermost.
+   * @param thread What it waits for.
+   * @param limited Whether its wait has a time limit.
+   */
+  awaited(worker: GreenWorker, thread: HubThread, limited: boolean): void {
+    if (!this.#queue.has(thread)) return;
+    if (!limited && worker.hasLoaded(thread.work!.target)) {
+      this.remove(thread);
+      worker.run(thread);
+      return;
+    }
+    this.#urgent.add(thread);
+    this.#assign();
+  }
+
+  /** A thread has left its Worker. */
+  left(worker: GreenWorker, thread: HubThread): void {
+    const at = worker.stack.lastIndexOf(thread);
+    if (at >= 0) worker.stack.splice(at, 1);
+    if (worker.idle) this.#rest(worker);
+  }
+
+  /** A Worker has started. */
+  ready(worker: GreenWorker): void {
+    if (worker.ready) return;
+    worker.ready = true;
+    this.#starting--;
+    if (worker.closing) return;
+    this.#rest(worker);
+  }
+
+  /**
+   * Takes in what Workers have sent, some of each.
+   *
+   * @returns Whether there was anything.
+   */
+  takeIn(): boolean {
+    let worked = false;
+    for (let group = 0; group < this.board.groups; group++) {
+      let flags = this.board.takeFlags(group);
+      while (flags !== 0) {
+        const bit = 31 - Math.clz32(flags);
+        flags &= ~(1 << bit);
+        const worker = this.#bySlot[group * 32 + bit];
+        if (worker) worked = this.#takeFrom(worker) || worked;
+      }
+    }
+    return worked;
+  }
+
+  /** Tells all Workers to end; those with threads on them when these have ended. */
+  close(): Promise<void> {
+    this.#closed = true;
+    clearInterval(this.#sweeper);
+    for (const worker of this.#workers) this.#dismiss(worker);
+    if (this.#workers.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onEmpty = resolve);
+  }
+
+  /** Stops a Worker that does not end by itself. */
+  async stop(worker: GreenWorker, reason: Error): Promise<void> {
+    if (worker.dead) return;
+    worker.error ??= reason;
+    // A parked Worker has to be woken to be terminated; one that computes goes on until the process ends.
+    worker.closing = true;
+    worker.post.send(Down.Close, 0, 0, 0, EMPTY);
+    const { process } = worker;
+    this.#leaked++;
+    this.#bury(worker, 1);
+    await process?.terminate();
+  }
+
+  /** The Workers that there are. */
+  get workers(): ReadonlySet<GreenWorker> {
+    return this.#workers;
+  }
+
+  #takeFrom(worker: GreenWorker): boolean {
+    worker.post.flush();
+    let worked = false;
+    try {
+      for (let i = 0; i < MESSAGES_A_TURN; i++) {
+        const message = worker.post.receive(MESSAGES_A_TURN);
+        if (!message) break;
+        worked = true;
+        this.#host.take(worker, message);
+      }
+    } catch (error) {
+      // It wrote something that cannot be right: nothing that it says can be trusted any more.
+      this.stop(worker, error as Error);
+      return true;
+    }
+    if (!worker.post.empty) this.board.raise(worker.slot);
+    return worked || !worker.post.empty;
+  }
+
+  #rest(worker: GreenWorker): void {
+    if (this.#closed) return this.#dismiss(worker);
+    worker.idleSince = performance.now();
+    this.#idle.push(worker);
+    this.#assign();
+    if (this.#workers.size > this.#settings.maxWorkers && this.#idle.at(-1) === worker) {
+      this.#dismiss(worker);
+    } else this.#sweepLater();
+  }
+
+  #assign(): void {
+    while (this.#queue.size > 0 && this.#idle.length > 0) {
+      const worker = this.#idle.pop()!;
+      const thread = this.#next();
+      this.remove(thread);
+      worker.run(thread);
+    }
+    const { maxWorkers } = this.#settings;
+    while (
+      this.#starting < Math.min(this.#queue.size, navigator.hardwareConcurrency) &&
+      this.#workers.size < maxWorkers
+    ) this.#startWorker();
+    const most = Math.min(2 * maxWorkers, maxWorkers + this.#urgent.size);
+    while (this.#starting < this.#urgent.size && this.#workers.size < most) this.#startWorker();
+  }
+
+  #next(): HubThread {
+    for (const thread of this.#urgent) return thread;
+    for (const thread of this.#queue) return thread;
+    throw new Error("The queue is empty");
+  }
+
+  #startWorker(): void {
+    const slot = this.#bySlot.indexOf(undefined);
+    if (slot < 0) return;
+    const up = createRing();
+    const down = createRing();
+    const inbox = new Inbox(new RingReader(up));
+    const post = new Post(this.board, slot, new RingWriter(down), inbox);
+    const worker = new GreenWorker(++this.#serial, slot, post, this.#host);
+    this.#bySlot[slot] = worker;
+    this.#workers.add(worker);
+    this.#starting++;
+    const start = {
+      slots: this.board.slots,
+      board: this.board.buffer,
+      slot,
+      serial: worker.serial,
+      up,
+      down,
+      scope: this.#host.scope,
+    };
+    worker.process = startWorker(start, {
+      name: `${this.#settings.name}-${worker.serial}`,
+      resourceLimits: this.#settings.resourceLimits,
+      onError: (error) => worker.error ??= error,
+      onExit: (code) => {
+        this.#takeLast(worker);
+        this.#bury(worker, code);
+        this.#bySlot[slot] = undefined;
+        this.#assign();
+      },
+    });
+  }
+
+  /** What a Worker said before it ended counts. */
+  #takeLast(worker: GreenWorker): void {
+    if (worker.dead) return;
+    try {
+      for (;;) {
+        const message = worker.post.receive(Infinity);
+        if (!message) return;
+        this.#host.take(worker, message);
+      }
+    } catch (error) {
+      worker.error ??= error;
+    }
+  }
+
+  #bury(worker: GreenWorker, code: number): void {
+    if (worker.dead) return;
+    const wasReady = worker.ready;
+    if (!wasReady) this.#starting--;
+    this.#workers.delete(worker);
+    const at = this.#idle.indexOf(worker);
+    if (at >= 0) this.#idle.splice(at, 1);
+    const threads = worker.stack.splice(0);
+    const expected = worker.closing && threads.length === 0;
+    worker.bury();
+    if (!expected) this.#crashed++;
+    if (!expected && !wasReady && threads.length === 0 && this.#queue.size > 0) {
+      const thread = this.#next();
+      this.remove(thread);
+      threads.push(thread);
+    }
+    for (const thread of threads) {
+      const reason = crash(worker, thread, code);
+      this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
+    }
+    if (this.#workers.size === 0) this.#onEmpty?.();
+  }
+
+  #dismiss(worker: GreenWorker): void {
+    if (worker.closing) return;
+    if (worker.stack.length > 0) return;
+    worker.closing = true;
+    const at = this.#idle.indexOf(worker);
+    if (at >= 0) this.#idle.splice(at, 1);
+    worker.post.send(Down.Close, 0, 0, 0, EMPTY);
+  }
+
+  #sweepLater(): void {
+    const { idleTimeout } = this.#settings;
+    if (this.#sweeper !== undefined || idleTimeout === Infinity) return;
+    this.#sweeper = setInterval(() => this.#sweep(), Math.max(10, idleTimeout / SWEEPS));
+    Deno.unrefTimer(this.#sweeper);
+  }
+
+  #sweep(): void {
+    const { idleTimeout, minWorkers } = this.#settings;
+    const now = performance.now();
+    for (const worker of [...this.#idle]) {
+      if (this.#workers.size <= minWorkers || now - worker.idleSince < idleTimeout) break;
+      this.#dismiss(worker);
+    }
+    if (this.#idle.length > 0 && this.#workers.size > minWorkers) return;
+    clearInterval(this.#sweeper);
+    this.#sweeper = undefined;
+  }
+}
+
+function crash(worker: GreenWorker, thread: HubThread, code: number): WorkerCrashedError {
+  const { error } = worker;
+  const where = worker.ready ? `while it ran "${thread.name}"` : "before it was ready";
+  const why = error instanceof Error ? error.message : `it exited with code ${code}`;
+  return new WorkerCrashedError(
+    `The Worker ${worker.serial} ended ${where}: ${why}`,
+    error === undefined ? undefined : { cause: error },
+  );
+}

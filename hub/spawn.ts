@@ -1,0 +1,94 @@
+/**
+ * Spawning on whichever side one is: the methods of the hub as functions.
+ *
+ * @module
+ */
+
+import type { GreenThread } from "../bridge/green_thread.ts";
+import { greenSide } from "../bridge/side.ts";
+import type { Particulars } from "../bridge/protocol.ts";
+import { getHub } from "./default_hub.ts";
+import { type GreenModule, importGreen } from "./green_import.ts";
+import { checkDelay, type Result, type Spawnable } from "./hub.ts";
+import { spawnTarget } from "./targets.ts";
+
+/** Spawns from green code, or gives `undefined` on the hub. */
+function spawnHere(
+  fn: unknown,
+  args: readonly unknown[],
+  particulars?: Particulars,
+  // deno-lint-ignore no-explicit-any
+): GreenThread<any> | undefined {
+  return greenSide()?.spawn(spawnTarget(fn), args, particulars);
+}
+
+/**
+ * Spawns a green thread: {@linkcode Hub.spawn} on the default hub, or on the hub of the green thread that calls it.
+ *
+ * @param fn A function made by `syncToAsync`, an export of a `greenImport`ed module, or an inline function.
+ * @param args What to call it with. Functions among them become blocking callbacks.
+ * @returns The thread: `await` it on the hub, `.wait()` for it in green code.
+ * @throws {TypeError} If `fn` is no function, or has no source text.
+ * @throws {NotCloneableError} If an argument cannot cross.
+ *
+ * @example An inline function
+ * ```ts
+ * import { spawn } from "@aiohub/aiohub";
+ * import { sleep } from "@aiohub/aiohub/green";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const thread = spawn((n: number) => {
+ *   sleep(10); // blocks this green thread, and nothing else
+ *   return n + 1;
+ * }, 41);
+ * assertEquals(await thread, 42);
+ * ```
+ */
+export function spawn<A extends unknown[], R>(
+  fn: Spawnable<A, R>,
+  ...args: A
+): GreenThread<Result<R>> {
+  return spawnHere(fn, args) ?? getHub().spawn(fn, ...args);
+}
+
+/**
+ * Spawns a green thread after some time: {@linkcode Hub.spawnAfter}.
+ *
+ * @param ms How long to wait, in milliseconds; less than zero is zero.
+ * @param fn As for {@linkcode spawn}.
+ * @param args As for {@linkcode spawn}.
+ * @returns The thread; `cancel()` calls it off.
+ * @throws {TypeError} If `ms` is not a number.
+ */
+export function spawnAfter<A extends unknown[], R>(
+  ms: number,
+  fn: Spawnable<A, R>,
+  ...args: A
+): GreenThread<Result<R>> {
+  return spawnHere(fn, args, { delay: checkDelay(ms) }) ?? getHub().spawnAfter(ms, fn, ...args);
+}
+
+/**
+ * Spawns a green thread whose result nobody wants: {@linkcode Hub.spawnN}.
+ *
+ * @param fn As for {@linkcode spawn}.
+ * @param args As for {@linkcode spawn}.
+ * @returns The thread, to watch or to kill.
+ */
+export function spawnN<A extends unknown[]>(
+  fn: Spawnable<A, unknown>,
+  ...args: A
+): GreenThread<unknown> {
+  return spawnHere(fn, args, { detached: true }) ?? getHub().spawnN(fn, ...args);
+}
+
+/**
+ * Gives a module whose functions run in green threads: {@linkcode Hub.greenImport}.
+ *
+ * @param url The module: `import.meta.resolve("./m.ts")`, a `URL`, or a bare name that the import map knows.
+ * @returns An object with the module's functions; each call spawns a green thread.
+ * @throws {TypeError} If the specifier is relative.
+ */
+export function greenImport<M extends object>(url: string | URL): GreenModule<M> {
+  return importGreen<M>(url, (fn, args) => spawn(fn as Spawnable<unknown[], unknown>, ...args));
+}

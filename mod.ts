@@ -1,0 +1,63 @@
+/**
+ * Green threads for Deno: synchronous-looking code in Workers and async code on the main thread, calling each other.
+ *
+ * This entry is for both sides. What may only be called in a green thread, because it blocks, is in `./green`.
+ *
+ * @example
+ * ```ts
+ * import { spawn } from "@aiohub/aiohub";
+ * import { sleep } from "@aiohub/aiohub/green";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const thread = spawn(() => {
+ *   sleep(10);
+ *   return 42;
+ * });
+ * assertEquals(await thread, 42);
+ * ```
+ *
+ * @module
+ */
+
+export {
+  type CloseOptions,
+  Hub,
+  type HubStatistics,
+  type Result,
+  type Spawnable,
+  type ThreadInfo,
+  UnhandledThreadEvent,
+} from "./hub/hub.ts";
+export type { HubOptions } from "./hub/options.ts";
+export type { ResourceLimits } from "./bridge/worker_kind.ts";
+export { getHub, useHub } from "./hub/default_hub.ts";
+
+export { greenImport, spawn, spawnAfter, spawnN } from "./hub/spawn.ts";
+export type { GreenModule } from "./hub/green_import.ts";
+export {
+  GreenThread,
+  type KillOptions,
+  type Outcome,
+  type ThreadState,
+  type WaitOptions,
+} from "./bridge/green_thread.ts";
+
+export { type SyncToAsync, syncToAsync } from "./hub/sync_to_async.ts";
+export { type AsyncToSync, asyncToSync } from "./hub/async_to_sync.ts";
+export { call, hubImport, type HubModule } from "./hub/hub_import.ts";
+export { type CurrentCall, currentCall } from "./hub/call_context.ts";
+export { futureToGreenlet, greenletToFuture, type GreenletToFutureOptions } from "./hub/futures.ts";
+export { HubPromise } from "./hub/hub_promise.ts";
+
+export { Timeout } from "./bridge/timeout.ts";
+export {
+  BlockingCallError,
+  type CycleErrorOptions,
+  DeadlockError,
+  GreenletExit,
+  HubClosedError,
+  HubSaturatedError,
+  NotCloneableError,
+  type NotCloneableErrorOptions,
+  WorkerCrashedError,
+} from "./bridge/errors.ts";
