@@ -23,8 +23,6 @@ export {
   type CloseOptions,
   Hub,
   type HubStatistics,
-  type Result,
-  type Spawnable,
   type ThreadInfo,
   UnhandledThreadEvent,
 } from "./hub/hub.ts";
@@ -32,7 +30,8 @@ export type { HubOptions } from "./hub/options.ts";
 export type { ResourceLimits } from "./bridge/worker_kind.ts";
 export { getHub, useHub } from "./hub/default_hub.ts";
 
-export { greenImport, spawn, spawnAfter, spawnN } from "./hub/spawn.ts";
+export { greenImport, spawn, spawnAfter, spawnN, spawnWith } from "./hub/spawn.ts";
+export { type Result, type Spawnable, Spawner, type SpawnOptions } from "./hub/spawner.ts";
 export type { GreenModule } from "./hub/green_import.ts";
 export {
   GreenThread,
@@ -49,7 +48,8 @@ export { type CurrentCall, currentCall } from "./hub/call_context.ts";
 export { futureToGreenlet, greenletToFuture, type GreenletToFutureOptions } from "./hub/futures.ts";
 export { HubPromise } from "./hub/hub_promise.ts";
 
-export { Timeout } from "./bridge/timeout.ts";
+export { Timeout, type TimeoutOptions } from "./bridge/timeout.ts";
+export { type TimeoutValue, withTimeout, withTimeoutAsync } from "./bridge/with_timeout.ts";
 export {
   BlockingCallError,
   type CycleErrorOptions,

@@ -110,12 +110,13 @@ export function encode(value: unknown, root: string, referrer: Referrer): Body {
       break;
     case "boolean":
       return textBody(Format.Json, String(value));
-    case "object":
-      if (value === null) return textBody(Format.Json, "null");
-      return encodeSingle(value) ?? encodePlain(value) ??
-        encodeStructured(value, root, referrer, false);
   }
-  return encodeStructured(value, root, referrer, false);
+  try {
+    return encodeSingle(value) ?? encodePlain(value) ??
+      encodeStructured(value, root, referrer, false);
+  } catch (error) {
+    throw isStackOverflow(error) ? tooDeep(root, error) : error;
+  }
 }
 
 /**
@@ -130,6 +131,7 @@ export function encode(value: unknown, root: string, referrer: Referrer): Body {
  */
 export function encodeThrown(value: unknown, root: string, referrer: Referrer): Body {
   try {
+    if (value === undefined) return UNDEFINED;
     return encodePlainOrNothing(value) ?? encodeStructured(value, root, referrer, true);
   } catch (error) {
     const description = error instanceof NotCloneableError
@@ -183,7 +185,7 @@ function bytesBody(meta: Uint8Array, bytes: Uint8Array): Body {
 }
 
 /** A long string or a run of bytes, alone or as the one item of an array. */
-function encodeSingle(value: object): Body | undefined {
+function encodeSingle(value: unknown): Body | undefined {
   if (!Array.isArray(value)) return isWholeBuffer(value) ? bytesBody(BYTES, value) : undefined;
   if (value.length !== 1) return undefined;
   const item: unknown = value[0];
@@ -209,8 +211,8 @@ function isBareArray(array: unknown[]): boolean {
 }
 
 /** Encodes plain data. Nothing when the value is not, or is too long for one text. */
-function encodePlain(value: object): Body | undefined {
-  if (!isPlain(value)) return undefined;
+function encodePlain(value: unknown): Body | undefined {
+  if (typeof value !== "object" || (value !== null && !isPlain(value))) return undefined;
   try {
     return textBody(Format.Json, JSON.stringify(value));
   } catch {
@@ -218,10 +220,8 @@ function encodePlain(value: object): Body | undefined {
   }
 }
 
-/** Encodes a thrown value that is plain data; nothing also when it fails on being looked at. */
+/** The same for what was thrown: nothing also when the value fails on being looked at. */
 function encodePlainOrNothing(value: unknown): Body | undefined {
-  if (value === undefined) return UNDEFINED;
-  if (typeof value !== "object" || value === null) return undefined;
   try {
     return encodePlain(value);
   } catch {
@@ -253,6 +253,17 @@ function stringify(wire: unknown, root: string): string {
     }`;
     throw new NotCloneableError(message, { path: root, cause });
   }
+}
+
+/** Whether the walk of a value ran out of stack: then the caller had used most of it before. */
+function isStackOverflow(error: unknown): boolean {
+  return error instanceof RangeError && error.message === "Maximum call stack size exceeded";
+}
+
+function tooDeep(root: string, cause: unknown): NotCloneableError {
+  const message = `Cannot send ${root}: it is nested too deeply for the stack that is left here: ` +
+    `up to ${MAX_DEPTH} levels cross when there is room`;
+  return new NotCloneableError(message, { path: root, cause });
 }
 
 function decodeJson(text: string): unknown {

@@ -36,6 +36,8 @@ const HIDDEN: Readonly<Record<string, readonly string[]>> = {
 };
 const HIDDEN_IN_ALL: readonly string[] = ["cause"];
 
+const TEXT_KEYS: readonly string[] = ["name", "message", "stack"];
+
 /** Adds a kind to the tables. */
 function addKind(wireName: string, Class: ErrorClass, kind: ErrorKind): void {
   kindByName.set(wireName, kind);
@@ -158,9 +160,9 @@ export function isHiddenKey(kind: string, key: string): boolean {
   return (HIDDEN[kind] ?? HIDDEN_IN_ALL).includes(key);
 }
 
-/** Whether a property of an error is one of those that cross by themselves. */
-export function isErrorText(key: string): boolean {
-  return key === "name" || key === "message" || key === "stack";
+/** The fields of an error that are its own: not its text, and not the hidden ones. */
+export function fieldKeys(error: Error, hidden: readonly string[]): string[] {
+  return Object.keys(error).filter((key) => !TEXT_KEYS.includes(key) && !hidden.includes(key));
 }
 
 /**
@@ -198,6 +200,14 @@ export function defineHidden(error: Error, key: string, value: unknown): void {
   });
 }
 
+/** Gives an error of a registered class what its `fromWire` did not: its stack and its cause. */
+export function completeError(made: unknown, { stack, cause }: Error): void {
+  if (typeof made !== "object" || made === null || !Object.isExtensible(made)) return;
+  defineHidden(made as Error, "stack", stack);
+  if (cause === undefined || Object.hasOwn(made, "cause")) return;
+  defineHidden(made as Error, "cause", cause);
+}
+
 const FRAME = /^\s+at /;
 
 /** Where this library's own modules are, so that its frames can be told from the caller's. */
@@ -232,6 +242,6 @@ function callerFrames(stack: string): string[] {
   const first = lines.findIndex((line) => FRAME.test(line));
   if (first < 0) return [];
   return lines.slice(first).filter((line) =>
-    !FRAME.test(line) || !OWN_MODULES.some((url) => line.includes(url))
+    !FRAME.test(line) || !(line.includes("ext:") || OWN_MODULES.some((url) => line.includes(url)))
   );
 }

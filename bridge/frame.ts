@@ -14,10 +14,16 @@ import type { RemoteThread } from "./remote_thread.ts";
 export class Frame {
   /** Why the thread is to end, once it is killed: first reason wins, and it stays (a kill is sticky). */
   killed: { readonly reason: unknown } | undefined;
+  /** What its blocking call is to throw once: the hub has found that it could never go on. */
+  thrown: { readonly error: unknown } | undefined;
   /** How many `shield()`s it is in. */
   shields = 0;
   /** The timeouts that it has armed, the outermost first. */
   readonly timeouts: Timeout[] = [];
+  /** The timeout that was thrown last, and what was thrown for it. */
+  fired: { readonly timeout: Timeout; readonly error: unknown } | undefined;
+  /** Threads that it spawned which failed, and whose failure nobody has looked at. */
+  readonly failed = new Set<RemoteThread>();
   /** Values of `local()`s, by their key. */
   locals: Map<object, unknown> | undefined;
 

@@ -25,6 +25,7 @@ import { Functions } from "./functions.ts";
 import type { GreenThread } from "./green_thread.ts";
 import { type Callable, Loader } from "./loader.ts";
 import { EMPTY, type Inbox, type Message, Outgoing, writeFrame } from "./mailbox.ts";
+import { describeParking, type Parking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";
 import { Patience, pause } from "./patience.ts";
 import {
   Down,
@@ -49,6 +50,13 @@ interface PendingCall {
   done: boolean;
   ending: number;
   body: Body;
+}
+
+/** A wait for a thread, that the hub may refuse. */
+interface Wait extends Condition {
+  readonly thread: RemoteThread;
+  readonly frame: Frame;
+  refusal: { readonly error: unknown } | undefined;
 }
 
 /** What {@linkcode GreenRuntime.block} waits for. */
@@ -94,6 +102,8 @@ export class GreenRuntime {
   readonly #calls = new Map<number, PendingCall>();
   #lastCall = 0;
   #lastStream = 0;
+  /** The waits for threads that are going on on this stack. */
+  readonly #waits: Wait[] = [];
   /** Threads whose `Settled` is on its way. */
   readonly #awaited = new Map<number, RemoteThread>();
   /** Handles that green code may hold, so that a thread has one handle here. */
@@ -154,10 +164,13 @@ export class GreenRuntime {
     this.#calls.set(id, call);
     try {
       this.#send(Up.Call, id, number, frame.id, body);
-      this.block(call, Infinity);
+      this.block(call, Infinity, { what: target });
     } catch (reason) {
       if (this.#calls.delete(id)) {
-        this.#send(Up.Abort, id, 0, 0, encodeThrown(reason, "reason", this.#referrer));
+        const { fired } = frame;
+        const abandon = fired !== undefined && fired.error === reason && fired.timeout.abandon;
+        const body = encodeThrown(reason, "reason", this.#referrer);
+        this.#send(Up.Abort, id, abandon ? 1 : 0, 0, body);
       }
       throw reason;
     }
@@ -165,7 +178,7 @@ export class GreenRuntime {
     if (call.ending === Ending.Fulfilled) return value;
     joinStacks(
       value,
-      `called from green thread "${frame.thread.name}" by ${targetName(target)}()`,
+      `    --- called from green thread "${frame.thread.name}" by ${targetName(target)}() ---`,
       new Error().stack ?? "",
     );
     throw value;
@@ -184,7 +197,7 @@ export class GreenRuntime {
   /** Blocks for some time. Needs nobody else. */
   sleep(ms: number): void {
     this.#frame("sleep()");
-    this.block(NEVER, performance.now() + ms, false);
+    this.block(NEVER, performance.now() + ms, { what: "sleep", spin: false });
   }
 
   /** A place where a kill or a timeout can hit code that does not block. */
@@ -228,9 +241,24 @@ export class GreenRuntime {
     }
     const limited = timeout !== Infinity || frame.timeouts.length > 0;
     this.#awaited.set(thread.id, thread);
-    this.#send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
-    if (this.block(thread, performance.now() + timeout)) return;
-    throw new Timeout(timeout);
+    const wait = {
+      thread,
+      frame,
+      refusal: undefined,
+      get done() {
+        return isOver(this);
+      },
+    } as Wait;
+    this.#waits.push(wait);
+    try {
+      this.#send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
+      if (!this.block(wait, performance.now() + timeout, { what: thread })) {
+        throw new Timeout(timeout);
+      }
+    } finally {
+      this.#waits.splice(this.#waits.indexOf(wait), 1);
+    }
+    if (wait.refusal) throw wait.refusal.error;
   }
 
   /** Asks for a thread's ending without blocking for it. */
@@ -268,23 +296,41 @@ export class GreenRuntime {
    *
    * @param condition What to wait for. It is looked at after each message and each wake-up.
    * @param deadline When to give up, in `performance.now()` time.
-   * @param spin Whether it may come true soon, so that spinning may pay.
+   * @param parking What it is blocked on, and whether spinning may pay.
    * @returns Whether the condition holds; `false` when the time is over.
    * @throws What the thread was killed with, or a timeout of the thread that is due.
    */
-  block(condition: Condition, deadline: number, spin = true): boolean {
+  block(condition: Condition, deadline: number, parking: Parking): boolean {
     const frame = this.#frames[this.#frames.length - 1];
-    for (;;) {
-      const seen = this.#board.woken(this.#slot);
-      this.#takeIn();
-      if (condition.done) return true;
-      this.#interrupt(frame);
-      const now = performance.now();
-      if (now >= deadline) return false;
-      const until = Math.min(deadline, frame.deadline);
-      if (spin) this.#pause(seen, now, until);
-      else this.#board.park(this.#slot, seen, until - now);
+    let report = 0;
+    let reported = false;
+    try {
+      for (;;) {
+        const seen = this.#board.woken(this.#slot);
+        this.#takeIn();
+        if (condition.done) return true;
+        this.#interrupt(frame);
+        const now = performance.now();
+        if (now >= deadline) return false;
+        if (report === 0) report = now + REPORT_AFTER;
+        else if (now >= report) {
+          reported = true;
+          this.#reportParked(frame, parking, deadline - now);
+          report = parking.holder ? now + REPORT_EVERY : Infinity;
+        }
+        const until = Math.min(deadline, frame.deadline, report);
+        if (parking.spin !== false) this.#pause(seen, now, until);
+        else this.#board.park(this.#slot, seen, until - now);
+      }
+    } finally {
+      if (reported) this.#send(Up.Unparked, frame.id, 0, 0, EMPTY);
     }
+  }
+
+  /** Tells the hub what a thread that has been blocked for a while is blocked on. */
+  #reportParked(frame: Frame, { what, holder }: Parking, left: number): void {
+    const body = encode(describeParking(what, left), "text", this.#referrer);
+    this.#send(Up.Parked, frame.id, holder?.() ?? 0, 0, body);
   }
 
   // What the Worker's entry calls.
@@ -423,6 +469,7 @@ export class GreenRuntime {
       body = encodeThrown(value = error, "error", this.#referrer);
     }
     this.#functions.endThread(frame.id);
+    for (const failed of frame.failed) this.#reportUnseen(frame.id, failed);
     const { thread } = frame;
     if (this.#awaited.delete(frame.id)) {
       thread.settle(ending, body);
@@ -447,6 +494,11 @@ export class GreenRuntime {
 
   /** Throws if the thread that runs now is to end, or has run out of time. */
   #interrupt(frame: Frame): void {
+    if (frame.thrown) {
+      const { error } = frame.thrown;
+      frame.thrown = undefined;
+      throw error;
+    }
     if (frame.shields > 0) return;
     if (this.#kills > 0) this.#throwIfKilled(frame);
     if (frame.timeouts.length > 0) this.#throwIfDue(frame);
@@ -473,7 +525,10 @@ export class GreenRuntime {
     for (const timeout of frame.timeouts) {
       if (timeout.due <= now && (!first || timeout.due < first.due)) first = timeout;
     }
-    if (first) throw first.fire();
+    if (!first) return;
+    const error = first.fire();
+    frame.fired = { timeout: first, error };
+    throw error;
   }
 
   #markKilled(frame: Frame, reason: unknown): void {
@@ -518,10 +573,14 @@ export class GreenRuntime {
   /** Takes in all that has arrived, and does what can be done at a blocking point only. */
   #takeIn(): void {
     this.#receive(false);
-    let message: Message | undefined;
-    while (message = this.#deferred.shift()) this.#serve(message);
-    let fn: (() => unknown) | undefined;
-    while (fn = this.#soon.shift()) {
+    for (;;) {
+      const message = this.#deferred.shift();
+      if (!message) break;
+      this.#serve(message);
+    }
+    for (;;) {
+      const fn = this.#soon.shift();
+      if (!fn) break;
       try {
         fn();
       } catch (error) {
@@ -532,8 +591,9 @@ export class GreenRuntime {
 
   /** @param writing Whether a message is being written: what would write another one is put off. */
   #receive(writing: boolean): void {
-    let message: Message | undefined;
-    while (message = this.#inbox.receive()) {
+    for (;;) {
+      const message = this.#inbox.receive();
+      if (!message) break;
       const { kind } = message;
       if (kind === Down.Run || kind === Down.Call) this.#deferred.push(message);
       else this.#take(message);
@@ -575,17 +635,28 @@ export class GreenRuntime {
         this.#particulars.set(id, this.decode(body) as Particulars);
         return;
       case Down.Kill:
-        return this.#takeKill(id, this.decode(body) ?? new GreenletExit());
+        return this.#takeKill(id, this.decode(body) ?? new GreenletExit(), message.b === 1);
       case Down.Release:
         return this.#functions.release(id, message.b);
+      case Down.Refuse: {
+        const wait = this.#waits.findLast(({ thread, frame }) =>
+          thread.id === id && frame.id === a
+        );
+        if (wait) wait.refusal = { error: this.decode(body) };
+        return;
+      }
       case Down.Close:
         this.#closing = true;
         return;
     }
   }
 
-  #takeKill(id: number, reason: unknown): void {
+  #takeKill(id: number, reason: unknown, once: boolean): void {
     const frame = this.#frames.findLast((frame) => frame.id === id);
+    if (frame && once) {
+      frame.thrown = { error: reason };
+      return;
+    }
     if (frame) return this.#markKilled(frame, reason);
     const isHere = this.#deferred.some((message) => message.id === id) ||
       this.#jobs.some(({ message }) => message.id === id);
@@ -627,6 +698,7 @@ export class GreenRuntime {
     if (particulars?.detached) thread.settleWith({ status: "fulfilled", value: undefined });
     else {
       thread.hold.count = 1;
+      thread.spawner = frame.id;
       this.#awaited.set(id, thread);
     }
     if (particulars) {
@@ -687,6 +759,7 @@ export class GreenRuntime {
 
   #referToThread(thread: RemoteThread): Reference {
     const { id, name } = thread;
+    thread.seen = true;
     const outcome = thread.outcome();
     if (!outcome) return { kind: Referent.Thread, data: { id, name } };
     const ended = outcome.status === "fulfilled"
@@ -749,9 +822,33 @@ export class GreenRuntime {
     if (hold.count > 0) this.#release(Referent.Thread, hold.id, hold.count);
   }
 
+  /**
+   * A thread failed, and nobody here has asked for its result. Its spawner may still do so; nobody will when that has
+   * ended.
+   */
+  failedUnseen(thread: RemoteThread): void {
+    // One that was spawned elsewhere is looked after there.
+    if (thread.spawner === 0) return;
+    const frame = this.#frames.find(({ id }) => id === thread.spawner);
+    if (frame) frame.failed.add(thread);
+    else this.#reportUnseen(thread.spawner, thread);
+  }
+
+  #reportUnseen(spawner: number, thread: RemoteThread): void {
+    if (thread.seen) return;
+    const outcome = thread.outcome()!;
+    if (outcome.status !== "rejected") return;
+    const body = encodeThrown([thread.name, outcome.reason], "error", this.#referrer);
+    this.#send(Up.Unseen, spawner, 0, 0, body);
+  }
+
   #release(kind: number, id: number, count: number): void {
     this.#send(Up.Release, id, kind, count, EMPTY);
   }
+}
+
+function isOver({ thread, refusal }: Wait): boolean {
+  return thread.done || refusal !== undefined;
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

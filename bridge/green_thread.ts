@@ -134,6 +134,12 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
   // deno-lint-ignore no-explicit-any
   abstract unlink(fn: (thread: GreenThread<T>, ...args: any[]) => unknown): boolean;
 
+  /**
+   * Calls a function when the thread has ended. For the library: unlike `link()`, it does not count as asking for the
+   * result.
+   */
+  abstract onEnd(fn: () => void): void;
+
   /** Makes the thread awaitable on the hub. Rejects with what {@linkcode GreenThread.wait} would throw. */
   abstract then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,

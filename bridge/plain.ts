@@ -10,7 +10,7 @@
  * How deep values may be nested, in levels. `structuredClone` of Deno 2.9.6 gives up between 2,000
  * and 3,000; the recursive walks of the codec reach this on half a Worker's stack.
  */
-export const MAX_DEPTH = 2_000;
+export const MAX_DEPTH = 1_000;
 
 /** Up to so many objects a linear search is faster than a Set. */
 const FEW = 16;

@@ -32,7 +32,10 @@ export const Up = {
   Reply: 15,
   /** Nobody here refers to the {@linkcode Referent} `a` with number `id` any more; `b` times it was sent here. */
   Release: 16,
-  /** The thread gave up waiting for the call `id`. Body: the reason. The hub sends no reply. */
+  /**
+   * The thread gave up waiting for the call `id`; the hub sends no reply. `a` 1 to let the work go on all the same. Body:
+   * the reason.
+   */
   Abort: 17,
   /** Kill the thread `id`; `a` 1 to cancel it only if it has not started. Body: the reason. */
   Kill: 18,
@@ -42,6 +45,15 @@ export const Up = {
   Prepare: 21,
   /** The target `id`, which the hub had it run, can from now on be run without the Worker's event loop. */
   Loaded: 22,
+  /**
+   * The thread `id` has been blocked for a while; if only the thread `a` can end that, `a` is its id, else 0. Body: what
+   * it is blocked on, as text.
+   */
+  Parked: 23,
+  /** The thread `id` is not blocked any more. Sent only after a `Parked`. */
+  Unparked: 24,
+  /** A thread that the thread `id` spawned failed, and nobody there looked at it. Body: `[name, error]`. */
+  Unseen: 25,
 } as const;
 
 /** What the hub says to a Worker. */
@@ -59,7 +71,7 @@ export const Down = {
   Settled: 11,
   /** Call the function `a` that was sent from here; reply to `id`. Body: the arguments. */
   Call: 12,
-  /** Kill the thread `id`, which runs here. Body: the reason. */
+  /** Kill the thread `id`, which runs here; `b` 1 to throw only once, where it is blocked now. Body: the reason. */
   Kill: 13,
   /** Nobody on the hub refers to the function `id` any more; `b` times it was sent there. */
   Release: 14,
@@ -67,6 +79,8 @@ export const Down = {
   Close: 15,
   /** What the thread `id` is, said before its `Run`. Body: {@linkcode Particulars}. */
   Prepare: 16,
+  /** The thread `a` must not go on waiting for the thread `id`. Body: the error to throw there. */
+  Refuse: 17,
 } as const;
 
 /** How a call or a thread ended. */
@@ -117,6 +131,8 @@ export interface Particulars {
   readonly delay?: number;
   /** Whether nobody holds a handle to it (`spawnN`): its failure is reported at once. */
   readonly detached?: boolean;
+  /** After how long it is killed with a `Timeout`, counted from its start, in milliseconds. */
+  readonly timeout?: number;
 }
 
 /** Names a target, as people know it: `titleOf`, `node:path join`. */
@@ -126,7 +142,7 @@ export function targetName(target: Target): string {
     case "exposed":
       return target.name;
     case "source":
-      return target.name || "an inline function";
+      return target.name || "anonymous";
     case "hub":
       return `${target.name} of ${target.specifier}`;
     case "exports":

@@ -39,6 +39,10 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   readonly name: string;
   /** What the hub has to be told once the handle is gone. */
   readonly hold: Hold;
+  /** The id of the thread here that spawned it, if one did. */
+  spawner = 0;
+  /** Whether anybody here has asked for its result, or passed it on. */
+  seen = false;
   readonly #runtime: GreenRuntime;
   #started = false;
   #ended: { readonly ending: number; readonly body: Body } | undefined;
@@ -55,7 +59,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 
   get state(): ThreadState {
     if (!this.#ended && !this.#outcome) return this.#started ? "running" : "pending";
-    return this.outcome()!.status;
+    return this.#outcome?.status ?? STATUS[this.#ended!.ending];
   }
 
   /** Whether the ending is known here. */
@@ -72,6 +76,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   settle(ending: number, body: Body): void {
     if (this.done) return;
     this.#ended = { ending, body };
+    if (ending === Ending.Rejected && !this.seen) this.#runtime.failedUnseen(this);
     this.#runLinks();
   }
 
@@ -83,6 +88,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override outcome(): Outcome<T> | undefined {
+    this.seen ||= this.done;
     if (this.#outcome || !this.#ended) return this.#outcome;
     const { ending, body } = this.#ended;
     this.#ended = undefined;
@@ -106,9 +112,15 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     fn: (thread: GreenThread<T>, ...args: A) => unknown,
     ...args: A
   ): void {
+    this.seen = true;
     this.#links.push({ fn, args });
     if (this.done) this.#runLinks();
     else this.#runtime.watch(this);
+  }
+
+  override onEnd(fn: () => void): void {
+    this.#links.push({ fn, args: [] });
+    if (this.done) this.#runLinks();
   }
 
   // deno-lint-ignore no-explicit-any
@@ -143,6 +155,9 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     for (const { fn, args } of links) this.#runtime.soon(() => fn(this, ...args));
   }
 }
+
+/** In the order of {@linkcode Ending}. */
+const STATUS = ["fulfilled", "rejected", "killed"] as const;
 
 /** A thread that waits for itself, or for one on whose stack it runs, would wait forever. */
 export function selfWait(waiter: GreenThread, target: GreenThread): DeadlockError {

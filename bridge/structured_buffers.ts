@@ -48,9 +48,6 @@ function bufferClass(): [unknown, string][] {
   return Buffer === undefined ? [] : [[Buffer.prototype, "Uint8Array"]];
 }
 
-/** The most memory that the resizable buffers of one message may reserve together. */
-export const MAX_RESERVED = 2 ** 36;
-
 /** A view taken apart. */
 export interface ViewParts {
   readonly byteOffset: number;

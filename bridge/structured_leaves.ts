@@ -6,15 +6,14 @@
  */
 
 import { fail, isCount, text } from "./structured_checks.ts";
-import { Letter, MARK, type Node, Tag, type Wire } from "./structured.ts";
+import { Letter, MARK, MARK_CODE, type Wire } from "./structured.ts";
 
 const HEX_DIGITS = /^(-?)([0-9a-f]+)$/;
 
-/**
- * More headers than this are neither sent nor made: `Headers` looks through all it has for each one
- * that is added, so a few megabytes of them would keep the event loop for minutes.
- */
-export const MAX_HEADERS = 1024;
+/** Writes a string, unless it is too long to stand in the text. */
+export function writeString(value: string): Wire {
+  return value.charCodeAt(0) === MARK_CODE ? MARK + value : value;
+}
 
 /** Writes a number. */
 export function writeNumber(value: number): Wire {
@@ -90,15 +89,9 @@ export function boxed(primitive: unknown): object {
   return Object(primitive);
 }
 
-/** Writes headers. */
-export function writeHeaders(value: Headers): Wire {
-  return [Tag.Headers, ...[...value].flat()] satisfies Node;
-}
-
 /** Reads headers. */
 export function readHeaders(node: unknown[]): Headers {
   if (node.length % 2 === 0) fail("a header has no value");
-  if (node.length > 2 * MAX_HEADERS) fail("it has too many headers");
   const headers = new Headers();
   for (let i = 1; i < node.length; i += 2) headers.append(text(node[i]), text(node[i + 1]));
   return headers;

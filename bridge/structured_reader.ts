@@ -9,10 +9,12 @@
  */
 
 import { classOfName } from "./classes.ts";
-import { defineHidden, isHiddenKey, makeError } from "./error_values.ts";
+import { completeError, defineHidden, isHiddenKey, makeError } from "./error_values.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import type { Referrer } from "./referrer.ts";
 import { describeFailure } from "./refusals.ts";
+import { Letter, MARK, MARK_CODE, Tag } from "./structured.ts";
+import { makeView } from "./structured_buffers.ts";
 import {
   excerpt,
   fail,
@@ -34,8 +36,7 @@ import {
   readHeaders,
   readWideText,
 } from "./structured_leaves.ts";
-import { Letter, MARK, MARK_CODE, Tag } from "./structured.ts";
-import { makeView, MAX_RESERVED } from "./structured_buffers.ts";
+import { Limits } from "./structured_limits.ts";
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const DIGITS = /^(0|[1-9][0-9]*)$/;
@@ -49,8 +50,8 @@ export class StructuredReader {
   readonly #referrer: Referrer;
   /** The objects that have been begun, in order. */
   readonly #objects: unknown[] = [];
+  readonly #limits = new Limits();
   #nextBlob = 0;
-  #reserved = 0;
 
   /**
    * @param blobs What came beside the text.
@@ -140,45 +141,51 @@ export class StructuredReader {
       case Tag.Set:
         return this.#set(node, level);
       case Tag.Error:
-        return this.#error(node, level);
-      case Tag.Buffer:
-        return this.#begin(this.#buffer(node));
-      case Tag.View:
-        return this.#later(() => this.#view(node, level));
-      case Tag.Class:
-        return this.#later(() => this.#instance(node, level));
-      case Tag.Reference:
-        return this.#later(() => this.#reference(node, level));
+        return this.#error(this.#begin(readErrorText(node)), node, level);
       case Tag.Text:
         return utf8.decode(this.#blob());
       case Tag.WideText:
         return readWideText(this.#blob());
-      default:
-        return this.#begin(this.#builtIn(node, level));
     }
-  }
-
-  /** Counts an object that can only be made when its data has been read. */
-  #later(make: () => unknown): unknown {
+    // What follows exists only when its data has been read.
     const number = this.#objects.push(UNFINISHED) - 1;
-    return this.#objects[number] = make();
+    return this.#objects[number] = this.#late(node, level);
   }
 
-  #builtIn(node: unknown[], level: number): unknown {
+  #late(node: unknown[], level: number): unknown {
     switch (node[0]) {
+      case Tag.Buffer:
+        return this.#buffer(node);
+      case Tag.View:
+        return this.#view(node, level);
+      case Tag.Class:
+        return this.#instance(node, level);
+      case Tag.Reference:
+        return this.#reference(node, level);
       case Tag.Boxed:
         return boxed(this.read(node[1], level + 1));
       case Tag.RegExp:
-        return new RegExp(text(node[1]), text(node[2]));
+        return this.#pattern(text(node[1]), text(node[2]));
       case Tag.Url:
         return new URL(text(node[1]));
       case Tag.SearchParams:
         return new URLSearchParams(text(node[1]));
       case Tag.Headers:
+        this.#allow(this.#limits.headers(node.length >> 1));
         return readHeaders(node);
       default:
-        fail(`there is no kind "${excerpt(node[0])}"`);
+        return fail(`there is no kind "${excerpt(node[0])}"`);
     }
+  }
+
+  /** Goes on unless something is wrong. */
+  #allow(why: string | undefined): void {
+    if (why !== undefined) fail(why);
+  }
+
+  #pattern(source: string, flags: string): RegExp {
+    this.#allow(this.#limits.pattern(source, flags));
+    return new RegExp(source, flags);
   }
 
   #map(node: unknown[], level: number): unknown {
@@ -225,8 +232,7 @@ export class StructuredReader {
 
   #resizableBuffer(bytes: Uint8Array, maxByteLength: unknown): ArrayBuffer {
     if (!isCount(maxByteLength)) fail("a buffer has no right size");
-    this.#reserved += maxByteLength;
-    if (this.#reserved > MAX_RESERVED) fail("its buffers reserve too much memory");
+    this.#allow(this.#limits.resizable(maxByteLength));
     const buffer = new ArrayBuffer(bytes.length, { maxByteLength });
     new Uint8Array(buffer).set(bytes);
     return buffer;
@@ -257,28 +263,16 @@ export class StructuredReader {
   #instance(node: unknown[], level: number): unknown {
     const name = text(node[1]);
     const wire = this.read(node[2], level + 1);
-    const error = node.length > 3 ? this.#errorOf(list(node[3]), level) : undefined;
+    if (node.length === 3) return makeInstance(name, wire, undefined);
+    const errorNode = list(node[3]);
+    const error = this.#error(readErrorText(errorNode), errorNode, level);
     const made = makeInstance(name, wire, error);
-    if (error !== undefined && made !== error) completeError(made, error);
+    if (made !== error) completeError(made, error);
     return made;
   }
 
-  /** Reads an error that counts as an object. */
-  #error(node: unknown[], level: number): Error {
-    const error = this.#begin(errorText(node));
-    this.#errorFields(error, node, level);
-    return error;
-  }
-
-  /** Reads an error that goes with an instance and does not count. */
-  #errorOf(node: unknown[], level: number): Error {
-    if (node[0] !== Tag.Error) fail("an instance has no right error");
-    const error = errorText(node);
-    this.#errorFields(error, node, level);
-    return error;
-  }
-
-  #errorFields(error: Error, node: unknown[], level: number): void {
+  /** Gives an error what it holds. */
+  #error(error: Error, node: unknown[], level: number): Error {
     const kind = text(node[1]);
     const hidden = fields(node[5]);
     for (const key of Object.keys(hidden)) {
@@ -286,9 +280,8 @@ export class StructuredReader {
       defineHidden(error, key, this.read(hidden[key], level + 1));
     }
     const own = fields(node[6]);
-    for (const key of Object.keys(own)) {
-      defineOwn(error, key, this.read(own[key], level + 1));
-    }
+    for (const key of Object.keys(own)) defineOwn(error, key, this.read(own[key], level + 1));
+    return error;
   }
 }
 
@@ -316,17 +309,9 @@ function makeInstance(name: string, wire: unknown, error: Error | undefined): un
   }
 }
 
-/** Gives an error of a registered class what its `fromWire` did not: its stack and its cause. */
-function completeError(made: unknown, error: Error): void {
-  if (typeof made !== "object" || made === null || !Object.isExtensible(made)) return;
-  defineHidden(made as Error, "stack", error.stack);
-  if (Object.hasOwn(error, "cause") && !Object.hasOwn(made, "cause")) {
-    defineHidden(made as Error, "cause", error.cause);
-  }
-}
-
-/** Makes the error that a node describes, without its properties. */
-function errorText(node: unknown[]): Error {
+/** Makes the error that a node describes, without what it holds: that may hold the error. */
+function readErrorText(node: unknown[]): Error {
+  if (node[0] !== Tag.Error) fail("an error is missing");
   const [, kind, message, name, stack] = node;
   const error = makeError({
     kind: text(kind),

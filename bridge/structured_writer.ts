@@ -9,7 +9,7 @@
  */
 
 import { classOfPrototype, type RegisteredClass } from "./classes.ts";
-import { hiddenKeys, isError, isErrorText, isKnownError, textOfError } from "./error_values.ts";
+import { fieldKeys, hiddenKeys, isError, isKnownError, textOfError } from "./error_values.ts";
 import { NotCloneableError } from "./errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import type { Referrer } from "./referrer.ts";
@@ -20,31 +20,29 @@ import {
   type ErrorNode,
   Letter,
   MARK,
-  MARK_CODE,
   type Node,
   Tag,
   type Wire,
 } from "./structured.ts";
+import { takeView, viewNames } from "./structured_buffers.ts";
+import type { Fields } from "./structured_checks.ts";
 import {
   defineOwn,
-  MAX_HEADERS,
   unboxed,
   writeBigInt,
   writeDate,
-  writeHeaders,
   writeNumber,
+  writeString,
   writeWideText,
 } from "./structured_leaves.ts";
-import { takeView, viewNames } from "./structured_buffers.ts";
+import { Limits } from "./structured_limits.ts";
 import { Path, Step } from "./structured_path.ts";
 
-type Fields = { [key: string]: unknown };
 type WireFields = { [key: string]: Wire };
 
-const UNDEFINED = MARK + Letter.Undefined;
 const utf8 = new TextEncoder();
 
-/** The names of built-in classes by their prototypes, for those that have a way of their own. */
+/** The built-in classes with a way of their own, by their prototypes. */
 const builtIns: ReadonlyMap<unknown, string> = new Map(
   [
     Map,
@@ -73,7 +71,8 @@ export class StructuredWriter {
   /** The objects that have been begun, in order; each one's number is its place. */
   readonly #numbers = new Map<object, number>();
   /** Those whose other self exists only when their data has been read. */
-  #unfinished: Set<object> | undefined;
+  readonly #unfinished: object[] = [];
+  readonly #limits = new Limits();
 
   /**
    * @param root What a refusal calls the value as a whole.
@@ -95,57 +94,46 @@ export class StructuredWriter {
    * @throws {NotCloneableError} If the value, or something in it, cannot cross.
    */
   write(value: unknown, level = 0): Wire {
-    if (this.#describes && level > 0) return this.#writeOrDescribe(value, level);
-    return this.#write(value, level);
-  }
-
-  #write(value: unknown, level: number): Wire {
     switch (typeof value) {
       case "string":
-        return this.#string(value);
+        return value.length < BLOB_UNITS ? writeString(value) : this.#longText(value);
       case "number":
         return writeNumber(value);
       case "boolean":
         return value;
       case "undefined":
-        return UNDEFINED;
+        return MARK + Letter.Undefined;
       case "bigint":
         return writeBigInt(value);
-      case "symbol":
-        return this.#refuse(value, level);
       default:
-        return value === null ? null : this.#object(value as object, level);
+        if (value === null) return null;
+        return this.#describes && level > 0
+          ? this.#writeOrDescribe(value as object, level)
+          : this.#object(value as object, level);
     }
   }
 
   /** Writes a part of a thrown value, or a few words about it when it cannot cross. */
-  #writeOrDescribe(value: unknown, level: number): Wire {
+  #writeOrDescribe(value: object, level: number): Wire {
     const objects = this.#numbers.size;
     const blobs = this.blobs.length;
     try {
-      return this.#write(value, level);
+      return this.#object(value, level);
     } catch {
-      this.#forget(objects, blobs);
-      return `[${describeValue(value)}]`;
+      this.#takeBack(objects, blobs);
+      return writeString(`[${describeValue(value)}]`);
     }
   }
 
   /** Takes back all that was begun since there were so many objects and blobs. */
-  #forget(objects: number, blobs: number): void {
+  #takeBack(objects: number, blobs: number): void {
     for (const [object, number] of this.#numbers) {
       if (number >= objects) this.#numbers.delete(object);
     }
     this.blobs.length = blobs;
   }
 
-  #string(value: string): Wire {
-    if (value.charCodeAt(0) === MARK_CODE) {
-      return value.length < BLOB_UNITS ? MARK + value : this.#text(value);
-    }
-    return value.length < BLOB_UNITS ? value : this.#text(value);
-  }
-
-  #text(value: string): Wire {
+  #longText(value: string): Wire {
     if (value.isWellFormed()) {
       this.blobs.push(utf8.encode(value));
       return [Tag.Text] satisfies Node;
@@ -154,31 +142,60 @@ export class StructuredWriter {
     return [Tag.WideText] satisfies Node;
   }
 
+  /** Writes an object, a function, or refuses a symbol. */
   #object(value: object, level: number): Wire {
     const number = this.#numbers.get(value);
     if (number !== undefined) return this.#back(value, number, level);
-    if (level >= MAX_DEPTH) return this.#refuseDepth(level);
+    if (level >= MAX_DEPTH) return this.#refuseDepth();
     this.#numbers.set(value, this.#numbers.size);
-    if (typeof value === "function") {
-      return this.#reference(value, level) ?? this.#refuse(value, level);
-    }
+    if (typeof value !== "object") return this.#byReference(value, level);
     const prototype = Object.getPrototypeOf(value);
     if (Array.isArray(value)) {
       if (prototype === Array.prototype) return this.#array(value, level);
     } else if (prototype === Object.prototype || prototype === null) {
       return this.#plain(value as Fields, level);
     }
-    const name = builtIns.get(prototype);
-    if (name !== undefined) return this.#builtIn(name, value, level);
+    if (isKnownError(prototype)) return this.#error(value as Error, true, level);
+    const kind = builtIns.get(prototype);
+    switch (kind) {
+      case undefined:
+        return this.#other(value, prototype, level);
+      case "Map":
+        return this.#map(value as Map<unknown, unknown>, level);
+      case "Set":
+        return this.#set(value as Set<unknown>, level);
+      case "Date":
+        return writeDate(value as Date);
+      case "RegExp":
+        return this.#pattern(value as RegExp, level);
+      case "ArrayBuffer":
+        return this.#buffer(value as ArrayBuffer, level);
+      case "URL":
+        return [Tag.Url, (value as URL).href] satisfies Node;
+      case "URLSearchParams":
+        return [Tag.SearchParams, String(value)] satisfies Node;
+      case "Headers":
+        return this.#headers(value as Headers, level);
+      default:
+        return [Tag.Boxed, this.write(unboxed(kind, value), level + 1)] satisfies Node;
+    }
+  }
+
+  /** Writes an object of none of the classes that are told by their prototype alone. */
+  #other(value: object, prototype: object, level: number): Wire {
     const view = viewNames.get(prototype);
     if (view !== undefined) return this.#view(view, value as ArrayBufferView, level);
-    if (isKnownError(prototype)) return this.#errorNode(value as Error, level, true);
-    return this.#reference(value, level) ?? this.#instance(value, prototype, level);
+    const reference = this.#reference(value, level);
+    if (reference !== undefined) return reference;
+    if (isError(value)) return this.#ownError(value, level);
+    const registered = classOfPrototype(prototype);
+    if (registered === undefined) return this.#refuse(value, level);
+    return [Tag.Class, registered.name, this.#instance(value, registered, level)] satisfies Node;
   }
 
   #back(value: object, number: number, level: number): Wire {
-    if (this.#unfinished?.has(value)) {
-      return this.#refuseFor(level, describeValue(value), "it is part of what its toWire returned");
+    if (this.#unfinished.includes(value)) {
+      return this.#refuseAs(describeValue(value), "it is part of what stands for it", level);
     }
     return MARK + Letter.Back + number;
   }
@@ -214,54 +231,15 @@ export class StructuredWriter {
     return [Tag.SparseArray, value.length, items] satisfies Node;
   }
 
-  /** Writes these properties of an object into a new one. */
-  #fields(value: Fields, keys: string[], level: number): WireFields {
-    const fields: WireFields = {};
+  /** Writes some properties of an object into a new one. */
+  #fields(from: Fields, keys: readonly string[], level: number): WireFields {
+    const written: WireFields = {};
     for (const key of keys) {
       this.#path.enter(level, key);
-      defineOwn(fields, key, this.#field(value, key, level));
+      const item = this.#describes ? readOrDescribe(from, key) : from[key];
+      defineOwn(written, key, this.write(item, level + 1));
     }
-    return fields;
-  }
-
-  #field(value: Fields, key: string, level: number): Wire {
-    if (!this.#describes) return this.write(value[key], level + 1);
-    let item: unknown;
-    try {
-      item = value[key];
-    } catch (error) {
-      return this.#string(`[getter failed: ${describeFailure(error)}]`);
-    }
-    return this.write(item, level + 1);
-  }
-
-  #builtIn(name: string, value: object, level: number): Wire {
-    switch (name) {
-      case "Map":
-        return this.#map(value as Map<unknown, unknown>, level);
-      case "Set":
-        return this.#set(value as Set<unknown>, level);
-      case "Date":
-        return writeDate(value as Date);
-      case "RegExp":
-        return [Tag.RegExp, (value as RegExp).source, (value as RegExp).flags] satisfies Node;
-      case "ArrayBuffer":
-        return this.#buffer(value as ArrayBuffer, level);
-      case "URL":
-        return [Tag.Url, (value as URL).href] satisfies Node;
-      case "URLSearchParams":
-        return [Tag.SearchParams, String(value)] satisfies Node;
-      case "Headers":
-        return this.#headers(value as Headers, level);
-      default:
-        return [Tag.Boxed, this.write(unboxed(name, value), level + 1)] satisfies Node;
-    }
-  }
-
-  #headers(value: Headers, level: number): Wire {
-    const wire = writeHeaders(value);
-    if ((wire as Wire[]).length <= 2 * MAX_HEADERS + 1) return wire;
-    return this.#refuseFor(level, "Headers", `it has more than ${MAX_HEADERS} entries`);
+    return written;
   }
 
   #map(value: Map<unknown, unknown>, level: number): Wire {
@@ -286,115 +264,116 @@ export class StructuredWriter {
     return node as Wire;
   }
 
+  #pattern({ source, flags }: RegExp, level: number): Wire {
+    const why = this.#limits.pattern(source, flags);
+    if (why !== undefined) return this.#refuseAs("RegExp", why, level);
+    return [Tag.RegExp, source, flags] satisfies Node;
+  }
+
+  #headers(value: Headers, level: number): Wire {
+    const entries = [...value];
+    const why = this.#limits.headers(entries.length);
+    if (why !== undefined) return this.#refuseAs("Headers", why, level);
+    return [Tag.Headers, ...entries.flat()] satisfies Node;
+  }
+
   #buffer(value: ArrayBuffer, level: number): Wire {
     if (value.detached) {
-      return this.#refuseFor(
-        level,
-        "ArrayBuffer",
-        "it is detached: its bytes have been moved away",
-      );
+      return this.#refuseAs("ArrayBuffer", "its bytes have been moved away", level);
     }
     const bytes = new Uint8Array(value);
     const isBlob = bytes.length >= BLOB_BYTES;
     if (isBlob) this.blobs.push(bytes);
     const data = isBlob ? null : bytes.toBase64();
-    if (value.resizable) return [Tag.Buffer, data, value.maxByteLength] satisfies Node;
-    return [Tag.Buffer, data] satisfies Node;
+    if (!value.resizable) return [Tag.Buffer, data] satisfies Node;
+    const why = this.#limits.resizable(value.maxByteLength);
+    if (why !== undefined) return this.#refuseAs("ArrayBuffer", why, level);
+    return [Tag.Buffer, data, value.maxByteLength] satisfies Node;
   }
 
   #view(name: string, value: ArrayBufferView, level: number): Wire {
     const parts = takeView(value);
     if (parts === undefined) {
-      return this.#refuseFor(level, name, "it lies outside of its buffer, which has shrunk");
+      return this.#refuseAs(name, "it lies outside of its buffer, which has shrunk", level);
     }
     this.#path.enter(level, "buffer");
     const buffer = this.write(value.buffer, level + 1);
     return [Tag.View, name, buffer, parts.byteOffset, parts.length] satisfies Node;
   }
 
+  /** Writes a function by reference, or refuses it; a symbol is always refused. */
+  #byReference(value: object, level: number): Wire {
+    // What is thrown may be kept for long, and callbacks in it would be too: they are described.
+    if (typeof value !== "function" || this.#describes) return this.#refuse(value, level);
+    return this.#reference(value, level) ?? this.#refuse(value, level);
+  }
+
   /** Writes what the referrer gives out for a value; nothing when it does not go by reference. */
   #reference(value: object, level: number): Wire | undefined {
-    // What is thrown may be kept for long, and so would the callbacks in it.
-    if (this.#describes && typeof value === "function") return undefined;
     const reference = this.#referrer.refer(value);
     if (reference === undefined) return undefined;
-    (this.#unfinished ??= new Set()).add(value);
-    const data = this.write(reference.data, level + 1);
-    this.#unfinished.delete(value);
+    const data = this.#standIn(value, reference.data, level);
     return [Tag.Reference, reference.kind, data] satisfies Node;
   }
 
-  /** Writes an object of some class: registered, an error, or to be refused. */
-  #instance(value: object, prototype: unknown, level: number): Wire {
-    if (isError(value)) return this.#error(value, level);
-    const registered = classOfPrototype(prototype);
-    if (registered === undefined) return this.#refuse(value, level);
-    return [Tag.Class, registered.name, this.#wireOf(value, registered, level)] satisfies Node;
-  }
-
   /** Writes what a class's `toWire` makes of an instance. */
-  #wireOf(value: object, { name, toWire }: RegisteredClass, level: number): Wire {
+  #instance(value: object, { name, toWire }: RegisteredClass, level: number): Wire {
     let wire: unknown;
     try {
       wire = toWire(value);
     } catch (error) {
       const why = `its toWire failed: ${describeFailure(error)}`;
-      return this.#refuseFor(level, `instance of class "${name}"`, why, error);
+      return this.#refuseAs(`instance of class "${name}"`, why, level, error);
     }
-    (this.#unfinished ??= new Set()).add(value);
-    const written = this.write(wire, level + 1);
-    this.#unfinished.delete(value);
-    return written;
+    return this.#standIn(value, wire, level);
   }
 
-  #error(value: Error, level: number): Wire {
+  /** Writes what stands for an object; the object itself cannot be part of that. */
+  #standIn(value: object, standIn: unknown, level: number): Wire {
+    this.#unfinished.push(value);
+    const wire = this.write(standIn, level + 1);
+    this.#unfinished.pop();
+    return wire;
+  }
+
+  /** Writes an error of a class that is registered, or that only its side knows. */
+  #ownError(value: Error, level: number): Wire {
     const registered = registeredErrorClass(value);
-    if (registered === undefined) return this.#errorNode(value, level, true);
+    if (registered === undefined) return this.#error(value, true, level);
+    const { name } = registered;
     const objects = this.#numbers.size;
     const blobs = this.blobs.length;
     try {
-      const wire = this.#wireOf(value, registered, level);
-      return [
-        Tag.Class,
-        registered.name,
-        wire,
-        this.#errorNode(value, level, false),
-      ] satisfies Node;
+      const wire = this.#instance(value, registered, level);
+      return [Tag.Class, name, wire, this.#error(value, false, level)] satisfies Node;
     } catch (error) {
       if (!this.#describes) throw error;
-      this.#forget(objects, blobs);
-      return this.#errorNode(value, level, true);
+      this.#takeBack(objects, blobs);
+      return this.#error(value, true, level);
     }
   }
 
-  #errorNode(value: Error, level: number, withFields: boolean): ErrorNode {
+  /** Writes an error: with its own fields, or only with what every error has. */
+  #error(value: Error, withFields: boolean, level: number): ErrorNode {
     const { kind, message, name, stack } = textOfError(value);
-    const hiddenNames = hiddenKeys(value, kind);
     const from = value as unknown as Fields;
+    const hiddenNames = hiddenKeys(value, kind);
     const hidden = this.#fields(from, hiddenNames, level);
-    const names = withFields
-      ? Object.keys(value).filter((key) => !isErrorText(key) && !hiddenNames.includes(key))
-      : [];
-    return [Tag.Error, kind, message, name, stack, hidden, this.#fields(from, names, level)];
+    const fields = this.#fields(from, withFields ? fieldKeys(value, hiddenNames) : [], level);
+    return [Tag.Error, kind, message, name, stack, hidden, fields];
   }
 
-  /** Refuses a value: never returns. */
   #refuse(value: unknown, level: number): never {
-    return this.#refuseFor(level, describeValue(value), adviseOn(value));
+    return this.#refuseAs(describeValue(value), adviseOn(value), level);
   }
 
-  #refuseDepth(level: number): never {
-    const why = `values may be nested ${MAX_DEPTH} levels deep`;
+  #refuseDepth(): never {
     const path = `${this.#path.at(4)}…`;
-    throw new NotCloneableError(
-      `Cannot send ${path}: object at level ${level} cannot be cloned: ${why}`,
-      {
-        path,
-      },
-    );
+    const message = `Cannot send ${path}: it is nested more than ${MAX_DEPTH} levels deep`;
+    throw new NotCloneableError(message, { path });
   }
 
-  #refuseFor(level: number, what: string, why: string, cause?: unknown): never {
+  #refuseAs(what: string, why: string, level: number, cause?: unknown): never {
     const path = this.#path.at(level);
     const message = `Cannot send ${path}: ${what} cannot be cloned: ${why}`;
     throw new NotCloneableError(message, cause === undefined ? { path } : { path, cause });
@@ -419,4 +398,13 @@ function isDense(array: unknown[]): boolean {
     if (array[i] === undefined && !(i in array)) return false;
   }
   return true;
+}
+
+/** Reads a property; a few words in its place when that fails. */
+function readOrDescribe(from: Fields, key: string): unknown {
+  try {
+    return from[key];
+  } catch (error) {
+    return `[getter failed: ${describeFailure(error)}]`;
+  }
 }

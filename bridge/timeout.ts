@@ -7,6 +7,16 @@
 import { greenSide } from "./side.ts";
 import { registerOwnError } from "./error_values.ts";
 
+/** Options for {@linkcode Timeout}. */
+export interface TimeoutOptions {
+  /**
+   * Whether the async work of a call that is cut short runs on, silently, rather than being aborted.
+   *
+   * @default {false}
+   */
+  abandon?: boolean;
+}
+
 /**
  * A time limit: thrown, as itself, at the first blocking call that is still blocked, or begun, after its time.
  *
@@ -42,14 +52,22 @@ import { registerOwnError } from "./error_values.ts";
  * ```
  */
 export class Timeout extends Error {
-  /** The error's name. */
-  override readonly name = "Timeout";
+  static {
+    Object.defineProperty(this.prototype, "name", {
+      value: "Timeout",
+      writable: true,
+      configurable: true,
+    });
+  }
+
   /** When it is due, in `performance.now()` time; `Infinity` for never. */
   readonly due: number;
   /** How long it was set for, in milliseconds. */
   readonly ms: number | undefined;
   /** What is thrown in its place, if anything. */
   readonly error: unknown;
+  /** Whether the work of a call that it cuts short goes on. */
+  readonly abandon: boolean;
   #disarm: (() => void) | undefined;
 
   /**
@@ -57,9 +75,14 @@ export class Timeout extends Error {
    *
    * @param ms How long, in milliseconds. `undefined` or `null`: never. Zero or less: at the next blocking call.
    * @param error What to throw in place of the `Timeout` itself: an error, or an error class.
+   * @param options See {@linkcode TimeoutOptions}.
    * @throws {TypeError} If `ms` is not a number, or `error` is neither an error nor a class.
    */
-  constructor(ms?: number | null, error?: Error | (new () => Error)) {
+  constructor(
+    ms?: number | null,
+    error?: Error | (new () => Error),
+    options: TimeoutOptions = {},
+  ) {
     super(ms === undefined || ms === null ? "No time limit" : `Timed out after ${ms} ms`);
     if (ms !== undefined && ms !== null && (typeof ms !== "number" || Number.isNaN(ms))) {
       throw new TypeError(`Cannot set a timeout: expected a number of milliseconds, found ${ms}`);
@@ -69,21 +92,24 @@ export class Timeout extends Error {
     }
     this.ms = ms ?? undefined;
     this.error = error;
+    this.abandon = options.abandon ?? false;
     this.due = this.ms === undefined ? Infinity : performance.now() + this.ms;
     if (this.ms !== undefined) this.#disarm = greenSide()?.arm(this);
-    for (const field of ["name", "due", "ms", "error"]) {
+    for (const field of ["due", "ms", "error", "abandon"]) {
       Object.defineProperty(this, field, { enumerable: false });
     }
   }
 
   /** Whether it is armed and has not been thrown. */
   get pending(): boolean {
-    return this.#disarm !== undefined;
+    // One that crossed has no arms: it was thrown elsewhere.
+    return #disarm in this && this.#disarm !== undefined;
   }
 
   /** Disarms it: it will not be thrown. Harmless when it is not armed. */
   cancel(): void {
-    this.#disarm?.();
+    if (!this.pending) return;
+    this.#disarm!();
     this.#disarm = undefined;
   }
 

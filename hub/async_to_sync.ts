@@ -43,7 +43,7 @@ export interface AsyncToSync<A extends unknown[], R> {
  * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function or has no name.
  *
  * @example A module that both sides import
- * ```ts no-eval
+ * ```ts ignore
  * // bodies.ts
  * import { asyncToSync } from "@aiohub/aiohub";
  *

@@ -17,10 +17,12 @@ export interface CurrentCall {
 /** One call from green code; its signal is made when somebody asks for it. */
 export class Call implements CurrentCall {
   readonly threadId: number;
+  /** Called when the call has been answered or given up. */
+  onEnd: (() => void)[] | undefined;
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
 
-  constructor(threadId: number) {
+  constructor(threadId: number, readonly name: string) {
     this.threadId = threadId;
   }
 
@@ -30,6 +32,13 @@ export class Call implements CurrentCall {
       if (this.#aborted) this.#controller.abort(this.#aborted.reason);
     }
     return this.#controller.signal;
+  }
+
+  /** The call has been answered, or nobody waits for it. */
+  end(): void {
+    const onEnd = this.onEnd;
+    this.onEnd = undefined;
+    onEnd?.forEach((fn) => fn());
   }
 
   /** Nobody waits for the call any more. */
@@ -54,7 +63,7 @@ export function calls(): AsyncLocalStorage<Call> {
  * @returns The call, or `undefined` outside of one.
  *
  * @example Stop when the green thread gives up
- * ```ts no-eval
+ * ```ts
  * import { asyncToSync, currentCall } from "@aiohub/aiohub";
  *
  * export const download = asyncToSync(import.meta, async function download(url: string) {

@@ -9,6 +9,7 @@
 
 import { type Body, decode, encode, encodeThrown, Format } from "../bridge/codec.ts";
 import { BridgeProtocolError, GreenletExit, HubClosedError } from "../bridge/errors.ts";
+import { joinStacks } from "../bridge/error_values.ts";
 import type { Callable } from "../bridge/loader.ts";
 import type { Message } from "../bridge/mailbox.ts";
 import {
@@ -32,6 +33,8 @@ import { KeepAlive } from "./keep_alive.ts";
 import { Luggage } from "./luggage.ts";
 import type { Settings } from "./options.ts";
 import { Pool, type PoolHost } from "./pool.ts";
+import { Timeout } from "../bridge/timeout.ts";
+import { BELIEVED_AFTER, WaitGraph } from "./wait_graph.ts";
 
 /** What the exchange tells the hub's owner. */
 export interface ExchangeEvents {
@@ -39,6 +42,17 @@ export interface ExchangeEvents {
   unhandledThread(thread: HubThread): void;
   /** Something threw that belongs to no thread. */
   error(error: unknown): void;
+  /** A function of the hub kept the event loop for so long, in milliseconds. */
+  blocked(name: string, ms: number): void;
+}
+
+/** How a thread that stands for async work is to be made: see `futureToGreenlet`. */
+export interface FutureOptions {
+  readonly name?: string;
+  readonly parent?: number;
+  readonly autostart?: boolean;
+  readonly autocancel?: boolean;
+  readonly autokill?: boolean;
 }
 
 /** How a thread is to be made. */
@@ -59,12 +73,17 @@ export class Exchange implements PoolHost, ThreadHost {
   readonly #threads = new Map<number, HubThread>();
   /** What was said about a thread before it was spawned. */
   readonly #particulars = new Map<number, Particulars>();
+  readonly #waits = new WaitGraph();
+  readonly #debug: boolean;
+  readonly #blockedWarningMs: number;
   #closed = false;
   #spawned = 0;
   #calls = 0;
 
   constructor(settings: Settings, scope: readonly string[], events: ExchangeEvents) {
     this.#name = settings.name;
+    this.#debug = settings.debug;
+    this.#blockedWarningMs = settings.blockedWarningMs;
     this.scope = scope;
     this.#events = events;
     this.pool = new Pool(settings, this);
@@ -109,6 +128,8 @@ export class Exchange implements PoolHost, ThreadHost {
       work,
     });
     this.#spawned++;
+    if (this.#debug) thread.spawnSite = new Error().stack;
+    if (launch.timeout !== undefined) this.#limit(thread, launch.timeout);
     if (this.#closed) {
       thread.end(Ended.of({ status: "rejected", reason: this.closedError() }));
       return thread;
@@ -123,24 +144,35 @@ export class Exchange implements PoolHost, ThreadHost {
   /**
    * Makes a thread that stands for async work on the hub.
    *
+   * @param label What it is named after.
+   * @param options When it starts, and what ends it.
    * @param work Starts the work; gets the signal that aborts it.
    */
   future(
     label: string,
-    launch: Launch,
+    options: FutureOptions,
     work: (signal: AbortSignal) => unknown,
     id = this.pool.board.takeId(),
   ): HubThread {
-    const controller = new AbortController();
-    const thread = new HubThread(this, id, { label, name: launch.name, parent: launch.parent });
-    thread.abort = (reason) => controller.abort(reason);
-    thread.start();
+    const { autostart = true, autocancel = true, autokill = true } = options;
+    const thread = new HubThread(this, id, { label, name: options.name, parent: options.parent });
+    if (this.#closed) {
+      thread.end(Ended.of({ status: "rejected", reason: this.closedError() }));
+      return thread;
+    }
     this.#threads.set(id, thread);
-    const end = (ended: Ended) => this.endThread(thread, ended);
-    new Promise((resolve) => resolve(work(controller.signal))).then(
-      (value) => end(Ended.of({ status: "fulfilled", value })),
-      (reason) => end(Ended.of({ status: "rejected", reason })),
-    );
+    const controller = new AbortController();
+    const start = () => {
+      thread.begin = undefined;
+      thread.start();
+      thread.abort = autocancel ? (reason) => controller.abort(reason) : () => {};
+      Promise.try(work, controller.signal).then(
+        (value) => this.endThread(thread, Ended.of({ status: "fulfilled", value })),
+        (reason) => this.endThread(thread, abortedEnding(reason, autokill)),
+      );
+    };
+    if (autostart) start();
+    else thread.begin = start;
     return thread;
   }
 
@@ -159,8 +191,11 @@ export class Exchange implements PoolHost, ThreadHost {
     }
     const { worker } = thread;
     if (!worker) return;
-    worker.post.send(Down.Kill, thread.id, 0, 0, encodeThrown(exit, "reason", worker.referrer));
     if (graceMs !== Infinity) this.#stopAfter(worker, thread, ended, graceMs);
+    if (thread.killed) return;
+    thread.killed = { reason: exit };
+    this.#waits.clear(thread);
+    worker.post.send(Down.Kill, thread.id, 0, 0, encodeThrown(exit, "reason", worker.referrer));
   }
 
   endThread(thread: HubThread, ended: Ended): void {
@@ -168,6 +203,8 @@ export class Exchange implements PoolHost, ThreadHost {
     const ran = work !== undefined || thread.worker !== undefined;
     if (!thread.end(ended)) return;
     work?.luggage?.drop();
+    thread.stopClock?.();
+    this.#waits.clear(thread);
     if (ran) this.keepAlive.release();
     if (thread.watchers) {
       for (const worker of thread.watchers) if (!worker.dead) worker.tell(thread);
@@ -187,6 +224,21 @@ export class Exchange implements PoolHost, ThreadHost {
 
   reportError(error: unknown): void {
     this.#events.error(error);
+  }
+
+  awaiting(thread: HubThread): Error | undefined {
+    const call = calls().getStore();
+    const caller = call && this.#threads.get(call.threadId);
+    if (!caller || caller.dead) return undefined;
+    const edge = this.#waits.add({
+      from: caller,
+      to: thread,
+      by: `a call to ${call.name}()`,
+      sure: true,
+    });
+    if (edge instanceof Error) return edge;
+    (call.onEnd ??= []).push(edge);
+    return undefined;
   }
 
   /** What those get who come too late. */
@@ -256,7 +308,7 @@ export class Exchange implements PoolHost, ThreadHost {
       case Up.Start:
         return this.#start(worker, message);
       case Up.Wait:
-        return this.#wait(worker, id, a === 1);
+        return this.#wait(worker, id, b, a === 1);
       case Up.Bind:
         return void worker.targets.set(id, this.#checkTarget(decode(body, worker.referrer)));
       case Up.Reply:
@@ -264,7 +316,18 @@ export class Exchange implements PoolHost, ThreadHost {
       case Up.Release:
         return worker.letGo(a, id, b);
       case Up.Abort:
-        return this.#abort(worker, id, decode(body, worker.referrer));
+        return this.#abort(worker, id, decode(body, worker.referrer), a === 1);
+      case Up.Parked:
+        return this.#parked(worker, id, a, String(decode(body, worker.referrer)));
+      case Up.Unparked:
+        return this.#unparked(worker, id);
+      case Up.Unseen: {
+        const [name, reason] = decode(body, worker.referrer) as [string, unknown];
+        const failed = new HubThread(this, id, { label: "", name: String(name) });
+        failed.seen = true;
+        failed.end(Ended.of({ status: "rejected", reason }));
+        return this.#events.unhandledThread(failed);
+      }
       case Up.Kill: {
         const thread = this.#threads.get(id);
         const reason = decode(body, worker.referrer);
@@ -287,12 +350,14 @@ export class Exchange implements PoolHost, ThreadHost {
 
   #serve(worker: GreenWorker, { id, a, b, body }: Message): void {
     const target = this.#target(worker, a);
-    const call = new Call(b);
+    const call = new Call(b, targetName(target));
     this.#calls++;
-    worker.calls.set(id, (reason) => call.abort(reason));
+    worker.calls.set(id, call);
     const answer = (ending: number, value: unknown) => {
-      if (!worker.calls.delete(id) || worker.dead) return;
-      this.#reply(worker, id, ending, value);
+      call.end();
+      if (worker.calls.get(id) !== call) return;
+      worker.calls.delete(id);
+      if (!worker.dead) this.#reply(worker, id, ending, value);
     };
     let result: unknown;
     try {
@@ -300,7 +365,10 @@ export class Exchange implements PoolHost, ThreadHost {
     } catch (error) {
       return answer(Ending.Rejected, error);
     }
-    if (!isThenable(result)) return answer(Ending.Fulfilled, result);
+    // A handle is a value; only an async function that returns one awaits it, as the language has it.
+    if (!isThenable(result) || result instanceof HubThread) {
+      return answer(Ending.Fulfilled, result);
+    }
     result.then(
       (value) => answer(Ending.Fulfilled, value),
       (error) => answer(Ending.Rejected, error),
@@ -311,8 +379,20 @@ export class Exchange implements PoolHost, ThreadHost {
     const args = decode(body, worker.referrer);
     if (!Array.isArray(args)) throw new TypeError("Cannot call a function without arguments");
     const fn = this.#callable(worker, target);
-    if (fn instanceof Promise) return fn.then((fn) => calls().run(call, () => fn(...args)));
-    return calls().run(call, () => fn(...args));
+    if (fn instanceof Promise) return fn.then((fn) => this.#runCall(call, fn, args));
+    return this.#runCall(call, fn, args);
+  }
+
+  /** Calls a function of the hub, and looks how long it keeps the event loop. */
+  #runCall(call: Call, fn: Callable, args: unknown[]): unknown {
+    if (this.#blockedWarningMs === Infinity) return calls().run(call, () => fn(...args));
+    const start = performance.now();
+    try {
+      return calls().run(call, () => fn(...args));
+    } finally {
+      const ms = performance.now() - start;
+      if (ms > this.#blockedWarningMs) this.#events.blocked(call.name, ms);
+    }
   }
 
   #callable(worker: GreenWorker, target: Target): Callable | Promise<Callable> {
@@ -337,10 +417,11 @@ export class Exchange implements PoolHost, ThreadHost {
     worker.post.send(Down.Reply, id, ending, 0, body);
   }
 
-  #abort(worker: GreenWorker, id: number, reason: unknown): void {
-    const abort = worker.calls.get(id);
+  #abort(worker: GreenWorker, id: number, reason: unknown, abandon: boolean): void {
+    const call = worker.calls.get(id);
     worker.calls.delete(id);
-    abort?.(reason);
+    call?.end();
+    if (!abandon) call?.abort(reason);
   }
 
   #spawn(worker: GreenWorker, { id, a, b, body }: Message): void {
@@ -362,7 +443,8 @@ export class Exchange implements PoolHost, ThreadHost {
     this.#calls++;
     const thread = this.future(targetName(target), { ...particulars, parent: b }, (signal) => {
       if (this.#closed) throw this.closedError();
-      const call = new Call(b);
+      // Whoever started it does not wait for it, so it is nobody's wait.
+      const call = new Call(0, targetName(target));
       signal.addEventListener("abort", () => call.abort(signal.reason));
       return this.#invoke(worker, target, call, body);
     }, id);
@@ -371,6 +453,7 @@ export class Exchange implements PoolHost, ThreadHost {
 
   /** The Worker that made a thread has a handle to it and is told how it ends. */
   #hand(worker: GreenWorker, thread: HubThread): void {
+    // The Worker reports a failure that nobody there looks at.
     thread.seen = true;
     if (thread.dead) return worker.tell(thread);
     worker.hold(Referent.Thread, thread.id);
@@ -378,14 +461,50 @@ export class Exchange implements PoolHost, ThreadHost {
     (thread.watchers ??= new Set()).add(worker);
   }
 
-  #wait(worker: GreenWorker, id: number, limited: boolean): void {
+  #wait(worker: GreenWorker, id: number, waiter: number, limited: boolean): void {
     const thread = this.#threads.get(id);
     // It ended, was told, and was forgotten: the Worker finds its ending on the way.
     if (!thread) return;
     thread.seen = true;
     if (thread.dead) return worker.tell(thread);
     (thread.watchers ??= new Set()).add(worker);
+    thread.begin?.();
+    const from = worker.stack.findLast((thread) => thread.id === waiter);
+    if (from && !limited) {
+      const edge = this.#waits.add({ from, to: thread, by: "wait()", sure: true });
+      if (edge instanceof Error) {
+        const body = encodeThrown(edge, "error", worker.referrer);
+        return worker.post.send(Down.Refuse, id, waiter, 0, body);
+      }
+    }
     this.pool.awaited(worker, thread, limited);
+  }
+
+  #parked(worker: GreenWorker, id: number, holder: number, on: string): void {
+    const thread = worker.stack.findLast((thread) => thread.id === id);
+    if (!thread) return;
+    thread.unpark?.();
+    thread.unpark = undefined;
+    thread.parkedOn = on;
+    const to = this.#threads.get(holder);
+    if (!to) return;
+    const edge = this.#waits.add({ from: thread, to, by: on, sure: false });
+    if (!(edge instanceof Error)) {
+      thread.unpark = edge;
+      thread.suspicions = 0;
+    } else if (++thread.suspicions >= BELIEVED_AFTER) {
+      thread.suspicions = 0;
+      worker.post.send(Down.Kill, id, 0, 1, encodeThrown(edge, "reason", worker.referrer));
+    }
+  }
+
+  #unparked(worker: GreenWorker, id: number): void {
+    const thread = worker.stack.findLast((thread) => thread.id === id);
+    if (!thread) return;
+    thread.parkedOn = undefined;
+    thread.suspicions = 0;
+    thread.unpark?.();
+    thread.unpark = undefined;
   }
 
   #done(worker: GreenWorker, id: number, ending: number, body: Body): void {
@@ -393,7 +512,13 @@ export class Exchange implements PoolHost, ThreadHost {
     if (!thread) throw new BridgeProtocolError(`Cannot end thread ${id}: it does not run here`);
     // It knows already how the threads on its own stack ended.
     thread.watchers?.delete(worker);
-    const ended = Ended.from(checkEnding(ending), body, worker.referrer);
+    // Who killed it gets the very reason back.
+    const ended = ending === Ending.Killed && thread.killed
+      ? Ended.of({ status: "killed", reason: thread.killed.reason })
+      : Ended.from(checkEnding(ending), body, worker.referrer);
+    if (thread.spawnSite && ended.outcome.status === "rejected") {
+      joinStacks(ended.outcome.reason, `    --- spawned as "${thread.name}" ---`, thread.spawnSite);
+    }
     this.pool.left(worker, thread);
     this.endThread(thread, ended);
   }
@@ -448,6 +573,16 @@ export class Exchange implements PoolHost, ThreadHost {
     thread.cancelDelay = () => clearTimeout(timer);
   }
 
+  /** Kills a thread when it has run for too long; its clock starts when it does. */
+  #limit(thread: HubThread, ms: number): void {
+    thread.onStart = () => {
+      const timer = setTimeout(() => {
+        this.killThread(thread, new Timeout(ms), false, Infinity);
+      }, ms);
+      thread.stopClock = () => clearTimeout(timer);
+    };
+  }
+
   #stopAfter(worker: GreenWorker, thread: HubThread, ended: Ended, graceMs: number): void {
     const timer = setTimeout(() => {
       if (thread.dead) return;
@@ -460,6 +595,15 @@ export class Exchange implements PoolHost, ThreadHost {
   #forgetIfDone(thread: HubThread): void {
     if (thread.dead && thread.holds <= 0) this.#threads.delete(thread.id);
   }
+}
+
+/** How a thread ends whose async work failed: work that was aborted was killed. */
+function abortedEnding(reason: unknown, autokill: boolean): Ended {
+  if (reason instanceof GreenletExit) return Ended.of({ status: "killed", reason });
+  const isAbort = reason instanceof DOMException && reason.name === "AbortError";
+  if (!isAbort || !autokill) return Ended.of({ status: "rejected", reason });
+  const exit = new GreenletExit("The async work was aborted", { cause: reason });
+  return Ended.of({ status: "killed", reason: exit });
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {
@@ -477,8 +621,9 @@ function checkEnding(ending: number): number {
 }
 
 function checkParticulars(value: unknown): Particulars {
-  const { name, delay, detached } = (value ?? {}) as Record<string, unknown>;
+  const { name, delay, detached, timeout } = (value ?? {}) as Record<string, unknown>;
   return {
+    timeout: typeof timeout === "number" && timeout >= 0 ? timeout : undefined,
     name: typeof name === "string" ? name : undefined,
     delay: typeof delay === "number" && delay >= 0 ? delay : undefined,
     detached: detached === true,

@@ -8,6 +8,7 @@ import { GreenThread } from "../bridge/green_thread.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { greenSide } from "../bridge/side.ts";
 import { getHub } from "./default_hub.ts";
+import { HubThread } from "./hub_thread.ts";
 import { HubPromise } from "./hub_promise.ts";
 import { describe } from "./targets.ts";
 
@@ -16,7 +17,7 @@ export interface GreenletToFutureOptions {
   /** Rejects the promise with its reason when it is aborted. */
   signal?: AbortSignal;
   /**
-   * Whether an abort kills the thread; otherwise it goes on without noise.
+   * Whether an abort kills the thread, once nobody else awaits it; otherwise it goes on without noise.
    *
    * @default {true}
    */
@@ -60,21 +61,53 @@ export function greenletToFuture<T>(
       `Cannot make a future: expected a green thread, found ${describe(thread)}`,
     );
   }
+  if (!(thread instanceof HubThread)) {
+    throw new TypeError(
+      "Cannot make a future in green code, where promises do not settle while one blocks: use wait()",
+    );
+  }
+  const awaited = thread as HubThread<T>;
+  awaited.interest++;
   return new Promise<T>((resolve, reject) => {
     const onAbort = () => {
       reject(signal!.reason);
-      if (!autokill) return thread.then(undefined, () => {});
-      thread.kill(new GreenletExit("The future was aborted", { cause: signal!.reason }));
-      thread.then(undefined, () => {});
+      awaited.interest--;
+      if (!autokill || awaited.interest > 0) return;
+      awaited.kill(new GreenletExit("The future was aborted", { cause: signal!.reason }));
     };
-    if (signal?.aborted) return onAbort();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    thread.then(resolve, (reason) => {
-      const killed = thread.outcome()?.status === "killed";
+    const settled = awaited.settled().then(resolve, (reason) => {
+      const killed = awaited.outcome()?.status === "killed";
       if (killed && !autocancel) resolve(reason as T);
       else reject(reason);
-    }).finally(() => signal?.removeEventListener("abort", onAbort));
+    });
+    if (signal?.aborted) return onAbort();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    settled.finally(() => signal?.removeEventListener("abort", onAbort));
   });
+}
+
+/** Options for {@linkcode futureToGreenlet}. */
+export interface FutureToGreenletOptions {
+  /**
+   * Whether to start the work at once. Otherwise it is started by the first one who waits for the thread; a promise that
+   * was given has been started by whoever made it.
+   *
+   * @default {true}
+   */
+  autostart?: boolean;
+  /**
+   * Whether killing the thread aborts the work; otherwise the work goes on.
+   *
+   * @default {true}
+   */
+  autocancel?: boolean;
+  /**
+   * Whether work that is aborted from elsewhere (it rejects with an `AbortError`) kills the thread, so that those who wait
+   * get a `GreenletExit` with the abort as its `cause`; otherwise they get the abort itself.
+   *
+   * @default {true}
+   */
+  autokill?: boolean;
 }
 
 /**
@@ -83,6 +116,7 @@ export function greenletToFuture<T>(
  *
  * @param future On the hub a promise, or a function that makes one and gets the signal by which a kill aborts it. In green
  * code what `.async()` gave.
+ * @param options See {@linkcode FutureToGreenletOptions}.
  * @returns The thread. It may be passed to green threads.
  * @throws {TypeError} If it is none of these.
  *
@@ -97,6 +131,7 @@ export function greenletToFuture<T>(
  */
 export function futureToGreenlet<T>(
   future: PromiseLike<T> | ((signal: AbortSignal) => PromiseLike<T>),
+  options: FutureToGreenletOptions = {},
 ): GreenThread<T> {
   if (future instanceof GreenThread) return future;
   if (future instanceof HubPromise) return future.thread;
@@ -119,5 +154,5 @@ export function futureToGreenlet<T>(
     );
   }
   const work = isFunction ? future as (signal: AbortSignal) => PromiseLike<T> : () => future;
-  return getHub().future("future", work as (signal: AbortSignal) => T) as GreenThread<T>;
+  return getHub().future("future", work, options) as GreenThread<T>;
 }

@@ -18,6 +18,7 @@ import type { RunningWorker } from "../bridge/worker_kind.ts";
 import type { Callable } from "../bridge/loader.ts";
 import type { HubFunctions } from "./hub_functions.ts";
 import { HubThread } from "./hub_thread.ts";
+import type { Call } from "./call_context.ts";
 import type { Post } from "./post.ts";
 import { Ended } from "./ended.ts";
 
@@ -58,8 +59,8 @@ export class GreenWorker {
   readonly stack: HubThread[] = [];
   /** What its target numbers mean. */
   readonly targets = new Map<number, Target>();
-  /** Its calls to the hub that have not been answered, each with what aborts it. */
-  readonly calls = new Map<number, (reason: unknown) => void>();
+  /** Its calls to the hub that have not been answered. */
+  readonly calls = new Map<number, Call>();
   readonly #registry: Registry;
   readonly #bound = new Map<Target, number>();
   readonly #loaded = new Set<Target>();
@@ -178,7 +179,10 @@ export class GreenWorker {
     const gone = this.#gone();
     for (const { reject } of this.#replies.values()) reject(gone);
     this.#replies.clear();
-    for (const abort of [...this.calls.values()]) abort(gone);
+    for (const call of [...this.calls.values()]) {
+      call.end();
+      call.abort(gone);
+    }
     this.calls.clear();
     for (const [id, count] of [...this.#threadHolds]) this.letGo(Referent.Thread, id, count);
     for (const [id, count] of [...this.#functionHolds]) {

@@ -8,18 +8,12 @@ import { BlockingCallError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { greenSide } from "../bridge/side.ts";
 import { Doorbell } from "./doorbell.ts";
-import { Exchange, type Launch } from "./exchange.ts";
+import { Exchange, type FutureOptions, type Launch } from "./exchange.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
 import type { HubThread } from "./hub_thread.ts";
 import { checkOptions, type HubOptions } from "./options.ts";
+import { checkDelay, type Result, type Spawnable, Spawner, type SpawnOptions } from "./spawner.ts";
 import { describe, spawnTarget } from "./targets.ts";
-
-/** A function that can be spawned with arguments of these types. */
-// deno-lint-ignore no-explicit-any
-export type Spawnable<A extends any[], R> = (...args: A) => R;
-
-/** What a green function's result is to one who awaits its thread. */
-export type Result<R> = Awaited<R>;
 
 /** Options for {@linkcode Hub.close}. */
 export interface CloseOptions {
@@ -72,6 +66,8 @@ export interface ThreadInfo {
   readonly age: number;
   /** The number of the thread that spawned it; 0 for the hub. */
   readonly parent: number;
+  /** What it has been blocked on for more than about 20 ms, in words. */
+  readonly parkedOn: string | undefined;
 }
 
 /** How long a thread that was killed by a closing hub may take to end, in milliseconds. */
@@ -131,6 +127,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     this.#exchange = new Exchange(settings, scope, {
       unhandledThread: (thread) => this.#reportThread(thread),
       error: (error) => this.#reportError(error),
+      blocked: (name, ms) => this.#reportBlocked(name, ms),
     });
     this.#doorbell = new Doorbell(this.#exchange.pool.board, () => this.#exchange.pool.takeIn());
     this.#doorbell.listen();
@@ -180,6 +177,30 @@ export class Hub extends EventTarget implements AsyncDisposable {
   }
 
   /**
+   * Spawns with options.
+   *
+   * @param options See {@linkcode SpawnOptions}.
+   * @returns What spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
+   * @throws {TypeError} If an option has the wrong type.
+   *
+   * @example A name, a time limit and a way to call it off
+   * ```ts
+   * import { Hub } from "@aiohub/aiohub";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using hub = new Hub();
+   * const controller = new AbortController();
+   * const { signal } = controller;
+   * const thread = hub.with({ name: "adder", timeout: 1000, signal }).spawn((a: number) => a + 1, 1);
+   * assertEquals(thread.name, "adder");
+   * assertEquals(await thread, 2);
+   * ```
+   */
+  with(options: SpawnOptions): Spawner {
+    return new Spawner((fn, args, particulars) => this.#spawn(fn, args, particulars), options);
+  }
+
+  /**
    * Gives a module whose functions run in green threads.
    *
    * @param url The module: `import.meta.resolve("./m.ts")`, a `URL`, or a bare name that the import map knows.
@@ -187,7 +208,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @throws {TypeError} If the specifier is relative.
    *
    * @example Call a module of plain synchronous functions
-   * ```ts no-eval
+   * ```ts ignore
    * const rules = hub.greenImport<typeof import("./rules.ts")>(import.meta.resolve("./rules.ts"));
    * console.log(await rules.priceOf("tea"));
    * ```
@@ -213,13 +234,34 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /** The green threads that have not ended, the oldest first. */
   threads(): ThreadInfo[] {
     const now = performance.now();
-    return [...this.#exchange.threads()].map(({ id, name, state, since, parent }) => ({
-      id,
+    return [...this.#exchange.threads()].map((thread) => ({
+      id: thread.id,
+      name: thread.name,
+      state: thread.state,
+      age: now - thread.since,
+      parent: thread.parent,
+      parkedOn: thread.parkedOn,
+    }));
+  }
+
+  /**
+   * What {@linkcode Hub.threads} says, as a table for people.
+   *
+   * @returns One line for each green thread that has not ended, under a line of headings.
+   */
+  dump(): string {
+    const rows = this.threads().map(({ id, name, state, age, parent, parkedOn }) => [
+      String(id),
       name,
       state,
-      age: now - since,
-      parent,
-    }));
+      `${Math.round(age)} ms`,
+      parent === 0 ? "" : String(parent),
+      parkedOn ?? "",
+    ]);
+    const table = [["id", "name", "state", "age", "parent", "parked on"], ...rows];
+    const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
+    return table.map((row) => row.map((cell, i) => cell.padEnd(widths[i])).join("  ").trimEnd())
+      .join("\n");
   }
 
   /** What the hub is doing now. */
@@ -263,12 +305,14 @@ export class Hub extends EventTarget implements AsyncDisposable {
    *
    * @param label What to name it after.
    * @param work Starts the work.
+   * @param options When it starts, and what ends it.
    */
   future<T>(
     label: string,
     work: (signal: AbortSignal) => T | PromiseLike<T>,
+    options: FutureOptions = {},
   ): GreenThread<Awaited<T>> {
-    return this.#exchange.future(label, {}, work) as HubThread as GreenThread<Awaited<T>>;
+    return this.#exchange.future(label, options, work) as HubThread as GreenThread<Awaited<T>>;
   }
 
   // deno-lint-ignore no-explicit-any
@@ -284,7 +328,10 @@ export class Hub extends EventTarget implements AsyncDisposable {
     const ended = exchange.pool.close();
     if (!await within(ended, graceMs)) {
       for (const { stack } of exchange.pool.workers) {
-        for (const thread of stack) exchange.killThread(thread, undefined, false, Infinity);
+        for (const thread of [...stack]) {
+          thread.seen = true;
+          exchange.killThread(thread, exchange.closedError(), false, Infinity);
+        }
       }
       if (!await within(ended, LAST_GRACE_MS)) await this.#stopAll();
     }
@@ -302,9 +349,16 @@ export class Hub extends EventTarget implements AsyncDisposable {
   #reportThread(thread: HubThread): void {
     const outcome = thread.ended!.outcome;
     if (outcome.status !== "rejected") return;
+    thread.seen = true;
     const event = new UnhandledThreadEvent(thread, outcome.reason);
     if (!this.dispatchEvent(event)) return;
     console.error(`Uncaught (in green thread "${thread.name}")`, outcome.reason);
+  }
+
+  #reportBlocked(name: string, ms: number): void {
+    const message = `${name}() kept the event loop of hub "${this.name}" for ${Math.round(ms)} ms`;
+    const event = new ErrorEvent("blocked", { message, cancelable: true });
+    if (this.dispatchEvent(event)) console.warn(`Warning: ${message}`);
   }
 
   #reportError(error: unknown): void {
@@ -331,14 +385,6 @@ export class UnhandledThreadEvent extends Event {
     this.thread = thread;
     this.reason = reason;
   }
-}
-
-/** Checks the time that `spawnAfter` waits. */
-export function checkDelay(ms: unknown): number {
-  if (typeof ms === "number" && !Number.isNaN(ms)) return Math.max(0, ms);
-  throw new TypeError(
-    `Cannot spawn later: expected a number of milliseconds, found ${describe(ms)}`,
-  );
 }
 
 /** Waits for a promise, but not for longer than some time. */

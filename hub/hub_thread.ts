@@ -33,6 +33,12 @@ export interface ThreadHost {
   failedUnseen(thread: HubThread): void;
   /** Something that the library calls for the user threw. */
   reportError(error: unknown): void;
+  /**
+   * Async code is about to await a thread that has not ended.
+   *
+   * @returns The error that it is to get instead, if it could never go on.
+   */
+  awaiting(thread: HubThread): Error | undefined;
 }
 
 interface Linked {
@@ -68,6 +74,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   worker: GreenWorker | undefined;
   /** Cancels the wait for its time. */
   cancelDelay: (() => void) | undefined;
+  /** Starts the async work that it stands for, if it waits for somebody to want it. */
+  begin: (() => void) | undefined;
   /** Aborts the async work that it stands for. */
   abort: ((reason: unknown) => void) | undefined;
   /** Workers that are to hear how it ends. */
@@ -76,6 +84,20 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   holds = 0;
   /** Whether anybody has asked for its result. */
   seen = false;
+  /** Why it was killed first, if it was. */
+  killed: { readonly reason: unknown } | undefined;
+  /** What it has been blocked on for a while. */
+  parkedOn: string | undefined;
+  /** Takes back the edge of that in the graph of waits. */
+  unpark: (() => void) | undefined;
+  /** How often in a row it was found in a circle of waits. */
+  suspicions = 0;
+  /** Where it was spawned, if the hub records that. */
+  spawnSite: string | undefined;
+  /** Stops the clock of its time limit. */
+  stopClock: (() => void) | undefined;
+  /** Ends early those who await it through a signal: how many still want its result. */
+  interest = 0;
   #running = false;
   #ended: Ended | undefined;
   #promise: Promise<T> | undefined;
@@ -118,9 +140,13 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     return this.#ended;
   }
 
+  /** Called once it has started. */
+  onStart: (() => void) | undefined;
+
   /** It has started. */
   start(): void {
     this.#running = true;
+    this.onStart?.();
   }
 
   /**
@@ -171,6 +197,11 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     else (this.#links ??= []).push(link);
   }
 
+  override onEnd(fn: () => void): void {
+    if (this.#ended) fn();
+    else (this.#links ??= []).push({ fn, args: [] });
+  }
+
   // deno-lint-ignore no-explicit-any
   override unlink(fn: (thread: GreenThread<T>, ...args: any[]) => unknown): boolean {
     const at = this.#links?.findIndex((link) => link.fn === fn) ?? -1;
@@ -182,9 +213,17 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
     onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
   ): Promise<R1 | R2> {
+    this.interest++;
+    return this.settled().then(onfulfilled, onrejected);
+  }
+
+  /** As `then()`, for one who may lose interest. */
+  settled(): Promise<T> {
     this.seen = true;
-    this.#promise ??= this.#makePromise();
-    return this.#promise.then(onfulfilled, onrejected);
+    const deadlock = this.#ended ? undefined : this.#host.awaiting(this);
+    if (deadlock) return Promise.reject(deadlock);
+    this.begin?.();
+    return this.#promise ??= this.#makePromise();
   }
 
   #makePromise(): Promise<T> {

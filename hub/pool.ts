@@ -167,7 +167,8 @@ export class Pool {
         const bit = 31 - Math.clz32(flags);
         flags &= ~(1 << bit);
         const worker = this.#bySlot[group * 32 + bit];
-        if (worker) worked = this.#takeFrom(worker) || worked;
+        // One that was stopped and goes on all the same is not listened to.
+        if (worker && !worker.dead) worked = this.#takeFrom(worker) || worked;
       }
     }
     return worked;
@@ -239,10 +240,12 @@ export class Pool {
     const { maxWorkers } = this.#settings;
     while (
       this.#starting < Math.min(this.#queue.size, navigator.hardwareConcurrency) &&
-      this.#workers.size < maxWorkers
-    ) this.#startWorker();
+      this.#workers.size < maxWorkers && this.#startWorker()
+    );
     const most = Math.min(2 * maxWorkers, maxWorkers + this.#urgent.size);
-    while (this.#starting < this.#urgent.size && this.#workers.size < most) this.#startWorker();
+    while (
+      this.#starting < this.#urgent.size && this.#workers.size < most && this.#startWorker()
+    );
   }
 
   #next(): HubThread {
@@ -251,9 +254,10 @@ export class Pool {
     throw new Error("The queue is empty");
   }
 
-  #startWorker(): void {
+  /** Starts one more Worker, if there is a slot for it; one that cannot start is as one that died at once. */
+  #startWorker(): boolean {
     const slot = this.#bySlot.indexOf(undefined);
-    if (slot < 0) return;
+    if (slot < 0) return false;
     const up = createRing();
     const down = createRing();
     const inbox = new Inbox(new RingReader(up));
@@ -271,17 +275,25 @@ export class Pool {
       down,
       scope: this.#host.scope,
     };
-    worker.process = startWorker(start, {
-      name: `${this.#settings.name}-${worker.serial}`,
-      resourceLimits: this.#settings.resourceLimits,
-      onError: (error) => worker.error ??= error,
-      onExit: (code) => {
-        this.#takeLast(worker);
-        this.#bury(worker, code);
-        this.#bySlot[slot] = undefined;
-        this.#assign();
-      },
-    });
+    const onExit = (code: number) => {
+      this.#takeLast(worker);
+      this.#bury(worker, code);
+      this.#bySlot[slot] = undefined;
+      this.#assign();
+    };
+    try {
+      worker.process = startWorker(start, {
+        name: `${this.#settings.name}-${worker.serial}`,
+        resourceLimits: this.#settings.resourceLimits,
+        onError: (error) => worker.error ??= error,
+        onExit,
+      });
+    } catch (error) {
+      worker.error = error;
+      this.#bury(worker, 1);
+      this.#bySlot[slot] = undefined;
+    }
+    return true;
   }
 
   /** What a Worker said before it ended counts. */

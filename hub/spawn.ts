@@ -9,8 +9,8 @@ import { greenSide } from "../bridge/side.ts";
 import type { Particulars } from "../bridge/protocol.ts";
 import { getHub } from "./default_hub.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
-import { checkDelay, type Result, type Spawnable } from "./hub.ts";
-import { spawnTarget } from "./targets.ts";
+import { checkDelay, type Result, type Spawnable, Spawner, type SpawnOptions } from "./spawner.ts";
+import { describe, spawnTarget } from "./targets.ts";
 
 /** Spawns from green code, or gives `undefined` on the hub. */
 function spawnHere(
@@ -91,4 +91,35 @@ export function spawnN<A extends unknown[]>(
  */
 export function greenImport<M extends object>(url: string | URL): GreenModule<M> {
   return importGreen<M>(url, (fn, args) => spawn(fn as Spawnable<unknown[], unknown>, ...args));
+}
+
+/**
+ * Spawns with options: {@linkcode Hub.with} on the default hub, or on the hub of the green thread that calls it.
+ *
+ * @param options See {@linkcode SpawnOptions}. In green code without `signal`: signals do not cross.
+ * @returns What spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
+ * @throws {TypeError} If an option has the wrong type.
+ *
+ * @example A name for messages
+ * ```ts
+ * import { spawnWith } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * assertEquals(spawnWith({ name: "worker bee" }).spawn(() => 1).name, "worker bee");
+ * ```
+ */
+export function spawnWith(options: SpawnOptions): Spawner {
+  const green = greenSide();
+  if (!green) return getHub().with(options);
+  if (options.signal) {
+    throw new TypeError(
+      `Cannot spawn with options: a signal (${
+        describe(options.signal)
+      }) is for the hub: in green code, kill() the thread`,
+    );
+  }
+  return new Spawner(
+    (fn, args, particulars) => green.spawn(spawnTarget(fn), args, particulars),
+    options,
+  );
 }

@@ -7,7 +7,7 @@
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { blocking } from "../bridge/side.ts";
 import { mark } from "../bridge/wrapped.ts";
-import type { Result } from "./hub.ts";
+import type { Result } from "./spawner.ts";
 import { spawn } from "./spawn.ts";
 import { describe, exportTarget } from "./targets.ts";
 
@@ -36,7 +36,7 @@ export interface SyncToAsync<A extends unknown[], R> {
  * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function, has no name, or is `async`.
  *
  * @example A module that both sides import
- * ```ts no-eval
+ * ```ts ignore
  * // titles.ts
  * import { syncToAsync } from "@aiohub/aiohub";
  * import { fetch } from "@aiohub/aiohub/green";

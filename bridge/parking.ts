@@ -1,0 +1,43 @@
+/**
+ * What a blocked green thread is blocked on.
+ *
+ * A thread that is blocked for longer than {@linkcode REPORT_AFTER} says so to the hub, for `threads()` and for the search
+ * for deadlocks; shorter waits cost nothing.
+ *
+ * @module
+ */
+
+import { type Target, targetName } from "./protocol.ts";
+import { RemoteThread } from "./remote_thread.ts";
+
+/** How long a thread is blocked before the hub is told what on, in milliseconds. */
+export const REPORT_AFTER = 20;
+
+/** How often a thread that waits for what one thread holds says so again, in milliseconds: the holder may change. */
+export const REPORT_EVERY = 100;
+
+/** What a thread is blocked on. */
+export interface Parking {
+  /** A call's target, a thread, or a few words: `lock "cache"`. */
+  readonly what: Target | RemoteThread | string;
+  /** The id of the one thread that can end it, if that is known; asked each time that the hub is told. */
+  readonly holder?: () => number | undefined;
+  /**
+   * Whether it may end soon, so that spinning may pay.
+   *
+   * @default {true}
+   */
+  readonly spin?: boolean;
+}
+
+/**
+ * What a thread is blocked on, in words.
+ *
+ * @param what What it is blocked on.
+ * @param left How long it will be, in milliseconds.
+ */
+export function describeParking(what: Parking["what"], left: number): string {
+  if (what instanceof RemoteThread) return `thread "${what.name}"`;
+  if (typeof what !== "string") return `${targetName(what)}()`;
+  return what === "sleep" ? `sleep, ${Math.round(left)} ms more` : what;
+}

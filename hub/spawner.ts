@@ -1,0 +1,135 @@
+/**
+ * Spawning with options, so that `spawn(fn, ...args)` needs none.
+ *
+ * @module
+ */
+
+import { GreenletExit } from "../bridge/errors.ts";
+import type { GreenThread } from "../bridge/green_thread.ts";
+import type { Particulars } from "../bridge/protocol.ts";
+import { describe } from "./targets.ts";
+
+/** A function that can be spawned with arguments of these types. */
+// deno-lint-ignore no-explicit-any
+export type Spawnable<A extends any[], R> = (...args: A) => R;
+
+/** What a green function's result is to one who awaits its thread. */
+export type Result<R> = Awaited<R>;
+
+/** Options for the threads that a {@linkcode Spawner} spawns. */
+export interface SpawnOptions {
+  /** The threads' name, in messages and in `threads()`. The function's name and a number by default. */
+  name?: string;
+  /**
+   * Kills the threads when it is aborted: with a `GreenletExit` whose `cause` is the signal's reason. On the hub only:
+   * signals do not cross.
+   */
+  signal?: AbortSignal;
+  /**
+   * How long a thread may run, from its start, in milliseconds; then it is killed with a `Timeout`.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number;
+}
+
+/** Spawns a function with what is out of the ordinary about its thread. */
+export type Launcher = (
+  fn: unknown,
+  args: readonly unknown[],
+  particulars: Particulars,
+  // deno-lint-ignore no-explicit-any
+) => GreenThread<any>;
+
+/** Spawns green threads with the options that it was made with: see {@linkcode Hub.with}. */
+export class Spawner {
+  readonly #launch: Launcher;
+  readonly #particulars: Particulars;
+  readonly #signal: AbortSignal | undefined;
+
+  /** For the library: use `hub.with()` or `spawnWith()`. */
+  constructor(launch: Launcher, options: SpawnOptions) {
+    checkSpawnOptions(options);
+    this.#launch = launch;
+    const { name, timeout = Infinity, signal } = options;
+    this.#particulars = {
+      ...name === undefined ? {} : { name },
+      ...timeout === Infinity ? {} : { timeout },
+    };
+    this.#signal = signal;
+  }
+
+  /** Spawns a green thread: see {@linkcode Hub.spawn}. */
+  spawn<A extends unknown[], R>(fn: Spawnable<A, R>, ...args: A): GreenThread<Result<R>> {
+    return this.#spawn(fn, args, {});
+  }
+
+  /** Spawns a green thread after some time: see {@linkcode Hub.spawnAfter}. */
+  spawnAfter<A extends unknown[], R>(
+    ms: number,
+    fn: Spawnable<A, R>,
+    ...args: A
+  ): GreenThread<Result<R>> {
+    return this.#spawn(fn, args, { delay: checkDelay(ms) });
+  }
+
+  /** Spawns a green thread whose result nobody wants: see {@linkcode Hub.spawnN}. */
+  spawnN<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A): GreenThread<unknown> {
+    return this.#spawn(fn, args, { detached: true });
+  }
+
+  // deno-lint-ignore no-explicit-any
+  #spawn(fn: unknown, args: readonly unknown[], particulars: Particulars): GreenThread<any> {
+    const signal = this.#signal;
+    // Aborted before: it is made, so that there is something to await, and never runs.
+    const delay = signal?.aborted ? { delay: MAX_DELAY } : {};
+    const thread = this.#launch(fn, args, { ...this.#particulars, ...particulars, ...delay });
+    if (!signal) return thread;
+    const kill = () =>
+      thread.kill(new GreenletExit("The green thread was aborted", { cause: signal.reason }));
+    if (signal.aborted) kill();
+    else {
+      signal.addEventListener("abort", kill, { once: true });
+      thread.onEnd(() => signal.removeEventListener("abort", kill));
+    }
+    return thread;
+  }
+}
+
+/** The longest time that a timer takes, in milliseconds. */
+const MAX_DELAY = 2 ** 31 - 1;
+
+function checkSpawnOptions({ name, signal, timeout }: SpawnOptions): void {
+  if (name !== undefined && typeof name !== "string") {
+    throw new TypeError(
+      `Cannot spawn with options: expected a string for "name", found ${describe(name)}`,
+    );
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(
+      `Cannot spawn with options: expected an AbortSignal for "signal", found ${describe(signal)}`,
+    );
+  }
+  if (timeout !== undefined && (typeof timeout !== "number" || !(timeout >= 0))) {
+    throw new TypeError(
+      `Cannot spawn with options: expected a number of milliseconds from 0 for "timeout", found ${
+        describe(timeout)
+      }`,
+    );
+  }
+}
+
+/** Checks the time that `spawnAfter` waits. */
+export function checkDelay(ms: unknown): number {
+  if (typeof ms !== "number" || Number.isNaN(ms)) {
+    throw new TypeError(
+      `Cannot spawn later: expected a number of milliseconds, found ${describe(ms)}`,
+    );
+  }
+  if (ms > MAX_DELAY) {
+    throw new RangeError(
+      `Cannot spawn later: expected at most ${MAX_DELAY} milliseconds, found ${ms}`,
+    );
+  }
+  return Math.max(0, ms);
+}

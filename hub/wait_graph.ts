@@ -1,0 +1,85 @@
+/**
+ * Who waits for whom, so that a circle of waits is an error and not a hang.
+ *
+ * An edge says "A cannot go on before B has ended (or has let go of something)". Only waits that nothing else can end
+ * are edges: a wait with a time limit is not one, nor is a wait for a lock whose holder is not known. Edges come from
+ *
+ * - `wait()` in green code (`Up.Wait` without a limit);
+ * - a function of the hub that awaits a green thread while it serves another one's call;
+ * - what a thread has been parked on for a while, if that has one holder (`Up.Parked`).
+ *
+ * A circle is looked for when an edge is added, so whoever closes it gets the error, and the others go on. Slow progress
+ * is no circle. The holder of a lock may have changed since it was reported, so such an edge is not *sure*: a circle with
+ * one of them is only believed when the parked thread has reported it several times in a row; it does so every 100 ms, with
+ * the holder as it is then. A thread has few edges at a time: one for its own wait, more only through hub functions that await
+ * several threads at once.
+ *
+ * @module
+ */
+
+import { DeadlockError } from "../bridge/errors.ts";
+import type { HubThread } from "./hub_thread.ts";
+
+/** How often a circle that is not sure must have been reported before it is believed. */
+export const BELIEVED_AFTER = 3;
+
+/** One wait. */
+export interface Edge {
+  readonly from: HubThread;
+  readonly to: HubThread;
+  /** How it waits, for people: `wait()`, `readAll()`, `lock "cache"`. */
+  readonly by: string;
+  /** Whether the edge is there until it is taken back. */
+  readonly sure: boolean;
+}
+
+/** The waits of one hub. */
+export class WaitGraph {
+  readonly #edges = new Map<HubThread, Set<Edge>>();
+
+  /**
+   * Adds an edge, unless it would close a circle.
+   *
+   * @returns What takes the edge back, or the error that the waiter is to get.
+   */
+  add(edge: Edge): (() => void) | DeadlockError {
+    const path = this.#path(edge.to, edge.from, edge.sure);
+    if (path) return describeCircle([edge, ...path]);
+    const edges = this.#edges.get(edge.from) ?? new Set();
+    edges.add(edge);
+    this.#edges.set(edge.from, edges);
+    return () => {
+      edges.delete(edge);
+      if (edges.size === 0 && this.#edges.get(edge.from) === edges) this.#edges.delete(edge.from);
+    };
+  }
+
+  /** A thread waits no longer: it has ended, or was killed. */
+  clear(thread: HubThread): void {
+    this.#edges.delete(thread);
+  }
+
+  /** The edges from one thread to another one, if there is a way; threads that have ended hold nobody up. */
+  #path(
+    from: HubThread,
+    to: HubThread,
+    onlySure: boolean,
+    visited: Set<HubThread> = new Set(),
+  ): Edge[] | undefined {
+    if (from === to) return [];
+    if (from.dead || visited.has(from)) return undefined;
+    visited.add(from);
+    for (const edge of this.#edges.get(from) ?? []) {
+      if (onlySure && !edge.sure) continue;
+      const rest = this.#path(edge.to, to, onlySure, visited);
+      if (rest) return [edge, ...rest];
+    }
+    return undefined;
+  }
+}
+
+function describeCircle(edges: readonly Edge[]): DeadlockError {
+  const cycle = edges.map(({ from }) => from.name);
+  const lines = edges.map(({ from, to, by }) => `"${from.name}" waits for "${to.name}" by ${by}`);
+  return new DeadlockError(`Cannot wait: nobody could ever go on: ${lines.join(", ")}`, { cycle });
+}
