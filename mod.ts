@@ -31,7 +31,13 @@ export type { ResourceLimits } from "./bridge/worker_kind.ts";
 export { getHub, useHub } from "./hub/default_hub.ts";
 
 export { greenImport, spawn, spawnAfter, spawnN, spawnWith } from "./hub/spawn.ts";
-export { type Result, type Spawnable, Spawner, type SpawnOptions } from "./hub/spawner.ts";
+export {
+  type Passed,
+  type Result,
+  type Spawnable,
+  Spawner,
+  type SpawnOptions,
+} from "./hub/spawner.ts";
 export type { GreenModule } from "./hub/green_import.ts";
 export {
   GreenThread,

@@ -12,6 +12,7 @@
  * the flags          one bit per Worker: the Worker sets it, the hub clears it when it starts to drain
  * a Worker's line    WAKE       anybody adds 1 to wake the Worker; the Worker parks on it
  *                    PARKED     the Worker only: 1 while it sleeps (or is about to) on WAKE
+ *                    SPINNING   the Worker only (and the hub when it has died): 1 while it is one of SPINNERS
  * ```
  *
  * **Sleeping without losing a wake-up.** Both sleepers follow one pattern: read the counter, look for work, say
@@ -35,6 +36,7 @@ const FLAGS = 32;
 const LINE = 16;
 const WAKE = 0;
 const PARKED = 1;
+const SPINNING = 2;
 
 /** How many Workers a board can hold at the most. */
 export const MAX_SLOTS = 2048;
@@ -165,19 +167,24 @@ export class Board {
   // Spinning is worth it only while a core is left for the one that is waited for.
 
   /**
-   * Asks to spin. Pair it with {@linkcode Board.leaveSpin}.
+   * A Worker asks to spin. Pair it with {@linkcode Board.leaveSpin}.
    *
+   * @param slot The Worker's own slot.
    * @param most How many may spin at once.
-   * @returns Whether the caller may spin.
+   * @returns Whether it may spin.
    */
-  enterSpin(most: number): boolean {
-    if (Atomics.add(this.#words, SPINNERS, 1) < most) return true;
-    this.leaveSpin();
+  enterSpin(slot: number, most: number): boolean {
+    if (Atomics.add(this.#words, SPINNERS, 1) < most) {
+      Atomics.store(this.#words, this.#lines + slot * LINE + SPINNING, 1);
+      return true;
+    }
+    Atomics.sub(this.#words, SPINNERS, 1);
     return false;
   }
 
-  /** Ends a spin. */
-  leaveSpin(): void {
-    Atomics.sub(this.#words, SPINNERS, 1);
+  /** A Worker ends its spin; the hub does so for one that died, spinning or not. */
+  leaveSpin(slot: number): void {
+    const spinning = Atomics.exchange(this.#words, this.#lines + slot * LINE + SPINNING, 0);
+    if (spinning === 1) Atomics.sub(this.#words, SPINNERS, 1);
   }
 }

@@ -66,6 +66,11 @@ export const Format = {
   TextInArray: 5,
 } as const;
 
+/** Whether a body may carry references: then it is for one side only, and has to be decoded to be passed on. */
+export function mayRefer(body: Body): boolean {
+  return body.format === Format.Structured || body.format === Format.Tagged;
+}
+
 /** What a structured body is made of, by the first byte of its meta. */
 const Layout = {
   /** The structured form follows as text. */

@@ -40,6 +40,7 @@ import {
 } from "./protocol.ts";
 import { type Hold, RemoteThread, selfWait } from "./remote_thread.ts";
 import type { RingWriter } from "./ring.ts";
+import { coreOf, onForgotten, type Passage, referToShared, resolveShared } from "./sync/objects.ts";
 import { Timeout } from "./timeout.ts";
 
 /** How long a Worker spins at the most, in milliseconds: about what a wake-up costs. */
@@ -83,6 +84,8 @@ export interface RuntimeOptions {
   readonly inbox: Inbox;
   /** The modules whose exports are in scope of inline functions. */
   readonly scope: readonly string[];
+  /** What shared memory comes and goes through. */
+  readonly passage: Passage;
 }
 
 /** A Worker's side of the bridge. */
@@ -110,6 +113,9 @@ export class GreenRuntime {
   readonly #handles = new Map<number, WeakRef<RemoteThread>>();
   readonly #released = new FinalizationRegistry<Hold>((hold) => this.#forget(hold));
   readonly #functions: Functions;
+  readonly #passage: Passage;
+  /** How often each coordination object has crossed between the hub and here. */
+  readonly #crossings = new Map<number, number>();
   /** The numbers of targets that the hub knows from here, by key; and the other way round. */
   readonly #bound = new Map<Target, number>();
   readonly #targets: Target[] = [];
@@ -134,6 +140,12 @@ export class GreenRuntime {
     this.#inbox = options.inbox;
     this.#loader = new Loader(options.scope);
     this.#functions = new Functions((id, count) => this.#release(Referent.HubFunction, id, count));
+    this.#passage = options.passage;
+    onForgotten((id) => {
+      const count = this.#crossings.get(id);
+      this.#crossings.delete(id);
+      if (count) this.#release(Referent.Coordination, id, count);
+    });
   }
 
   readonly #referrer: Referrer = {
@@ -216,6 +228,25 @@ export class GreenRuntime {
     } finally {
       frame.shields--;
     }
+  }
+
+  /**
+   * The start of a call that may block and may not: a thread that is killed does not get what it could have at once. A
+   * timeout that is due does not count, as what is ready wins over it.
+   *
+   * @param call The call as people wrote it.
+   * @returns The id of the thread that runs now.
+   */
+  enter(call: string): number {
+    const frame = this.#frame(call);
+    if (!this.#inbox.empty) this.#takeIn();
+    if (this.#kills > 0 && frame.shields === 0) this.#throwIfKilled(frame);
+    return frame.id;
+  }
+
+  /** The id of the thread that runs now, for a call that does not block. */
+  threadId(call: string): number {
+    return this.#frame(call).id;
   }
 
   /** Arms a timeout for the thread that runs now; gives what disarms it. */
@@ -550,14 +581,14 @@ export class GreenRuntime {
   // Messages.
 
   #pause(seen: number, now: number, deadline: number): void {
-    const { budget } = this.#patience;
-    if (budget > 0 && this.#board.enterSpin(this.#spinners)) {
+    const budget = this.#patience.next();
+    if (budget > 0 && this.#board.enterSpin(this.#slot, this.#spinners)) {
       const woken = this.#spin(seen, Math.min(now + budget, deadline));
-      this.#board.leaveSpin();
-      if (woken) return this.#patience.judge(0);
+      this.#board.leaveSpin(this.#slot);
+      this.#patience.judge(woken);
+      if (woken) return;
     }
     this.#board.park(this.#slot, seen, deadline - performance.now());
-    this.#patience.judge(performance.now() - now);
   }
 
   #spin(seen: number, until: number): boolean {
@@ -635,14 +666,14 @@ export class GreenRuntime {
         this.#particulars.set(id, this.decode(body) as Particulars);
         return;
       case Down.Kill:
-        return this.#takeKill(id, this.decode(body) ?? new GreenletExit(), message.b === 1);
+        return this.#takeKill(id, this.#decodeReason(body), message.b === 1);
       case Down.Release:
         return this.#functions.release(id, message.b);
       case Down.Refuse: {
         const wait = this.#waits.findLast(({ thread, frame }) =>
           thread.id === id && frame.id === a
         );
-        if (wait) wait.refusal = { error: this.decode(body) };
+        if (wait) wait.refusal = { error: this.#decodeReason(body) };
         return;
       }
       case Down.Close:
@@ -661,6 +692,15 @@ export class GreenRuntime {
     const isHere = this.#deferred.some((message) => message.id === id) ||
       this.#jobs.some(({ message }) => message.id === id);
     if (isHere && !this.#doomed.has(id)) this.#doomed.set(id, reason);
+  }
+
+  /** Why something is to end; that it is to end counts even if the reason cannot be understood here. */
+  #decodeReason(body: Body): unknown {
+    try {
+      return this.decode(body) ?? new GreenletExit();
+    } catch (cause) {
+      return new GreenletExit(undefined, { cause });
+    }
   }
 
   /** Calls a function that green code gave away, for the hub. */
@@ -747,7 +787,7 @@ export class GreenRuntime {
 
   #refer(value: object): Reference | undefined {
     if (value instanceof RemoteThread) return this.#referToThread(value);
-    if (typeof value !== "function") return undefined;
+    if (typeof value !== "function") return this.#referToShared(value);
     const hubFunction = this.#functions.hubNumber(value);
     if (hubFunction !== undefined) return { kind: Referent.HubFunction, data: hubFunction };
     const owner = this.#frames.at(-1)?.id ?? 0;
@@ -755,6 +795,17 @@ export class GreenRuntime {
       kind: Referent.GreenFunction,
       data: [this.#serial, this.#functions.give(value as Callable, owner)],
     };
+  }
+
+  #referToShared(value: object): Reference | undefined {
+    const reference = referToShared(value, this.#passage.send);
+    if (reference) this.#countCrossing(value);
+    return reference;
+  }
+
+  #countCrossing(value: object): void {
+    const id = coreOf(value)?.id;
+    if (id !== undefined) this.#crossings.set(id, (this.#crossings.get(id) ?? 0) + 1);
   }
 
   #referToThread(thread: RemoteThread): Reference {
@@ -782,6 +833,11 @@ export class GreenRuntime {
         );
       case Referent.GreenFunction:
         return this.#functions.get((data as [number, number])[1]);
+    }
+    const shared = resolveShared(kind, data, this.#passage.take);
+    if (shared) {
+      this.#countCrossing(shared);
+      return shared;
     }
     throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
   }

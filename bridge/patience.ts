@@ -1,12 +1,16 @@
 /**
- * Patience: how long to spin before sleeping.
+ * Patience: whether to spin before sleeping.
  *
- * Waking a sleeping thread costs 50 to 150 µs, so while answers come quickly it pays to spin for them; when they do not,
- * spinning only takes the core from whoever works on the answer. Each wait is judged after the event by how long it took
- * in all. A wait that would have been short had nobody slept (two wake-ups and some work, so up to ten times the spin)
- * makes the next spin full again: two threads that both sleep would otherwise never find back to spinning. A longer one
- * halves it. So a thread that waits for seconds soon does not spin at all, and hot traffic gets its spin back after one
- * wait, at the price of a tenth of the time where that does not help.
+ * Waking a thread that sleeps on an idle core costs 50 to 150 µs, so where answers come within that time it pays to spin
+ * for them. On a loaded machine it is the other way round: whoever is to answer may wait for the very core on which we
+ * spin, and a sleep hands it over within microseconds. So what counts is only whether spins have paid:
+ *
+ * - *hot*: each wait begins with a spin; after two that were in vain in a row, it is
+ * - *cold*: waits sleep at once, and only now and then one tries a spin: every 4th, and half as often after each try in
+ *   vain, down to one in 256. A spin that pays makes it hot again.
+ *
+ * A thread whose answers take milliseconds thus spends next to nothing on spinning, and hot traffic gets its spin back
+ * after a few waits.
  *
  * @module
  */
@@ -15,25 +19,42 @@
 export const pause: () => void = (Atomics as unknown as { pause?: () => void }).pause ??
   (() => {});
 
-/** Remembers how the last waits went. */
+/** How many spins in vain make it cold. */
+const FORGIVEN = 2;
+
+/** How often a cold one tries a spin, at first and at the least: one wait in so many. */
+const FIRST_PERIOD = 4;
+const LAST_PERIOD = 256;
+
+/** Remembers whether spins have paid. */
 export class Patience {
   readonly #most: number;
-  #budget: number;
+  #failures = 0;
+  #period = FIRST_PERIOD;
+  #skipped = 0;
 
   /** @param most How long to spin at the most, in milliseconds. */
   constructor(most: number) {
     this.#most = most;
-    this.#budget = most;
   }
 
-  /** How long to spin now, in milliseconds; 0 when it has not paid of late. */
-  get budget(): number {
-    return this.#budget;
+  /**
+   * How long to spin in the wait that begins now, in milliseconds; 0 for not at all. Say with
+   * {@linkcode Patience.judge} how a spin went.
+   */
+  next(): number {
+    if (this.#failures < FORGIVEN) return this.#most;
+    if (++this.#skipped < this.#period) return 0;
+    this.#skipped = 0;
+    return this.#most;
   }
 
-  /** @param ms How long the wait took in all, from its start to the wake-up. */
-  judge(ms: number): void {
-    if (ms <= this.#most * 10) this.#budget = this.#most;
-    else this.#budget = this.#budget < 0.002 ? 0 : this.#budget / 2;
+  /** @param paid Whether the spin ended because what was waited for had come. */
+  judge(paid: boolean): void {
+    if (paid) {
+      this.#failures = 0;
+      this.#period = FIRST_PERIOD;
+    } else if (this.#failures < FORGIVEN) this.#failures++;
+    else this.#period = Math.min(2 * this.#period, LAST_PERIOD);
   }
 }

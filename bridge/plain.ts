@@ -6,6 +6,8 @@
  * @module
  */
 
+import { BLOB_UNITS } from "./structured.ts";
+
 /**
  * How deep values may be nested, in levels. `structuredClone` of Deno 2.9.6 gives up between 2,000
  * and 3,000; the recursive walks of the codec reach this on half a Worker's stack.
@@ -31,7 +33,7 @@ let walking = false;
 
 /**
  * Tells whether an object or array is plain data all through: finite numbers, strings, booleans,
- * null, and plain objects and dense arrays of them, each referred to once. Getters are read, as
+ * null, and plain objects and dense arrays of them, each referred to once, without very long strings. Getters are read, as
  * structured clone reads them; symbol keys and hidden properties are passed over, as there.
  *
  * @param value The object or array.
@@ -97,7 +99,10 @@ function walk(object: object, depth: number): boolean {
     const { length } = object;
     for (let i = 0; i < length; i++) {
       const item: unknown = object[i];
-      if (typeof item === "string") continue;
+      if (typeof item === "string") {
+        if (item.length >= BLOB_UNITS) return false;
+        continue;
+      }
       if (typeof item === "object") {
         if (item !== null && !walk(item, depth - 1)) return false;
       } else if (typeof item === "number") {
@@ -113,7 +118,10 @@ function walk(object: object, depth: number): boolean {
   // may be found not plain that is, which only costs time.
   for (const key in object) {
     const item: unknown = (object as Record<string, unknown>)[key];
-    if (typeof item === "string") continue;
+    if (typeof item === "string") {
+      if (item.length >= BLOB_UNITS) return false;
+      continue;
+    }
     if (typeof item === "object") {
       if (item !== null && !walk(item, depth - 1)) return false;
     } else if (typeof item === "number") {

@@ -98,6 +98,10 @@ export const Referent = {
   HubFunction: 2,
   /** A function that lives in a Worker. Data: `[worker, number]`. */
   GreenFunction: 3,
+  /** A `SharedArrayBuffer`. Data: its id. The memory itself comes beside; see `sync/objects.ts`. */
+  Memory: 4,
+  /** An object that green threads and async code meet at. Data and memory: see `sync/objects.ts`. */
+  Coordination: 5,
 } as const;
 
 /** A green thread as it crosses: with its ending when that is known, else by its id alone. */

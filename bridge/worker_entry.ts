@@ -15,16 +15,22 @@ import { GreenRuntime } from "./green_runtime.ts";
 import { Inbox } from "./mailbox.ts";
 import { RingReader, RingWriter } from "./ring.ts";
 import { becomeGreen } from "./side.ts";
+import { Passage } from "./sync/objects.ts";
+import { becomeWorkerPlace, WorkerPlace } from "./sync/place.ts";
+import "../sync/mod.ts";
 import type { WorkerStart } from "./worker_kind.ts";
 
 const start = workerData as WorkerStart;
+const board = new Board(start.slots, start.board);
+becomeWorkerPlace(new WorkerPlace(start.place, board, start.slot));
 const runtime = new GreenRuntime({
-  board: new Board(start.slots, start.board),
+  board,
   slot: start.slot,
   serial: start.serial,
   out: new RingWriter(start.up),
   inbox: new Inbox(new RingReader(start.down)),
   scope: start.scope,
+  passage: new Passage(start.passage),
 });
 becomeGreen(runtime);
 runtime.ready();

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { Worker } from "node:worker_threads";
+import { type MessagePort, Worker } from "node:worker_threads";
+import type { PlaceStart } from "./sync/place.ts";
 
 /** What a Worker needs to start. */
 export interface WorkerStart {
@@ -22,6 +23,10 @@ export interface WorkerStart {
   readonly down: SharedArrayBuffer;
   /** The modules whose exports are in scope of inline functions. */
   readonly scope: readonly string[];
+  /** Where it is, for coordination objects. */
+  readonly place: PlaceStart;
+  /** What shared memory comes and goes through. */
+  readonly passage: MessagePort;
 }
 
 /** Limits on a Worker's memory, in MiB. */
@@ -64,6 +69,7 @@ export interface RunningWorker {
 export function startWorker(start: WorkerStart, options: WorkerOptions): RunningWorker {
   const worker = new Worker(entryUrl(), {
     workerData: start,
+    transferList: [start.passage],
     name: options.name,
     resourceLimits: options.resourceLimits,
   });

@@ -41,10 +41,8 @@ export class Doorbell {
   async listen(): Promise<void> {
     while (!this.#closed) {
       const heard = await this.#serve();
-      const slept = performance.now();
       await this.#board.arm(heard);
       this.#board.disarm();
-      this.#patience.judge(performance.now() - slept);
     }
   }
 
@@ -58,13 +56,23 @@ export class Doorbell {
   async #serve(): Promise<number> {
     let turned = performance.now();
     let quietSince = turned;
+    let budget = -1;
     for (;;) {
       const heard = this.#board.heard();
       const worked = this.#takeIn();
       await null;
       const now = performance.now();
-      if (worked || this.#board.heard() !== heard) quietSince = now;
-      else if (this.#closed || now - quietSince >= this.#patience.budget) return heard;
+      if (worked || this.#board.heard() !== heard) {
+        if (budget > 0) this.#patience.judge(true);
+        budget = -1;
+      } else if (budget < 0) {
+        quietSince = now;
+        budget = this.#patience.next();
+      }
+      if (this.#closed || budget >= 0 && now - quietSince >= budget) {
+        if (budget > 0) this.#patience.judge(false);
+        return heard;
+      }
       if (now - turned < MOST_HOLD) continue;
       await new Promise<void>((resolve) => setImmediate(resolve));
       turned = performance.now();

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Body, decode, encode, encodeThrown, Format, type Referrer } from "../bridge/codec.ts";
+import { type Body, decode, encode, encodeThrown, mayRefer, type Referrer } from "../bridge/codec.ts";
 import type { Outcome } from "../bridge/green_thread.ts";
 import { Ending } from "../bridge/protocol.ts";
 
@@ -31,7 +31,7 @@ export class Ended {
   static from(ending: number, body: Body, referrer: Referrer): Ended {
     const ended = new Ended(undefined);
     // What may hold references is taken in at once: they are counted when they arrive.
-    if (body.format === Format.Structured) ended.#outcome = read(ending, body, referrer);
+    if (mayRefer(body)) ended.#outcome = read(ending, body, referrer);
     else ended.#encoded = { ending, body, referrer };
     return ended;
   }

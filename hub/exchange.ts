@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type Body, decode, encode, encodeThrown, Format } from "../bridge/codec.ts";
+import { type Body, decode, encode, encodeThrown, mayRefer } from "../bridge/codec.ts";
 import { BridgeProtocolError, GreenletExit, HubClosedError } from "../bridge/errors.ts";
 import { joinStacks } from "../bridge/error_values.ts";
 import type { Callable } from "../bridge/loader.ts";
@@ -312,17 +312,17 @@ export class Exchange implements PoolHost, ThreadHost {
       case Up.Bind:
         return void worker.targets.set(id, this.#checkTarget(decode(body, worker.referrer)));
       case Up.Reply:
-        return worker.reply(id, checkEnding(a), decode(body, worker.referrer));
+        return this.#takeReply(worker, message);
       case Up.Release:
         return worker.letGo(a, id, b);
       case Up.Abort:
-        return this.#abort(worker, id, decode(body, worker.referrer), a === 1);
+        return this.#abort(worker, id, readReason(worker, body), a === 1);
       case Up.Parked:
         return this.#parked(worker, id, a, String(decode(body, worker.referrer)));
       case Up.Unparked:
         return this.#unparked(worker, id);
       case Up.Unseen: {
-        const [name, reason] = decode(body, worker.referrer) as [string, unknown];
+        const [name, reason] = readReason(worker, body) as [string, unknown];
         const failed = new HubThread(this, id, { label: "", name: String(name) });
         failed.seen = true;
         failed.end(Ended.of({ status: "rejected", reason }));
@@ -330,12 +330,12 @@ export class Exchange implements PoolHost, ThreadHost {
       }
       case Up.Kill: {
         const thread = this.#threads.get(id);
-        const reason = decode(body, worker.referrer);
+        const reason = readReason(worker, body);
         if (thread) this.killThread(thread, reason, a === 1, b < 0 ? Infinity : b);
         return;
       }
       case Up.Fault:
-        return this.#events.error(decode(body, worker.referrer));
+        return this.#events.error(readReason(worker, body));
       case Up.Prepare:
         return void this.#particulars.set(
           id,
@@ -346,6 +346,19 @@ export class Exchange implements PoolHost, ThreadHost {
       default:
         throw new BridgeProtocolError(`Cannot take a message of kind ${kind}`);
     }
+  }
+
+  #takeReply(worker: GreenWorker, { id, a, body }: Message): void {
+    let value: unknown;
+    let ending = checkEnding(a);
+    try {
+      value = decode(body, worker.referrer);
+    } catch (error) {
+      if (error instanceof BridgeProtocolError) throw error;
+      ending = Ending.Rejected;
+      value = error;
+    }
+    worker.reply(id, ending, value);
   }
 
   #serve(worker: GreenWorker, { id, a, b, body }: Message): void {
@@ -428,10 +441,18 @@ export class Exchange implements PoolHost, ThreadHost {
     const target = this.#target(worker, a);
     this.#checkNewId(id);
     const particulars = this.#takeParticulars(id);
-    const work = body.format === Format.Structured
-      ? this.pack(target, decode(body, worker.referrer) as unknown[])
-      : { target, args: body };
-    const thread = this.launch(work, { ...particulars, parent: b }, id);
+    const launch = { ...particulars, parent: b };
+    let thread: HubThread;
+    try {
+      const work = mayRefer(body)
+        ? this.pack(target, decode(body, worker.referrer) as unknown[])
+        : { target, args: body };
+      thread = this.launch(work, launch, id);
+    } catch (reason) {
+      if (reason instanceof BridgeProtocolError) throw reason;
+      thread = new HubThread(this, id, { label: targetName(target), ...launch });
+      thread.end(Ended.of({ status: "rejected", reason }));
+    }
     if (particulars?.detached) return;
     this.#hand(worker, thread);
   }
@@ -609,6 +630,16 @@ function abortedEnding(reason: unknown, autokill: boolean): Ended {
 function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null &&
     typeof (value as { then?: unknown }).then === "function";
+}
+
+/** A reason that a Worker gives; if it cannot be understood here (its class is not known), what is wrong with it. */
+function readReason(worker: GreenWorker, body: Body): unknown {
+  try {
+    return decode(body, worker.referrer);
+  } catch (error) {
+    if (error instanceof BridgeProtocolError) throw error;
+    return error;
+  }
 }
 
 function isText(...values: unknown[]): boolean {

@@ -7,6 +7,7 @@
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { intern } from "../bridge/protocol.ts";
 import { mark } from "../bridge/wrapped.ts";
+import type { Passed } from "./spawner.ts";
 import { moduleSpecifier } from "./targets.ts";
 
 /** The functions of a module as green functions: each call spawns a green thread. Other exports are left out. */
@@ -15,7 +16,7 @@ export type GreenModule<M extends object> = {
     // deno-lint-ignore no-explicit-any
     K in keyof M as M[K] extends (...args: any[]) => unknown ? K : never
   ]: M[K] extends // deno-lint-ignore no-explicit-any
-  (...args: infer A extends any[]) => infer R ? (...args: A) => GreenThread<Awaited<R>>
+  (...args: infer A extends any[]) => infer R ? (...args: Passed<A>) => GreenThread<Awaited<R>>
     : never;
 };
 

@@ -20,6 +20,7 @@ import type { HubFunctions } from "./hub_functions.ts";
 import { HubThread } from "./hub_thread.ts";
 import type { Call } from "./call_context.ts";
 import type { Post } from "./post.ts";
+import type { WorkerObjects } from "./worker_objects.ts";
 import { Ended } from "./ended.ts";
 
 /** A call into the Worker that has not been answered. */
@@ -44,6 +45,8 @@ export class GreenWorker {
   readonly serial: number;
   readonly slot: number;
   readonly post: Post;
+  /** The coordination objects that it uses. */
+  readonly objects: WorkerObjects;
   /** Whether it has said that it is ready. */
   ready = false;
   /** Whether it has been told to end. */
@@ -72,10 +75,17 @@ export class GreenWorker {
   readonly #threadHolds = new Map<number, number>();
   readonly #functionHolds = new Map<number, number>();
 
-  constructor(serial: number, slot: number, post: Post, registry: Registry) {
+  constructor(
+    serial: number,
+    slot: number,
+    post: Post,
+    objects: WorkerObjects,
+    registry: Registry,
+  ) {
     this.serial = serial;
     this.slot = slot;
     this.post = post;
+    this.objects = objects;
     this.#registry = registry;
   }
 
@@ -163,6 +173,7 @@ export class GreenWorker {
 
   /** The Worker gives back references, no more than it has. */
   letGo(kind: number, id: number, count: number): void {
+    if (kind === Referent.Coordination) return this.objects.letGo(id, count);
     const isThread = kind === Referent.Thread;
     const holds = isThread ? this.#threadHolds : this.#functionHolds;
     const held = holds.get(id) ?? 0;
@@ -176,6 +187,7 @@ export class GreenWorker {
   /** The Worker has ended: nothing that waited for it may go on waiting. */
   bury(): void {
     this.dead = true;
+    this.objects.settle();
     const gone = this.#gone();
     for (const { reject } of this.#replies.values()) reject(gone);
     this.#replies.clear();
@@ -207,7 +219,7 @@ export class GreenWorker {
 
   #refer(value: object): Reference | undefined {
     if (value instanceof HubThread) return this.#referToThread(value);
-    if (typeof value !== "function") return undefined;
+    if (typeof value !== "function") return this.objects.refer(value);
     const green = this.#registry.functions.greenFunction(value);
     if (green?.worker === this) {
       return { kind: Referent.GreenFunction, data: [this.serial, green.number] };
@@ -242,6 +254,8 @@ export class GreenWorker {
     if (kind === Referent.GreenFunction && Array.isArray(data) && data[0] === this.serial) {
       return this.#registry.functions.adopt(this, Number(data[1]));
     }
+    const shared = this.objects.resolve(kind, data);
+    if (shared) return shared;
     throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
   }
 

@@ -12,7 +12,14 @@ import { Exchange, type FutureOptions, type Launch } from "./exchange.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
 import type { HubThread } from "./hub_thread.ts";
 import { checkOptions, type HubOptions } from "./options.ts";
-import { checkDelay, type Result, type Spawnable, Spawner, type SpawnOptions } from "./spawner.ts";
+import {
+  checkDelay,
+  type Passed,
+  type Result,
+  type Spawnable,
+  Spawner,
+  type SpawnOptions,
+} from "./spawner.ts";
 import { describe, spawnTarget } from "./targets.ts";
 
 /** Options for {@linkcode Hub.close}. */
@@ -144,7 +151,10 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @throws {TypeError} If `fn` is no function, or has no source text.
    * @throws {NotCloneableError} If an argument cannot cross.
    */
-  spawn<A extends unknown[], R>(fn: Spawnable<A, R>, ...args: A): GreenThread<Result<R>> {
+  spawn<A extends unknown[], R>(
+    fn: Spawnable<A, R>,
+    ...args: A | Passed<A>
+  ): GreenThread<Result<R>> {
     return this.#spawn(fn, args, {});
   }
 
@@ -160,7 +170,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   spawnAfter<A extends unknown[], R>(
     ms: number,
     fn: Spawnable<A, R>,
-    ...args: A
+    ...args: A | Passed<A>
   ): GreenThread<Result<R>> {
     return this.#spawn(fn, args, { delay: checkDelay(ms) });
   }
@@ -172,7 +182,10 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param args As for {@linkcode Hub.spawn}.
    * @returns The thread, to watch or to kill.
    */
-  spawnN<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A): GreenThread<unknown> {
+  spawnN<A extends unknown[]>(
+    fn: Spawnable<A, unknown>,
+    ...args: A | Passed<A>
+  ): GreenThread<unknown> {
     return this.#spawn(fn, args, { detached: true });
   }
 

@@ -10,12 +10,25 @@ import { mark } from "../bridge/wrapped.ts";
 import type { ModuleDescription } from "./callables.ts";
 import { describe, moduleSpecifier } from "./targets.ts";
 
-/** A module's exports as green code sees them: functions block for their results, values are as they are. */
+/**
+ * A module's exports as green code sees them: functions block for their results, values are as they are. Of a function
+ * with overloads the last four are seen.
+ */
 export type HubModule<M extends object> = {
-  readonly [
-    // deno-lint-ignore no-explicit-any
-    K in keyof M
-  ]: M[K] extends (...args: infer A extends any[]) => infer R ? (...args: A) => Awaited<R>
+  readonly [K in keyof M]: M[K] extends (...args: infer A) => infer R
+    ? ((...args: A) => R) extends M[K] ? (...args: A) => Awaited<R>
+    : M[K] extends {
+      (...args: infer A1): infer R1;
+      (...args: infer A2): infer R2;
+      (...args: infer A3): infer R3;
+      (...args: infer A4): infer R4;
+    } ? {
+        (...args: A1): Awaited<R1>;
+        (...args: A2): Awaited<R2>;
+        (...args: A3): Awaited<R3>;
+        (...args: A4): Awaited<R4>;
+      }
+    : never
     : M[K];
 };
 

@@ -13,6 +13,8 @@ import { Ending, Referent } from "../bridge/protocol.ts";
 import type { Callable } from "../bridge/loader.ts";
 import type { GreenWorker, Registry } from "./green_worker.ts";
 import { HubThread } from "./hub_thread.ts";
+import { type Coordination, coreOf, referToShared } from "../bridge/sync/objects.ts";
+import { holdObject, releaseObject } from "./worker_objects.ts";
 
 const ENDINGS = {
   fulfilled: Ending.Fulfilled,
@@ -25,13 +27,17 @@ export class Luggage implements Referrer {
   readonly #registry: Registry;
   readonly #held: { readonly kind: number; readonly id: number }[] = [];
 
+  /** Memory that is to be sent to the Worker before the arguments. */
+  readonly #memories: { readonly id: number; readonly buffer: SharedArrayBuffer }[] = [];
+  readonly #objects: Coordination[] = [];
+
   constructor(registry: Registry) {
     this.#registry = registry;
   }
 
   refer(value: object): Reference | undefined {
     if (value instanceof HubThread) return this.#referToThread(value);
-    if (typeof value !== "function") return undefined;
+    if (typeof value !== "function") return this.#referToShared(value);
     const id = this.#registry.functions.give(value as Callable);
     this.#held.push({ kind: Referent.HubFunction, id });
     return { kind: Referent.HubFunction, data: id };
@@ -45,6 +51,9 @@ export class Luggage implements Referrer {
   handTo(worker: GreenWorker): void {
     for (const { kind, id } of this.#held) worker.hold(kind, id);
     this.#held.length = 0;
+    for (const { id, buffer } of this.#memories) worker.objects.bring(id, buffer);
+    for (const object of this.#objects) worker.objects.hold(object);
+    this.#dropObjects();
   }
 
   /** The thread will not run. */
@@ -54,6 +63,22 @@ export class Luggage implements Referrer {
       else this.#registry.functions.release(id, 1);
     }
     this.#held.length = 0;
+    this.#dropObjects();
+  }
+
+  #dropObjects(): void {
+    for (const object of this.#objects) releaseObject(coreOf(object)!.id, 1);
+    this.#objects.length = 0;
+    this.#memories.length = 0;
+  }
+
+  #referToShared(value: object): Reference | undefined {
+    const reference = referToShared(value, (id, buffer) => this.#memories.push({ id, buffer }));
+    if (reference && coreOf(value)) {
+      holdObject(value as Coordination);
+      this.#objects.push(value as Coordination);
+    }
+    return reference;
   }
 
   #referToThread(thread: HubThread): Reference {

@@ -13,17 +13,20 @@
  * @module
  */
 
+import { MessageChannel } from "node:worker_threads";
 import { Board } from "../bridge/board.ts";
 import { HubSaturatedError, WorkerCrashedError } from "../bridge/errors.ts";
 import { EMPTY, Inbox, type Message } from "../bridge/mailbox.ts";
 import { Down } from "../bridge/protocol.ts";
 import { createRing, RingReader, RingWriter } from "../bridge/ring.ts";
+import { hubPlace, keyOf } from "../bridge/sync/place.ts";
 import { startWorker } from "../bridge/worker_kind.ts";
 import { GreenWorker, type Registry } from "./green_worker.ts";
 import type { HubThread } from "./hub_thread.ts";
 import { Ended } from "./ended.ts";
 import type { Settings } from "./options.ts";
 import { Post } from "./post.ts";
+import { WorkerObjects } from "./worker_objects.ts";
 
 /** How many messages of one Worker are taken before the next one's turn. */
 const MESSAGES_A_TURN = 64;
@@ -44,6 +47,8 @@ export interface PoolHost extends Registry {
 /** The Workers of one hub and the threads that wait for them. */
 export class Pool {
   readonly board: Board;
+  /** The board's number in the process. */
+  readonly #boardNumber: number;
   readonly #settings: Settings;
   readonly #host: PoolHost;
   readonly #queue = new Set<HubThread>();
@@ -65,6 +70,7 @@ export class Pool {
     this.#settings = settings;
     this.#host = host;
     this.board = new Board(2 * settings.maxWorkers + 32);
+    this.#boardNumber = hubPlace().addBoard(this.board);
     this.#bySlot = new Array(this.board.slots).fill(undefined);
     for (let i = 0; i < settings.minWorkers; i++) this.#startWorker();
   }
@@ -160,7 +166,7 @@ export class Pool {
    * @returns Whether there was anything.
    */
   takeIn(): boolean {
-    let worked = false;
+    let worked = hubPlace().takeIn();
     for (let group = 0; group < this.board.groups; group++) {
       let flags = this.board.takeFlags(group);
       while (flags !== 0) {
@@ -262,7 +268,9 @@ export class Pool {
     const down = createRing();
     const inbox = new Inbox(new RingReader(up));
     const post = new Post(this.board, slot, new RingWriter(down), inbox);
-    const worker = new GreenWorker(++this.#serial, slot, post, this.#host);
+    const { port1, port2 } = new MessageChannel();
+    const objects = new WorkerObjects(port1, keyOf(this.#boardNumber, slot));
+    const worker = new GreenWorker(++this.#serial, slot, post, objects, this.#host);
     this.#bySlot[slot] = worker;
     this.#workers.add(worker);
     this.#starting++;
@@ -274,10 +282,14 @@ export class Pool {
       up,
       down,
       scope: this.#host.scope,
+      place: { arena: hubPlace().arena.buffer, board: this.#boardNumber },
+      passage: port2,
     };
     const onExit = (code: number) => {
       this.#takeLast(worker);
+      worker.objects.exited();
       this.#bury(worker, code);
+      this.board.leaveSpin(slot);
       this.#bySlot[slot] = undefined;
       this.#assign();
     };

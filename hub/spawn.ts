@@ -9,7 +9,14 @@ import { greenSide } from "../bridge/side.ts";
 import type { Particulars } from "../bridge/protocol.ts";
 import { getHub } from "./default_hub.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
-import { checkDelay, type Result, type Spawnable, Spawner, type SpawnOptions } from "./spawner.ts";
+import {
+  checkDelay,
+  type Passed,
+  type Result,
+  type Spawnable,
+  Spawner,
+  type SpawnOptions,
+} from "./spawner.ts";
 import { describe, spawnTarget } from "./targets.ts";
 
 /** Spawns from green code, or gives `undefined` on the hub. */
@@ -46,7 +53,7 @@ function spawnHere(
  */
 export function spawn<A extends unknown[], R>(
   fn: Spawnable<A, R>,
-  ...args: A
+  ...args: A | Passed<A>
 ): GreenThread<Result<R>> {
   return spawnHere(fn, args) ?? getHub().spawn(fn, ...args);
 }
@@ -63,7 +70,7 @@ export function spawn<A extends unknown[], R>(
 export function spawnAfter<A extends unknown[], R>(
   ms: number,
   fn: Spawnable<A, R>,
-  ...args: A
+  ...args: A | Passed<A>
 ): GreenThread<Result<R>> {
   return spawnHere(fn, args, { delay: checkDelay(ms) }) ?? getHub().spawnAfter(ms, fn, ...args);
 }
@@ -77,7 +84,7 @@ export function spawnAfter<A extends unknown[], R>(
  */
 export function spawnN<A extends unknown[]>(
   fn: Spawnable<A, unknown>,
-  ...args: A
+  ...args: A | Passed<A>
 ): GreenThread<unknown> {
   return spawnHere(fn, args, { detached: true }) ?? getHub().spawnN(fn, ...args);
 }

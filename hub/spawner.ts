@@ -13,6 +13,12 @@ import { describe } from "./targets.ts";
 // deno-lint-ignore no-explicit-any
 export type Spawnable<A extends any[], R> = (...args: A) => R;
 
+/** The arguments to spawn a function with: where green code expects a function, an async one will do. */
+export type Passed<A extends unknown[]> = {
+  [K in keyof A]: A[K] extends (...args: infer P) => infer R ? (...args: P) => R | PromiseLike<R>
+    : A[K];
+};
+
 /** What a green function's result is to one who awaits its thread. */
 export type Result<R> = Awaited<R>;
 
@@ -60,7 +66,10 @@ export class Spawner {
   }
 
   /** Spawns a green thread: see {@linkcode Hub.spawn}. */
-  spawn<A extends unknown[], R>(fn: Spawnable<A, R>, ...args: A): GreenThread<Result<R>> {
+  spawn<A extends unknown[], R>(
+    fn: Spawnable<A, R>,
+    ...args: A | Passed<A>
+  ): GreenThread<Result<R>> {
     return this.#spawn(fn, args, {});
   }
 
@@ -68,13 +77,16 @@ export class Spawner {
   spawnAfter<A extends unknown[], R>(
     ms: number,
     fn: Spawnable<A, R>,
-    ...args: A
+    ...args: A | Passed<A>
   ): GreenThread<Result<R>> {
     return this.#spawn(fn, args, { delay: checkDelay(ms) });
   }
 
   /** Spawns a green thread whose result nobody wants: see {@linkcode Hub.spawnN}. */
-  spawnN<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A): GreenThread<unknown> {
+  spawnN<A extends unknown[]>(
+    fn: Spawnable<A, unknown>,
+    ...args: A | Passed<A>
+  ): GreenThread<unknown> {
     return this.#spawn(fn, args, { detached: true });
   }
 

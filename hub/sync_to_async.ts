@@ -7,7 +7,7 @@
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { blocking } from "../bridge/side.ts";
 import { mark } from "../bridge/wrapped.ts";
-import type { Result } from "./spawner.ts";
+import type { Passed, Result } from "./spawner.ts";
 import { spawn } from "./spawn.ts";
 import { describe, exportTarget } from "./targets.ts";
 
@@ -18,7 +18,7 @@ export interface SyncToAsync<A extends unknown[], R> {
    *
    * @returns The thread: `await` it on the hub, `.wait()` for it in green code.
    */
-  (...args: A): GreenThread<Result<R>>;
+  (...args: Passed<A>): GreenThread<Result<R>>;
   /**
    * Calls the function as it is, in the green thread that calls this.
    *
@@ -61,7 +61,7 @@ export function syncToAsync<A extends unknown[], R>(
       } is async already: call it on the hub, or use asyncToSync()`,
     );
   }
-  const wrapped = (...args: A) => spawn(wrapped as unknown as (...args: A) => R, ...args);
+  const wrapped = (...args: Passed<A>) => spawn(wrapped as unknown as (...args: A) => R, ...args);
   const sync = (...args: A): R => {
     blocking(`${fn.name}.sync()`, `await ${fn.name}()`);
     return fn(...args);

@@ -1,0 +1,144 @@
+/**
+ * Types of what crosses: how async code looks from green code, and green code from async code.
+ *
+ * @module
+ */
+
+/** What crosses as a value, and so looks the same on both sides. */
+type Value =
+  | string
+  | number
+  | bigint
+  | boolean
+  | symbol
+  | null
+  | undefined
+  | void
+  | Date
+  | RegExp
+  | Error
+  | URL
+  | URLSearchParams
+  | Headers
+  | ArrayBuffer
+  | SharedArrayBuffer
+  | ArrayBufferView;
+
+type IsAny<T> = 0 extends (1 & T) ? true : false;
+
+/** An argument that green code passes to a method of the hub: callbacks are synchronous, and get what is. */
+export type SyncArgument<T> = IsAny<T> extends true ? T
+  : T extends Value ? T
+  : T extends (...args: infer A) => infer R
+    ? (...args: { [K in keyof A]: Sync<A[K]> }) => R | Sync<Awaited<R>>
+  : T | Sync<T>;
+
+/** An argument that the hub passes to a method of green code. */
+export type AsyncArgument<T> = IsAny<T> extends true ? T
+  : T extends Value ? T
+  : T extends (...args: infer A) => infer R ? (...args: { [K in keyof A]: Async<A[K]> }) =>
+      | R
+      | Promise<R>
+  : T | Async<T>;
+
+type SyncMembers<T> =
+  & { [K in Exclude<keyof T, symbol>]: Sync<T[K]> }
+  & (T extends AsyncDisposable ? Disposable : unknown)
+  & (T extends Disposable ? Disposable : unknown);
+
+/**
+ * What a type of async code is in green code, all through: a promise is what it resolves to, an async iterable or a
+ * `ReadableStream` an iterable, a method that returns a promise one that blocks. Values stay as they are.
+ *
+ * Of an overloaded method this sees the last form, as TypeScript does; of a generic one the bounds.
+ *
+ * @typeParam T The type on the hub.
+ *
+ * @example
+ * ```ts
+ * import type { Sync } from "@aiohub/aiohub";
+ *
+ * interface Database {
+ *   query(sql: string): Promise<string[]>;
+ *   rows(): AsyncIterable<number>;
+ * }
+ *
+ * function report(database: Sync<Database>): number {
+ *   let sum = database.query("select 1").length;
+ *   for (const row of database.rows()) sum += row;
+ *   return sum;
+ * }
+ * ```
+ */
+export type Sync<T> = IsAny<T> extends true ? T
+  : unknown extends T ? T
+  : T extends Value ? T
+  : T extends PromiseLike<infer R> ? Sync<R>
+  : T extends ReadableStream<infer I> ? Iterable<I> & Disposable
+  : T extends WritableStream<infer I> ? SyncWriter<I>
+  : T extends AsyncIterable<infer I> ? Iterable<Sync<I>> & Disposable & SyncMembers<T>
+  : T extends abstract new (...args: infer A) => infer R ?
+      & (new (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<R>)
+      & SyncMembers<T>
+  : T extends (...args: infer A) => infer R ?
+      & ((...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<R>)
+      & SyncMembers<T>
+  : T extends Iterable<unknown> ? T
+  : SyncMembers<T>;
+
+/** A `WritableStream` of the hub, in green code. */
+export interface SyncWriter<T> extends Disposable {
+  /** Writes a chunk; blocks while the stream has more than it wants. */
+  write(chunk: T): void;
+  /** Ends the stream, and blocks until all is written. */
+  close(): void;
+  /** Breaks the stream off. */
+  abort(reason?: unknown): void;
+}
+
+/**
+ * What a type of green code is on the hub: methods return promises, properties are awaited, iterables are async
+ * iterables.
+ *
+ * @typeParam T The type in green code.
+ */
+export type Async<T> = IsAny<T> extends true ? T
+  : unknown extends T ? T
+  : T extends Value ? T
+  : T extends abstract new (...args: infer A) => infer R ?
+      & (new (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<R>>)
+      & AsyncMembers<T>
+  : T extends (...args: infer A) => infer R
+    ? (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<Awaited<R>>>
+  : AsyncMembers<T> & AsyncIteration<T>;
+
+type AsyncIteration<T> = T extends Iterable<infer I> ? AsyncIterable<I> & AsyncDisposable : unknown;
+
+type AsyncMembers<T> = {
+  [K in Exclude<keyof T, symbol>]: T[K] extends (...args: infer A) => infer R
+    ? (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<Awaited<R>>>
+    : PromiseLike<T[K]>;
+};
+
+/**
+ * What green code returned, as the hub gets it: a generator is an async iterable, a function an async function, and
+ * all else the same.
+ */
+export type AsyncResult<R> = IsAny<R> extends true ? R
+  : R extends Value ? R
+  : R extends Iterator<infer I> ? AsyncIterable<I> & AsyncDisposable
+  : R extends (...args: infer A) => infer S ? (...args: A) => Promise<AsyncResult<Awaited<S>>>
+  : R;
+
+/**
+ * What an async function returned, as green code gets it: an async iterable or a stream is an iterable, a function one
+ * that blocks, and all else the same.
+ */
+export type SyncResult<R> = IsAny<R> extends true ? R
+  : R extends Value ? R
+  : R extends ReadableStream<infer I> ? Iterable<I> & Disposable
+  : R extends WritableStream<infer I> ? SyncWriter<I>
+  : R extends AsyncIterable<infer I> ? Iterable<I> & Disposable
+  : R extends Iterator<infer I> ? Iterable<I> & Disposable
+  : R extends (...args: infer A) => infer S ? (...args: A) => SyncResult<Awaited<S>>
+  : R;

@@ -1,0 +1,80 @@
+/**
+ * An object of the other side, seen from here: what its stand-in asks through.
+ *
+ * @module
+ */
+
+/** Asks the other side to do something to one of its objects; see `live.ts` for the operations. */
+export type Ask = (number: number, op: number, args: readonly unknown[], what: string) => unknown;
+
+/** What a reference to an object says. */
+export interface RemoteReference {
+  readonly number: number;
+  /** Bits of `Trait`. */
+  readonly traits: number;
+  /** See `classNumber`. */
+  readonly kind: number;
+}
+
+/** One object of the other side. */
+export class Remote implements RemoteReference {
+  readonly number: number;
+  readonly traits: number;
+  readonly kind: number;
+  readonly #ask: Ask;
+  readonly #release: (remote: Remote) => void;
+  #released = false;
+
+  /**
+   * @param reference What came.
+   * @param ask Asks the side that it came from.
+   * @param release Called when it is let go of by hand.
+   */
+  constructor(reference: RemoteReference, ask: Ask, release: (remote: Remote) => void) {
+    this.number = reference.number;
+    this.traits = reference.traits;
+    this.kind = reference.kind;
+    this.#ask = ask;
+    this.#release = release;
+  }
+
+  /** Whether it was let go of. */
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /**
+   * Asks for something to be done.
+   *
+   * @param op The operation.
+   * @param args What it needs.
+   * @param what What it is called in messages: a method's name.
+   * @throws {TypeError} If the object was let go of.
+   */
+  ask(op: number, args: readonly unknown[] = [], what = "a handle"): unknown {
+    if (!this.#released) return this.#ask(this.number, op, args, what);
+    throw new TypeError(
+      `Cannot use ${what === "a handle" ? what : `"${what}" of a handle`}: it was released`,
+    );
+  }
+
+  /** Lets go of the object. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#release(this);
+  }
+}
+
+/** The remotes behind stand-ins, those of all sides. */
+const remotes = new WeakMap<object, Remote>();
+
+/** Notes that an object is a stand-in. */
+export function standsFor(standIn: object, remote: Remote): void {
+  remotes.set(standIn, remote);
+}
+
+/** What an object stands for, if it is a stand-in for an object. */
+export function remoteOf(value: object): Remote | undefined {
+  return value instanceof Remote ? value : remotes.get(value);
+}

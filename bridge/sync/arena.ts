@@ -1,0 +1,221 @@
+/**
+ * The arena: where waiters, and what threads hold, are written down for all sides of the process.
+ *
+ * One fixed `SharedArrayBuffer` for the process, made on the main thread and given to each Worker at its start. It is large,
+ * but the system gives memory to it only where something was written. It is made of *nodes*: one for each wait on a
+ * coordination object (see `core.ts`), and one for each pair of a Worker and an object of which it holds permits.
+ *
+ * ```text
+ * NEXT_ID      anybody adds 1 to take the id of an object, a value or a buffer
+ * NEXT_CHUNK   anybody adds 1 to take a chunk of nodes
+ * DUE          anybody sets bit 0 after it has set a bit among the BITS, bit 1 to have all Workers woken;
+ *              the hub clears it before it looks
+ * BITS         1,024 bits: the objects, by their id, with something for waiters on the hub
+ * owners       for each chunk who took it: the taker only, and the hub when it gives a dead Worker's chunk away again
+ * a node       STATE, DATA and the links: whoever holds the lock of the object that the node belongs to; its owner
+ *              only, while it is FREE
+ * ```
+ *
+ * A node belongs to the thread that took it from a chunk of its own, and goes back to that one's list of free nodes, so
+ * taking a node is no race. Others change it only while it stands in an object's list.
+ *
+ * @module
+ */
+
+const NEXT_ID = 0;
+const NEXT_CHUNK = 1;
+const DUE = 2;
+const BITS = 32;
+const BUCKETS = 1024;
+const OWNERS = 64;
+
+/** How many nodes a side takes at a time. */
+const CHUNK_NODES = 32;
+
+/** The words of a node: half a cache line. */
+const NODE_WORDS = 8;
+
+/** How many chunks there are: a million nodes, 32 MiB of addresses. */
+const CHUNKS = 1 << 15;
+
+const NODES = OWNERS + CHUNKS;
+
+/** The words of a node, counted from its beginning. */
+export const Node = {
+  /** One of {@linkcode State}. */
+  State: 0,
+  /** The next one in the list; 0 for none. */
+  Next: 1,
+  /** The one before it in the list; 0 for none. */
+  Previous: 2,
+  /** The id of the object. */
+  Object: 3,
+  /** The key of the side that took the node. */
+  Owner: 4,
+  /** The id of the green thread that waits; 0 for async code. */
+  Thread: 5,
+  /** What the waiter offers, or was given. */
+  Data: 6,
+  /** In which of the object's lists it stands. */
+  List: 7,
+} as const;
+
+/** The states of a node. */
+export const State = {
+  /** In its owner's list of free nodes. */
+  Free: 0,
+  /** In an object's list; its owner waits. */
+  Waiting: 1,
+  /** Taken out of the list: its owner was given what it waited for. */
+  Granted: 2,
+  /** Taken out of the list: its owner will not get what it waited for. */
+  Refused: 3,
+  /** Not in a list: DATA is how many permits the owner's threads hold. */
+  Account: 4,
+  /** Its owner died, and the hub has settled what there was to settle. */
+  Settled: 5,
+} as const;
+
+/** The arena's words, behind verbs. */
+export class Arena {
+  readonly buffer: SharedArrayBuffer;
+  readonly words: Int32Array;
+
+  /** @param buffer The memory of the arena that exists already; without it a new one is made. */
+  constructor(buffer?: SharedArrayBuffer) {
+    this.buffer = buffer ?? new SharedArrayBuffer((NODES + CHUNKS * CHUNK_NODES * NODE_WORDS) * 4);
+    this.words = new Int32Array(this.buffer);
+  }
+
+  /** Takes an id that nothing else in the process has. Any side. */
+  takeId(): number {
+    return Atomics.add(this.words, NEXT_ID, 1) + 1;
+  }
+
+  /**
+   * Takes a chunk of nodes that nobody has had.
+   *
+   * @param key Who takes it.
+   * @returns Its number.
+   * @throws {RangeError} If there are none left: a million waits are going on.
+   */
+  takeChunk(key: number): number {
+    const chunk = Atomics.add(this.words, NEXT_CHUNK, 1);
+    if (chunk >= CHUNKS || chunk < 0) {
+      Atomics.sub(this.words, NEXT_CHUNK, 1);
+      throw new RangeError("Cannot wait: a million waits are going on at once already");
+    }
+    this.own(chunk, key);
+    return chunk;
+  }
+
+  /** Says whose chunk it is. */
+  own(chunk: number, key: number): void {
+    Atomics.store(this.words, OWNERS + chunk, key + 1);
+  }
+
+  /** The nodes of a chunk, each by its place in the words. */
+  *nodesOf(chunk: number): Generator<number> {
+    // The first place would be 0 if the nodes began there, so 0 can mean "none".
+    const first = NODES + chunk * CHUNK_NODES * NODE_WORDS;
+    for (let i = 0; i < CHUNK_NODES; i++) yield first + i * NODE_WORDS;
+  }
+
+  /** The chunks that a side has taken. Hub only. */
+  *chunksOf(key: number): Generator<number> {
+    const most = Math.min(CHUNKS, Atomics.load(this.words, NEXT_CHUNK));
+    for (let chunk = 0; chunk < most; chunk++) {
+      if (Atomics.load(this.words, OWNERS + chunk) === key + 1) yield chunk;
+    }
+  }
+
+  // Telling the hub.
+
+  /** There is something for waiters on the hub at an object. Any Worker; ring the doorbell after it. */
+  markDue(id: number): void {
+    const bucket = bucketOf(id);
+    Atomics.or(this.words, BITS + (bucket >> 5), 1 << (bucket & 31));
+    Atomics.or(this.words, DUE, 1);
+  }
+
+  /** A Worker of another hub is to be woken, whom only the main thread can reach. Any Worker. */
+  markRelay(): void {
+    Atomics.or(this.words, DUE, 2);
+  }
+
+  /** Takes what is due: bit 0 for marks, bit 1 for a relay. Hub only; look at the marks after it. */
+  takeDue(): number {
+    if (Atomics.load(this.words, DUE) === 0) return 0;
+    return Atomics.exchange(this.words, DUE, 0);
+  }
+
+  /** Takes the marks: the buckets of the objects that have something for the hub. Hub only. */
+  *takeMarks(): Generator<number> {
+    for (let word = 0; word < BUCKETS / 32; word++) {
+      if (Atomics.load(this.words, BITS + word) === 0) continue;
+      let bits = Atomics.exchange(this.words, BITS + word, 0);
+      while (bits !== 0) {
+        const bit = 31 - Math.clz32(bits);
+        bits &= ~(1 << bit);
+        yield word * 32 + bit;
+      }
+    }
+  }
+}
+
+/** Which of the marks stands for an object. */
+export function bucketOf(id: number): number {
+  return id & BUCKETS - 1;
+}
+
+/** The free nodes of one side. */
+export class Nodes {
+  readonly #arena: Arena;
+  readonly #key: number;
+  readonly #free: number[] = [];
+  readonly #chunks: () => number | undefined;
+
+  /**
+   * @param arena The arena.
+   * @param key The side's key.
+   * @param chunks Gives a chunk that a dead Worker had, if there is one.
+   */
+  constructor(arena: Arena, key: number, chunks: () => number | undefined = () => undefined) {
+    this.#arena = arena;
+    this.#key = key;
+    this.#chunks = chunks;
+  }
+
+  /**
+   * Takes a node. It is not in any list yet.
+   *
+   * @param object The id of the object that it is for.
+   * @param list In which of the object's lists it is to stand.
+   * @param thread The id of the green thread; 0 for async code.
+   * @param data What the waiter offers.
+   */
+  take(object: number, list: number, thread: number, data: number): number {
+    const node = this.#free.pop() ?? this.#more();
+    const { words } = this.#arena;
+    words[node + Node.Object] = object;
+    words[node + Node.Owner] = this.#key;
+    words[node + Node.Thread] = thread;
+    words[node + Node.Data] = data;
+    words[node + Node.List] = list;
+    return node;
+  }
+
+  /** Gives a node back, which is in no list any more. */
+  give(node: number): void {
+    Atomics.store(this.#arena.words, node + Node.State, State.Free);
+    this.#free.push(node);
+  }
+
+  #more(): number {
+    let chunk = this.#chunks();
+    if (chunk === undefined) chunk = this.#arena.takeChunk(this.#key);
+    else this.#arena.own(chunk, this.#key);
+    for (const node of this.#arena.nodesOf(chunk)) this.#free.push(node);
+    return this.#free.pop()!;
+  }
+}

@@ -1,0 +1,373 @@
+/**
+ * The core of every coordination object: its memory, its lock, and the ways to wait at it.
+ *
+ * An object's state lies in one `SharedArrayBuffer` of its own, which each side that uses the object refers to; when no side
+ * does any more, the engine takes it back. All sides run the same code on it.
+ *
+ * ```text
+ * LOCK    0, or 1 + the key of the side that is changing the object   by compare-and-swap from 0; its holder stores 0
+ * ID      the object's id, written before anybody else sees it
+ * rest    whoever holds LOCK; single words may be read without it, as numbers of a moment ago
+ * ```
+ *
+ * **The lock** is a spin lock, and not the lock that people know: it is held for some hundred nanoseconds at a time, and
+ * never while anything blocks, awaits, calls the application or allocates without bound. One that finds it taken spins, then
+ * sleeps for a few microseconds at a time (its holder may have lost the processor), on the hub too. A Worker that dies while
+ * it holds the lock says so by its key in LOCK: the hub then frees it (see `graveyard.ts`); what was being changed may be
+ * half changed, by one permit or one item.
+ *
+ * **Waiting.** A waiter that finds the object not ready puts a node into one of its lists under the lock, and waits for the
+ * node's STATE to change: a green thread parks on its Worker's own word, as for everything, and async code has a promise. Who
+ * makes the object ready hands what there is to the first waiter directly, so nobody comes in between.
+ *
+ * @module
+ */
+
+import { GreenletExit } from "../errors.ts";
+import type { GreenRuntime } from "../green_runtime.ts";
+import { pause } from "../patience.ts";
+import { greenSide } from "../side.ts";
+import { Timeout } from "../timeout.ts";
+import { Node, State } from "./arena.ts";
+import { HUB, hubPlace, type Place, place } from "./place.ts";
+import { LIST_WORDS, Waiters } from "./waiters.ts";
+
+const LOCK = 0;
+const ID = 1;
+
+/** The first word that a kind of object has for itself. */
+export const FIRST_WORD = 4;
+
+/** For how long to spin for the lock before sleeping, in turns: some ten microseconds. */
+const SPINS = 200;
+
+/** How long to sleep for the lock at a time, in milliseconds. */
+const NAP = 0.05;
+
+/** Options for whatever waits. */
+export interface WaitingOptions {
+  /**
+   * How long to wait at the most, in milliseconds; zero or less only looks.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number;
+  /** Ends the wait with the signal's reason when it is aborted. */
+  signal?: AbortSignal;
+}
+
+/** What a coordination object is doing, for people who look for what is stuck. */
+export interface Description {
+  /** What it is: `"lock"`. */
+  readonly kind: string;
+  /** Its number, which no other object of the process has. */
+  readonly id: number;
+  /** Its name, if it was given one. */
+  readonly name: string | undefined;
+  /** How many wait at it. */
+  readonly waiting: number;
+  /** The id of the green thread that holds it; -1 for async code; `undefined` when nobody does, or many may. */
+  readonly holder: number | undefined;
+}
+
+/** What every coordination object has. */
+export abstract class Core {
+  readonly place: Place = place();
+  readonly id: number;
+  readonly buffer: SharedArrayBuffer;
+  /** The words at the beginning of the memory, of a fixed number. */
+  readonly words: Int32Array;
+  /** What it is, for messages: `lock`. */
+  abstract readonly kind: string;
+  /** The name under which objects of its kind cross. */
+  abstract readonly wireName: string;
+  name: string | undefined;
+  readonly #arena = this.place.arena.words;
+  readonly #key = this.place.key + 1;
+  /** Who is to be woken when the lock is free again. Used only while the lock is held, and at once after that. */
+  protected readonly wakes: number[] = [];
+
+  /**
+   * @param words How many words the object's own state takes.
+   * @param buffer The memory of an object that exists already; without it a new object is made.
+   * @param options For memory that grows.
+   */
+  constructor(
+    words: number,
+    buffer?: SharedArrayBuffer,
+    options?: { readonly bytes: number; readonly most: number },
+  ) {
+    this.buffer = buffer ?? (options
+      ? new SharedArrayBuffer(options.bytes, { maxByteLength: options.most })
+      : new SharedArrayBuffer((FIRST_WORD + words) * 4));
+    this.words = new Int32Array(this.buffer, 0, FIRST_WORD + words);
+    if (!buffer) this.words[ID] = this.place.arena.takeId();
+    this.id = this.words[ID];
+  }
+
+  /** Makes one of the object's lists. */
+  protected list(number: number, at: number): Waiters {
+    return new Waiters(this.place, this.words, at, number);
+  }
+
+  /** The lists, by their numbers. */
+  abstract readonly lists: readonly Waiters[];
+
+  /** What was given to a waiter that has gone is given to the next one, or put back. Under the lock. */
+  protected abstract handBack(list: number, node: number): void;
+
+  /** What a waiter that has gone had offered is taken back. Under the lock, after the node was taken out of its list. */
+  protected withdrawn(_list: number, _node: number): void {}
+
+  /** The id of the thread that holds the object: -1 for async code; `undefined` when nobody does, or many may. */
+  holder(): number | undefined {
+    return undefined;
+  }
+
+  /** What it is called in messages: `lock "cache"`. */
+  get title(): string {
+    return this.name === undefined ? `${this.kind} ${this.id}` : `${this.kind} "${this.name}"`;
+  }
+
+  /** See {@linkcode Description}. */
+  describe(): Description {
+    let waiting = 0;
+    for (const { size } of this.lists) waiting += size;
+    return { kind: this.kind, id: this.id, name: this.name, waiting, holder: this.holder() };
+  }
+
+  // The lock.
+
+  /** Takes the lock. */
+  enter(): void {
+    if (Atomics.compareExchange(this.words, LOCK, 0, this.#key) !== 0) this.#enterSlowly();
+  }
+
+  /** Gives the lock back, and wakes those to whom something was given under it. */
+  leave(): void {
+    Atomics.store(this.words, LOCK, 0);
+    if (this.wakes.length > 0) Waiters.wake(this.place, this.wakes, this.id);
+  }
+
+  /** Frees the lock if a dead side holds it. Hub only. */
+  breakLock(key: number): void {
+    Atomics.compareExchange(this.words, LOCK, key + 1, 0);
+  }
+
+  #enterSlowly(): void {
+    for (;;) {
+      let holder = 0;
+      for (let i = 0; i < SPINS; i++) {
+        holder = Atomics.compareExchange(this.words, LOCK, 0, this.#key);
+        if (holder === 0) return;
+        pause();
+      }
+      Atomics.wait(this.words, LOCK, holder, NAP);
+    }
+  }
+
+  // Waiting.
+
+  /** Takes a node for a wait of the running thread, and puts it into a list. Under the lock. */
+  protected enlist(list: number, thread: number, data = 0): number {
+    const node = this.place.nodes.take(this.id, list, thread, data);
+    this.lists[list].push(node);
+    return node;
+  }
+
+  /**
+   * Blocks until a node is taken out of its list. Not under the lock. The caller gives the node back if this returns `true`.
+   *
+   * @param green The green side.
+   * @param list The list in which the node stands.
+   * @param node The node.
+   * @param options See {@linkcode WaitingOptions}.
+   * @returns Whether the node was taken out; `false` when the time was over before that.
+   * @throws What the thread was killed with, a timeout of the thread that is due, or the reason of the signal.
+   */
+  protected block(
+    green: GreenRuntime,
+    list: number,
+    node: number,
+    options: WaitingOptions | undefined,
+  ): boolean {
+    const arena = this.#arena;
+    const signal = options?.signal;
+    const condition = {
+      get done() {
+        return Atomics.load(arena, node + Node.State) !== State.Waiting ||
+          signal !== undefined && signal.aborted;
+      },
+    };
+    let inTime: boolean;
+    try {
+      inTime = green.block(condition, performance.now() + timeLimit(options), this.#parking);
+    } catch (error) {
+      this.#leaveList(list, node);
+      throw error;
+    }
+    if (this.#wasServed(node) || !this.#withdraw(list, node)) return true;
+    if (inTime) throw signal!.reason;
+    return false;
+  }
+
+  readonly #parking = {
+    what: "",
+    holder: () => {
+      const holder = this.holder();
+      return holder !== undefined && holder > 0 ? holder : undefined;
+    },
+  };
+
+  /** Says what those are blocked on who wait here. For the constructors of the kinds. */
+  protected named(name: string | undefined): void {
+    this.name = name;
+    this.#parking.what = this.title;
+  }
+
+  /**
+   * Waits on the hub until a node is taken out of its list, as {@linkcode Core.block} does in green code.
+   *
+   * @param list The list in which the node stands.
+   * @param node The node.
+   * @param options See {@linkcode WaitingOptions}.
+   * @returns A promise of what `block` would return or throw.
+   */
+  protected awaitTurn(
+    list: number,
+    node: number,
+    options: WaitingOptions | undefined,
+  ): Promise<boolean> {
+    const timeout = timeLimit(options);
+    const signal = options?.signal;
+    const hub = hubPlace();
+    return new Promise<boolean>((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const giveUp = (outcome: () => void) => {
+        if (!hub.unwatch(this.id, list, node)) return;
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        // Granted in this moment: what is ready wins over what is due.
+        if (this.#withdraw(list, node)) outcome();
+        else resolve(true);
+      };
+      const onAbort = () => giveUp(() => reject(signal!.reason));
+      if (timeout < LONGEST) timer = setTimeout(() => giveUp(() => resolve(false)), timeout);
+      signal?.addEventListener("abort", onAbort);
+      hub.watch(this.id, list, node, () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        resolve(true);
+      });
+    });
+  }
+
+  /** Whether a node was taken out of its list. A Worker that goes on after the hub has stopped it gets nothing. */
+  #wasServed(node: number): boolean {
+    const state = Atomics.load(this.#arena, node + Node.State);
+    if (state === State.Settled) throw new GreenletExit("The Worker of this green thread was stopped");
+    return state !== State.Waiting;
+  }
+
+  /** The wait for a node was refused, and not granted. */
+  protected refused(node: number): boolean {
+    return Atomics.load(this.#arena, node + Node.State) === State.Refused;
+  }
+
+  /** What a node's owner was given. */
+  protected data(node: number): number {
+    return this.#arena[node + Node.Data];
+  }
+
+  /** Gives a node back. */
+  protected give(node: number): void {
+    this.place.nodes.give(node);
+  }
+
+  /** Takes a node out of its list; says whether it was still there. If so, the node is given back. */
+  #withdraw(list: number, node: number): boolean {
+    this.enter();
+    const waits = Atomics.load(this.#arena, node + Node.State) === State.Waiting;
+    if (waits) {
+      this.lists[list].remove(node);
+      this.withdrawn(list, node);
+    }
+    this.leave();
+    if (waits) this.give(node);
+    return waits;
+  }
+
+  /** A waiter goes, whatever it was given. */
+  #leaveList(list: number, node: number): void {
+    this.enter();
+    this.settleFor(list, node);
+    this.leave();
+    this.give(node);
+  }
+
+  /** What is to be done for a waiter that has gone or died. Under the lock. */
+  settleFor(list: number, node: number): void {
+    const state = Atomics.load(this.#arena, node + Node.State);
+    if (state === State.Waiting) {
+      this.lists[list].remove(node);
+      this.withdrawn(list, node);
+    } else if (state === State.Granted) this.handBack(list, node);
+  }
+
+  /** A side has died that held so many permits; `account` is the node that says so. Under the lock. */
+  settleAccount(_account: number): void {}
+}
+
+/** Timers take no more than this, in milliseconds: a longer one would be due at once. */
+const LONGEST = 2 ** 31 - 1;
+
+/** Where the words of the lists are: each takes {@linkcode LIST_WORDS}. */
+export function listAt(first: number, number: number): number {
+  return first + number * LIST_WORDS;
+}
+
+/**
+ * The time limit of a wait.
+ *
+ * @throws {TypeError} If it is not a number.
+ */
+export function timeLimit(options: WaitingOptions | undefined): number {
+  const timeout = options?.timeout;
+  if (timeout === undefined) return Infinity;
+  if (typeof timeout !== "number" || Number.isNaN(timeout)) {
+    throw new TypeError(`Cannot wait: expected a number of milliseconds, found ${timeout}`);
+  }
+  return timeout;
+}
+
+/**
+ * The green side, for a call that may block, and the id of the thread that makes it.
+ *
+ * @param call The call as people wrote it.
+ * @param instead What to write on the hub.
+ * @param options Their signal is looked at.
+ * @throws {BlockingCallError} If this is the hub.
+ */
+export function entering(
+  green: GreenRuntime,
+  call: string,
+  options: WaitingOptions | undefined,
+): number {
+  const thread = green.enter(call);
+  options?.signal?.throwIfAborted();
+  timeLimit(options);
+  return thread;
+}
+
+/** The id of the green thread that runs now; 0 for async code. For calls that do not block. */
+export function threadHere(call: string): number {
+  const green = greenSide();
+  return green === undefined ? HUB : green.threadId(call);
+}
+
+/** A `Timeout` to throw, which is not armed. */
+export function timedOut(options: WaitingOptions | undefined): Timeout {
+  const timeout = new Timeout(timeLimit(options));
+  timeout.cancel();
+  return timeout;
+}

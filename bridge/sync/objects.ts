@@ -1,0 +1,233 @@
+/**
+ * Coordination objects as values: what people hold, and how it crosses.
+ *
+ * An object crosses by reference: a few words about it go with the message, and its memory beside the message, through a
+ * `MessagePort` of the Worker (rings carry bytes only). The memory is sent each time, which takes some 20 µs: so no side has
+ * to know what another one still has. On each side an object with one id is one object, as long as anybody there holds it.
+ *
+ * The application's own `SharedArrayBuffer`s cross in the same way.
+ *
+ * @module
+ */
+
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { BridgeProtocolError } from "../errors.ts";
+import { Referent } from "../protocol.ts";
+import type { Reference } from "../referrer.ts";
+import type { Core, Description } from "./core.ts";
+import { place } from "./place.ts";
+
+/** Where an object has its core. A `Symbol.for` key: copies of the library understand each other's objects. */
+export const CORE: unique symbol = Symbol.for("aiohub.core") as never;
+
+/** What all objects have that green threads and async code meet at. */
+export abstract class Coordination {
+  /** For the library. */
+  abstract readonly [CORE]: Core;
+
+  /**
+   * What the object is doing, to find out what is stuck.
+   *
+   * @returns A snapshot; it may have changed already.
+   */
+  describe(): Description {
+    return this[CORE].describe();
+  }
+
+  /** A short description for logs. */
+  [Symbol.for("Deno.customInspect")](): string {
+    const { kind, id, name, waiting } = this.describe();
+    return `${kind} ${name === undefined ? id : `"${name}"`} (${waiting} waiting)`;
+  }
+}
+
+/** What is sent of an object beside its memory. */
+interface ObjectReference {
+  readonly kind: string;
+  readonly id: number;
+  readonly name: string | undefined;
+  /** What its kind needs besides: other objects, options. */
+  readonly extra?: unknown;
+}
+
+/** How objects of one kind cross. */
+export interface Kind {
+  /** Makes the object for memory that has arrived. */
+  revive(buffer: SharedArrayBuffer, name: string | undefined, extra: unknown): Coordination;
+  /** What else is to be sent; nothing by default. */
+  extra?(object: Coordination): unknown;
+}
+
+/** What one thread knows of objects and buffers. Shared by all copies of the library there. */
+interface Known {
+  readonly kinds: Map<string, Kind>;
+  readonly objects: Map<number, WeakRef<Coordination>>;
+  readonly buffers: Map<number, WeakRef<SharedArrayBuffer>>;
+  readonly bufferIds: WeakMap<SharedArrayBuffer, number>;
+}
+
+const KEY = Symbol.for("aiohub.objects");
+const scope = globalThis as { [KEY]?: Known };
+const known: Known = scope[KEY] ??= {
+  kinds: new Map(),
+  objects: new Map(),
+  buffers: new Map(),
+  bufferIds: new WeakMap(),
+};
+
+/** Called with the id of an object that nobody on this side holds any more. */
+type Forgotten = (id: number) => void;
+
+const listeners = new Set<Forgotten>();
+const collectedObjects = new FinalizationRegistry<number>((id) => {
+  if (known.objects.get(id)?.deref() !== undefined) return;
+  known.objects.delete(id);
+  for (const listener of listeners) listener(id);
+});
+const collectedBuffers = new FinalizationRegistry<number>((id) => {
+  if (known.buffers.get(id)?.deref() === undefined) known.buffers.delete(id);
+});
+
+/** Has a function called when an object has been garbage-collected on this side. */
+export function onForgotten(listener: Forgotten): void {
+  listeners.add(listener);
+}
+
+/** Says how objects of a kind cross. Beside the class, at the top level of its module. */
+export function registerKind(name: string, kind: Kind): void {
+  known.kinds.set(name, kind);
+}
+
+/** The core of a value, if it is a coordination object. */
+export function coreOf(value: object): Core | undefined {
+  return (value as Partial<Coordination>)[CORE];
+}
+
+/** The object with an id, if anybody on this side holds it. */
+export function objectById(id: number): Coordination | undefined {
+  return known.objects.get(id)?.deref();
+}
+
+/** Whether a value crosses in the way of this module. */
+export function isShared(value: object): boolean {
+  return value instanceof SharedArrayBuffer || coreOf(value) !== undefined;
+}
+
+/**
+ * The reference for a coordination object or a shared buffer.
+ *
+ * @param value Any object.
+ * @param send Sends its memory; called before the message goes.
+ * @returns The reference; nothing for other objects.
+ */
+export function referToShared(
+  value: object,
+  send: (id: number, buffer: SharedArrayBuffer) => void,
+): Reference | undefined {
+  if (value instanceof SharedArrayBuffer) {
+    const id = idOfBuffer(value);
+    send(id, value);
+    return { kind: Referent.Memory, data: id };
+  }
+  const core = coreOf(value);
+  if (!core) return undefined;
+  const object = value as Coordination;
+  remember(core.id, object);
+  send(core.id, core.buffer);
+  const extra = known.kinds.get(core.wireName)?.extra?.(object);
+  const data: ObjectReference = { kind: core.wireName, id: core.id, name: core.name, extra };
+  return { kind: Referent.Coordination, data };
+}
+
+/**
+ * The object or the buffer for a reference that {@linkcode referToShared} made.
+ *
+ * @param kind The reference's kind.
+ * @param data Its data.
+ * @param take Gives the memory that came with it.
+ * @returns It; nothing for references of other kinds.
+ */
+export function resolveShared(
+  kind: number,
+  data: unknown,
+  take: (id: number) => SharedArrayBuffer,
+): object | undefined {
+  if (kind === Referent.Memory) {
+    const id = data as number;
+    const buffer = take(id);
+    const here = known.buffers.get(id)?.deref();
+    if (here) return here;
+    known.bufferIds.set(buffer, id);
+    known.buffers.set(id, new WeakRef(buffer));
+    collectedBuffers.register(buffer, id);
+    return buffer;
+  }
+  if (kind !== Referent.Coordination) return undefined;
+  const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectReference;
+  const buffer = take(id);
+  const here = objectById(id);
+  if (here) return here;
+  const way = known.kinds.get(name);
+  if (!way) throw new BridgeProtocolError(`Cannot take an object: there is no kind "${name}"`);
+  const object = way.revive(buffer, given, extra);
+  remember(id, object);
+  return object;
+}
+
+function remember(id: number, object: Coordination): void {
+  if (known.objects.get(id)?.deref() !== undefined) return;
+  known.objects.set(id, new WeakRef(object));
+  collectedObjects.register(object, id);
+}
+
+function idOfBuffer(buffer: SharedArrayBuffer): number {
+  let id = known.bufferIds.get(buffer);
+  if (id === undefined) {
+    id = place().arena.takeId();
+    known.bufferIds.set(buffer, id);
+    known.buffers.set(id, new WeakRef(buffer));
+    collectedBuffers.register(buffer, id);
+  }
+  return id;
+}
+
+/** The way of shared memory between the hub and one Worker, beside the rings. */
+export class Passage {
+  readonly #port: MessagePort;
+  /** What has arrived and was not asked for yet: a message may be read late, or never. */
+  readonly #arrived = new Map<number, { readonly buffer: SharedArrayBuffer; count: number }>();
+
+  constructor(port: MessagePort) {
+    this.#port = port;
+  }
+
+  /** Sends a buffer; before the message that refers to it. */
+  readonly send = (id: number, buffer: SharedArrayBuffer): void => {
+    this.#port.postMessage({ id, buffer });
+  };
+
+  /**
+   * Takes the buffer that came with a reference.
+   *
+   * @throws {BridgeProtocolError} If none has come.
+   */
+  readonly take = (id: number): SharedArrayBuffer => {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port);
+      if (!received) break;
+      const { id, buffer } = received.message as { id: number; buffer: SharedArrayBuffer };
+      const arrived = this.#arrived.get(id);
+      if (arrived) arrived.count++;
+      else this.#arrived.set(id, { buffer, count: 1 });
+    }
+    const arrived = this.#arrived.get(id);
+    if (!arrived) throw new BridgeProtocolError(`Cannot take the memory ${id}: it has not come`);
+    if (--arrived.count === 0) this.#arrived.delete(id);
+    return arrived.buffer;
+  };
+
+  /** Nothing will be sent any more. */
+  close(): void {
+    this.#port.close();
+  }
+}

@@ -1,0 +1,128 @@
+/**
+ * The coordination objects that a Worker uses, as the hub keeps them.
+ *
+ * The hub holds on to each object while any Worker does, since it is the one who cleans up when a Worker dies: who waited
+ * there waits no longer, what it had been given goes to the next one, and the permits that its threads held are given back.
+ *
+ * @module
+ */
+
+import type { MessagePort } from "node:worker_threads";
+import type { Reference } from "../bridge/codec.ts";
+import { Node, State } from "../bridge/sync/arena.ts";
+import type { Core } from "../bridge/sync/core.ts";
+import {
+  type Coordination,
+  CORE,
+  coreOf,
+  Passage,
+  referToShared,
+  resolveShared,
+} from "../bridge/sync/objects.ts";
+import { hubPlace } from "../bridge/sync/place.ts";
+
+/** The objects that Workers hold, of all hubs. */
+const held = new Map<number, { readonly object: Coordination; count: number }>();
+
+/** The object with an id, if any Worker holds it. */
+export function heldObject(id: number): Coordination | undefined {
+  return held.get(id)?.object;
+}
+
+/** One thing more that refers to an object from a Worker, or is about to. */
+export function holdObject(object: Coordination): void {
+  const { id } = object[CORE];
+  const known = held.get(id);
+  if (known) known.count++;
+  else held.set(id, { object, count: 1 });
+}
+
+/** So many things less refer to an object. */
+export function releaseObject(id: number, count: number): void {
+  const known = held.get(id);
+  if (known && (known.count -= count) <= 0) held.delete(id);
+}
+
+/** The objects of one Worker. */
+export class WorkerObjects {
+  readonly #passage: Passage;
+  readonly #key: number;
+  /** How often each object has crossed between the hub and this Worker. */
+  readonly #holds = new Map<number, number>();
+
+  /**
+   * @param port The hub's end of the Worker's port for shared memory.
+   * @param key The Worker's key; see `place.ts`.
+   */
+  constructor(port: MessagePort, key: number) {
+    this.#passage = new Passage(port);
+    this.#key = key;
+  }
+
+  /** The reference for an object or a buffer that goes to the Worker. */
+  refer(value: object): Reference | undefined {
+    const reference = referToShared(value, this.#passage.send);
+    if (reference && coreOf(value)) this.hold(value as Coordination);
+    return reference;
+  }
+
+  /** The object or the buffer for a reference that came from the Worker. */
+  resolve(kind: number, data: unknown): object | undefined {
+    const value = resolveShared(kind, data, this.#passage.take);
+    if (value && coreOf(value)) this.hold(value as Coordination);
+    return value;
+  }
+
+  /** The Worker has an object. */
+  hold(object: Coordination): void {
+    const { id } = object[CORE];
+    this.#holds.set(id, (this.#holds.get(id) ?? 0) + 1);
+    holdObject(object);
+  }
+
+  /** Sends memory that arguments refer to, which were encoded before it was known which Worker would have them. */
+  bring(id: number, buffer: SharedArrayBuffer): void {
+    this.#passage.send(id, buffer);
+  }
+
+  /** The Worker does not hold an object any more, which had crossed so many times. */
+  letGo(id: number, count: number): void {
+    const held = this.#holds.get(id) ?? 0;
+    const released = Math.min(held, Math.max(0, count));
+    if (released === held) this.#holds.delete(id);
+    else this.#holds.set(id, held - released);
+    releaseObject(id, released);
+  }
+
+  /** The Worker is not listened to any more: whatever its threads waited for or held is settled. */
+  settle(): void {
+    const { arena } = hubPlace();
+    for (const chunk of arena.chunksOf(this.#key)) {
+      for (const node of arena.nodesOf(chunk)) this.#settleNode(arena.words, node);
+    }
+  }
+
+  /** The Worker has ended, and touches nothing any more. */
+  exited(): void {
+    const place = hubPlace();
+    for (const id of this.#holds.keys()) held.get(id)?.object[CORE].breakLock(this.#key);
+    this.settle();
+    for (const chunk of place.arena.chunksOf(this.#key)) place.recycle(chunk);
+    for (const [id, count] of [...this.#holds]) this.letGo(id, count);
+    this.#passage.close();
+    place.wakeEverybody();
+  }
+
+  #settleNode(words: Int32Array, node: number): void {
+    const state = Atomics.load(words, node + Node.State);
+    if (state === State.Free || state === State.Settled) return;
+    // An object that the hub does not know has never left the Worker, and dies with it.
+    const core: Core | undefined = held.get(words[node + Node.Object])?.object[CORE];
+    if (!core) return;
+    core.enter();
+    if (state === State.Account) core.settleAccount(node);
+    else core.settleFor(words[node + Node.List], node);
+    Atomics.store(words, node + Node.State, State.Settled);
+    core.leave();
+  }
+}
