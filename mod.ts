@@ -54,6 +54,18 @@ export { type CurrentCall, currentCall } from "./hub/call_context.ts";
 export { futureToGreenlet, greenletToFuture, type GreenletToFutureOptions } from "./hub/futures.ts";
 export { HubPromise } from "./hub/hub_promise.ts";
 
+export { type Shared, shared, update, updateAsync } from "./hub/shared.ts";
+export { handle, release } from "./bridge/handle.ts";
+export type {
+  Async,
+  AsyncArgument,
+  AsyncResult,
+  Sync,
+  SyncArgument,
+  SyncResult,
+  SyncWriter,
+} from "./bridge/live_types.ts";
+
 export { Timeout, type TimeoutOptions } from "./bridge/timeout.ts";
 export { type TimeoutValue, withTimeout, withTimeoutAsync } from "./bridge/with_timeout.ts";
 export {

@@ -5,11 +5,11 @@
  * is the only place where threads meet without a message, so every word below names who may write it.
  *
  * ```text
+ * everybody's line   NEXT_ID    anybody adds 1 to take a green thread's id
+ *                    SPINNERS   a Worker adds 1 while it spins, and takes it back
  * the hub's line     DOORBELL   any Worker adds 1 after it has raised its flag; the hub sleeps on it
  *                    ARMED      the hub only: 1 while it sleeps (or is about to) on DOORBELL
- *                    NEXT_ID    anybody adds 1 to take a green thread's id
- *                    SPINNERS   anybody adds 1 while it spins, and takes it back
- * the flags          one bit per Worker: the Worker sets it, the hub clears it when it starts to drain
+ *                    FLAGS      one bit per Worker: the Worker sets it, the hub clears it when it starts to drain
  * a Worker's line    WAKE       anybody adds 1 to wake the Worker; the Worker parks on it
  *                    PARKED     the Worker only: 1 while it sleeps (or is about to) on WAKE
  *                    SPINNING   the Worker only (and the hub when it has died): 1 while it is one of SPINNERS
@@ -25,12 +25,12 @@
  * @module
  */
 
-const DOORBELL = 0;
-const ARMED = 1;
-const NEXT_ID = 2;
-/** On a line of its own: it changes at other times than the rest. */
-const SPINNERS = 16;
-const FLAGS = 32;
+const NEXT_ID = 0;
+const SPINNERS = 1;
+/** A cache line for all that changes when a Worker rings: it goes from one core to the other once for each message. */
+const DOORBELL = 16;
+const ARMED = 17;
+const FLAGS = 18;
 
 /** One cache line (64 bytes) for each Worker, so that two of them never fight over one. */
 const LINE = 16;
@@ -43,7 +43,7 @@ export const MAX_SLOTS = 2048;
 
 /** Where a Worker's line begins, counted in words. */
 function lines(slots: number): number {
-  return FLAGS + Math.ceil(Math.ceil(slots / 32) / LINE) * LINE;
+  return Math.ceil((FLAGS + Math.ceil(slots / 32)) / LINE) * LINE;
 }
 
 /** The shared words of one hub, behind verbs. */

@@ -28,9 +28,13 @@ export type AnyClass<T> = abstract new (...args: any[]) => T;
 
 /** A class in the registry. */
 export interface RegisteredClass {
+  /** The name under which both sides know it. */
   readonly name: string;
+  /** The class itself. */
   readonly Class: { readonly prototype: unknown };
+  /** Takes an instance apart. */
   readonly toWire: (instance: unknown) => unknown;
+  /** Puts an instance together. */
   readonly fromWire: (wire: unknown) => unknown;
 }
 
@@ -65,6 +69,8 @@ function openRegistry(global: { [REGISTRY]?: Registry }): Registry {
  *   exception: an error of a subclass crosses as its nearest registered ancestor.
  * - Of an error the stack and, where `fromWire` sets none, the `cause` cross by themselves.
  * - The same class may be registered again under its name, say with a better `toWire`.
+ * - What `fromWire` is given was written by the other side: if that runs code which is not trusted,
+ *   check it there.
  *
  * @example A class that both sides know
  * ```ts

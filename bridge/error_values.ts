@@ -7,8 +7,8 @@
 
 import * as own from "./errors.ts";
 
-/** A class of errors, as the table has it. */
-type ErrorClass = { readonly prototype: object };
+/** A class of errors, as far as the table needs it. */
+export type ErrorClass = { readonly prototype: object };
 
 /** One way to make an error again. */
 interface ErrorKind {
@@ -20,9 +20,13 @@ interface ErrorKind {
 
 /** What crosses of every error. `null` is what the error does not have, or has as usual. */
 export interface ErrorText {
+  /** The class that it crosses as, by its name in the table. */
   readonly kind: string;
+  /** Its message. */
   readonly message: string | null;
+  /** Its name, unless it is that of the class. */
   readonly name: string | null;
+  /** Its stack. */
   readonly stack: string | null;
 }
 
@@ -228,11 +232,13 @@ const OWN_MODULES: readonly string[] = ["bridge/", "hub/", "green/"]
 export function joinStacks(error: unknown, crossing: string, nearStack: string): void {
   try {
     if (typeof error !== "object" || error === null || !isError(error)) return;
+    // V8 would let the stack of a frozen error be set all the same.
+    if (Object.isFrozen(error)) return;
     const far: unknown = error.stack;
     if (typeof far !== "string") return;
     error.stack = [far, crossing, ...callerFrames(nearStack)].join("\n");
   } catch {
-    // A frozen error, or one whose stack cannot be read: it is still the error.
+    // Its stack cannot be read or set: it is still the error.
   }
 }
 

@@ -191,6 +191,30 @@ export class Full extends Error {
 }
 
 /**
+ * A queue is closed: nothing can be put into it, and, once it is empty, nothing be got from it.
+ *
+ * Stop, or iterate with `for … of` or `for await … of`, which ends here. The semantics are those of Python's
+ * `queue.ShutDown`.
+ */
+export class QueueClosedError extends Error {
+  static {
+    nameErrors(this, "QueueClosedError");
+  }
+}
+
+/**
+ * A barrier is broken: one of those who waited at it has gone (it was killed, timed out or aborted), or somebody has
+ * called `abort()`. All others get this error.
+ *
+ * Start over with `reset()`. The semantics are those of Python's `threading.BrokenBarrierError`.
+ */
+export class BrokenBarrierError extends Error {
+  static {
+    nameErrors(this, "BrokenBarrierError");
+  }
+}
+
+/**
  * The tasks of a `DAGPool` depend on each other in a circle, so that none of them could ever start.
  *
  * Its field `cycle` names the keys in order: take one of the dependencies out.

@@ -14,6 +14,8 @@ import type { RemoteThread } from "./remote_thread.ts";
 export class Frame {
   /** Why the thread is to end, once it is killed: first reason wins, and it stays (a kill is sticky). */
   killed: { readonly reason: unknown } | undefined;
+  /** Called when it is killed, while it waits for something that is no blocking call. */
+  onKill: (() => void) | undefined;
   /** What its blocking call is to throw once: the hub has found that it could never go on. */
   thrown: { readonly error: unknown } | undefined;
   /** How many `shield()`s it is in. */

@@ -17,11 +17,20 @@
  */
 
 import type { Board } from "./board.ts";
-import { type Body, decode, encode, encodeThrown, type Reference, type Referrer } from "./codec.ts";
+import {
+  type Body,
+  decode,
+  encode,
+  encodeThrown,
+  mayRefer,
+  type Reference,
+  type Referrer,
+} from "./codec.ts";
 import { BlockingCallError, GreenletExit } from "./errors.ts";
 import { joinStacks } from "./error_values.ts";
 import { Frame } from "./frame.ts";
-import { Functions } from "./functions.ts";
+import { GreenReferences } from "./green_references.ts";
+import { Op } from "./live.ts";
 import type { GreenThread } from "./green_thread.ts";
 import { type Callable, Loader } from "./loader.ts";
 import { EMPTY, type Inbox, type Message, Outgoing, writeFrame } from "./mailbox.ts";
@@ -71,6 +80,12 @@ interface Job {
   readonly frame?: Frame;
 }
 
+/** What is done to functions and objects of the hub. */
+const LIVE = intern({ kind: "live" });
+
+/** How many callbacks are served without a turn of the event loop. */
+const CALLBACKS_A_TURN = 64;
+
 /** A condition that never holds: for a wait that only time ends. */
 const NEVER: Condition = { done: false };
 
@@ -112,7 +127,7 @@ export class GreenRuntime {
   /** Handles that green code may hold, so that a thread has one handle here. */
   readonly #handles = new Map<number, WeakRef<RemoteThread>>();
   readonly #released = new FinalizationRegistry<Hold>((hold) => this.#forget(hold));
-  readonly #functions: Functions;
+  readonly #references: GreenReferences;
   readonly #passage: Passage;
   /** How often each coordination object has crossed between the hub and here. */
   readonly #crossings = new Map<number, number>();
@@ -131,6 +146,8 @@ export class GreenRuntime {
   #closing = false;
   /** The module that is being imported for a thread that is about to start. */
   #importing: string | undefined;
+  /** How many callbacks were served since the last turn of the event loop. */
+  #callbacks = 0;
 
   constructor(options: RuntimeOptions) {
     this.#board = options.board;
@@ -139,7 +156,12 @@ export class GreenRuntime {
     this.#out = options.out;
     this.#inbox = options.inbox;
     this.#loader = new Loader(options.scope);
-    this.#functions = new Functions((id, count) => this.#release(Referent.HubFunction, id, count));
+    this.#references = new GreenReferences({
+      serial: this.#serial,
+      ask: (number, op, args, what) => this.call(LIVE, [number, op, ...args], what),
+      sayReleased: (number, count) => this.#release(Referent.HubFunction, number, count),
+      owner: () => this.#frames.at(-1)?.id ?? 0,
+    });
     this.#passage = options.passage;
     onForgotten((id) => {
       const count = this.#crossings.get(id);
@@ -149,8 +171,24 @@ export class GreenRuntime {
   }
 
   readonly #referrer: Referrer = {
-    refer: (value) => this.#refer(value),
+    refer: (value) => this.#refer(value, false, false),
     resolve: (kind, data) => this.#resolve(kind, data),
+  };
+  /** For what a thread returns: it stays when the thread has ended. */
+  readonly #resultReferrer: Referrer = {
+    ...this.#referrer,
+    refer: (value) => this.#refer(value, true, false),
+  };
+  /** For what is asked of an object: what cannot cross goes by reference too. */
+  readonly #liveReferrer: Referrer = {
+    ...this.#referrer,
+    refer: (value) => this.#refer(value, false, true),
+  };
+
+  /** For a value that nobody wants any more. */
+  readonly #discarder: Referrer = {
+    ...this.#referrer,
+    resolve: (kind, data) => this.#references.discard(kind, data) || this.#resolve(kind, data),
   };
 
   // What green code calls.
@@ -165,10 +203,11 @@ export class GreenRuntime {
    *
    * @param target What to call.
    * @param args What to call it with.
+   * @param name What it is called in messages.
    * @returns Its result, awaited.
    */
-  call(target: Target, args: readonly unknown[]): unknown {
-    const frame = this.#frame(`${targetName(target)}()`);
+  call(target: Target, args: readonly unknown[], name = targetName(target)): unknown {
+    const frame = this.#frame(`${name}()`);
     const body = encode(args, "arguments", this.#referrer);
     const number = this.#bind(target);
     const id = this.#lastCall = this.#lastCall + 1 | 0;
@@ -176,7 +215,7 @@ export class GreenRuntime {
     this.#calls.set(id, call);
     try {
       this.#send(Up.Call, id, number, frame.id, body);
-      this.block(call, Infinity, { what: target });
+      this.block(call, Infinity, { what: target === LIVE ? name : target });
     } catch (reason) {
       if (this.#calls.delete(id)) {
         const { fired } = frame;
@@ -190,7 +229,7 @@ export class GreenRuntime {
     if (call.ending === Ending.Fulfilled) return value;
     joinStacks(
       value,
-      `    --- called from green thread "${frame.thread.name}" by ${targetName(target)}() ---`,
+      `    --- called from green thread "${frame.thread.name}" by ${name}() ---`,
       new Error().stack ?? "",
     );
     throw value;
@@ -283,13 +322,19 @@ export class GreenRuntime {
     this.#waits.push(wait);
     try {
       this.#send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
-      if (!this.block(wait, performance.now() + timeout, { what: thread })) {
-        throw new Timeout(timeout);
-      }
+      if (!this.block(wait, performance.now() + timeout, { what: thread })) throw overdue(timeout);
+    } catch (error) {
+      // Whoever gives up waiting is no longer one for whose sake the thread is to go on.
+      if (!thread.done) this.#send(Up.Unwait, thread.id, 0, frame.id, EMPTY);
+      throw error;
     } finally {
       this.#waits.splice(this.#waits.indexOf(wait), 1);
     }
     if (wait.refusal) throw wait.refusal.error;
+    // It ran on this stack, and ended early because this thread is to end: not its reason counts but this one's.
+    if (thread.state === "killed" && this.#kills > 0 && frame.shields === 0) {
+      this.#throwIfKilled(frame);
+    }
   }
 
   /** Asks for a thread's ending without blocking for it. */
@@ -339,6 +384,7 @@ export class GreenRuntime {
       for (;;) {
         const seen = this.#board.woken(this.#slot);
         this.#takeIn();
+        if (this.#inbox.shut) throw stopped();
         if (condition.done) return true;
         this.#interrupt(frame);
         const now = performance.now();
@@ -374,7 +420,7 @@ export class GreenRuntime {
   serve(): Promise<unknown> | undefined {
     for (let jobs = 0;; jobs++) {
       const job = this.#nextJob();
-      if (!job) return undefined;
+      if (!job) return this.#closing ? undefined : this.#rest();
       const rest = this.#run(job);
       if (rest) return rest;
       // Finalizers, timers and the like of the threads that have ended get a turn of the event loop now and then.
@@ -392,12 +438,21 @@ export class GreenRuntime {
     this.#send(Up.Fault, 0, 0, 0, encodeThrown(error, "error", this.#referrer));
   }
 
+  /** A turn of the event loop, for finalizers. */
+  #rest(): Promise<void> {
+    this.#callbacks = 0;
+    return Promise.resolve();
+  }
+
+  /** The next thread to run; none when the Worker is to end, or its event loop is to have a turn. */
   #nextJob(): Job | undefined {
     for (;;) {
       const seen = this.#board.woken(this.#slot);
       this.#takeIn();
-      const job = this.#jobs.shift();
+      if (this.#inbox.shut) this.#closing = true;
+      const job = this.#inbox.shut ? undefined : this.#jobs.shift();
       if (job || this.#closing) return job;
+      if (this.#references.takeDirty() || this.#callbacks >= CALLBACKS_A_TURN) return undefined;
       this.#pause(seen, performance.now(), Infinity);
     }
   }
@@ -414,28 +469,55 @@ export class GreenRuntime {
     const frame = job.frame ?? this.#enter(message, target);
     const fn = this.#loader.find(target);
     if (fn) return this.#begin(message, frame, target, fn);
+    return this.#turnUntil(this.#load(message, frame, target));
+  }
+
+  /** Loads what a thread is to run. A thread that is killed meanwhile ends at once; the module goes on loading. */
+  #load(message: Message, frame: Frame, target: Target): Promise<void> {
     this.#importing = target.kind === "export" ? target.url : "";
-    const loading = this.#loader.load(target).then(
-      () => {
-        this.#send(Up.Loaded, message.a, 0, 0, EMPTY);
-        this.#jobs.unshift({ message, frame });
-      },
-      (error) => this.#end(frame, Ending.Rejected, error),
-    ).finally(() => this.#importing = undefined);
-    return this.#turnUntil(loading);
+    return new Promise<void>((resolve) => {
+      let left = false;
+      const leave = (act: () => void) => {
+        if (left) return;
+        left = true;
+        frame.onKill = undefined;
+        this.#importing = undefined;
+        act();
+        resolve();
+      };
+      frame.onKill = () => leave(() => this.#endUnrun(message, frame));
+      this.#loader.load(target).then(
+        () => {
+          // An async function needs the event loop each time; for inline ones the hub sees that by itself.
+          const isAsync = this.#loader.find(target)?.constructor.name.startsWith("Async");
+          if (target.kind === "source" || !isAsync) this.#send(Up.Loaded, message.a, 0, 0, EMPTY);
+          leave(() => this.#jobs.unshift({ message, frame }));
+        },
+        (error) =>
+          leave(() => {
+            this.#drop(message.body);
+            this.#end(frame, Ending.Rejected, error);
+          }),
+      );
+    });
+  }
+
+  /** A thread was killed before it was begun: its body never runs. */
+  #endUnrun({ body }: Message, frame: Frame): undefined {
+    this.#drop(body);
+    return this.#end(frame, Ending.Killed, frame.killed!.reason);
   }
 
   #begin(
-    { body }: Message,
+    message: Message,
     frame: Frame,
     target: Target,
     fn: Callable,
   ): Promise<unknown> | undefined {
+    if (frame.killed) return this.#endUnrun(message, frame);
     let value: unknown;
     try {
-      // Killed while its module was loading: the body never runs.
-      if (frame.killed) throw frame.killed.reason;
-      value = fn(...this.decode(body) as unknown[]);
+      value = fn(...this.decode(message.body) as unknown[]);
     } catch (error) {
       return this.#end(frame, ...this.#judge(frame, this.#loader.explain(target, error)));
     }
@@ -451,10 +533,10 @@ export class GreenRuntime {
   #runNested(job: Message): void {
     const target = this.#targets[job.a];
     const frame = this.#enter(job, target);
+    if (frame.killed) return this.#endUnrun(job, frame);
     const fn = this.#loader.find(target);
     try {
       if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
-      if (frame.killed) throw frame.killed.reason;
       const value = fn(...this.decode(job.body) as unknown[]);
       if (isThenable(value)) {
         throw new TypeError(
@@ -482,9 +564,9 @@ export class GreenRuntime {
   }
 
   /** How a thread ended that threw: a thread that lets its kill through was killed. */
-  #judge(frame: Frame, error: unknown): [number, unknown] {
-    const killed = frame.killed !== undefined && frame.killed.reason === error;
-    return [killed || error instanceof GreenletExit ? Ending.Killed : Ending.Rejected, error];
+  #judge({ killed }: Frame, error: unknown): [number, unknown] {
+    if (killed && isNothingBut(killed.reason, error)) return [Ending.Killed, killed.reason];
+    return [error instanceof GreenletExit ? Ending.Killed : Ending.Rejected, error];
   }
 
   #end(frame: Frame, ending: number, value: unknown): undefined {
@@ -493,19 +575,19 @@ export class GreenRuntime {
     let body: Body;
     try {
       body = ending === Ending.Fulfilled
-        ? encode(value, "result", this.#referrer)
-        : encodeThrown(value, "error", this.#referrer);
+        ? encode(value, "result", this.#resultReferrer)
+        : encodeThrown(value, "error", this.#resultReferrer);
     } catch (error) {
       ending = Ending.Rejected;
-      body = encodeThrown(value = error, "error", this.#referrer);
+      body = encodeThrown(value = error, "error", this.#resultReferrer);
     }
-    this.#functions.endThread(frame.id);
+    this.#references.endThread(frame.id);
     for (const failed of frame.failed) this.#reportUnseen(frame.id, failed);
     const { thread } = frame;
-    if (this.#awaited.delete(frame.id)) {
-      thread.settle(ending, body);
-      this.#letGo(thread);
-    }
+    // Always: green code may have kept the handle that `getCurrent()` gave, and the hub forgets the thread.
+    this.#awaited.delete(frame.id);
+    thread.settle(ending, body);
+    this.#letGo(thread);
     this.#send(Up.Done, frame.id, ending, 0, body);
   }
 
@@ -516,6 +598,7 @@ export class GreenRuntime {
     while (!done) {
       const seen = this.#board.woken(this.#slot);
       this.#takeIn();
+      if (this.#inbox.shut) return;
       await Promise.race([settled, this.#board.parkAsync(this.#slot, seen)]);
     }
     await settled;
@@ -566,12 +649,14 @@ export class GreenRuntime {
     if (frame.killed) return;
     frame.killed = { reason };
     this.#kills++;
+    frame.onKill?.();
   }
 
   /** The thread that runs now, for a call that needs one. */
   #frame(call: string): Frame {
     const frame = this.#frames[this.#frames.length - 1];
     if (this.#importing !== undefined) throw topLevel(call, this.#importing);
+    if (this.#inbox.shut) throw stopped();
     if (frame) return frame;
     throw new BlockingCallError(
       `Cannot call ${call} outside of a green thread: the thread that started this has ended`,
@@ -613,7 +698,8 @@ export class GreenRuntime {
       const fn = this.#soon.shift();
       if (!fn) break;
       try {
-        fn();
+        const result = fn();
+        if (result instanceof Promise) result.catch((error) => this.fault(error));
       } catch (error) {
         this.fault(error);
       }
@@ -645,7 +731,7 @@ export class GreenRuntime {
     switch (kind) {
       case Down.Reply: {
         const call = this.#calls.get(id);
-        if (!call) return; // The thread gave up waiting for it.
+        if (!call) return this.#drop(body); // The thread gave up waiting for it.
         this.#calls.delete(id);
         call.ending = a;
         call.body = body;
@@ -654,7 +740,7 @@ export class GreenRuntime {
       }
       case Down.Settled: {
         const thread = this.#awaited.get(id);
-        if (!thread) return; // It ended here, or nobody waits any more.
+        if (!thread) return this.#drop(body); // It ended here, or was told twice.
         this.#awaited.delete(id);
         thread.settle(a, body);
         return this.#letGo(thread);
@@ -668,7 +754,7 @@ export class GreenRuntime {
       case Down.Kill:
         return this.#takeKill(id, this.#decodeReason(body), message.b === 1);
       case Down.Release:
-        return this.#functions.release(id, message.b);
+        return this.#references.release(id, message.b);
       case Down.Refuse: {
         const wait = this.#waits.findLast(({ thread, frame }) =>
           thread.id === id && frame.id === a
@@ -689,7 +775,8 @@ export class GreenRuntime {
       return;
     }
     if (frame) return this.#markKilled(frame, reason);
-    const isHere = this.#deferred.some((message) => message.id === id) ||
+    const isHere =
+      this.#deferred.some((message) => message.id === id && message.kind === Down.Run) ||
       this.#jobs.some(({ message }) => message.id === id);
     if (isHere && !this.#doomed.has(id)) this.#doomed.set(id, reason);
   }
@@ -703,25 +790,51 @@ export class GreenRuntime {
     }
   }
 
+  /** What has come for nobody is taken in all the same: the hub counts what it refers to as held here. */
+  #drop(body: Body): void {
+    if (!mayRefer(body)) return;
+    try {
+      decode(body, this.#discarder);
+    } catch {
+      // It cannot be understood here, and need not be.
+    }
+  }
+
   /** Calls a function that green code gave away, for the hub. */
   #callBack(message: Message): void {
-    const { id, a, body } = message;
+    const { id, a, b, body } = message;
+    // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
+    const frame = this.#frames.length === 0 ? this.#enterCallback() : undefined;
+    const importing = this.#importing;
+    this.#importing = undefined;
+    this.#callbacks++;
     let ending: number = Ending.Fulfilled;
     let reply: Body;
     try {
-      const fn = this.#functions.get(a);
-      const value = fn(...this.decode(body) as unknown[]);
+      const value = this.#references.perform(a, b, this.decode(body) as unknown[]);
       if (isThenable(value)) {
         throw new TypeError(
-          "Cannot return a promise from a green function that the hub calls: its thread is blocked",
+          "Cannot return a promise from a green function that the hub calls: green code that the hub waits for has to " +
+            "be synchronous",
         );
       }
-      reply = encode(value, "result", this.#referrer);
+      reply = encode(value, "result", b === Op.Call ? this.#referrer : this.#liveReferrer);
     } catch (error) {
       ending = Ending.Rejected;
       reply = encodeThrown(error, "error", this.#referrer);
+    } finally {
+      this.#importing = importing;
+      if (frame) this.#frames.splice(this.#frames.indexOf(frame), 1);
     }
     this.#send(Up.Reply, id, ending, 0, reply);
+  }
+
+  #enterCallback(): Frame {
+    const id = this.#board.takeId();
+    const frame = new Frame(id, this.#handle(id, `callback-${id}`));
+    frame.thread.start();
+    this.#frames.push(frame);
+    return frame;
   }
 
   #launch(
@@ -735,12 +848,10 @@ export class GreenRuntime {
     const number = this.#bind(target);
     const id = this.#board.takeId();
     const thread = this.#handle(id, particulars?.name ?? `${targetName(target)}-${id}`);
-    if (particulars?.detached) thread.settleWith({ status: "fulfilled", value: undefined });
-    else {
-      thread.hold.count = 1;
-      thread.spawner = frame.id;
-      this.#awaited.set(id, thread);
-    }
+    thread.hold.count = 1;
+    this.#awaited.set(id, thread);
+    // The failure of a detached thread is reported by the hub.
+    if (!particulars?.detached) thread.spawner = frame.id;
     if (particulars) {
       this.#send(Up.Prepare, id, 0, 0, encode(particulars, "options", this.#referrer));
     }
@@ -778,6 +889,7 @@ export class GreenRuntime {
       if (attempt()) break;
       this.#board.raise(this.#slot);
       this.#receive(true);
+      if (this.#inbox.shut) return;
       this.#pause(seen, performance.now(), Infinity);
     }
     this.#out.setHungry(false);
@@ -785,16 +897,9 @@ export class GreenRuntime {
 
   // References.
 
-  #refer(value: object): Reference | undefined {
+  #refer(value: object, returned: boolean, all: boolean): Reference | undefined {
     if (value instanceof RemoteThread) return this.#referToThread(value);
-    if (typeof value !== "function") return this.#referToShared(value);
-    const hubFunction = this.#functions.hubNumber(value);
-    if (hubFunction !== undefined) return { kind: Referent.HubFunction, data: hubFunction };
-    const owner = this.#frames.at(-1)?.id ?? 0;
-    return {
-      kind: Referent.GreenFunction,
-      data: [this.#serial, this.#functions.give(value as Callable, owner)],
-    };
+    return this.#referToShared(value) ?? this.#references.refer(value, returned, all);
   }
 
   #referToShared(value: object): Reference | undefined {
@@ -823,17 +928,9 @@ export class GreenRuntime {
   }
 
   #resolve(kind: number, data: unknown): unknown {
-    switch (kind) {
-      case Referent.Thread:
-        return this.#adopt(data as ThreadReference);
-      case Referent.HubFunction:
-        return this.#functions.adopt(
-          data as number,
-          (...args) => this.call(intern({ kind: "function", id: data as number }), args),
-        );
-      case Referent.GreenFunction:
-        return this.#functions.get((data as [number, number])[1]);
-    }
+    if (kind === Referent.Thread) return this.#adopt(data as ThreadReference);
+    const live = this.#references.resolve(kind, data);
+    if (live) return live;
     const shared = resolveShared(kind, data, this.#passage.take);
     if (shared) {
       this.#countCrossing(shared);
@@ -905,6 +1002,25 @@ export class GreenRuntime {
 
 function isOver({ thread, refusal }: Wait): boolean {
   return thread.done || refusal !== undefined;
+}
+
+/** Whether an error is a kill's reason: as it is, or where clean-up that `using` did was hit by it as well. */
+function isNothingBut(reason: unknown, error: unknown): boolean {
+  if (error === reason) return true;
+  return error instanceof SuppressedError && isNothingBut(reason, error.error) &&
+    isNothingBut(reason, error.suppressed);
+}
+
+/** What is thrown when a wait takes too long. It is not armed: it is thrown here and now. */
+function overdue(ms: number): Timeout {
+  const timeout = new Timeout(ms);
+  timeout.cancel();
+  return timeout;
+}
+
+/** What every call throws in a Worker that was stopped by force: nobody listens to it any more. */
+function stopped(): GreenletExit {
+  return new GreenletExit("The green thread was killed and did not end: its Worker was stopped");
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

@@ -26,9 +26,10 @@ export class GreenSource extends Service {
     this.#iterator = make.call(object);
   }
 
-  /** Begins, and gives itself with the first batch. */
+  /** Begins, and gives itself with the first batch, or nothing when that is all. */
   begin(): unknown {
-    return [this, ...this.#pull()];
+    const [items, done] = this.#pull();
+    return [done ? null : this, items, done];
   }
 
   serve(op: number): unknown {

@@ -38,6 +38,25 @@ export interface KillOptions {
    * @default {Infinity}
    */
   graceMs?: number;
+  /**
+   * Whether to block until the thread has ended, and the async work that was aborted with it. For green code; on the hub
+   * use {@linkcode GreenThread.killAsync}.
+   *
+   * @default {false}
+   */
+  wait?: boolean;
+}
+
+/** Checks how long a thread may take to end. */
+export function checkGrace(graceMs: unknown = Infinity): number {
+  if (typeof graceMs !== "number" || Number.isNaN(graceMs)) {
+    throw new TypeError(
+      `Cannot end a green thread: expected a number of milliseconds for "graceMs", found ${
+        String(graceMs)
+      }`,
+    );
+  }
+  return Math.max(0, graceMs);
 }
 
 /** A function to be called when a green thread has ended; it gets the thread's handle and what was given to `link`. */
@@ -101,10 +120,25 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
    * Ends the thread: raises the reason at its blocking point, at once, and lets its `finally` blocks run. A thread that has
    * not started never runs; one that has ended is left as it is.
    *
+   * - The first reason counts. It is thrown again by each later blocking call of the thread, except in `shield()`, until
+   *   the thread has ended: a `catch` on the way does not keep it alive.
+   * - A call to the hub that the thread is in is aborted: see `currentCall().signal`.
+   * - An `async` green function that awaits a promise of its own does not hear of it before its next blocking call.
+   *
    * @param reason What is thrown in the thread and to those who wait for it; a `GreenletExit` by default.
    * @param options See {@linkcode KillOptions}.
    */
   abstract kill(reason?: unknown, options?: KillOptions): void;
+
+  /**
+   * Ends the thread as {@linkcode GreenThread.kill} does, and waits until it has ended, and the async work that was aborted
+   * with it. For the hub; in green code use `kill(reason, { wait: true })`.
+   *
+   * @param reason As for {@linkcode GreenThread.kill}.
+   * @param options See {@linkcode KillOptions}.
+   * @returns A promise that settles when all has ended, whichever way. It never rejects.
+   */
+  abstract killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void>;
 
   /**
    * Ends the thread only if it has not started.

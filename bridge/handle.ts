@@ -67,9 +67,7 @@ const handler: ProxyHandler<Handle> = {
 export function handle<T extends object>(object: T): Sync<T> & Async<T> {
   if ((typeof object !== "object" || object === null) && typeof object !== "function") {
     throw new TypeError(
-      `Cannot make a handle: expected an object, found ${
-        object === null ? "null" : typeof object
-      }`,
+      `Cannot make a handle: expected an object, found ${object === null ? "null" : typeof object}`,
     );
   }
   if (remoteOf(object) || handled.has(object)) return object as unknown as Sync<T> & Async<T>;

@@ -73,6 +73,8 @@ export const Trait = {
   Service: 8,
   /** It can be disposed of. */
   Disposable: 16,
+  /** It can be iterated over once: a generator, a stream. Its stand-in is let go of when that is over. */
+  Once: 32,
 } as const;
 
 /** How a side does what needs more than the object. */
@@ -111,7 +113,18 @@ export function traitsOf(object: object): number {
   return (typeof object === "function" ? Trait.Callable : 0) |
     (Array.isArray(object) ? Trait.Array : 0) |
     (typeof each === "function" || typeof eachAsync === "function" ? Trait.Iterable : 0) |
-    (typeof dispose === "function" || typeof disposeAsync === "function" ? Trait.Disposable : 0);
+    (typeof dispose === "function" || typeof disposeAsync === "function" ? Trait.Disposable : 0) |
+    (isOnce(object) ? Trait.Once : 0);
+}
+
+const asyncGenerators: object = Object.getPrototypeOf(
+  Object.getPrototypeOf(async function* () {}.prototype),
+);
+
+/** Whether an object is used up by iterating over it. */
+function isOnce(object: object): boolean {
+  return object instanceof ReadableStream || object instanceof Iterator ||
+    Object.prototype.isPrototypeOf.call(asyncGenerators, object);
 }
 
 const classes = new WeakMap<object, number>();

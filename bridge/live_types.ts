@@ -41,6 +41,22 @@ export type AsyncArgument<T> = IsAny<T> extends true ? T
       | Promise<R>
   : T | Async<T>;
 
+/** A function; of one with overloads the last four. */
+type SyncFunction<F, A extends unknown[], R> = ((...args: A) => R) extends F
+  ? (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<Awaited<R>>
+  : F extends {
+    (...args: infer A1): infer R1;
+    (...args: infer A2): infer R2;
+    (...args: infer A3): infer R3;
+    (...args: infer A4): infer R4;
+  } ? {
+      (...args: { [K in keyof A1]: SyncArgument<A1[K]> }): Sync<Awaited<R1>>;
+      (...args: { [K in keyof A2]: SyncArgument<A2[K]> }): Sync<Awaited<R2>>;
+      (...args: { [K in keyof A3]: SyncArgument<A3[K]> }): Sync<Awaited<R3>>;
+      (...args: { [K in keyof A4]: SyncArgument<A4[K]> }): Sync<Awaited<R4>>;
+    }
+  : (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<Awaited<R>>;
+
 type SyncMembers<T> =
   & { [K in Exclude<keyof T, symbol>]: Sync<T[K]> }
   & (T extends AsyncDisposable ? Disposable : unknown)
@@ -50,7 +66,7 @@ type SyncMembers<T> =
  * What a type of async code is in green code, all through: a promise is what it resolves to, an async iterable or a
  * `ReadableStream` an iterable, a method that returns a promise one that blocks. Values stay as they are.
  *
- * Of an overloaded method this sees the last form, as TypeScript does; of a generic one the bounds.
+ * Of an overloaded method this sees the last four forms; of a generic one the bounds.
  *
  * @typeParam T The type on the hub.
  *
@@ -81,7 +97,7 @@ export type Sync<T> = IsAny<T> extends true ? T
       & (new (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<R>)
       & SyncMembers<T>
   : T extends (...args: infer A) => infer R ?
-      & ((...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<R>)
+      & SyncFunction<T, A, R>
       & SyncMembers<T>
   : T extends Iterable<unknown> ? T
   : SyncMembers<T>;

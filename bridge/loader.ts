@@ -45,7 +45,7 @@ export class Loader {
     const module = await import(url);
     // Only what the module itself exports: no `toString` of an object's prototype.
     const value = Object.hasOwn(module, name) ? module[name] : undefined;
-    if (value === undefined) throw notExported(url, name, module);
+    if (value === undefined) throw notExported(url, name, module, "syncToAsync");
     if (typeof value !== "function") {
       throw new TypeError(
         `Cannot run "${name}" of "${url}": expected a function, found ${typeof value}`,

@@ -120,6 +120,13 @@ function writeHeader(
   words[word + Word.Blobs] = blobs;
 }
 
+/** A body whose bytes nobody else can change. */
+export function keep(body: Body): Body {
+  return body.blobs.length === 0
+    ? body
+    : { ...body, blobs: body.blobs.map((blob) => blob.slice()) };
+}
+
 /** A message on its way out in chunks. */
 export class Outgoing {
   readonly #stream: number;
@@ -184,6 +191,17 @@ export class Outgoing {
     }
   }
 
+  /**
+   * Takes a copy of the bytes that are not written yet: from now on whoever owns them may change them. Bytes that the
+   * codec made are its own and need none, but they are few.
+   */
+  keep(): void {
+    for (let i = this.#part; i < this.#parts.length; i++) {
+      // The offset counts from the part's start, so a part that is half written is copied as a whole.
+      this.#parts[i] = this.#parts[i].slice();
+    }
+  }
+
   #writeTextChunk(ring: RingWriter, at: number): boolean {
     const { text } = this.#body;
     const { read, written } = writePart(text, this.#offset, ring.bytes, at + HEADER, CHUNK_BYTES);
@@ -243,6 +261,16 @@ export class Inbox {
   /** Whether there is nothing to receive. */
   get empty(): boolean {
     return this.#ring.empty;
+  }
+
+  /** Whether the other side has shut the mailbox: see {@linkcode RingWriter.shut}. */
+  get shut(): boolean {
+    return this.#ring.shut;
+  }
+
+  /** Says that nothing will be received any more. */
+  leave(): void {
+    this.#ring.leave();
   }
 
   /** Whether the writer waits for room and there is some now; see {@linkcode RingReader.takeHungry}. */

@@ -54,6 +54,8 @@ export const Up = {
   Unparked: 24,
   /** A thread that the thread `id` spawned failed, and nobody there looked at it. Body: `[name, error]`. */
   Unseen: 25,
+  /** The thread `b` has given up waiting for the thread `id`. */
+  Unwait: 26,
 } as const;
 
 /** What the hub says to a Worker. */
@@ -69,11 +71,13 @@ export const Down = {
   Reply: 10,
   /** The thread `id` ended with the {@linkcode Ending} `a`. */
   Settled: 11,
-  /** Call the function `a` that was sent from here; reply to `id`. Body: the arguments. */
+  /**
+   * Do `b` (see `live.ts`) to the function or object `a` that was sent from here; reply to `id`. Body: the arguments.
+   */
   Call: 12,
   /** Kill the thread `id`, which runs here; `b` 1 to throw only once, where it is blocked now. Body: the reason. */
   Kill: 13,
-  /** Nobody on the hub refers to the function `id` any more; `b` times it was sent there. */
+  /** Nobody on the hub refers to the function or object `id` any more; `b` times it was sent there. */
   Release: 14,
   /** End: there will be no more work. */
   Close: 15,
@@ -94,14 +98,28 @@ export const Ending = {
 export const Referent = {
   /** A green thread: data is a {@linkcode ThreadReference}. */
   Thread: 1,
-  /** A function that lives on the hub. Data: its number. */
+  /**
+   * A function that lives on the hub. Data: to a Worker `[number]`, and, if it stands for one of a Worker,
+   * `[number, worker, number there]`; from a Worker its number.
+   */
   HubFunction: 2,
-  /** A function that lives in a Worker. Data: `[worker, number]`. */
+  /** A function that lives in a Worker. Data: `[worker, number, whether it stays when its thread has ended]`. */
   GreenFunction: 3,
   /** A `SharedArrayBuffer`. Data: its id. The memory itself comes beside; see `sync/objects.ts`. */
   Memory: 4,
   /** An object that green threads and async code meet at. Data and memory: see `sync/objects.ts`. */
   Coordination: 5,
+  /**
+   * An object that lives on the hub. Data: to a Worker `[number, traits, class]`, and, if it stands for one of a Worker,
+   * that Worker and the number there; from a Worker its number.
+   */
+  HubObject: 10,
+  /** An object that lives in a Worker. Data: `[worker, number, whether it stays, traits, class]`. */
+  GreenObject: 11,
+  /** A Blob or File that green code made. Data: its object URL, name and date. */
+  Blob: 12,
+  /** A FormData that green code made. Data: its entries. */
+  FormData: 13,
 } as const;
 
 /** A green thread as it crosses: with its ending when that is known, else by its id alone. */
@@ -122,10 +140,15 @@ export type Target =
   | { readonly kind: "exposed"; readonly name: string }
   /** An export of a module on the hub, loaded there by `hubImport`. */
   | { readonly kind: "hub"; readonly specifier: string; readonly name: string }
+  /** What `shared()` made, an export of a module: gives a handle to it. */
+  | { readonly kind: "shared"; readonly url: string; readonly name: string }
   /** What a module on the hub exports: functions by name, and plain values. */
   | { readonly kind: "exports"; readonly specifier: string }
-  /** A function that came from the hub as a value. */
-  | { readonly kind: "function"; readonly id: number };
+  /**
+   * Something done to a function or an object of the hub that was passed to this Worker. The arguments: its number, what
+   * to do (see `live.ts`), and what that needs.
+   */
+  | { readonly kind: "live" };
 
 /** What is out of the ordinary about a thread. Plain data: it crosses as JSON. */
 export interface Particulars {
@@ -137,22 +160,26 @@ export interface Particulars {
   readonly detached?: boolean;
   /** After how long it is killed with a `Timeout`, counted from its start, in milliseconds. */
   readonly timeout?: number;
+  /** How long it may take to end when it is killed so, in milliseconds. */
+  readonly graceMs?: number;
+  /** Whether it is not to start once the thread that spawned it has ended. */
+  readonly local?: boolean;
 }
 
-/** Names a target, as people know it: `titleOf`, `node:path join`. */
+/** Names a target, as people know it: `titleOf`. */
 export function targetName(target: Target): string {
   switch (target.kind) {
     case "export":
+    case "hub":
     case "exposed":
+    case "shared":
       return target.name;
     case "source":
       return target.name || "anonymous";
-    case "hub":
-      return `${target.name} of ${target.specifier}`;
     case "exports":
       return target.specifier;
-    case "function":
-      return `callback ${target.id}`;
+    case "live":
+      return "a callback or handle";
   }
 }
 
@@ -185,7 +212,9 @@ function targetKey(target: Target): string {
       return `h ${target.name} ${target.specifier}`;
     case "exports":
       return `m ${target.specifier}`;
-    case "function":
-      return `f ${target.id}`;
+    case "live":
+      return "l";
+    case "shared":
+      return `g ${target.name} ${target.url}`;
   }
 }

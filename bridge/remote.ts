@@ -74,7 +74,19 @@ export function standsFor(standIn: object, remote: Remote): void {
   remotes.set(standIn, remote);
 }
 
+/** Stand-ins that find out what they stand for when they are used. */
+const later = new WeakMap<object, () => object>();
+
+/** Notes that an object does as another stand-in, which it gets when it is used. */
+export function standsForLater(standIn: object, real: () => object): void {
+  later.set(standIn, real);
+}
+
 /** What an object stands for, if it is a stand-in for an object. */
 export function remoteOf(value: object): Remote | undefined {
-  return value instanceof Remote ? value : remotes.get(value);
+  if (value instanceof Remote) return value;
+  const remote = remotes.get(value);
+  if (remote) return remote;
+  const real = later.get(value);
+  return real && remotes.get(real());
 }

@@ -10,6 +10,7 @@
 import type { Body } from "./codec.ts";
 import { DeadlockError } from "./errors.ts";
 import {
+  checkGrace,
   GreenThread,
   type KillOptions,
   type Outcome,
@@ -18,7 +19,14 @@ import {
   type WaitOptions,
 } from "./green_thread.ts";
 import type { GreenRuntime } from "./green_runtime.ts";
-import { Ending } from "./protocol.ts";
+import { Ending, intern } from "./protocol.ts";
+
+/** Waits on the hub for what a killed thread leaves behind. */
+const AFTERWARDS = intern({
+  kind: "hub",
+  specifier: new URL("../hub/afterwards.ts", import.meta.url).href,
+  name: "afterwards",
+});
 
 /** One function linked to a thread's end. */
 interface Linked {
@@ -100,8 +108,16 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     return unwrap(this.outcome()!);
   }
 
-  override kill(reason?: unknown, options?: KillOptions): void {
-    if (!this.done) this.#runtime.kill(this, reason, false, options?.graceMs);
+  override kill(reason?: unknown, options: KillOptions = {}): void {
+    const graceMs = checkGrace(options.graceMs);
+    if (!this.done) this.#runtime.kill(this, reason, false, graceMs);
+    if (options.wait) this.#runtime.call(AFTERWARDS, [this]);
+  }
+
+  override killAsync(): never {
+    throw new TypeError(
+      "Cannot call killAsync() in green code: use kill(reason, { wait: true }), which blocks",
+    );
   }
 
   override cancel(reason?: unknown): void {

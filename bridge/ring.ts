@@ -7,6 +7,8 @@
  * HEAD   bytes written so far, modulo 2^32   the writer only, after the frame's bytes are in place
  * TAIL   bytes read so far, modulo 2^32      the reader only, after the frame's bytes are copied out
  * HUNGRY 1 while the writer waits for room   the writer sets it, the reader clears it and then wakes the writer
+ * SHUT   1 once the writer has shut it        the writer only, for good; the reader is to end whatever else it reads
+ * LEFT   1 once the reader is done            the reader only, for good
  * ```
  *
  * A frame lies in one piece, aligned to 8 bytes; a padding frame fills the end of the ring when the next one does
@@ -25,6 +27,8 @@ const HEAD = 0;
 /** A line of its own: the other thread writes it. */
 const TAIL = 16;
 const HUNGRY = 32;
+const SHUT = 48;
+const LEFT = 49;
 /** Where the frames begin, in bytes. */
 const DATA = 256;
 
@@ -117,6 +121,16 @@ export class RingWriter {
     Atomics.store(this.words, HUNGRY, hungry ? 1 : 0);
   }
 
+  /** Says to the reader that it is to end, even if the ring is full and it never looks into it again. */
+  shut(): void {
+    Atomics.store(this.words, SHUT, 1);
+  }
+
+  /** Whether the reader has said that it is done. */
+  get left(): boolean {
+    return Atomics.load(this.words, LEFT) === 1;
+  }
+
   #hasRoom(bytes: number): boolean {
     if (RING_BYTES - (this.#head - this.#tail >>> 0) >= bytes) return true;
     this.#tail = Atomics.load(this.words, TAIL) >>> 0;
@@ -189,6 +203,16 @@ export class RingReader {
     const unread = (Atomics.load(this.words, HEAD) >>> 0) - this.#tail >>> 0;
     if (unread > RING_BYTES >> 1) return false;
     return Atomics.exchange(this.words, HUNGRY, 0) === 1;
+  }
+
+  /** Whether the writer has shut the ring. */
+  get shut(): boolean {
+    return Atomics.load(this.words, SHUT) === 1;
+  }
+
+  /** Says to the writer that this end is done. */
+  leave(): void {
+    Atomics.store(this.words, LEFT, 1);
   }
 
   #advance(size: number): void {

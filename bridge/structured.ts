@@ -79,26 +79,26 @@ export type Node =
   /** What the referrer gave out; what it asked to be told. */
   | [tag: typeof Tag.Reference, kind: number, data: Wire]
   /** Keys and values in turn. */
-  | [tag: typeof Tag.Headers, ...entries: string[]]
+  | [tag: typeof Tag.Headers, ...entries: Wire[]]
   /** Keys and values in turn. */
   | [tag: typeof Tag.Map, ...entries: Wire[]]
   | [tag: typeof Tag.Set, ...items: Wire[]]
   | [tag: typeof Tag.Boxed, primitive: Wire]
-  | [tag: typeof Tag.SearchParams, text: string]
-  | [tag: typeof Tag.RegExp, source: string, flags: string]
-  | [tag: typeof Tag.Url, href: string]
+  | [tag: typeof Tag.SearchParams, text: Wire]
+  | [tag: typeof Tag.RegExp, source: Wire, flags: string]
+  | [tag: typeof Tag.Url, href: Wire]
   /** A long string: the next blob, in UTF-8. */
   | [tag: typeof Tag.Text]
   /** A long string with lone surrogates: the next blob, in UTF-16 with the low byte first. */
   | [tag: typeof Tag.WideText];
 
-/** An error: its text, then its properties, first those that are hidden, then those of its own. */
+/** An error: its texts, or null, then its properties, first those that are hidden, then those of its own. */
 export type ErrorNode = [
   tag: typeof Tag.Error,
   kind: string,
-  message: string | null,
-  name: string | null,
-  stack: string | null,
+  message: Wire,
+  name: Wire,
+  stack: Wire,
   hidden: { [key: string]: Wire },
   fields: { [key: string]: Wire },
 ];

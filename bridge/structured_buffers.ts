@@ -50,6 +50,7 @@ function bufferClass(): [unknown, string][] {
 
 /** A view taken apart. */
 export interface ViewParts {
+  /** Where it begins in its buffer, in bytes. */
   readonly byteOffset: number;
   /** In items, for a DataView in bytes; null when the view's length follows its buffer's. */
   readonly length: number | null;

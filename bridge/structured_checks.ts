@@ -22,7 +22,7 @@ export class ForeignError {
   /** What was thrown. */
   readonly thrown: unknown;
 
-  /** @param thrown What was thrown. */
+  /** Wraps what was thrown. */
   constructor(thrown: unknown) {
     this.thrown = thrown;
   }

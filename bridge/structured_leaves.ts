@@ -5,7 +5,7 @@
  * @module
  */
 
-import { fail, isCount, text } from "./structured_checks.ts";
+import { fail, isCount } from "./structured_checks.ts";
 import { Letter, MARK, MARK_CODE, type Wire } from "./structured.ts";
 
 const HEX_DIGITS = /^(-?)([0-9a-f]+)$/;
@@ -89,11 +89,11 @@ export function boxed(primitive: unknown): object {
   return Object(primitive);
 }
 
-/** Reads headers. */
-export function readHeaders(node: unknown[]): Headers {
-  if (node.length % 2 === 0) fail("a header has no value");
+/** Makes headers of names and values in turn. */
+export function readHeaders(entries: string[]): Headers {
+  if (entries.length % 2 !== 0) fail("a header has no value");
   const headers = new Headers();
-  for (let i = 1; i < node.length; i += 2) headers.append(text(node[i]), text(node[i + 1]));
+  for (let i = 0; i < entries.length; i += 2) headers.append(entries[i], entries[i + 1]);
   return headers;
 }
 

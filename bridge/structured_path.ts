@@ -11,6 +11,8 @@ export const Step = {
   MapKey: 1,
   MapValue: 2,
   SetItem: 3,
+  /** From an object to what stands for it: the path says nothing of that. */
+  StandIn: 4,
 } as const;
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
@@ -21,7 +23,7 @@ export class Path {
   readonly #keys: unknown[] = [];
   readonly #steps: number[] = [];
 
-  /** @param root What to call the value as a whole, for example `arguments`. */
+  /** Begins a path with what to call the value as a whole, for example `arguments`. */
   constructor(root: string) {
     this.#root = root;
   }
@@ -49,6 +51,8 @@ function describeStep(key: unknown, step: number): string {
       return `.get(${describeKey(key)})`;
     case Step.SetItem:
       return `.values()[${key}]`;
+    case Step.StandIn:
+      return "";
     default:
       if (typeof key === "number") return `[${key}]`;
       return IDENTIFIER.test(String(key)) ? `.${key}` : `[${JSON.stringify(key)}]`;

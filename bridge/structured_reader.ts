@@ -54,6 +54,8 @@ export class StructuredReader {
   #nextBlob = 0;
 
   /**
+   * Begins a message.
+   *
    * @param blobs What came beside the text.
    * @param referrer Asked for what came by reference.
    */
@@ -141,7 +143,7 @@ export class StructuredReader {
       case Tag.Set:
         return this.#set(node, level);
       case Tag.Error:
-        return this.#error(this.#begin(readErrorText(node)), node, level);
+        return this.#error(this.#begin(this.#errorText(node, level)), node, level);
       case Tag.Text:
         return utf8.decode(this.#blob());
       case Tag.WideText:
@@ -165,17 +167,22 @@ export class StructuredReader {
       case Tag.Boxed:
         return boxed(this.read(node[1], level + 1));
       case Tag.RegExp:
-        return this.#pattern(text(node[1]), text(node[2]));
+        return this.#pattern(this.#text(node[1], level), text(node[2]));
       case Tag.Url:
-        return new URL(text(node[1]));
+        return new URL(this.#text(node[1], level));
       case Tag.SearchParams:
-        return new URLSearchParams(text(node[1]));
+        return new URLSearchParams(this.#text(node[1], level));
       case Tag.Headers:
         this.#allow(this.#limits.headers(node.length >> 1));
-        return readHeaders(node);
+        return readHeaders(node.slice(1).map((wire) => this.#text(wire, level)));
       default:
         return fail(`there is no kind "${excerpt(node[0])}"`);
     }
+  }
+
+  /** Reads a text: it stands as any string does. */
+  #text(wire: unknown, level: number): string {
+    return text(this.read(wire, level + 1));
   }
 
   /** Goes on unless something is wrong. */
@@ -265,10 +272,23 @@ export class StructuredReader {
     const wire = this.read(node[2], level + 1);
     if (node.length === 3) return makeInstance(name, wire, undefined);
     const errorNode = list(node[3]);
-    const error = this.#error(readErrorText(errorNode), errorNode, level);
+    const error = this.#error(this.#errorText(errorNode, level), errorNode, level);
     const made = makeInstance(name, wire, error);
     if (made !== error) completeError(made, error);
     return made;
+  }
+
+  /** Makes the error that a node describes, without what it holds: that may hold the error. */
+  #errorText(node: unknown[], level: number): Error {
+    if (node[0] !== Tag.Error) fail("an error is missing");
+    const [, kind, message, name, stack] = node;
+    const error = makeError({
+      kind: text(kind),
+      message: textOrNull(this.read(message, level + 1)),
+      name: textOrNull(this.read(name, level + 1)),
+      stack: textOrNull(this.read(stack, level + 1)),
+    });
+    return error ?? fail(`there is no kind of error "${excerpt(kind)}"`);
   }
 
   /** Gives an error what it holds. */
@@ -307,17 +327,4 @@ function makeInstance(name: string, wire: unknown, error: Error | undefined): un
   } catch (cause) {
     return error ?? fail(`fromWire of class "${name}" failed: ${describeFailure(cause)}`, cause);
   }
-}
-
-/** Makes the error that a node describes, without what it holds: that may hold the error. */
-function readErrorText(node: unknown[]): Error {
-  if (node[0] !== Tag.Error) fail("an error is missing");
-  const [, kind, message, name, stack] = node;
-  const error = makeError({
-    kind: text(kind),
-    message: textOrNull(message),
-    name: textOrNull(name),
-    stack: textOrNull(stack),
-  });
-  return error ?? fail(`there is no kind of error "${excerpt(kind)}"`);
 }

@@ -75,6 +75,8 @@ export class StructuredWriter {
   readonly #limits = new Limits();
 
   /**
+   * Begins a message.
+   *
    * @param root What a refusal calls the value as a whole.
    * @param referrer Asked for what goes by reference.
    * @param describes Whether what cannot cross is described, unless it is the value as a whole.
@@ -171,9 +173,9 @@ export class StructuredWriter {
       case "ArrayBuffer":
         return this.#buffer(value as ArrayBuffer, level);
       case "URL":
-        return [Tag.Url, (value as URL).href] satisfies Node;
+        return [Tag.Url, this.write((value as URL).href)] satisfies Node;
       case "URLSearchParams":
-        return [Tag.SearchParams, String(value)] satisfies Node;
+        return [Tag.SearchParams, this.write(String(value))] satisfies Node;
       case "Headers":
         return this.#headers(value as Headers, level);
       default:
@@ -267,14 +269,14 @@ export class StructuredWriter {
   #pattern({ source, flags }: RegExp, level: number): Wire {
     const why = this.#limits.pattern(source, flags);
     if (why !== undefined) return this.#refuseAs("RegExp", why, level);
-    return [Tag.RegExp, source, flags] satisfies Node;
+    return [Tag.RegExp, this.write(source), flags] satisfies Node;
   }
 
   #headers(value: Headers, level: number): Wire {
     const entries = [...value];
     const why = this.#limits.headers(entries.length);
     if (why !== undefined) return this.#refuseAs("Headers", why, level);
-    return [Tag.Headers, ...entries.flat()] satisfies Node;
+    return [Tag.Headers, ...entries.flat().map((text) => this.write(text))] satisfies Node;
   }
 
   #buffer(value: ArrayBuffer, level: number): Wire {
@@ -331,6 +333,7 @@ export class StructuredWriter {
   /** Writes what stands for an object; the object itself cannot be part of that. */
   #standIn(value: object, standIn: unknown, level: number): Wire {
     this.#unfinished.push(value);
+    this.#path.enter(level, undefined, Step.StandIn);
     const wire = this.write(standIn, level + 1);
     this.#unfinished.pop();
     return wire;
@@ -355,7 +358,10 @@ export class StructuredWriter {
 
   /** Writes an error: with its own fields, or only with what every error has. */
   #error(value: Error, withFields: boolean, level: number): ErrorNode {
-    const { kind, message, name, stack } = textOfError(value);
+    const { kind, ...texts } = textOfError(value);
+    const message = this.write(texts.message);
+    const name = this.write(texts.name);
+    const stack = this.write(texts.stack);
     const from = value as unknown as Fields;
     const hiddenNames = hiddenKeys(value, kind);
     const hidden = this.#fields(from, hiddenNames, level);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Op } from "./live.ts";
+import { Op, Trait } from "./live.ts";
 import type { Remote } from "./remote.ts";
 
 /** What came at a time: items, and whether they are the last ones. */
@@ -17,16 +17,21 @@ export interface Batch {
  * An iterator over an object of the hub. Items come in batches, and the hub gets more of them ready while these are used.
  *
  * It begins at the first `next()`. When it is broken off the hub ends its side, and this blocks until the `finally`
- * there has run, unless the generator is waiting for something at that moment: then it ends when that has come.
+ * there has run. A generator that waits for something at that moment is given a quarter of a second; if that is not
+ * enough, its `finally` runs later.
  */
 export class SyncIteration implements IterableIterator<unknown> {
+  readonly #object: Remote;
   #source: Remote;
   #begun = false;
   #batch: Batch = { items: [], done: false };
   #next = 0;
 
-  constructor(source: Remote) {
-    this.#source = source;
+  /** @param object What to iterate over. What was used up and let go of has no items. */
+  constructor(object: Remote) {
+    this.#object = object;
+    this.#source = object;
+    if (object.released && object.traits & Trait.Once) this.#batch = { items: [], done: true };
   }
 
   [Symbol.iterator](): this {
@@ -46,14 +51,11 @@ export class SyncIteration implements IterableIterator<unknown> {
 
   return(value?: unknown): IteratorResult<unknown> {
     const open = this.#begun && !this.#batch.done;
-    const source = this.#source;
     this.#batch = { items: [], done: true };
-    if (open) {
-      try {
-        source.ask(Op.Stop);
-      } finally {
-        source.release();
-      }
+    try {
+      if (open) this.#source.ask(Op.Stop);
+    } finally {
+      this.#end();
     }
     return { done: true, value };
   }
@@ -68,22 +70,34 @@ export class SyncIteration implements IterableIterator<unknown> {
     } catch (error) {
       // `for…of` does not call `return()` after this.
       this.#batch = { items: [], done: true };
-      if (this.#begun) this.#source.release();
+      this.#end();
       throw error;
     }
   }
 
   #begin(): Batch {
-    const [source, items, done] = this.#source.ask(Op.Iterate) as [Remote, unknown[], boolean];
-    this.#begun = true;
-    this.#source = source;
-    if (done) source.release();
+    const [source, items, done] = this.#source.ask(Op.Iterate) as [
+      Remote | null,
+      unknown[],
+      boolean,
+    ];
+    if (source) {
+      this.#begun = true;
+      this.#source = source;
+    }
+    if (done) this.#end();
     return { items, done };
   }
 
   #more(): Batch {
     const [items, done] = this.#source.ask(Op.Pull) as [unknown[], boolean];
-    if (done) this.#source.release();
+    if (done) this.#end();
     return { items, done };
+  }
+
+  /** The iteration is over: what it used up goes with it. */
+  #end(): void {
+    if (this.#begun) this.#source.release();
+    if (this.#object.traits & Trait.Once) this.#object.release();
   }
 }

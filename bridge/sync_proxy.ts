@@ -15,6 +15,24 @@ class ArrayHandle extends Array {}
 /** For each class of the hub's objects the names that turned out to be methods. */
 const methods = new Map<number, Set<string>>();
 
+/** The methods of arrays that call back: they are done here, item by item. */
+const CALLING_BACK: ReadonlySet<string> = new Set([
+  "every",
+  "filter",
+  "find",
+  "findIndex",
+  "findLast",
+  "findLastIndex",
+  "flatMap",
+  "forEach",
+  "map",
+  "reduce",
+  "reduceRight",
+  "some",
+  "sort",
+  "toSorted",
+]);
+
 // deno-lint-ignore no-explicit-any
 type Method = (...args: any[]) => unknown;
 
@@ -48,6 +66,8 @@ class SyncHandler implements ProxyHandler<object> {
     const name = String(key);
     const known = this.#members.get(name);
     if (known) return known;
+    // The hub cannot wait for a callback in the middle of these.
+    if (Array.isArray(target) && CALLING_BACK.has(name)) return Reflect.get(target, name);
     // `then` is asked of whatever is awaited or returned by an async function; a handle is no promise.
     if (name === "then" || isRefused(name)) return undefined;
     if (methods.get(this.#remote.kind)?.has(name)) return this.#member(name);
@@ -77,9 +97,9 @@ class SyncHandler implements ProxyHandler<object> {
     return this.#remote.ask(Op.Delete, [String(key)]) === true;
   }
 
-  ownKeys(target: object): PropertyKey[] {
+  ownKeys(target: object): (string | symbol)[] {
     const keys = this.#remote.ask(Op.Keys) as string[];
-    return [...new Set<PropertyKey>([...keys, ...Reflect.ownKeys(fixed(target))])];
+    return [...new Set<string | symbol>([...keys, ...Reflect.ownKeys(fixed(target))])];
   }
 
   getOwnPropertyDescriptor(target: object, key: PropertyKey): PropertyDescriptor | undefined {

@@ -9,6 +9,7 @@
  */
 
 import { workerData } from "node:worker_threads";
+import process from "node:process";
 import { setImmediate } from "node:timers";
 import { Board } from "./board.ts";
 import { GreenRuntime } from "./green_runtime.ts";
@@ -21,20 +22,27 @@ import "../sync/mod.ts";
 import type { WorkerStart } from "./worker_kind.ts";
 
 const start = workerData as WorkerStart;
+// Green code may replace it.
+const { exit } = process;
 const board = new Board(start.slots, start.board);
 becomeWorkerPlace(new WorkerPlace(start.place, board, start.slot));
+const inbox = new Inbox(new RingReader(start.down));
 const runtime = new GreenRuntime({
   board,
   slot: start.slot,
   serial: start.serial,
   out: new RingWriter(start.up),
-  inbox: new Inbox(new RingReader(start.down)),
+  inbox,
   scope: start.scope,
   passage: new Passage(start.passage),
 });
 becomeGreen(runtime);
 runtime.ready();
-// By a macrotask, each time: see `GreenRuntime.serve`. When there is no next time, the Worker ends by itself.
+// By a macrotask, each time: see `GreenRuntime.serve`. When there is no next time, the Worker ends, whatever timers and
+// the like green code has left behind.
 setImmediate(function step() {
-  runtime.serve()?.finally(() => setImmediate(step));
+  const turn = runtime.serve();
+  if (turn) return void turn.finally(() => setImmediate(step));
+  inbox.leave();
+  exit(0);
 });

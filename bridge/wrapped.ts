@@ -46,14 +46,20 @@ export function bodyOf(fn: unknown): ((...args: never[]) => unknown) | undefined
  * @param url The module.
  * @param name The name it is missing under.
  * @param module What the module exports.
+ * @param wrapper What made the function.
  * @returns The error to throw.
  */
-export function notExported(url: string, name: string, module: object): Error {
+export function notExported(
+  url: string,
+  name: string,
+  module: object,
+  wrapper: "syncToAsync" | "asyncToSync",
+): Error {
   const names = Object.keys(module);
   const found = names.length === 0 ? "nothing" : names.map((name) => `"${name}"`).join(", ");
   return new TypeError(
     `Cannot find "${name}" in "${url}": the module exports ${found}. ` +
       `Export the function under its own name from the module whose import.meta it was given: ` +
-      `export const ${name} = syncToAsync(import.meta, function ${name}() { … })`,
+      `export const ${name} = ${wrapper}(import.meta, function ${name}() { … })`,
   );
 }

@@ -63,7 +63,7 @@ interface WireResponse {
 const target = intern({
   kind: "hub",
   specifier: new URL("../hub/fetch.ts", import.meta.url).href,
-  name: "fetchAll",
+  name: "fetch",
 });
 
 /**

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { Op } from "../bridge/live.ts";
+import { Op, Trait } from "../bridge/live.ts";
 import type { Remote } from "../bridge/remote.ts";
 
 /**
@@ -12,6 +12,7 @@ import type { Remote } from "../bridge/remote.ts";
  * these are used. It begins at the first `next()`; breaking it off runs the `finally` in the Worker.
  */
 export class AsyncIteration implements AsyncIterableIterator<unknown> {
+  readonly #object: Remote;
   #source: Remote;
   #begun = false;
   #items: unknown[] = [];
@@ -21,8 +22,11 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
   /** Calls of `next()` are served one after another, whoever makes them. */
   #last: Promise<unknown> = Promise.resolve();
 
-  constructor(source: Remote) {
-    this.#source = source;
+  /** @param object What to iterate over. What was used up and let go of has no items. */
+  constructor(object: Remote) {
+    this.#object = object;
+    this.#source = object;
+    this.#done = object.released && (object.traits & Trait.Once) !== 0;
   }
 
   [Symbol.asyncIterator](): this {
@@ -43,7 +47,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
       try {
         await this.#source.ask(Op.Stop);
       } finally {
-        this.#source.release();
+        this.#end();
       }
     }
     this.#close();
@@ -70,23 +74,25 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
       this.#items = items;
       this.#at = 0;
       this.#done = done;
-      if (done) this.#source.release();
-      else this.#pullAhead();
+      if (!done) this.#pullAhead();
+      else this.#end();
     } catch (error) {
       this.#close();
-      if (this.#begun) this.#source.release();
+      this.#end();
       throw error;
     }
   }
 
   async #begin(): Promise<[unknown[], boolean]> {
     const [source, items, done] = await this.#source.ask(Op.Iterate) as [
-      Remote,
+      Remote | null,
       unknown[],
       boolean,
     ];
-    this.#begun = true;
-    this.#source = source;
+    if (source) {
+      this.#begun = true;
+      this.#source = source;
+    }
     return [items, done];
   }
 
@@ -99,6 +105,12 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
   #pullAhead(): void {
     this.#ahead = this.#source.ask(Op.Pull) as Promise<[unknown[], boolean]>;
     this.#ahead.catch(() => {});
+  }
+
+  /** The iteration is over: what it used up goes with it. */
+  #end(): void {
+    if (this.#begun) this.#source.release();
+    if (this.#object.traits & Trait.Once) this.#object.release();
   }
 
   #close(): void {

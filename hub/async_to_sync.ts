@@ -5,11 +5,13 @@
  */
 
 import type { GreenThread } from "../bridge/green_thread.ts";
+import type { SyncResult } from "../bridge/live_types.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import { intern } from "../bridge/protocol.ts";
 import { mark } from "../bridge/wrapped.ts";
 import { getHub } from "./default_hub.ts";
 import { HubPromise } from "./hub_promise.ts";
+import { noteWrapped } from "./permissions.ts";
 import { exportTarget } from "./targets.ts";
 
 /** An async function that green code may call as if it were synchronous. */
@@ -20,7 +22,7 @@ export interface AsyncToSync<A extends unknown[], R> {
    * @throws What the function threw.
    * @throws {BlockingCallError} If it is called on the hub: use `.async()` there.
    */
-  (...args: A): Awaited<R>;
+  (...args: A): SyncResult<Awaited<R>>;
   /**
    * On the hub: calls the function as it is. In green code: starts it on the hub without waiting, and gives a promise to
    * hand to `futureToGreenlet`.
@@ -77,6 +79,7 @@ export function asyncToSync<A extends unknown[], R>(
   };
   Object.defineProperty(wrapped, "name", { value: name });
   Object.defineProperty(wrapped, "length", { value: fn.length });
+  if (!greenSide()) noteWrapped(meta.url, name);
   mark(wrapped, target, fn as (...args: never[]) => unknown);
   return Object.assign(wrapped, { async, spawn }) as AsyncToSync<A, R>;
 }

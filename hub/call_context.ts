@@ -19,6 +19,10 @@ export class Call implements CurrentCall {
   readonly threadId: number;
   /** Called when the call has been answered or given up. */
   onEnd: (() => void)[] | undefined;
+  /** What settles when the function has, if it is async. */
+  work: Promise<unknown> | undefined;
+  /** Whether it has been answered or given up. */
+  ended = false;
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
 
@@ -36,6 +40,7 @@ export class Call implements CurrentCall {
 
   /** The call has been answered, or nobody waits for it. */
   end(): void {
+    this.ended = true;
     const onEnd = this.onEnd;
     this.onEnd = undefined;
     onEnd?.forEach((fn) => fn());

@@ -6,12 +6,23 @@
 
 import type { Target } from "../bridge/protocol.ts";
 import { bodyOf, notExported, targetOf } from "../bridge/wrapped.ts";
+import { handle } from "../bridge/handle.ts";
+import { isClass } from "../bridge/live.ts";
 import type { Callable } from "../bridge/loader.ts";
+import { isPlain } from "../bridge/plain.ts";
+import { type ImportPermission, isWrapped } from "./permissions.ts";
+import { sharedHandle } from "./shared.ts";
 
 /** The functions that one hub lets green code call. */
 export class Callables {
   readonly #exposed = new Map<string, Callable>();
   readonly #loaded = new Map<Target, Callable>();
+  readonly #permission: ImportPermission;
+
+  /** @param permission Says what green code may import. */
+  constructor(permission: ImportPermission) {
+    this.#permission = permission;
+  }
 
   /**
    * Lets green code call functions by name.
@@ -53,10 +64,16 @@ export class Callables {
       case "exposed":
         throw this.#notExposed(target.name);
       case "export":
+        this.#permission.checkWrapped(target.url, isWrapped(target.url, target.name));
         return await loadWrapped(target.url, target.name);
+      case "shared":
+        this.#permission.checkWrapped(target.url, isWrapped(target.url, target.name));
+        return await loadShared(target.url, target.name);
       case "hub":
+        this.#permission.checkImport(target.specifier);
         return await loadExport(target.specifier, target.name);
       case "exports": {
+        this.#permission.checkImport(target.specifier);
         const module = await importHere(target.specifier);
         return () => describeExports(module);
       }
@@ -81,9 +98,17 @@ async function loadWrapped(url: string, name: string): Promise<Callable> {
   const value = Object.hasOwn(module, name) ? module[name] : undefined;
   const target = targetOf(value);
   if (target?.kind !== "export" || target.url !== url || target.name !== name) {
-    throw notExported(url, name, module);
+    throw notExported(url, name, module, "asyncToSync");
   }
   return bodyOf(value) as Callable;
+}
+
+async function loadShared(url: string, name: string): Promise<Callable> {
+  await import(url);
+  if (!await sharedHandle(url, name)) {
+    throw new TypeError(`Cannot find the shared object "${name}" in "${url}" on the hub`);
+  }
+  return () => sharedHandle(url, name);
 }
 
 async function loadExport(specifier: string, name: string): Promise<Callable> {
@@ -107,7 +132,7 @@ async function importHere(specifier: string): Promise<Record<string, unknown>> {
 export interface ModuleDescription {
   /** The names of the functions. */
   readonly functions: readonly string[];
-  /** The other exports, as far as they can cross. */
+  /** The other exports: plain values as they are, classes and objects by handles. */
   readonly values: Readonly<Record<string, unknown>>;
 }
 
@@ -115,14 +140,20 @@ function describeExports(module: Record<string, unknown>): ModuleDescription {
   const functions: string[] = [];
   const values: Record<string, unknown> = Object.create(null);
   for (const [name, value] of Object.entries(module)) {
-    if (typeof value === "function") functions.push(name);
-    else if (isPlain(value)) values[name] = value;
+    if (isCallback(value)) functions.push(name);
+    else if (isPrimitive(value) || isPlain(value as object)) values[name] = value;
+    else if (typeof value !== "symbol") values[name] = handle(value as object);
   }
   return { functions, values: { ...values } };
 }
 
-/** Values that cross as they are, without a look inside: what else a module exports needs a function to get it. */
-function isPlain(value: unknown): boolean {
+/** A function that is nothing else: no class, and without functions of its own. */
+function isCallback(value: unknown): boolean {
+  return typeof value === "function" && !isClass(value) && Object.keys(value).length === 0;
+}
+
+/** Values that cross as they are, without a look inside. */
+function isPrimitive(value: unknown): boolean {
   return value === null ||
     ["string", "number", "boolean", "bigint", "undefined"].includes(typeof value);
 }

@@ -29,7 +29,8 @@ const scope = globalThis as { [KEY]?: Hub };
 export function getHub(): Hub {
   if (greenSide()) {
     throw new BlockingCallError(
-      "Cannot get the hub in green code: it lives on the main thread; spawn() and call() work here as they are",
+      "Cannot get the hub in green code: it lives on the main thread; spawn() and call() work here as they are, and " +
+        "the main program, which a Worker may import, belongs under `if (import.meta.main)`",
     );
   }
   const hub = scope[KEY];

@@ -7,7 +7,14 @@
  * @module
  */
 
-import { type Body, decode, encode, encodeThrown, mayRefer, type Referrer } from "../bridge/codec.ts";
+import {
+  type Body,
+  decode,
+  encode,
+  encodeThrown,
+  mayRefer,
+  type Referrer,
+} from "../bridge/codec.ts";
 import type { Outcome } from "../bridge/green_thread.ts";
 import { Ending } from "../bridge/protocol.ts";
 

@@ -8,8 +8,14 @@
  */
 
 import { type Body, decode, encode, encodeThrown, mayRefer } from "../bridge/codec.ts";
-import { BridgeProtocolError, GreenletExit, HubClosedError } from "../bridge/errors.ts";
+import {
+  BridgeProtocolError,
+  DeadlockError,
+  GreenletExit,
+  HubClosedError,
+} from "../bridge/errors.ts";
 import { joinStacks } from "../bridge/error_values.ts";
+import { Given } from "../bridge/given.ts";
 import type { Callable } from "../bridge/loader.ts";
 import type { Message } from "../bridge/mailbox.ts";
 import {
@@ -27,14 +33,16 @@ import { Call, calls } from "./call_context.ts";
 import { Callables } from "./callables.ts";
 import { Ended } from "./ended.ts";
 import type { GreenWorker } from "./green_worker.ts";
-import { HubFunctions } from "./hub_functions.ts";
+import { asReferent } from "./referents.ts";
 import { HubThread, type ThreadHost, type Work } from "./hub_thread.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { Luggage } from "./luggage.ts";
 import type { Settings } from "./options.ts";
+import { ImportPermission } from "./permissions.ts";
 import { Pool, type PoolHost } from "./pool.ts";
 import { Timeout } from "../bridge/timeout.ts";
 import { BELIEVED_AFTER, WaitGraph } from "./wait_graph.ts";
+import { LONGEST_TIMER } from "./within.ts";
 
 /** What the exchange tells the hub's owner. */
 export interface ExchangeEvents {
@@ -63,8 +71,8 @@ export interface Launch extends Particulars {
 /** A hub's threads and functions, and what Workers may do with them. */
 export class Exchange implements PoolHost, ThreadHost {
   readonly scope: readonly string[];
-  readonly callables = new Callables();
-  readonly functions = new HubFunctions();
+  readonly callables: Callables;
+  readonly given = new Given();
   readonly keepAlive = new KeepAlive();
   readonly pool: Pool;
   readonly #name: string;
@@ -86,6 +94,7 @@ export class Exchange implements PoolHost, ThreadHost {
     this.#blockedWarningMs = settings.blockedWarningMs;
     this.scope = scope;
     this.#events = events;
+    this.callables = new Callables(new ImportPermission(settings.hubImport, settings.name));
     this.pool = new Pool(settings, this);
   }
 
@@ -115,7 +124,12 @@ export class Exchange implements PoolHost, ThreadHost {
    */
   pack(target: Target, args: readonly unknown[]): Work {
     const luggage = new Luggage(this);
-    return { target, args: encode(args, "arguments", luggage), luggage };
+    try {
+      return { target, args: encode(args, "arguments", luggage), luggage };
+    } catch (error) {
+      luggage.drop();
+      throw error;
+    }
   }
 
   /** Makes a thread that a Worker is to run. */
@@ -129,13 +143,14 @@ export class Exchange implements PoolHost, ThreadHost {
     });
     this.#spawned++;
     if (this.#debug) thread.spawnSite = new Error().stack;
-    if (launch.timeout !== undefined) this.#limit(thread, launch.timeout);
+    if (launch.timeout !== undefined) this.#limit(thread, launch.timeout, launch.graceMs);
     if (this.#closed) {
       thread.end(Ended.of({ status: "rejected", reason: this.closedError() }));
       return thread;
     }
     this.#threads.set(id, thread);
     this.keepAlive.hold();
+    if (launch.local && !this.#makeDependent(thread)) return thread;
     if (launch.delay !== undefined) this.#enqueueLater(thread, launch.delay);
     else this.#enqueue(thread);
     return thread;
@@ -165,11 +180,15 @@ export class Exchange implements PoolHost, ThreadHost {
     const start = () => {
       thread.begin = undefined;
       thread.start();
-      thread.abort = autocancel ? (reason) => controller.abort(reason) : () => {};
-      Promise.try(work, controller.signal).then(
+      const working = Promise.try(work, controller.signal).then(
         (value) => this.endThread(thread, Ended.of({ status: "fulfilled", value })),
         (reason) => this.endThread(thread, abortedEnding(reason, autokill)),
       );
+      thread.abort = (reason) => {
+        if (!autocancel) return;
+        this.#awaitAborted(thread, working);
+        controller.abort(reason);
+      };
     };
     if (autostart) start();
     else thread.begin = start;
@@ -191,7 +210,7 @@ export class Exchange implements PoolHost, ThreadHost {
     }
     const { worker } = thread;
     if (!worker) return;
-    if (graceMs !== Infinity) this.#stopAfter(worker, thread, ended, graceMs);
+    if (graceMs !== Infinity) this.#stopAfter(worker, thread, graceMs);
     if (thread.killed) return;
     thread.killed = { reason: exit };
     this.#waits.clear(thread);
@@ -204,8 +223,10 @@ export class Exchange implements PoolHost, ThreadHost {
     if (!thread.end(ended)) return;
     work?.luggage?.drop();
     thread.stopClock?.();
+    thread.stopWaiting?.();
     this.#waits.clear(thread);
     if (ran) this.keepAlive.release();
+    for (const dependant of thread.dependants ?? []) this.#cancelDependant(dependant, thread);
     if (thread.watchers) {
       for (const worker of thread.watchers) if (!worker.dead) worker.tell(thread);
       thread.watchers = undefined;
@@ -214,31 +235,53 @@ export class Exchange implements PoolHost, ThreadHost {
   }
 
   failedUnseen(thread: HubThread): void {
+    if (thread.keeper && !thread.keeper.dead) return;
     if (thread.detached) return this.#events.unhandledThread(thread);
     // As for promises: whoever wants the result has until the next turn of the event loop to say so.
-    const timer = setTimeout(() => {
+    // The timer keeps the process alive for that turn, so that no failure is lost at its end.
+    setTimeout(() => {
       if (!thread.seen) this.#events.unhandledThread(thread);
     }, 0);
-    Deno.unrefTimer(timer);
   }
 
   reportError(error: unknown): void {
     this.#events.error(error);
   }
 
+  async afterwards(thread: HubThread): Promise<void> {
+    const deadlock = thread.dead ? undefined : this.awaiting(thread);
+    if (deadlock) throw deadlock;
+    if (!thread.dead) await new Promise<void>((resolve) => thread.onEnd(resolve));
+    await Promise.allSettled(thread.aborted);
+  }
+
+  callAborted(call: Call): void {
+    const thread = this.#threads.get(call.threadId);
+    if (thread && call.work) this.#awaitAborted(thread, call.work);
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  served(worker: GreenWorker): void {
+    this.pool.served(worker);
+  }
+
   awaiting(thread: HubThread): Error | undefined {
     const call = calls().getStore();
-    const caller = call && this.#threads.get(call.threadId);
+    // Once it is answered, what the function left behind keeps nobody waiting.
+    const caller = call && !call.ended ? this.#threads.get(call.threadId) : undefined;
     if (!caller || caller.dead) return undefined;
-    const edge = this.#waits.add({
-      from: caller,
-      to: thread,
-      by: `a call to ${call.name}()`,
-      sure: true,
-    });
+    const by = `a call to ${call!.name}()`;
+    const edge = this.#waits.add({ from: caller, to: thread, by, sure: true });
     if (edge instanceof Error) return edge;
-    (call.onEnd ??= []).push(edge);
-    return undefined;
+    (call!.onEnd ??= []).push(edge);
+    // The caller keeps its Worker, so that the thread may need one more.
+    this.pool.urge(thread);
+    const stuck = this.#stuck(thread);
+    if (stuck) edge();
+    return stuck;
   }
 
   /** What those get who come too late. */
@@ -321,6 +364,8 @@ export class Exchange implements PoolHost, ThreadHost {
         return this.#parked(worker, id, a, String(decode(body, worker.referrer)));
       case Up.Unparked:
         return this.#unparked(worker, id);
+      case Up.Unwait:
+        return worker.stack.findLast((thread) => thread.id === b)?.stopWaiting?.();
       case Up.Unseen: {
         const [name, reason] = readReason(worker, body) as [string, unknown];
         const failed = new HubThread(this, id, { label: "", name: String(name) });
@@ -364,13 +409,15 @@ export class Exchange implements PoolHost, ThreadHost {
   #serve(worker: GreenWorker, { id, a, b, body }: Message): void {
     const target = this.#target(worker, a);
     const call = new Call(b, targetName(target));
+    const isForeign = target.kind === "live" || target.kind === "hub";
+    const referrer = isForeign ? worker.liveReferrer : worker.referrer;
     this.#calls++;
     worker.calls.set(id, call);
     const answer = (ending: number, value: unknown) => {
       call.end();
       if (worker.calls.get(id) !== call) return;
       worker.calls.delete(id);
-      if (!worker.dead) this.#reply(worker, id, ending, value);
+      if (!worker.dead) this.#reply(worker, id, ending, value, referrer);
     };
     let result: unknown;
     try {
@@ -382,7 +429,7 @@ export class Exchange implements PoolHost, ThreadHost {
     if (!isThenable(result) || result instanceof HubThread) {
       return answer(Ending.Fulfilled, result);
     }
-    result.then(
+    call.work = Promise.resolve(result).then(
       (value) => answer(Ending.Fulfilled, value),
       (error) => answer(Ending.Rejected, error),
     );
@@ -409,19 +456,23 @@ export class Exchange implements PoolHost, ThreadHost {
   }
 
   #callable(worker: GreenWorker, target: Target): Callable | Promise<Callable> {
-    if (target.kind !== "function") {
-      return this.callables.find(target) ?? this.callables.load(target);
+    if (target.kind === "live") {
+      return (number, op, ...args) => worker.references.perform(number, op, args);
     }
-    const fn = worker.mayCall(target.id) ? this.functions.get(target.id) : undefined;
-    if (fn) return fn;
-    throw new TypeError(`Cannot call function ${target.id}: it was not passed to this Worker`);
+    return this.callables.find(target) ?? this.callables.load(target);
   }
 
-  #reply(worker: GreenWorker, id: number, ending: number, value: unknown): void {
+  #reply(
+    worker: GreenWorker,
+    id: number,
+    ending: number,
+    value: unknown,
+    referrer = worker.referrer,
+  ): void {
     let body: Body;
     try {
       body = ending === Ending.Fulfilled
-        ? encode(value, "result", worker.referrer)
+        ? encode(asReferent(value), "result", referrer)
         : encodeThrown(value, "error", worker.referrer);
     } catch (error) {
       ending = Ending.Rejected;
@@ -432,9 +483,12 @@ export class Exchange implements PoolHost, ThreadHost {
 
   #abort(worker: GreenWorker, id: number, reason: unknown, abandon: boolean): void {
     const call = worker.calls.get(id);
+    if (!call) return;
     worker.calls.delete(id);
-    call?.end();
-    if (!abandon) call?.abort(reason);
+    call.end();
+    if (abandon) return;
+    this.callAborted(call);
+    call.abort(reason);
   }
 
   #spawn(worker: GreenWorker, { id, a, b, body }: Message): void {
@@ -453,7 +507,6 @@ export class Exchange implements PoolHost, ThreadHost {
       thread = new HubThread(this, id, { label: targetName(target), ...launch });
       thread.end(Ended.of({ status: "rejected", reason }));
     }
-    if (particulars?.detached) return;
     this.#hand(worker, thread);
   }
 
@@ -474,8 +527,8 @@ export class Exchange implements PoolHost, ThreadHost {
 
   /** The Worker that made a thread has a handle to it and is told how it ends. */
   #hand(worker: GreenWorker, thread: HubThread): void {
-    // The Worker reports a failure that nobody there looks at.
-    thread.seen = true;
+    // The Worker reports a failure that nobody there looks at, unless nobody is expected to.
+    if (!thread.detached) thread.keeper = worker;
     if (thread.dead) return worker.tell(thread);
     worker.hold(Referent.Thread, thread.id);
     thread.holds++;
@@ -483,22 +536,69 @@ export class Exchange implements PoolHost, ThreadHost {
   }
 
   #wait(worker: GreenWorker, id: number, waiter: number, limited: boolean): void {
-    const thread = this.#threads.get(id);
-    // It ended, was told, and was forgotten: the Worker finds its ending on the way.
-    if (!thread) return;
+    const thread = this.#threads.get(id) ?? this.#forgotten(id);
     thread.seen = true;
     if (thread.dead) return worker.tell(thread);
     (thread.watchers ??= new Set()).add(worker);
     thread.begin?.();
     const from = worker.stack.findLast((thread) => thread.id === waiter);
-    if (from && !limited) {
-      const edge = this.#waits.add({ from, to: thread, by: "wait()", sure: true });
-      if (edge instanceof Error) {
-        const body = encodeThrown(edge, "error", worker.referrer);
-        return worker.post.send(Down.Refuse, id, waiter, 0, body);
-      }
+    const deadlock = from && this.#startWaiting(from, thread, limited);
+    if (deadlock) return this.#refuseWait(worker, id, waiter, deadlock);
+    // Nobody is blocked who only asked to be told.
+    if (waiter !== 0) this.pool.awaited(worker, thread, limited);
+    const stuck = from && !limited ? this.#stuck(thread) : undefined;
+    if (!stuck) return;
+    from!.stopWaiting?.();
+    this.#refuseWait(worker, id, waiter, stuck);
+  }
+
+  #refuseWait(worker: GreenWorker, id: number, waiter: number, error: Error): void {
+    worker.post.send(Down.Refuse, id, waiter, 0, encodeThrown(error, "error", worker.referrer));
+  }
+
+  /** A thread waits for another one; it waits for one at a time. */
+  #startWaiting(from: HubThread, to: HubThread, limited: boolean): Error | undefined {
+    from.stopWaiting?.();
+    const edge = limited ? undefined : this.#waits.add({ from, to, by: "wait()", sure: true });
+    if (edge instanceof Error) return edge;
+    to.interest++;
+    from.stopWaiting = () => {
+      from.stopWaiting = undefined;
+      to.interest--;
+      edge?.();
+    };
+  }
+
+  /**
+   * Whether a thread can never start, because the Workers that there may be all run threads that wait for such ones.
+   *
+   * @returns The error for the one who has just begun to wait for it.
+   */
+  #stuck(thread: HubThread): Error | undefined {
+    const running = this.pool.blocking(thread);
+    if (!running?.every((thread) => this.#waits.leadsTo(thread, (to) => this.pool.holds(to)))) {
+      return undefined;
     }
-    this.pool.awaited(worker, thread, limited);
+    const cycle = [...running.map(({ name }) => name), thread.name];
+    return new DeadlockError(
+      `Cannot wait for "${thread.name}": it can never start, as all ${running.length} Workers that hub "${this.#name}" ` +
+        "may have run green threads that wait for ones that have not started",
+      { cycle },
+    );
+  }
+
+  /**
+   * What stands for a thread that the hub has forgotten. It had ended and everybody had been told, so an ending that is
+   * still on its way counts before this one.
+   */
+  #forgotten(id: number): HubThread {
+    const thread = new HubThread(this, id, { label: "forgotten" });
+    thread.seen = true;
+    const reason = new Error(
+      `Cannot wait for green thread ${id}: the hub does not know it any more`,
+    );
+    thread.end(Ended.of({ status: "rejected", reason }));
+    return thread;
   }
 
   #parked(worker: GreenWorker, id: number, holder: number, on: string): void {
@@ -533,10 +633,11 @@ export class Exchange implements PoolHost, ThreadHost {
     if (!thread) throw new BridgeProtocolError(`Cannot end thread ${id}: it does not run here`);
     // It knows already how the threads on its own stack ended.
     thread.watchers?.delete(worker);
+    let ended = Ended.from(checkEnding(ending), body, worker.referrer);
     // Who killed it gets the very reason back.
-    const ended = ending === Ending.Killed && thread.killed
-      ? Ended.of({ status: "killed", reason: thread.killed.reason })
-      : Ended.from(checkEnding(ending), body, worker.referrer);
+    if (ending === Ending.Killed && thread.killed) {
+      ended = Ended.of({ status: "killed", reason: thread.killed.reason });
+    }
     if (thread.spawnSite && ended.outcome.status === "rejected") {
       joinStacks(ended.outcome.reason, `    --- spawned as "${thread.name}" ---`, thread.spawnSite);
     }
@@ -551,8 +652,8 @@ export class Exchange implements PoolHost, ThreadHost {
   }
 
   #checkTarget(value: unknown): Target {
-    const { kind, name, url, source, specifier, id } = (value ?? {}) as Record<string, unknown>;
-    const ok = kind === "export"
+    const { kind, name, url, source, specifier } = (value ?? {}) as Record<string, unknown>;
+    const ok = kind === "export" || kind === "shared"
       ? isText(url, name)
       : kind === "source"
       ? isText(source, name)
@@ -562,7 +663,7 @@ export class Exchange implements PoolHost, ThreadHost {
       ? isText(specifier, name)
       : kind === "exports"
       ? isText(specifier)
-      : kind === "function" && Number.isInteger(id);
+      : kind === "live";
     if (!ok) throw new BridgeProtocolError(`Cannot bind a target of kind ${String(kind)}`);
     return intern(value as Target);
   }
@@ -595,26 +696,57 @@ export class Exchange implements PoolHost, ThreadHost {
   }
 
   /** Kills a thread when it has run for too long; its clock starts when it does. */
-  #limit(thread: HubThread, ms: number): void {
+  #limit(thread: HubThread, ms: number, graceMs = Infinity): void {
+    if (ms > LONGEST_TIMER) return;
     thread.onStart = () => {
       const timer = setTimeout(() => {
-        this.killThread(thread, new Timeout(ms), false, Infinity);
+        this.killThread(thread, new Timeout(ms), false, graceMs);
       }, ms);
       thread.stopClock = () => clearTimeout(timer);
     };
   }
 
-  #stopAfter(worker: GreenWorker, thread: HubThread, ended: Ended, graceMs: number): void {
+  #stopAfter(worker: GreenWorker, thread: HubThread, graceMs: number): void {
+    if (graceMs > LONGEST_TIMER) return;
     const timer = setTimeout(() => {
       if (thread.dead) return;
-      this.endThread(thread, ended);
       this.pool.stop(worker, new Error(`"${thread.name}" was killed and did not end`));
     }, graceMs);
-    thread.link(() => clearTimeout(timer));
+    thread.onEnd(() => clearTimeout(timer));
+  }
+
+  /** A thread that is not to start once the one that spawned it has ended. */
+  #makeDependent(thread: HubThread): boolean {
+    const owner = this.#threads.get(thread.parent);
+    if (owner && !owner.dead) {
+      (owner.dependants ??= new Set()).add(thread);
+      thread.onBegin = () => owner.dependants?.delete(thread);
+      return true;
+    }
+    this.#cancelDependant(thread);
+    return false;
+  }
+
+  #cancelDependant(thread: HubThread, owner?: HubThread): void {
+    const who = owner ? `"${owner.name}"` : "the green thread";
+    const reason = new GreenletExit(`It was not to start once ${who} that spawned it had ended`);
+    this.killThread(thread, reason, true, Infinity);
+  }
+
+  /** Async work was aborted because a thread was killed: it may take a while to end. */
+  #awaitAborted(thread: HubThread, work: Promise<unknown>): void {
+    const { aborted } = thread;
+    aborted.add(work);
+    work.finally(() => {
+      aborted.delete(work);
+      this.#forgetIfDone(thread);
+    });
   }
 
   #forgetIfDone(thread: HubThread): void {
-    if (thread.dead && thread.holds <= 0) this.#threads.delete(thread.id);
+    if (thread.dead && thread.holds <= 0 && thread.aborted.size === 0) {
+      this.#threads.delete(thread.id);
+    }
   }
 }
 
@@ -652,11 +784,17 @@ function checkEnding(ending: number): number {
 }
 
 function checkParticulars(value: unknown): Particulars {
-  const { name, delay, detached, timeout } = (value ?? {}) as Record<string, unknown>;
+  const { name, delay, detached, timeout, graceMs, local } = (value ?? {}) as Record<
+    string,
+    unknown
+  >;
+  const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;
   return {
-    timeout: typeof timeout === "number" && timeout >= 0 ? timeout : undefined,
+    timeout: ms(timeout),
+    graceMs: ms(graceMs),
     name: typeof name === "string" ? name : undefined,
-    delay: typeof delay === "number" && delay >= 0 ? delay : undefined,
+    delay: ms(delay),
     detached: detached === true,
+    local: local === true,
   };
 }

@@ -6,9 +6,12 @@
 
 import { currentCall } from "./call_context.ts";
 
-/** Fetches a URL and reads the whole response; it is aborted when the green thread gives up. */
-export async function fetchAll(url: string, init: RequestInit): Promise<unknown> {
-  const response = await fetch(url, { ...init, signal: currentCall()?.signal });
+/**
+ * Fetches a URL and reads the whole response; it is aborted when the green thread gives up. It has the name that green code
+ * called, for messages and stacks.
+ */
+export async function fetch(url: string, init: RequestInit): Promise<unknown> {
+  const response = await globalThis.fetch(url, { ...init, signal: currentCall()?.signal });
   const { status, statusText, redirected } = response;
   return {
     status,

@@ -17,6 +17,12 @@ export interface GreenletToFutureOptions {
   /** Rejects the promise with its reason when it is aborted. */
   signal?: AbortSignal;
   /**
+   * Whether to start a thread that waits for somebody to want it: see {@linkcode FutureToGreenletOptions.autostart}.
+   *
+   * @default {true}
+   */
+  autostart?: boolean;
+  /**
    * Whether an abort kills the thread, once nobody else awaits it; otherwise it goes on without noise.
    *
    * @default {true}
@@ -55,7 +61,7 @@ export function greenletToFuture<T>(
   thread: GreenThread<T>,
   options: GreenletToFutureOptions = {},
 ): Promise<T> {
-  const { signal, autokill = true, autocancel = true } = options;
+  const { signal, autostart = true, autokill = true, autocancel = true } = options;
   if (!(thread instanceof GreenThread)) {
     throw new TypeError(
       `Cannot make a future: expected a green thread, found ${describe(thread)}`,
@@ -75,14 +81,17 @@ export function greenletToFuture<T>(
       if (!autokill || awaited.interest > 0) return;
       awaited.kill(new GreenletExit("The future was aborted", { cause: signal!.reason }));
     };
-    const settled = awaited.settled().then(resolve, (reason) => {
+    // Somebody asks for it, so that a failure is no surprise later on.
+    awaited.seen = true;
+    if (signal?.aborted) return onAbort();
+    if (autostart) awaited.begin?.();
+    signal?.addEventListener("abort", onAbort, { once: true });
+    // With a signal there is a way out of a wait that nothing else ends.
+    awaited.settled(signal === undefined).then(resolve, (reason) => {
       const killed = awaited.outcome()?.status === "killed";
       if (killed && !autocancel) resolve(reason as T);
       else reject(reason);
-    });
-    if (signal?.aborted) return onAbort();
-    signal?.addEventListener("abort", onAbort, { once: true });
-    settled.finally(() => signal?.removeEventListener("abort", onAbort));
+    }).finally(() => signal?.removeEventListener("abort", onAbort));
   });
 }
 

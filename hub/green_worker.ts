@@ -15,8 +15,9 @@ import { WorkerCrashedError } from "../bridge/errors.ts";
 import { EMPTY } from "../bridge/mailbox.ts";
 import { Down, Ending, Referent, type Target, type ThreadReference } from "../bridge/protocol.ts";
 import type { RunningWorker } from "../bridge/worker_kind.ts";
-import type { Callable } from "../bridge/loader.ts";
-import type { HubFunctions } from "./hub_functions.ts";
+import type { Given } from "../bridge/given.ts";
+import type { KeepAlive } from "./keep_alive.ts";
+import { WorkerReferences } from "./worker_references.ts";
 import { HubThread } from "./hub_thread.ts";
 import type { Call } from "./call_context.ts";
 import type { Post } from "./post.ts";
@@ -31,7 +32,19 @@ interface Reply {
 
 /** What a Worker's references are looked up in. */
 export interface Registry {
-  readonly functions: HubFunctions;
+  /** What Workers hold of the hub by reference. */
+  readonly given: Given;
+  readonly keepAlive: KeepAlive;
+  /** Whether the hub is closed or closing. */
+  readonly closed: boolean;
+  /** What those get who come too late. */
+  closedError(): Error;
+  /** Something failed that nobody waits for. */
+  reportError(error: unknown): void;
+  /** A Worker has answered all that the hub asked of its objects. */
+  served(worker: GreenWorker): void;
+  /** The caller of a function of the hub has gone. */
+  callAborted(call: Call): void;
   /** The thread with an id, if the hub still has it. */
   threadById(id: number): HubThread | undefined;
   /** A thread that is known only by its ending. */
@@ -51,6 +64,12 @@ export class GreenWorker {
   ready = false;
   /** Whether it has been told to end. */
   closing = false;
+  /** Whether it is to end whatever runs on it: it was killed, and has not crashed. */
+  stopped = false;
+  /** Whether it has ended, and is only to be buried. */
+  gone = false;
+  /** Whether it goes on although it was stopped. */
+  lost = false;
   dead = false;
   /** The process's Worker; there once it was started. */
   process: RunningWorker | undefined;
@@ -69,11 +88,13 @@ export class GreenWorker {
   readonly #loaded = new Set<Target>();
   /** Whether it has loaded what inline functions need. */
   #hasScope = false;
+  #onExit!: () => void;
   readonly #replies = new Map<number, Reply>();
   #lastReply = 0;
-  /** How often each thread and each function of the hub was sent to it. */
+  /** How often each thread was sent to it. */
   readonly #threadHolds = new Map<number, number>();
-  readonly #functionHolds = new Map<number, number>();
+  /** The functions and objects that it and the hub hold of each other. */
+  readonly references: WorkerReferences;
 
   constructor(
     serial: number,
@@ -87,17 +108,40 @@ export class GreenWorker {
     this.post = post;
     this.objects = objects;
     this.#registry = registry;
+    this.references = new WorkerReferences({
+      serial,
+      given: registry.given,
+      ask: (number, op, args) => this.ask(number, op, args),
+      sayReleased: (number, count) => {
+        if (!this.dead) this.post.send(Down.Release, number, 0, count, EMPTY);
+      },
+      reportError: (error) => registry.reportError(error),
+    });
   }
 
   /** Makes and resolves references for this Worker. */
   readonly referrer: Referrer = {
-    refer: (value) => this.#refer(value),
+    refer: (value) => this.#refer(value, false),
     resolve: (kind, data) => this.#resolve(kind, data),
+  };
+  /** The same, and what cannot cross goes by reference too: for what objects give that green code asks. */
+  readonly liveReferrer: Referrer = {
+    ...this.referrer,
+    refer: (value) => this.#refer(value, true),
   };
 
   /** Whether nothing runs on it and something may. */
   get idle(): boolean {
-    return this.ready && !this.closing && !this.dead && this.stack.length === 0;
+    return this.ready && !this.closing && !this.gone && !this.dead && this.stack.length === 0;
+  }
+
+  /** Settles when it has ended. */
+  readonly exited: Promise<void> = new Promise((resolve) => this.#onExit = resolve);
+
+  /** It has ended. */
+  hasExited(): void {
+    this.gone = true;
+    this.#onExit();
   }
 
   /** Starts a thread on it, on top of what runs there. */
@@ -127,7 +171,8 @@ export class GreenWorker {
 
   /** Whether it can run a target without its event loop. */
   hasLoaded(target: Target): boolean {
-    return target.kind === "source" ? this.#hasScope : this.#loaded.has(target);
+    if (target.kind !== "source") return this.#loaded.has(target);
+    return this.#hasScope && !target.source.startsWith("async");
   }
 
   /** Tells it how a thread ended. */
@@ -136,52 +181,52 @@ export class GreenWorker {
     this.post.send(Down.Settled, thread.id, ending, 0, body);
   }
 
-  /** Calls a function that green code gave away. */
-  callFunction(number: number, args: unknown[]): Promise<unknown> {
-    if (this.dead) return Promise.reject(this.#gone());
-    const body = encode(args, "arguments", this.referrer);
+  /** Does something to a function or an object that green code gave away. */
+  async ask(number: number, op: number, args: readonly unknown[]): Promise<unknown> {
+    if (this.dead) throw this.#gone();
+    const body = encode(args, "arguments", this.liveReferrer);
     const id = this.#lastReply = this.#lastReply + 1 | 0;
-    return new Promise((resolve, reject) => {
-      this.#replies.set(id, { resolve, reject });
-      this.post.send(Down.Call, id, number, 0, body);
-    });
+    const { keepAlive } = this.#registry;
+    keepAlive.hold();
+    try {
+      return await new Promise((resolve, reject) => {
+        this.#replies.set(id, { resolve, reject });
+        this.post.send(Down.Call, id, number, op, body);
+      });
+    } finally {
+      keepAlive.release();
+    }
   }
 
-  /** The Worker answers a call that {@linkcode GreenWorker.callFunction} made. */
+  /** The Worker answers a call that {@linkcode GreenWorker.ask} made. */
   reply(id: number, ending: number, value: unknown): void {
     const reply = this.#replies.get(id);
-    this.#replies.delete(id);
-    if (ending === Ending.Fulfilled) reply?.resolve(value);
-    else reply?.reject(value);
+    if (!this.#replies.delete(id)) return;
+    if (ending === Ending.Fulfilled) reply!.resolve(value);
+    else reply!.reject(value);
+    if (this.#replies.size === 0) this.#registry.served(this);
   }
 
-  /** Nobody on the hub holds a function of this Worker any more. */
-  releaseFunction(number: number, count: number): void {
-    if (!this.dead) this.post.send(Down.Release, number, 0, count, EMPTY);
+  /** Whether it does something for the hub beside its threads. */
+  get serving(): boolean {
+    return this.#replies.size > 0;
   }
 
   /** The Worker holds a reference. */
   hold(kind: number, id: number): void {
-    const holds = kind === Referent.Thread ? this.#threadHolds : this.#functionHolds;
-    holds.set(id, (holds.get(id) ?? 0) + 1);
-  }
-
-  /** Whether a function of the hub was passed to this Worker. */
-  mayCall(number: number): boolean {
-    return this.#functionHolds.has(number);
+    if (kind !== Referent.Thread) return this.references.hold(id);
+    this.#threadHolds.set(id, (this.#threadHolds.get(id) ?? 0) + 1);
   }
 
   /** The Worker gives back references, no more than it has. */
   letGo(kind: number, id: number, count: number): void {
     if (kind === Referent.Coordination) return this.objects.letGo(id, count);
-    const isThread = kind === Referent.Thread;
-    const holds = isThread ? this.#threadHolds : this.#functionHolds;
-    const held = holds.get(id) ?? 0;
+    if (kind !== Referent.Thread) return this.references.letGo(id, count);
+    const held = this.#threadHolds.get(id) ?? 0;
     const released = Math.min(held, Math.max(0, count));
-    if (released === held) holds.delete(id);
-    else holds.set(id, held - released);
-    if (isThread) this.#registry.releaseThread(id, released);
-    else this.#registry.functions.release(id, released);
+    if (released === held) this.#threadHolds.delete(id);
+    else this.#threadHolds.set(id, held - released);
+    this.#registry.releaseThread(id, released);
   }
 
   /** The Worker has ended: nothing that waited for it may go on waiting. */
@@ -193,17 +238,19 @@ export class GreenWorker {
     this.#replies.clear();
     for (const call of [...this.calls.values()]) {
       call.end();
+      this.#registry.callAborted(call);
       call.abort(gone);
     }
     this.calls.clear();
     for (const [id, count] of [...this.#threadHolds]) this.letGo(Referent.Thread, id, count);
-    for (const [id, count] of [...this.#functionHolds]) {
-      this.letGo(Referent.HubFunction, id, count);
-    }
+    this.references.letGoOfAll();
   }
 
   #gone(): Error {
-    return new WorkerCrashedError("Cannot call a function of a green thread: its Worker has ended");
+    if (this.#registry.closed) return this.#registry.closedError();
+    return new WorkerCrashedError(
+      "Cannot use a function or handle of a green thread: its Worker has ended",
+    );
   }
 
   #bind(target: Target): number {
@@ -217,16 +264,9 @@ export class GreenWorker {
     return number;
   }
 
-  #refer(value: object): Reference | undefined {
+  #refer(value: object, all: boolean): Reference | undefined {
     if (value instanceof HubThread) return this.#referToThread(value);
-    if (typeof value !== "function") return this.objects.refer(value);
-    const green = this.#registry.functions.greenFunction(value);
-    if (green?.worker === this) {
-      return { kind: Referent.GreenFunction, data: [this.serial, green.number] };
-    }
-    const number = this.#registry.functions.give(value as Callable);
-    this.hold(Referent.HubFunction, number);
-    return { kind: Referent.HubFunction, data: number };
+    return this.objects.refer(value) ?? this.references.refer(value, all);
   }
 
   #referToThread(thread: HubThread): Reference {
@@ -245,15 +285,8 @@ export class GreenWorker {
 
   #resolve(kind: number, data: unknown): unknown {
     if (kind === Referent.Thread) return this.#resolveThread(data as ThreadReference);
-    if (kind === Referent.HubFunction) {
-      const fn = typeof data === "number" && this.mayCall(data)
-        ? this.#registry.functions.get(data)
-        : undefined;
-      if (fn) return fn;
-    }
-    if (kind === Referent.GreenFunction && Array.isArray(data) && data[0] === this.serial) {
-      return this.#registry.functions.adopt(this, Number(data[1]));
-    }
+    const live = this.references.resolve(kind, data);
+    if (live) return live;
     const shared = this.objects.resolve(kind, data);
     if (shared) return shared;
     throw new TypeError(`Cannot resolve a reference of kind ${kind}`);

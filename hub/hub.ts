@@ -5,7 +5,7 @@
  */
 
 import { BlockingCallError } from "../bridge/errors.ts";
-import type { GreenThread } from "../bridge/green_thread.ts";
+import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
 import { greenSide } from "../bridge/side.ts";
 import { Doorbell } from "./doorbell.ts";
 import { Exchange, type FutureOptions, type Launch } from "./exchange.ts";
@@ -21,6 +21,7 @@ import {
   type SpawnOptions,
 } from "./spawner.ts";
 import { describe, spawnTarget } from "./targets.ts";
+import { within } from "./within.ts";
 
 /** Options for {@linkcode Hub.close}. */
 export interface CloseOptions {
@@ -51,6 +52,8 @@ export interface HubStatistics {
   readonly calls: number;
   /** Functions of the hub that green code holds. */
   readonly functions: number;
+  /** Objects of the hub that green code holds by handles, iterations and locks included. */
+  readonly handles: number;
   /** Threads that were ever spawned. */
   readonly totalThreads: number;
   /** Calls that green code ever made. */
@@ -76,6 +79,9 @@ export interface ThreadInfo {
   /** What it has been blocked on for more than about 20 ms, in words. */
   readonly parkedOn: string | undefined;
 }
+
+/** How long the threads of a closing hub may go on when it is not told, in milliseconds. */
+const DEFAULT_GRACE_MS = 5000;
 
 /** How long a thread that was killed by a closing hub may take to end, in milliseconds. */
 const LAST_GRACE_MS = 1000;
@@ -122,7 +128,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
     super();
     if (greenSide()) {
       throw new BlockingCallError(
-        "Cannot create a hub in a green thread: green threads of all kinds run on the hub of the main thread: use spawn()",
+        "Cannot create a hub in a green thread: green threads of all kinds run on the hub of the main thread: use " +
+          "spawn(), and put the main program, which a Worker may import, under `if (import.meta.main)`",
       );
     }
     const settings = checkOptions(options);
@@ -279,14 +286,14 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   /** What the hub is doing now. */
   statistics(): HubStatistics {
-    const { pool, totals, callsInFlight, functions } = this.#exchange;
+    const { pool, totals, callsInFlight, given } = this.#exchange;
     let threads = 0;
     for (const _ of this.#exchange.threads()) threads++;
     return Object.freeze({
       ...pool.counts,
       threads,
       calls: callsInFlight,
-      functions: functions.size,
+      ...given.counts,
       totalThreads: totals.spawned,
       totalCalls: totals.calls,
     });
@@ -303,9 +310,10 @@ export class Hub extends EventTarget implements AsyncDisposable {
    *
    * @param options See {@linkcode CloseOptions}.
    * @returns A promise that settles when all Workers have ended. It never rejects.
+   * @throws {TypeError} If `graceMs` is not a number.
    */
   close(options?: CloseOptions): Promise<void> {
-    return this.#closing ??= this.#close(options?.graceMs ?? 5000);
+    return this.#closing ??= this.#close(checkGrace(options?.graceMs ?? DEFAULT_GRACE_MS));
   }
 
   /** Closes the hub at the end of an `await using` block. */
@@ -346,17 +354,18 @@ export class Hub extends EventTarget implements AsyncDisposable {
           exchange.killThread(thread, exchange.closedError(), false, Infinity);
         }
       }
-      if (!await within(ended, LAST_GRACE_MS)) await this.#stopAll();
+      if (!await within(ended, LAST_GRACE_MS)) this.#stopAll();
     }
+    await exchange.pool.ended();
     exchange.endAll();
     this.#doorbell.close();
     exchange.keepAlive.release();
   }
 
-  async #stopAll(): Promise<void> {
+  #stopAll(): void {
     const { pool } = this.#exchange;
     const reason = this.#exchange.closedError();
-    await Promise.all([...pool.workers].map((worker) => pool.stop(worker, reason)));
+    for (const worker of [...pool.workers]) pool.stop(worker, reason);
   }
 
   #reportThread(thread: HubThread): void {
@@ -398,14 +407,4 @@ export class UnhandledThreadEvent extends Event {
     this.thread = thread;
     this.reason = reason;
   }
-}
-
-/** Waits for a promise, but not for longer than some time. */
-async function within(promise: Promise<void>, ms: number): Promise<boolean> {
-  if (ms === Infinity) return await promise.then(() => true);
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  const late = new Promise<boolean>((resolve) => timer = setTimeout(resolve, ms, false));
-  const done = await Promise.race([promise.then(() => true), late]);
-  clearTimeout(timer);
-  return done;
 }

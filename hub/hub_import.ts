@@ -5,36 +5,24 @@
  */
 
 import { blocking } from "../bridge/side.ts";
+import type { Sync } from "../bridge/live_types.ts";
 import { intern } from "../bridge/protocol.ts";
 import { mark } from "../bridge/wrapped.ts";
 import type { ModuleDescription } from "./callables.ts";
 import { describe, moduleSpecifier } from "./targets.ts";
 
 /**
- * A module's exports as green code sees them: functions block for their results, values are as they are. Of a function
- * with overloads the last four are seen.
+ * A module's exports as green code sees them: functions block for their results, plain values are as they are, classes
+ * and objects are handles (see {@linkcode Sync}). Of a function with overloads the last four are seen.
  */
-export type HubModule<M extends object> = {
-  readonly [K in keyof M]: M[K] extends (...args: infer A) => infer R
-    ? ((...args: A) => R) extends M[K] ? (...args: A) => Awaited<R>
-    : M[K] extends {
-      (...args: infer A1): infer R1;
-      (...args: infer A2): infer R2;
-      (...args: infer A3): infer R3;
-      (...args: infer A4): infer R4;
-    } ? {
-        (...args: A1): Awaited<R1>;
-        (...args: A2): Awaited<R2>;
-        (...args: A3): Awaited<R3>;
-        (...args: A4): Awaited<R4>;
-      }
-    : never
-    : M[K];
-};
+export type HubModule<M extends object> = { readonly [K in keyof M]: Sync<M[K]> };
 
 /**
  * Imports a module on the hub, for green code: its functions, async or not, run there, and block the green thread that
- * calls them. Functions and plain values are all that there is of the module.
+ * calls them. Classes and objects of the module are handles, and so is what a function gives that cannot cross as a value:
+ * a connection, a statement, a cursor. See `handle()`.
+ *
+ * A hub can allow less: see the option `hubImport` of {@linkcode HubOptions}.
  *
  * @param specifier What to import: `npm:…`, `jsr:…`, `node:…`, a bare name of the import map, a URL, or
  * `import.meta.resolve("./m.ts")`.

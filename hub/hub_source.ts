@@ -23,6 +23,8 @@ export class HubSource extends Service {
   #items: unknown[] = [];
   #bytes = 0;
   #taking = false;
+  /** Settles when the item that is waited for has come. */
+  #settling: PromiseLike<unknown> | undefined;
   #stopped = false;
   #ended: { readonly error?: unknown; readonly failed: boolean } | undefined;
   #wake: (() => void) | undefined;
@@ -31,13 +33,15 @@ export class HubSource extends Service {
     super();
     const stream = object instanceof ReadableStream ? object : undefined;
     const reader = stream?.getReader();
-    this.#cancel = reader && ((reason) => reader.cancel(reason).finally(() => reader.releaseLock()));
+    this.#cancel = reader &&
+      ((reason) => reader.cancel(reason).finally(() => reader.releaseLock()));
     this.#iterator = reader ? { next: () => reader.read() as never } : iteratorOf(object);
   }
 
-  /** Begins, and gives itself with the first batch. */
+  /** Begins, and gives itself with the first batch, or nothing when that is all. */
   async begin(): Promise<unknown> {
-    return [this, ...await this.#pull()];
+    const [items, done] = await this.#pull();
+    return [done ? null : this, items, done];
   }
 
   serve(op: number): unknown {
@@ -86,7 +90,7 @@ export class HubSource extends Service {
       }
       if (!isThenable(step)) this.#add(step as IteratorResult<unknown>);
       else {
-        step.then((step) => {
+        this.#settling = step.then((step) => {
           this.#add(step as IteratorResult<unknown>);
           this.#take();
         }, (error) => this.#end(error));
@@ -132,9 +136,17 @@ export class HubSource extends Service {
     if (ended) return;
     const returned = this.#iterator.return?.();
     // A generator that waits for something hears of it when that has come. It may never come.
+    if (this.#taking) await Promise.race([this.#settling, patience()]);
     if (this.#taking) Promise.resolve(returned).catch(() => {});
     else await returned;
   }
+}
+
+/** How long a green thread that breaks off waits for a generator that waits for something itself, in milliseconds. */
+const PATIENCE_MS = 250;
+
+function patience(): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
 }
 
 // deno-lint-ignore no-explicit-any

@@ -15,6 +15,7 @@
 import type { Body } from "../bridge/codec.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import {
+  checkGrace,
   GreenThread,
   type KillOptions,
   type Outcome,
@@ -39,6 +40,8 @@ export interface ThreadHost {
    * @returns The error that it is to get instead, if it could never go on.
    */
   awaiting(thread: HubThread): Error | undefined;
+  /** Settles once a thread has ended, and the async work that was aborted with it. */
+  afterwards(thread: HubThread): Promise<void>;
 }
 
 interface Linked {
@@ -84,19 +87,27 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   holds = 0;
   /** Whether anybody has asked for its result. */
   seen = false;
+  /** The Worker that looks whether anybody there asks for its result, and reports its failure if not. */
+  keeper: GreenWorker | undefined;
   /** Why it was killed first, if it was. */
   killed: { readonly reason: unknown } | undefined;
   /** What it has been blocked on for a while. */
   parkedOn: string | undefined;
   /** Takes back the edge of that in the graph of waits. */
   unpark: (() => void) | undefined;
+  /** It waits no longer for the thread that it waited for last. */
+  stopWaiting: (() => void) | undefined;
+  /** Async work that was aborted because it was killed, and has not ended. */
+  readonly aborted = new Set<Promise<unknown>>();
+  /** Threads that are not to start once it has ended: see `spawnAfterLocal()`. */
+  dependants: Set<HubThread> | undefined;
   /** How often in a row it was found in a circle of waits. */
   suspicions = 0;
   /** Where it was spawned, if the hub records that. */
   spawnSite: string | undefined;
   /** Stops the clock of its time limit. */
   stopClock: (() => void) | undefined;
-  /** Ends early those who await it through a signal: how many still want its result. */
+  /** How many still want its result, of those who may lose interest. */
   interest = 0;
   #running = false;
   #ended: Ended | undefined;
@@ -140,12 +151,16 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     return this.#ended;
   }
 
-  /** Called once it has started. */
+  /** Called once it has started: its clock. */
   onStart: (() => void) | undefined;
+  /** Called once it has started or ended: it depends on its owner no longer. */
+  onBegin: (() => void) | undefined;
 
   /** It has started. */
   start(): void {
     this.#running = true;
+    this.onBegin?.();
+    this.onBegin = undefined;
     this.onStart?.();
   }
 
@@ -159,11 +174,13 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.#ended = ended;
     this.work = undefined;
     this.abort = undefined;
+    this.begin = undefined;
+    this.onBegin?.();
+    this.onBegin = undefined;
+    // First the links, then those who await it.
+    if (this.#links) queueMicrotask(() => this.#runLinks());
     this.#settle?.(ended.outcome);
     this.#settle = undefined;
-    const links = this.#links;
-    this.#links = undefined;
-    if (links) queueMicrotask(() => links.forEach((link) => this.#call(link)));
     if (ended.status === "rejected" && !this.seen) this.#host.failedUnseen(this);
     return true;
   }
@@ -179,8 +196,24 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     );
   }
 
-  override kill(reason?: unknown, options?: KillOptions): void {
-    if (!this.#ended) this.#host.killThread(this, reason, false, options?.graceMs ?? Infinity);
+  override kill(reason?: unknown, options: KillOptions = {}): void {
+    const graceMs = checkGrace(options.graceMs);
+    if (options.wait) {
+      throw new BlockingCallError(
+        "Cannot kill() and wait on the hub as it would block the event loop: use await killAsync()",
+      );
+    }
+    if (!this.#ended) this.#host.killThread(this, reason, false, graceMs);
+  }
+
+  override killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void> {
+    this.kill(reason, { ...options, wait: false });
+    return this.afterwards();
+  }
+
+  /** Settles once it has ended, and the async work that was aborted with it. */
+  afterwards(): Promise<void> {
+    return this.#host.afterwards(this);
   }
 
   override cancel(reason?: unknown): void {
@@ -192,9 +225,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     ...args: A
   ): void {
     this.seen = true;
-    const link = { fn, args };
-    if (this.#ended) queueMicrotask(() => this.#call(link));
-    else (this.#links ??= []).push(link);
+    (this.#links ??= []).push({ fn, args });
+    if (this.#ended) queueMicrotask(() => this.#runLinks());
   }
 
   override onEnd(fn: () => void): void {
@@ -214,15 +246,19 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
   ): Promise<R1 | R2> {
     this.interest++;
-    return this.settled().then(onfulfilled, onrejected);
+    this.begin?.();
+    return this.settled(isAdoption(onfulfilled)).then(onfulfilled, onrejected);
   }
 
-  /** As `then()`, for one who may lose interest. */
-  settled(): Promise<T> {
+  /**
+   * As `then()`, for one who may lose interest, and does not start what waits to be wanted.
+   *
+   * @param awaits Whether the caller goes on only when the thread has ended.
+   */
+  settled(awaits: boolean): Promise<T> {
     this.seen = true;
-    const deadlock = this.#ended ? undefined : this.#host.awaiting(this);
+    const deadlock = this.#ended || !awaits ? undefined : this.#host.awaiting(this);
     if (deadlock) return Promise.reject(deadlock);
-    this.begin?.();
     return this.#promise ??= this.#makePromise();
   }
 
@@ -238,11 +274,31 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     });
   }
 
+  #runLinks(): void {
+    for (;;) {
+      const link = this.#links?.shift();
+      if (!link) break;
+      this.#call(link);
+    }
+    this.#links = undefined;
+  }
+
   #call({ fn, args }: Linked): void {
+    const onError = (error: unknown) => this.#host.reportError(error);
     try {
-      fn(this, ...args);
+      const result = fn(this, ...args);
+      if (result instanceof Promise) result.catch(onError);
     } catch (error) {
-      this.#host.reportError(error);
+      onError(error);
     }
   }
+}
+
+/**
+ * Whether it is the engine that calls `then()`, for `await`, `Promise.all()` and the like: it passes functions of its own.
+ * Code that calls `then(fn)` itself goes on at once.
+ */
+function isAdoption(onfulfilled: unknown): boolean {
+  return typeof onfulfilled === "function" && onfulfilled.name === "" &&
+    Function.prototype.toString.call(onfulfilled).includes("[native code]");
 }

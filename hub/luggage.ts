@@ -10,9 +10,10 @@
 
 import type { Reference, Referrer } from "../bridge/codec.ts";
 import { Ending, Referent } from "../bridge/protocol.ts";
-import type { Callable } from "../bridge/loader.ts";
 import type { GreenWorker, Registry } from "./green_worker.ts";
 import { HubThread } from "./hub_thread.ts";
+import { hubReferent } from "./referents.ts";
+import { referTo } from "./worker_references.ts";
 import { type Coordination, coreOf, referToShared } from "../bridge/sync/objects.ts";
 import { holdObject, releaseObject } from "./worker_objects.ts";
 
@@ -37,10 +38,7 @@ export class Luggage implements Referrer {
 
   refer(value: object): Reference | undefined {
     if (value instanceof HubThread) return this.#referToThread(value);
-    if (typeof value !== "function") return this.#referToShared(value);
-    const id = this.#registry.functions.give(value as Callable);
-    this.#held.push({ kind: Referent.HubFunction, id });
-    return { kind: Referent.HubFunction, data: id };
+    return this.#referToShared(value) ?? this.#referToLive(value);
   }
 
   resolve(kind: number): never {
@@ -60,7 +58,7 @@ export class Luggage implements Referrer {
   drop(): void {
     for (const { kind, id } of this.#held) {
       if (kind === Referent.Thread) this.#registry.releaseThread(id, 1);
-      else this.#registry.functions.release(id, 1);
+      else this.#registry.given.release(id, 1);
     }
     this.#held.length = 0;
     this.#dropObjects();
@@ -78,6 +76,14 @@ export class Luggage implements Referrer {
       holdObject(value as Coordination);
       this.#objects.push(value as Coordination);
     }
+    return reference;
+  }
+
+  #referToLive(value: object): Reference | undefined {
+    const referent = hubReferent(value, false);
+    if (!referent) return undefined;
+    const { reference, number } = referTo(this.#registry.given, referent);
+    this.#held.push({ kind: referent.kind, id: number });
     return reference;
   }
 

@@ -58,6 +58,15 @@ export interface HubOptions {
    */
   blockedWarningMs?: number;
   /**
+   * Which modules green code may import on the hub, where they run with all the permissions of the process: `true` for
+   * all, `false` for none, or a list of specifiers as `hubImport()` gets them; an entry that ends in `/` stands for all
+   * URLs below it. With less than `true`, functions of `asyncToSync()` and objects of `shared()` can be used if the hub
+   * has imported their module itself, or the list has it. What was exposed or passed can be called in any case.
+   *
+   * @default {true}
+   */
+  hubImport?: boolean | readonly string[];
+  /**
    * The hub's name, in the names of its Workers and in messages.
    *
    * @default {"hub"}
@@ -94,6 +103,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
     "worker",
     "debug",
     "blockedWarningMs",
+    "hubImport",
     "name",
   ];
   for (const key of Object.keys(options)) {
@@ -112,6 +122,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
     worker = "thread",
     debug = false,
     blockedWarningMs = Infinity,
+    hubImport = true,
     name = "hub",
   } = options;
   checkNumber("maxWorkers", maxWorkers, 1, MAX_SLOTS / 4, true);
@@ -133,6 +144,11 @@ export function checkOptions(options: HubOptions = {}): Settings {
     throw new TypeError(`Cannot create a hub: expected a boolean for "debug", found ${debug}`);
   }
   checkNumber("blockedWarningMs", blockedWarningMs, 0, Infinity, false);
+  if (typeof hubImport !== "boolean" && !isTextList(hubImport)) {
+    throw new TypeError(
+      `Cannot create a hub: expected a boolean or a list of specifiers for "hubImport", found ${hubImport}`,
+    );
+  }
   if (typeof name !== "string") {
     throw new TypeError(`Cannot create a hub: expected a string for "name", found ${name}`);
   }
@@ -141,12 +157,20 @@ export function checkOptions(options: HubOptions = {}): Settings {
     maxWorkers,
     idleTimeout,
     maxQueue,
-    resourceLimits: { maxOldGenerationSizeMb: OLD_GENERATION_MB, ...resourceLimits },
+    resourceLimits: {
+      ...resourceLimits,
+      maxOldGenerationSizeMb: resourceLimits.maxOldGenerationSizeMb ?? OLD_GENERATION_MB,
+    },
     worker,
     debug,
     blockedWarningMs,
+    hubImport: typeof hubImport === "boolean" ? hubImport : [...hubImport],
     name,
   };
+}
+
+function isTextList(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
 function checkNumber(

@@ -15,7 +15,7 @@
 
 import { MessageChannel } from "node:worker_threads";
 import { Board } from "../bridge/board.ts";
-import { HubSaturatedError, WorkerCrashedError } from "../bridge/errors.ts";
+import { GreenletExit, HubSaturatedError, WorkerCrashedError } from "../bridge/errors.ts";
 import { EMPTY, Inbox, type Message } from "../bridge/mailbox.ts";
 import { Down } from "../bridge/protocol.ts";
 import { createRing, RingReader, RingWriter } from "../bridge/ring.ts";
@@ -26,10 +26,14 @@ import type { HubThread } from "./hub_thread.ts";
 import { Ended } from "./ended.ts";
 import type { Settings } from "./options.ts";
 import { Post } from "./post.ts";
+import { within } from "./within.ts";
 import { WorkerObjects } from "./worker_objects.ts";
 
 /** How many messages of one Worker are taken before the next one's turn. */
 const MESSAGES_A_TURN = 64;
+
+/** How long a Worker that was stopped may take to end by itself, in milliseconds. */
+const STOP_MS = 250;
 
 /** How often idle Workers are looked for, as a part of `idleTimeout`. */
 const SWEEPS = 4;
@@ -56,6 +60,8 @@ export class Pool {
   readonly #urgent = new Set<HubThread>();
   readonly #workers = new Set<GreenWorker>();
   readonly #bySlot: (GreenWorker | undefined)[];
+  /** The ends of Workers that were stopped. */
+  readonly #stops = new Set<Promise<void>>();
   /** Workers with nothing to do, the one that stopped last at the end. */
   readonly #idle: GreenWorker[] = [];
   #starting = 0;
@@ -135,13 +141,39 @@ export class Pool {
    */
   awaited(worker: GreenWorker, thread: HubThread, limited: boolean): void {
     if (!this.#queue.has(thread)) return;
-    if (!limited && worker.hasLoaded(thread.work!.target)) {
+    if (!limited && !worker.gone && worker.hasLoaded(thread.work!.target)) {
       this.remove(thread);
       worker.run(thread);
       return;
     }
+    this.urge(thread);
+  }
+
+  /** Somebody who keeps a Worker waits for a thread: if it is in the queue, it gets a Worker of its own. */
+  urge(thread: HubThread): void {
+    if (!this.#queue.has(thread)) return;
     this.#urgent.add(thread);
     this.#assign();
+  }
+
+  /** Whether a thread waits for a Worker. */
+  holds(thread: HubThread): boolean {
+    return this.#queue.has(thread);
+  }
+
+  /**
+   * The threads that keep one from starting: those that run, the innermost on each Worker. None when it is not in the
+   * queue, or when there may be a Worker for it without any of them going on.
+   */
+  blocking(thread: HubThread): HubThread[] | undefined {
+    if (!this.#queue.has(thread) || this.#starting > 0 || this.#hasSlot) return undefined;
+    const running: HubThread[] = [];
+    for (const { stack } of this.#workers) {
+      const innermost = stack.at(-1);
+      if (!innermost) return undefined;
+      running.push(innermost);
+    }
+    return running;
   }
 
   /** A thread has left its Worker. */
@@ -149,6 +181,11 @@ export class Pool {
     const at = worker.stack.lastIndexOf(thread);
     if (at >= 0) worker.stack.splice(at, 1);
     if (worker.idle) this.#rest(worker);
+  }
+
+  /** A Worker has answered all that the hub asked of it. */
+  served(worker: GreenWorker): void {
+    if (worker.idle) this.#assign();
   }
 
   /** A Worker has started. */
@@ -189,17 +226,42 @@ export class Pool {
     return new Promise((resolve) => this.#onEmpty = resolve);
   }
 
-  /** Stops a Worker that does not end by itself. */
-  async stop(worker: GreenWorker, reason: Error): Promise<void> {
+  /**
+   * Stops a Worker that does not end by itself: the threads on it are killed, whatever they do. If it is blocked, or in its
+   * event loop, it ends; if it computes, it goes on until the process ends, and nobody listens to it.
+   *
+   * @param reason What led to it.
+   */
+  stop(worker: GreenWorker, reason: Error): void {
+    worker.stopped = true;
+    this.#end(worker, reason);
+  }
+
+  /** Settles when all Workers that were stopped have ended, or are known not to end. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#stops);
+  }
+
+  #end(worker: GreenWorker, reason: Error): void {
     if (worker.dead) return;
     worker.error ??= reason;
-    // A parked Worker has to be woken to be terminated; one that computes goes on until the process ends.
     worker.closing = true;
-    worker.post.send(Down.Close, 0, 0, 0, EMPTY);
-    const { process } = worker;
-    this.#leaked++;
+    worker.post.shut();
     this.#bury(worker, 1);
-    await process?.terminate();
+    if (!this.#closed) this.#assign();
+    const stop = this.#awaitEnd(worker).finally(() => this.#stops.delete(stop));
+    this.#stops.add(stop);
+  }
+
+  async #awaitEnd(worker: GreenWorker): Promise<void> {
+    if (await within(worker.exited, STOP_MS)) return;
+    // To terminate one that computes does nothing, but Deno (2.9.6) says that it has ended.
+    if (!worker.post.left) {
+      worker.lost = true;
+      worker.objects.lost();
+      this.#leaked++;
+    }
+    await worker.process?.terminate();
   }
 
   /** The Workers that there are. */
@@ -219,7 +281,7 @@ export class Pool {
       }
     } catch (error) {
       // It wrote something that cannot be right: nothing that it says can be trusted any more.
-      this.stop(worker, error as Error);
+      this.#end(worker, error as Error);
       return true;
     }
     if (!worker.post.empty) this.board.raise(worker.slot);
@@ -237,8 +299,11 @@ export class Pool {
   }
 
   #assign(): void {
-    while (this.#queue.size > 0 && this.#idle.length > 0) {
-      const worker = this.#idle.pop()!;
+    while (this.#queue.size > 0) {
+      // One that does something for the hub would do the thread's work on top of that.
+      const at = this.#idle.findLastIndex((worker) => !worker.serving);
+      if (at < 0) break;
+      const [worker] = this.#idle.splice(at, 1);
       const thread = this.#next();
       this.remove(thread);
       worker.run(thread);
@@ -248,10 +313,25 @@ export class Pool {
       this.#starting < Math.min(this.#queue.size, navigator.hardwareConcurrency) &&
       this.#workers.size < maxWorkers && this.#startWorker()
     );
-    const most = Math.min(2 * maxWorkers, maxWorkers + this.#urgent.size);
-    while (
-      this.#starting < this.#urgent.size && this.#workers.size < most && this.#startWorker()
+    // Whoever waits for an urgent one keeps a Worker and does nothing, so this is no more work at a time.
+    while (this.#starting < this.#urgent.size && this.#startWorker());
+    if (this.#queue.size > 0 && this.#workers.size === 0) this.#giveUp();
+  }
+
+  /** Workers that were stopped and go on have used up all that there may be. */
+  #giveUp(): void {
+    const reason = new WorkerCrashedError(
+      `Cannot run green threads on hub "${this.#settings.name}" any more: ${this.#leaked} Workers that were stopped go on ` +
+        "computing, and there may be no more",
     );
+    for (const thread of [...this.#queue]) {
+      this.remove(thread);
+      this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
+    }
+  }
+
+  get #hasSlot(): boolean {
+    return this.#bySlot.includes(undefined);
   }
 
   #next(): HubThread {
@@ -286,6 +366,9 @@ export class Pool {
       passage: port2,
     };
     const onExit = (code: number) => {
+      worker.hasExited();
+      // It has not: see `stop()`. Its slot is never used again, as it may still write there.
+      if (worker.lost) return;
       this.#takeLast(worker);
       worker.objects.exited();
       this.#bury(worker, code);
@@ -332,15 +415,17 @@ export class Pool {
     const threads = worker.stack.splice(0);
     const expected = worker.closing && threads.length === 0;
     worker.bury();
-    if (!expected) this.#crashed++;
+    if (!expected && !worker.stopped) this.#crashed++;
     if (!expected && !wasReady && threads.length === 0 && this.#queue.size > 0) {
       const thread = this.#next();
       this.remove(thread);
       threads.push(thread);
     }
     for (const thread of threads) {
-      const reason = crash(worker, thread, code);
-      this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
+      const outcome = worker.stopped
+        ? { status: "killed", reason: stopReason(worker, thread) } as const
+        : { status: "rejected", reason: crash(worker, thread, code) } as const;
+      this.#host.endThread(thread, Ended.of(outcome));
     }
     if (this.#workers.size === 0) this.#onEmpty?.();
   }
@@ -366,12 +451,20 @@ export class Pool {
     const now = performance.now();
     for (const worker of [...this.#idle]) {
       if (this.#workers.size <= minWorkers || now - worker.idleSince < idleTimeout) break;
+      if (worker.serving || worker.references.lasting) continue;
       this.#dismiss(worker);
     }
     if (this.#idle.length > 0 && this.#workers.size > minWorkers) return;
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
+}
+
+/** What a thread ends with whose Worker was stopped: what it was killed with, or what its Worker was stopped for. */
+function stopReason({ error }: GreenWorker, thread: HubThread): unknown {
+  if (thread.killed) return thread.killed.reason;
+  const exit = `The Worker of the green thread "${thread.name}" was stopped`;
+  return new GreenletExit(exit, { cause: error });
 }
 
 function crash(worker: GreenWorker, thread: HubThread, code: number): WorkerCrashedError {

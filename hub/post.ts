@@ -9,11 +9,8 @@
 
 import type { Board } from "../bridge/board.ts";
 import type { Body } from "../bridge/codec.ts";
-import { type Inbox, type Message, Outgoing, writeFrame } from "../bridge/mailbox.ts";
+import { type Inbox, keep, type Message, Outgoing, writeFrame } from "../bridge/mailbox.ts";
 import type { RingWriter } from "../bridge/ring.ts";
-
-/** A message that waits for room. */
-type Waiting = () => boolean;
 
 /** Sends messages to one Worker and receives its messages. */
 export class Post {
@@ -33,12 +30,27 @@ export class Post {
 
   /** Sends a message, now or as soon as there is room. */
   send(kind: number, id: number, a: number, b: number, body: Body): void {
-    if (this.#waiting.length === 0) {
-      const written = writeFrame(this.#ring, kind, id, a, b, body);
-      if (written === 1) return this.#board.wake(this.#slot);
+    if (this.#waiting.length > 0) {
+      this.#waiting.push(new Waiting(kind, id, a, b, keep(body), () => this.#nextStream()));
+      return;
     }
-    this.#waiting.push(this.#later(kind, id, a, b, body));
-    if (this.#waiting.length === 1) this.flush();
+    const written = writeFrame(this.#ring, kind, id, a, b, body);
+    if (written === 1) return this.#board.wake(this.#slot);
+    this.#waiting.push(new Waiting(kind, id, a, b, body, () => this.#nextStream()));
+    this.flush();
+    // What is left goes on in a later turn, and by then the bytes may have been changed by whoever sent them.
+    this.#waiting[0]?.keep();
+  }
+
+  /** Says to the Worker that it is to end, whatever it is blocked on and however full its mailbox is. */
+  shut(): void {
+    this.#ring.shut();
+    this.#board.wake(this.#slot);
+  }
+
+  /** Whether the Worker has said that it has nothing more to do, and is back in its event loop. */
+  get left(): boolean {
+    return this.#ring.left;
   }
 
   /** Sends what was waiting, as far as there is room. */
@@ -46,13 +58,13 @@ export class Post {
     if (this.#waiting.length === 0) return;
     let sent = 0;
     while (sent < this.#waiting.length) {
-      if (this.#waiting[sent]()) {
+      if (this.#waiting[sent].write(this.#ring)) {
         sent++;
         continue;
       }
       // Ask for room first and then look once more: it may have come in between.
       this.#ring.setHungry(true);
-      if (!this.#waiting[sent]()) break;
+      if (!this.#waiting[sent].write(this.#ring)) break;
       this.#ring.setHungry(false);
       sent++;
     }
@@ -76,15 +88,56 @@ export class Post {
     return this.#inbox.empty;
   }
 
-  #later(kind: number, id: number, a: number, b: number, body: Body): Waiting {
-    let outgoing: Outgoing | undefined;
-    return () => {
-      if (outgoing) return outgoing.advance(this.#ring);
-      const written = writeFrame(this.#ring, kind, id, a, b, body);
-      if (written >= 0) return written === 1;
-      this.#lastStream = this.#lastStream % 0xffff + 1;
-      outgoing = new Outgoing(this.#lastStream, kind, id, a, b, body);
-      return outgoing.advance(this.#ring);
-    };
+  #nextStream(): number {
+    return this.#lastStream = this.#lastStream % 0xffff + 1;
+  }
+}
+
+/** A message that waits for room. */
+class Waiting {
+  readonly #kind: number;
+  readonly #id: number;
+  readonly #a: number;
+  readonly #b: number;
+  #body: Body;
+  readonly #nextStream: () => number;
+  #outgoing: Outgoing | undefined;
+
+  constructor(
+    kind: number,
+    id: number,
+    a: number,
+    b: number,
+    body: Body,
+    nextStream: () => number,
+  ) {
+    this.#kind = kind;
+    this.#id = id;
+    this.#a = a;
+    this.#b = b;
+    this.#body = body;
+    this.#nextStream = nextStream;
+  }
+
+  /** Writes as much as there is room for; says whether that is all. */
+  write(ring: RingWriter): boolean {
+    if (this.#outgoing) return this.#outgoing.advance(ring);
+    const written = writeFrame(ring, this.#kind, this.#id, this.#a, this.#b, this.#body);
+    if (written >= 0) return written === 1;
+    this.#outgoing = new Outgoing(
+      this.#nextStream(),
+      this.#kind,
+      this.#id,
+      this.#a,
+      this.#b,
+      this.#body,
+    );
+    return this.#outgoing.advance(ring);
+  }
+
+  /** Takes a copy of what is not written yet. */
+  keep(): void {
+    if (this.#outgoing) this.#outgoing.keep();
+    else this.#body = keep(this.#body);
   }
 }

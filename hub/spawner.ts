@@ -5,9 +5,11 @@
  */
 
 import { GreenletExit } from "../bridge/errors.ts";
-import type { GreenThread } from "../bridge/green_thread.ts";
+import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
+import type { AsyncResult } from "../bridge/live_types.ts";
 import type { Particulars } from "../bridge/protocol.ts";
 import { describe } from "./targets.ts";
+import { LONGEST_TIMER } from "./within.ts";
 
 /** A function that can be spawned with arguments of these types. */
 // deno-lint-ignore no-explicit-any
@@ -19,8 +21,8 @@ export type Passed<A extends unknown[]> = {
     : A[K];
 };
 
-/** What a green function's result is to one who awaits its thread. */
-export type Result<R> = Awaited<R>;
+/** What a green function's result is to one who awaits its thread: a generator is an async iterable there. */
+export type Result<R> = AsyncResult<Awaited<R>>;
 
 /** Options for the threads that a {@linkcode Spawner} spawns. */
 export interface SpawnOptions {
@@ -37,6 +39,13 @@ export interface SpawnOptions {
    * @default {Infinity}
    */
   timeout?: number;
+  /**
+   * How long a thread that `signal` or `timeout` has killed may take to end, in milliseconds: see
+   * `graceMs` of `kill()`.
+   *
+   * @default {Infinity}
+   */
+  graceMs?: number;
 }
 
 /** Spawns a function with what is out of the ordinary about its thread. */
@@ -57,10 +66,11 @@ export class Spawner {
   constructor(launch: Launcher, options: SpawnOptions) {
     checkSpawnOptions(options);
     this.#launch = launch;
-    const { name, timeout = Infinity, signal } = options;
+    const { name, timeout = Infinity, graceMs = Infinity, signal } = options;
     this.#particulars = {
       ...name === undefined ? {} : { name },
       ...timeout === Infinity ? {} : { timeout },
+      ...graceMs === Infinity ? {} : { graceMs: checkGrace(graceMs) },
     };
     this.#signal = signal;
   }
@@ -94,11 +104,14 @@ export class Spawner {
   #spawn(fn: unknown, args: readonly unknown[], particulars: Particulars): GreenThread<any> {
     const signal = this.#signal;
     // Aborted before: it is made, so that there is something to await, and never runs.
-    const delay = signal?.aborted ? { delay: MAX_DELAY } : {};
+    const delay = signal?.aborted ? { delay: LONGEST_TIMER } : {};
     const thread = this.#launch(fn, args, { ...this.#particulars, ...particulars, ...delay });
     if (!signal) return thread;
-    const kill = () =>
-      thread.kill(new GreenletExit("The green thread was aborted", { cause: signal.reason }));
+    const { graceMs } = this.#particulars;
+    const kill = () => {
+      const { reason: cause } = signal;
+      thread.kill(new GreenletExit("The green thread was aborted", { cause }), { graceMs });
+    };
     if (signal.aborted) kill();
     else {
       signal.addEventListener("abort", kill, { once: true });
@@ -107,9 +120,6 @@ export class Spawner {
     return thread;
   }
 }
-
-/** The longest time that a timer takes, in milliseconds. */
-const MAX_DELAY = 2 ** 31 - 1;
 
 function checkSpawnOptions({ name, signal, timeout }: SpawnOptions): void {
   if (name !== undefined && typeof name !== "string") {
@@ -138,9 +148,9 @@ export function checkDelay(ms: unknown): number {
       `Cannot spawn later: expected a number of milliseconds, found ${describe(ms)}`,
     );
   }
-  if (ms > MAX_DELAY) {
+  if (ms > LONGEST_TIMER) {
     throw new RangeError(
-      `Cannot spawn later: expected at most ${MAX_DELAY} milliseconds, found ${ms}`,
+      `Cannot spawn later: expected at most ${LONGEST_TIMER} milliseconds, found ${ms}`,
     );
   }
   return Math.max(0, ms);

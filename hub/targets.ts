@@ -67,7 +67,7 @@ export function exportTarget(action: string, meta: ImportMeta, fn: unknown): Tar
 
 /** What something is, for a message. */
 export function describe(value: unknown): string {
-  if (value === null) return "null";
+  if (value === null || value === undefined) return String(value);
   if (typeof value === "string") return `"${value}"`;
   if (typeof value === "object") return `an object of class ${value.constructor?.name ?? "null"}`;
   if (typeof value === "function") return `the function "${value.name}"`;

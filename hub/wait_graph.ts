@@ -54,6 +54,19 @@ export class WaitGraph {
     };
   }
 
+  /** Whether a thread waits, itself or by others, for one of which something is true. */
+  leadsTo(from: HubThread, is: (thread: HubThread) => boolean): boolean {
+    const visited = new Set<HubThread>();
+    const leads = (thread: HubThread): boolean => {
+      if (is(thread)) return true;
+      if (thread.dead || visited.has(thread)) return false;
+      visited.add(thread);
+      for (const { to, sure } of this.#edges.get(thread) ?? []) if (sure && leads(to)) return true;
+      return false;
+    };
+    return leads(from);
+  }
+
   /** A thread waits no longer: it has ended, or was killed. */
   clear(thread: HubThread): void {
     this.#edges.delete(thread);

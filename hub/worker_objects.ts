@@ -102,6 +102,12 @@ export class WorkerObjects {
     }
   }
 
+  /** The Worker goes on, but nobody listens to it: nothing is kept for its sake. It was settled before. */
+  lost(): void {
+    for (const [id, count] of [...this.#holds]) this.letGo(id, count);
+    this.#passage.close();
+  }
+
   /** The Worker has ended, and touches nothing any more. */
   exited(): void {
     const place = hubPlace();

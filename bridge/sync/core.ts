@@ -97,9 +97,10 @@ export abstract class Core {
     buffer?: SharedArrayBuffer,
     options?: { readonly bytes: number; readonly most: number },
   ) {
-    this.buffer = buffer ?? (options
-      ? new SharedArrayBuffer(options.bytes, { maxByteLength: options.most })
-      : new SharedArrayBuffer((FIRST_WORD + words) * 4));
+    this.buffer = buffer ??
+      (options
+        ? new SharedArrayBuffer(options.bytes, { maxByteLength: options.most })
+        : new SharedArrayBuffer((FIRST_WORD + words) * 4));
     this.words = new Int32Array(this.buffer, 0, FIRST_WORD + words);
     if (!buffer) this.words[ID] = this.place.arena.takeId();
     this.id = this.words[ID];
@@ -265,7 +266,9 @@ export abstract class Core {
   /** Whether a node was taken out of its list. A Worker that goes on after the hub has stopped it gets nothing. */
   #wasServed(node: number): boolean {
     const state = Atomics.load(this.#arena, node + Node.State);
-    if (state === State.Settled) throw new GreenletExit("The Worker of this green thread was stopped");
+    if (state === State.Settled) {
+      throw new GreenletExit("The Worker of this green thread was stopped");
+    }
     return state !== State.Waiting;
   }
 

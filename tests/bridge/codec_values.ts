@@ -102,7 +102,14 @@ const BIGINTS = [
   -123456789012345678901234567890n,
 ];
 const DATES = [0, 1e12, -1, NaN, 8.64e15];
-const PATTERNS = [/a/, /a\/b/gi, /(?:)/, /\u{1f600}/u, /[\p{L}--[a-z]]/v, /x/dgimsy];
+const PATTERNS = [
+  /a/,
+  /a\/b/gi,
+  /(?:)/,
+  /\u{1f600}/u,
+  new RegExp(String.raw`[\p{L}--[a-z]]`, "v"),
+  /x/dgimsy,
+];
 const ERRORS = [Error, EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError];
 type ViewClass = new (buffer: ArrayBuffer, offset: number, length?: number) => ArrayBufferView;
 
@@ -227,7 +234,7 @@ export class ValueMaker {
     const chance = this.#chance;
     const array: unknown[] = this.#keep([]);
     for (let i = chance.below(6); i > 0; i--) array.push(this.make());
-    if (chance.next() < 0.1) array.length += chance.pick([1, 3, 5000, 1e6]);
+    if (chance.next() < 0.1) array.length += chance.pick([1, 3, 5000, 20_000]);
     if (chance.next() < 0.1 && array.length > 0) delete array[chance.below(array.length)];
     if (chance.next() < 0.1) (array as unknown as Record<string, unknown>).extra = this.make();
     return array;

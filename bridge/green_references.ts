@@ -1,0 +1,195 @@
+/**
+ * What a Worker and the hub hold of each other by reference, as seen from the Worker: functions, objects, iterations.
+ *
+ * What green code gives away goes with the thread that gave it, unless the thread *returned* it: that stays as long as
+ * somebody holds it.
+ *
+ * @module
+ */
+
+import { Adopted } from "./adopted.ts";
+import { classOfPrototype } from "./classes.ts";
+import type { Reference } from "./codec.ts";
+import { Given } from "./given.ts";
+import { GreenSource } from "./green_source.ts";
+import { handledObject } from "./handle.ts";
+import { classNumber, isClass, Op, perform, Trait, traitsOf } from "./live.ts";
+import type { Callable } from "./loader.ts";
+import { Referent } from "./protocol.ts";
+import { Remote, remoteOf } from "./remote.ts";
+import { Service } from "./service.ts";
+import { makeSyncProxy } from "./sync_proxy.ts";
+
+/** What the references need of the Worker. */
+export interface GreenReferenceHost {
+  /** The Worker's number. */
+  readonly serial: number;
+  /** Asks the hub, and blocks. */
+  ask(number: number, op: number, args: readonly unknown[], what: string): unknown;
+  /** Tells the hub that nothing here stands for one of its objects any more. */
+  sayReleased(number: number, count: number): void;
+  /** The thread that runs now; 0 for none. */
+  owner(): number;
+}
+
+/** A Worker's references. */
+export class GreenReferences {
+  readonly #host: GreenReferenceHost;
+  readonly #given = new Given();
+  readonly #functions: Adopted<Callable>;
+  readonly #objects: Adopted<object>;
+  #dirty = false;
+
+  constructor(host: GreenReferenceHost) {
+    this.#host = host;
+    const onRelease = (number: number, count: number) => host.sayReleased(number, count);
+    this.#functions = new Adopted(onRelease);
+    this.#objects = new Adopted(onRelease);
+  }
+
+  /** Whether stand-ins have come since this was last asked: finalizers may have work after that. */
+  takeDirty(): boolean {
+    const dirty = this.#dirty;
+    this.#dirty = false;
+    return dirty;
+  }
+
+  /**
+   * Makes a reference for a value that goes to the hub.
+   *
+   * @param value A function, or an object that the codec does not know.
+   * @param returned Whether a thread returns it, so that it stays when the thread has ended.
+   * @param all Whether what cannot cross goes by reference and is not refused.
+   * @throws {TypeError} If it is a handle that was released.
+   */
+  refer(value: object, returned: boolean, all: boolean): Reference | undefined {
+    const remote = remoteOf(value);
+    if (remote?.released) throw new TypeError("Cannot send a handle: it was released");
+    const theirs = this.#functions.numberOf(value) ?? this.#objects.numberOf(value) ??
+      remote?.number;
+    if (theirs !== undefined) {
+      return { kind: remote ? Referent.HubObject : Referent.HubFunction, data: theirs };
+    }
+    if (value instanceof Blob) return referToBlob(value);
+    if (value instanceof FormData) return { kind: Referent.FormData, data: [...value] };
+    const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
+    if (!object) return undefined;
+    const number = this.#given.give(object, returned ? 0 : this.#host.owner());
+    const lasts = this.#given.lasts(number) ? 1 : 0;
+    if (object === value && typeof value === "function" && !isClass(value)) {
+      return { kind: Referent.GreenFunction, data: [this.#host.serial, number, lasts] };
+    }
+    const data = [this.#host.serial, number, lasts, traitsOf(object), classNumber(object)];
+    return { kind: Referent.GreenObject, data };
+  }
+
+  /** Gives the near object for a reference that came from the hub. */
+  resolve(kind: number, data: unknown): unknown {
+    const numbers = data as number[];
+    switch (kind) {
+      case Referent.HubFunction: {
+        const [number, serial, home] = numbers;
+        return this.#returned(number, serial, home) ?? this.#adoptFunction(number);
+      }
+      case Referent.HubObject: {
+        const [number, traits, kind, serial, home] = numbers;
+        return this.#returned(number, serial, home) ?? this.#adoptObject(number, traits, kind);
+      }
+      case Referent.GreenFunction:
+      case Referent.GreenObject:
+        return this.#own(numbers[1]);
+    }
+    return undefined;
+  }
+
+  /**
+   * Lets go of what a reference that came from the hub refers to.
+   *
+   * @returns Whether it was one that it knows.
+   */
+  discard(kind: number, data: unknown): boolean {
+    if (kind === Referent.GreenFunction || kind === Referent.GreenObject) return true;
+    if (kind !== Referent.HubFunction && kind !== Referent.HubObject) return false;
+    this.#host.sayReleased((data as number[])[0], 1);
+    return true;
+  }
+
+  /**
+   * Does something to one of this Worker's objects, for the hub.
+   *
+   * @throws {Error} If the thread that gave it has ended.
+   */
+  perform(number: number, op: number, args: readonly unknown[]): unknown {
+    return perform(greenHost, this.#own(number), op, args);
+  }
+
+  /** A thread has ended, and what goes with it. */
+  endThread(owner: number): void {
+    this.#given.endOwner(owner);
+  }
+
+  /** The hub gives back so many counts. */
+  release(number: number, count: number): void {
+    this.#given.release(number, count);
+  }
+
+  #own(number: number): object {
+    const object = this.#given.get(number);
+    if (object) return object;
+    throw new Error(
+      "Cannot use a function or handle of a green thread: the thread has ended, and what it had passed went with it; " +
+        "what it returns stays",
+    );
+  }
+
+  /** What came home by way of the hub is itself. */
+  #returned(number: number, serial: number, home: number): object | undefined {
+    const object = serial === this.#host.serial ? this.#given.get(home) : undefined;
+    if (object) this.#host.sayReleased(number, 1);
+    return object;
+  }
+
+  #adoptFunction(number: number): Callable {
+    this.#dirty = true;
+    return this.#functions.adopt(
+      number,
+      () => (...args) => this.#host.ask(number, Op.Call, args, "a callback"),
+    );
+  }
+
+  #adoptObject(number: number, traits: number, kind: number): object {
+    this.#dirty = true;
+    return this.#objects.adopt(number, () => {
+      const remote = new Remote(
+        { number, traits, kind },
+        (...request) => this.#host.ask(...request),
+        () => this.#objects.release(number),
+      );
+      return traits & Trait.Service ? remote : makeSyncProxy(remote);
+    });
+  }
+}
+
+const greenHost = {
+  iterate: (object: object) => new GreenSource(object).begin(),
+  lock(): never {
+    throw new TypeError("Cannot lock an object of green code");
+  },
+};
+
+function goesByReference(value: object, all: boolean): boolean {
+  if (typeof value === "function" || value instanceof Service || value instanceof Iterator) {
+    return true;
+  }
+  if (!all || value instanceof Promise || value instanceof Error) return false;
+  return !classOfPrototype(Object.getPrototypeOf(value));
+}
+
+/** A blob's bytes belong to the process, and not to the thread: the hub takes them by a URL. */
+function referToBlob(blob: Blob): Reference {
+  const url = URL.createObjectURL(blob);
+  const data = blob instanceof File
+    ? { url, name: blob.name, lastModified: blob.lastModified }
+    : { url };
+  return { kind: Referent.Blob, data };
+}

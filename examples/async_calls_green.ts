@@ -1,0 +1,45 @@
+/**
+ * Async code calls green code and awaits it.
+ *
+ * Run: `deno run --allow-read examples/async_calls_green.ts`
+ *
+ * @module
+ */
+
+import { greenletToFuture, spawn, syncToAsync } from "@aiohub/aiohub";
+import { sleep } from "@aiohub/aiohub/green";
+
+const PRICES: Readonly<Record<string, number>> = { Assam: 0.08, Gyokuro: 0.45, Mint: 0.05 };
+
+/** A synchronous function. Each call of it runs in a green thread of its own. */
+export const priceOf = syncToAsync(import.meta, function priceOf(tea: string, grams: number) {
+  sleep(50); // stands for anything that blocks
+  const price = PRICES[tea];
+  if (price === undefined) throw new RangeError(`Cannot find "${tea}" in the price list`);
+  return Math.round(price * grams);
+});
+
+if (import.meta.main) {
+  // A call gives a green thread, and that can be awaited.
+  console.log(`100 g of Assam: ${await priceOf("Assam", 100)}.`);
+
+  // Three at the same time.
+  const threads = [priceOf("Assam", 50), priceOf("Gyokuro", 50), priceOf("Mint", 50)];
+  console.log(`50 g of each: ${(await Promise.all(threads)).join(", ")}.`);
+
+  // An inline function is sent as source text; what it needs are arguments, and the names of the library.
+  const parcel = spawn((teas: string[]) => {
+    sleep(20);
+    return teas.toSorted().join(" + ");
+  }, ["Mint", "Assam"]);
+  console.log(`A parcel: ${await parcel}.`);
+
+  // What green code throws arrives here.
+  await priceOf("coffee", 100).then(undefined, (error) => console.log(`${error}.`));
+
+  // A green thread can be stopped from here: its sleep throws, its `finally` blocks run, and it ends.
+  const nap = spawn(() => sleep(60_000));
+  await greenletToFuture(nap, { signal: AbortSignal.timeout(100) })
+    .catch((error) => console.log(`The nap took too long: ${error.name}.`));
+  await nap.then(undefined, () => console.log(`The nap was ${nap.state}.`));
+}

@@ -1,0 +1,65 @@
+/**
+ * Callbacks: green code that computes calls functions of the hub, and gets their answers.
+ *
+ * Run: `deno run --allow-read examples/progress_bar.ts`
+ *
+ * @module
+ */
+
+import { syncToAsync } from "@aiohub/aiohub";
+
+const STEPS = 20;
+
+/**
+ * Counts primes. It never leaves its loop, except to call back.
+ *
+ * @param limit Where to stop.
+ * @param report Told how far it has come.
+ * @param goOn Asked now and then whether to go on.
+ */
+export const countPrimes = syncToAsync(
+  import.meta,
+  function countPrimes(
+    limit: number,
+    report: (done: number, total: number) => void,
+    goOn: (found: number) => boolean,
+  ) {
+    let found = 0;
+    for (let step = 0; step < STEPS; step++) {
+      for (let n = limit / STEPS * step; n < limit / STEPS * (step + 1); n++) {
+        if (isPrime(n)) found++;
+      }
+      report(step + 1, STEPS);
+      if (!goOn(found)) break;
+    }
+    return found;
+  },
+);
+
+function isPrime(n: number): boolean {
+  if (n < 2 || n % 2 === 0) return n === 2;
+  for (let i = 3; i * i <= n; i += 2) if (n % i === 0) return false;
+  return true;
+}
+
+/** Draws a bar on a terminal; elsewhere it prints a line for each quarter. */
+function draw(done: number, total: number): void {
+  if (!Deno.stdout.isTerminal()) {
+    if (done % (total / 4) === 0) console.log(`${100 * done / total} %`);
+    return;
+  }
+  const bar = "━".repeat(2 * done) + " ".repeat(2 * (total - done));
+  Deno.stdout.writeSync(new TextEncoder().encode(`\r${bar} ${100 * done / total} %`));
+  if (done === total) console.log();
+}
+
+if (import.meta.main) {
+  // The event loop goes on meanwhile: here a timer counts.
+  let ticks = 0;
+  const timer = setInterval(() => ticks++, 5);
+  const found = await countPrimes(1_000_000, draw, (found) => found < 1_000_000);
+  clearInterval(timer);
+  console.log(
+    `${found} primes below 1,000,000; the event loop ${ticks > 3 ? "went on" : "stood still"}.`,
+  );
+}

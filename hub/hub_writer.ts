@@ -1,0 +1,70 @@
+/**
+ * Writing to a `WritableStream` of the hub, for green code.
+ *
+ * @module
+ */
+
+/** What a stream is to green code: writing waits while the stream has more than it wants. */
+export class HubWriter {
+  readonly #stream: WritableStream<unknown>;
+  #writer: WritableStreamDefaultWriter<unknown> | undefined;
+
+  constructor(stream: WritableStream<unknown>) {
+    this.#stream = stream;
+  }
+
+  /** Writes a chunk, when the stream wants one; what that fails with, the next call throws. */
+  async write(chunk: unknown): Promise<void> {
+    const writer = this.#lock();
+    await writer.ready;
+    writer.write(chunk).catch(() => {});
+    await writer.ready;
+  }
+
+  /** Ends the stream and waits until all is written. */
+  async close(): Promise<void> {
+    const writer = this.#lock();
+    await writer.close();
+    this.#unlock();
+  }
+
+  /** Breaks the stream off. */
+  async abort(reason?: unknown): Promise<void> {
+    const writer = this.#lock();
+    await writer.abort(reason);
+    this.#unlock();
+  }
+
+  /** Gives the stream back without ending it. */
+  [Symbol.dispose](): void {
+    this.#unlock();
+  }
+
+  #lock(): WritableStreamDefaultWriter<unknown> {
+    return this.#writer ??= this.#stream.getWriter();
+  }
+
+  #unlock(): void {
+    this.#writer?.releaseLock();
+    this.#writer = undefined;
+  }
+}
+
+const writers = new WeakMap<WritableStream, HubWriter>();
+const streams = new WeakMap<object, WritableStream>();
+
+/** The one writer of a stream. */
+export function writerOf(stream: WritableStream): HubWriter {
+  let writer = writers.get(stream);
+  if (!writer) {
+    writer = new HubWriter(stream);
+    writers.set(stream, writer);
+    streams.set(writer, stream);
+  }
+  return writer;
+}
+
+/** The stream of a writer; what is none, as it is. */
+export function streamOf(object: object): object {
+  return streams.get(object) ?? object;
+}

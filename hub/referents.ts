@@ -1,0 +1,68 @@
+/**
+ * Which values of the hub go to green code by reference.
+ *
+ * @module
+ */
+
+import { classOfPrototype } from "../bridge/classes.ts";
+import { handle, handledObject } from "../bridge/handle.ts";
+import { isClass } from "../bridge/live.ts";
+import { Referent } from "../bridge/protocol.ts";
+import { remoteOf } from "../bridge/remote.ts";
+import { Service } from "../bridge/service.ts";
+import { writerOf } from "./hub_writer.ts";
+
+/** Something that goes by reference. */
+export interface HubReferent {
+  /** One of {@linkcode Referent}: as a function, or as an object behind a handle. */
+  readonly kind: number;
+  readonly object: object;
+}
+
+/**
+ * What a value refers to, if it goes by reference.
+ *
+ * @param value A function, or an object that the codec does not know.
+ * @param all Whether instances of classes that cannot cross go by reference, and are not refused: so it is for what
+ * methods of handles and functions of imported modules give, as green code has no part in them.
+ */
+export function hubReferent(value: object, all: boolean): HubReferent | undefined {
+  const handled = handledObject(value);
+  if (handled) return object(handled instanceof WritableStream ? writerOf(handled) : handled);
+  if (remoteOf(value)) return object(value);
+  if (typeof value === "function") {
+    return { kind: isClass(value) ? Referent.HubObject : Referent.HubFunction, object: value };
+  }
+  if (value instanceof WritableStream) return object(writerOf(value));
+  if (value instanceof Service || isIteration(value) || isBlob(value)) return object(value);
+  if (!all || isError(value) || classOfPrototype(Object.getPrototypeOf(value))) return undefined;
+  return value instanceof Promise ? undefined : object(value);
+}
+
+/** An iterable without a class of its own would be taken for plain data: this sees to it that it is not. */
+export function asReferent(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype !== Object.prototype && prototype !== null) return value;
+  const isIterable = typeof (value as Record<symbol, unknown>)[Symbol.asyncIterator] === "function";
+  return isIterable ? handle(value) : value;
+}
+
+function object(object: object): HubReferent {
+  return { kind: Referent.HubObject, object };
+}
+
+/** Whether a value is there to be iterated over: a stream, a generator, or another iterator. */
+function isIteration(value: object): boolean {
+  return value instanceof Iterator ||
+    typeof (value as Record<symbol, unknown>)[Symbol.asyncIterator] === "function";
+}
+
+/** Reading these takes the hub's event loop. */
+function isBlob(value: object): boolean {
+  return value instanceof Blob || value instanceof FormData;
+}
+
+function isError(value: object): boolean {
+  return value instanceof Error || value instanceof DOMException;
+}

@@ -1,0 +1,175 @@
+/**
+ * State that all green threads and async code share.
+ *
+ * @module
+ */
+
+import { handle } from "../bridge/handle.ts";
+import { Op } from "../bridge/live.ts";
+import type { Sync } from "../bridge/live_types.ts";
+import { intern } from "../bridge/protocol.ts";
+import { type Remote, remoteOf, standsForLater } from "../bridge/remote.ts";
+import { blocking, greenSide } from "../bridge/side.ts";
+import type { HeldLock } from "./object_lock.ts";
+import { takeLock } from "./object_lock.ts";
+import { noteWrapped } from "./permissions.ts";
+import { exportTarget } from "./targets.ts";
+
+/**
+ * A shared object: on the hub what `init` returned, in green code a handle to it, or to what its promise became.
+ */
+export type Shared<R> = R & Sync<Awaited<R>>;
+
+/** The objects of the hub, by export and URL. */
+const KEY = Symbol.for("aiohub.shared");
+const scope = globalThis as { [KEY]?: Map<string, object> };
+
+/**
+ * Makes one object for all: it lives on the hub, whoever asks for it first.
+ *
+ * Green threads share no heap: a module's variables are there once in each Worker. What they are to have in common goes
+ * here. A program that was ported with a module-level `const cache = new Map()` needs no other change:
+ *
+ * - **On the hub** this calls `init` at once and returns the very object (or the promise, if `init` is async).
+ * - **In green code** it is a blocking handle to that object, from every Worker to the same one: see `handle()`. The module
+ *   is imported on the hub when green code uses the object first.
+ * - Each use in green code is a round trip, so two of them are not one step: see {@linkcode update}.
+ *
+ * @param meta The `import.meta` of the module that this stands in, at its top level.
+ * @param init Makes the object. Its name is the object's name, one of its kind in the module.
+ * @returns The object, or a handle to it.
+ * @throws {TypeError} If `meta` is no `import.meta`, `init` has no name, or one that is taken, or gives no object.
+ *
+ * @example A cache that all green threads share
+ * ```ts ignore
+ * // cache.ts
+ * import { shared } from "@aiohub/aiohub";
+ *
+ * export const cache = shared(import.meta, function cache() {
+ *   return new Map<string, string>();
+ * });
+ *
+ * // in any green thread, and on the hub as well
+ * if (!cache.has(url)) cache.set(url, render(url));
+ * ```
+ */
+export function shared<R extends object>(meta: ImportMeta, init: () => R): Shared<R> {
+  const { url, name } = exportTarget("shared()", meta, init) as { url: string; name: string };
+  return (greenSide() ? makeLater(url, name) : make(url, name, init)) as Shared<R>;
+}
+
+/**
+ * Uses a shared object while nobody else does so by `update()` or `updateAsync()`: to read and write in one step. It blocks
+ * until its turn comes, first come, first served. For green code.
+ *
+ * It keeps off other updates of the same object, and nothing else; an update of an object inside of an update of the
+ * same object waits for itself.
+ *
+ * @param object What `shared()` or a handle gave.
+ * @param fn Called with the object.
+ * @returns What `fn` returned.
+ * @throws What `fn` threw.
+ * @throws {BlockingCallError} If it is called on the hub: use {@linkcode updateAsync} there.
+ * @throws {TypeError} If it is no object of the hub.
+ *
+ * @example Count without losing any
+ * ```ts ignore
+ * update(counts, (counts) => counts.set(key, (counts.get(key) ?? 0) + 1));
+ * ```
+ */
+export function update<T extends object, R>(object: T, fn: (object: T) => R): R {
+  blocking("update()", "await updateAsync()");
+  const remote = remoteOf(object);
+  if (!remote) throw new TypeError("Cannot update: expected a shared object or a handle");
+  const lock = remote.ask(Op.Lock, [], "update") as Remote;
+  try {
+    return fn(object);
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * The twin of {@linkcode update} for the hub.
+ *
+ * @param object The object, or a promise of it.
+ * @param fn Called with the object; what it returns is awaited before the next one has its turn.
+ * @returns What `fn` returned.
+ */
+export async function updateAsync<T extends object, R>(
+  object: T,
+  fn: (object: Awaited<T>) => R,
+): Promise<Awaited<R>> {
+  const awaited = await object;
+  const lock: HeldLock = await takeLock(awaited as object);
+  try {
+    return await fn(awaited);
+  } finally {
+    lock.released();
+  }
+}
+
+function make(url: string, name: string, init: () => object): object {
+  const objects = scope[KEY] ??= new Map();
+  const key = `${name} ${url}`;
+  if (objects.has(key)) {
+    throw new TypeError(`Cannot share "${name}": "${url}" has another shared object of that name`);
+  }
+  const object = init();
+  if ((typeof object !== "object" || object === null) && typeof object !== "function") {
+    throw new TypeError(
+      `Cannot share "${name}": expected an object, found ${
+        object === null ? "null" : typeof object
+      }`,
+    );
+  }
+  // Whoever uses it hears of a failure; nobody has to.
+  if (object instanceof Promise) object.catch(() => {});
+  objects.set(key, object);
+  noteWrapped(url, name);
+  return object;
+}
+
+/** A stand-in that asks for its object when it is used first. */
+function makeLater(url: string, name: string): object {
+  const target = intern({ kind: "shared", url, name });
+  let known: object | undefined;
+  const real = () => known ??= blocking(name, name).call(target, [], name) as object;
+  const standIn = new Proxy({}, forwardTo(real));
+  standsForLater(standIn, real);
+  return standIn;
+}
+
+type Trap = (object: object, ...args: unknown[]) => unknown;
+
+/** Does to another object what is done to a proxy. */
+function forwardTo(real: () => object): ProxyHandler<object> {
+  return new Proxy({}, {
+    get(_, trap) {
+      return (_target: object, key: unknown, ...rest: unknown[]) => {
+        // `await` and module loading look for this on everything.
+        if (trap === "get" && key === "then") return undefined;
+        // A method has to find itself on the handle and not on this.
+        if (trap === "get") return Reflect.get(real(), key as PropertyKey);
+        if (trap === "set") return Reflect.set(real(), key as PropertyKey, rest[0]);
+        const result = (Reflect as unknown as Record<PropertyKey, Trap>)[trap](
+          real(),
+          key,
+          ...rest,
+        );
+        const descriptor = trap === "getOwnPropertyDescriptor" ? result : undefined;
+        return descriptor ? { ...descriptor, configurable: true } : result;
+      };
+    },
+  });
+}
+
+/**
+ * What green code gets of a shared object. For the hub's functions that may be called.
+ *
+ * @returns A handle to it; `undefined` if there is none by that name.
+ */
+export async function sharedHandle(url: string, name: string): Promise<object | undefined> {
+  const object = scope[KEY]?.get(`${name} ${url}`);
+  return object && handle(await object);
+}

@@ -1,0 +1,27 @@
+/**
+ * Waiting for some time only.
+ *
+ * @module
+ */
+
+/** Timers take no more than this, in milliseconds: a longer one would be due at once. */
+export const LONGEST_TIMER: number = 2 ** 31 - 1;
+
+/**
+ * Waits for a promise, but not for longer than some time.
+ *
+ * @param promise What to wait for. It must not reject.
+ * @param ms How long at the most, in milliseconds.
+ * @returns Whether it has settled in time.
+ */
+export async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
+  const done = promise.then(() => true);
+  if (ms > LONGEST_TIMER) return await done;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<boolean>((resolve) => timer = setTimeout(resolve, ms, false));
+  try {
+    return await Promise.race([done, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}

@@ -1,0 +1,217 @@
+/**
+ * What one Worker and the hub hold of each other by reference: functions, objects, iterations.
+ *
+ * Everything that a Worker says here is checked: it can only name what was sent to it.
+ *
+ * @module
+ */
+
+import { resolveObjectURL } from "node:buffer";
+import { Adopted } from "../bridge/adopted.ts";
+import type { Reference } from "../bridge/codec.ts";
+import type { Given } from "../bridge/given.ts";
+import { classNumber, Op, perform, Trait, traitsOf } from "../bridge/live.ts";
+import type { Callable } from "../bridge/loader.ts";
+import { Referent } from "../bridge/protocol.ts";
+import { Remote, remoteOf } from "../bridge/remote.ts";
+import { makeAsyncProxy } from "./async_proxy.ts";
+import { HubSource } from "./hub_source.ts";
+import { streamOf } from "./hub_writer.ts";
+import { takeLock } from "./object_lock.ts";
+import { type HubReferent, hubReferent } from "./referents.ts";
+
+/** What the references of one Worker need of it. */
+export interface ReferenceHost {
+  /** The Worker's number. */
+  readonly serial: number;
+  /** What the hub has given to all Workers. */
+  readonly given: Given;
+  /** Asks the Worker to do something to one of its objects. */
+  ask(number: number, op: number, args: readonly unknown[]): Promise<unknown>;
+  /** Tells the Worker that nothing here stands for one of its objects any more. */
+  sayReleased(number: number, count: number): void;
+  /** Something failed that nobody waits for. */
+  reportError(error: unknown): void;
+}
+
+/** Where a stand-in's object lives: a Worker's number, and the object's number there. */
+interface Home {
+  readonly serial: number;
+  readonly number: number;
+}
+
+/** The homes of all stand-ins, so that what goes back home arrives as itself. */
+const homes = new WeakMap<object, Home>();
+
+/** One Worker's references. */
+export class WorkerReferences {
+  readonly #host: ReferenceHost;
+  /** How often each thing of the hub was sent there. */
+  readonly #holds = new Map<number, number>();
+  readonly #functions: Adopted<Callable>;
+  readonly #objects: Adopted<object>;
+  /** What stays when the threads that gave it have ended. */
+  readonly #lasting = new Set<number>();
+
+  constructor(host: ReferenceHost) {
+    this.#host = host;
+    const onRelease = (number: number, count: number) => {
+      this.#lasting.delete(number);
+      host.sayReleased(number, count);
+    };
+    this.#functions = new Adopted(onRelease);
+    this.#objects = new Adopted(onRelease);
+  }
+
+  /** Whether something on the hub needs the Worker, even if no thread runs there. */
+  get lasting(): boolean {
+    return this.#lasting.size > 0;
+  }
+
+  /**
+   * Makes a reference for a value that goes to the Worker.
+   *
+   * @param value The value.
+   * @param all See {@linkcode hubReferent}.
+   */
+  refer(value: object, all: boolean): Reference | undefined {
+    const own = this.#functions.numberOf(value) ?? this.#objects.numberOf(value);
+    if (own !== undefined) {
+      const kind = remoteOf(value) ? Referent.GreenObject : Referent.GreenFunction;
+      return { kind, data: [this.#host.serial, own] };
+    }
+    const referent = hubReferent(value, all);
+    if (!referent) return undefined;
+    const { reference, number } = referTo(this.#host.given, referent);
+    this.hold(number);
+    return reference;
+  }
+
+  /** Gives the near object for a reference that came from the Worker; `undefined` if it is none of these. */
+  resolve(kind: number, data: unknown): unknown {
+    switch (kind) {
+      case Referent.HubFunction:
+      case Referent.HubObject:
+        return streamOf(this.#own(data));
+      case Referent.GreenFunction:
+        return this.#adoptFunction(this.#parse(data));
+      case Referent.GreenObject:
+        return this.#adoptObject(this.#parse(data));
+      case Referent.Blob:
+        return takeBlob(data);
+      case Referent.FormData:
+        return takeForm(data);
+    }
+    return undefined;
+  }
+
+  /** Does something to one of the hub's objects, for the Worker. */
+  perform(number: unknown, op: unknown, args: readonly unknown[]): unknown {
+    return perform(host, this.#own(number), Number(op), args);
+  }
+
+  /** Something was sent to the Worker. */
+  hold(number: number): void {
+    this.#holds.set(number, (this.#holds.get(number) ?? 0) + 1);
+  }
+
+  /** The Worker gives back counts, no more than it has. */
+  letGo(number: number, count: number): void {
+    const held = this.#holds.get(number) ?? 0;
+    const released = Math.min(held, Math.max(0, count));
+    if (released === held) this.#holds.delete(number);
+    else this.#holds.set(number, held - released);
+    this.#host.given.release(number, released);
+  }
+
+  /** The Worker has ended: it holds nothing any more. */
+  letGoOfAll(): void {
+    this.#lasting.clear();
+    for (const [number, count] of [...this.#holds]) this.letGo(number, count);
+  }
+
+  /** An object of the hub, if it was sent to the Worker. */
+  #own(data: unknown): object {
+    const number = Array.isArray(data) ? data[0] : data;
+    const object = this.#holds.has(number) ? this.#host.given.get(number) : undefined;
+    if (object) return object;
+    throw new TypeError(
+      `Cannot use function or handle ${
+        String(number)
+      }: it was not passed to this Worker, or was released`,
+    );
+  }
+
+  #parse(data: unknown): number[] {
+    const ok = Array.isArray(data) && data[0] === this.#host.serial &&
+      data.every((item) => Number.isInteger(item));
+    if (ok) return data;
+    throw new TypeError("Cannot take a reference from a Worker: it is malformed");
+  }
+
+  #adoptFunction([serial, number, lasts]: number[]): Callable {
+    if (lasts) this.#lasting.add(number);
+    return this.#functions.adopt(number, () => {
+      const standIn = (...args: unknown[]) => this.#host.ask(number, Op.Call, args);
+      homes.set(standIn, { serial, number });
+      return standIn;
+    });
+  }
+
+  #adoptObject([serial, number, lasts, traits, kind]: number[]): object {
+    if (lasts) this.#lasting.add(number);
+    const release = () => this.#objects.release(number);
+    return this.#objects.adopt(number, () => {
+      const ask = (number: number, op: number, args: readonly unknown[]) =>
+        this.#host.ask(number, op, args);
+      const remote = new Remote({ number, traits, kind }, ask, release);
+      if (traits & Trait.Service) return remote;
+      const proxy = makeAsyncProxy(remote, (error) => this.#host.reportError(error));
+      homes.set(proxy, { serial, number });
+      return proxy;
+    });
+  }
+}
+
+const host = {
+  iterate: (object: object) => new HubSource(object).begin(),
+  lock: takeLock,
+};
+
+/**
+ * Makes a reference to something of the hub, and counts it.
+ *
+ * @param given Where it is counted.
+ * @param referent What to refer to.
+ */
+export function referTo(
+  given: Given,
+  { kind, object }: HubReferent,
+): { readonly reference: Reference; readonly number: number } {
+  const number = given.give(object);
+  const home = homes.get(object);
+  const place = home ? [home.serial, home.number] : [];
+  const data = kind === Referent.HubFunction
+    ? [number, ...place]
+    : [number, traitsOf(object), classNumber(object), ...place];
+  return { reference: { kind, data }, number };
+}
+
+/** A blob of green code: its bytes are shared by all threads of the process, so this is that very blob. */
+function takeBlob(data: unknown): Blob {
+  const { url, name, lastModified } = (data ?? {}) as Record<string, unknown>;
+  const blob = typeof url === "string" ? resolveObjectURL(url) : undefined;
+  if (!(blob instanceof Blob)) throw new TypeError("Cannot take a blob: it is not there any more");
+  URL.revokeObjectURL(url as string);
+  if (typeof name !== "string") return blob;
+  return new File([blob], name, { type: blob.type, lastModified: Number(lastModified) });
+}
+
+function takeForm(data: unknown): FormData {
+  const form = new FormData();
+  for (const [name, value] of data as [string, string | Blob][]) {
+    if (typeof value === "string") form.append(name, value);
+    else form.append(name, value);
+  }
+  return form;
+}

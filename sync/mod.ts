@@ -1,0 +1,21 @@
+/**
+ * The coordination objects: what green threads in any Worker and async code meet at. A Worker loads this at its start, so
+ * that it knows the objects that arrive.
+ *
+ * @module
+ */
+
+export { Permit } from "./permits.ts";
+export { BoundedSemaphore, type NameOptions, Semaphore } from "./semaphore.ts";
+export { Lock, RLock } from "./lock.ts";
+export { GreenEvent } from "./event.ts";
+export {
+  LifoQueue,
+  LightQueue,
+  PriorityQueue,
+  type PutOptions,
+  Queue,
+  type QueueCloseOptions,
+} from "./queue.ts";
+export { Coordination } from "../bridge/sync/objects.ts";
+export type { Description, WaitingOptions } from "../bridge/sync/core.ts";

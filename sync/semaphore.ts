@@ -1,0 +1,188 @@
+/**
+ * Semaphores for green threads and async code at once. Semantics: eventlet's `Semaphore` and `BoundedSemaphore`.
+ *
+ * The states and the races are those of `permits.ts`.
+ *
+ * @module
+ */
+
+import type { WaitingOptions } from "../bridge/sync/core.ts";
+import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
+import { checkCount, type Permit, Permits, type PermitsKind, twin } from "./permits.ts";
+
+/** Options for coordination objects. */
+export interface NameOptions {
+  /** What to call it in messages and descriptions. */
+  name?: string;
+}
+
+/** What {@linkcode Semaphore} and its like are made of. */
+class SemaphoreCore extends Permits {
+  constructor(
+    what: PermitsKind,
+    value: number | SharedArrayBuffer,
+    name: string | undefined,
+    readonly bounded: boolean,
+  ) {
+    super(what, value, name);
+  }
+
+  override release(): void {
+    // Looked at without the lock: a bound that is passed is a mistake of the program, not a race.
+    if (this.bounded && this.value >= this.limit) {
+      throw new RangeError(
+        `Cannot release ${this.title}: its ${this.limit} permits are all there already`,
+      );
+    }
+    super.release();
+  }
+}
+
+/**
+ * A number of permits, which green threads in any Worker and async code acquire and release.
+ *
+ * - *Order:* permits go to those who wait in the order of their arrival, whichever side they are on; nobody who comes later
+ *   gets one before them.
+ * - *Kill, timeout, abort* of one who waits: it leaves the line; a permit that it had just been given goes to the next one.
+ * - *Crash* of a Worker: the permits that its threads had acquired and not released are given back, as far as that does not
+ *   raise `value` over what it was at the start.
+ * - An uncontended acquire or release makes no round trip to the hub.
+ * - It has no close.
+ *
+ * @example Three at a time
+ * ```ts
+ * import { Semaphore, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const semaphore = new Semaphore(3);
+ * const thread = spawn((semaphore: Semaphore) => {
+ *   using _permit = semaphore.acquire();
+ *   return semaphore.value;
+ * }, semaphore);
+ * assertEquals(await thread, 2);
+ * assertEquals(semaphore.value, 3);
+ * ```
+ */
+export class Semaphore extends Coordination {
+  /** For the library. */
+  readonly [CORE]: Permits;
+
+  /**
+   * Makes a semaphore.
+   *
+   * @param value How many permits there are.
+   * @param options See {@linkcode NameOptions}.
+   * @throws {TypeError} If `value` is not a number.
+   * @throws {RangeError} If `value` is not a whole number from 0.
+   */
+  constructor(value: number = 1, options?: NameOptions) {
+    super();
+    const what = this instanceof BoundedSemaphore ? BOUNDED : SEMAPHORE;
+    this[CORE] = semaphoreCore(what, value, options?.name);
+  }
+
+  /** How many permits there are now. */
+  get value(): number {
+    return this[CORE].value;
+  }
+
+  /** How many wait for a permit. */
+  get waiting(): number {
+    return this[CORE].waiting;
+  }
+
+  /** The permits that there are, less those who wait: eventlet's `balance`. */
+  get balance(): number {
+    return this.value - this.waiting;
+  }
+
+  /** Whether an `acquire()` would wait now. */
+  get locked(): boolean {
+    return this.value <= 0;
+  }
+
+  /**
+   * Acquires a permit; blocks the green thread until there is one.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   * @returns The permit, for `using`. It may also be left alone and given back by `release()`.
+   * @throws {Timeout} If there was none in time.
+   * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
+   */
+  acquire(options?: WaitingOptions): Permit {
+    return this[CORE].acquire("acquire", options);
+  }
+
+  /**
+   * Acquires a permit, in async code.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   * @returns A promise of the permit; it rejects with a `Timeout` if there was none in time.
+   */
+  acquireAsync(options?: WaitingOptions): Promise<Permit> {
+    return twin(() => this.acquire(options), () => this[CORE].acquireAsync(options));
+  }
+
+  /**
+   * Acquires a permit if there is one. Never blocks.
+   *
+   * @returns The permit, or `undefined`.
+   */
+  tryAcquire(): Permit | undefined {
+    return this[CORE].tryAcquire("tryAcquire");
+  }
+
+  /** Gives a permit back, or adds one. Never blocks. */
+  release(): void {
+    this[CORE].release();
+  }
+}
+
+/**
+ * A {@linkcode Semaphore} that refuses a release too many.
+ *
+ * @example A release too many
+ * ```ts
+ * import { BoundedSemaphore } from "@aiohub/aiohub";
+ * import { assertThrows } from "@std/assert";
+ *
+ * assertThrows(() => new BoundedSemaphore(1).release(), RangeError);
+ * ```
+ */
+export class BoundedSemaphore extends Semaphore {
+  /**
+   * Gives a permit back.
+   *
+   * @throws {RangeError} If all permits are there.
+   */
+  override release(): void {
+    super.release();
+  }
+}
+
+const SEMAPHORE = { kind: "semaphore", wireName: "Semaphore" } as const;
+const BOUNDED = { kind: "bounded semaphore", wireName: "BoundedSemaphore" } as const;
+
+function semaphoreCore(
+  what: PermitsKind,
+  value: number | SharedArrayBuffer,
+  name: string | undefined,
+): Permits {
+  if (!(value instanceof SharedArrayBuffer)) checkCount(what.kind, value);
+  return new SemaphoreCore(what, value, name, what === BOUNDED);
+}
+
+/** Makes the object of a class for a core, without running its constructor. */
+export function objectFor<T extends Coordination>(
+  Class: { readonly prototype: T },
+  core: T[typeof CORE],
+): T {
+  return Object.defineProperty(Object.create(Class.prototype), CORE, { value: core });
+}
+
+registerKind("Semaphore", {
+  revive: (buffer, name) => objectFor(Semaphore, semaphoreCore(SEMAPHORE, buffer, name)),
+});
+registerKind("BoundedSemaphore", {
+  revive: (buffer, name) => objectFor(BoundedSemaphore, semaphoreCore(BOUNDED, buffer, name)),
+});

@@ -1,0 +1,252 @@
+import { assert } from "@std/assert";
+import { type Body, decode, encode, Format, type Referrer } from "../../bridge/codec.ts";
+import { registerClass } from "../../bridge/classes.ts";
+import { BridgeProtocolError } from "../../bridge/errors.ts";
+import { carry, noReferrer } from "./codec_support.ts";
+import { Chance, ValueMaker } from "./codec_values.ts";
+
+// AIOHUB_FUZZ_CASES=1000000 AIOHUB_FUZZ_SEED=7 deno test -A tests/bridge/codec_fuzz_test.ts
+const CASES = Number(Deno.env.get("AIOHUB_FUZZ_CASES") ?? 50_000);
+const SEED = Number(Deno.env.get("AIOHUB_FUZZ_SEED") ?? Date.now() % 1e9);
+
+/** No message here is long, so none may take long. */
+const SLOW_MS = 2_000;
+
+class Point {
+  constructor(readonly x: number, readonly y: number) {}
+}
+registerClass(Point, {
+  name: "fuzz.Point",
+  toWire: ({ x, y }) => [x, y],
+  fromWire: ([x, y]) => new Point(x, y),
+});
+
+/** What a referrer may throw: it is passed on as it is. */
+class Unresolved extends Error {}
+
+const referrer: Referrer = {
+  refer: () => undefined,
+  resolve: (kind, data) => {
+    if (kind !== 1) throw new Unresolved();
+    return data;
+  },
+};
+
+/** What an attacker would put where something else belongs. */
+const NASTY: readonly unknown[] = [
+  null,
+  true,
+  0,
+  -1,
+  0.5,
+  1e308,
+  2 ** 32,
+  2 ** 53,
+  4294967295,
+  "",
+  "~",
+  "~~",
+  "~q",
+  "~M",
+  "~r",
+  "~r0",
+  "~r1",
+  "~r-1",
+  "~r1e3",
+  "~r99999999999999999999",
+  "~b",
+  "~b-",
+  "~bxyz",
+  "~b" + "f".repeat(1000),
+  "~d",
+  "~dNaN",
+  "~d1e999",
+  "~dx",
+  "~u",
+  "~uu",
+  "__proto__",
+  "constructor",
+  "length",
+  "(",
+  "\ud800",
+  "AAAA",
+  "A",
+  "DataView",
+  "Uint8Array",
+  "BigInt64Array",
+  "SharedArrayBuffer",
+  "DOMException",
+  "Deno.NotFound",
+  "aiohub.GreenletExit",
+  "fuzz.Point",
+  "no.such.Class",
+  [],
+  {},
+  ["~A", 4294967295, {}],
+  ["~A", 4294967295, { "4294967294": 1 }],
+  ["~A", 3, { "7": 1 }],
+  ["~A", 2, { length: 9 }],
+  ["~A", 33_000_000, {}],
+  ["~A", -1, {}],
+  ["~A", 1, null],
+  ["~B"],
+  ["~B", null],
+  ["~B", "AAAA", 1],
+  ["~B", "AAAA", 2 ** 36],
+  ["~B", "AAAA", 2 ** 52],
+  ["~B", "AAAA", 100],
+  ["~V", "Uint8Array", ["~B", "AAAAAAAAAAA="], 0, 8],
+  ["~V", "Uint8Array", ["~B", "AAAAAAAAAAA="], 0, 2 ** 40],
+  ["~V", "Float64Array", ["~B", "AAAAAAAAAAA="], 1, 1],
+  ["~V", "Float64Array", ["~B", "AAAAAAAAAAA=", 64], 0, null],
+  ["~V", "Map", ["~B", ""], 0, 0],
+  ["~V", "Uint8Array", "~r0", 0, 0],
+  ["~C", "fuzz.Point", [1, 2]],
+  ["~C", "fuzz.Point", 5],
+  ["~C", "fuzz.Point", 5, ["~E", "Error", "m", null, null, {}, {}]],
+  ["~C", "toString", 1],
+  ["~C", "fuzz.Point", "~r0"],
+  ["~E"],
+  ["~E", "Error", "m", "n", "s", {}, {}],
+  ["~E", "Error", "m", null, null, { cause: "~r0" }, { code: 1, __proto__: 2, stack: 3 }],
+  ["~E", "DOMException", "m", "n", "s", {}, {}],
+  ["~E", "AggregateError", "m", null, null, { errors: "~u" }, {}],
+  ["~E", "aiohub.DeadlockError", null, null, null, {}, { cycle: 1 }],
+  ["~E", "NoSuchError", "m", null, null, {}, {}],
+  ["~E", "Error", "m", null, null, { message: 1 }, {}],
+  ["~F", 1, 5],
+  ["~F", 2, 5],
+  ["~F", 1, "~r0"],
+  ["~F", "x", null],
+  ["~H", "a", "b"],
+  ["~H", "a"],
+  ["~H", "a b", "\n"],
+  ["~M", 1],
+  ["~M", 1, 2],
+  ["~M", "~r0", "~r0"],
+  ["~O", 1],
+  ["~O", null],
+  ["~O", "~dNaN"],
+  ["~O", "~u"],
+  ["~Q", "a=b"],
+  ["~R", "(", ""],
+  ["~R", "a", "gg"],
+  ["~R", "[\\w\\w]", "iu"],
+  ["~S", "~r0", ["~S"]],
+  ["~T"],
+  ["~U", "http://x/"],
+  ["~U", "::"],
+  ["~W"],
+  ["~Z", 1],
+  ["~"],
+  ["~M~", 1],
+  JSON.parse("[".repeat(3000) + "]".repeat(3000)),
+];
+
+type Fields = Record<string, unknown>;
+
+/** Makes one message that another side could have written. */
+class Attacker {
+  readonly #chance: Chance;
+
+  constructor(chance: Chance) {
+    this.#chance = chance;
+  }
+
+  attack(): Body {
+    const body = carry(encode(this.#victim(), "value", noReferrer));
+    const tree = this.#chance.next() < 0.6 ? treeOf(body) : undefined;
+    return tree === undefined ? this.#disturb(body) : this.#rebuild(body, tree);
+  }
+
+  #victim(): unknown {
+    try {
+      const value = new ValueMaker(this.#chance, 12).make();
+      encode(value, "value", noReferrer);
+      return value;
+    } catch {
+      return [new Map()];
+    }
+  }
+
+  /** Replaces, removes and adds parts of a well-formed tree. */
+  #rebuild(body: Body, tree: unknown): Body {
+    let changed = tree;
+    for (let i = this.#chance.below(3); i >= 0; i--) changed = this.#mutate(changed, 0);
+    const text = JSON.stringify(changed);
+    if (body.meta === undefined) return { ...body, format: Format.Tagged, text };
+    return this.#shuffle({ ...body, meta: new TextEncoder().encode("\x01" + text) });
+  }
+
+  #mutate(tree: unknown, depth: number): unknown {
+    const chance = this.#chance;
+    if (chance.next() < 0.25 || typeof tree !== "object" || tree === null) {
+      return chance.pick(NASTY);
+    }
+    const keys = Object.keys(tree);
+    if (keys.length === 0 || depth > 20) return chance.pick(NASTY);
+    const copy = (Array.isArray(tree) ? [...tree] : { ...tree }) as unknown[] & Fields;
+    const key = chance.pick(keys);
+    const change = Array.isArray(copy) ? chance.next() : 1;
+    if (change < 0.1) copy.splice(chance.below(keys.length), 1);
+    else if (change < 0.2) copy.push(chance.pick(NASTY));
+    else copy[key] = this.#mutate(copy[key], depth + 1);
+    return copy;
+  }
+
+  /** Changes bytes and characters, whatever they mean. */
+  #disturb(body: Body): Body {
+    const chance = this.#chance;
+    const format = chance.next() < 0.2 ? chance.below(9) : body.format;
+    const text = this.#disturbText(body.text);
+    const meta = body.meta?.slice();
+    if (meta !== undefined && meta.length > 0) meta[chance.below(meta.length)] = chance.below(256);
+    return this.#shuffle({ ...body, format, text, meta });
+  }
+
+  #disturbText(text: string): string {
+    const chance = this.#chance;
+    const at = chance.below(text.length + 1);
+    const piece = chance.pick(["", "~", "[", "]", '"', ",", "{", "0", "~M", "\ud800", "e9", "\0"]);
+    return text.slice(0, at) + piece + text.slice(at + chance.below(3));
+  }
+
+  #shuffle(body: Body): Body {
+    const chance = this.#chance;
+    if (chance.next() < 0.7) return body;
+    const blobs = body.blobs.filter(() => chance.next() < 0.7);
+    if (chance.next() < 0.5) blobs.push(new Uint8Array(chance.below(64)));
+    return { ...body, blobs };
+  }
+}
+
+/** The tree in a body, when there is one. */
+function treeOf({ format, text, meta }: Body): unknown {
+  if (format === Format.Tagged || format === Format.Json) return JSON.parse(text);
+  if (meta?.[0] === 1) return JSON.parse(new TextDecoder().decode(meta.subarray(1)));
+  return undefined;
+}
+
+/** Decodes one message; says what is wrong with how that went. */
+function checkCase(seed: number): string | undefined {
+  const body = new Attacker(new Chance(seed)).attack();
+  const begin = performance.now();
+  try {
+    decode(body, referrer);
+  } catch (error) {
+    const isRight = error instanceof BridgeProtocolError || error instanceof Unresolved;
+    if (!isRight) return `decode() threw ${Deno.inspect(error)} for ${Deno.inspect(body)}`;
+  }
+  const took = performance.now() - begin;
+  return took > SLOW_MS ? `decode() took ${took} ms for ${Deno.inspect(body)}` : undefined;
+}
+
+Deno.test("decode() throws only BridgeProtocolError and stays quick for any bytes", () => {
+  const before = Deno.memoryUsage().rss;
+  for (let seed = SEED; seed < SEED + CASES; seed++) {
+    const found = checkCase(seed);
+    assert(found === undefined, `AIOHUB_FUZZ_SEED=${seed} AIOHUB_FUZZ_CASES=1: ${found}`);
+  }
+  const grown = Deno.memoryUsage().rss - before;
+  assert(grown < 1e9, `Memory grew by ${grown} bytes from seed ${SEED}`);
+});

@@ -1,0 +1,160 @@
+/**
+ * The examples and the README's first program, each run as people run it: as a process of its own, with the permissions
+ * that its command gives and no more.
+ *
+ * @module
+ */
+
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+
+const ROOT = new URL("../", import.meta.url);
+
+interface Finished {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** Runs a program to its end. */
+async function run(args: string[], cwd: string | URL = ROOT): Promise<Finished> {
+  const output = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "--quiet", "--no-prompt", ...args],
+    cwd,
+    env: { NO_COLOR: "1" },
+    signal: AbortSignal.timeout(60_000),
+  }).output();
+  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
+  return { code: output.code, out: text(output.stdout), err: text(output.stderr) };
+}
+
+/** Runs an example, which must end well and complain of nothing. */
+async function runWell(...args: string[]): Promise<string> {
+  const { code, out, err } = await run(args);
+  assertEquals({ code, err }, { code: 0, err: "" });
+  return out;
+}
+
+Deno.test("examples/README.md lists the command of every example", async () => {
+  const readme = await Deno.readTextFile(new URL("examples/README.md", ROOT));
+  for await (const { name } of Deno.readDir(new URL("examples/", ROOT))) {
+    if (!name.endsWith(".ts") || name === "demo.ts") continue;
+    const source = await Deno.readTextFile(new URL(`examples/${name}`, ROOT));
+    const command = /^ \* Run: `(.*)`$/m.exec(source)?.[1];
+    if (command) assertStringIncludes(readme, `\`${command}\``);
+    else assertStringIncludes(readme, `(${name})`);
+  }
+});
+
+Deno.test("green_calls_async.ts gets plain values and plain errors", async () => {
+  assertEquals(
+    await runWell("--allow-read=.", "examples/green_calls_async.ts"),
+    `First: a cup of Assam.
+Then: a cup of Sencha and a cup of Rooibos.
+The shop is at 127.0.0.1.
+RangeError: Cannot brew coffee: this is a tea shop.
+`,
+  );
+});
+
+Deno.test("async_calls_green.ts awaits, gets errors, and stops a thread", async () => {
+  assertEquals(
+    await runWell("--allow-read=.", "examples/async_calls_green.ts"),
+    `100 g of Assam: 8.
+50 g of each: 4, 23, 3.
+A parcel: Assam + Mint.
+RangeError: Cannot find "coffee" in the price list.
+The nap took too long: TimeoutError.
+The nap was killed.
+`,
+  );
+});
+
+Deno.test("shared_module.ts calls its modules from both sides", async () => {
+  assertEquals(
+    await runWell("--allow-read=.", "--allow-net=127.0.0.1", "examples/shared_module.ts"),
+    `One page: All about green tea.
+Three pages: All about black tea; All about white tea; All about mint tea.
+The same function on the hub: 35 bytes.
+The word "tea" comes 3 times.
+`,
+  );
+});
+
+Deno.test("progress_bar.ts calls back while it computes", async () => {
+  assertEquals(
+    await runWell("--allow-read=.", "examples/progress_bar.ts"),
+    `25 %
+50 %
+75 %
+100 %
+78498 primes below 1,000,000; the event loop went on.
+`,
+  );
+});
+
+Deno.test("thousand_calls.ts has a thousand calls in flight", async () => {
+  const out = await runWell("--allow-read=.", "examples/thousand_calls.ts");
+  assertMatch(out, /^One green thread, 1000 calls of 100 ms each: 332833500, in \d+ ms\.$/m);
+  assertMatch(out, /^1000 green threads in 4 Workers: 1998, in \d+ ms\.$/m);
+  // One after another they would take 100 seconds.
+  assert(Number(/332833500, in (\d+) ms/.exec(out)?.[1]) < 20_000);
+});
+
+Deno.test("demo.ts shows both directions and a summary with the permissions to read and to connect", async () => {
+  const out = await runWell("--allow-read=.", "--allow-net=127.0.0.1", "examples/demo.ts");
+  // deno-lint-ignore no-control-regex
+  assert(!/[\x1b\r]/.test(out), "plain text where there is no terminal");
+  for (
+    const line of [
+      /await crawl\(site\) +--> {2}crawl\(site\)$/,
+      /fetch: \d+ bytes in \d+ ms +<-- {2}urlopen\("\/black"\)\.read\(\)$/,
+      / catch \(error\): Http$/,
+      /50 addresses +<-- {2}return addresses$/,
+      /visit\(page, key\) × 50 +--> {2}visit\(page, key\)$/,
+      /npm:jose: "Assam" +<-- {2}jwtVerify/,
+      / 50 of 50 done/,
+      /49 teas +<-- /,
+      /JWSSignatureVerificationFailed +<-- /,
+      /green threads +51 in 16 Workers/,
+      /median \d+\.\d ms, worst \d+\.\d ms \(with nothing to do: /,
+    ]
+  ) assertMatch(out, new RegExp(line, "m"));
+  // Fifty threads at once are blocked for longer than all of it takes.
+  const [, blocked, wall] = /blocked for (\d+\.\d) s in all, within (\d+\.\d) s/.exec(out)!;
+  assert(Number(blocked) > 2 * Number(wall), `${blocked} s within ${wall} s`);
+});
+
+Deno.test("a missing permission is named by the error", async (t) => {
+  await t.step("--allow-read", async () => {
+    const { code, err } = await run(["examples/async_calls_green.ts"]);
+    assertEquals(code, 1);
+    assertStringIncludes(err, "run again with the --allow-read flag");
+  });
+  await t.step("--allow-net", async () => {
+    const { code, err } = await run(["--allow-read=.", "examples/shared_module.ts"]);
+    assertEquals(code, 1);
+    assertStringIncludes(err, "run again with the --allow-net flag");
+  });
+});
+
+Deno.test("README.md begins with a program that works", async () => {
+  const readme = await Deno.readTextFile(new URL("README.md", ROOT));
+  const program = /```ts\n(.*?)```/s.exec(readme)![1];
+  const folder = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${folder}/main.ts`, program);
+    const config = new URL("deno.json", ROOT).pathname;
+    const { code, out, err } = await run([
+      `--config=${config}`,
+      "--no-lock",
+      "--allow-read",
+      "--allow-net=127.0.0.1",
+      `${folder}/main.ts`,
+    ]);
+    assertEquals({ code, err }, { code: 0, err: "" });
+    const promised = /prints this.*?\n```\n(.*?)```/s.exec(readme)![1];
+    assertEquals(out, promised);
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+});

@@ -1,0 +1,110 @@
+/**
+ * A PostgreSQL server for a test: a real one, when the machine has it, else PGlite behind the same protocol.
+ *
+ * @module
+ */
+
+/** Where a server listens. */
+export interface Server extends AsyncDisposable {
+  /** Which of the two it is. */
+  readonly kind: "postgres" | "pglite";
+  /** What a driver connects with. */
+  readonly options: {
+    readonly host: string;
+    readonly port: number;
+    readonly user: string;
+    readonly database: string;
+    readonly password: string;
+  };
+}
+
+/** Starts one, with data that go when it ends. */
+export async function startPostgres(): Promise<Server> {
+  const user = await serverUser();
+  return user === undefined ? await startPglite() : await startReal(user);
+}
+
+/** As whom the server is to run, as it refuses to be root; nothing if there is no server. */
+async function serverUser(): Promise<string | undefined> {
+  if (!await succeeds("initdb", "--version") || !await succeeds("postgres", "--version")) return;
+  if (Deno.uid() !== 0) return "";
+  return await succeeds("runuser", "-u", "postgres", "--", "true") ? "postgres" : undefined;
+}
+
+async function startReal(user: string): Promise<Server> {
+  const data = await Deno.makeTempDir({ prefix: "aiohub-postgres-" });
+  if (user) await run("chown", user, data);
+  const as = user ? ["runuser", "-u", user, "--"] : [];
+  await run(...as, "initdb", "-D", data, "-U", "test", "-A", "trust", "--no-sync");
+  const port = freePort();
+  const [command, ...args] = [...as, "postgres", "-D", data, "-p", String(port), "-k", "", "-F"];
+  const child = new Deno.Command(command, { args, stdout: "null", stderr: "null", cwd: "/" })
+    .spawn();
+  await listening(port, child.status);
+  return {
+    kind: "postgres",
+    options: { host: "127.0.0.1", port, user: "test", database: "postgres", password: "" },
+    async [Symbol.asyncDispose]() {
+      child.kill("SIGINT");
+      await child.status;
+      await Deno.remove(data, { recursive: true });
+    },
+  };
+}
+
+async function startPglite(): Promise<Server> {
+  const { PGlite } = await importAny("npm:@electric-sql/pglite@0.5.16");
+  const { PGLiteSocketServer } = await importAny("npm:@electric-sql/pglite-socket@0.2.10");
+  const db = await PGlite.create();
+  const server = new PGLiteSocketServer({ db, host: "127.0.0.1", port: 0 });
+  await server.start();
+  const port = Number(server.getServerConn().split(":").pop());
+  return {
+    kind: "pglite",
+    options: { host: "127.0.0.1", port, user: "postgres", database: "postgres", password: "x" },
+    async [Symbol.asyncDispose]() {
+      await server.stop();
+      await db.close();
+    },
+  };
+}
+
+/** Imports without a look at the types: the library depends on none of these. */
+// deno-lint-ignore no-explicit-any
+async function importAny(specifier: string): Promise<any> {
+  return await import(specifier);
+}
+
+function freePort(): number {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  return (listener.addr as Deno.NetAddr).port;
+}
+
+/** Waits until a port answers; fails when the server ends. */
+async function listening(port: number, ended: Promise<Deno.CommandStatus>): Promise<void> {
+  let over = false;
+  ended.then(() => over = true);
+  for (;;) {
+    try {
+      using _connection = await Deno.connect({ hostname: "127.0.0.1", port });
+      return;
+    } catch {
+      if (over) throw new Error("The PostgreSQL server ended at its start");
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+  }
+}
+
+async function succeeds(...command: string[]): Promise<boolean> {
+  try {
+    await run(...command);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function run(...[command, ...args]: string[]): Promise<void> {
+  const { success, stderr } = await new Deno.Command(command, { args, cwd: "/" }).output();
+  if (!success) throw new Error(`${command} failed: ${new TextDecoder().decode(stderr)}`);
+}
