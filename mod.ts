@@ -30,7 +30,7 @@ export type { HubOptions } from "./hub/options.ts";
 export type { ResourceLimits } from "./bridge/worker_kind.ts";
 export { getHub, useHub } from "./hub/default_hub.ts";
 
-export { greenImport, spawn, spawnAfter, spawnN, spawnWith } from "./hub/spawn.ts";
+export { greenImport, spawn, spawnAfter, spawnAfterLocal, spawnN, spawnWith } from "./hub/spawn.ts";
 export {
   type Passed,
   type Result,
@@ -55,27 +55,74 @@ export { futureToGreenlet, greenletToFuture, type GreenletToFutureOptions } from
 export { HubPromise } from "./hub/hub_promise.ts";
 
 export { type Shared, shared, update, updateAsync } from "./hub/shared.ts";
+export { type AnyClass, type ClassWire, registerClass } from "./bridge/classes.ts";
+export { transfer } from "./bridge/transfer.ts";
 export { handle, release } from "./bridge/handle.ts";
 export type {
   Async,
   AsyncArgument,
+  AsyncIteration,
+  AsyncMembers,
   AsyncResult,
+  CrossingValue,
   Sync,
   SyncArgument,
+  SyncFunction,
+  SyncMembers,
   SyncResult,
   SyncWriter,
 } from "./bridge/live_types.ts";
+
+export {
+  Barrier,
+  BoundedSemaphore,
+  CappedSemaphore,
+  Condition,
+  Coordination,
+  type Description,
+  GreenEvent,
+  GreenPile,
+  GreenPool,
+  iwait,
+  iwaitAsync,
+  type IwaitOptions,
+  joinAll,
+  joinAllAsync,
+  type JoinAllOptions,
+  killAll,
+  killAllAsync,
+  type KillAllOptions,
+  LifoQueue,
+  LightQueue,
+  Lock,
+  type NameOptions,
+  Permit,
+  PriorityQueue,
+  type PutOptions,
+  Queue,
+  type QueueCloseOptions,
+  RLock,
+  Semaphore,
+  type WaitingOptions,
+} from "./sync/mod.ts";
 
 export { Timeout, type TimeoutOptions } from "./bridge/timeout.ts";
 export { type TimeoutValue, withTimeout, withTimeoutAsync } from "./bridge/with_timeout.ts";
 export {
   BlockingCallError,
+  BrokenBarrierError,
+  Collision,
+  CycleError,
   type CycleErrorOptions,
   DeadlockError,
+  Empty,
+  Full,
   GreenletExit,
   HubClosedError,
   HubSaturatedError,
   NotCloneableError,
   type NotCloneableErrorOptions,
+  PropagateError,
+  QueueClosedError,
   WorkerCrashedError,
 } from "./bridge/errors.ts";

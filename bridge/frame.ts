@@ -28,6 +28,8 @@ export class Frame {
   readonly failed = new Set<RemoteThread>();
   /** Values of `local()`s, by their key. */
   locals: Map<object, unknown> | undefined;
+  /** The id of the `GreenPool` that it is a member of. */
+  memberOf: number | undefined;
 
   /**
    * @param id The thread's id.

@@ -10,7 +10,7 @@
 import { Adopted } from "./adopted.ts";
 import { classOfPrototype } from "./classes.ts";
 import type { Reference } from "./codec.ts";
-import { Given } from "./given.ts";
+import { Given, type GivenCounts } from "./given.ts";
 import { GreenSource } from "./green_source.ts";
 import { handledObject } from "./handle.ts";
 import { classNumber, isClass, Op, perform, Trait, traitsOf } from "./live.ts";
@@ -38,7 +38,7 @@ export class GreenReferences {
   readonly #given = new Given();
   readonly #functions: Adopted<Callable>;
   readonly #objects: Adopted<object>;
-  #dirty = false;
+  #hasAdopted = false;
 
   constructor(host: GreenReferenceHost) {
     this.#host = host;
@@ -47,11 +47,19 @@ export class GreenReferences {
     this.#objects = new Adopted(onRelease);
   }
 
-  /** Whether stand-ins have come since this was last asked: finalizers may have work after that. */
-  takeDirty(): boolean {
-    const dirty = this.#dirty;
-    this.#dirty = false;
-    return dirty;
+  /** How much of this Worker the hub holds. */
+  get given(): GivenCounts {
+    return this.#given.counts;
+  }
+
+  /**
+   * Whether a turn of the event loop may free anything: stand-ins that are there may have finalizers to be called, and one
+   * that came in this turn lives until the next, even if it was let go of.
+   */
+  takeLitter(): boolean {
+    const litter = this.#hasAdopted || this.#functions.size > 0 || this.#objects.size > 0;
+    this.#hasAdopted = false;
+    return litter;
   }
 
   /**
@@ -150,7 +158,7 @@ export class GreenReferences {
   }
 
   #adoptFunction(number: number): Callable {
-    this.#dirty = true;
+    this.#hasAdopted = true;
     return this.#functions.adopt(
       number,
       () => (...args) => this.#host.ask(number, Op.Call, args, "a callback"),
@@ -158,7 +166,7 @@ export class GreenReferences {
   }
 
   #adoptObject(number: number, traits: number, kind: number): object {
-    this.#dirty = true;
+    this.#hasAdopted = true;
     return this.#objects.adopt(number, () => {
       const remote = new Remote(
         { number, traits, kind },

@@ -16,6 +16,7 @@
  * @module
  */
 
+import { clearInterval, setInterval } from "node:timers";
 import type { Board } from "./board.ts";
 import {
   type Body,
@@ -29,6 +30,7 @@ import {
 import { BlockingCallError, GreenletExit } from "./errors.ts";
 import { joinStacks } from "./error_values.ts";
 import { Frame } from "./frame.ts";
+import type { GivenCounts } from "./given.ts";
 import { GreenReferences } from "./green_references.ts";
 import { Op } from "./live.ts";
 import type { GreenThread } from "./green_thread.ts";
@@ -54,6 +56,9 @@ import { Timeout } from "./timeout.ts";
 
 /** How long a Worker spins at the most, in milliseconds: about what a wake-up costs. */
 const MOST_SPIN = 0.1;
+
+/** The longest time that a timer takes, in milliseconds. */
+const NEVER_DUE = 2 ** 31 - 1;
 
 /** A call to the hub that has not been answered. */
 interface PendingCall {
@@ -148,6 +153,8 @@ export class GreenRuntime {
   #importing: string | undefined;
   /** How many callbacks were served since the last turn of the event loop. */
   #callbacks = 0;
+  /** Whether anything was run since then. */
+  #worked = false;
 
   constructor(options: RuntimeOptions) {
     this.#board = options.board;
@@ -193,6 +200,11 @@ export class GreenRuntime {
 
   // What green code calls.
 
+  /** How many functions and objects of this Worker the hub holds. For tests. */
+  get given(): GivenCounts {
+    return this.#references.given;
+  }
+
   /** The handle of the green thread that runs now. */
   current(): GreenThread {
     return this.#frame("getCurrent()").thread;
@@ -206,7 +218,7 @@ export class GreenRuntime {
    * @param name What it is called in messages.
    * @returns Its result, awaited.
    */
-  call(target: Target, args: readonly unknown[], name = targetName(target)): unknown {
+  call(target: Target, args: readonly unknown[], name: string = targetName(target)): unknown {
     const frame = this.#frame(`${name}()`);
     const body = encode(args, "arguments", this.#referrer);
     const number = this.#bind(target);
@@ -281,6 +293,11 @@ export class GreenRuntime {
     if (!this.#inbox.empty) this.#takeIn();
     if (this.#kills > 0 && frame.shields === 0) this.#throwIfKilled(frame);
     return frame.id;
+  }
+
+  /** The id of the `GreenPool` that the thread that runs now is a member of. */
+  get memberOf(): number | undefined {
+    return this.#frames.at(-1)?.memberOf;
   }
 
   /** The id of the thread that runs now, for a call that does not block. */
@@ -421,6 +438,7 @@ export class GreenRuntime {
     for (let jobs = 0;; jobs++) {
       const job = this.#nextJob();
       if (!job) return this.#closing ? undefined : this.#rest();
+      this.#worked = true;
       const rest = this.#run(job);
       if (rest) return rest;
       // Finalizers, timers and the like of the threads that have ended get a turn of the event loop now and then.
@@ -441,6 +459,7 @@ export class GreenRuntime {
   /** A turn of the event loop, for finalizers. */
   #rest(): Promise<void> {
     this.#callbacks = 0;
+    this.#worked = false;
     return Promise.resolve();
   }
 
@@ -452,7 +471,8 @@ export class GreenRuntime {
       if (this.#inbox.shut) this.#closing = true;
       const job = this.#inbox.shut ? undefined : this.#jobs.shift();
       if (job || this.#closing) return job;
-      if (this.#references.takeDirty() || this.#callbacks >= CALLBACKS_A_TURN) return undefined;
+      if (this.#callbacks >= CALLBACKS_A_TURN) return undefined;
+      if (this.#worked && this.#references.takeLitter()) return undefined;
       this.#pause(seen, performance.now(), Infinity);
     }
   }
@@ -552,11 +572,13 @@ export class GreenRuntime {
   }
 
   #enter(job: Message, target: Target): Frame {
-    const name = this.#particulars.get(job.id)?.name ?? `${targetName(target)}-${job.id}`;
+    const particulars = this.#particulars.get(job.id);
+    const name = particulars?.name ?? `${targetName(target)}-${job.id}`;
     this.#particulars.delete(job.id);
     const thread = this.#awaited.get(job.id) ?? this.#handle(job.id, name);
     thread.start();
     const frame = new Frame(job.id, thread);
+    frame.memberOf = particulars?.memberOf;
     this.#frames.push(frame);
     if (this.#doomed.has(job.id)) this.#markKilled(frame, this.#doomed.get(job.id));
     this.#doomed.delete(job.id);
@@ -594,14 +616,20 @@ export class GreenRuntime {
   /** Keeps the event loop turning, and takes in what arrives, until a promise has settled. */
   async #turnUntil(promise: Promise<unknown>): Promise<void> {
     let done = false;
+    // Neither the promise nor what it parks on keeps a Worker alive, and it may be for the hub to settle the promise.
+    const alive = setInterval(() => {}, NEVER_DUE);
     const settled = promise.finally(() => done = true);
-    while (!done) {
-      const seen = this.#board.woken(this.#slot);
-      this.#takeIn();
-      if (this.#inbox.shut) return;
-      await Promise.race([settled, this.#board.parkAsync(this.#slot, seen)]);
+    try {
+      while (!done) {
+        const seen = this.#board.woken(this.#slot);
+        this.#takeIn();
+        if (this.#inbox.shut) return;
+        await Promise.race([settled, this.#board.parkAsync(this.#slot, seen)]);
+      }
+      await settled;
+    } finally {
+      clearInterval(alive);
     }
-    await settled;
   }
 
   // Ending early.
@@ -808,6 +836,7 @@ export class GreenRuntime {
     const importing = this.#importing;
     this.#importing = undefined;
     this.#callbacks++;
+    this.#worked = true;
     let ending: number = Ending.Fulfilled;
     let reply: Body;
     try {

@@ -5,7 +5,7 @@
  */
 
 /** What crosses as a value, and so looks the same on both sides. */
-type Value =
+export type CrossingValue =
   | string
   | number
   | bigint
@@ -24,25 +24,23 @@ type Value =
   | SharedArrayBuffer
   | ArrayBufferView;
 
-type IsAny<T> = 0 extends (1 & T) ? true : false;
-
 /** An argument that green code passes to a method of the hub: callbacks are synchronous, and get what is. */
-export type SyncArgument<T> = IsAny<T> extends true ? T
-  : T extends Value ? T
+export type SyncArgument<T> = 0 extends (1 & T) ? T
+  : T extends CrossingValue ? T
   : T extends (...args: infer A) => infer R
     ? (...args: { [K in keyof A]: Sync<A[K]> }) => R | Sync<Awaited<R>>
   : T | Sync<T>;
 
 /** An argument that the hub passes to a method of green code. */
-export type AsyncArgument<T> = IsAny<T> extends true ? T
-  : T extends Value ? T
+export type AsyncArgument<T> = 0 extends (1 & T) ? T
+  : T extends CrossingValue ? T
   : T extends (...args: infer A) => infer R ? (...args: { [K in keyof A]: Async<A[K]> }) =>
       | R
       | Promise<R>
   : T | Async<T>;
 
-/** A function; of one with overloads the last four. */
-type SyncFunction<F, A extends unknown[], R> = ((...args: A) => R) extends F
+/** A function of the hub, as green code sees it; of one with overloads the last four. */
+export type SyncFunction<F, A extends unknown[], R> = ((...args: A) => R) extends F
   ? (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<Awaited<R>>
   : F extends {
     (...args: infer A1): infer R1;
@@ -57,7 +55,8 @@ type SyncFunction<F, A extends unknown[], R> = ((...args: A) => R) extends F
     }
   : (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<Awaited<R>>;
 
-type SyncMembers<T> =
+/** The members of a type, as green code sees them. */
+export type SyncMembers<T> =
   & { [K in Exclude<keyof T, symbol>]: Sync<T[K]> }
   & (T extends AsyncDisposable ? Disposable : unknown)
   & (T extends Disposable ? Disposable : unknown);
@@ -86,9 +85,9 @@ type SyncMembers<T> =
  * }
  * ```
  */
-export type Sync<T> = IsAny<T> extends true ? T
+export type Sync<T> = 0 extends (1 & T) ? T
   : unknown extends T ? T
-  : T extends Value ? T
+  : T extends CrossingValue ? T
   : T extends PromiseLike<infer R> ? Sync<R>
   : T extends ReadableStream<infer I> ? Iterable<I> & Disposable
   : T extends WritableStream<infer I> ? SyncWriter<I>
@@ -118,9 +117,9 @@ export interface SyncWriter<T> extends Disposable {
  *
  * @typeParam T The type in green code.
  */
-export type Async<T> = IsAny<T> extends true ? T
+export type Async<T> = 0 extends (1 & T) ? T
   : unknown extends T ? T
-  : T extends Value ? T
+  : T extends CrossingValue ? T
   : T extends abstract new (...args: infer A) => infer R ?
       & (new (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<R>>)
       & AsyncMembers<T>
@@ -128,9 +127,12 @@ export type Async<T> = IsAny<T> extends true ? T
     ? (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<Awaited<R>>>
   : AsyncMembers<T> & AsyncIteration<T>;
 
-type AsyncIteration<T> = T extends Iterable<infer I> ? AsyncIterable<I> & AsyncDisposable : unknown;
+/** How the hub iterates over something of green code. */
+export type AsyncIteration<T> = T extends Iterable<infer I> ? AsyncIterable<I> & AsyncDisposable
+  : unknown;
 
-type AsyncMembers<T> = {
+/** The members of a type of green code, as the hub sees them. */
+export type AsyncMembers<T> = {
   [K in Exclude<keyof T, symbol>]: T[K] extends (...args: infer A) => infer R
     ? (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<Awaited<R>>>
     : PromiseLike<T[K]>;
@@ -140,8 +142,8 @@ type AsyncMembers<T> = {
  * What green code returned, as the hub gets it: a generator is an async iterable, a function an async function, and
  * all else the same.
  */
-export type AsyncResult<R> = IsAny<R> extends true ? R
-  : R extends Value ? R
+export type AsyncResult<R> = 0 extends (1 & R) ? R
+  : R extends CrossingValue ? R
   : R extends Iterator<infer I> ? AsyncIterable<I> & AsyncDisposable
   : R extends (...args: infer A) => infer S ? (...args: A) => Promise<AsyncResult<Awaited<S>>>
   : R;
@@ -150,8 +152,8 @@ export type AsyncResult<R> = IsAny<R> extends true ? R
  * What an async function returned, as green code gets it: an async iterable or a stream is an iterable, a function one
  * that blocks, and all else the same.
  */
-export type SyncResult<R> = IsAny<R> extends true ? R
-  : R extends Value ? R
+export type SyncResult<R> = 0 extends (1 & R) ? R
+  : R extends CrossingValue ? R
   : R extends ReadableStream<infer I> ? Iterable<I> & Disposable
   : R extends WritableStream<infer I> ? SyncWriter<I>
   : R extends AsyncIterable<infer I> ? Iterable<I> & Disposable

@@ -17,6 +17,7 @@
 import { type Body, Format } from "./codec.ts";
 import { BridgeProtocolError } from "./errors.ts";
 import { align, HEADER, MAX_FRAME, type RingReader, type RingWriter, Word } from "./ring.ts";
+import { isTransferred } from "./transfer.ts";
 import { mostBytes, readText, TextAssembly, writePart, writeText } from "./text.ts";
 
 /** The kind of a chunk. The kinds of messages begin at {@linkcode FIRST_KIND}. */
@@ -122,9 +123,11 @@ function writeHeader(
 
 /** A body whose bytes nobody else can change. */
 export function keep(body: Body): Body {
-  return body.blobs.length === 0
-    ? body
-    : { ...body, blobs: body.blobs.map((blob) => blob.slice()) };
+  return body.blobs.length === 0 ? body : { ...body, blobs: body.blobs.map(keepBytes) };
+}
+
+function keepBytes(bytes: Uint8Array): Uint8Array {
+  return isTransferred(bytes.buffer) ? bytes : bytes.slice();
 }
 
 /** A message on its way out in chunks. */
@@ -158,9 +161,10 @@ export class Outgoing {
   /**
    * Writes as much as there is room for.
    *
+   * @param until When to stop, in `performance.now()` time: a Worker that reads makes room all the while.
    * @returns Whether all is written.
    */
-  advance(ring: RingWriter): boolean {
+  advance(ring: RingWriter, until = Infinity): boolean {
     if (!this.#started) {
       const at = ring.reserve(HEADER);
       if (at < 0) return false;
@@ -188,6 +192,7 @@ export class Outgoing {
         ? this.#writeTextChunk(ring, at)
         : this.#writeByteChunk(ring, at);
       if (last) return true;
+      if (until !== Infinity && performance.now() >= until) return false;
     }
   }
 
@@ -198,7 +203,7 @@ export class Outgoing {
   keep(): void {
     for (let i = this.#part; i < this.#parts.length; i++) {
       // The offset counts from the part's start, so a part that is half written is copied as a whole.
-      this.#parts[i] = this.#parts[i].slice();
+      this.#parts[i] = keepBytes(this.#parts[i]);
     }
   }
 

@@ -164,6 +164,10 @@ export interface Particulars {
   readonly graceMs?: number;
   /** Whether it is not to start once the thread that spawned it has ended. */
   readonly local?: boolean;
+  /** The `GreenPool` whose slot it has, given back when it ends: said to the hub. */
+  readonly pool?: object;
+  /** The id of the `GreenPool` that it is a member of: said to its Worker. */
+  readonly memberOf?: number;
 }
 
 /** Names a target, as people know it: `titleOf`. */

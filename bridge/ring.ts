@@ -184,6 +184,10 @@ export class RingReader {
         this.size = size;
         return DATA + at;
       }
+      // Padding ends where the ring does, so there is at most one piece before each frame, and this loop ends.
+      if (at + size !== RING_BYTES || size >= MAX_FRAME) {
+        throw new BridgeProtocolError(`Cannot read a frame: ${size} bytes of padding at ${at}`);
+      }
       this.#advance(size);
     }
   }

@@ -7,6 +7,9 @@
 import { blocking } from "./side.ts";
 import { Timeout } from "./timeout.ts";
 
+/** Timers take no more than this, in milliseconds: a longer one would be due at once. */
+const LONGEST_TIMER = 2 ** 31 - 1;
+
 /** A time limit with what to return when it is over. */
 export interface TimeoutValue<V> {
   /** How long, in milliseconds; `undefined` for no limit. */
@@ -80,10 +83,12 @@ export async function withTimeoutAsync<R, V = never>(
   const hasValue = typeof limit === "object" && limit !== null;
   const ms = hasValue ? limit.ms : limit;
   const timeout = new Timeout(ms);
+  // The timer below counts, in an async green function too.
+  timeout.cancel();
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    if (ms === undefined) return;
+    if (ms === undefined || ms > LONGEST_TIMER) return;
     timer = setTimeout(() => {
       controller.abort(timeout);
       reject(timeout);

@@ -51,6 +51,11 @@ class AsyncHandler implements ProxyHandler<object> {
     return true;
   }
 
+  has(_: object, key: PropertyKey): boolean {
+    // What the object has by name, only the Worker can tell.
+    return typeof key === "symbol" && this.#symbol(key) !== undefined;
+  }
+
   apply(_: object, __: unknown, args: unknown[]): unknown {
     return this.#remote.ask(Op.Call, args, "the function");
   }

@@ -6,6 +6,7 @@
 
 import { BlockingCallError } from "../bridge/errors.ts";
 import { greenSide } from "../bridge/side.ts";
+import { setLauncher } from "../sync/launch.ts";
 import { Hub } from "./hub.ts";
 
 /** One for the process, whichever copy of the library asks. */
@@ -37,6 +38,8 @@ export function getHub(): Hub {
   if (hub && !hub.closed) return hub;
   return scope[KEY] = new Hub();
 }
+
+setLauncher((fn, args, launch) => getHub().launch(fn, args, launch));
 
 /**
  * Makes a hub the one that is used where none is named.

@@ -40,6 +40,8 @@ import { Luggage } from "./luggage.ts";
 import type { Settings } from "./options.ts";
 import { ImportPermission } from "./permissions.ts";
 import { Pool, type PoolHost } from "./pool.ts";
+import { joinPool } from "./pool_members.ts";
+import { coreOf } from "../bridge/sync/objects.ts";
 import { Timeout } from "../bridge/timeout.ts";
 import { BELIEVED_AFTER, WaitGraph } from "./wait_graph.ts";
 import { LONGEST_TIMER } from "./within.ts";
@@ -65,6 +67,8 @@ export interface FutureOptions {
 
 /** How a thread is to be made. */
 export interface Launch extends Particulars {
+  /** What it waits for before it may start. */
+  readonly gate?: Promise<unknown>;
   readonly parent?: number;
 }
 
@@ -142,6 +146,7 @@ export class Exchange implements PoolHost, ThreadHost {
       work,
     });
     this.#spawned++;
+    joinPool(thread, launch);
     if (this.#debug) thread.spawnSite = new Error().stack;
     if (launch.timeout !== undefined) this.#limit(thread, launch.timeout, launch.graceMs);
     if (this.#closed) {
@@ -152,6 +157,7 @@ export class Exchange implements PoolHost, ThreadHost {
     this.keepAlive.hold();
     if (launch.local && !this.#makeDependent(thread)) return thread;
     if (launch.delay !== undefined) this.#enqueueLater(thread, launch.delay);
+    else if (launch.gate) this.#enqueueAfter(thread, launch.gate);
     else this.#enqueue(thread);
     return thread;
   }
@@ -251,7 +257,7 @@ export class Exchange implements PoolHost, ThreadHost {
   async afterwards(thread: HubThread): Promise<void> {
     const deadlock = thread.dead ? undefined : this.awaiting(thread);
     if (deadlock) throw deadlock;
-    if (!thread.dead) await new Promise<void>((resolve) => thread.onEnd(resolve));
+    if (!thread.dead) await new Promise<void>((resolve) => thread.onEnd(() => resolve()));
     await Promise.allSettled(thread.aborted);
   }
 
@@ -604,6 +610,7 @@ export class Exchange implements PoolHost, ThreadHost {
   #parked(worker: GreenWorker, id: number, holder: number, on: string): void {
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) return;
+    worker.proven = true;
     thread.unpark?.();
     thread.unpark = undefined;
     thread.parkedOn = on;
@@ -685,6 +692,13 @@ export class Exchange implements PoolHost, ThreadHost {
     } catch (reason) {
       this.endThread(thread, Ended.of({ status: "rejected", reason }));
     }
+  }
+
+  #enqueueAfter(thread: HubThread, gate: Promise<unknown>): void {
+    gate.then(
+      () => thread.state === "pending" && this.#enqueue(thread),
+      (reason) => this.endThread(thread, Ended.of({ status: "rejected", reason })),
+    );
   }
 
   #enqueueLater(thread: HubThread, delay: number): void {
@@ -784,10 +798,8 @@ function checkEnding(ending: number): number {
 }
 
 function checkParticulars(value: unknown): Particulars {
-  const { name, delay, detached, timeout, graceMs, local } = (value ?? {}) as Record<
-    string,
-    unknown
-  >;
+  const { name, delay, detached, timeout, graceMs, local, pool, memberOf } =
+    (value ?? {}) as Record<string, unknown>;
   const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;
   return {
     timeout: ms(timeout),
@@ -796,5 +808,7 @@ function checkParticulars(value: unknown): Particulars {
     delay: ms(delay),
     detached: detached === true,
     local: local === true,
+    pool: typeof pool === "object" && pool !== null && coreOf(pool) ? pool : undefined,
+    memberOf: typeof memberOf === "number" ? memberOf : undefined,
   };
 }

@@ -24,6 +24,9 @@ import type { Post } from "./post.ts";
 import type { WorkerObjects } from "./worker_objects.ts";
 import { Ended } from "./ended.ts";
 
+/** How long a Worker may take, from its start, to show how quick it is, in milliseconds. */
+const UNPROVEN_MS = 250;
+
 /** A call into the Worker that has not been answered. */
 interface Reply {
   resolve(value: unknown): void;
@@ -75,6 +78,9 @@ export class GreenWorker {
   process: RunningWorker | undefined;
   /** Why it died, if it said so before. */
   error: unknown;
+  /** Whether it has ended a thread, or has been seen blocked. */
+  proven = false;
+  readonly #since = performance.now();
   /** Since when it has nothing to do, in `performance.now()` time. */
   idleSince = 0;
   /** The threads on its stack, the innermost last. */
@@ -130,6 +136,11 @@ export class GreenWorker {
     refer: (value) => this.#refer(value, true),
   };
 
+  /** Whether it is known how quick it is, or has taken so long that it does not matter. */
+  isProven(now: number): boolean {
+    return this.proven || now - this.#since > UNPROVEN_MS;
+  }
+
   /** Whether nothing runs on it and something may. */
   get idle(): boolean {
     return this.ready && !this.closing && !this.gone && !this.dead && this.stack.length === 0;
@@ -152,8 +163,8 @@ export class GreenWorker {
     thread.worker = this;
     this.stack.push(thread);
     const number = this.#bind(target);
-    if (thread.givenName !== undefined) {
-      const particulars = { name: thread.givenName };
+    if (thread.givenName !== undefined || thread.memberOf !== undefined) {
+      const particulars = { name: thread.givenName, memberOf: thread.memberOf };
       this.post.send(Down.Prepare, thread.id, 0, 0, encode(particulars, "options", this.referrer));
     }
     this.post.send(Down.Run, thread.id, number, thread.parent, args);

@@ -336,6 +336,17 @@ export class Hub extends EventTarget implements AsyncDisposable {
     return this.#exchange.future(label, options, work) as HubThread as GreenThread<Awaited<T>>;
   }
 
+  /**
+   * Spawns with all that may be said about a thread. For the library.
+   *
+   * @param fn As for {@linkcode Hub.spawn}.
+   * @param args As for {@linkcode Hub.spawn}.
+   * @param launch What is out of the ordinary.
+   */
+  launch(fn: unknown, args: readonly unknown[], launch: Launch): GreenThread<unknown> {
+    return this.#spawn(fn, args, launch);
+  }
+
   // deno-lint-ignore no-explicit-any
   #spawn(fn: unknown, args: readonly unknown[], launch: Launch): any {
     const work = this.#exchange.pack(spawnTarget(fn), args);

@@ -109,6 +109,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   stopClock: (() => void) | undefined;
   /** How many still want its result, of those who may lose interest. */
   interest = 0;
+  /** The id of the `GreenPool` that it is a member of. */
+  memberOf: number | undefined;
   #running = false;
   #ended: Ended | undefined;
   #promise: Promise<T> | undefined;

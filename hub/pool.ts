@@ -2,8 +2,10 @@
  * The pool: which thread runs on which Worker, and when.
  *
  * - Threads wait in one queue, first come, first served. A Worker takes one when it has nothing on its stack.
- * - Workers are started when threads wait and none is idle, as many at a time as there are cores: by the time one more
- *   has started, those that are there have often emptied the queue.
+ * - Workers are started when threads wait, none is idle, and those that run do not end their threads so quickly that they
+ *   empty the queue before one more has started. Starting one takes about 40 ms, half of which the event loop stands
+ *   still, so no more are started than there are cores until those have shown how quick they are: by ending a thread,
+ *   or by being blocked.
  * - A thread that waits for one in the queue runs it on its own stack: it could not go on anyway, so recursion cannot use
  *   up the pool. Where that cannot be done (the wait has a time limit, or the module is not loaded there) the awaited thread
  *   gets a Worker beyond `maxWorkers`, for as long as it takes.
@@ -31,6 +33,12 @@ import { WorkerObjects } from "./worker_objects.ts";
 
 /** How many messages of one Worker are taken before the next one's turn. */
 const MESSAGES_A_TURN = 64;
+
+/** How long the queue is watched before it is decided whether to start Workers, in milliseconds. */
+const LOOK_AFTER = 5;
+
+/** About how long it takes to start a Worker, in milliseconds. */
+const START_TAKES = 40;
 
 /** How long a Worker that was stopped may take to end by itself, in milliseconds. */
 const STOP_MS = 250;
@@ -69,6 +77,10 @@ export class Pool {
   #crashed = 0;
   #leaked = 0;
   #sweeper: ReturnType<typeof setInterval> | undefined;
+  #growth: ReturnType<typeof setTimeout> | undefined;
+  /** How many threads have ended since the last look. */
+  #ended = 0;
+  #lookedAt = 0;
   #onEmpty: (() => void) | undefined;
   #closed = false;
 
@@ -180,6 +192,8 @@ export class Pool {
   left(worker: GreenWorker, thread: HubThread): void {
     const at = worker.stack.lastIndexOf(thread);
     if (at >= 0) worker.stack.splice(at, 1);
+    this.#ended++;
+    worker.proven = true;
     if (worker.idle) this.#rest(worker);
   }
 
@@ -293,7 +307,7 @@ export class Pool {
     worker.idleSince = performance.now();
     this.#idle.push(worker);
     this.#assign();
-    if (this.#workers.size > this.#settings.maxWorkers && this.#idle.at(-1) === worker) {
+    if (this.#staying > this.#settings.maxWorkers && this.#idle.at(-1) === worker) {
       this.#dismiss(worker);
     } else this.#sweepLater();
   }
@@ -308,11 +322,10 @@ export class Pool {
       this.remove(thread);
       worker.run(thread);
     }
-    const { maxWorkers } = this.#settings;
-    while (
-      this.#starting < Math.min(this.#queue.size, navigator.hardwareConcurrency) &&
-      this.#workers.size < maxWorkers && this.#startWorker()
-    );
+    if (this.#queue.size > 0) {
+      if (this.#workers.size === 0) this.#startWorker();
+      else this.#growLater();
+    }
     // Whoever waits for an urgent one keeps a Worker and does nothing, so this is no more work at a time.
     while (this.#starting < this.#urgent.size && this.#startWorker());
     if (this.#queue.size > 0 && this.#workers.size === 0) this.#giveUp();
@@ -330,8 +343,40 @@ export class Pool {
     }
   }
 
+  /** How many Workers there are that have not been told to end. */
+  get #staying(): number {
+    let count = 0;
+    for (const { closing } of this.#workers) if (!closing) count++;
+    return count;
+  }
+
   get #hasSlot(): boolean {
     return this.#bySlot.includes(undefined);
+  }
+
+  /** Looks in a moment whether the threads that wait need more Workers. */
+  #growLater(): void {
+    if (this.#growth !== undefined || this.#workers.size >= this.#settings.maxWorkers) return;
+    this.#growth = setTimeout(() => this.#grow(), LOOK_AFTER);
+    Deno.unrefTimer(this.#growth);
+  }
+
+  #grow(): void {
+    this.#growth = undefined;
+    const now = performance.now();
+    const ended = this.#ended / (now - this.#lookedAt) * START_TAKES;
+    const { maxWorkers } = this.#settings;
+    let unproven = 0;
+    for (const worker of this.#workers) if (!worker.isProven(now)) unproven++;
+    while (
+      this.#queue.size > ended &&
+      this.#starting < this.#queue.size && unproven++ < navigator.hardwareConcurrency &&
+      this.#workers.size < maxWorkers && this.#startWorker()
+    );
+    // From here: while a Worker is being started, no thread can be.
+    this.#ended = 0;
+    this.#lookedAt = performance.now();
+    if (this.#queue.size > 0 && !this.#closed) this.#growLater();
   }
 
   #next(): HubThread {
@@ -450,11 +495,11 @@ export class Pool {
     const { idleTimeout, minWorkers } = this.#settings;
     const now = performance.now();
     for (const worker of [...this.#idle]) {
-      if (this.#workers.size <= minWorkers || now - worker.idleSince < idleTimeout) break;
+      if (this.#staying <= minWorkers || now - worker.idleSince < idleTimeout) break;
       if (worker.serving || worker.references.lasting) continue;
       this.#dismiss(worker);
     }
-    if (this.#idle.length > 0 && this.#workers.size > minWorkers) return;
+    if (this.#idle.length > 0 && this.#staying > minWorkers) return;
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }

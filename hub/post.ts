@@ -7,6 +7,7 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import type { Board } from "../bridge/board.ts";
 import type { Body } from "../bridge/codec.ts";
 import { type Inbox, keep, type Message, Outgoing, writeFrame } from "../bridge/mailbox.ts";
@@ -20,6 +21,7 @@ export class Post {
   readonly #inbox: Inbox;
   readonly #waiting: Waiting[] = [];
   #lastStream = 0;
+  #isFlushing = false;
 
   constructor(board: Board, slot: number, ring: RingWriter, inbox: Inbox) {
     this.#board = board;
@@ -57,19 +59,34 @@ export class Post {
   flush(): void {
     if (this.#waiting.length === 0) return;
     let sent = 0;
+    const until = performance.now() + TURN_MS;
     while (sent < this.#waiting.length) {
-      if (this.#waiting[sent].write(this.#ring)) {
+      if (this.#waiting[sent].write(this.#ring, until)) {
         sent++;
         continue;
       }
+      // The event loop's other work has its turn.
+      if (performance.now() >= until) {
+        this.#flushLater();
+        break;
+      }
       // Ask for room first and then look once more: it may have come in between.
       this.#ring.setHungry(true);
-      if (!this.#waiting[sent].write(this.#ring)) break;
+      if (!this.#waiting[sent].write(this.#ring, until)) break;
       this.#ring.setHungry(false);
       sent++;
     }
     this.#waiting.splice(0, sent);
     this.#board.wake(this.#slot);
+  }
+
+  #flushLater(): void {
+    if (this.#isFlushing) return;
+    this.#isFlushing = true;
+    setImmediate(() => {
+      this.#isFlushing = false;
+      this.flush();
+    });
   }
 
   /**
@@ -92,6 +109,9 @@ export class Post {
     return this.#lastStream = this.#lastStream % 0xffff + 1;
   }
 }
+
+/** How long one message may be written without a turn of the event loop, in milliseconds. */
+const TURN_MS = 8;
 
 /** A message that waits for room. */
 class Waiting {
@@ -120,8 +140,8 @@ class Waiting {
   }
 
   /** Writes as much as there is room for; says whether that is all. */
-  write(ring: RingWriter): boolean {
-    if (this.#outgoing) return this.#outgoing.advance(ring);
+  write(ring: RingWriter, until: number): boolean {
+    if (this.#outgoing) return this.#outgoing.advance(ring, until);
     const written = writeFrame(ring, this.#kind, this.#id, this.#a, this.#b, this.#body);
     if (written >= 0) return written === 1;
     this.#outgoing = new Outgoing(
@@ -132,7 +152,7 @@ class Waiting {
       this.#b,
       this.#body,
     );
-    return this.#outgoing.advance(ring);
+    return this.#outgoing.advance(ring, until);
   }
 
   /** Takes a copy of what is not written yet. */

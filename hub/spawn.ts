@@ -76,6 +76,26 @@ export function spawnAfter<A extends unknown[], R>(
 }
 
 /**
+ * As {@linkcode spawnAfter}, but called off when the green thread that calls this has ended before the time: whoever
+ * waits for the new thread then gets a `GreenletExit`. On the hub, where no green thread calls it, it is `spawnAfter`.
+ * Semantics: eventlet's `spawn_after_local`.
+ *
+ * @param ms How long to wait, in milliseconds; less than zero is zero.
+ * @param fn As for {@linkcode spawn}.
+ * @param args As for {@linkcode spawn}.
+ * @returns The thread; `cancel()` calls it off.
+ * @throws {TypeError} If `ms` is not a number.
+ */
+export function spawnAfterLocal<A extends unknown[], R>(
+  ms: number,
+  fn: Spawnable<A, R>,
+  ...args: A | Passed<A>
+): GreenThread<Result<R>> {
+  return spawnHere(fn, args, { delay: checkDelay(ms), local: true }) ??
+    getHub().spawnAfter(ms, fn, ...args);
+}
+
+/**
  * Spawns a green thread whose result nobody wants: {@linkcode Hub.spawnN}.
  *
  * @param fn As for {@linkcode spawn}.

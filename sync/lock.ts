@@ -171,6 +171,19 @@ class RLockCore extends Permits {
     return new Permit(() => this.leaveOnce());
   }
 
+  /** Releases it, however often it was acquired; gives how often beyond the first time. */
+  releaseAll(): number {
+    const { depth } = this;
+    Atomics.store(this.words, DEPTH, 0);
+    super.release();
+    return depth;
+  }
+
+  /** It was acquired again: as often as before. */
+  restore(depth: number): void {
+    Atomics.store(this.words, DEPTH, depth);
+  }
+
   /** Releases it once. */
   leaveOnce(): void {
     if (this.depth > 0) Atomics.sub(this.words, DEPTH, 1);

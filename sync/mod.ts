@@ -19,3 +19,19 @@ export {
 } from "./queue.ts";
 export { Coordination } from "../bridge/sync/objects.ts";
 export type { Description, WaitingOptions } from "../bridge/sync/core.ts";
+export { CappedSemaphore } from "./capped_semaphore.ts";
+export { Condition } from "./condition.ts";
+export { Barrier } from "./barrier.ts";
+export { GreenPool } from "./green_pool.ts";
+export { GreenPile } from "./green_pile.ts";
+export {
+  iwait,
+  iwaitAsync,
+  type IwaitOptions,
+  joinAll,
+  joinAllAsync,
+  type JoinAllOptions,
+  killAll,
+  killAllAsync,
+  type KillAllOptions,
+} from "./join.ts";

@@ -168,7 +168,7 @@ export class Permits extends Core {
   /** Gives a permit back, whoever has acquired it. */
   release(): void {
     this.enter();
-    if (this.#account !== 0) this.#count(0, -1);
+    this.uncount();
     this.releaseOne();
     this.leave();
   }
@@ -195,11 +195,30 @@ export class Permits extends Core {
 
   /** Takes a permit if there is one. Under the lock. */
   #take(thread: number): boolean {
-    if (this.words[VALUE] <= 0) return false;
+    if (this.words[VALUE] <= 0 && !this.refill()) return false;
     this.words[VALUE]--;
     if (this.#exclusive) this.words[HOLDER] = thread || ASYNC;
     if (thread !== 0) this.#count(thread, 1);
+    this.wasTaken();
     return true;
+  }
+
+  /** A permit is asked for and there is none: says whether there is one now. Under the lock. */
+  protected refill(): boolean {
+    return false;
+  }
+
+  /** A permit was taken. Under the lock. */
+  protected wasTaken(): void {}
+
+  /** Says how many permits there may be, in a new object. */
+  protected setLimit(limit: number): void {
+    this.words[LIMIT] = limit;
+  }
+
+  /** A thread of this Worker holds one permit less. Under the lock. */
+  uncount(): void {
+    if (this.#account !== 0) this.#count(0, -1);
   }
 
   /** Takes a permit, or a node for the wait. */
@@ -219,7 +238,7 @@ export class Permits extends Core {
     return node;
   }
 
-  protected handBack(): void {
+  protected handBack(_list?: number): void {
     this.releaseOne();
   }
 

@@ -41,7 +41,7 @@ async function onHub<T>(workers: number, fn: () => T | PromiseLike<T>): Promise<
     maxWorkers = workers;
     useHub(new Hub({ maxWorkers, minWorkers: maxWorkers }));
     // Threads that linger keep one Worker each, so that all of them start.
-    if (workers > 1) await Promise.all(each(workers, () => green.linger(200)));
+    await Promise.all(each(workers, () => green.linger(workers > 1 ? 200 : 0)));
   }
   return await fn();
 }

@@ -61,6 +61,7 @@ async function withJobs<T>(
   workers: number,
   fn: (run: (worker: number) => Promise<number>) => Promise<T>,
 ): Promise<T> {
+  await warm(workers);
   const { workers: all } = floorHub(workers);
   const served = all.map((worker) => worker.command({ method: "serveJobs" }));
   const result = await fn((worker) => all[worker].runJob(1));

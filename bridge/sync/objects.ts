@@ -35,10 +35,31 @@ export abstract class Coordination {
   }
 
   /** A short description for logs. */
+  toString(): string {
+    return this[CORE].title;
+  }
+
+  /** As `toString()`, for `console.log`. */
   [Symbol.for("Deno.customInspect")](): string {
     const { kind, id, name, waiting } = this.describe();
     return `${kind} ${name === undefined ? id : `"${name}"`} (${waiting} waiting)`;
   }
+}
+
+/** The core for the object that is being made by {@linkcode makeWith}. */
+let coreToTake: Core | undefined;
+
+/** Makes an object for a core that exists, by a constructor that calls {@linkcode takeCore}. */
+export function makeWith<T>(core: Core, make: () => T): T {
+  coreToTake = core;
+  return make();
+}
+
+/** In a constructor: the core that the object is made for, if it is not a new one. */
+export function takeCore<C extends Core>(): C | undefined {
+  const core = coreToTake;
+  coreToTake = undefined;
+  return core as C | undefined;
 }
 
 /** What is sent of an object beside its memory. */

@@ -26,7 +26,8 @@ export async function startPostgres(): Promise<Server> {
 
 /** As whom the server is to run, as it refuses to be root; nothing if there is no server. */
 async function serverUser(): Promise<string | undefined> {
-  if (!await succeeds("initdb", "--version") || !await succeeds("postgres", "--version")) return;
+  if (Deno.env.get("AIOHUB_PGLITE")) return;
+  if (!await succeeds("initdb", "--version") || !await succeeds("pg_ctl", "--version")) return;
   if (Deno.uid() !== 0) return "";
   return await succeeds("runuser", "-u", "postgres", "--", "true") ? "postgres" : undefined;
 }
@@ -45,7 +46,7 @@ async function startReal(user: string): Promise<Server> {
     kind: "postgres",
     options: { host: "127.0.0.1", port, user: "test", database: "postgres", password: "" },
     async [Symbol.asyncDispose]() {
-      child.kill("SIGINT");
+      await run(...as, "pg_ctl", "-D", data, "stop", "-m", "immediate");
       await child.status;
       await Deno.remove(data, { recursive: true });
     },

@@ -1,0 +1,213 @@
+/**
+ * Barriers for green threads and async code at once. Semantics: Python's `threading.Barrier`.
+ *
+ * ```text
+ * PARTIES   how many pass together
+ * BROKEN    0, or 1 from the moment when one who waited has gone until reset()
+ * list 0    who waits for the others; each one's DATA is its number
+ * ```
+ *
+ * All words change under the object's lock only. Whoever comes last grants all others under the same lock, so a round either
+ * passes as a whole, or is broken as a whole.
+ *
+ * @module
+ */
+
+import { BrokenBarrierError } from "../bridge/errors.ts";
+import { blocking } from "../bridge/side.ts";
+import {
+  Core,
+  entering,
+  FIRST_WORD,
+  listAt,
+  timedOut,
+  timeLimit,
+  type WaitingOptions,
+} from "../bridge/sync/core.ts";
+import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
+import type { Waiters } from "../bridge/sync/waiters.ts";
+import { checkCount, twin } from "./permits.ts";
+import { type NameOptions, objectFor } from "./semaphore.ts";
+
+const PARTIES = FIRST_WORD;
+const BROKEN = FIRST_WORD + 1;
+const LISTS = FIRST_WORD + 2;
+
+/** The core of a barrier. */
+class BarrierCore extends Core {
+  readonly kind = "barrier";
+  readonly wireName = "Barrier";
+  readonly lists: readonly Waiters[] = [this.list(0, listAt(LISTS, 0))];
+
+  constructor(parties: number | SharedArrayBuffer, name: string | undefined) {
+    super(5, typeof parties === "number" ? undefined : parties);
+    if (typeof parties === "number") this.words[PARTIES] = parties;
+    this.named(name);
+  }
+
+  get parties(): number {
+    return this.words[PARTIES];
+  }
+
+  get broken(): boolean {
+    return Atomics.load(this.words, BROKEN) !== 0;
+  }
+
+  wait(options: WaitingOptions | undefined): number {
+    const green = blocking("wait()", "await waitAsync()");
+    const thread = entering(green, "wait()", options);
+    const result = this.#arrive(thread);
+    if (result >= 0) return result;
+    return this.#end(-result, this.block(green, 0, -result, options), options);
+  }
+
+  async waitAsync(options: WaitingOptions | undefined): Promise<number> {
+    options?.signal?.throwIfAborted();
+    timeLimit(options);
+    const result = this.#arrive(0);
+    if (result >= 0) return result;
+    return this.#end(-result, await this.awaitTurn(0, -result, options), options);
+  }
+
+  abort(): void {
+    this.enter();
+    this.#break();
+    this.leave();
+  }
+
+  reset(): void {
+    this.enter();
+    while (this.lists[0].refuse(this.wakes) !== 0);
+    Atomics.store(this.words, BROKEN, 0);
+    this.leave();
+  }
+
+  /** The number of the one who came last, or a node for the wait, made negative. */
+  #arrive(thread: number): number {
+    this.enter();
+    const broken = this.words[BROKEN] !== 0;
+    const number = this.lists[0].size;
+    let result = number;
+    if (!broken && number + 1 < this.words[PARTIES]) result = -this.enlist(0, thread, number);
+    else if (!broken) while (this.lists[0].grant(this.wakes) !== 0);
+    this.leave();
+    if (broken) throw this.#brokenError();
+    return result;
+  }
+
+  #end(node: number, inTime: boolean, options: WaitingOptions | undefined): number {
+    if (!inTime) throw timedOut(options);
+    const refused = this.refused(node);
+    const number = this.data(node);
+    this.give(node);
+    if (refused) throw this.#brokenError();
+    return number;
+  }
+
+  #break(): void {
+    Atomics.store(this.words, BROKEN, 1);
+    while (this.lists[0].refuse(this.wakes) !== 0);
+  }
+
+  #brokenError(): BrokenBarrierError {
+    return new BrokenBarrierError(`Cannot wait: ${this.title} is broken: call reset() first`);
+  }
+
+  protected override withdrawn(): void {
+    this.#break();
+  }
+
+  /** The round had passed already. */
+  protected handBack(): void {}
+}
+
+/**
+ * A place where a number of green threads and async functions wait until all of them have come.
+ *
+ * - When the last one has come, all go on, and the barrier is ready for the next round.
+ * - *Kill, timeout, abort, crash* of one who waits breaks the barrier: the others get a `BrokenBarrierError`, as does everybody
+ *   who comes later, until `reset()`.
+ * - It has no close; `abort()` breaks it by hand.
+ *
+ * @example Start together
+ * ```ts
+ * import { Barrier, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const barrier = new Barrier(3);
+ * const threads = [1, 2].map(() => spawn((barrier: Barrier) => barrier.wait(), barrier));
+ * const numbers = [await barrier.waitAsync(), ...await Promise.all(threads)];
+ * assertEquals(numbers.toSorted(), [0, 1, 2]);
+ * ```
+ */
+export class Barrier extends Coordination {
+  /** For the library. */
+  readonly [CORE]: BarrierCore;
+
+  /**
+   * Makes a barrier.
+   *
+   * @param parties How many pass together.
+   * @param options See {@linkcode NameOptions}.
+   * @throws {TypeError} If `parties` is not a number.
+   * @throws {RangeError} If `parties` is not a whole number from 1.
+   */
+  constructor(parties: number, options?: NameOptions) {
+    super();
+    if (checkCount("barrier", parties) === 0) {
+      throw new RangeError("Cannot create a barrier: expected a whole number from 1, found 0");
+    }
+    this[CORE] = new BarrierCore(parties, options?.name);
+  }
+
+  /** How many pass together. */
+  get parties(): number {
+    return this[CORE].parties;
+  }
+
+  /** How many wait now. */
+  get waiting(): number {
+    return this[CORE].lists[0].size;
+  }
+
+  /** Whether it is broken. */
+  get broken(): boolean {
+    return this[CORE].broken;
+  }
+
+  /**
+   * Blocks the green thread until all have come.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   * @returns How many had come before: each of a round has a number of its own, from 0.
+   * @throws {BrokenBarrierError} If the barrier is broken, or breaks meanwhile.
+   * @throws {Timeout} If the others did not come in time; this breaks the barrier.
+   * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
+   */
+  wait(options?: WaitingOptions): number {
+    return this[CORE].wait(options);
+  }
+
+  /**
+   * As {@linkcode Barrier.wait}, in async code.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   */
+  waitAsync(options?: WaitingOptions): Promise<number> {
+    return twin(() => this.wait(options), () => this[CORE].waitAsync(options));
+  }
+
+  /** Breaks the barrier. */
+  abort(): void {
+    this[CORE].abort();
+  }
+
+  /** Makes it whole again; those who wait get a `BrokenBarrierError`. */
+  reset(): void {
+    this[CORE].reset();
+  }
+}
+
+registerKind("Barrier", {
+  revive: (buffer, name) => objectFor(Barrier, new BarrierCore(buffer, name)),
+});

@@ -1,0 +1,185 @@
+/**
+ * A semaphore whose `release()` waits at a limit. Semantics: eventlet's `CappedSemaphore`.
+ *
+ * The states are those of `permits.ts`, with list 1 for those who wait to release: only while VALUE is at LIMIT.
+ *
+ * @module
+ */
+
+import { blocking } from "../bridge/side.ts";
+import { entering, timedOut, timeLimit, type WaitingOptions } from "../bridge/sync/core.ts";
+import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
+import { checkCount, Permits, twin } from "./permits.ts";
+import { type NameOptions, objectFor } from "./semaphore.ts";
+
+const RELEASERS = 1;
+
+/** The core of a capped semaphore. */
+class CappedCore extends Permits {
+  constructor(value: number | SharedArrayBuffer, limit: number, name: string | undefined) {
+    super({ kind: "capped semaphore", wireName: "CappedSemaphore" }, value, name);
+    if (typeof value === "number") this.setLimit(limit);
+  }
+
+  protected override refill(): boolean {
+    const node = this.lists[RELEASERS].grant(this.wakes);
+    if (node !== 0) super.releaseOne();
+    return node !== 0;
+  }
+
+  protected override wasTaken(): void {
+    while (this.value < this.limit && this.refill());
+  }
+
+  /** Gives a permit back in green code. */
+  releaseSlowly(options: WaitingOptions | undefined): void {
+    const green = blocking("release()", "await releaseAsync()");
+    const thread = entering(green, "release()", options);
+    const node = this.#releaseOrWait(thread);
+    if (node === 0) return;
+    if (!this.block(green, RELEASERS, node, options)) throw timedOut(options);
+    this.give(node);
+  }
+
+  async releaseAsync(options: WaitingOptions | undefined): Promise<void> {
+    options?.signal?.throwIfAborted();
+    timeLimit(options);
+    const node = this.#releaseOrWait(0);
+    if (node === 0) return;
+    if (!await this.awaitTurn(RELEASERS, node, options)) throw timedOut(options);
+    this.give(node);
+  }
+
+  #releaseOrWait(thread: number): number {
+    this.enter();
+    const waits = this.value >= this.limit && this.waiting === 0;
+    const node = waits ? this.enlist(RELEASERS, thread) : 0;
+    if (!waits) {
+      this.uncount();
+      this.releaseOne();
+    }
+    this.leave();
+    return node;
+  }
+
+  protected override handBack(list = 0): void {
+    if (list !== RELEASERS) super.handBack();
+  }
+}
+
+/**
+ * A semaphore with a limit: where a {@linkcode BoundedSemaphore} refuses a release too many, this one has it wait until a
+ * permit is acquired. With a limit of 0 each release waits for an acquire.
+ *
+ * Its contract is that of {@linkcode Semaphore}; those who wait to release are served in the order of their arrival too.
+ * Permits here are given back by `release()` alone, so `acquire()` gives none.
+ *
+ * @example Releases wait
+ * ```ts
+ * import { CappedSemaphore } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const semaphore = new CappedSemaphore(1, 1);
+ * const release = semaphore.releaseAsync();
+ * assertEquals(semaphore.balance, 2);
+ * await semaphore.acquireAsync();
+ * await release;
+ * assertEquals(semaphore.balance, 1);
+ * ```
+ */
+export class CappedSemaphore extends Coordination {
+  /** For the library. */
+  readonly [CORE]: CappedCore;
+
+  /**
+   * Makes a semaphore.
+   *
+   * @param value How many permits there are.
+   * @param limit How many there may be.
+   * @param options See {@linkcode NameOptions}.
+   * @throws {TypeError} If one is not a number.
+   * @throws {RangeError} If one is not a whole number from 0, or `value` is more than `limit`.
+   */
+  constructor(value: number, limit: number, options?: NameOptions) {
+    super();
+    checkCount("capped semaphore", value);
+    checkCount("capped semaphore", limit);
+    if (value > limit) {
+      throw new RangeError(
+        `Cannot create a capped semaphore: expected at most ${limit} permits, found ${value}`,
+      );
+    }
+    this[CORE] = new CappedCore(value, limit, options?.name);
+  }
+
+  /** How many permits there are now. */
+  get value(): number {
+    return this[CORE].value;
+  }
+
+  /** The permits and those who wait to release one, less those who wait for one. */
+  get balance(): number {
+    const core = this[CORE];
+    return core.value - core.waiting + core.lists[RELEASERS].size;
+  }
+
+  /** How many wait for a permit. */
+  get waiting(): number {
+    return this[CORE].waiting;
+  }
+
+  /**
+   * Acquires a permit; blocks the green thread until there is one.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   * @throws {Timeout} If there was none in time.
+   * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
+   */
+  acquire(options?: WaitingOptions): void {
+    this[CORE].acquire("acquire", options);
+  }
+
+  /**
+   * As {@linkcode CappedSemaphore.acquire}, in async code.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   */
+  acquireAsync(options?: WaitingOptions): Promise<void> {
+    return twin(() => this.acquire(options), async () => {
+      await this[CORE].acquireAsync(options);
+    });
+  }
+
+  /**
+   * Gives a permit back; blocks the green thread while there are as many as there may be.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   * @throws {Timeout} If that was not so in time; the permit is not given back then.
+   * @throws {BlockingCallError} If it is called on the hub: use `releaseAsync()` there.
+   */
+  release(options?: WaitingOptions): void {
+    this[CORE].releaseSlowly(options);
+  }
+
+  /**
+   * As {@linkcode CappedSemaphore.release}, in async code.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   */
+  releaseAsync(options?: WaitingOptions): Promise<void> {
+    return twin(() => this.release(options), () => this[CORE].releaseAsync(options));
+  }
+
+  /**
+   * Acquires a permit if there is one, or somebody waits to release one. Never blocks.
+   *
+   * @returns Whether it did. (There is no permit to dispose: see the class.)
+   */
+  tryAcquire(): boolean {
+    return this[CORE].tryAcquire("tryAcquire") !== undefined;
+  }
+}
+
+registerKind("CappedSemaphore", {
+  revive: (buffer, name) => objectFor(CappedSemaphore, new CappedCore(buffer, 0, name)),
+});

@@ -1,0 +1,109 @@
+/**
+ * Piles: green threads whose results come in the order in which they were spawned. Semantics: eventlet's `GreenPile`.
+ *
+ * A pile belongs to the side that made it and does not cross; its pool may.
+ *
+ * @module
+ */
+
+import type { GreenThread } from "../bridge/green_thread.ts";
+import { GreenPool } from "./green_pool.ts";
+
+/**
+ * Spawns green threads in a pool, and gives their results in the order of the spawns.
+ *
+ * - Iterating ends when there is nothing left that was spawned; the pile can be used again then.
+ * - What a thread threw is thrown in the place of its result; the next one can be asked for after it.
+ * - A kill or a timeout of the one who asks loses no result.
+ *
+ * @typeParam R The results.
+ *
+ * @example Three results in order
+ * ```ts
+ * import { GreenPile } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pile = new GreenPile<number>(2);
+ * for (const n of [1, 2, 3]) pile.spawnAsync((n: number) => n * n, n);
+ * assertEquals(await Array.fromAsync(pile), [1, 4, 9]);
+ * ```
+ */
+export class GreenPile<R = unknown> {
+  /** The pool that the threads run in. */
+  readonly pool: GreenPool;
+  readonly #threads: GreenThread<R>[] = [];
+
+  /**
+   * Makes an empty pile.
+   *
+   * @param poolOrSize A pool to share, or the size of a new one.
+   */
+  constructor(poolOrSize: GreenPool | number = 1000) {
+    this.pool = poolOrSize instanceof GreenPool ? poolOrSize : new GreenPool(poolOrSize);
+  }
+
+  /** How many results were not asked for. */
+  get size(): number {
+    return this.#threads.length;
+  }
+
+  /**
+   * Spawns a thread: see {@linkcode GreenPool.spawn}.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args What to call it with.
+   */
+  // deno-lint-ignore no-explicit-any
+  spawn<A extends any[]>(fn: (...args: A) => R, ...args: A): void {
+    this.#threads.push(this.pool.spawn(fn, ...args) as GreenThread<R>);
+  }
+
+  /**
+   * Spawns a thread, in async code: see {@linkcode GreenPool.spawnAsync}.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args What to call it with.
+   */
+  // deno-lint-ignore no-explicit-any
+  spawnAsync<A extends any[]>(fn: (...args: A) => R, ...args: A): void {
+    const thread = this.pool.spawnAsync(fn, ...args) as GreenThread<R>;
+    thread.then(undefined, () => {});
+    this.#threads.push(thread);
+  }
+
+  /** The next result, in green code; blocks the green thread until it is there. */
+  next(): IteratorResult<R, undefined> {
+    const [thread] = this.#threads;
+    if (!thread) return { done: true, value: undefined };
+    try {
+      return { done: false, value: thread.wait() };
+    } finally {
+      if (thread.dead && this.#threads[0] === thread) this.#threads.shift();
+    }
+  }
+
+  /** Iterates over the results, in green code. */
+  [Symbol.iterator](): IterableIterator<R, undefined> {
+    const pile = this;
+    return {
+      next: () => pile.next(),
+      [Symbol.iterator]() {
+        return this;
+      },
+    };
+  }
+
+  /** Iterates over the results, in async code. */
+  [Symbol.asyncIterator](): AsyncIterableIterator<R, undefined> {
+    const threads = this.#threads;
+    return {
+      async next(): Promise<IteratorResult<R, undefined>> {
+        const thread = threads.shift();
+        return thread ? { done: false, value: await thread } : { done: true, value: undefined };
+      },
+      [Symbol.asyncIterator]() {
+        return this;
+      },
+    };
+  }
+}

@@ -1,0 +1,437 @@
+/**
+ * Pools of green threads, on both sides. Semantics: eventlet's `GreenPool`, without what is wrong with it there.
+ *
+ * ```text
+ * VALUE    slots that are free; less than 0 after a resize() while more threads run
+ * LIMIT    the pool's size
+ * list 0   who waits for a slot
+ * list 1   who waits until no slot is taken
+ * ```
+ *
+ * The words and their races are those of `permits.ts`. A slot is taken by whoever spawns, without the hub, and passes to the
+ * hub with the spawn: the hub knows when the thread has ended, whichever way, and gives the slot back.
+ *
+ * @module
+ */
+
+import { DeadlockError } from "../bridge/errors.ts";
+import type { GreenThread } from "../bridge/green_thread.ts";
+import { blocking, greenSide } from "../bridge/side.ts";
+import { entering, timedOut, timeLimit, type WaitingOptions } from "../bridge/sync/core.ts";
+import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/sync/objects.ts";
+import { launch } from "./launch.ts";
+import { checkCount, Permits, twin } from "./permits.ts";
+import { AsyncMap, GreenMap } from "./maps.ts";
+import type { NameOptions } from "./semaphore.ts";
+
+const JOINERS = 1;
+
+/** A function to spawn. */
+// deno-lint-ignore no-explicit-any
+type Fn<A extends any[], R> = (...args: A) => R;
+
+/** The core of a pool. */
+class PoolCore extends Permits {
+  constructor(size: number | SharedArrayBuffer, name: string | undefined) {
+    super({ kind: "green pool", wireName: "GreenPool" }, size, name);
+  }
+
+  get running(): number {
+    return this.limit - this.value;
+  }
+
+  override releaseOne(): void {
+    super.releaseOne();
+    this.#endJoins();
+  }
+
+  override resize(limit: number): void {
+    super.resize(limit);
+    this.enter();
+    this.#endJoins();
+    this.leave();
+  }
+
+  /** The slot that this thread has taken passes to the hub. */
+  handOver(): void {
+    this.enter();
+    this.uncount();
+    this.leave();
+  }
+
+  waitAll(options: WaitingOptions | undefined): void {
+    const green = blocking("waitAll()", "await waitAllAsync()");
+    const thread = entering(green, "waitAll()", options);
+    if (green.memberOf === this.id) {
+      throw new DeadlockError(
+        `Cannot wait for all threads of ${this.title} in one of them: it would never end`,
+      );
+    }
+    const node = this.#joinOrWait(thread);
+    if (node === 0) return;
+    if (!this.block(green, JOINERS, node, options)) throw timedOut(options);
+    this.give(node);
+  }
+
+  async waitAllAsync(options: WaitingOptions | undefined): Promise<void> {
+    options?.signal?.throwIfAborted();
+    timeLimit(options);
+    const node = this.#joinOrWait(0);
+    if (node === 0) return;
+    if (!await this.awaitTurn(JOINERS, node, options)) throw timedOut(options);
+    this.give(node);
+  }
+
+  protected override handBack(list = 0): void {
+    if (list !== JOINERS) super.handBack();
+  }
+
+  #joinOrWait(thread: number): number {
+    this.enter();
+    const node = this.running === 0 ? 0 : this.enlist(JOINERS, thread);
+    this.leave();
+    return node;
+  }
+
+  #endJoins(): void {
+    if (this.running > 0) return;
+    while (this.lists[JOINERS].grant(this.wakes) !== 0);
+  }
+}
+
+/**
+ * Spawns green threads, so many at a time.
+ *
+ * - *Order:* who waits for a slot gets one in the order of arrival, whichever side it is on.
+ * - `spawn()` in green code blocks while all slots are taken. On the hub `spawnAsync()` gives the thread at once, which starts
+ *   when there is a slot; `waitAvailableAsync()` is there to hold a producer back.
+ * - A member of the pool that spawns while all slots are taken runs the new thread on its own stack, before it goes on: waiting
+ *   for a slot it might wait for itself. What the new thread throws is had from its handle.
+ * - A slot is free again when its thread has ended, whichever way, a kill before its start and a crash included.
+ * - *Kill, timeout, abort* of one who waits for a slot: it leaves the line.
+ * - `waitAll()` waits until no slot is taken; what threads threw is had from their handles. In a member it is a
+ *   `DeadlockError`.
+ * - It has no close: threads that are to end are to be killed.
+ *
+ * @example Squares, two at a time
+ * ```ts
+ * import { GreenPool } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pool = new GreenPool(2);
+ * const squares = await Array.fromAsync(pool.imapAsync((n: number) => n * n, [1, 2, 3]));
+ * assertEquals(squares, [1, 4, 9]);
+ * ```
+ */
+export class GreenPool extends Coordination {
+  /** For the library. */
+  readonly [CORE]: PoolCore;
+
+  /**
+   * Makes a pool.
+   *
+   * @param size How many threads may run at a time; with 0 none may, until `resize()`.
+   * @param options See {@linkcode NameOptions}.
+   * @throws {TypeError} If `size` is not a number.
+   * @throws {RangeError} If `size` is not a whole number from 0.
+   */
+  constructor(size: number = 1000, options?: NameOptions) {
+    super();
+    this[CORE] = takeCore<PoolCore>() ??
+      new PoolCore(checkCount("green pool", size), options?.name);
+  }
+
+  /** How many threads may run at a time. */
+  get size(): number {
+    return this[CORE].limit;
+  }
+
+  /** How many slots are free; never less than 0. */
+  get free(): number {
+    return Math.max(0, this[CORE].value);
+  }
+
+  /** How many slots are taken. */
+  get running(): number {
+    return this[CORE].running;
+  }
+
+  /** How many wait for a slot. */
+  get waiting(): number {
+    return this[CORE].waiting;
+  }
+
+  /**
+   * Spawns a green thread; blocks while all slots are taken. For green code.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args What to call it with.
+   * @returns The thread.
+   * @throws {BlockingCallError} If it is called on the hub: use `spawnAsync()` there.
+   */
+  // deno-lint-ignore no-explicit-any
+  spawn<A extends any[], R>(fn: Fn<A, R>, ...args: A): GreenThread<Awaited<R>> {
+    return this.#spawn(fn, args, false);
+  }
+
+  /**
+   * Spawns a green thread whose result nobody wants; as {@linkcode GreenPool.spawn}.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args What to call it with.
+   */
+  // deno-lint-ignore no-explicit-any
+  spawnN<A extends any[]>(fn: Fn<A, unknown>, ...args: A): void {
+    this.#spawn(fn, args, true);
+  }
+
+  /**
+   * Spawns a green thread, in async code: it starts when there is a slot.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args What to call it with.
+   * @returns The thread, at once.
+   */
+  // deno-lint-ignore no-explicit-any
+  spawnAsync<A extends any[], R>(fn: Fn<A, R>, ...args: A): GreenThread<Awaited<R>> {
+    return greenSide() ? this.#spawn(fn, args, false) : this.#spawnLater(fn, args, false);
+  }
+
+  /**
+   * Spawns a green thread whose result nobody wants, in async code.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args What to call it with.
+   */
+  // deno-lint-ignore no-explicit-any
+  spawnNAsync<A extends any[]>(fn: Fn<A, unknown>, ...args: A): void {
+    if (greenSide()) this.#spawn(fn, args, true);
+    else this.#spawnLater(fn, args, true);
+  }
+
+  /**
+   * Spawns a green thread if there is a slot. Never blocks.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args What to call it with.
+   * @returns The thread, or `undefined`.
+   */
+  // deno-lint-ignore no-explicit-any
+  trySpawn<A extends any[], R>(fn: Fn<A, R>, ...args: A): GreenThread<Awaited<R>> | undefined {
+    if (!this[CORE].tryAcquire("trySpawn")) return undefined;
+    return this.#launch(fn, args, false) as GreenThread<Awaited<R>>;
+  }
+
+  /**
+   * Blocks the green thread until there is a slot, and leaves it.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   * @throws {Timeout} If there was none in time.
+   */
+  waitAvailable(options?: WaitingOptions): void {
+    this[CORE].acquire("waitAvailable", options).release();
+  }
+
+  /**
+   * Waits until there is a slot, and leaves it, in async code.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   */
+  waitAvailableAsync(options?: WaitingOptions): Promise<void> {
+    return twin(
+      () => this.waitAvailable(options),
+      async () => (await this[CORE].acquireAsync(options)).release(),
+    );
+  }
+
+  /**
+   * Blocks the green thread until no slot is taken.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   * @throws {DeadlockError} In a thread of the pool.
+   * @throws {Timeout} If some were taken all the time.
+   * @throws {BlockingCallError} If it is called on the hub: use `waitAllAsync()` there.
+   */
+  waitAll(options?: WaitingOptions): void {
+    this[CORE].waitAll(options);
+  }
+
+  /**
+   * Waits until no slot is taken, in async code.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   */
+  waitAllAsync(options?: WaitingOptions): Promise<void> {
+    return twin(() => this.waitAll(options), () => this[CORE].waitAllAsync(options));
+  }
+
+  /**
+   * Changes how many threads may run at a time. Threads that run are left alone.
+   *
+   * @param size As in the constructor.
+   */
+  resize(size: number): void {
+    this[CORE].resize(checkCount("green pool", size));
+  }
+
+  /**
+   * Calls a function with each member of an iterable, each call in a thread of the pool. For green code.
+   *
+   * Results come in the order of the arguments. As many calls as the pool has slots are ahead at the most, begun when the first
+   * result is asked for. A call that throws throws where its result is asked for, and the next one can be asked for after it;
+   * so does an error of the iterable. Who leaves early has the calls killed that run.
+   *
+   * @param fn As for the function `spawn`.
+   * @param items What to call it with, one each.
+   */
+  imap<T, R>(fn: Fn<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
+    return this.starmap(fn, singles(items));
+  }
+
+  /**
+   * As {@linkcode GreenPool.imap}, with an array of arguments for each call.
+   *
+   * @param fn As for the function `spawn`.
+   * @param items What to call it with.
+   */
+  // deno-lint-ignore no-explicit-any
+  starmap<A extends any[], R>(fn: Fn<A, R>, items: Iterable<A>): IterableIterator<Awaited<R>> {
+    blocking("imap()", "for await … of imapAsync()");
+    return new GreenMap(this.#ahead, items, (args) => this.spawn(fn, ...args), true);
+  }
+
+  /**
+   * As {@linkcode GreenPool.imap}, with the results in the order in which the calls end.
+   *
+   * @param fn As for the function `spawn`.
+   * @param items What to call it with, one each.
+   */
+  imapUnordered<T, R>(fn: Fn<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
+    blocking("imapUnordered()", "for await … of imapUnorderedAsync()");
+    return new GreenMap(
+      this.#ahead,
+      singles(items),
+      (args: [T]) => this.spawn(fn, ...args),
+      false,
+    );
+  }
+
+  /**
+   * As {@linkcode GreenPool.imap}, in async code; the iterable may be async too.
+   *
+   * @param fn As for the function `spawn`.
+   * @param items What to call it with, one each.
+   */
+  imapAsync<T, R>(
+    fn: Fn<[T], R>,
+    items: Iterable<T> | AsyncIterable<T>,
+  ): AsyncIterableIterator<Awaited<R>> {
+    return new AsyncMap(
+      this.#ahead,
+      singlesAsync(items),
+      (args: [T]) => this.spawnAsync(fn, ...args),
+      true,
+    );
+  }
+
+  /**
+   * As {@linkcode GreenPool.starmap}, in async code.
+   *
+   * @param fn As for the function `spawn`.
+   * @param items What to call it with.
+   */
+  // deno-lint-ignore no-explicit-any
+  starmapAsync<A extends any[], R>(
+    fn: Fn<A, R>,
+    items: Iterable<A> | AsyncIterable<A>,
+  ): AsyncIterableIterator<Awaited<R>> {
+    return new AsyncMap(this.#ahead, items, (args: A) => this.spawnAsync(fn, ...args), true);
+  }
+
+  /**
+   * As {@linkcode GreenPool.imapUnordered}, in async code.
+   *
+   * @param fn As for the function `spawn`.
+   * @param items What to call it with, one each.
+   */
+  imapUnorderedAsync<T, R>(
+    fn: Fn<[T], R>,
+    items: Iterable<T> | AsyncIterable<T>,
+  ): AsyncIterableIterator<Awaited<R>> {
+    return new AsyncMap(
+      this.#ahead,
+      singlesAsync(items),
+      (args: [T]) => this.spawnAsync(fn, ...args),
+      false,
+    );
+  }
+
+  /** How many calls of a map may be ahead: at least one, which waits if the pool has no slots. */
+  get #ahead(): () => number {
+    return () => Math.max(1, this.size);
+  }
+
+  // deno-lint-ignore no-explicit-any
+  #spawn(fn: unknown, args: any[], detached: boolean): GreenThread<any> {
+    const core = this[CORE];
+    const green = blocking("spawn()", "spawnAsync()");
+    if (green.memberOf === core.id && !core.tryAcquire("spawn")) {
+      return this.#runInline(fn, args, detached);
+    }
+    if (green.memberOf !== core.id) core.acquire("spawn", undefined);
+    return this.#launch(fn, args, detached);
+  }
+
+  /** A slot was taken: it passes to the thread. */
+  // deno-lint-ignore no-explicit-any
+  #launch(fn: unknown, args: any[], detached: boolean): GreenThread<any> {
+    const core = this[CORE];
+    try {
+      const thread = launch(fn, args, { pool: this, detached });
+      if (greenSide()) core.handOver();
+      return thread;
+    } catch (error) {
+      core.release();
+      throw error;
+    }
+  }
+
+  // deno-lint-ignore no-explicit-any
+  #runInline(fn: unknown, args: any[], detached: boolean): GreenThread<any> {
+    const thread = launch(fn, args, { memberOf: this[CORE].id });
+    try {
+      thread.wait();
+    } catch (error) {
+      if (!thread.dead) throw error;
+      if (detached) console.error("Uncaught (in a green thread of a pool)", error);
+    }
+    return thread;
+  }
+
+  // deno-lint-ignore no-explicit-any
+  #spawnLater(fn: unknown, args: any[], detached: boolean): GreenThread<any> {
+    const core = this[CORE];
+    if (core.tryAcquire("spawnAsync")) return this.#launch(fn, args, detached);
+    const controller = new AbortController();
+    const gate = core.acquireAsync({ signal: controller.signal });
+    const thread = launch(fn, args, { memberOf: core.id, detached, gate });
+    // Whoever ends before the slot came does not want it; whoever has it gives it back.
+    thread.onEnd(() => {
+      controller.abort();
+      gate.then((slot) => slot.release(), () => {});
+    });
+    return thread;
+  }
+}
+
+function* singles<T>(items: Iterable<T>): Generator<[T]> {
+  for (const item of items) yield [item];
+}
+
+async function* singlesAsync<T>(items: Iterable<T> | AsyncIterable<T>): AsyncGenerator<[T]> {
+  for await (const item of items) yield [item];
+}
+
+registerKind("GreenPool", {
+  revive: (buffer, name) => makeWith(new PoolCore(buffer, name), () => new GreenPool()),
+});

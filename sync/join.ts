@@ -1,0 +1,255 @@
+/**
+ * Waiting for several green threads. Semantics: gevent's `joinall`, `iwait` and `killall`.
+ *
+ * @module
+ */
+
+import { type GreenThread, type KillOptions, unwrap } from "../bridge/green_thread.ts";
+import { blocking, greenSide } from "../bridge/side.ts";
+import { timedOut, timeLimit, type WaitingOptions } from "../bridge/sync/core.ts";
+
+/** Options for {@linkcode iwait}. */
+export interface IwaitOptions extends WaitingOptions {
+  /**
+   * After how many threads to stop.
+   *
+   * @default {all of them}
+   */
+  count?: number;
+}
+
+/** Options for {@linkcode joinAll}. */
+export interface JoinAllOptions extends IwaitOptions {
+  /**
+   * Whether to throw what the first thread that failed has thrown.
+   *
+   * @default {false}
+   */
+  throwOnError?: boolean;
+}
+
+/** Threads as they end. */
+export class Finishers<T> {
+  /** Those that have ended and were not asked for. */
+  readonly #ended: GreenThread<T>[] = [];
+  readonly #running = new Set<GreenThread<T>>();
+  #wake: (() => void) | undefined;
+  readonly #link = (thread: GreenThread<T>) => {
+    if (!this.#running.delete(thread)) return;
+    this.#ended.push(thread);
+    this.#wake?.();
+  };
+
+  /** One more. */
+  add(thread: GreenThread<T>): void {
+    if (this.#running.has(thread)) return;
+    this.#running.add(thread);
+    thread.link(this.#link);
+  }
+
+  /** How many have not been asked for. */
+  get left(): number {
+    return this.#running.size + this.#ended.length;
+  }
+
+  /** Those that have not ended. */
+  get running(): Iterable<GreenThread<T>> {
+    return this.#running;
+  }
+
+  /**
+   * The next one that has ended; blocks the green thread.
+   *
+   * @returns It, or nothing when the time was over before that.
+   */
+  next(until: number, signal?: AbortSignal): GreenThread<T> | undefined {
+    const ended = this.#ended;
+    const condition = {
+      get done() {
+        return ended.length > 0 || signal !== undefined && signal.aborted;
+      },
+    };
+    blocking("iwait()", "iwaitAsync()").block(condition, until, {
+      what: `one of ${this.#running.size} threads`,
+    });
+    if (ended.length === 0) signal?.throwIfAborted();
+    return ended.shift();
+  }
+
+  /**
+   * The next one that has ended, in an array, as a thread by itself would be awaited; an empty array when the time was over
+   * before that.
+   */
+  async nextAsync(until: number, signal?: AbortSignal): Promise<GreenThread<T>[]> {
+    signal?.throwIfAborted();
+    if (this.#ended.length > 0) return this.#ended.splice(0, 1);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const woken = Promise.withResolvers<void>();
+    const wake = () => woken.resolve();
+    this.#wake = wake;
+    if (until !== Infinity) timer = setTimeout(wake, Math.max(0, until - performance.now()));
+    signal?.addEventListener("abort", wake);
+    await woken.promise;
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", wake);
+    this.#wake = undefined;
+    if (this.#ended.length === 0) signal?.throwIfAborted();
+    return this.#ended.splice(0, 1);
+  }
+
+  /** Nobody wants to know about those that have not ended. */
+  leave(): void {
+    for (const thread of this.#running) thread.unlink(this.#link);
+    this.#running.clear();
+  }
+}
+
+/**
+ * Green threads as they end, one after another; blocks the green thread for each.
+ *
+ * Who leaves the loop early leaves nothing behind. What a thread threw is had from its handle.
+ *
+ * @param threads The threads; one that occurs twice counts once.
+ * @param options See {@linkcode IwaitOptions}; when the time is over, the iteration ends.
+ * @returns The threads, in the order in which they end.
+ * @throws {BlockingCallError} If it is called on the hub: use {@linkcode iwaitAsync} there.
+ *
+ * @example The first of two
+ * ```ts
+ * import { type GreenThread, iwait, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const one = spawn(() => 1);
+ * const first = spawn((...threads: GreenThread<number>[]) => {
+ *   for (const thread of iwait(threads)) return thread.wait();
+ * }, one);
+ * assertEquals(await first, 1);
+ * ```
+ */
+export function* iwait<T>(
+  threads: Iterable<GreenThread<T>>,
+  options: IwaitOptions = {},
+): Generator<GreenThread<T>, void, undefined> {
+  const finishers = new Finishers<T>();
+  const until = performance.now() + timeLimit(options);
+  try {
+    for (const thread of threads) finishers.add(thread);
+    let left = Math.min(options.count ?? Infinity, finishers.left);
+    while (left-- > 0) {
+      const thread = finishers.next(until, options.signal);
+      if (!thread) return;
+      yield thread;
+    }
+  } finally {
+    finishers.leave();
+  }
+}
+
+/**
+ * Green threads as they end, in async code: see {@linkcode iwait}.
+ *
+ * @param threads The threads.
+ * @param options See {@linkcode IwaitOptions}.
+ * @returns The threads, in the order in which they end. Each comes in an array of its own: a thread by itself would be
+ * awaited.
+ */
+export async function* iwaitAsync<T>(
+  threads: Iterable<GreenThread<T>>,
+  options: IwaitOptions = {},
+): AsyncGenerator<[GreenThread<T>], void, undefined> {
+  const finishers = new Finishers<T>();
+  const until = performance.now() + timeLimit(options);
+  try {
+    for (const thread of threads) finishers.add(thread);
+    let left = Math.min(options.count ?? Infinity, finishers.left);
+    while (left-- > 0) {
+      const [thread] = greenSide()
+        ? [finishers.next(until, options.signal)]
+        : await finishers.nextAsync(until, options.signal);
+      if (!thread) return;
+      yield [thread];
+    }
+  } finally {
+    finishers.leave();
+  }
+}
+
+/**
+ * Blocks the green thread until several others have ended.
+ *
+ * @param threads The threads.
+ * @param options See {@linkcode JoinAllOptions}; when the time is over, those are returned that have ended.
+ * @returns The threads that have ended, in that order.
+ * @throws What a thread threw, with `throwOnError`.
+ * @throws {BlockingCallError} If it is called on the hub: use {@linkcode joinAllAsync} there.
+ */
+export function joinAll<T>(
+  threads: Iterable<GreenThread<T>>,
+  options: JoinAllOptions = {},
+): GreenThread<T>[] {
+  blocking("joinAll()", "await joinAllAsync()");
+  const ended: GreenThread<T>[] = [];
+  for (const thread of iwait(threads, options)) {
+    ended.push(thread);
+    if (options.throwOnError) unwrap(thread.outcome()!);
+  }
+  return ended;
+}
+
+/**
+ * Waits until several green threads have ended, in async code: see {@linkcode joinAll}.
+ *
+ * @param threads The threads.
+ * @param options See {@linkcode JoinAllOptions}.
+ */
+export async function joinAllAsync<T>(
+  threads: Iterable<GreenThread<T>>,
+  options: JoinAllOptions = {},
+): Promise<GreenThread<T>[]> {
+  const ended: GreenThread<T>[] = [];
+  for await (const [thread] of iwaitAsync(threads, options)) {
+    ended.push(thread);
+    if (options.throwOnError) unwrap(thread.outcome()!);
+  }
+  return ended;
+}
+
+/** Options for {@linkcode killAll}. */
+export interface KillAllOptions extends KillOptions, WaitingOptions {}
+
+/**
+ * Kills several green threads and blocks until all have ended.
+ *
+ * @param threads The threads.
+ * @param reason As for `kill()`.
+ * @param options How long to wait for them, and how long each may take.
+ * @throws {Timeout} If some had not ended in time.
+ * @throws {BlockingCallError} If it is called on the hub: use {@linkcode killAllAsync} there.
+ */
+export function killAll(
+  threads: Iterable<GreenThread>,
+  reason?: unknown,
+  options: KillAllOptions = {},
+): void {
+  blocking("killAll()", "await killAllAsync()");
+  const all = [...threads];
+  for (const thread of all) thread.kill(reason, options);
+  if (joinAll(all, options).length < new Set(all).size) throw timedOut(options);
+}
+
+/**
+ * Kills several green threads and waits until all have ended, in async code: see {@linkcode killAll}.
+ *
+ * @param threads The threads.
+ * @param reason As for `kill()`.
+ * @param options How long to wait for them, and how long each may take.
+ */
+export async function killAllAsync(
+  threads: Iterable<GreenThread>,
+  reason?: unknown,
+  options: KillAllOptions = {},
+): Promise<void> {
+  const all = [...threads];
+  for (const thread of all) thread.kill(reason, options);
+  if ((await joinAllAsync(all, options)).length < new Set(all).size) throw timedOut(options);
+}

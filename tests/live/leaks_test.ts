@@ -1,0 +1,20 @@
+import { assert, assertEquals } from "@std/assert";
+import { runProgram } from "../support.ts";
+
+/** How many of each; AIOHUB_LEAKS=100000 for the long run. */
+const COUNT = Deno.env.get("AIOHUB_LEAKS") ?? "10000";
+
+Deno.test("functions and handles that were dropped leave nothing on either side", async () => {
+  const { code, stdout, stderr } = await runProgram("leaks.ts", "-A", "--v8-flags=--expose-gc");
+  assertEquals({ code, stderr: stderr.replace(/^Check .*\n/gm, "") }, { code: 0, stderr: "" });
+  const lines = stdout.trim().split("\n").map((line) => JSON.parse(line));
+  assertEquals(lines.map(({ name }) => name), [
+    "hub functions and handles",
+    "green arguments",
+    "green results",
+    "released by hand",
+  ]);
+  for (const { name, grown } of lines) {
+    for (const bytes of grown) assert(bytes < 12e6, `${name}: ${COUNT} left ${bytes} bytes`);
+  }
+});

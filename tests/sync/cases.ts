@@ -1,0 +1,7 @@
+/** All cases that are run in several ways, by their names. */
+import { events } from "./cases_events.ts";
+import { locks } from "./cases_locks.ts";
+import { queues } from "./cases_queues.ts";
+import type { Table } from "./ways.ts";
+
+export const table: Table = { ...locks, ...events, ...queues };

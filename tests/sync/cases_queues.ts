@@ -1,0 +1,389 @@
+import { Empty, Full, LifoQueue, LightQueue, PriorityQueue, Queue } from "@aiohub/aiohub";
+import { assert, assertEquals } from "@std/assert";
+import { define, type Table, thrown, values, write } from "./ways.ts";
+
+const newLog = () => new Int32Array(new SharedArrayBuffer(4 * 64));
+const entries = (log: Int32Array) => [...log.slice(1, 1 + log[0])];
+type Q = { queue: Queue<unknown> };
+
+function attempt(fn: () => unknown): unknown {
+  try {
+    return fn();
+  } catch (error) {
+    if (error instanceof Empty || error instanceof Full) return error.name;
+    throw error;
+  }
+}
+
+export const queues: Table = {
+  "P72 Queue.put() then get()": define({
+    make: () => ({ queue: new Queue() }),
+    parties: [async ({ queue }) => {
+      await queue.putAsync("hi");
+      return await queue.getAsync();
+    }],
+    check: (endings) => assertEquals(values(endings), ["hi"]),
+  }),
+  "P73 P80 Queue.get() waits for a later put()": define({
+    make: () => ({ queue: new Queue() }),
+    parties: [
+      ({ queue }) => queue.getAsync(),
+      async ({ queue }, { until }) => {
+        await until(() => queue.getting === 1);
+        await queue.putAsync("hi2");
+      },
+    ],
+    check: (endings) => assertEquals(values(endings)[0], "hi2"),
+  }),
+  "P74 Queue.put() waits while there is no room": define({
+    make: () => ({ queue: new Queue<string>(2), log: newLog() }),
+    parties: [
+      async ({ queue, log }) => {
+        for (const [i, item] of ["a", "b", "c"].entries()) {
+          await queue.putAsync(item);
+          write(log, i);
+        }
+      },
+      async ({ queue, log }, { until }) => {
+        await until(() => queue.putting === 1);
+        write(log, 10);
+        const items = [await queue.getAsync(), await queue.getAsync(), await queue.getAsync()];
+        return items;
+      },
+    ],
+    check(endings, { log }) {
+      assertEquals(values(endings)[1], ["a", "b", "c"]);
+      assertEquals(entries(log), [0, 1, 10, 2]);
+    },
+  }),
+  "P75 Queue.put() of a queue of size 0 ends when somebody takes the item": define({
+    make: () => ({ queue: new Queue<string>(0), log: newLog() }),
+    parties: [
+      async ({ queue, log }) => {
+        await queue.putAsync("a");
+        write(log, 2);
+      },
+      async ({ queue, log }, { until }) => {
+        await until(() => queue.putting === 1);
+        assertEquals([queue.size, queue.empty, queue.full], [0, true, true]);
+        write(log, 1);
+        return await queue.getAsync();
+      },
+    ],
+    check(endings, { log }) {
+      assertEquals(values(endings)[1], "a");
+      assertEquals(entries(log), [1, 2]);
+    },
+  }),
+  ...Object.fromEntries([1, Infinity].map((size) => [
+    `P76 Queue.resize(${size}) lets one go on who waits for room`,
+    define({
+      make: () => ({ queue: new Queue<string>(0) }),
+      parties: [
+        ({ queue }) => queue.putAsync("a"),
+        async ({ queue }, { until }) => {
+          await until(() => queue.putting === 1);
+          queue.resize(size);
+          await until(() => queue.putting === 0);
+          return [queue.size, await queue.getAsync()];
+        },
+      ],
+      check: (endings) => assertEquals(values(endings)[1], [1, "a"]),
+    }),
+  ])),
+  "P77 Queue.resize() to less drops nothing": define({
+    make: () => ({ queue: new Queue<number>() }),
+    parties: [async ({ queue }) => {
+      for (let i = 0; i < 5; i++) await queue.putAsync(i);
+      queue.resize(1);
+      assert(queue.full);
+      const items = [];
+      while (!queue.empty) items.push(await queue.getAsync());
+      return items;
+    }],
+    check: (endings) => assertEquals(values(endings), [[0, 1, 2, 3, 4]]),
+  }),
+  "P78 Queue.get() serves four who wait in the order of their arrival": define({
+    make: () => ({ queue: new Queue<number>() }),
+    parties: [
+      ...[0, 1, 2, 3].map(
+        (i) => async ({ queue }: Q, { until }: { until(c: () => boolean): Promise<void> }) => {
+          await until(() => queue.getting === i);
+          return await queue.getAsync();
+        },
+      ),
+      async ({ queue }, { until }) => {
+        await until(() => queue.getting === 4);
+        for (let i = 0; i < 4; i++) await queue.putAsync(i);
+      },
+    ],
+    check: (endings) => assertEquals(values(endings).slice(0, 4), [0, 1, 2, 3]),
+  }),
+  "P83 Queue.getting is 1 while somebody waits, and 0 after a put()": define({
+    make: () => ({ queue: new Queue<number>() }),
+    parties: [
+      ({ queue }) => queue.getAsync(),
+      async ({ queue }, { until }) => {
+        await until(() => queue.getting === 1);
+        await queue.putAsync(1);
+        return queue.getting;
+      },
+    ],
+    check: (endings) => assertEquals(values(endings), [1, 0]),
+  }),
+  "P86 Queue of size 0 matches three getters and three putters in order": define({
+    make: () => ({ queue: new Queue<number>(0) }),
+    parties: [
+      ...[0, 1, 2].map(
+        (i) => async ({ queue }: Q, { until }: { until(c: () => boolean): Promise<void> }) => {
+          await until(() => queue.getting === i);
+          return await queue.getAsync();
+        },
+      ),
+      ...[0, 1, 2].map(
+        (i) => async ({ queue }: Q, { until }: { until(c: () => boolean): Promise<void> }) => {
+          await until(() => queue.getting === 3 - i && queue.putting === 0);
+          await queue.putAsync(i);
+        },
+      ),
+    ],
+    check: (endings) => assertEquals(values(endings).slice(0, 3), [0, 1, 2]),
+  }),
+  "P87 P247 Queue.put() that times out takes its item back": define({
+    make: () => ({ queue: new Queue<number>(0) }),
+    parties: [
+      ({ queue }) => queue.putAsync(1, { timeout: 5 }),
+      async ({ queue }, { until }) => {
+        await until(() => queue.putting === 1);
+        await until(() => queue.putting === 0);
+        return attempt(() => queue.tryGet());
+      },
+    ],
+    check([first, second]) {
+      assertEquals(thrown(first), "Full");
+      assertEquals(values([second]), ["Empty"]);
+    },
+  }),
+  "P88 Queue.unfinished is 1 after a rendezvous, and 0 after taskDone()": define({
+    make: () => ({ queue: new Queue<number>(0) }),
+    parties: [
+      ({ queue }) => queue.putAsync(1),
+      async ({ queue }) => {
+        await queue.getAsync();
+        const before = queue.unfinished;
+        queue.taskDone();
+        return [before, queue.unfinished, attempt2(() => queue.taskDone())];
+      },
+    ],
+    check: (endings) => assertEquals(values(endings)[1], [1, 0, "RangeError"]),
+  }),
+  "P89 Queue.join() waits for nothing when all is done": define({
+    make: () => ({ queue: new Queue<number>() }),
+    parties: [({ queue }) => queue.joinAsync()],
+    check: (endings) => assertEquals(values(endings), [undefined]),
+  }),
+  "Queue.join() waits until each item is reported done": define({
+    make: () => ({ queue: new Queue<number>(), log: newLog() }),
+    parties: [
+      async ({ queue, log }) => {
+        await queue.putAsync(1);
+        await queue.putAsync(2);
+        await queue.joinAsync();
+        write(log, 3);
+      },
+      async ({ queue, log }) => {
+        for (const i of [1, 2]) {
+          await queue.getAsync();
+          write(log, i);
+          queue.taskDone();
+        }
+      },
+    ],
+    check(endings, { log }) {
+      values(endings);
+      assertEquals(entries(log), [1, 2, 3]);
+    },
+  }),
+  "P91 Queue.tryPut() of a full queue throws Full": define({
+    make: () => ({ queue: new Queue<number>(1) }),
+    parties: [({ queue }) => [attempt(() => queue.tryPut(1)), attempt(() => queue.tryPut(2))]],
+    check: (endings) => assertEquals(values(endings), [[undefined, "Full"]]),
+  }),
+  "P92 Queue.tryGet() of an empty queue throws Empty": define({
+    make: () => ({ queue: new Queue<number>(1) }),
+    parties: [async ({ queue }) => {
+      await queue.putAsync(4);
+      return [attempt(() => queue.tryGet()), attempt(() => queue.tryGet())];
+    }],
+    check: (endings) => assertEquals(values(endings), [[4, "Empty"]]),
+  }),
+  "P93 Queue.tryGet() of size 0 takes the item of one who waits": define({
+    make: () => ({ queue: new Queue<number>(0) }),
+    parties: [
+      ({ queue }) => queue.putAsync(5),
+      async ({ queue }, { until }) => {
+        await until(() => queue.putting === 1);
+        return queue.tryGet();
+      },
+    ],
+    check: (endings) => assertEquals(values(endings), [undefined, 5]),
+  }),
+  "P94 Queue.tryPut() of size 0 gives the item to one who waits": define({
+    make: () => ({ queue: new Queue<number>(0) }),
+    parties: [
+      ({ queue }) => queue.getAsync(),
+      async ({ queue }, { until }) => {
+        await until(() => queue.getting === 1);
+        queue.tryPut(6);
+      },
+    ],
+    check: (endings) => assertEquals(values(endings), [6, undefined]),
+  }),
+  "P247 Queue.get() that times out leaves no waiter": define({
+    make: () => ({ queue: new Queue<number>() }),
+    parties: [({ queue }) => queue.getAsync({ timeout: 5 })],
+    check([ending], { queue }) {
+      assertEquals(thrown(ending), "Empty");
+      assertEquals(queue.getting, 0);
+      queue.tryPut(1);
+      assertEquals(queue.size, 1);
+    },
+  }),
+  "Queue.get() of one who is stopped loses no item": define({
+    make: () => ({ queue: new Queue<number>() }),
+    parties: [({ queue }, { signal }) => queue.getAsync({ signal })],
+    async drive({ queue }, { until, stop }) {
+      await until(() => queue.getting === 1);
+      // The item is handed over and the stop comes before its getter has looked.
+      stop(0);
+      queue.tryPut(1);
+    },
+    check([ending], { queue }) {
+      assertEquals(ending.status === "fulfilled" ? ending.value : queue.tryGet(), 1);
+      assert(queue.empty);
+    },
+  }),
+  "Queue.put() of one who is stopped takes the item back": define({
+    make: () => ({ queue: new Queue<number>(1) }),
+    parties: [async ({ queue }, { signal }) => {
+      await queue.putAsync(1);
+      await queue.putAsync(2, { signal });
+    }],
+    async drive({ queue }, { until, stop, ending }) {
+      await until(() => queue.putting === 1);
+      stop(0);
+      await ending(0);
+    },
+    check([ending], { queue }) {
+      assertEquals(thrown(ending), "stopped");
+      assertEquals([queue.tryGet(), queue.empty, queue.putting], [1, true, 0]);
+    },
+  }),
+  "P245 Queue.close() refuses to put, and gives what is there": define({
+    make: () => ({ queue: new Queue<number>() }),
+    parties: [async ({ queue }) => {
+      await queue.putAsync(1);
+      await queue.putAsync(2);
+      queue.close();
+      const results = [attempt2(() => queue.tryPut(3)), await queue.getAsync(), queue.tryGet()];
+      return [...results, attempt2(() => queue.tryGet())];
+    }],
+    check: (endings) =>
+      assertEquals(values(endings), [["QueueClosedError", 1, 2, "QueueClosedError"]]),
+  }),
+  "P245 Queue.close({ immediate: true }) drops the items and wakes everybody": define({
+    make: () => ({ queue: new Queue<number>(1), other: new Queue<number>() }),
+    parties: [
+      async ({ queue }) => {
+        await queue.putAsync(1);
+        await queue.putAsync(2);
+      },
+      ({ other }) => other.getAsync(),
+      ({ queue }) => queue.joinAsync(),
+      async ({ queue, other }, { until }) => {
+        await until(() => queue.putting === 1 && other.getting === 1);
+        queue.close({ immediate: true });
+        other.close({ immediate: true });
+        return queue.size;
+      },
+    ],
+    check([putter, getter, joiner, closer]) {
+      assertEquals(thrown(putter), "QueueClosedError");
+      assertEquals(thrown(getter), "QueueClosedError");
+      assertEquals(values([closer]), [0]);
+      values([joiner]);
+    },
+  }),
+  "Queue iterates until it is closed and empty": define({
+    make: () => ({ queue: new Queue<number>(2) }),
+    parties: [
+      async ({ queue }) => {
+        for (let i = 0; i < 10; i++) await queue.putAsync(i);
+        queue.close();
+      },
+      async ({ queue }, { green }) => {
+        const items = [];
+        if (green) { for (const item of queue) items.push(item); }
+        else for await (const item of queue) items.push(item);
+        return items;
+      },
+    ],
+    check: (endings) => assertEquals(values(endings)[1], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
+  }),
+  "LifoQueue.get() gives the last item first": define({
+    make: () => ({ queue: new LifoQueue<number>() }),
+    parties: [
+      async ({ queue }) => {
+        for (const i of [1, 2, 3]) await queue.putAsync(i);
+      },
+      async ({ queue }, { until }) => {
+        await until(() => queue.size === 3);
+        return [await queue.getAsync(), await queue.getAsync(), await queue.getAsync()];
+      },
+    ],
+    check: (endings) => assertEquals(values(endings)[1], [3, 2, 1]),
+  }),
+  "PriorityQueue.get() gives the lowest first, and of equals the first": define({
+    make: () => ({ queue: new PriorityQueue<[number, string]>() }),
+    parties: [
+      async ({ queue }) => {
+        for (const [i, name] of [[3, "c"], [1, "a"], [2, "b"], [1, "A"], [2, "B"]] as const) {
+          await queue.putAsync([i, name]);
+        }
+      },
+      async ({ queue }, { until }) => {
+        await until(() => queue.size === 5);
+        let names = "";
+        for (let i = 0; i < 5; i++) names += (await queue.getAsync())[1];
+        return names;
+      },
+    ],
+    check: (endings) => assertEquals(values(endings)[1], "aAbBc"),
+  }),
+  "LightQueue carries large items, bytes, and other queues": define({
+    make: () => ({ queue: new LightQueue<unknown>(), back: new LightQueue<unknown>() }),
+    parties: [
+      async ({ queue, back }) => {
+        await queue.putAsync("x".repeat(50_000));
+        await queue.putAsync(new Uint8Array([1, 2, 3]));
+        await queue.putAsync({ back, when: new Date(5), big: 7n });
+        return await back.getAsync();
+      },
+      async ({ queue }) => {
+        const text = await queue.getAsync() as string;
+        const bytes = await queue.getAsync() as Uint8Array;
+        const last = await queue.getAsync() as { back: LightQueue; when: Date; big: bigint };
+        await last.back.putAsync([text.length, [...bytes], last.when.getTime(), String(last.big)]);
+      },
+    ],
+    check: (endings) => assertEquals(values(endings)[0], [50_000, [1, 2, 3], 5, "7"]),
+  }),
+};
+
+function attempt2(fn: () => unknown): unknown {
+  try {
+    return fn();
+  } catch (error) {
+    return (error as Error).name;
+  }
+}

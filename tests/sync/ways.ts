@@ -1,0 +1,152 @@
+/**
+ * Runs one case in several ways: all parties in green threads, all on the hub, and mixed.
+ *
+ * A party is an async function that uses the async twins: in a green thread these are the blocking calls. So one text is what
+ * both sides do.
+ */
+
+import { type GreenThread, syncToAsync } from "@aiohub/aiohub";
+import { sleep } from "@aiohub/aiohub/green";
+
+/** What a party has besides the objects. */
+export interface World {
+  /** Whether it runs in a green thread. */
+  readonly green: boolean;
+  /** Aborted when the party is stopped; in a green thread there is none, as it is killed then. */
+  readonly signal: AbortSignal | undefined;
+  /** Waits until something holds, looking again and again. */
+  until(condition: () => boolean): Promise<void>;
+}
+
+/** How a party ended. */
+export type Ending =
+  | { readonly status: "fulfilled"; readonly value: unknown }
+  | { readonly status: "rejected"; readonly reason: unknown };
+
+/** What the test itself can do while the parties run. */
+export interface Control extends World {
+  /** Kills or aborts a party. */
+  stop(party: number): void;
+  /** How a party ends. */
+  ending(party: number): Promise<Ending>;
+}
+
+/** One case. */
+// deno-lint-ignore no-explicit-any
+export interface Case<O = any> {
+  make(): O;
+  readonly parties: readonly ((objects: O, world: World) => unknown)[];
+  drive?(objects: O, control: Control): Promise<void>;
+  check?(endings: Ending[], objects: O): void | Promise<void>;
+}
+
+export type Table = Readonly<Record<string, Case>>;
+
+/** Gives a case its type. */
+export function define<O>(given: Case<O>): Case {
+  return given;
+}
+
+/** The ways: for each party whether it is green. */
+export const WAYS: Readonly<Record<string, (party: number) => boolean>> = {
+  "all green": () => true,
+  "all on the hub": () => false,
+  "mixed, green first": (party) => party % 2 === 0,
+  "mixed, async first": (party) => party % 2 === 1,
+};
+
+async function tables(): Promise<Table> {
+  const { table } = await import("./cases.ts");
+  return table;
+}
+
+/** Runs a party in a green thread. */
+export const runParty = syncToAsync(
+  import.meta,
+  function runParty(name: string, party: number, objects: unknown) {
+    return tables().then((table) => table[name].parties[party](objects, greenWorld));
+  },
+);
+
+const greenWorld: World = {
+  green: true,
+  signal: undefined,
+  async until(condition) {
+    for (;;) {
+      if (await condition()) return;
+      sleep(0.2);
+    }
+  },
+};
+
+const hubUntil = async (condition: () => boolean) => {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 0));
+};
+
+/** Runs a case. */
+export async function runCase(name: string, given: Case, way: (party: number) => boolean) {
+  const objects = given.make();
+  const stops: (() => void)[] = [];
+  const endings = given.parties.map((party, i) => {
+    if (!way(i)) {
+      const controller = new AbortController();
+      const world = { green: false, signal: controller.signal, until: hubUntil };
+      stops.push(() => controller.abort(new Error("stopped")));
+      return settle(Promise.try(() => party(objects, world)));
+    }
+    const thread = runParty(name, i, objects) as GreenThread<unknown>;
+    stops.push(() => thread.kill(new Error("stopped")));
+    return settle(thread);
+  });
+  await given.drive?.(objects, {
+    green: false,
+    signal: undefined,
+    until: hubUntil,
+    stop: (party) => stops[party](),
+    ending: (party) => endings[party],
+  });
+  await given.check?.(await Promise.all(endings), objects);
+}
+
+async function settle(promise: PromiseLike<unknown>): Promise<Ending> {
+  try {
+    return { status: "fulfilled", value: await promise };
+  } catch (reason) {
+    return { status: "rejected", reason };
+  }
+}
+
+/** The values of parties that must not have failed. */
+export function values(endings: Ending[]): unknown[] {
+  return endings.map((ending) => {
+    if (ending.status === "rejected") throw ending.reason;
+    return ending.value;
+  });
+}
+
+/** The class of what a party threw. */
+export function thrown(ending: Ending): string | undefined {
+  if (ending.status === "fulfilled") return undefined;
+  return (ending.reason as Error).name === "Error"
+    ? (ending.reason as Error).message
+    : (ending.reason as Error).name;
+}
+
+/** A log that all parties write: numbers, in the order in which they were written. */
+export class Log {
+  readonly words: Int32Array;
+
+  constructor(words: Int32Array = new Int32Array(new SharedArrayBuffer(4 * 256))) {
+    this.words = words;
+  }
+
+  get entries(): number[] {
+    return [...this.words.slice(1, 1 + Atomics.load(this.words, 0))];
+  }
+}
+
+/** Writes into a {@linkcode Log}. */
+export function write(words: Int32Array, entry: number): void {
+  const at = Atomics.add(words, 0, 1) + 1;
+  Atomics.store(words, at, entry);
+}
