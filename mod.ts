@@ -51,7 +51,12 @@ export { type SyncToAsync, syncToAsync } from "./hub/sync_to_async.ts";
 export { type AsyncToSync, asyncToSync } from "./hub/async_to_sync.ts";
 export { call, hubImport, type HubModule } from "./hub/hub_import.ts";
 export { type CurrentCall, currentCall } from "./hub/call_context.ts";
-export { futureToGreenlet, greenletToFuture, type GreenletToFutureOptions } from "./hub/futures.ts";
+export {
+  futureToGreenlet,
+  type FutureToGreenletOptions,
+  greenletToFuture,
+  type GreenletToFutureOptions,
+} from "./hub/futures.ts";
 export { HubPromise } from "./hub/hub_promise.ts";
 
 export { type Shared, shared, update, updateAsync } from "./hub/shared.ts";

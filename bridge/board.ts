@@ -141,18 +141,26 @@ export class Board {
    */
   park(slot: number, seen: number, ms: number): void {
     const line = this.#lines + slot * LINE;
+    // The Worker's event loop may be asleep too, beneath the code that parks now: it has to be notified after this.
+    const before = Atomics.load(this.#words, line + PARKED);
     Atomics.store(this.#words, line + PARKED, 1);
     Atomics.wait(this.#words, line + WAKE, seen, ms);
-    Atomics.store(this.#words, line + PARKED, 0);
+    Atomics.store(this.#words, line + PARKED, before);
   }
 
-  /** As {@linkcode Board.park}, for a Worker that must keep its event loop turning meanwhile. */
+  /**
+   * As {@linkcode Board.park}, for a Worker that must keep its event loop turning meanwhile. It counts as asleep until
+   * {@linkcode Board.unpark}: one of these that nobody waits for any more may end at any time.
+   */
   async parkAsync(slot: number, seen: number): Promise<void> {
-    const line = this.#lines + slot * LINE;
-    Atomics.store(this.#words, line + PARKED, 1);
-    const sleep = Atomics.waitAsync(this.#words, line + WAKE, seen);
+    Atomics.store(this.#words, this.#lines + slot * LINE + PARKED, 1);
+    const sleep = Atomics.waitAsync(this.#words, this.#lines + slot * LINE + WAKE, seen);
     if (sleep.async) await sleep.value;
-    Atomics.store(this.#words, line + PARKED, 0);
+  }
+
+  /** The Worker no longer sleeps in its event loop. Worker only, on its own slot. */
+  unpark(slot: number): void {
+    Atomics.store(this.#words, this.#lines + slot * LINE + PARKED, 0);
   }
 
   /** Wakes a Worker. Any side, after it has published what the Worker is to see. */

@@ -39,6 +39,8 @@ export class GreenReferences {
   readonly #functions: Adopted<Callable>;
   readonly #objects: Adopted<object>;
   #hasAdopted = false;
+  /** What was referred to in an attempt. */
+  #trail: number[] | undefined;
 
   constructor(host: GreenReferenceHost) {
     this.#host = host;
@@ -83,12 +85,27 @@ export class GreenReferences {
     const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
     if (!object) return undefined;
     const number = this.#given.give(object, returned ? 0 : this.#host.owner());
+    this.#trail?.push(number);
     const lasts = this.#given.lasts(number) ? 1 : 0;
     if (object === value && typeof value === "function" && !isClass(value)) {
       return { kind: Referent.GreenFunction, data: [this.#host.serial, number, lasts] };
     }
     const data = [this.#host.serial, number, lasts, traitsOf(object), classNumber(object)];
     return { kind: Referent.GreenObject, data };
+  }
+
+  /** Encodes something; what it had referred to is taken back if something else in it cannot cross. */
+  attempt<T>(encode: () => T): T {
+    const outer = this.#trail;
+    const trail = this.#trail = [] as number[];
+    try {
+      return encode();
+    } catch (error) {
+      for (const number of trail) this.#given.release(number, 1);
+      throw error;
+    } finally {
+      this.#trail = outer;
+    }
   }
 
   /** Gives the near object for a reference that came from the hub. */

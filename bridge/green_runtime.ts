@@ -220,6 +220,8 @@ export class GreenRuntime {
    */
   call(target: Target, args: readonly unknown[], name: string = targetName(target)): unknown {
     const frame = this.#frame(`${name}()`);
+    // What cannot wait for the answer is not begun.
+    this.#interrupt(frame);
     const body = encode(args, "arguments", this.#referrer);
     const number = this.#bind(target);
     const id = this.#lastCall = this.#lastCall + 1 | 0;
@@ -326,6 +328,7 @@ export class GreenRuntime {
     for (const { id } of this.#frames) {
       if (id === thread.id) throw selfWait(frame.thread, thread);
     }
+    this.#interrupt(frame);
     const limited = timeout !== Infinity || frame.timeouts.length > 0;
     this.#awaited.set(thread.id, thread);
     const wait = {
@@ -489,6 +492,8 @@ export class GreenRuntime {
     const frame = job.frame ?? this.#enter(message, target);
     const fn = this.#loader.find(target);
     if (fn) return this.#begin(message, frame, target, fn);
+    // Its kill came together with it: what it needs may take for ever to load.
+    if (frame.killed) return this.#endUnrun(message, frame);
     return this.#turnUntil(this.#load(message, frame, target));
   }
 
@@ -597,7 +602,7 @@ export class GreenRuntime {
     let body: Body;
     try {
       body = ending === Ending.Fulfilled
-        ? encode(value, "result", this.#resultReferrer)
+        ? this.#references.attempt(() => encode(value, "result", this.#resultReferrer))
         : encodeThrown(value, "error", this.#resultReferrer);
     } catch (error) {
       ending = Ending.Rejected;
@@ -629,6 +634,7 @@ export class GreenRuntime {
       await settled;
     } finally {
       clearInterval(alive);
+      this.#board.unpark(this.#slot);
     }
   }
 
@@ -847,7 +853,8 @@ export class GreenRuntime {
             "be synchronous",
         );
       }
-      reply = encode(value, "result", b === Op.Call ? this.#referrer : this.#liveReferrer);
+      const referrer = b === Op.Call ? this.#referrer : this.#liveReferrer;
+      reply = this.#references.attempt(() => encode(value, "result", referrer));
     } catch (error) {
       ending = Ending.Rejected;
       reply = encodeThrown(error, "error", this.#referrer);

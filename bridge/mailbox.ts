@@ -29,8 +29,11 @@ export const FIRST_KIND = 8;
 /** How many chunked messages one thread may have on their way at once. */
 const MAX_STREAMS = 1024;
 
-/** The most bytes of one part of a message: what a typed array can hold everywhere. */
-const MAX_PART = 2 ** 32 - 1;
+/**
+ * The most bytes of one part of a message. Where a typed array is longer, optimized code in Deno 2.9.6 now and then takes
+ * its length for a negative number.
+ */
+const MAX_PART = 2 ** 31 - 1;
 
 /** The most blobs of one message. */
 const MAX_BLOBS = 1 << 22;
@@ -418,6 +421,9 @@ function skipFull(incoming: Incoming): void {
 }
 
 function allocate(bytes: number): Uint8Array {
+  if (bytes > MAX_PART) {
+    throw new BridgeProtocolError(`Cannot take a message: a part of ${bytes} bytes`);
+  }
   try {
     return new Uint8Array(bytes);
   } catch (cause) {

@@ -110,8 +110,12 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 
   override kill(reason?: unknown, options: KillOptions = {}): void {
     const graceMs = checkGrace(options.graceMs);
-    if (!this.done) this.#runtime.kill(this, reason, false, graceMs);
-    if (options.wait) this.#runtime.call(AFTERWARDS, [this]);
+    if (this.done) return;
+    this.#runtime.kill(this, reason, false, graceMs);
+    if (!options.wait) return;
+    // The ending comes before the answer.
+    this.#runtime.watch(this);
+    this.#runtime.call(AFTERWARDS, [this]);
   }
 
   override killAsync(): never {

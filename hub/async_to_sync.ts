@@ -5,7 +5,7 @@
  */
 
 import type { GreenThread } from "../bridge/green_thread.ts";
-import type { SyncResult } from "../bridge/live_types.ts";
+import type { SyncArgument, SyncResult } from "../bridge/live_types.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import { intern } from "../bridge/protocol.ts";
 import { mark } from "../bridge/wrapped.ts";
@@ -22,7 +22,7 @@ export interface AsyncToSync<A extends unknown[], R> {
    * @throws What the function threw.
    * @throws {BlockingCallError} If it is called on the hub: use `.async()` there.
    */
-  (...args: A): SyncResult<Awaited<R>>;
+  (...args: { [K in keyof A]: SyncArgument<A[K]> }): SyncResult<Awaited<R>>;
   /**
    * On the hub: calls the function as it is. In green code: starts it on the hub without waiting, and gives a promise to
    * hand to `futureToGreenlet`.
@@ -81,5 +81,5 @@ export function asyncToSync<A extends unknown[], R>(
   Object.defineProperty(wrapped, "length", { value: fn.length });
   if (!greenSide()) noteWrapped(meta.url, name);
   mark(wrapped, target, fn as (...args: never[]) => unknown);
-  return Object.assign(wrapped, { async, spawn }) as AsyncToSync<A, R>;
+  return Object.assign(wrapped, { async, spawn }) as unknown as AsyncToSync<A, R>;
 }

@@ -17,7 +17,7 @@ import {
 import { joinStacks } from "../bridge/error_values.ts";
 import { Given } from "../bridge/given.ts";
 import type { Callable } from "../bridge/loader.ts";
-import type { Message } from "../bridge/mailbox.ts";
+import { keep, type Message } from "../bridge/mailbox.ts";
 import {
   Down,
   Ending,
@@ -159,6 +159,8 @@ export class Exchange implements PoolHost, ThreadHost {
     if (launch.delay !== undefined) this.#enqueueLater(thread, launch.delay);
     else if (launch.gate) this.#enqueueAfter(thread, launch.gate);
     else this.#enqueue(thread);
+    // It waits, and by the time it runs the bytes may have been changed by whoever passed them.
+    if (thread.work) thread.work = { ...thread.work, args: keep(thread.work.args) };
     return thread;
   }
 
@@ -478,7 +480,7 @@ export class Exchange implements PoolHost, ThreadHost {
     let body: Body;
     try {
       body = ending === Ending.Fulfilled
-        ? encode(asReferent(value), "result", referrer)
+        ? worker.references.attempt(() => encode(asReferent(value), "result", referrer))
         : encodeThrown(value, "error", worker.referrer);
     } catch (error) {
       ending = Ending.Rejected;

@@ -195,7 +195,7 @@ export class GreenWorker {
   /** Does something to a function or an object that green code gave away. */
   async ask(number: number, op: number, args: readonly unknown[]): Promise<unknown> {
     if (this.dead) throw this.#gone();
-    const body = encode(args, "arguments", this.liveReferrer);
+    const body = this.references.attempt(() => encode(args, "arguments", this.liveReferrer));
     const id = this.#lastReply = this.#lastReply + 1 | 0;
     const { keepAlive } = this.#registry;
     keepAlive.hold();

@@ -327,6 +327,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param label What to name it after.
    * @param work Starts the work.
    * @param options When it starts, and what ends it.
+   * @internal
    */
   future<T>(
     label: string,
@@ -342,6 +343,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param fn As for {@linkcode Hub.spawn}.
    * @param args As for {@linkcode Hub.spawn}.
    * @param launch What is out of the ordinary.
+   * @internal
    */
   launch(fn: unknown, args: readonly unknown[], launch: Launch): GreenThread<unknown> {
     return this.#spawn(fn, args, launch);

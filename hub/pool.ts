@@ -307,7 +307,8 @@ export class Pool {
     worker.idleSince = performance.now();
     this.#idle.push(worker);
     this.#assign();
-    if (this.#staying > this.#settings.maxWorkers && this.#idle.at(-1) === worker) {
+    const isExtra = this.#staying > this.#settings.maxWorkers && this.#idle.at(-1) === worker;
+    if (isExtra && !worker.references.lasting) {
       this.#dismiss(worker);
     } else this.#sweepLater();
   }

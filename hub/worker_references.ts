@@ -52,6 +52,8 @@ export class WorkerReferences {
   readonly #objects: Adopted<object>;
   /** What stays when the threads that gave it have ended. */
   readonly #lasting = new Set<number>();
+  /** What was referred to in an attempt. */
+  #trail: number[] | undefined;
 
   constructor(host: ReferenceHost) {
     this.#host = host;
@@ -84,7 +86,22 @@ export class WorkerReferences {
     if (!referent) return undefined;
     const { reference, number } = referTo(this.#host.given, referent);
     this.hold(number);
+    this.#trail?.push(number);
     return reference;
+  }
+
+  /** Encodes something; what it had referred to is taken back if something else in it cannot cross. */
+  attempt<T>(encode: () => T): T {
+    const outer = this.#trail;
+    const trail = this.#trail = [] as number[];
+    try {
+      return encode();
+    } catch (error) {
+      for (const number of trail) this.letGo(number, 1);
+      throw error;
+    } finally {
+      this.#trail = outer;
+    }
   }
 
   /** Gives the near object for a reference that came from the Worker; `undefined` if it is none of these. */

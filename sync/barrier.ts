@@ -89,7 +89,7 @@ class BarrierCore extends Core {
     const number = this.lists[0].size;
     let result = number;
     if (!broken && number + 1 < this.words[PARTIES]) result = -this.enlist(0, thread, number);
-    else if (!broken) while (this.lists[0].grant(this.wakes) !== 0);
+    else if (!broken) { while (this.lists[0].grant(this.wakes) !== 0); }
     this.leave();
     if (broken) throw this.#brokenError();
     return result;
@@ -141,7 +141,11 @@ class BarrierCore extends Core {
  * ```
  */
 export class Barrier extends Coordination {
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @internal
+   */
   readonly [CORE]: BarrierCore;
 
   /**

@@ -88,7 +88,11 @@ class CappedCore extends Permits {
  * ```
  */
 export class CappedSemaphore extends Coordination {
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @internal
+   */
   readonly [CORE]: CappedCore;
 
   /**

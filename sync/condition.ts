@@ -140,7 +140,11 @@ class ConditionCore extends Core {
  * ```
  */
 export class Condition extends Coordination {
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @internal
+   */
   readonly [CORE]: ConditionCore;
 
   /**

@@ -213,7 +213,11 @@ class EventCore extends Core {
  * ```
  */
 export class GreenEvent<T = unknown> extends Coordination {
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @internal
+   */
   readonly [CORE]: EventCore;
 
   /**

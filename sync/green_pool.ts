@@ -14,6 +14,7 @@
  * @module
  */
 
+import type { Spawnable } from "../hub/spawner.ts";
 import { DeadlockError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
@@ -25,10 +26,6 @@ import { AsyncMap, GreenMap } from "./maps.ts";
 import type { NameOptions } from "./semaphore.ts";
 
 const JOINERS = 1;
-
-/** A function to spawn. */
-// deno-lint-ignore no-explicit-any
-type Fn<A extends any[], R> = (...args: A) => R;
 
 /** The core of a pool. */
 class PoolCore extends Permits {
@@ -124,7 +121,11 @@ class PoolCore extends Permits {
  * ```
  */
 export class GreenPool extends Coordination {
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @internal
+   */
   readonly [CORE]: PoolCore;
 
   /**
@@ -170,7 +171,7 @@ export class GreenPool extends Coordination {
    * @throws {BlockingCallError} If it is called on the hub: use `spawnAsync()` there.
    */
   // deno-lint-ignore no-explicit-any
-  spawn<A extends any[], R>(fn: Fn<A, R>, ...args: A): GreenThread<Awaited<R>> {
+  spawn<A extends any[], R>(fn: Spawnable<A, R>, ...args: A): GreenThread<Awaited<R>> {
     return this.#spawn(fn, args, false);
   }
 
@@ -181,7 +182,7 @@ export class GreenPool extends Coordination {
    * @param args What to call it with.
    */
   // deno-lint-ignore no-explicit-any
-  spawnN<A extends any[]>(fn: Fn<A, unknown>, ...args: A): void {
+  spawnN<A extends any[]>(fn: Spawnable<A, unknown>, ...args: A): void {
     this.#spawn(fn, args, true);
   }
 
@@ -193,7 +194,7 @@ export class GreenPool extends Coordination {
    * @returns The thread, at once.
    */
   // deno-lint-ignore no-explicit-any
-  spawnAsync<A extends any[], R>(fn: Fn<A, R>, ...args: A): GreenThread<Awaited<R>> {
+  spawnAsync<A extends any[], R>(fn: Spawnable<A, R>, ...args: A): GreenThread<Awaited<R>> {
     return greenSide() ? this.#spawn(fn, args, false) : this.#spawnLater(fn, args, false);
   }
 
@@ -204,7 +205,7 @@ export class GreenPool extends Coordination {
    * @param args What to call it with.
    */
   // deno-lint-ignore no-explicit-any
-  spawnNAsync<A extends any[]>(fn: Fn<A, unknown>, ...args: A): void {
+  spawnNAsync<A extends any[]>(fn: Spawnable<A, unknown>, ...args: A): void {
     if (greenSide()) this.#spawn(fn, args, true);
     else this.#spawnLater(fn, args, true);
   }
@@ -217,7 +218,10 @@ export class GreenPool extends Coordination {
    * @returns The thread, or `undefined`.
    */
   // deno-lint-ignore no-explicit-any
-  trySpawn<A extends any[], R>(fn: Fn<A, R>, ...args: A): GreenThread<Awaited<R>> | undefined {
+  trySpawn<A extends any[], R>(
+    fn: Spawnable<A, R>,
+    ...args: A
+  ): GreenThread<Awaited<R>> | undefined {
     if (!this[CORE].tryAcquire("trySpawn")) return undefined;
     return this.#launch(fn, args, false) as GreenThread<Awaited<R>>;
   }
@@ -284,7 +288,7 @@ export class GreenPool extends Coordination {
    * @param fn As for the function `spawn`.
    * @param items What to call it with, one each.
    */
-  imap<T, R>(fn: Fn<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
+  imap<T, R>(fn: Spawnable<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
     return this.starmap(fn, singles(items));
   }
 
@@ -295,7 +299,10 @@ export class GreenPool extends Coordination {
    * @param items What to call it with.
    */
   // deno-lint-ignore no-explicit-any
-  starmap<A extends any[], R>(fn: Fn<A, R>, items: Iterable<A>): IterableIterator<Awaited<R>> {
+  starmap<A extends any[], R>(
+    fn: Spawnable<A, R>,
+    items: Iterable<A>,
+  ): IterableIterator<Awaited<R>> {
     blocking("imap()", "for await … of imapAsync()");
     return new GreenMap(this.#ahead, items, (args) => this.spawn(fn, ...args), true);
   }
@@ -306,7 +313,7 @@ export class GreenPool extends Coordination {
    * @param fn As for the function `spawn`.
    * @param items What to call it with, one each.
    */
-  imapUnordered<T, R>(fn: Fn<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
+  imapUnordered<T, R>(fn: Spawnable<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
     blocking("imapUnordered()", "for await … of imapUnorderedAsync()");
     return new GreenMap(
       this.#ahead,
@@ -323,7 +330,7 @@ export class GreenPool extends Coordination {
    * @param items What to call it with, one each.
    */
   imapAsync<T, R>(
-    fn: Fn<[T], R>,
+    fn: Spawnable<[T], R>,
     items: Iterable<T> | AsyncIterable<T>,
   ): AsyncIterableIterator<Awaited<R>> {
     return new AsyncMap(
@@ -342,7 +349,7 @@ export class GreenPool extends Coordination {
    */
   // deno-lint-ignore no-explicit-any
   starmapAsync<A extends any[], R>(
-    fn: Fn<A, R>,
+    fn: Spawnable<A, R>,
     items: Iterable<A> | AsyncIterable<A>,
   ): AsyncIterableIterator<Awaited<R>> {
     return new AsyncMap(this.#ahead, items, (args: A) => this.spawnAsync(fn, ...args), true);
@@ -355,7 +362,7 @@ export class GreenPool extends Coordination {
    * @param items What to call it with, one each.
    */
   imapUnorderedAsync<T, R>(
-    fn: Fn<[T], R>,
+    fn: Spawnable<[T], R>,
     items: Iterable<T> | AsyncIterable<T>,
   ): AsyncIterableIterator<Awaited<R>> {
     return new AsyncMap(

@@ -71,7 +71,11 @@ const LOCK = { kind: "lock", wireName: "Lock", exclusive: true } as const;
  * ```
  */
 export class Lock extends Coordination {
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @internal
+   */
   readonly [CORE]: Permits;
 
   /**
@@ -241,7 +245,11 @@ const DEPTH = 4 + 3 + 3;
  * ```
  */
 export class RLock extends Coordination {
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @internal
+   */
   readonly [CORE]: RLockCore;
 
   /**

@@ -485,7 +485,9 @@ class QueueCore extends Core {
   }
 
   #nothing(): Error {
-    return this.words[CLOSED] !== 0 ? this.#ending : new Empty(`Cannot get: ${this.title} is empty`);
+    return this.words[CLOSED] !== 0
+      ? this.#ending
+      : new Empty(`Cannot get: ${this.title} is empty`);
   }
 }
 
@@ -530,7 +532,11 @@ export interface QueueCloseOptions {
  * @typeParam T The items.
  */
 export class LightQueue<T = unknown> extends Coordination {
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @internal
+   */
   readonly [CORE]: QueueCore;
 
   /**

@@ -64,7 +64,11 @@ class SemaphoreCore extends Permits {
  * ```
  */
 export class Semaphore extends Coordination {
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @internal
+   */
   readonly [CORE]: Permits;
 
   /**

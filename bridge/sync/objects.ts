@@ -22,7 +22,11 @@ export const CORE: unique symbol = Symbol.for("aiohub.core") as never;
 
 /** What all objects have that green threads and async code meet at. */
 export abstract class Coordination {
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @internal
+   */
   abstract readonly [CORE]: Core;
 
   /**

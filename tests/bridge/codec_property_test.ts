@@ -5,7 +5,7 @@ import { carry, noReferrer } from "./codec_support.ts";
 import { Chance, ValueMaker } from "./codec_values.ts";
 
 // AIOHUB_CODEC_CASES=100000 AIOHUB_CODEC_SEED=7 deno test -A tests/bridge/codec_property_test.ts
-const CASES = Number(Deno.env.get("AIOHUB_CODEC_CASES") ?? 25_000);
+const CASES = Number(Deno.env.get("AIOHUB_CODEC_CASES") ?? 100_000);
 const SEED = Number(Deno.env.get("AIOHUB_CODEC_SEED") ?? Date.now() % 1e9);
 
 /** What structured clone makes of a value; nothing when it does not take it. */

@@ -606,6 +606,50 @@ Deno.test("green functions passed to the hub can be called while their thread is
   assertEquals(await thread, [2, 42]);
 });
 
+Deno.test("async green functions may wait for the hub to call them back", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const thread = hub.spawn(
+    async (register: (resolve: (n: number) => void) => void) =>
+      await new Promise<number>((resolve) => register(resolve)),
+    (resolve) => void setTimeout(resolve, 20, 55),
+  );
+  assertEquals(await thread, 55);
+});
+
+Deno.test("async green functions block and await by turns", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  type Register = (resolve: (n: number) => void) => void;
+  const thread = hub.spawn(
+    async (register: Register, add: (a: number, b: number) => number) => {
+      let sum = 0;
+      for (let i = 0; i < 10; i++) {
+        await null;
+        sleep(1);
+        const n = await new Promise<number>((resolve) => register(resolve));
+        sum = add(sum, n);
+        await new Promise((resolve) => setTimeout(resolve, 1));
+      }
+      return sum;
+    },
+    (resolve) => void setTimeout(resolve, 1, 5),
+    (a, b) => Promise.resolve(a + b),
+  );
+  assertEquals(await thread, 50);
+});
+
+Deno.test("async green functions can be spawned and waited for in green code", async () => {
+  for (const maxWorkers of [1, 2]) {
+    await using hub = new TestHub({ maxWorkers });
+    const thread = hub.spawn(() =>
+      spawn(async () => {
+        await null;
+        return 7;
+      }).wait()
+    );
+    assertEquals(await thread, 7);
+  }
+});
+
 Deno.test("green functions end with their thread", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   let kept: (() => Promise<unknown>) | undefined;

@@ -5,13 +5,14 @@ import { assert, assertEquals, assertInstanceOf, assertLess, assertMatch } from 
 import { assertStrictEquals, assertThrows } from "@std/assert";
 import { Mark, marked, newMarks, set } from "../fixtures/lifetimes/marks.ts";
 import * as threads from "../fixtures/lifetimes/threads.ts";
-import { rejection, TestHub, thrownBy, until } from "../support.ts";
+import { fixture, rejection, runDeno, TestHub, thrownBy, until } from "../support.ts";
 import { ending, parked, timed } from "./support.ts";
 
 Deno.test("P3, P223 GreenThread.kill() before the start: the function never runs", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const marks = newMarks();
   const first = threads.sleeper(newMarks());
+  await parked(hub, first);
   const linked: string[] = [];
   const spawned = [
     threads.sleeper(marks),
@@ -223,12 +224,13 @@ Deno.test("GreenThread.kill() of itself ends the thread there and then", async (
 
 Deno.test("GreenThread.kill() of the thread that waits for the killer", async () => {
   for (const maxWorkers of [1, 2]) {
-    await using _hub = new TestHub({ maxWorkers });
+    await using hub = new TestHub({ maxWorkers });
     const marks = newMarks();
     const parent = threads.parentOfKiller(marks);
     const thrown = await rejection(parent, RangeError);
     assertEquals([thrown.message, parent.state], ["killed by its child", "killed"]);
     assertEquals(set(marks), ["Started", "Caught", "Finally", "Disposed"]);
+    await hub.close({ graceMs: 0 });
   }
 });
 
@@ -487,26 +489,24 @@ Deno.test("a handle that a thread kept of itself tells how it ended, when nobody
   assertEquals(hub.statistics().threads, 0);
 });
 
-Deno.test("what a thread that never ran was given is let go of", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
-  const url = new URL("../fixtures/lifetimes/loads_for_ever.ts", import.meta.url);
-  const module = hub.greenImport<typeof import("../fixtures/lifetimes/loads_for_ever.ts")>(url);
-  const blocker = threads.sleeper(newMarks());
-  await parked(hub, blocker);
-  const queued = module.neverRuns(newMarks(), () => {});
-  assertEquals(hub.statistics().functions, 1);
-  queued.kill();
-  await thrownBy(queued);
-  assertEquals(hub.statistics().functions, 0);
-  await blocker.killAsync();
-  const loading = module.neverRuns(newMarks(), () => {});
-  await until(() => loading.state === "running");
-  await loading.killAsync();
-  // The Worker lets go of it when its garbage collector comes.
-  await until(() => {
-    hub.spawnN(() => new Array(100_000).fill(0).length);
-    return hub.statistics().functions === 0;
-  });
+Deno.test("what a thread was given that never ran is given back, and what comes too late", async () => {
+  const program = fixture("lifetimes/gives_back.ts");
+  const { code, stdout, stderr } = await runDeno([
+    "run",
+    "--allow-read",
+    "--v8-flags=--expose-gc",
+    program,
+  ]);
+  assertEquals(stdout.trim().split("\n"), [
+    "killed in the queue: 0",
+    "killed while its module loads: 0",
+    "module does not load: 0",
+    "killed before it was begun: 0",
+    "reply to one who has gone: 0",
+    "rejection to one who has gone: 0",
+    "no such export: 0",
+  ], stderr);
+  assertEquals(code, 0);
 });
 
 Deno.test("a kill that crosses the thread's end changes nothing", async () => {

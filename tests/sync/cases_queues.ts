@@ -5,6 +5,8 @@ import { define, type Table, thrown, values, write } from "./ways.ts";
 const newLog = () => new Int32Array(new SharedArrayBuffer(4 * 64));
 const entries = (log: Int32Array) => [...log.slice(1, 1 + log[0])];
 type Q = { queue: Queue<unknown> };
+type Turn = { turn: Int32Array };
+type Until = { until(condition: () => boolean): Promise<void> };
 
 function attempt(fn: () => unknown): unknown {
   try {
@@ -132,20 +134,17 @@ export const queues: Table = {
     check: (endings) => assertEquals(values(endings), [1, 0]),
   }),
   "P86 Queue of size 0 matches three getters and three putters in order": define({
-    make: () => ({ queue: new Queue<number>(0) }),
+    make: () => ({ queue: new Queue<number>(0), turn: newLog() }),
     parties: [
-      ...[0, 1, 2].map(
-        (i) => async ({ queue }: Q, { until }: { until(c: () => boolean): Promise<void> }) => {
-          await until(() => queue.getting === i);
-          return await queue.getAsync();
-        },
-      ),
-      ...[0, 1, 2].map(
-        (i) => async ({ queue }: Q, { until }: { until(c: () => boolean): Promise<void> }) => {
-          await until(() => queue.getting === 3 - i && queue.putting === 0);
-          await queue.putAsync(i);
-        },
-      ),
+      ...[0, 1, 2].map((i) => async ({ queue }: Q, { until }: Until) => {
+        await until(() => queue.getting === i);
+        return await queue.getAsync();
+      }),
+      ...[0, 1, 2].map((i) => async ({ queue, turn }: Q & Turn, { until }: Until) => {
+        await until(() => i === 0 ? queue.getting === 3 : Atomics.load(turn, 0) === i);
+        await queue.putAsync(i);
+        Atomics.store(turn, 0, i + 1);
+      }),
     ],
     check: (endings) => assertEquals(values(endings).slice(0, 3), [0, 1, 2]),
   }),

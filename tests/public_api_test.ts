@@ -1,0 +1,145 @@
+import * as library from "@aiohub/aiohub";
+import * as green from "@aiohub/aiohub/green";
+import { assertEquals } from "@std/assert";
+
+/** The names of an entry's exports, the types included. */
+async function namesOf(entry: string): Promise<{ types: string[]; values: string[] }> {
+  const source = await Deno.readTextFile(new URL(`../${entry}`, import.meta.url));
+  const names = { types: [] as string[], values: [] as string[] };
+  for (const [, all, list] of source.matchAll(/^export (type )?\{([^}]*)\}/gm)) {
+    for (const item of list.split(",").map((item) => item.trim()).filter(Boolean)) {
+      const [, type, name] = /^(type )?(?:\w+ as )?(\w+)$/.exec(item)!;
+      names[all || type ? "types" : "values"].push(name);
+    }
+  }
+  return { types: names.types.sort(), values: names.values.sort() };
+}
+
+Deno.test("mod.ts exports these names and no others", async () => {
+  const { types, values } = await namesOf("mod.ts");
+  assertEquals(Object.keys(library).sort(), values);
+  assertEquals(values, [
+    "Barrier",
+    "BlockingCallError",
+    "BoundedSemaphore",
+    "BrokenBarrierError",
+    "CappedSemaphore",
+    "Collision",
+    "Condition",
+    "Coordination",
+    "CycleError",
+    "DeadlockError",
+    "Empty",
+    "Full",
+    "GreenEvent",
+    "GreenPile",
+    "GreenPool",
+    "GreenThread",
+    "GreenletExit",
+    "Hub",
+    "HubClosedError",
+    "HubPromise",
+    "HubSaturatedError",
+    "LifoQueue",
+    "LightQueue",
+    "Lock",
+    "NotCloneableError",
+    "Permit",
+    "PriorityQueue",
+    "PropagateError",
+    "Queue",
+    "QueueClosedError",
+    "RLock",
+    "Semaphore",
+    "Spawner",
+    "Timeout",
+    "UnhandledThreadEvent",
+    "WorkerCrashedError",
+    "asyncToSync",
+    "call",
+    "currentCall",
+    "futureToGreenlet",
+    "getHub",
+    "greenImport",
+    "greenletToFuture",
+    "handle",
+    "hubImport",
+    "iwait",
+    "iwaitAsync",
+    "joinAll",
+    "joinAllAsync",
+    "killAll",
+    "killAllAsync",
+    "registerClass",
+    "release",
+    "shared",
+    "spawn",
+    "spawnAfter",
+    "spawnAfterLocal",
+    "spawnN",
+    "spawnWith",
+    "syncToAsync",
+    "transfer",
+    "update",
+    "updateAsync",
+    "useHub",
+    "withTimeout",
+    "withTimeoutAsync",
+  ]);
+  assertEquals(types, [
+    "AnyClass",
+    "Async",
+    "AsyncArgument",
+    "AsyncIteration",
+    "AsyncMembers",
+    "AsyncResult",
+    "AsyncToSync",
+    "ClassWire",
+    "CloseOptions",
+    "CrossingValue",
+    "CurrentCall",
+    "CycleErrorOptions",
+    "Description",
+    "FutureToGreenletOptions",
+    "GreenModule",
+    "GreenletToFutureOptions",
+    "HubModule",
+    "HubOptions",
+    "HubStatistics",
+    "IwaitOptions",
+    "JoinAllOptions",
+    "KillAllOptions",
+    "KillOptions",
+    "NameOptions",
+    "NotCloneableErrorOptions",
+    "Outcome",
+    "Passed",
+    "PutOptions",
+    "QueueCloseOptions",
+    "ResourceLimits",
+    "Result",
+    "Shared",
+    "SpawnOptions",
+    "Spawnable",
+    "Sync",
+    "SyncArgument",
+    "SyncFunction",
+    "SyncMembers",
+    "SyncResult",
+    "SyncToAsync",
+    "SyncWriter",
+    "ThreadInfo",
+    "ThreadState",
+    "TimeoutOptions",
+    "TimeoutValue",
+    "WaitOptions",
+    "WaitingOptions",
+  ]);
+});
+
+Deno.test("green/mod.ts exports these names and no others", async () => {
+  const { types, values } = await namesOf("green/mod.ts");
+  assertEquals(Object.keys(green).sort(), values);
+  assertEquals(values, ["checkpoint", "fetch", "getCurrent", "shield", "sleep", "urlopen"]);
+  assertEquals(types, ["GreenFetchInit", "GreenResponse", "OpenedUrl"]);
+});

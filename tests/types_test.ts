@@ -1,0 +1,176 @@
+/**
+ * Pins the types of every form. What is checked here is checked by the compiler: a type that changes makes this file fail
+ * to compile, and so the whole run.
+ *
+ * @module
+ */
+
+import { asyncToSync, call, futureToGreenlet, greenImport, greenletToFuture } from "@aiohub/aiohub";
+import { getHub, type GreenThread, type Hub, hubImport, type HubPromise } from "@aiohub/aiohub";
+import { type Outcome, spawn, spawnAfter, spawnN, syncToAsync } from "@aiohub/aiohub";
+import { fetch, getCurrent, type GreenResponse, sleep, urlopen } from "@aiohub/aiohub/green";
+import { assertEquals } from "@std/assert";
+
+/** True for two types that are the same, `any` and optional parts included. */
+type Same<A, B> = (<T>() => T extends A ? 1 : 2) extends <T>() => T extends B ? 1 : 2 ? true
+  : false;
+
+/** Compiles only if the value's type is `Expected`, and no other. */
+function is<Expected>(): <Actual>(
+  value: Actual,
+  ...wrong: Same<Actual, Expected> extends true ? [] : ["these types differ", Actual]
+) => void {
+  return () => {};
+}
+
+/** A module of green functions, as an app has one. */
+interface Rules {
+  priceOf(tea: string, count?: number): number;
+  later(n: number): Promise<string>;
+  each(fn: (n: number) => boolean): void;
+  nothing(): void;
+  readonly version: string;
+}
+
+/** A module of async functions, as a library has one. */
+interface Library {
+  get(url: string): Promise<{ status: number }>;
+  parse(text: string): string[];
+  readonly version: string;
+  readonly limit: number;
+}
+
+const wrapped = syncToAsync(import.meta, function wrapped(n: number, name?: string) {
+  return `${n} ${name}`;
+});
+
+const callback = syncToAsync(import.meta, function callback(fn: (n: number) => boolean) {
+  return fn(1);
+});
+
+const ask = asyncToSync(import.meta, async function ask(question: string) {
+  await null;
+  return question.length;
+});
+
+const askNow = asyncToSync(import.meta, function askNow(question: string) {
+  return question.length;
+});
+
+const progress = asyncToSync(
+  import.meta,
+  async function progress(tell: (n: number) => Promise<string>) {
+    return await tell(1);
+  },
+);
+
+/** All forms of the hub's side; it is compiled and never called. */
+export async function onTheHub(hub: Hub) {
+  // One function.
+  is<GreenThread<string>>()(wrapped(1));
+  is<GreenThread<string>>()(wrapped(1, "a"));
+  is<string>()(await wrapped(1));
+  is<GreenThread<boolean>>()(callback((n) => n > 1));
+  is<GreenThread<boolean>>()(callback(async (n) => await Promise.resolve(n > 1)));
+  is<HubPromise<number>>()(ask.async("a"));
+  is<number>()(await ask.async("a"));
+  is<HubPromise<number>>()(askNow.async("a"));
+  is<GreenThread<number>>()(ask.spawn("a"));
+  // @ts-expect-error the first argument is a number
+  wrapped("a");
+  // @ts-expect-error the first argument is missing
+  wrapped();
+  // @ts-expect-error there is no third argument
+  wrapped(1, "a", 2);
+  // @ts-expect-error the callback gets a number
+  callback((n: string) => n.length > 1);
+  // @ts-expect-error the callback gives a boolean
+  callback(async (n) => await Promise.resolve(n));
+  // @ts-expect-error the question is a string
+  ask.async(1);
+
+  // A whole module.
+  const rules = greenImport<Rules>("app:rules");
+  is<GreenThread<number>>()(rules.priceOf("tea"));
+  is<number>()(await rules.priceOf("tea", 2));
+  is<GreenThread<string>>()(rules.later(1));
+  is<GreenThread<void>>()(rules.each(async (n) => await Promise.resolve(n > 1)));
+  is<GreenThread<void>>()(rules.nothing());
+  is<GreenThread<number>>()(hub.greenImport<Rules>("app:rules").priceOf("tea"));
+  is<"priceOf" | "later" | "each" | "nothing">()(null! as keyof typeof rules);
+  // @ts-expect-error tea is a string
+  rules.priceOf(1);
+  // @ts-expect-error a value is no green function
+  rules.version;
+  // @ts-expect-error a module cannot be changed from outside
+  rules.nothing = () => null!;
+
+  // A running thing.
+  is<GreenThread<number>>()(spawn((a: number, b: number) => a + b, 1, 2));
+  is<GreenThread<number>>()(hub.spawn(async (a: number) => await Promise.resolve(a), 1));
+  is<GreenThread<string>>()(spawn(wrapped as unknown as () => string));
+  is<GreenThread<number>>()(spawnAfter(5, (a: number) => a, 1));
+  is<GreenThread<number>>()(hub.spawnAfter(5, (a: number) => a, 1));
+  is<GreenThread<unknown>>()(spawnN((a: number) => a, 1));
+  is<GreenThread<string>>()(spawn((fn: (n: number) => string) => fn(1), (n) => String(n)));
+  is<GreenThread<string>>()(
+    spawn((fn: (n: number) => string) => fn(1), async (n) => await Promise.resolve(String(n))),
+  );
+  is<Promise<number>>()(greenletToFuture(spawn(() => 1)));
+  is<GreenThread<number>>()(futureToGreenlet(Promise.resolve(1)));
+  is<GreenThread<number>>()(futureToGreenlet((signal) => Promise.resolve(signal.aborted ? 1 : 2)));
+  is<Outcome<number> | undefined>()(spawn(() => 1).outcome());
+  is<Hub>()(getHub());
+  // @ts-expect-error the argument is a number
+  spawn((a: number) => a, "1");
+  // @ts-expect-error the argument is missing
+  spawn((a: number) => a);
+  // @ts-expect-error there is no second argument
+  spawn((a: number) => a, 1, 2);
+  // @ts-expect-error the callback gets a number
+  spawn((fn: (n: number) => string) => fn(1), (text: string) => text);
+  // @ts-expect-error it is no function
+  spawn(5);
+}
+
+/** All forms of green code; it is compiled and never called. */
+export function inGreenCode(thread: GreenThread<string>) {
+  is<string>()(thread.wait());
+  is<string>()(wrapped(1).wait({ timeout: 5 }));
+  is<string>()(wrapped.sync(1));
+  is<number>()(ask("a"));
+  is<number>()(askNow("a"));
+  is<number>()(ask.spawn("a").wait());
+  is<number>()(futureToGreenlet(ask.async("a")).wait());
+  is<string>()(progress((n) => String(n)));
+  is<unknown>()(call("name", 1));
+  is<number>()(call<number>("name", 1));
+  const library = hubImport<Library>("npm:library");
+  is<string[]>()(library.parse("a b"));
+  is<number>()(library.get("url").status);
+  is<string>()(library.version);
+  is<number>()(library.limit);
+  is<GreenThread>()(getCurrent());
+  is<void>()(sleep(1));
+  const response = fetch("url", { method: "POST", body: "text" });
+  is<GreenResponse>()(response);
+  is<string>()(response.text());
+  is<Headers>()(response.headers);
+  is<number>()(response.status);
+  is<boolean>()(response.ok);
+  is<string>()(urlopen("url").read());
+  // @ts-expect-error the callback gives a string
+  progress((n) => n);
+  // @ts-expect-error a question is a string
+  ask(1);
+  // @ts-expect-error an async function's result arrives as a plain value
+  library.get("url").then;
+  // @ts-expect-error a module of the hub cannot be changed
+  library.limit = 5;
+}
+
+Deno.test("the types of all forms follow through to their results", async () => {
+  await using hub = getHub();
+  const sum: number = await hub.spawn((a: number, b: number) => a + b, 20, 22);
+  assertEquals([sum, typeof onTheHub, typeof inGreenCode], [42, "function", "function"]);
+});
