@@ -84,6 +84,9 @@ export {
   CappedSemaphore,
   Condition,
   Coordination,
+  type DagKey,
+  DAGPool,
+  DagResults,
   type Description,
   GreenEvent,
   GreenPile,
@@ -97,22 +100,29 @@ export {
   killAll,
   killAllAsync,
   type KillAllOptions,
+  type Lease,
   LifoQueue,
   LightQueue,
+  type Local,
+  local,
   Lock,
   type NameOptions,
   Permit,
+  Pool,
+  type PoolOptions,
   PriorityQueue,
   type PutOptions,
   Queue,
   type QueueCloseOptions,
   RLock,
   Semaphore,
+  TokenPool,
   type WaitingOptions,
 } from "./sync/mod.ts";
 
 export { Timeout, type TimeoutOptions } from "./bridge/timeout.ts";
-export { type TimeoutValue, withTimeout, withTimeoutAsync } from "./bridge/with_timeout.ts";
+export { type TimeoutValue, withTimeout } from "./bridge/with_timeout.ts";
+export { withTimeoutAsync } from "./hub/with_timeout_async.ts";
 export {
   BlockingCallError,
   BrokenBarrierError,

@@ -325,11 +325,10 @@ export class GreenRuntime {
   /** Blocks until a thread's ending is known here. */
   waitFor(thread: RemoteThread, timeout: number): void {
     const frame = this.#frame("wait()");
-    for (const { id } of this.#frames) {
-      if (id === thread.id) throw selfWait(frame.thread, thread);
-    }
-    this.#interrupt(frame);
     const limited = timeout !== Infinity || frame.timeouts.length > 0;
+    const at = limited ? -1 : this.#frames.findIndex(({ id }) => id === thread.id);
+    if (at >= 0) throw selfWait(this.#frames.slice(at).map(({ thread }) => thread));
+    this.#interrupt(frame);
     this.#awaited.set(thread.id, thread);
     const wait = {
       thread,
@@ -513,9 +512,7 @@ export class GreenRuntime {
       frame.onKill = () => leave(() => this.#endUnrun(message, frame));
       this.#loader.load(target).then(
         () => {
-          // An async function needs the event loop each time; for inline ones the hub sees that by itself.
-          const isAsync = this.#loader.find(target)?.constructor.name.startsWith("Async");
-          if (target.kind === "source" || !isAsync) this.#send(Up.Loaded, message.a, 0, 0, EMPTY);
+          this.#sayLoaded(message.a, target);
           leave(() => this.#jobs.unshift({ message, frame }));
         },
         (error) =>
@@ -525,6 +522,11 @@ export class GreenRuntime {
           }),
       );
     });
+  }
+
+  #sayLoaded(number: number, target: Target): void {
+    const names = target.kind === "export" ? this.#loader.synchronousNames(target.url) : [];
+    this.#send(Up.Loaded, number, 0, 0, encode(names, "names", this.#referrer));
   }
 
   /** A thread was killed before it was begun: its body never runs. */
@@ -733,7 +735,10 @@ export class GreenRuntime {
       if (!fn) break;
       try {
         const result = fn();
-        if (result instanceof Promise) result.catch((error) => this.fault(error));
+        if (!(result instanceof Promise)) continue;
+        result.catch((error) => this.fault(error));
+        // It goes on when the event loop has a turn.
+        this.#callbacks = CALLBACKS_A_TURN;
       } catch (error) {
         this.fault(error);
       }

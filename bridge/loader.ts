@@ -18,6 +18,7 @@ export class Loader {
   readonly #scopeUrls: readonly string[];
   #scope: Record<string, unknown> | undefined;
   readonly #functions = new Map<Target, Callable>();
+  readonly #modules = new Map<string, Record<string, unknown>>();
 
   /** @param scopeUrls The modules whose exports are in scope of inline functions. */
   constructor(scopeUrls: readonly string[]) {
@@ -27,10 +28,18 @@ export class Loader {
   /** The function, if it can be had without the event loop. Targets are interned. */
   find(target: Target): Callable | undefined {
     const known = this.#functions.get(target);
-    if (known || target.kind !== "source" || !this.#scope) return known;
-    const fn = compile(target.source, target.name, this.#scope);
-    this.#functions.set(target, fn);
+    if (known) return known;
+    const fn = this.#make(target);
+    if (fn) this.#functions.set(target, fn);
     return fn;
+  }
+
+  #make(target: Target): Callable | undefined {
+    if (target.kind === "source") {
+      return this.#scope && compile(target.source, target.name, this.#scope);
+    }
+    const module = target.kind === "export" ? this.#modules.get(target.url) : undefined;
+    return module && functionIn(module, (target as { name: string }).name);
   }
 
   /**
@@ -43,15 +52,22 @@ export class Loader {
     if (target.kind !== "export") throw new TypeError(`Cannot run a target of kind ${target.kind}`);
     const { url, name } = target;
     const module = await import(url);
-    // Only what the module itself exports: no `toString` of an object's prototype.
+    this.#modules.set(url, module);
+    if (functionIn(module, name)) return;
     const value = Object.hasOwn(module, name) ? module[name] : undefined;
     if (value === undefined) throw notExported(url, name, module, "syncToAsync");
-    if (typeof value !== "function") {
-      throw new TypeError(
-        `Cannot run "${name}" of "${url}": expected a function, found ${typeof value}`,
-      );
-    }
-    this.#functions.set(target, bodyOf(value) as Callable ?? value);
+    throw new TypeError(
+      `Cannot run "${name}" of "${url}": expected a function, found ${typeof value}`,
+    );
+  }
+
+  /** The names of a loaded module's functions that need no event loop: those that are not `async`. */
+  synchronousNames(url: string): string[] {
+    const module = this.#modules.get(url) ?? {};
+    return Object.keys(module).filter((name) => {
+      const fn = functionIn(module, name);
+      return fn !== undefined && !fn.constructor.name.startsWith("Async");
+    });
   }
 
   /** Makes more of an error that an inline function threw because its surroundings did not come along. */
@@ -73,6 +89,12 @@ export class Loader {
     const modules = await Promise.all(this.#scopeUrls.map((url) => import(url)));
     this.#scope = Object.assign(Object.create(null), ...modules);
   }
+}
+
+/** What is to be called for an export. Only what the module itself exports: no `toString` of an object's prototype. */
+function functionIn(module: Record<string, unknown>, name: string): Callable | undefined {
+  const value = Object.hasOwn(module, name) ? module[name] : undefined;
+  return typeof value === "function" ? bodyOf(value) as Callable ?? value : undefined;
 }
 
 /** Compiles an inline function with the library's names in scope. */

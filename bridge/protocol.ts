@@ -43,7 +43,10 @@ export const Up = {
   Fault: 20,
   /** What the thread `id` is to be, said before its `Spawn` or `Start`. Body: {@linkcode Particulars}. */
   Prepare: 21,
-  /** The target `id`, which the hub had it run, can from now on be run without the Worker's event loop. */
+  /**
+   * The target `id`, which the hub had it run, can from now on be run without the Worker's event loop. Body: the names of
+   * the exports of its module of which that is true too.
+   */
   Loaded: 22,
   /**
    * The thread `id` has been blocked for a while; if only the thread `a` can end that, `a` is its id, else 0. Body: what

@@ -179,13 +179,20 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 /** In the order of {@linkcode Ending}. */
 const STATUS = ["fulfilled", "rejected", "killed"] as const;
 
-/** A thread that waits for itself, or for one on whose stack it runs, would wait forever. */
-export function selfWait(waiter: GreenThread, target: GreenThread): DeadlockError {
-  const cycle = waiter === target ? [waiter.name] : [waiter.name, target.name];
-  return new DeadlockError(
-    waiter === target
-      ? `Cannot wait for "${target.name}" in itself: it would never end`
-      : `Cannot wait for "${target.name}" in "${waiter.name}": it waits for "${waiter.name}" itself`,
-    { cycle },
+/**
+ * A thread that waits for itself, or for one on whose stack it runs, would wait forever.
+ *
+ * @param stack The threads from the one that it waits for to itself, each of which runs on the stack of the one before.
+ */
+export function selfWait(stack: readonly GreenThread[]): DeadlockError {
+  const names = stack.map(({ name }) => name);
+  if (names.length === 1) {
+    const message = `Cannot wait for "${names[0]}" in itself: it would never end`;
+    return new DeadlockError(message, { cycle: names });
+  }
+  const cycle = [names.at(-1)!, ...names.slice(0, -1)];
+  const lines = cycle.map((name, i) =>
+    `"${name}" waits for "${cycle[(i + 1) % cycle.length]}" by wait()`
   );
+  return new DeadlockError(`Cannot wait: nobody could ever go on: ${lines.join(", ")}`, { cycle });
 }

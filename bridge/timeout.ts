@@ -31,7 +31,8 @@ export interface TimeoutOptions {
  *
  * @example Leave a block after 50 ms
  * ```ts
- * import { spawn } from "@aiohub/aiohub";
+ * import { spawn, Timeout } from "@aiohub/aiohub";
+ * import { sleep } from "@aiohub/aiohub/green";
  * import { assertEquals } from "@std/assert";
  *
  * const thread = spawn(() => {
@@ -45,10 +46,6 @@ export interface TimeoutOptions {
  *   }
  * });
  * assertEquals(await thread, "timed out");
- *
- * // The names of the library are in scope in an inline green thread; this tells the type checker so.
- * declare const Timeout: typeof import("@aiohub/aiohub").Timeout;
- * declare const sleep: (ms: number) => void;
  * ```
  */
 export class Timeout extends Error {

@@ -29,7 +29,7 @@ import {
   type ThreadReference,
   Up,
 } from "../bridge/protocol.ts";
-import { Call, calls } from "./call_context.ts";
+import { Call, calls, limits } from "./call_context.ts";
 import { Callables } from "./callables.ts";
 import { Ended } from "./ended.ts";
 import type { GreenWorker } from "./green_worker.ts";
@@ -281,6 +281,7 @@ export class Exchange implements PoolHost, ThreadHost {
     // Once it is answered, what the function left behind keeps nobody waiting.
     const caller = call && !call.ended ? this.#threads.get(call.threadId) : undefined;
     if (!caller || caller.dead) return undefined;
+    if (limits().getStore()) return void this.pool.urge(thread);
     const by = `a call to ${call!.name}()`;
     const edge = this.#waits.add({ from: caller, to: thread, by, sure: true });
     if (edge instanceof Error) return edge;
@@ -395,7 +396,7 @@ export class Exchange implements PoolHost, ThreadHost {
           checkParticulars(decode(body, worker.referrer)),
         );
       case Up.Loaded:
-        return worker.loaded(id);
+        return worker.loaded(id, decode(body, worker.referrer));
       default:
         throw new BridgeProtocolError(`Cannot take a message of kind ${kind}`);
     }

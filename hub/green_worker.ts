@@ -91,7 +91,8 @@ export class GreenWorker {
   readonly calls = new Map<number, Call>();
   readonly #registry: Registry;
   readonly #bound = new Map<Target, number>();
-  readonly #loaded = new Set<Target>();
+  /** The functions that it can run without its event loop, by their modules. */
+  readonly #modules = new Map<string, Set<unknown>>();
   /** Whether it has loaded what inline functions need. */
   #hasScope = false;
   #onExit!: () => void;
@@ -172,17 +173,19 @@ export class GreenWorker {
   }
 
   /** The Worker says that it has loaded one of its targets. */
-  loaded(number: number): void {
+  loaded(number: number, names: unknown): void {
     for (const [target, bound] of this.#bound) {
       if (bound !== number) continue;
-      this.#loaded.add(target);
-      this.#hasScope ||= target.kind === "source";
+      if (target.kind === "source") this.#hasScope = true;
+      if (target.kind !== "export" || !Array.isArray(names)) continue;
+      this.#modules.set(target.url, new Set(names));
     }
   }
 
   /** Whether it can run a target without its event loop. */
   hasLoaded(target: Target): boolean {
-    if (target.kind !== "source") return this.#loaded.has(target);
+    if (target.kind === "export") return this.#modules.get(target.url)?.has(target.name) ?? false;
+    if (target.kind !== "source") return false;
     return this.#hasScope && !target.source.startsWith("async");
   }
 

@@ -43,6 +43,9 @@ const START_TAKES = 40;
 /** How long a Worker that was stopped may take to end by itself, in milliseconds. */
 const STOP_MS = 250;
 
+/** How long a Worker beyond `maxWorkers` is kept when it has nothing to do, in milliseconds. */
+const EXTRA_MS = 100;
+
 /** How often idle Workers are looked for, as a part of `idleTimeout`. */
 const SWEEPS = 4;
 
@@ -307,14 +310,33 @@ export class Pool {
     worker.idleSince = performance.now();
     this.#idle.push(worker);
     this.#assign();
-    const isExtra = this.#staying > this.#settings.maxWorkers && this.#idle.at(-1) === worker;
-    if (isExtra && !worker.references.lasting) {
-      this.#dismiss(worker);
-    } else this.#sweepLater();
+    if (!this.#idle.includes(worker)) return;
+    if (this.#staying > this.#settings.maxWorkers) this.#dismissLater(worker);
+    else this.#sweepLater();
+  }
+
+  /** One more than there may be is kept for a moment: whoever has waited for a thread there may well do so again. */
+  #dismissLater(worker: GreenWorker): void {
+    const { idleSince } = worker;
+    const timer = setTimeout(() => {
+      const isExtra = this.#staying > this.#settings.maxWorkers && !worker.references.lasting;
+      if (isExtra && worker.idle && worker.idleSince === idleSince) this.#dismiss(worker);
+    }, EXTRA_MS);
+    Deno.unrefTimer(timer);
+  }
+
+  /** Whether as many Workers run threads as may. Those that lend their place to the thread that they wait for count. */
+  get #isFull(): boolean {
+    const { maxWorkers } = this.#settings;
+    if (this.#workers.size <= maxWorkers) return false;
+    let busy = 0;
+    for (const { stack } of this.#workers) if (stack.length > 0) busy++;
+    return busy >= maxWorkers;
   }
 
   #assign(): void {
     while (this.#queue.size > 0) {
+      if (this.#urgent.size === 0 && this.#isFull) break;
       // One that does something for the hub would do the thread's work on top of that.
       const at = this.#idle.findLastIndex((worker) => !worker.serving);
       if (at < 0) break;

@@ -132,3 +132,8 @@ export class WorkerObjects {
     core.leave();
   }
 }
+
+/** How many objects Workers hold. For tests. */
+export function heldObjects(): number {
+  return held.size;
+}

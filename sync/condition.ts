@@ -23,7 +23,8 @@ import {
 } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
 import type { Waiters } from "../bridge/sync/waiters.ts";
-import { Lock, RLock } from "./lock.ts";
+import { Lock } from "./lock.ts";
+import { RLock } from "./rlock.ts";
 import { type Permit, twin } from "./permits.ts";
 import { type NameOptions, objectFor } from "./semaphore.ts";
 

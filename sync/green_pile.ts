@@ -84,9 +84,9 @@ export class GreenPile<R = unknown> {
 
   /** Iterates over the results, in green code. */
   [Symbol.iterator](): IterableIterator<R, undefined> {
-    const pile = this;
+    const next = () => this.next();
     return {
-      next: () => pile.next(),
+      next,
       [Symbol.iterator]() {
         return this;
       },

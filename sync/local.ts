@@ -48,6 +48,7 @@ export interface Local<T> {
  * ```
  */
 export function local<T>(init: () => T): Local<T>;
+/** As above, for a value that is `undefined` until it is set. */
 export function local<T>(): Local<T | undefined>;
 export function local<T>(init?: () => T): Local<T | undefined> {
   if (init !== undefined && typeof init !== "function") {

@@ -1,7 +1,7 @@
 /**
  * Locks for green threads and async code at once.
  *
- * The states and the races are those of `permits.ts`. A reentrant lock adds a depth, which only its holder changes.
+ * The states and the races are those of `permits.ts`.
  *
  * @module
  */
@@ -10,7 +10,7 @@ import { DeadlockError } from "../bridge/errors.ts";
 import { threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
 import { greenSide } from "../bridge/side.ts";
-import { Permit, Permits, twin } from "./permits.ts";
+import { type Permit, Permits, twin } from "./permits.ts";
 import { type NameOptions, objectFor } from "./semaphore.ts";
 
 /** The core of a lock. */
@@ -142,187 +142,4 @@ export class Lock extends Coordination {
 
 registerKind("Lock", {
   revive: (buffer, name) => objectFor(Lock, new LockCore(buffer, name)),
-});
-
-/** What `hub/call_context.ts` keeps: the call that the running async function serves. */
-const CALL = Symbol.for("aiohub.call");
-
-/** The green thread on whose behalf this code runs: itself, or on the hub the one whose call it serves; 0 for nobody. */
-function onBehalfOf(call: string): number {
-  if (greenSide()) return threadHere(call);
-  const calls = (globalThis as {
-    [CALL]?: { getStore(): { readonly threadId: number } | undefined };
-  })[CALL];
-  return calls?.getStore()?.threadId ?? 0;
-}
-
-/** The core of a reentrant lock. */
-class RLockCore extends Permits {
-  constructor(buffer?: SharedArrayBuffer, name?: string) {
-    super(RLOCK, buffer ?? 1, name);
-  }
-
-  /** How often the holder has acquired it beyond the first time. Only the holder changes it. */
-  get depth(): number {
-    return Atomics.load(this.words, DEPTH);
-  }
-
-  /** Acquires it once more, if the running code holds it. */
-  reenter(call: string): Permit | undefined {
-    const me = onBehalfOf(call);
-    if (me === 0 || this.holder() !== me) return undefined;
-    Atomics.add(this.words, DEPTH, 1);
-    return new Permit(() => this.leaveOnce());
-  }
-
-  /** Releases it, however often it was acquired; gives how often beyond the first time. */
-  releaseAll(): number {
-    const { depth } = this;
-    Atomics.store(this.words, DEPTH, 0);
-    super.release();
-    return depth;
-  }
-
-  /** It was acquired again: as often as before. */
-  restore(depth: number): void {
-    Atomics.store(this.words, DEPTH, depth);
-  }
-
-  /** Releases it once. */
-  leaveOnce(): void {
-    if (this.depth > 0) Atomics.sub(this.words, DEPTH, 1);
-    else super.release();
-  }
-
-  /** The permit of the first time: the one that is disposed last may be another one. */
-  first(permit: Permit): Permit {
-    return new Permit(() => {
-      if (this.depth > 0) Atomics.sub(this.words, DEPTH, 1);
-      else permit.release();
-    });
-  }
-
-  override release(): void {
-    if (this.value > 0) throw new Error(`Cannot release ${this.title}: nobody has acquired it`);
-    const me = onBehalfOf("release()");
-    const holder = this.holder();
-    if (holder !== undefined && holder > 0 && holder !== me) {
-      throw new Error(`Cannot release ${this.title}: the green thread ${holder} holds it`);
-    }
-    this.leaveOnce();
-  }
-
-  override settleAccount(account: number): void {
-    Atomics.store(this.words, DEPTH, 0);
-    super.settleAccount(account);
-  }
-}
-
-const RLOCK = { kind: "rlock", wireName: "RLock", exclusive: true } as const;
-/** The second list's first word: a lock has no second list. */
-const DEPTH = 4 + 3 + 3;
-
-/**
- * A lock that its holder may acquire again; it is free when it was released as often.
- *
- * The holder is a green thread, and with it an async function on the hub that serves a call of that thread. Other async code
- * has nothing by which it could be known again, so there it is as a {@linkcode Lock}. For the rest its contract is that of
- * `Lock`; only the holder may release it.
- *
- * @example Acquire it twice
- * ```ts
- * import { RLock, spawn } from "@aiohub/aiohub";
- * import { assertEquals } from "@std/assert";
- *
- * const lock = new RLock();
- * const thread = spawn((lock: RLock) => {
- *   using _outer = lock.acquire();
- *   using _inner = lock.acquire();
- *   return lock.locked;
- * }, lock);
- * assertEquals(await thread, true);
- * assertEquals(lock.locked, false);
- * ```
- */
-export class RLock extends Coordination {
-  /**
-   * For the library.
-   *
-   * @internal
-   */
-  readonly [CORE]: RLockCore;
-
-  /**
-   * Makes a lock, which nobody holds.
-   *
-   * @param options See {@linkcode NameOptions}.
-   */
-  constructor(options?: NameOptions) {
-    super();
-    this[CORE] = new RLockCore(undefined, options?.name);
-  }
-
-  /** Whether somebody holds it. */
-  get locked(): boolean {
-    return this[CORE].value <= 0;
-  }
-
-  /** How many wait for it. */
-  get waiting(): number {
-    return this[CORE].waiting;
-  }
-
-  /**
-   * Acquires the lock; blocks the green thread until it can.
-   *
-   * @param options See {@linkcode WaitingOptions}.
-   * @returns The permit, for `using`.
-   * @throws {Timeout} If it was not free in time.
-   * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
-   */
-  acquire(options?: WaitingOptions): Permit {
-    const core = this[CORE];
-    return (greenSide() && core.reenter("acquire()")) ??
-      core.first(core.acquire("acquire", options));
-  }
-
-  /**
-   * Acquires the lock, in async code.
-   *
-   * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise of the permit; it rejects with a `Timeout` if the lock was not free in time.
-   */
-  acquireAsync(options?: WaitingOptions): Promise<Permit> {
-    const core = this[CORE];
-    return twin(
-      () => this.acquire(options),
-      async () => core.reenter("acquireAsync()") ?? core.first(await core.acquireAsync(options)),
-    );
-  }
-
-  /**
-   * Acquires the lock if it is free, or held by the one who asks. Never blocks.
-   *
-   * @returns The permit, or `undefined`.
-   */
-  tryAcquire(): Permit | undefined {
-    const core = this[CORE];
-    const again = core.reenter("tryAcquire()");
-    if (again) return again;
-    const permit = core.tryAcquire("tryAcquire");
-    return permit && core.first(permit);
-  }
-
-  /**
-   * Releases the lock once.
-   *
-   * @throws {Error} If nobody has acquired it, or another green thread holds it.
-   */
-  release(): void {
-    this[CORE].release();
-  }
-}
-
-registerKind("RLock", {
-  revive: (buffer, name) => objectFor(RLock, new RLockCore(buffer, name)),
 });

@@ -7,7 +7,8 @@
 
 export { Permit } from "./permits.ts";
 export { BoundedSemaphore, type NameOptions, Semaphore } from "./semaphore.ts";
-export { Lock, RLock } from "./lock.ts";
+export { Lock } from "./lock.ts";
+export { RLock } from "./rlock.ts";
 export { GreenEvent } from "./event.ts";
 export {
   LifoQueue,
@@ -35,3 +36,6 @@ export {
   killAllAsync,
   type KillAllOptions,
 } from "./join.ts";
+export { type DagKey, DAGPool, DagResults } from "./dag_pool.ts";
+export { type Lease, Pool, type PoolOptions, TokenPool } from "./resource_pool.ts";
+export { type Local, local } from "./local.ts";

@@ -14,7 +14,7 @@ Deno.test("hubImport() gives a module's functions, async or not, as blocking one
   assertEquals(hub.statistics().totalCalls, 3);
 });
 
-Deno.test("hubImport() runs the functions on the main thread, all in one copy of the module", async () => {
+Deno.test("J100 hubImport() runs the functions on the main thread, all in one copy of the module", async () => {
   await using hub = new TestHub({ maxWorkers: 2 });
   const { countHere } = await import("../fixtures/on_hub.ts");
   const before = countHere();

@@ -1,4 +1,4 @@
-import { Hub, HubSaturatedError, spawn } from "@aiohub/aiohub";
+import { GreenletExit, Hub, HubSaturatedError, spawn } from "@aiohub/aiohub";
 import { assert, assertEquals, assertLessOrEqual, assertMatch } from "@std/assert";
 import { threadId } from "node:worker_threads";
 import { fixture, meeting, rejection, TestHub, until } from "../support.ts";
@@ -146,6 +146,28 @@ Deno.test("Hub lends as many Workers as there are waits, and takes them back", a
   assertEquals(await nest(5, () => void (most = hub.statistics().busy)), 5);
   assertEquals(most, 5);
   await until(() => hub.statistics().workers <= 2);
+});
+
+Deno.test("J66 GreenThread.cancel() takes queued green threads out, and the running ones finish", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const gate = Promise.withResolvers<void>();
+  const meet = meeting(1);
+  const running = hub.spawn(step, meet, () => gate.promise);
+  let ran = 0;
+  const queued = [1, 2, 3].map(() => hub.spawn((run: () => void) => run(), () => void ran++));
+  await until(() => meet.arrived === 1);
+  for (const thread of [running, ...queued]) thread.cancel();
+  assertEquals([running.state, ...queued.map(({ state }) => state)], [
+    "running",
+    "killed",
+    "killed",
+    "killed",
+  ]);
+  assertEquals(hub.statistics().queued, 0);
+  gate.resolve();
+  await running;
+  for (const thread of queued) await rejection(thread, GreenletExit);
+  assertEquals(ran, 0);
 });
 
 Deno.test("J76 close() while threads run ends all Workers", async () => {

@@ -1,6 +1,6 @@
 import { getHub, GreenThread, Hub, NotCloneableError, spawn } from "@aiohub/aiohub";
-import { spawnAfter, spawnN, UnhandledThreadEvent, WorkerCrashedError } from "@aiohub/aiohub";
-import { call, GreenletExit, HubClosedError, syncToAsync } from "@aiohub/aiohub";
+import { spawnAfter, type UnhandledThreadEvent, WorkerCrashedError } from "@aiohub/aiohub";
+import { call, GreenletExit, HubClosedError, hubImport, syncToAsync } from "@aiohub/aiohub";
 import { getCurrent, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertNotEquals } from "@std/assert";
 import { assertGreaterOrEqual, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
@@ -8,7 +8,7 @@ import { delay } from "@std/async/delay";
 import { isMainThread } from "node:worker_threads";
 import { meeting, moduleOf, rejection, TestHub, thrownBy, until } from "../support.ts";
 
-/** The functions that inline green code finds in scope of a Worker only. */
+/** A name that the compiler knows and nobody else. */
 declare const neverDeclared: unknown;
 
 Deno.test("P1 spawn() runs the function once with its arguments and gives its result", async () => {
@@ -38,6 +38,14 @@ Deno.test("J11 spawn() runs the function in a Worker", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(async () => (await import("node:worker_threads")).isMainThread);
   assertEquals([isMainThread, await thread], [true, false]);
+});
+
+Deno.test("J17 spawn() gives green code the arguments and the environment of the process", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  Deno.env.set("AIOHUB_TEST", "of the process");
+  const seen = await hub.spawn(() => [Deno.env.get("AIOHUB_TEST"), Deno.args.length, Deno.pid]);
+  Deno.env.delete("AIOHUB_TEST");
+  assertEquals(seen, ["of the process", Deno.args.length, Deno.pid]);
 });
 
 Deno.test("P2 spawnN() runs a function whose result nobody wants", async () => {
@@ -359,8 +367,6 @@ Deno.test("spawn() of a hub function says that it runs on the hub", async () => 
   assertMatch(error.message, /^Cannot spawn "lookup": it runs on the hub/);
 });
 
-declare const hubImport: typeof import("@aiohub/aiohub").hubImport;
-
 Deno.test("J31, P320 spawn() refuses an argument that cannot cross, and names the path", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const bad = { user: { tag: Symbol("no") } };
@@ -455,7 +461,7 @@ Deno.test("J85 spawn() keeps the queue when a Worker dies", async () => {
   assertEquals(await Promise.all(queued), [1, 2, 3]);
 });
 
-Deno.test("J119 spawn() in green code runs threads on other Workers at the same time", async () => {
+Deno.test("spawn() in green code runs threads on other Workers at the same time", async () => {
   await using hub = new TestHub({ maxWorkers: 3 });
   const meet = meeting(3);
   const thread = hub.spawn((meet: () => void) => {
@@ -585,7 +591,7 @@ Deno.test("callbacks are released when nobody holds them any more", async () => 
   assertEquals(hub.statistics().functions, 0);
 });
 
-Deno.test("callbacks inside of arguments are callbacks too", async () => {
+Deno.test("J110 callbacks inside of arguments are callbacks too, and are called before the thread ends", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const seen: number[] = [];
   const options = { onProgress: { update: (n: number) => void seen.push(n) } };

@@ -1,4 +1,4 @@
-import { futureToGreenlet, Hub, spawn } from "@aiohub/aiohub";
+import { futureToGreenlet, type Hub, spawn } from "@aiohub/aiohub";
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { meeting, TestHub, until } from "../support.ts";
 

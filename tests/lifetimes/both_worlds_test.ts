@@ -1,6 +1,6 @@
 import { currentCall, futureToGreenlet, GreenletExit, greenletToFuture } from "@aiohub/aiohub";
 import { type GreenThread, spawn, spawnWith, Timeout } from "@aiohub/aiohub";
-import { checkpoint, sleep } from "@aiohub/aiohub/green";
+import { checkpoint, shield, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { Mark, marked, newMarks, set } from "../fixtures/lifetimes/marks.ts";
 import * as threads from "../fixtures/lifetimes/threads.ts";
@@ -246,11 +246,9 @@ Deno.test("a callback on the hub sees the abort of its thread by currentCall() t
 Deno.test("fetch() in green code is aborted by a kill: the server hears of it", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const aborted = Promise.withResolvers<void>();
-  await using server = Deno.serve({ port: 0, onListen() {} }, (request) => {
-    request.signal.onabort = () => aborted.resolve();
-    return new Response(
-      new ReadableStream({ start: (stream) => stream.enqueue(new Uint8Array(1)) }),
-    );
+  await using server = Deno.serve({ port: 0, onListen() {} }, () => {
+    const start = (stream: ReadableStreamDefaultController) => stream.enqueue(new Uint8Array(1));
+    return new Response(new ReadableStream({ start, cancel: () => aborted.resolve() }));
   });
   const marks = newMarks();
   const thread = threads.fetcher(marks, `http://127.0.0.1:${server.addr.port}/`);
@@ -438,21 +436,13 @@ Deno.test("J59 what a dying thread prints and calls in its clean-up, in a shield
     try {
       sleep(60_000);
     } finally {
-      shieldIt(() => say("tidying up"));
-    }
-
-    function shieldIt(fn: () => void) {
-      // The library's name, as it is in scope there.
-      return new Function("fn", "shield", "return shield(fn)")(fn, shield);
+      shield(() => say("tidying up"));
     }
   }, (text) => void said.push(text));
   await parked(hub, thread);
   await thread.killAsync();
   assertEquals([thread.state, said], ["killed", ["tidying up"]]);
 });
-
-/** In scope of the inline function above. */
-declare const shield: unknown;
 
 Deno.test("P155, P156, P160 promises and threads give their results and errors to each other, also late", async () => {
   await using hub = new TestHub({ maxWorkers: 2 });
@@ -530,7 +520,7 @@ Deno.test("P210, P211, P212 green, async, green: each in its own place, and the 
   assert(ticks > 5, `${ticks} ticks`);
 });
 
-Deno.test("P276 checkpoint() without a kill or a limit changes nothing", async () => {
+Deno.test("checkpoint() without a kill or a limit changes nothing", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => {
     let sum = 0;

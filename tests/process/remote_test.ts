@@ -72,7 +72,7 @@ Deno.test("an app with local green modules runs with the library from a URL", as
   assertEquals(repository.asked.includes("/bridge/worker_entry.ts"), true);
 });
 
-Deno.test("an app that comes from a URL as a whole runs with --allow-import alone", async () => {
+Deno.test("J122 an app that comes from a URL as a whole runs with --allow-import alone", async () => {
   await using repository = serveRepository();
   await using folder = await temporaryFolder();
   const program = `http://${repository.host}/tests/fixtures/programs/remote/main.ts`;

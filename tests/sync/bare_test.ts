@@ -12,14 +12,14 @@ import { Worker } from "node:worker_threads";
 import { assertEquals } from "@std/assert";
 import { Board } from "../../bridge/board.ts";
 import { Arena } from "../../bridge/sync/arena.ts";
+import { CORE } from "../../bridge/sync/objects.ts";
+import { LightQueue, Semaphore } from "../../sync/mod.ts";
 import type { BareStart } from "./bare_worker.ts";
 
 const scale = Number(Deno.env.get("AIOHUB_STRESS") ?? 4);
 
-/** Memory as `new Semaphore()` and `new LightQueue()` make it, in an arena of its own. */
-async function memories() {
-  const { CORE } = await import("../../bridge/sync/objects.ts");
-  const { LightQueue, Semaphore } = await import("../../sync/mod.ts");
+/** Memory of a semaphore and of a queue. */
+function memories() {
   return {
     semaphore: new Semaphore(1)[CORE].buffer,
     queue: new LightQueue<number>(3)[CORE].buffer,
@@ -30,7 +30,7 @@ async function run(game: BareStart["game"], players: number, rounds: number): Pr
   const { buffer: arena } = new Arena();
   const board = new Board(players);
   const seed = Math.floor(Math.random() * 1e6);
-  const shared = { ...await memories(), gate: new SharedArrayBuffer(4) };
+  const shared = { ...memories(), gate: new SharedArrayBuffer(4) };
   const workers: Worker[] = [];
   const results = Array.from({ length: players }, (_, slot) => {
     const start: BareStart = {

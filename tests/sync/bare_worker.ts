@@ -66,7 +66,7 @@ function play(start: BareStart): unknown {
   for (let i = 0; i < rounds; i++) {
     if (start.game === "tokens") {
       const permit = semaphore.acquire();
-      if (random() < 0.5) for (let spin = random() * 2000; spin > 0; spin--);
+      if (random() < 0.5) { for (let spin = random() * 2000; spin > 0; spin--); }
       permit.release();
     } else if (slot % 2 === 0) queue.put(i);
     else queue.get();

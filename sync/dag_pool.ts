@@ -1,0 +1,573 @@
+/**
+ * Tasks that depend on each other, for green threads and async code at once. Semantics: eventlet's `DAGPool`.
+ *
+ * The tasks and values of a pool are kept on the hub; what green code asks of a pool is a call to the hub. Its object has a
+ * memory of its own for nothing but its identity: so it crosses as all coordination objects do.
+ *
+ * ```text
+ * spawn ──> waiting (for values) ──> running (a green thread) ──> a value, or a PropagateError
+ * post ───────────────────────────────────────────────────────> a value
+ * ```
+ *
+ * @module
+ */
+
+import { Collision, CycleError, PropagateError } from "../bridge/errors.ts";
+import type { GreenThread } from "../bridge/green_thread.ts";
+import { intern, type Target } from "../bridge/protocol.ts";
+import { blocking, greenSide } from "../bridge/side.ts";
+import { Core, FIRST_WORD } from "../bridge/sync/core.ts";
+import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/sync/objects.ts";
+import { mark } from "../bridge/wrapped.ts";
+import { registerClass } from "../bridge/classes.ts";
+import { spawnTarget } from "../hub/targets.ts";
+import { launch } from "./launch.ts";
+import { twin } from "./permits.ts";
+import type { NameOptions } from "./semaphore.ts";
+
+/** What a task is known by. */
+export type DagKey = string | number;
+
+/** A value, or why there is none. */
+type Entry = { readonly value: unknown } | { readonly error: PropagateError };
+
+interface Task {
+  readonly depends: readonly DagKey[];
+  readonly target: Target;
+  readonly args: readonly unknown[];
+  thread?: GreenThread<unknown>;
+}
+
+/** The tasks and values of one pool. Hub only. */
+class DagState {
+  readonly #pool: DAGPool;
+  readonly #entries = new Map<DagKey, Entry>();
+  readonly #tasks = new Map<DagKey, Task>();
+  #changed = Promise.withResolvers<void>();
+
+  constructor(pool: DAGPool) {
+    this.#pool = pool;
+  }
+
+  spawn(key: DagKey, depends: readonly DagKey[], target: Target, args: readonly unknown[]): void {
+    if (this.#tasks.has(key) || this.#entries.has(key)) {
+      throw new Collision(`Cannot spawn ${show(key)}: the pool has that key already`);
+    }
+    const cycle = this.#pathBack(key, depends, [key], new Set());
+    if (cycle) {
+      throw new CycleError(`Cannot spawn ${show(key)}: it needs itself: ${cycle.join(" needs ")}`, {
+        cycle: cycle.slice(0, -1).map(String),
+      });
+    }
+    const unique = [...new Set(depends)];
+    this.#tasks.set(key, { depends: unique, target: intern(target), args });
+    this.#startReady();
+  }
+
+  post(key: DagKey, value: unknown, replace: boolean): void {
+    const mayReplace = replace || this.#tasks.get(key)?.thread !== undefined &&
+        !this.#entries.has(key);
+    if (!mayReplace && (this.#tasks.has(key) || this.#entries.has(key))) {
+      throw new Collision(`Cannot post ${show(key)}: the pool has that key already`);
+    }
+    this.#settle(key, { value });
+  }
+
+  has(key: DagKey): boolean {
+    return this.#entries.has(key);
+  }
+
+  get(key: DagKey): unknown {
+    const entry = this.#entries.get(key);
+    return entry && unwrap(entry);
+  }
+
+  async at(key: DagKey): Promise<unknown> {
+    const [, entry] = await this.#next([key]);
+    return unwrap(entry);
+  }
+
+  /** The first of some keys that has a value or an error, as what can cross. */
+  async next(keys: readonly DagKey[]): Promise<[DagKey, boolean, unknown]> {
+    const [key, entry] = await this.#next(keys);
+    return "error" in entry ? [key, false, entry.error] : [key, true, entry.value];
+  }
+
+  all(): DagKey[] {
+    return [...new Set([...this.#entries.keys(), ...this.#tasks.keys()])];
+  }
+
+  keys(): DagKey[] {
+    return [...this.#entries.keys()];
+  }
+
+  runningKeys(): DagKey[] {
+    return this.#keysOf(([key, { thread }]) => thread !== undefined && !this.#entries.has(key));
+  }
+
+  waitingKeys(): DagKey[] {
+    return this.#keysOf(([, { thread }]) => thread === undefined);
+  }
+
+  waitingFor(key: DagKey): DagKey[] {
+    const task = this.#tasks.get(key);
+    if (!task) {
+      if (this.#entries.has(key)) return [];
+      throw new RangeError(`Cannot say what ${show(key)} waits for: the pool does not have it`);
+    }
+    return task.depends.filter((key) => !this.#entries.has(key));
+  }
+
+  kill(key: DagKey): void {
+    const task = this.#tasks.get(key);
+    if (!task) throw new RangeError(`Cannot kill ${show(key)}: it is no task that has not ended`);
+    if (task.thread) return task.thread.kill();
+    this.#tasks.delete(key);
+  }
+
+  async #next(keys: readonly DagKey[]): Promise<[DagKey, Entry]> {
+    const wanted = new Set(keys);
+    for (;;) {
+      for (const [key, entry] of this.#entries) if (wanted.has(key)) return [key, entry];
+      await this.#changed.promise;
+    }
+  }
+
+  #settle(key: DagKey, entry: Entry): void {
+    this.#entries.set(key, entry);
+    if (!this.#tasks.get(key)?.thread) this.#tasks.delete(key);
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers();
+    this.#startReady();
+  }
+
+  #startReady(): void {
+    for (const [key, task] of this.#tasks) {
+      if (task.thread || !task.depends.every((key) => this.#entries.has(key))) continue;
+      this.#start(key, task);
+    }
+  }
+
+  #start(key: DagKey, task: Task): void {
+    const order = [...this.#entries.keys()].filter((key) => task.depends.includes(key));
+    const results = new DagResults(this.#pool, order);
+    const fn = () => {};
+    mark(fn, task.target);
+    try {
+      task.thread = launch(fn, [key, results, ...task.args], {});
+    } catch (error) {
+      this.#tasks.delete(key);
+      return this.#settle(key, { error: new PropagateError(key, error) });
+    }
+    task.thread.link((thread) => {
+      this.#tasks.delete(key);
+      if (this.#entries.has(key)) return; // It was posted: what the task returned does not count.
+      const outcome = thread.outcome()!;
+      this.#settle(
+        key,
+        outcome.status === "fulfilled"
+          ? { value: outcome.value }
+          : { error: new PropagateError(key, outcome.reason) },
+      );
+    });
+  }
+
+  #pathBack(
+    key: DagKey,
+    depends: readonly DagKey[],
+    path: readonly DagKey[],
+    seen: Set<DagKey>,
+  ): DagKey[] | undefined {
+    for (const next of depends) {
+      if (next === key) return [...path, key];
+      const task = this.#tasks.get(next);
+      if (!task || seen.has(next)) continue;
+      seen.add(next);
+      const found = this.#pathBack(key, task.depends, [...path, next], seen);
+      if (found) return found;
+    }
+    return undefined;
+  }
+
+  #keysOf(filter: (entry: [DagKey, Task]) => boolean): DagKey[] {
+    return [...this.#tasks].filter(filter).map(([key]) => key);
+  }
+}
+
+function show(key: DagKey): string {
+  return typeof key === "string" ? `"${key}"` : String(key);
+}
+
+function unwrap(entry: Entry): unknown {
+  if ("error" in entry) throw entry.error;
+  return entry.value;
+}
+
+/** What the state can be asked from green code. */
+type Question = Exclude<keyof DagState, symbol>;
+
+/** Serves what green code asks of a pool. For the library. */
+export function askDagPool(pool: DAGPool, question: string, args: unknown[]): unknown {
+  const state = stateOf(pool);
+  if (!QUESTIONS.includes(question)) throw new TypeError(`Cannot ask a DAGPool "${question}"`);
+  return (state as unknown as Record<string, (...args: unknown[]) => unknown>)[question](...args);
+}
+
+const QUESTIONS: readonly string[] = [
+  "spawn",
+  "post",
+  "has",
+  "get",
+  "at",
+  "next",
+  "all",
+  "keys",
+  "runningKeys",
+  "waitingKeys",
+  "waitingFor",
+  "kill",
+];
+
+const ASK = intern({ kind: "hub", specifier: import.meta.url, name: "askDagPool" });
+
+const states = new WeakMap<DAGPool, DagState>();
+
+function stateOf(pool: DAGPool): DagState {
+  let state = states.get(pool);
+  if (!state) states.set(pool, state = new DagState(pool));
+  return state;
+}
+
+/** Asks on either side; in green code it blocks for the answer, and on the hub it gives what the state gives. */
+function ask(pool: DAGPool, question: Question, ...args: unknown[]): unknown {
+  const green = greenSide();
+  return green ? green.call(ASK, [pool, question, args]) : askDagPool(pool, question, args);
+}
+
+/** The core of a pool: no more than its identity. */
+class DagCore extends Core {
+  readonly kind = "dag pool";
+  readonly wireName = "DAGPool";
+  readonly lists = [];
+
+  constructor(buffer?: SharedArrayBuffer, name?: string) {
+    super(FIRST_WORD, buffer);
+    this.named(name);
+  }
+
+  protected handBack(): void {}
+}
+
+/**
+ * What a task of a {@linkcode DAGPool} is given: the values that it depends on, as pairs of key and value, in the order in which
+ * they came.
+ *
+ * @typeParam V The values.
+ */
+export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
+  readonly #pool: DAGPool<V>;
+  readonly #keys: readonly DagKey[];
+
+  /** For the library. */
+  constructor(pool: DAGPool<V>, keys: readonly DagKey[]) {
+    this.#pool = pool;
+    this.#keys = keys;
+  }
+
+  /** The keys. */
+  get keys(): readonly DagKey[] {
+    return this.#keys;
+  }
+
+  /** The pool. */
+  get pool(): DAGPool<V> {
+    return this.#pool;
+  }
+
+  /**
+   * Iterates over the pairs.
+   *
+   * @throws {PropagateError} In the place of a value whose task has failed.
+   */
+  *[Symbol.iterator](): Iterator<[DagKey, V]> {
+    for (const key of this.#keys) yield [key, this.#pool.get(key) as V];
+  }
+
+  /** All of them as an object. */
+  toObject(): Record<DagKey, V> {
+    return Object.fromEntries(this);
+  }
+}
+
+/**
+ * Tasks by key, each with the keys of the tasks whose values it needs.
+ *
+ * - A task runs in a green thread. It starts when all that it needs has a value or has failed, so it takes no Worker before.
+ * - A value may also come from outside, by `post()`.
+ * - A task that fails has a `PropagateError` in place of a value; whoever asks for it gets that thrown, and so does a task that
+ *   needs it, where it reads it.
+ * - Keys are added at any time; a key that is needed may come later. A circle is refused with a `CycleError`.
+ * - *Kill, timeout* of one who waits for values: it waits no longer, and nothing else changes.
+ * - It has no close. In green code each call is a round trip to the hub.
+ *
+ * @typeParam V The values.
+ *
+ * @example Two that feed a third
+ * ```ts
+ * import { DAGPool, type DagResults } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pool = new DAGPool<number>({ a: 1 });
+ * pool.spawn("b", ["a"], (_key, results: DagResults<number>) => results.toObject().a + 1);
+ * pool.spawn("sum", ["a", "b"], (_key, results: DagResults<number>) => {
+ *   let sum = 0;
+ *   for (const [, value] of results) sum += value;
+ *   return sum;
+ * });
+ * assertEquals(await pool.waitAsync(["sum"]), new Map([["sum", 3]]));
+ * ```
+ */
+export class DAGPool<V = unknown> extends Coordination {
+  /** For the library. */
+  readonly [CORE]: DagCore;
+
+  /**
+   * Makes a pool.
+   *
+   * @param values Values that are there from the start.
+   * @param options See {@linkcode NameOptions}.
+   */
+  constructor(
+    values: Readonly<Record<string, V>> | Iterable<readonly [DagKey, V]> = {},
+    options?: NameOptions,
+  ) {
+    super();
+    const core = takeCore<DagCore>();
+    this[CORE] = core ?? new DagCore(undefined, options?.name);
+    if (core) return;
+    const pairs = Symbol.iterator in values
+      ? values as Iterable<readonly [DagKey, V]>
+      : Object.entries(values as Record<string, V>);
+    for (const [key, value] of pairs) this.post(key, value);
+  }
+
+  /**
+   * Adds a task.
+   *
+   * @param key Its key.
+   * @param depends The keys whose values it needs.
+   * @param fn What to run, as for the function `spawn`: it gets the key, the values, and the arguments.
+   * @param args What else to call it with.
+   * @throws {Collision} If the pool has the key already.
+   * @throws {CycleError} If the task would need itself.
+   */
+  // deno-lint-ignore no-explicit-any
+  spawn<A extends any[]>(
+    key: DagKey,
+    depends: Iterable<DagKey>,
+    // deno-lint-ignore no-explicit-any
+    fn: (key: any, results: DagResults<V>, ...args: A) => V | PromiseLike<V>,
+    ...args: A
+  ): void {
+    ask(this, "spawn", key, [...depends], spawnTarget(fn), args);
+  }
+
+  /**
+   * Adds a task for each key of an object, whose values are what the tasks need.
+   *
+   * @param depends What each key needs.
+   * @param fn As for {@linkcode DAGPool.spawn}.
+   * @param args As for {@linkcode DAGPool.spawn}.
+   */
+  // deno-lint-ignore no-explicit-any
+  spawnMany<A extends any[]>(
+    depends: Readonly<Record<string, Iterable<DagKey>>>,
+    // deno-lint-ignore no-explicit-any
+    fn: (key: any, results: DagResults<V>, ...args: A) => V | PromiseLike<V>,
+    ...args: A
+  ): void {
+    for (const [key, needs] of Object.entries(depends)) this.spawn(key, needs, fn, ...args);
+  }
+
+  /**
+   * Gives a key its value.
+   *
+   * @param key The key. A task that runs may be given its value so; what it returns then does not count.
+   * @param value The value.
+   * @param options `replace`: whether a value that is there, or a task that waits, is replaced.
+   * @throws {Collision} If the pool has the key already.
+   */
+  post(key: DagKey, value: V, options?: { replace?: boolean }): void {
+    ask(this, "post", key, value, options?.replace ?? false);
+  }
+
+  /** Whether a key has a value, or its task has failed. */
+  has(key: DagKey): boolean {
+    return ask(this, "has", key) as boolean;
+  }
+
+  /**
+   * A key's value, without waiting for it.
+   *
+   * @returns The value, or `undefined` if there is none yet.
+   * @throws {PropagateError} If its task has failed.
+   */
+  get(key: DagKey): V | undefined {
+    return ask(this, "get", key) as V | undefined;
+  }
+
+  /**
+   * A key's value; blocks the green thread until there is one, even if the key comes later.
+   *
+   * @throws {PropagateError} If its task has failed.
+   * @throws {BlockingCallError} If it is called on the hub: use `atAsync()` there.
+   */
+  at(key: DagKey): V {
+    blocking("at()", "await atAsync()");
+    return ask(this, "at", key) as V;
+  }
+
+  /** A key's value, in async code: see {@linkcode DAGPool.at}. */
+  atAsync(key: DagKey): Promise<V> {
+    return twin(() => this.at(key), async () => await stateOf(this).at(key) as V);
+  }
+
+  /**
+   * Blocks the green thread until keys have values.
+   *
+   * @param keys The keys; all that the pool has now by default.
+   * @returns The values, in the order in which they came.
+   * @throws {PropagateError} If a task among them has failed.
+   * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
+   */
+  wait(keys?: Iterable<DagKey>): Map<DagKey, V> {
+    return new Map(this.waitEach(keys));
+  }
+
+  /** Waits until keys have values, in async code: see {@linkcode DAGPool.wait}. */
+  async waitAsync(keys?: Iterable<DagKey>): Promise<Map<DagKey, V>> {
+    const values = new Map<DagKey, V>();
+    for await (const [key, value] of this.waitEachAsync(keys)) values.set(key, value);
+    return values;
+  }
+
+  /**
+   * The values of keys, each as it comes: those that are there first. For green code.
+   *
+   * @param keys The keys; all that the pool has now by default.
+   * @throws {PropagateError} In the place of a value whose task has failed.
+   */
+  *waitEach(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
+    for (const [key, succeeded, value] of this.#each(keys)) {
+      if (!succeeded) throw value;
+      yield [key, value as V];
+    }
+  }
+
+  /** As {@linkcode DAGPool.waitEach}, without those that fail. */
+  *waitEachSuccess(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
+    for (const [key, succeeded, value] of this.#each(keys)) if (succeeded) yield [key, value as V];
+  }
+
+  /** The errors of those that fail, each as it comes. For green code. */
+  *waitEachError(keys?: Iterable<DagKey>): Generator<[DagKey, PropagateError], void, undefined> {
+    for (const [key, succeeded, value] of this.#each(keys)) {
+      if (!succeeded) yield [key, value as PropagateError];
+    }
+  }
+
+  /** As {@linkcode DAGPool.waitEach}, in async code. */
+  async *waitEachAsync(
+    keys?: Iterable<DagKey>,
+  ): AsyncGenerator<[DagKey, V], void, undefined> {
+    for await (const [key, succeeded, value] of this.#eachAsync(keys)) {
+      if (!succeeded) throw value;
+      yield [key, value as V];
+    }
+  }
+
+  /** As {@linkcode DAGPool.waitEachSuccess}, in async code. */
+  async *waitEachSuccessAsync(
+    keys?: Iterable<DagKey>,
+  ): AsyncGenerator<[DagKey, V], void, undefined> {
+    for await (const [key, succeeded, value] of this.#eachAsync(keys)) {
+      if (succeeded) yield [key, value as V];
+    }
+  }
+
+  /** As {@linkcode DAGPool.waitEachError}, in async code. */
+  async *waitEachErrorAsync(
+    keys?: Iterable<DagKey>,
+  ): AsyncGenerator<[DagKey, PropagateError], void, undefined> {
+    for await (const [key, succeeded, value] of this.#eachAsync(keys)) {
+      if (!succeeded) yield [key, value as PropagateError];
+    }
+  }
+
+  /** The keys that have a value, or whose task has failed. */
+  keys(): DagKey[] {
+    return ask(this, "keys") as DagKey[];
+  }
+
+  /** The keys whose tasks run. */
+  runningKeys(): DagKey[] {
+    return ask(this, "runningKeys") as DagKey[];
+  }
+
+  /** The keys whose tasks wait for values. */
+  waitingKeys(): DagKey[] {
+    return ask(this, "waitingKeys") as DagKey[];
+  }
+
+  /**
+   * What a task still waits for, keys included that nobody has spawned or posted.
+   *
+   * @throws {RangeError} If the pool does not have the key.
+   */
+  waitingFor(key: DagKey): DagKey[] {
+    return ask(this, "waitingFor", key) as DagKey[];
+  }
+
+  /**
+   * Kills a task. One that waits is forgotten, and its key can be used again; one that runs fails.
+   *
+   * @throws {RangeError} If there is no such task, or it has ended.
+   */
+  kill(key: DagKey): void {
+    ask(this, "kill", key);
+  }
+
+  *#each(keys?: Iterable<DagKey>): Generator<[DagKey, boolean, unknown]> {
+    blocking("waitEach()", "for await … of waitEachAsync()");
+    const left = new Set(keys ?? ask(this, "all") as DagKey[]);
+    while (left.size > 0) {
+      const result = ask(this, "next", [...left]) as [DagKey, boolean, unknown];
+      left.delete(result[0]);
+      yield result;
+    }
+  }
+
+  async *#eachAsync(keys?: Iterable<DagKey>): AsyncGenerator<[DagKey, boolean, unknown]> {
+    if (greenSide()) return yield* this.#each(keys);
+    const state = stateOf(this);
+    const left = new Set(keys ?? state.all());
+    while (left.size > 0) {
+      const result = await state.next([...left]);
+      left.delete(result[0]);
+      yield result;
+    }
+  }
+}
+
+registerKind("DAGPool", {
+  revive: (buffer, name) => makeWith(new DagCore(buffer, name), () => new DAGPool()),
+});
+
+registerClass(
+  DagResults,
+  {
+    name: "aiohub.DagResults",
+    toWire: (results) => [results.pool, results.keys],
+    fromWire: ([pool, keys]: [DAGPool, readonly DagKey[]]) => new DagResults(pool, keys),
+  } as Parameters<typeof registerClass<DagResults, unknown>>[1],
+);

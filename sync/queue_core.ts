@@ -1,0 +1,501 @@
+/**
+ * Queues in shared memory: the core under all kinds of queues.
+ *
+ * ```text
+ * MAX         how many items there may be; -1 for any number; 0 for a rendezvous
+ * COUNT       how many items there are        more than MAX after resize(), or when an item came back
+ * UNFINISHED  items that were put and not reported done by taskDone()
+ * CLOSED      0, or 1: nothing can be put any more
+ * FRONT, BACK the first and the last item: blocks of the heap, linked from the front; a heap's root for a priority queue
+ * list 0      who waits for an item: only while there is none
+ * list 1      who waits for room, each with its item: only while there is no room
+ * list 2      who waits for UNFINISHED to be 0
+ * ```
+ *
+ * All words change under the object's lock only (see `core.ts`); an item's bytes are written and read without it, by the
+ * one side that knows the block then.
+ *
+ * **Direct hand-over.** An item that is put while somebody waits goes to the first waiter; room that is made while somebody
+ * waits for it is filled with the first waiter's item under the same lock. So at each moment at least one of lists 0 and 1 is
+ * empty, and nobody who comes in between gets anything before those who wait.
+ *
+ * **One who gives up.** A getter that is killed, or dies, after it was handed an item puts it back to the front, or hands it to
+ * the next getter: it was the oldest. A putter whose item was not taken takes it back; one whose item was taken has put it.
+ * One that dies while it reads its item takes the item with it.
+ *
+ * **A priority queue** is a leftist heap: at each node the right spine is the shortest way to a leaf, so merging two heaps,
+ * which is all that putting and getting do, takes logarithmic time, and no memory.
+ *
+ * @module
+ */
+
+import { Empty, Full, QueueClosedError } from "../bridge/errors.ts";
+import { blocking, greenSide } from "../bridge/side.ts";
+import {
+  Core,
+  entering,
+  FIRST_WORD,
+  listAt,
+  threadHere,
+  timedOut,
+  timeLimit,
+  type WaitingOptions,
+} from "../bridge/sync/core.ts";
+import { Block, discard, Heap, HEAP_WORDS, type Item, makeItem } from "../bridge/sync/heap.ts";
+import { drop } from "../bridge/sync/parcels.ts";
+import type { Waiters } from "../bridge/sync/waiters.ts";
+import { checkCount } from "./permits.ts";
+
+/** See above. */
+export const MAX = FIRST_WORD;
+/** See above. */
+export const COUNT = FIRST_WORD + 1;
+/** See above. */
+export const UNFINISHED = FIRST_WORD + 2;
+/** See above. */
+export const CLOSED = FIRST_WORD + 3;
+const FRONT = FIRST_WORD + 4;
+const BACK = FIRST_WORD + 5;
+const SEQUENCE = FIRST_WORD + 6;
+const LISTS = FIRST_WORD + 7;
+const HEAP = LISTS + 9;
+const WORDS = HEAP + HEAP_WORDS - FIRST_WORD;
+
+/** The number of a list. */
+export const GETTERS = 0;
+/** The number of a list. */
+export const PUTTERS = 1;
+const JOINERS = 2;
+
+/** How much memory a queue begins with, and may grow to. */
+const MEMORY = { bytes: 4096, most: 1 << 28 } as const;
+
+/** In which order items leave a queue. */
+export type Order = "fifo" | "lifo" | "priority";
+
+/** The core of a queue. */
+export class QueueCore extends Core {
+  readonly kind = "queue";
+  readonly wireName: string;
+  readonly lists: readonly Waiters[] = [
+    this.list(GETTERS, listAt(LISTS, GETTERS)),
+    this.list(PUTTERS, listAt(LISTS, PUTTERS)),
+    this.list(JOINERS, listAt(LISTS, JOINERS)),
+  ];
+  readonly order: Order;
+  readonly #heap: Heap;
+  /** The putter that gave up last, with its item not taken. */
+  #withdrawn = 0;
+
+  constructor(
+    wireName: string,
+    order: Order,
+    size: number | SharedArrayBuffer,
+    name: string | undefined,
+  ) {
+    super(WORDS, typeof size === "number" ? undefined : size, MEMORY);
+    this.wireName = wireName;
+    this.order = order;
+    if (typeof size === "number") this.words[MAX] = maxOf(size);
+    this.#heap = new Heap(this.buffer, this.words, HEAP);
+    this.named(name);
+  }
+
+  read(word: number): number {
+    return Atomics.load(this.words, word);
+  }
+
+  // Putting.
+
+  /**
+   * Puts an item.
+   *
+   * @returns 0 when it is put, 1 when there is no room, -1 when the queue is closed, -2 when its memory is full; with `thread`
+   * in place of 1 a node for the wait, made negative less 2.
+   */
+  #put(item: Item, priority: number, thread: number | undefined): number {
+    this.enter();
+    try {
+      if (this.words[CLOSED] !== 0) return -1;
+      const hasRoom = this.lists[GETTERS].size > 0 || this.#hasRoom;
+      if (!hasRoom && thread === undefined) return 1;
+      const block = this.#heap.store(item);
+      if (block === 0) return -2;
+      if (this.order === "priority") this.#heap.numbers[(block + Block.Number) / 2] = priority;
+      if (!hasRoom) return -3 - this.enlist(PUTTERS, thread!, block);
+      this.#accept(block);
+      return 0;
+    } finally {
+      this.leave();
+    }
+  }
+
+  put(value: unknown, priority: number, options: WaitingOptions | undefined): void {
+    const green = blocking("put()", "await putAsync()");
+    const thread = entering(green, "put()", options);
+    const item = makeItem(value);
+    const result = this.#put(item, priority, timeLimit(options) > 0 ? thread : undefined);
+    if (result > -3) return this.#checkPut(result, item);
+    const node = -3 - result;
+    let inTime: boolean;
+    try {
+      inTime = this.block(green, PUTTERS, node, options);
+    } catch (error) {
+      if (this.#withdrawn === node) discard(item);
+      throw error;
+    }
+    this.#endPut(node, inTime, item);
+  }
+
+  async putAsync(
+    value: unknown,
+    priority: number,
+    options: WaitingOptions | undefined,
+  ): Promise<void> {
+    options?.signal?.throwIfAborted();
+    const item = makeItem(value);
+    const result = this.#put(item, priority, timeLimit(options) > 0 ? 0 : undefined);
+    if (result > -3) return this.#checkPut(result, item);
+    const node = -3 - result;
+    let inTime: boolean;
+    try {
+      inTime = await this.awaitTurn(PUTTERS, node, options);
+    } catch (error) {
+      discard(item);
+      throw error;
+    }
+    this.#endPut(node, inTime, item);
+  }
+
+  tryPut(value: unknown, priority: number): void {
+    threadHere("tryPut()");
+    const item = makeItem(value);
+    this.#checkPut(this.#put(item, priority, undefined), item);
+  }
+
+  #checkPut(result: number, item: Item): void {
+    if (result === 0) return;
+    discard(item);
+    if (result === -1) throw this.#closedError();
+    if (result === 1) throw this.#full();
+    throw new RangeError(`Cannot put: the items of ${this.title} take all of its memory already`);
+  }
+
+  #endPut(node: number, inTime: boolean, item: Item): void {
+    const refused = inTime && this.refused(node);
+    if (refused) this.#free(this.data(node));
+    if (inTime) this.give(node);
+    if (inTime && !refused) return;
+    discard(item);
+    throw refused ? this.#closedError() : this.#full();
+  }
+
+  // Getting.
+
+  /** Takes an item, or a node for the wait (made negative); 0 when the queue is closed and empty, or there is none. */
+  #get(thread: number | undefined): number {
+    this.enter();
+    let result = this.#take();
+    if (result === 0 && thread !== undefined && this.words[CLOSED] === 0) {
+      result = -this.enlist(GETTERS, thread);
+    }
+    this.leave();
+    return result;
+  }
+
+  get(options: WaitingOptions | undefined): unknown {
+    const green = blocking("get()", "await getAsync()");
+    const thread = entering(green, "get()", options);
+    let block = this.#get(timeLimit(options) > 0 ? thread : undefined);
+    if (block < 0) {
+      const inTime = this.block(green, GETTERS, -block, options);
+      block = this.#endGet(-block, inTime);
+    }
+    if (block === 0) throw this.#nothing();
+    return this.#unwrap(block);
+  }
+
+  async getAsync(options: WaitingOptions | undefined): Promise<unknown> {
+    options?.signal?.throwIfAborted();
+    let block = this.#get(timeLimit(options) > 0 ? 0 : undefined);
+    if (block < 0) {
+      const inTime = await this.awaitTurn(GETTERS, -block, options);
+      block = this.#endGet(-block, inTime);
+    }
+    if (block === 0) throw this.#nothing();
+    return this.#unwrap(block);
+  }
+
+  tryGet(): unknown {
+    threadHere("tryGet()");
+    const block = this.#get(undefined);
+    if (block === 0) throw this.#nothing();
+    return this.#unwrap(block);
+  }
+
+  /** The block that a getter was handed, or 0. */
+  #endGet(node: number, inTime: boolean): number {
+    if (!inTime) return 0;
+    const block = this.refused(node) ? 0 : this.data(node);
+    this.give(node);
+    return block;
+  }
+
+  /** The value of an item that was taken; if the thread is killed meanwhile, the item goes back. */
+  #unwrap(block: number): unknown {
+    const parcel = this.#heap.parcelOf(block);
+    let value: unknown;
+    if (parcel === 0) {
+      try {
+        value = this.#heap.read(block);
+      } finally {
+        this.#free(block);
+      }
+      return value;
+    }
+    try {
+      value = this.#heap.read(block);
+    } catch (error) {
+      this.enter();
+      this.#putBack(block);
+      this.leave();
+      throw error;
+    }
+    this.#free(block);
+    drop(parcel);
+    return value;
+  }
+
+  #free(block: number): void {
+    this.enter();
+    this.#heap.free(block);
+    this.leave();
+  }
+
+  // The rest.
+
+  taskDone(): void {
+    this.enter();
+    const left = this.words[UNFINISHED] - 1;
+    if (left >= 0) this.words[UNFINISHED] = left;
+    if (left === 0) this.#endJoins();
+    this.leave();
+    if (left < 0) {
+      throw new RangeError(
+        `Cannot call taskDone(): it was called for all items of ${this.title} already`,
+      );
+    }
+  }
+
+  join(options: WaitingOptions | undefined): void {
+    const green = blocking("join()", "await joinAsync()");
+    const thread = entering(green, "join()", options);
+    const node = this.#joinOrWait(thread);
+    if (node === 0) return;
+    if (!this.block(green, JOINERS, node, options)) throw timedOut(options);
+    this.give(node);
+  }
+
+  async joinAsync(options: WaitingOptions | undefined): Promise<void> {
+    options?.signal?.throwIfAborted();
+    const node = this.#joinOrWait(0);
+    if (node === 0) return;
+    if (!await this.awaitTurn(JOINERS, node, options)) throw timedOut(options);
+    this.give(node);
+  }
+
+  #joinOrWait(thread: number): number {
+    this.enter();
+    const node = this.words[UNFINISHED] === 0 ? 0 : this.enlist(JOINERS, thread);
+    this.leave();
+    return node;
+  }
+
+  resize(size: number): void {
+    const max = maxOf(size);
+    this.enter();
+    this.words[MAX] = max;
+    while (this.#hasRoom && this.#admit());
+    this.leave();
+  }
+
+  close(immediate: boolean): void {
+    const parcels: number[] = [];
+    this.enter();
+    this.words[CLOSED] = 1;
+    while (this.lists[PUTTERS].refuse(this.wakes) !== 0);
+    while (this.lists[GETTERS].refuse(this.wakes) !== 0);
+    while (immediate && this.words[COUNT] > 0) {
+      const block = this.#pop();
+      parcels.push(this.#heap.parcelOf(block));
+      this.#heap.free(block);
+      this.words[UNFINISHED] = Math.max(0, this.words[UNFINISHED] - 1);
+    }
+    if (this.words[UNFINISHED] === 0) this.#endJoins();
+    this.leave();
+    for (const parcel of parcels) if (parcel !== 0) drop(parcel);
+  }
+
+  /** The step of an iteration; nothing when the queue is closed and empty. */
+  next(): IteratorResult<unknown, undefined> {
+    try {
+      return { done: false, value: this.get(undefined) };
+    } catch (error) {
+      return this.#ended(error);
+    }
+  }
+
+  async nextAsync(): Promise<IteratorResult<unknown, undefined>> {
+    try {
+      const value = greenSide() ? this.get(undefined) : await this.getAsync(undefined);
+      return { done: false, value };
+    } catch (error) {
+      return this.#ended(error);
+    }
+  }
+
+  #ended(error: unknown): IteratorResult<unknown, undefined> {
+    if (error === this.#ending) return { done: true, value: undefined };
+    throw error;
+  }
+
+  // Under the lock.
+
+  get #hasRoom(): boolean {
+    const max = this.words[MAX];
+    return max < 0 || this.words[COUNT] < max;
+  }
+
+  /** An item is put: it goes to the first who waits, or into the queue. */
+  #accept(block: number): void {
+    this.words[UNFINISHED]++;
+    this.#heap.words[block + Block.Sequence] = this.words[SEQUENCE]++;
+    if (this.lists[GETTERS].grant(this.wakes, block) === 0) this.#insert(block, false);
+  }
+
+  /** Takes an item: the first in the queue, or of the first who waits for room. */
+  #take(): number {
+    if (this.words[COUNT] > 0) {
+      const block = this.#pop();
+      while (this.#hasRoom && this.#admit());
+      return block;
+    }
+    // A rendezvous: whoever waits with an item meets whoever asks for one.
+    const node = this.lists[PUTTERS].grant(this.wakes);
+    if (node === 0) return 0;
+    this.words[UNFINISHED]++;
+    return this.data(node);
+  }
+
+  /** Lets the first who waits for room put its item. */
+  #admit(): boolean {
+    const node = this.lists[PUTTERS].grant(this.wakes);
+    if (node !== 0) this.#accept(this.data(node));
+    return node !== 0;
+  }
+
+  /** An item that was taken comes back. */
+  #putBack(block: number): void {
+    if (this.lists[GETTERS].grant(this.wakes, block) === 0) this.#insert(block, true);
+  }
+
+  #insert(block: number, back: boolean): void {
+    const { words } = this;
+    this.#heap.see(block);
+    const blocks = this.#heap.words;
+    const front = words[FRONT];
+    words[COUNT]++;
+    if (this.order === "priority") {
+      blocks[block + Block.Link] = blocks[block + Block.Right] = 0;
+      blocks[block + Block.Rank] = 1;
+      words[FRONT] = this.#merge(front, block);
+    } else if (this.order === "lifo" || back) {
+      blocks[block + Block.Link] = front;
+      words[FRONT] = block;
+      if (front === 0) words[BACK] = block;
+    } else {
+      blocks[block + Block.Link] = 0;
+      if (front === 0) words[FRONT] = block;
+      else {
+        this.#heap.see(words[BACK]);
+        this.#heap.words[words[BACK] + Block.Link] = block;
+      }
+      words[BACK] = block;
+    }
+  }
+
+  #pop(): number {
+    const { words } = this;
+    const block = words[FRONT];
+    this.#heap.see(block);
+    const blocks = this.#heap.words;
+    words[COUNT]--;
+    words[FRONT] = this.order === "priority"
+      ? this.#merge(blocks[block + Block.Link], blocks[block + Block.Right])
+      : blocks[block + Block.Link];
+    return block;
+  }
+
+  /** Merges two leftist heaps; gives the root. */
+  #merge(a: number, b: number): number {
+    if (a === 0) return b;
+    if (b === 0) return a;
+    this.#heap.see(a);
+    this.#heap.see(b);
+    if (this.#isBefore(b, a)) [a, b] = [b, a];
+    const merged = this.#merge(this.#heap.words[a + Block.Right], b);
+    const { words } = this.#heap;
+    const left = words[a + Block.Link];
+    const leftRank = left === 0 ? 0 : words[left + Block.Rank];
+    const rank = words[merged + Block.Rank];
+    words[a + Block.Link] = leftRank < rank ? merged : left;
+    words[a + Block.Right] = leftRank < rank ? left : merged;
+    words[a + Block.Rank] = Math.min(leftRank, rank) + 1;
+    return a;
+  }
+
+  #isBefore(a: number, b: number): boolean {
+    const { words, numbers } = this.#heap;
+    const first = numbers[(a + Block.Number) / 2];
+    const second = numbers[(b + Block.Number) / 2];
+    if (first !== second) return first < second;
+    return (words[a + Block.Sequence] - words[b + Block.Sequence] | 0) < 0;
+  }
+
+  #endJoins(): void {
+    while (this.lists[JOINERS].grant(this.wakes) !== 0);
+  }
+
+  protected handBack(list: number, node: number): void {
+    if (list === GETTERS) this.#putBack(this.data(node));
+  }
+
+  protected override withdrawn(list: number, node: number): void {
+    if (list !== PUTTERS) return;
+    this.#heap.free(this.data(node));
+    this.#withdrawn = node;
+  }
+
+  // Errors.
+
+  readonly #ending = new QueueClosedError("The queue is closed");
+
+  #closedError(): QueueClosedError {
+    return new QueueClosedError(`Cannot put: ${this.title} is closed`);
+  }
+
+  #full(): Full {
+    return new Full(`Cannot put: ${this.title} has no room`);
+  }
+
+  #nothing(): Error {
+    return this.words[CLOSED] !== 0
+      ? this.#ending
+      : new Empty(`Cannot get: ${this.title} is empty`);
+  }
+}
+
+/** The size of a queue as its memory has it. */
+function maxOf(size: number): number {
+  return size === Infinity ? -1 : checkCount("queue", size);
+}

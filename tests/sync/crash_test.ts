@@ -1,0 +1,103 @@
+import { Hub, LightQueue, Lock, RLock, Semaphore, spawn, useHub } from "@aiohub/aiohub";
+import { sleep } from "@aiohub/aiohub/green";
+import { heldObjects } from "../../hub/worker_objects.ts";
+import { assert, assertEquals, assertRejects } from "@std/assert";
+
+const until = async (condition: () => boolean) => {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
+};
+
+async function withHub(fn: () => Promise<void>): Promise<void> {
+  await using hub = new Hub({ maxWorkers: 4 });
+  const before = useHub(hub);
+  try {
+    await fn();
+  } finally {
+    useHub(before);
+  }
+}
+
+Deno.test("a Worker that dies while its thread holds a lock gives it back", () =>
+  withHub(async () => {
+    for (const lock of [new Lock(), new RLock()]) {
+      const go = new Semaphore(0);
+      const die = (lock: Lock | RLock, go: Semaphore) => {
+        lock.acquire();
+        go.acquire();
+        Deno.exit(3);
+      };
+      const dying = spawn(die, lock, go);
+      await until(() => go.waiting === 1);
+      const waiting = lock.acquireAsync();
+      go.release();
+      await assertRejects(() => dying.then());
+      (await waiting).release();
+      assert(!lock.locked);
+    }
+  }));
+
+Deno.test("a Worker that dies gives back the permits that its threads held, and no more", () =>
+  withHub(async () => {
+    const semaphore = new Semaphore(3);
+    const die = (semaphore: Semaphore) => {
+      semaphore.acquire();
+      semaphore.acquire();
+      Deno.exit(3);
+    };
+    await assertRejects(() => spawn(die, semaphore).then());
+    assertEquals(semaphore.value, 3);
+    const signal = new Semaphore(0);
+    signal.release();
+    const take = (signal: Semaphore) => {
+      signal.acquire();
+      Deno.exit(3);
+    };
+    await assertRejects(() => spawn(take, signal).then());
+    assertEquals(signal.value, 0);
+  }));
+
+Deno.test("a Worker that is stopped while its thread waits leaves the line intact", () =>
+  withHub(async () => {
+    const queue = new LightQueue<number>();
+    const get = (queue: LightQueue<number>) => {
+      try {
+        return queue.get();
+      } finally {
+        // It does not end when it is killed, so its Worker is stopped.
+        for (;;) checkpointless();
+      }
+      function checkpointless() {}
+    };
+    const first = spawn(get, queue);
+    await until(() => queue.getting === 1);
+    const second = spawn((queue: LightQueue<number>) => queue.get(), queue);
+    await until(() => queue.getting === 2);
+    first.kill(undefined, { graceMs: 20 });
+    await assertRejects(() => first.then());
+    assertEquals(queue.getting, 1);
+    queue.tryPut(7);
+    assertEquals(await second, 7);
+  }));
+
+Deno.test("a thread that is stopped by force while it holds a lock gives it back", () =>
+  withHub(async () => {
+    const lock = new Lock();
+    const hold = (lock: Lock) => {
+      using _permit = lock.acquire();
+      sleep(1);
+      for (;;);
+    };
+    const thread = spawn(hold, lock);
+    await until(() => lock.locked);
+    thread.kill(undefined, { graceMs: 20 });
+    await assertRejects(() => thread.then());
+    (await lock.acquireAsync({ timeout: 5000 })).release();
+    assert(!lock.locked);
+  }));
+
+Deno.test("the hub holds an object while a Worker does, and no longer", () =>
+  withHub(async () => {
+    const before = heldObjects();
+    await spawn((lock: Lock) => lock.locked, new Lock());
+    assert(heldObjects() > before);
+  }).then(() => assertEquals(heldObjects(), 0)));
