@@ -21,7 +21,9 @@ async function row(title: string, measure: () => Promise<number>, note = ""): Pr
   for (let i = 0; i < rounds; i++) results.push(await measure());
   const spread = `${Math.min(...results).toFixed(2)}–${Math.max(...results).toFixed(2)}`;
   console.log(
-    `${title.padEnd(58)} ${median(results).toFixed(2).padStart(8)} µs  ${spread.padEnd(14)} ${note}`,
+    `${title.padEnd(58)} ${median(results).toFixed(2).padStart(8)} µs  ${
+      spread.padEnd(14)
+    } ${note}`,
   );
 }
 

@@ -6,13 +6,13 @@
  *
  * ```text
  * everybody's line   NEXT_ID    anybody adds 1 to take a green thread's id
- *                    SPINNERS   a Worker adds 1 while it spins, and takes it back
+ *                    AWAKE      how many Workers have UP set: each adds and takes its own 1, and the hub that of a dead one
  * the hub's line     DOORBELL   any Worker adds 1 after it has raised its flag; the hub sleeps on it
  *                    ARMED      the hub only: 1 while it sleeps (or is about to) on DOORBELL
  *                    FLAGS      one bit per Worker: the Worker sets it, the hub clears it when it starts to drain
  * a Worker's line    WAKE       anybody adds 1 to wake the Worker; the Worker parks on it
  *                    PARKED     the Worker only: 1 while it sleeps (or is about to) on WAKE
- *                    SPINNING   the Worker only (and the hub when it has died): 1 while it is one of SPINNERS
+ *                    UP         the Worker only (and the hub when it has died): 1 while it is not parked
  * ```
  *
  * **Sleeping without losing a wake-up.** Both sleepers follow one pattern: read the counter, look for work, say
@@ -26,7 +26,7 @@
  */
 
 const NEXT_ID = 0;
-const SPINNERS = 1;
+const AWAKE = 1;
 /** A cache line for all that changes when a Worker rings: it goes from one core to the other once for each message. */
 const DOORBELL = 16;
 const ARMED = 17;
@@ -36,7 +36,7 @@ const FLAGS = 18;
 const LINE = 16;
 const WAKE = 0;
 const PARKED = 1;
-const SPINNING = 2;
+const UP = 2;
 
 /** How many Workers a board can hold at the most. */
 export const MAX_SLOTS = 2048;
@@ -144,7 +144,9 @@ export class Board {
     // The Worker's event loop may be asleep too, beneath the code that parks now: it has to be notified after this.
     const before = Atomics.load(this.#words, line + PARKED);
     Atomics.store(this.#words, line + PARKED, 1);
+    this.lie(slot);
     Atomics.wait(this.#words, line + WAKE, seen, ms);
+    this.rise(slot);
     Atomics.store(this.#words, line + PARKED, before);
   }
 
@@ -155,7 +157,9 @@ export class Board {
   async parkAsync(slot: number, seen: number): Promise<void> {
     Atomics.store(this.#words, this.#lines + slot * LINE + PARKED, 1);
     const sleep = Atomics.waitAsync(this.#words, this.#lines + slot * LINE + WAKE, seen);
-    if (sleep.async) await sleep.value;
+    if (!sleep.async) return;
+    this.lie(slot);
+    await sleep.value;
   }
 
   /** The Worker no longer sleeps in its event loop. Worker only, on its own slot. */
@@ -174,25 +178,20 @@ export class Board {
 
   // Spinning is worth it only while a core is left for the one that is waited for.
 
-  /**
-   * A Worker asks to spin. Pair it with {@linkcode Board.leaveSpin}.
-   *
-   * @param slot The Worker's own slot.
-   * @param most How many may spin at once.
-   * @returns Whether it may spin.
-   */
-  enterSpin(slot: number, most: number): boolean {
-    if (Atomics.add(this.#words, SPINNERS, 1) < most) {
-      Atomics.store(this.#words, this.#lines + slot * LINE + SPINNING, 1);
-      return true;
-    }
-    Atomics.sub(this.#words, SPINNERS, 1);
-    return false;
+  /** A Worker has started, or has woken up: it counts as awake. Worker only; harmless for one that does already. */
+  rise(slot: number): void {
+    const up = Atomics.exchange(this.#words, this.#lines + slot * LINE + UP, 1);
+    if (up === 0) Atomics.add(this.#words, AWAKE, 1);
   }
 
-  /** A Worker ends its spin; the hub does so for one that died, spinning or not. */
-  leaveSpin(slot: number): void {
-    const spinning = Atomics.exchange(this.#words, this.#lines + slot * LINE + SPINNING, 0);
-    if (spinning === 1) Atomics.sub(this.#words, SPINNERS, 1);
+  /** A Worker goes to sleep, or has died: it does not count as awake. Harmless for one that does not. */
+  lie(slot: number): void {
+    const up = Atomics.exchange(this.#words, this.#lines + slot * LINE + UP, 0);
+    if (up === 1) Atomics.sub(this.#words, AWAKE, 1);
+  }
+
+  /** How many Workers are awake: those that run green code, and those that look for work. */
+  get awake(): number {
+    return Atomics.load(this.#words, AWAKE);
   }
 }

@@ -117,7 +117,8 @@ export class GreenRuntime {
   readonly #inbox: Inbox;
   readonly #loader: Loader;
   readonly #patience = new Patience(MOST_SPIN);
-  readonly #spinners = Math.max(0, navigator.hardwareConcurrency - 1);
+  /** How many cores there are beside the hub's. */
+  readonly #spareCores = Math.max(0, navigator.hardwareConcurrency - 1);
   /** The threads on this stack, the innermost last. */
   readonly #frames: Frame[] = [];
   /** How many of them are killed. */
@@ -450,6 +451,7 @@ export class GreenRuntime {
 
   /** Tells the hub that this Worker has started. */
   ready(): void {
+    this.#board.rise(this.#slot);
     this.#send(Up.Ready, 0, 0, 0, EMPTY);
   }
 
@@ -632,6 +634,7 @@ export class GreenRuntime {
         this.#takeIn();
         if (this.#inbox.shut) return;
         await Promise.race([settled, this.#board.parkAsync(this.#slot, seen)]);
+        this.#board.rise(this.#slot);
       }
       await settled;
     } finally {
@@ -703,9 +706,9 @@ export class GreenRuntime {
 
   #pause(seen: number, now: number, deadline: number): void {
     const budget = this.#patience.next();
-    if (budget > 0 && this.#board.enterSpin(this.#slot, this.#spinners)) {
+    // With this Worker and the hub each on a core, more Workers that are awake want one of these two.
+    if (budget > 0 && this.#board.awake <= this.#spareCores) {
       const woken = this.#spin(seen, Math.min(now + budget, deadline));
-      this.#board.leaveSpin(this.#slot);
       this.#patience.judge(woken);
       if (woken) return;
     }

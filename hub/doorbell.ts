@@ -26,6 +26,8 @@ export class Doorbell {
   readonly #board: Board;
   readonly #takeIn: () => boolean;
   readonly #patience = new Patience(MOST_SPIN);
+  /** How many cores there are beside the hub's. With more Workers awake than that, listening takes one of theirs. */
+  readonly #spareCores = Math.max(0, navigator.hardwareConcurrency - 1);
   #closed = false;
 
   /**
@@ -67,7 +69,7 @@ export class Doorbell {
         budget = -1;
       } else if (budget < 0) {
         quietSince = now;
-        budget = this.#patience.next();
+        budget = this.#board.awake <= this.#spareCores ? this.#patience.next() : 0;
       }
       if (this.#closed || budget >= 0 && now - quietSince >= budget) {
         if (budget > 0) this.#patience.judge(false);

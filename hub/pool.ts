@@ -440,7 +440,7 @@ export class Pool {
       this.#takeLast(worker);
       worker.objects.exited();
       this.#bury(worker, code);
-      this.board.leaveSpin(slot);
+      this.board.lie(slot);
       this.#bySlot[slot] = undefined;
       this.#assign();
     };

@@ -158,3 +158,36 @@ Deno.test("README.md begins with a program that works", async () => {
     await Deno.remove(folder, { recursive: true });
   }
 });
+
+Deno.test("queue_crawler.ts crawls the whole site, and the queue holds the crawlers back", async () => {
+  assertEquals(
+    await runWell("--allow-read=.", "--allow-net=127.0.0.1", "examples/queue_crawler.ts"),
+    `The last one is called "Page 31".
+Crawled 31 pages, at most 4 at a time.
+The queue held the crawlers back.
+`,
+  );
+});
+
+Deno.test("task_graph.ts serves what can be served, and says why the rest cannot", async () => {
+  assertEquals(
+    await runWell("--allow-read=.", "examples/task_graph.ts"),
+    `Breakfast is breakfast (tea (leaves and water) and toast (bread)).
+PropagateError: The task under key "feast" failed
+PropagateError: The task under key "egg cup" failed
+PropagateError: The task under key "egg" failed
+Error: the egg has a crack
+`,
+  );
+});
+
+Deno.test("dining_philosophers.ts reports the deadlock that it provokes", async () => {
+  assertEquals(
+    await runWell("--allow-read=.", "examples/dining_philosophers.ts"),
+    `Meals in good order: 1000, 1000, 1000, 1000, 1000.
+Left fork first: 4 ate, and 1 got
+DeadlockError (a circle of 5).
+Forks that are still taken: 0.
+`,
+  );
+});

@@ -9,7 +9,7 @@ import { meeting, TestHub, until } from "./support.ts";
 const SPAN = 1000;
 
 Deno.test("sixteen parked green threads and an idle hub use no more than two percent of a core", async () => {
-  await using hub = new TestHub({ maxWorkers: 20, minWorkers: 18 });
+  await using hub = new TestHub({ maxWorkers: 18 });
   const gate = Promise.withResolvers<void>();
   const begun = meeting(17);
   const never = () => gate.promise;

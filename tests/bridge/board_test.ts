@@ -82,16 +82,17 @@ Deno.test("Board.parkAsync() keeps the event loop turning until the slot is woke
   await board.parkAsync(0, seen);
 });
 
-Deno.test("Board.enterSpin() lets only so many spin, and leaveSpin() counts each once", () => {
-  const board = new Board(3);
-  assertEquals([board.enterSpin(0, 2), board.enterSpin(1, 2), board.enterSpin(2, 2)], [
-    true,
-    true,
-    false,
-  ]);
-  board.leaveSpin(2);
-  assertEquals(board.enterSpin(2, 2), false);
-  board.leaveSpin(0);
-  board.leaveSpin(0);
-  assertEquals([board.enterSpin(2, 2), board.enterSpin(0, 2)], [true, false]);
+Deno.test("Board.awake counts each Worker that has risen and not lain down, once", () => {
+  const board = new Board(40);
+  board.rise(0);
+  board.rise(33);
+  assertEquals(board.awake, 2);
+  board.lie(33);
+  board.lie(33);
+  assertEquals(board.awake, 1);
+  // One that parks does not count meanwhile; here nobody wakes it, so it comes back by itself.
+  board.park(0, board.woken(0), 1);
+  assertEquals(board.awake, 1);
+  board.lie(0);
+  assertEquals(board.awake, 0);
 });

@@ -1,8 +1,15 @@
-import { DeadlockError, futureToGreenlet, type GreenThread, Hub, spawn } from "@aiohub/aiohub";
+import {
+  DeadlockError,
+  futureToGreenlet,
+  type GreenThread,
+  Hub,
+  Lock,
+  spawn,
+} from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import * as deadlocks from "../fixtures/lifetimes/deadlocks.ts";
-import { rejection, TestHub, until } from "../support.ts";
+import { meeting, rejection, TestHub, until } from "../support.ts";
 import { parked, turn } from "./support.ts";
 
 /** Threads that each wait for the next one, and the last one for the first. */
@@ -66,6 +73,35 @@ Deno.test("P50 a deadlock does not last long, and the hub is as it was", async (
   assert(performance.now() - start < 10_000);
   const { threads, calls, busy, queued } = hub.statistics();
   assertEquals([threads, calls, busy, queued], [0, 0, 0, 0]);
+});
+
+Deno.test("locks taken in opposite order: one gets a DeadlockError that names the locks, the other goes on", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const [cache, table] = [new Lock({ name: "cache" }), new Lock({ name: "table" })];
+  const meet = meeting(2);
+  const a = hub.with({ name: "a" }).spawn(deadlocks.takesTwo, cache, table, meet as () => void);
+  const b = hub.with({ name: "b" }).spawn(deadlocks.takesTwo, table, cache, meet as () => void);
+  const results = await Promise.all([a, b]);
+  const [refused] = results.filter(Array.isArray);
+  assert(refused, Deno.inspect(results));
+  const [name, message, ...cycle] = refused;
+  assertEquals([name, cycle.toSorted()], ["DeadlockError", ["a", "b"]]);
+  assertMatch(message, /waits for "[ab]" by .*(cache|table)/);
+  assertEquals(results.filter((result) => result === "both").length, 1);
+});
+
+Deno.test("a lock held by a thread that waits for one that wants the lock: DeadlockError", async () => {
+  await using _hub = new TestHub({ maxWorkers: 2 });
+  const result = await deadlocks.holdsAndWaits(new Lock());
+  assert(Array.isArray(result), Deno.inspect(result));
+  assertEquals(result[0], "DeadlockError");
+});
+
+Deno.test("a lock that is held for long is no deadlock", async () => {
+  await using _hub = new TestHub({ maxWorkers: 3 });
+  const lock = new Lock();
+  const threads = [500, 1, 1].map((ms) => deadlocks.holdsForAWhile(lock, ms));
+  assertEquals(await Promise.all(threads), ["held", "held", "held"]);
 });
 
 Deno.test("a wait with a time limit is no deadlock: it ends by itself", async () => {
@@ -135,7 +171,7 @@ Deno.test("a deadlock of two hubs' threads is seen in each", async () => {
   }
 });
 
-Deno.test("P318 a thread that waits for thousands in turn keeps nothing of them", async () => {
+Deno.test("a thread that waits for thousands in turn keeps nothing of them", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await deadlocks.waitsForMany(2000), 2000);
   assertEquals(hub.statistics().totalThreads, 2001);
