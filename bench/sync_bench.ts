@@ -15,7 +15,7 @@ const SMALL = { id: 17, name: "an item", tags: ["a", "b"] };
 
 const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
 
-async function row(title: string, measure: () => Promise<number>, note = ""): Promise<void> {
+async function row(title: string, measure: () => PromiseLike<number>, note = ""): Promise<void> {
   const results = [];
   await measure(); // warm
   for (let i = 0; i < rounds; i++) results.push(await measure());

@@ -8,12 +8,15 @@
  */
 
 import type { Timeout } from "./timeout.ts";
+import type { SpawnSite } from "./protocol.ts";
 import type { RemoteThread } from "./remote_thread.ts";
 
 /** What a green thread has of its own while it runs. */
 export class Frame {
   /** Why the thread is to end, once it is killed: first reason wins, and it stays (a kill is sticky). */
   killed: { readonly reason: unknown } | undefined;
+  /** Where it was spawned, and the threads that led to that, if the hub records it. */
+  sites: readonly SpawnSite[] | undefined;
   /** Called when it is killed, while it waits for something that is no blocking call. */
   onKill: (() => void) | undefined;
   /** What its blocking call is to throw once: the hub has found that it could never go on. */

@@ -44,6 +44,7 @@ import {
   intern,
   type Particulars,
   Referent,
+  type SpawnSite,
   type Target,
   targetName,
   type ThreadReference,
@@ -56,6 +57,9 @@ import { Timeout } from "./timeout.ts";
 
 /** How long a Worker spins at the most, in milliseconds: about what a wake-up costs. */
 const MOST_SPIN = 0.1;
+
+/** Up to so many threads on one stack nobody looks how much room there is. */
+const SHALLOW = 64;
 
 /** The longest time that a timer takes, in milliseconds. */
 const NEVER_DUE = 2 ** 31 - 1;
@@ -104,6 +108,8 @@ export interface RuntimeOptions {
   readonly inbox: Inbox;
   /** The modules whose exports are in scope of inline functions. */
   readonly scope: readonly string[];
+  /** Whether to record where threads are spawned. */
+  readonly debug: boolean;
   /** What shared memory comes and goes through. */
   readonly passage: Passage;
 }
@@ -116,6 +122,7 @@ export class GreenRuntime {
   readonly #out: RingWriter;
   readonly #inbox: Inbox;
   readonly #loader: Loader;
+  readonly #debug: boolean;
   readonly #patience = new Patience(MOST_SPIN);
   /** How many cores there are beside the hub's. */
   readonly #spareCores = Math.max(0, navigator.hardwareConcurrency - 1);
@@ -164,9 +171,11 @@ export class GreenRuntime {
     this.#out = options.out;
     this.#inbox = options.inbox;
     this.#loader = new Loader(options.scope);
+    this.#debug = options.debug;
     this.#references = new GreenReferences({
       serial: this.#serial,
-      ask: (number, op, args, what) => this.call(LIVE, [number, op, ...args], what),
+      // The arguments come first, so that an error that names one of them counts it as people do.
+      ask: (number, op, args, what) => this.call(LIVE, [...args, number, op], what),
       sayReleased: (number, count) => this.#release(Referent.HubFunction, number, count),
       owner: () => this.#frames.at(-1)?.id ?? 0,
     });
@@ -563,10 +572,16 @@ export class GreenRuntime {
     const target = this.#targets[job.a];
     const frame = this.#enter(job, target);
     if (frame.killed) return this.#endUnrun(job, frame);
+    if (this.#frames.length > SHALLOW && !hasRoom(MUCH_ROOM)) {
+      this.#drop(job.body);
+      return this.#end(frame, Ending.Rejected, tooDeep(frame, this.#frames.length));
+    }
     const fn = this.#loader.find(target);
+    let ending: number = Ending.Fulfilled;
+    let value: unknown;
     try {
       if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
-      const value = fn(...this.decode(job.body) as unknown[]);
+      value = fn(...this.decode(job.body) as unknown[]);
       if (isThenable(value)) {
         throw new TypeError(
           `Cannot run "${
@@ -574,10 +589,10 @@ export class GreenRuntime {
           }" on the stack of a thread that waits for it: it returned a promise`,
         );
       }
-      this.#end(frame, Ending.Fulfilled, value);
     } catch (error) {
-      this.#end(frame, ...this.#judge(frame, this.#loader.explain(target, error)));
+      [ending, value] = this.#judge(frame, this.#loader.explain(target, error));
     }
+    this.#end(frame, ending, value);
   }
 
   #enter(job: Message, target: Target): Frame {
@@ -588,6 +603,7 @@ export class GreenRuntime {
     thread.start();
     const frame = new Frame(job.id, thread);
     frame.memberOf = particulars?.memberOf;
+    frame.sites = particulars?.sites;
     this.#frames.push(frame);
     if (this.#doomed.has(job.id)) this.#markKilled(frame, this.#doomed.get(job.id));
     this.#doomed.delete(job.id);
@@ -603,6 +619,7 @@ export class GreenRuntime {
   #end(frame: Frame, ending: number, value: unknown): undefined {
     this.#frames.splice(this.#frames.indexOf(frame), 1);
     if (frame.killed) this.#kills--;
+    if (frame.sites && ending === Ending.Rejected) tellWhoSpawned(value, frame.sites);
     let body: Body;
     try {
       body = ending === Ending.Fulfilled
@@ -728,10 +745,14 @@ export class GreenRuntime {
   /** Takes in all that has arrived, and does what can be done at a blocking point only. */
   #takeIn(): void {
     this.#receive(false);
-    for (;;) {
-      const message = this.#deferred.shift();
-      if (!message) break;
-      this.#serve(message);
+    while (this.#deferred.length > 0) {
+      // What there is no room for stays, for a place where the stack is less full.
+      if (this.#frames.length > 0 && !hasRoom(SOME_ROOM)) {
+        throw new RangeError(
+          "Cannot block: there is no room on the stack for what arrived meanwhile",
+        );
+      }
+      this.#serve(this.#deferred.shift()!);
     }
     for (;;) {
       const fn = this.#soon.shift();
@@ -888,6 +909,7 @@ export class GreenRuntime {
     particulars?: Particulars,
   ): RemoteThread {
     const frame = this.#frame(`${targetName(target)}()`);
+    if (this.#debug) particulars = { ...particulars, site: new Error().stack };
     const body = encode(args, "arguments", this.#referrer);
     const number = this.#bind(target);
     const id = this.#board.takeId();
@@ -1055,6 +1077,15 @@ function isNothingBut(reason: unknown, error: unknown): boolean {
     isNothingBut(reason, error.suppressed);
 }
 
+/** Has the stack of an error tell where its thread was spawned, and by whom, as far as it does not yet. */
+function tellWhoSpawned(error: unknown, sites: readonly SpawnSite[]): void {
+  for (const { name, stack } of sites) {
+    const line = `    --- spawned as "${name}" ---`;
+    const known = error instanceof Error ? String(error.stack) : "";
+    if (!known.includes(line)) joinStacks(error, line, stack);
+  }
+}
+
 /** What is thrown when a wait takes too long. It is not armed: it is thrown here and now. */
 function overdue(ms: number): Timeout {
   const timeout = new Timeout(ms);
@@ -1065,6 +1096,36 @@ function overdue(ms: number): Timeout {
 /** What every call throws in a Worker that was stopped by force: nobody listens to it any more. */
 function stopped(): GreenletExit {
   return new GreenletExit("The green thread was killed and did not end: its Worker was stopped");
+}
+
+/**
+ * Whether there is room for some more on the stack: one that overflowed in the middle of what the library does would leave
+ * that half done. Arguments are what takes room at the least cost.
+ */
+function hasRoom(room: readonly unknown[]): boolean {
+  try {
+    takeRoom.apply(undefined, room as []);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function takeRoom(): void {}
+
+/** 16 KiB of a stack that is close to 1 MiB: enough for the library, and looked for in 2 µs. */
+const SOME_ROOM: readonly unknown[] = new Array(1 << 11).fill(0);
+
+/** 128 KiB: enough for a green function too. */
+const MUCH_ROOM: readonly unknown[] = new Array(1 << 14).fill(0);
+
+function tooDeep({ thread }: Frame, depth: number): Error {
+  return new RangeError(
+    `Cannot run "${thread.name}" on the stack of a thread that waits for it: ${
+      depth - 1
+    } green threads wait there, each one ` +
+      "for the next, and there is no room for more",
+  );
 }
 
 function isThenable(value: unknown): value is PromiseLike<unknown> {

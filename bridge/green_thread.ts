@@ -132,7 +132,7 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
 
   /**
    * Ends the thread as {@linkcode GreenThread.kill} does, and waits until it has ended, and the async work that was aborted
-   * with it. For the hub; in green code use `kill(reason, { wait: true })`.
+   * with it, if that has asked for its signal. For the hub; in green code use `kill(reason, { wait: true })`.
    *
    * @param reason As for {@linkcode GreenThread.kill}.
    * @param options See {@linkcode KillOptions}.

@@ -148,10 +148,17 @@ export type Target =
   /** What a module on the hub exports: functions by name, and plain values. */
   | { readonly kind: "exports"; readonly specifier: string }
   /**
-   * Something done to a function or an object of the hub that was passed to this Worker. The arguments: its number, what
-   * to do (see `live.ts`), and what that needs.
+   * Something done to a function or an object of the hub that was passed to this Worker. The arguments: what that needs,
+   * then its number and what to do (see `live.ts`).
    */
   | { readonly kind: "live" };
+
+/** Where a thread was spawned. */
+export interface SpawnSite {
+  /** The thread's name. */
+  readonly name: string;
+  readonly stack: string;
+}
 
 /** What is out of the ordinary about a thread. Plain data: it crosses as JSON. */
 export interface Particulars {
@@ -167,6 +174,10 @@ export interface Particulars {
   readonly graceMs?: number;
   /** Whether it is not to start once the thread that spawned it has ended. */
   readonly local?: boolean;
+  /** Where it was spawned: a stack, if the hub records that. */
+  readonly site?: string;
+  /** Where the thread, the one that spawned it, and so on were spawned; to a Worker only. */
+  readonly sites?: readonly SpawnSite[];
   /** The `GreenPool` whose slot it has, given back when it ends: said to the hub. */
   readonly pool?: object;
   /** The id of the `GreenPool` that it is a member of: said to its Worker. */

@@ -34,6 +34,7 @@ const runtime = new GreenRuntime({
   out: new RingWriter(start.up),
   inbox,
   scope: start.scope,
+  debug: start.debug,
   passage: new Passage(start.passage),
 });
 becomeGreen(runtime);

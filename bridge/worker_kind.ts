@@ -23,6 +23,8 @@ export interface WorkerStart {
   readonly down: SharedArrayBuffer;
   /** The modules whose exports are in scope of inline functions. */
   readonly scope: readonly string[];
+  /** Whether to record where threads are spawned. */
+  readonly debug: boolean;
   /** Where it is, for coordination objects. */
   readonly place: PlaceStart;
   /** What shared memory comes and goes through. */

@@ -38,6 +38,11 @@ export class Call implements CurrentCall {
     return this.#controller.signal;
   }
 
+  /** Whether the function has asked for its signal, so that it may have something to do when it is aborted. */
+  get heeds(): boolean {
+    return this.#controller !== undefined;
+  }
+
   /** The call has been answered, or nobody waits for it. */
   end(): void {
     this.ended = true;

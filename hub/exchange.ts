@@ -14,7 +14,6 @@ import {
   GreenletExit,
   HubClosedError,
 } from "../bridge/errors.ts";
-import { joinStacks } from "../bridge/error_values.ts";
 import { Given } from "../bridge/given.ts";
 import type { Callable } from "../bridge/loader.ts";
 import { keep, type Message } from "../bridge/mailbox.ts";
@@ -63,6 +62,8 @@ export interface FutureOptions {
   readonly autostart?: boolean;
   readonly autocancel?: boolean;
   readonly autokill?: boolean;
+  /** Whether the work has asked for its signal; by default, if it takes an argument. */
+  readonly heeds?: () => boolean;
 }
 
 /** How a thread is to be made. */
@@ -147,7 +148,7 @@ export class Exchange implements PoolHost, ThreadHost {
     });
     this.#spawned++;
     joinPool(thread, launch);
-    if (this.#debug) thread.spawnSite = new Error().stack;
+    if (this.#debug) this.#recordSite(thread, launch.site ?? new Error().stack ?? "");
     if (launch.timeout !== undefined) this.#limit(thread, launch.timeout, launch.graceMs);
     if (this.#closed) {
       thread.end(Ended.of({ status: "rejected", reason: this.closedError() }));
@@ -178,6 +179,7 @@ export class Exchange implements PoolHost, ThreadHost {
     id = this.pool.board.takeId(),
   ): HubThread {
     const { autostart = true, autocancel = true, autokill = true } = options;
+    const { heeds = () => work.length > 0 } = options;
     const thread = new HubThread(this, id, { label, name: options.name, parent: options.parent });
     if (this.#closed) {
       thread.end(Ended.of({ status: "rejected", reason: this.closedError() }));
@@ -194,7 +196,7 @@ export class Exchange implements PoolHost, ThreadHost {
       );
       thread.abort = (reason) => {
         if (!autocancel) return;
-        this.#awaitAborted(thread, working);
+        if (heeds()) this.#awaitAborted(thread, working);
         controller.abort(reason);
       };
     };
@@ -248,7 +250,9 @@ export class Exchange implements PoolHost, ThreadHost {
     // As for promises: whoever wants the result has until the next turn of the event loop to say so.
     // The timer keeps the process alive for that turn, so that no failure is lost at its end.
     setTimeout(() => {
-      if (!thread.seen) this.#events.unhandledThread(thread);
+      // By now one that ended while it was spawned may have been handed to a Worker, which looks after it.
+      const kept = thread.keeper !== undefined && !thread.keeper.dead;
+      if (!thread.seen && !kept) this.#events.unhandledThread(thread);
     }, 0);
   }
 
@@ -265,7 +269,7 @@ export class Exchange implements PoolHost, ThreadHost {
 
   callAborted(call: Call): void {
     const thread = this.#threads.get(call.threadId);
-    if (thread && call.work) this.#awaitAborted(thread, call.work);
+    if (thread && call.work && call.heeds) this.#awaitAborted(thread, call.work);
   }
 
   get closed(): boolean {
@@ -466,7 +470,10 @@ export class Exchange implements PoolHost, ThreadHost {
 
   #callable(worker: GreenWorker, target: Target): Callable | Promise<Callable> {
     if (target.kind === "live") {
-      return (number, op, ...args) => worker.references.perform(number, op, args);
+      return (...args) => {
+        const [number, op] = args.splice(-2);
+        return worker.references.perform(number, op, args);
+      };
     }
     return this.callables.find(target) ?? this.callables.load(target);
   }
@@ -524,10 +531,11 @@ export class Exchange implements PoolHost, ThreadHost {
     this.#checkNewId(id);
     const particulars = this.#takeParticulars(id);
     this.#calls++;
-    const thread = this.future(targetName(target), { ...particulars, parent: b }, (signal) => {
+    // Whoever started it does not wait for it, so it is nobody's wait.
+    const call = new Call(0, targetName(target));
+    const options = { ...particulars, parent: b, heeds: () => call.heeds };
+    const thread = this.future(call.name, options, (signal) => {
       if (this.#closed) throw this.closedError();
-      // Whoever started it does not wait for it, so it is nobody's wait.
-      const call = new Call(0, targetName(target));
       signal.addEventListener("abort", () => call.abort(signal.reason));
       return this.#invoke(worker, target, call, body);
     }, id);
@@ -648,9 +656,6 @@ export class Exchange implements PoolHost, ThreadHost {
     if (ending === Ending.Killed && thread.killed) {
       ended = Ended.of({ status: "killed", reason: thread.killed.reason });
     }
-    if (thread.spawnSite && ended.outcome.status === "rejected") {
-      joinStacks(ended.outcome.reason, `    --- spawned as "${thread.name}" ---`, thread.spawnSite);
-    }
     this.pool.left(worker, thread);
     this.endThread(thread, ended);
   }
@@ -712,6 +717,11 @@ export class Exchange implements PoolHost, ThreadHost {
     thread.cancelDelay = () => clearTimeout(timer);
   }
 
+  #recordSite(thread: HubThread, stack: string): void {
+    const above = this.#threads.get(thread.parent)?.spawnSites ?? [];
+    thread.spawnSites = [{ name: thread.name, stack }, ...above].slice(0, MOST_SITES);
+  }
+
   /** Kills a thread when it has run for too long; its clock starts when it does. */
   #limit(thread: HubThread, ms: number, graceMs = Infinity): void {
     if (ms > LONGEST_TIMER) return;
@@ -767,6 +777,9 @@ export class Exchange implements PoolHost, ThreadHost {
   }
 }
 
+/** How many generations of threads a stack tells of. */
+const MOST_SITES = 16;
+
 /** How a thread ends whose async work failed: work that was aborted was killed. */
 function abortedEnding(reason: unknown, autokill: boolean): Ended {
   if (reason instanceof GreenletExit) return Ended.of({ status: "killed", reason });
@@ -801,7 +814,7 @@ function checkEnding(ending: number): number {
 }
 
 function checkParticulars(value: unknown): Particulars {
-  const { name, delay, detached, timeout, graceMs, local, pool, memberOf } =
+  const { name, delay, detached, timeout, graceMs, local, site, pool, memberOf } =
     (value ?? {}) as Record<string, unknown>;
   const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;
   return {
@@ -811,6 +824,7 @@ function checkParticulars(value: unknown): Particulars {
     delay: ms(delay),
     detached: detached === true,
     local: local === true,
+    site: typeof site === "string" ? site : undefined,
     pool: typeof pool === "object" && pool !== null && coreOf(pool) ? pool : undefined,
     memberOf: typeof memberOf === "number" ? memberOf : undefined,
   };

@@ -139,7 +139,7 @@ export class GreenWorker {
 
   /** Whether it is known how quick it is, or has taken so long that it does not matter. */
   isProven(now: number): boolean {
-    return this.proven || now - this.#since > UNPROVEN_MS;
+    return this.proven || this.ready && now - this.#since > UNPROVEN_MS;
   }
 
   /** Whether nothing runs on it and something may. */
@@ -164,8 +164,9 @@ export class GreenWorker {
     thread.worker = this;
     this.stack.push(thread);
     const number = this.#bind(target);
-    if (thread.givenName !== undefined || thread.memberOf !== undefined) {
-      const particulars = { name: thread.givenName, memberOf: thread.memberOf };
+    const { givenName: name, memberOf, spawnSites: sites } = thread;
+    if (name !== undefined || memberOf !== undefined || sites !== undefined) {
+      const particulars = { name, memberOf, sites };
       this.post.send(Down.Prepare, thread.id, 0, 0, encode(particulars, "options", this.referrer));
     }
     this.post.send(Down.Run, thread.id, number, thread.parent, args);

@@ -21,7 +21,7 @@ import {
   type Outcome,
   type ThreadState,
 } from "../bridge/green_thread.ts";
-import type { Target } from "../bridge/protocol.ts";
+import type { SpawnSite, Target } from "../bridge/protocol.ts";
 import type { Ended } from "./ended.ts";
 import type { GreenWorker } from "./green_worker.ts";
 import type { Luggage } from "./luggage.ts";
@@ -104,7 +104,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   /** How often in a row it was found in a circle of waits. */
   suspicions = 0;
   /** Where it was spawned, if the hub records that. */
-  spawnSite: string | undefined;
+  spawnSites: SpawnSite[] | undefined;
   /** Stops the clock of its time limit. */
   stopClock: (() => void) | undefined;
   /** How many still want its result, of those who may lose interest. */

@@ -257,6 +257,7 @@ export class Pool {
   /** Settles when all Workers that were stopped have ended, or are known not to end. */
   async ended(): Promise<void> {
     await Promise.all(this.#stops);
+    hubPlace().removeBoard(this.#boardNumber);
   }
 
   #end(worker: GreenWorker, reason: Error): void {
@@ -430,6 +431,7 @@ export class Pool {
       up,
       down,
       scope: this.#host.scope,
+      debug: this.#settings.debug,
       place: { arena: hubPlace().arena.buffer, board: this.#boardNumber },
       passage: port2,
     };
@@ -438,7 +440,7 @@ export class Pool {
       // It has not: see `stop()`. Its slot is never used again, as it may still write there.
       if (worker.lost) return;
       this.#takeLast(worker);
-      worker.objects.exited();
+      worker.objects.exited(worker.stopped || worker.stack.length > 0);
       this.#bury(worker, code);
       this.board.lie(slot);
       this.#bySlot[slot] = undefined;

@@ -108,15 +108,20 @@ export class WorkerObjects {
     this.#passage.close();
   }
 
-  /** The Worker has ended, and touches nothing any more. */
-  exited(): void {
+  /**
+   * The Worker has ended, and touches nothing any more.
+   *
+   * @param inTheMiddle Whether a thread ran on it.
+   */
+  exited(inTheMiddle: boolean): void {
     const place = hubPlace();
     for (const id of this.#holds.keys()) held.get(id)?.object[CORE].breakLock(this.#key);
     this.settle();
     for (const chunk of place.arena.chunksOf(this.#key)) place.recycle(chunk);
     for (const [id, count] of [...this.#holds]) this.letGo(id, count);
     this.#passage.close();
-    place.wakeEverybody();
+    // It may have given somebody something and not have come to wake them.
+    if (inTheMiddle) place.wakeEverybody();
   }
 
   #settleNode(words: Int32Array, node: number): void {

@@ -245,7 +245,7 @@ function ask(pool: DAGPool, question: Question, ...args: unknown[]): unknown {
 }
 
 /** The core of a pool: no more than its identity. */
-class DagCore extends Core {
+export class DagCore extends Core {
   readonly kind = "dag pool";
   readonly wireName = "DAGPool";
   readonly lists = [];
@@ -328,7 +328,11 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
  * ```
  */
 export class DAGPool<V = unknown> extends Coordination {
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @ignore
+   */
   readonly [CORE]: DagCore;
 
   /**

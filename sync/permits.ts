@@ -231,11 +231,13 @@ export class Permits extends Core {
 
   /** Hands a permit to the first waiter. Under the lock. */
   #grant(): number {
-    const node = this.lists[0].grant(this.wakes);
-    if (node !== 0 && this.#exclusive) {
-      this.words[HOLDER] = this.place.arena.words[node + Node.Thread] || ASYNC;
+    const { first } = this.lists[0];
+    if (first === 0) return 0;
+    // Before the grant: after it the node is its owner's, who may use it at another object at once.
+    if (this.#exclusive) {
+      this.words[HOLDER] = this.place.arena.words[first + Node.Thread] || ASYNC;
     }
-    return node;
+    return this.lists[0].grant(this.wakes);
   }
 
   protected handBack(_list?: number): void {

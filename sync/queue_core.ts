@@ -381,17 +381,26 @@ export class QueueCore extends Core {
       return block;
     }
     // A rendezvous: whoever waits with an item meets whoever asks for one.
-    const node = this.lists[PUTTERS].grant(this.wakes);
-    if (node === 0) return 0;
-    this.words[UNFINISHED]++;
-    return this.data(node);
+    const block = this.#takeFromPutter();
+    if (block !== 0) this.words[UNFINISHED]++;
+    return block;
   }
 
   /** Lets the first who waits for room put its item. */
   #admit(): boolean {
-    const node = this.lists[PUTTERS].grant(this.wakes);
-    if (node !== 0) this.#accept(this.data(node));
-    return node !== 0;
+    const block = this.#takeFromPutter();
+    if (block !== 0) this.#accept(block);
+    return block !== 0;
+  }
+
+  /** The item of the first who waits for room, who may go on; 0 if nobody does. */
+  #takeFromPutter(): number {
+    const { first } = this.lists[PUTTERS];
+    if (first === 0) return 0;
+    // Before the grant: after it the node is its owner's, who may use it at another object at once.
+    const block = this.data(first);
+    this.lists[PUTTERS].grant(this.wakes);
+    return block;
   }
 
   /** An item that was taken comes back. */

@@ -13,8 +13,8 @@
  * **The lock** is a spin lock, and not the lock that people know: it is held for some hundred nanoseconds at a time, and
  * never while anything blocks, awaits, calls the application or allocates without bound. One that finds it taken spins, then
  * sleeps for a few microseconds at a time (its holder may have lost the processor), on the hub too. A Worker that dies while
- * it holds the lock says so by its key in LOCK: the hub then frees it (see `graveyard.ts`); what was being changed may be
- * half changed, by one permit or one item.
+ * it holds the lock says so by its key in LOCK: the hub then frees it (see `hub/worker_objects.ts`), at the latest when it
+ * has waited for the lock itself for two seconds; what was being changed may be half changed, by one permit or one item.
  *
  * **Waiting.** A waiter that finds the object not ready puts a node into one of its lists under the lock, and waits for the
  * node's STATE to change: a green thread parks on its Worker's own word, as for everything, and async code has a promise. Who
@@ -43,6 +43,12 @@ const SPINS = 200;
 
 /** How long to sleep for the lock at a time, in milliseconds. */
 const NAP = 0.05;
+
+/**
+ * After how long the hub takes a side that holds the lock for dead, in milliseconds: it cannot hear of a Worker's death while it
+ * waits for the lock.
+ */
+const GIVEN_UP = 2000;
 
 /** Options for whatever waits. */
 export interface WaitingOptions {
@@ -156,6 +162,7 @@ export abstract class Core {
   }
 
   #enterSlowly(): void {
+    const since = performance.now();
     for (;;) {
       let holder = 0;
       for (let i = 0; i < SPINS; i++) {
@@ -164,6 +171,8 @@ export abstract class Core {
         pause();
       }
       Atomics.wait(this.words, LOCK, holder, NAP);
+      const dead = this.place.key === HUB && performance.now() - since > GIVEN_UP;
+      if (dead) this.breakLock(holder - 1);
     }
   }
 

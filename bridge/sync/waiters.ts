@@ -98,7 +98,8 @@ export class Waiters {
    *
    * @param wakes Takes who is to be woken when the lock is free again.
    * @param data What it is given; without it, its DATA stays.
-   * @returns The node; 0 if nobody waits.
+   * @returns The node, to be compared with 0 (nobody waits) and nothing else: it is its owner's again, who may use it at
+   * another object at once.
    */
   grant(wakes: number[], data?: number): number {
     return this.#settle(wakes, State.Granted, data);

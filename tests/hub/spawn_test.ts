@@ -1,5 +1,5 @@
 import { getHub, GreenThread, Hub, NotCloneableError, spawn } from "@aiohub/aiohub";
-import { spawnAfter, type UnhandledThreadEvent, WorkerCrashedError } from "@aiohub/aiohub";
+import { spawnAfter, spawnN, type UnhandledThreadEvent, WorkerCrashedError } from "@aiohub/aiohub";
 import { call, GreenletExit, HubClosedError, hubImport, syncToAsync } from "@aiohub/aiohub";
 import { getCurrent, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertNotEquals } from "@std/assert";
@@ -76,6 +76,72 @@ Deno.test("spawnN() reports a failure exactly once, also to one who links nothin
   assertEquals((events[0].reason as Error).message, "nobody looks");
   await hub.spawn(() => {});
   assertEquals(events.length, 1);
+});
+
+Deno.test("spawnN() in green code reports a failure too", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const { promise, resolve } = Promise.withResolvers<UnhandledThreadEvent>();
+  hub.addEventListener("unhandledthread", (event) => {
+    event.preventDefault();
+    resolve(event as UnhandledThreadEvent);
+  });
+  await hub.spawn(() => {
+    spawnN(() => {
+      throw new RangeError("nobody looks here either");
+    });
+  });
+  assertEquals(((await promise).reason as Error).message, "nobody looks here either");
+});
+
+Deno.test("spawnAfter() in green code runs after its time, and can be cancelled", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const thread = hub.spawn(() => {
+    const start = performance.now();
+    const cancelled = spawnAfter(60_000, () => "never");
+    const value = spawnAfter(40, (n: number) => n + 1, 41).wait();
+    const took = performance.now() - start;
+    cancelled.cancel();
+    try {
+      return cancelled.wait();
+    } catch (error) {
+      return { value, isLate: took >= 39, error: (error as Error).name };
+    }
+  });
+  assertEquals(await thread, { value: 42, isLate: true, error: "GreenletExit" });
+});
+
+Deno.test("J68 spawn() in green code into a full queue throws where it is waited for", async () => {
+  await using hub = new TestHub({ maxWorkers: 1, maxQueue: 1 });
+  let reports = 0;
+  hub.addEventListener("unhandledthread", () => reports++);
+  const gate = Promise.withResolvers<void>();
+  const thread = hub.spawn((full: () => void) => {
+    const [queued, refused] = [spawn(() => 1), spawn(() => 2)];
+    full();
+    try {
+      return refused.wait();
+    } catch (error) {
+      return [(error as Error).name, queued.wait()];
+    }
+  }, () => gate.promise);
+  await until(() => hub.statistics().queued === 1);
+  gate.resolve();
+  assertEquals(await thread, ["HubSaturatedError", 1]);
+  assertEquals(reports, 0);
+});
+
+Deno.test("J31 a call from green code with what cannot cross throws there, and nothing was sent", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  let calls = 0;
+  const thread = hub.spawn((tell: (value: unknown) => unknown) => {
+    try {
+      tell({ list: [1, Symbol("no")] });
+    } catch (error) {
+      return [error instanceof NotCloneableError, (error as NotCloneableError).path, tell(1)];
+    }
+  }, (value) => (calls++, value));
+  assertEquals(await thread, [true, "arguments[0].list[1]", 1]);
+  assertEquals(calls, 1);
 });
 
 Deno.test("P316 spawn() reports a failure that nobody looked at, and it still raises later", async () => {
@@ -425,6 +491,41 @@ Deno.test("J40 spawn() rejects with a RangeError for a stack overflow, and the W
   await rejection(thread, RangeError);
   assertEquals(await hub.spawn(() => 1), 1);
   assertEquals(hub.statistics().crashed, 0);
+});
+
+Deno.test("J40 a stack overflow around calls of the library leaves nothing half done", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  hub.expose({ same: (n: number) => n });
+  const thread = hub.spawn(() => {
+    const work: (() => unknown)[] = [
+      () => call("same", 1),
+      () => spawn((n: number) => n, 1).wait(),
+      () => sleep(0),
+      () => getCurrent().name,
+    ];
+    const caught = work.map((act) => {
+      let depth = 0;
+      // Most levels call nothing, so that it does not take long; near the end each one does.
+      const deeper = (near: number): number => {
+        if (++depth > near || depth % 500 === 0) act();
+        return deeper(near) + 1;
+      };
+      try {
+        return deeper(Infinity);
+      } catch {
+        const near = depth - 300;
+        depth = 0;
+        try {
+          return deeper(near);
+        } catch (error) {
+          return (error as Error).name;
+        }
+      }
+    });
+    return [caught, call("same", 5), spawn((n: number) => n, 8).wait()];
+  });
+  assertEquals(await thread, [["RangeError", "RangeError", "RangeError", "RangeError"], 5, 8]);
+  await until(() => hub.statistics().threads === 0);
 });
 
 Deno.test("J38 spawn() survives green code that overwrites globals", async () => {

@@ -3,8 +3,9 @@ import { assertEquals, assertInstanceOf, assertMatch, assertThrows } from "@std/
 import { double, doubleElsewhere, doubleTwice } from "../fixtures/both_ways.ts";
 import * as hiding from "../fixtures/not_exported.ts";
 import * as misplacing from "../fixtures/wrong_meta.ts";
+import { deep } from "../fixtures/deep.ts";
 import { fib } from "../fixtures/recursion.ts";
-import { rejection, TestHub } from "../support.ts";
+import { rejection, TestHub, until } from "../support.ts";
 
 Deno.test("syncToAsync() gives a function that spawns a green thread on the hub", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
@@ -100,4 +101,14 @@ Deno.test("syncToAsync() of a module that spawns at top level says to use import
   assertMatch(refused.message, /under `if \(import\.meta\.main\)`$/);
   assertEquals(hub.statistics().crashed, 0);
   assertEquals(await hub.spawn(() => 1), 1);
+});
+
+Deno.test("syncToAsync() threads that wait in a chain run on one stack, as far as there is room", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  assertEquals(await deep(300), 300);
+  const error = await rejection(deep(50_000), RangeError);
+  assertMatch(error.message, /green threads wait there, each one for the next/);
+  await until(() => hub.statistics().idle === 1);
+  assertEquals([hub.statistics().threads, hub.statistics().crashed], [0, 0]);
+  assertEquals(await deep(300), 300);
 });

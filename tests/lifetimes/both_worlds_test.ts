@@ -470,7 +470,6 @@ Deno.test("P155, P156, P160 promises and threads give their results and errors t
 
 Deno.test("P157, P161 promises, async functions and thenables alike become threads, and threads promises", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
-  // deno-lint-ignore no-thenable
   const thenable = { then: (resolve: (n: number) => void) => resolve(3) } as PromiseLike<number>;
   const handles = [
     futureToGreenlet(Promise.resolve(1)),

@@ -94,7 +94,7 @@ Deno.test("a lock held by a thread that waits for one that wants the lock: Deadl
   await using _hub = new TestHub({ maxWorkers: 2 });
   const result = await deadlocks.holdsAndWaits(new Lock());
   assert(Array.isArray(result), Deno.inspect(result));
-  assertEquals(result[0], "DeadlockError");
+  assertEquals((result as string[])[0], "DeadlockError");
 });
 
 Deno.test("a lock that is held for long is no deadlock", async () => {

@@ -1,4 +1,4 @@
-import { BlockingCallError, futureToGreenlet, GreenletExit, spawn } from "@aiohub/aiohub";
+import { BlockingCallError, futureToGreenlet, GreenletExit } from "@aiohub/aiohub";
 import { type GreenThread, Hub, spawnAfter, spawnAfterLocal, spawnN } from "@aiohub/aiohub";
 import { getCurrent, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertLess, assertMatch } from "@std/assert";

@@ -1,0 +1,109 @@
+import { getHub, Hub, Lock, Queue, Semaphore, spawn } from "@aiohub/aiohub";
+import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+
+Deno.test("an object that goes to green code and comes back is the same object", async () => {
+  const lock = new Lock({ name: "mine" });
+  const [back, name] = await spawn((lock: Lock) => [lock, String(lock)] as const, lock);
+  assertStrictEquals(back, lock);
+  assertEquals(name, 'lock "mine"');
+});
+
+Deno.test("an object is one object within a Worker, whichever way it comes", async () => {
+  const lock = new Lock();
+  const queue = new Queue<Lock>();
+  await queue.putAsync(lock);
+  const same = await spawn(
+    (a: Lock, { b }: { b: Lock }, queue: Queue<Lock>) => a === b && a === queue.get(),
+    lock,
+    { b: lock },
+    queue,
+  );
+  assert(same);
+});
+
+Deno.test("an object made in a green thread goes from thread to thread, and outlives its maker", async () => {
+  const queue = await spawn(() => {
+    const queue = new Queue<string>(1);
+    queue.put("kept");
+    return queue;
+  });
+  const item = await spawn(
+    (queue: Queue<string>) => spawn((queue: Queue<string>) => queue.get(), queue).wait(),
+    queue,
+  );
+  assertEquals(item, "kept");
+});
+
+Deno.test("a SharedArrayBuffer stays shared, and is the same one on each side", async () => {
+  const buffer = new SharedArrayBuffer(8);
+  const words = new Int32Array(buffer);
+  const [back, same] = await spawn(
+    (buffer: SharedArrayBuffer, words: Int32Array) => {
+      Atomics.add(words, 1, 5);
+      return [buffer, words.buffer === buffer] as const;
+    },
+    buffer,
+    words,
+  );
+  assertStrictEquals(back, buffer);
+  assert(same);
+  assertEquals(words[1], 5);
+});
+
+Deno.test("an object serves green threads of two hubs, and each wakes the other", async () => {
+  await using first = new Hub({ name: "first" });
+  await using second = new Hub({ name: "second" });
+  const [ping, pong] = [new Semaphore(0), new Semaphore(0)];
+  const play = (mine: Semaphore, other: Semaphore) => {
+    for (let i = 0; i < 50; i++) {
+      mine.acquire();
+      other.release();
+    }
+    return "played";
+  };
+  const players = [first.spawn(play, ping, pong), second.spawn(play, pong, ping)];
+  ping.release();
+  assertEquals(await Promise.all(players), ["played", "played"]);
+});
+
+Deno.test("an uncontended lock and small queue items make no call to the hub", async () => {
+  const before = getHub().statistics().totalCalls;
+  await spawn(
+    (lock: Lock, queue: Queue<unknown>) => {
+      for (let i = 0; i < 100; i++) {
+        using _permit = lock.acquire();
+        queue.put({ i, text: "small" });
+        queue.get();
+      }
+    },
+    new Lock(),
+    new Queue(),
+  );
+  assertEquals(getHub().statistics().totalCalls, before);
+});
+
+Deno.test("blocking calls on the hub name their twins", () => {
+  assertThrows(() => new Lock().acquire(), Error, "await acquireAsync");
+  assertThrows(() => new Queue().get(), Error, "await getAsync()");
+  assertThrows(() => new Queue().put(1), Error, "await putAsync()");
+});
+
+Deno.test("describe() says who holds a lock and how many wait", async () => {
+  const [lock, gate] = [new Lock({ name: "cache" }), new Semaphore(0)];
+  const holder = spawn(
+    (lock: Lock, gate: Semaphore) => {
+      using _permit = lock.acquire();
+      gate.acquire();
+    },
+    lock,
+    gate,
+  );
+  while (gate.waiting === 0) await new Promise((resolve) => setTimeout(resolve, 0));
+  const waiter = lock.acquireAsync();
+  const { kind, name, holder: id, waiting } = lock.describe();
+  assertEquals([kind, name, id, waiting], ["lock", "cache", holder.id, 1]);
+  gate.release();
+  (await waiter).release();
+  await holder;
+  assertEquals(lock.describe().holder, undefined);
+});
