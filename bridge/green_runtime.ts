@@ -27,7 +27,7 @@ import {
   type Reference,
   type Referrer,
 } from "./codec.ts";
-import { BlockingCallError, GreenletExit } from "./errors.ts";
+import { BlockingCallError, GreenletExit, HubClosedError } from "./errors.ts";
 import { joinStacks } from "./error_values.ts";
 import { Frame } from "./frame.ts";
 import type { GivenCounts } from "./given.ts";
@@ -1056,7 +1056,8 @@ export class GreenRuntime {
   #reportUnseen(spawner: number, thread: RemoteThread): void {
     if (thread.seen) return;
     const outcome = thread.outcome()!;
-    if (outcome.status !== "rejected") return;
+    // Whoever closed the hub wanted this: there is nothing to report.
+    if (outcome.status !== "rejected" || outcome.reason instanceof HubClosedError) return;
     const body = encodeThrown([thread.name, outcome.reason], "error", this.#referrer);
     this.#send(Up.Unseen, spawner, 0, 0, body);
   }

@@ -151,6 +151,7 @@ export class Exchange implements PoolHost, ThreadHost {
     if (this.#debug) this.#recordSite(thread, launch.site ?? new Error().stack ?? "");
     if (launch.timeout !== undefined) this.#limit(thread, launch.timeout, launch.graceMs);
     if (this.#closed) {
+      work.luggage?.drop();
       thread.end(Ended.of({ status: "rejected", reason: this.closedError() }));
       return thread;
     }

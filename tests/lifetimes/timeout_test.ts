@@ -139,6 +139,11 @@ Deno.test("a thread that lets its Timeout out has failed with it", async () => {
 Deno.test("spawnWith({ timeout }) kills a thread that runs for too long with a Timeout", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const marks = newMarks();
+  // The clock starts with the thread, and so counts the time that a Worker takes to load its module: not here.
+  const before = threads.sleeper(newMarks());
+  await parked(hub, before);
+  before.kill();
+  await ending(before);
   const thread = spawnWith({ timeout: 50 }).spawn(threads.sleeper, marks);
   const timeout = await rejection(thread, Timeout);
   assertEquals([timeout.ms, thread.state], [50, "killed"]);

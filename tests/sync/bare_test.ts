@@ -52,7 +52,7 @@ async function run(game: BareStart["game"], players: number, rounds: number): Pr
   });
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`Stuck in "${game}" with seed ${seed}`)), 20_000);
+    timer = setTimeout(() => reject(new Error(`Stuck in "${game}" with seed ${seed}`)), 120_000);
   });
   try {
     return await Promise.race([Promise.all(results), late]);
