@@ -8,7 +8,7 @@
  * TAIL   bytes read so far, modulo 2^32      the reader only, after the frame's bytes are copied out
  * HUNGRY 1 while the writer waits for room   the writer sets it, the reader clears it and then wakes the writer
  * SHUT   1 once the writer has shut it        the writer only, for good; the reader is to end whatever else it reads
- * LEFT   1 once the reader is done            the reader only, for good
+ * LEFT   1 once the reader has seen that, 2 once it is done   the reader only, for good
  * ```
  *
  * A frame lies in one piece, aligned to 8 bytes; a padding frame fills the end of the ring when the next one does
@@ -126,9 +126,14 @@ export class RingWriter {
     Atomics.store(this.words, SHUT, 1);
   }
 
+  /** Whether the reader has seen that the ring is shut. */
+  get heard(): boolean {
+    return Atomics.load(this.words, LEFT) > 0;
+  }
+
   /** Whether the reader has said that it is done. */
   get left(): boolean {
-    return Atomics.load(this.words, LEFT) === 1;
+    return Atomics.load(this.words, LEFT) === 2;
   }
 
   #hasRoom(bytes: number): boolean {
@@ -209,14 +214,16 @@ export class RingReader {
     return Atomics.exchange(this.words, HUNGRY, 0) === 1;
   }
 
-  /** Whether the writer has shut the ring. */
+  /** Whether the writer has shut the ring. To look is to have seen it. */
   get shut(): boolean {
-    return Atomics.load(this.words, SHUT) === 1;
+    if (Atomics.load(this.words, SHUT) === 0) return false;
+    Atomics.compareExchange(this.words, LEFT, 0, 1);
+    return true;
   }
 
   /** Says to the writer that this end is done. */
   leave(): void {
-    Atomics.store(this.words, LEFT, 1);
+    Atomics.store(this.words, LEFT, 2);
   }
 
   #advance(size: number): void {

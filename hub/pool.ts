@@ -40,8 +40,11 @@ const LOOK_AFTER = 5;
 /** About how long it takes to start a Worker, in milliseconds. */
 const START_TAKES = 40;
 
-/** How long a Worker that was stopped may take to end by itself, in milliseconds. */
-const STOP_MS = 250;
+/** How long a Worker that was stopped may take to hear of it, in milliseconds. */
+const STOP_MS = 300;
+
+/** How long it may then take to end by itself, in milliseconds. */
+const UNWIND_MS = 5000;
 
 /** How long a Worker beyond `maxWorkers` is kept when it has nothing to do, in milliseconds. */
 const EXTRA_MS = 100;
@@ -78,6 +81,7 @@ export class Pool {
   #starting = 0;
   #serial = 0;
   #crashed = 0;
+  /** How many Workers were stopped and go on. */
   #leaked = 0;
   #sweeper: ReturnType<typeof setInterval> | undefined;
   #growth: ReturnType<typeof setTimeout> | undefined;
@@ -273,8 +277,9 @@ export class Pool {
 
   async #awaitEnd(worker: GreenWorker): Promise<void> {
     if (await within(worker.exited, STOP_MS)) return;
+    if (worker.post.heard && await within(worker.exited, UNWIND_MS)) return;
     // To terminate one that computes does nothing, but Deno (2.9.6) says that it has ended.
-    if (!worker.post.left) {
+    if (worker.ready && !worker.post.left) {
       worker.lost = true;
       worker.objects.lost();
       this.#leaked++;

@@ -50,7 +50,12 @@ export class Post {
     this.#board.wake(this.#slot);
   }
 
-  /** Whether the Worker has said that it has nothing more to do, and is back in its event loop. */
+  /** Whether the Worker has seen that it is to end. */
+  get heard(): boolean {
+    return this.#ring.heard;
+  }
+
+  /** Whether the Worker has said that it has nothing more to do, and touches nothing any more. */
   get left(): boolean {
     return this.#ring.left;
   }
