@@ -23,7 +23,7 @@ function circle(hub: Hub, names: string[]): GreenThread[] {
   return threads;
 }
 
-Deno.test("P314 a thread that waits for itself gets a DeadlockError", async () => {
+Deno.test("P314, J118 a thread that waits for itself gets a DeadlockError", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   const thread = deadlocks.selfWait();
   assertEquals(await thread, [

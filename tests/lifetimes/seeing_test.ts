@@ -156,7 +156,7 @@ Deno.test("P150 Hub({ blockedWarningMs }) warns on stderr when nobody listens", 
   assertMatch(String(warnings[0]), /^Warning: .* kept the event loop of hub "hub" for \d+ ms$/);
 });
 
-Deno.test("J117, J118 blocking calls where nothing may block say what to do instead", () => {
+Deno.test("J117 blocking calls where nothing may block say what to do instead", () => {
   assertThrows(() => sleep(1), Error, "Cannot call sleep() on the hub");
   assertThrows(() => echoHere(1), Error, "await echoHere.async()");
   assert(typeof echoHere.async === "function");
