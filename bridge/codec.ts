@@ -38,25 +38,27 @@ export type { Reference, Referrer } from "./referrer.ts";
 export interface Body {
   /** How to decode: one of the {@linkcode Format} constants. */
   readonly format: number;
-  /** The text, unless the format is structured; else "". The transport writes it as UTF-8. */
+  /** The text, where the format has one; else "". The transport writes it as UTF-8. */
   readonly text: string;
   /** The structured bytes when the format is structured; else undefined. */
   readonly meta: Uint8Array | undefined;
   /**
    * Bulk bytes carried beside the meta without being copied into it: the transport copies each one
    * straight from here into the ring and on the far side straight into a fresh buffer of its own.
-   * There are none unless the format is structured.
+   * Only the formats `Structured`, `Bytes` and `BytesInArray` have any.
    */
   readonly blobs: readonly Uint8Array[];
+  /** The value of the formats `Int` and `IntInArray`: 32 bits, signed. */
+  readonly int?: number;
 }
 
-/** How a body is to be decoded. All formats but `Structured` are text without blobs. */
+/** How a body is to be decoded. */
 export const Format = {
   /** The value is `undefined`: the body is empty. */
   Undefined: 0,
   /** Plain JSON. */
   Json: 1,
-  /** With blobs. The first byte of the meta is one of {@linkcode Layout}. */
+  /** The structured form in the meta, and what is large in it as blobs. */
   Structured: 2,
   /** The structured form as text, when it needs no blobs. */
   Tagged: 3,
@@ -64,6 +66,14 @@ export const Format = {
   Text: 4,
   /** The value is an array of one string, the text: what a call with one argument sends. */
   TextInArray: 5,
+  /** The value is the one blob, as a `Uint8Array` with a buffer of its own. */
+  Bytes: 6,
+  /** The value is an array of that. */
+  BytesInArray: 7,
+  /** The value is a whole number of 32 bits. */
+  Int: 8,
+  /** The value is an array of one such number. */
+  IntInArray: 9,
 } as const;
 
 /** Whether a body may carry references: then it is for one side only, and has to be decoded to be passed on. */
@@ -71,23 +81,11 @@ export function mayRefer(body: Body): boolean {
   return body.format === Format.Structured || body.format === Format.Tagged;
 }
 
-/** What a structured body is made of, by the first byte of its meta. */
-const Layout = {
-  /** The structured form follows as text. */
-  Tagged: 1,
-  /** The value is the one blob, as a `Uint8Array` with a buffer of its own. */
-  Bytes: 2,
-  /** The value is an array of that. */
-  BytesInArray: 3,
-} as const;
-
 /** Up to so many UTF-16 units JSON is as fast as plain text. */
 const SHORT_TEXT = 256;
 
 const NO_BLOBS: readonly Uint8Array[] = Object.freeze([]);
-const UNDEFINED: Body = { format: Format.Undefined, text: "", meta: undefined, blobs: NO_BLOBS };
-const BYTES = new Uint8Array([Layout.Bytes]);
-const BYTES_IN_ARRAY = new Uint8Array([Layout.BytesInArray]);
+const UNDEFINED: Body = textBody(Format.Undefined, "");
 
 const encoder = new TextEncoder();
 /** Without `ignoreBOM` a text that begins with U+FEFF would lose it. */
@@ -111,6 +109,7 @@ export function encode(value: unknown, root: string, referrer: Referrer): Body {
       if (value.isWellFormed()) return textBody(Format.Text, value);
       break;
     case "number":
+      if (isInt(value)) return intBody(Format.Int, value);
       if (isPlainNumber(value)) return textBody(Format.Json, String(value));
       break;
     case "boolean":
@@ -159,13 +158,21 @@ export function decode(body: Body, referrer: Referrer): unknown {
   try {
     switch (body.format) {
       case Format.Json:
-        return decodeSmallInteger(body.text) ?? decodeJson(body.text);
+        return decodeJson(body.text);
       case Format.Undefined:
         return undefined;
       case Format.Text:
         return body.text;
       case Format.TextInArray:
         return [body.text];
+      case Format.Int:
+        return body.int;
+      case Format.IntInArray:
+        return [body.int];
+      case Format.Bytes:
+        return onlyBlob(body.blobs);
+      case Format.BytesInArray:
+        return [onlyBlob(body.blobs)];
       case Format.Tagged:
         return decodeTagged(body.text, NO_BLOBS, referrer);
       case Format.Structured:
@@ -181,42 +188,28 @@ export function decode(body: Body, referrer: Referrer): unknown {
   throw new BridgeProtocolError(`Cannot read a message: there is no format ${body.format}`);
 }
 
-/**
- * Reads a whole number of a few digits, alone or as the one item of an array: a third of what `JSON.parse` takes.
- * Nothing for all else.
- */
-function decodeSmallInteger(text: string): number | [number] | undefined {
-  let end = text.length;
-  if (end > 10 || end === 0) return undefined;
-  const inArray = text.charCodeAt(0) === 91 && text.charCodeAt(end - 1) === 93;
-  let at = 0;
-  if (inArray) {
-    at = 1;
-    end--;
-  }
-  const first = text.charCodeAt(at) - 48;
-  // No digit at all, or a zero that is not alone (which JSON does not allow): not for this way.
-  if (at === end || (first === 0 && end - at > 1)) return undefined;
-  let number = 0;
-  for (; at < end; at++) {
-    const digit = text.charCodeAt(at) - 48;
-    if (digit < 0 || digit > 9) return undefined;
-    number = number * 10 + digit;
-  }
-  return inArray ? [number] : number;
-}
-
 function textBody(format: number, text: string): Body {
-  return { format, text, meta: undefined, blobs: NO_BLOBS };
+  return { format, text, meta: undefined, blobs: NO_BLOBS, int: 0 };
 }
 
-function bytesBody(meta: Uint8Array, bytes: Uint8Array): Body {
-  return { format: Format.Structured, text: "", meta, blobs: [bytes] };
+function intBody(format: number, int: number): Body {
+  return { format, text: "", meta: undefined, blobs: NO_BLOBS, int };
 }
 
-/** A long string or a run of bytes, alone or as the one item of an array. */
+function bytesBody(format: number, bytes: Uint8Array): Body {
+  return { format, text: "", meta: undefined, blobs: [bytes], int: 0 };
+}
+
+/** Whether a number is a whole one of 32 bits, and not -0. */
+function isInt(value: number): boolean {
+  return (value | 0) === value && (value !== 0 || 1 / value > 0);
+}
+
+/** A whole number, a long string or a run of bytes, alone or as the one item of an array. */
 function encodeSingle(value: unknown): Body | undefined {
-  if (!Array.isArray(value)) return isWholeBuffer(value) ? bytesBody(BYTES, value) : undefined;
+  if (!Array.isArray(value)) {
+    return isWholeBuffer(value) ? bytesBody(Format.Bytes, value) : undefined;
+  }
   if (value.length !== 1) return undefined;
   const item: unknown = value[0];
   if (typeof item === "string") {
@@ -225,9 +218,11 @@ function encodeSingle(value: unknown): Body | undefined {
   }
   if (typeof item === "number") {
     if (!isPlainNumber(item) || !isBareArray(value)) return undefined;
-    return textBody(Format.Json, `[${item}]`);
+    return isInt(item) ? intBody(Format.IntInArray, item) : textBody(Format.Json, `[${item}]`);
   }
-  return isWholeBuffer(item) && isBareArray(value) ? bytesBody(BYTES_IN_ARRAY, item) : undefined;
+  return isWholeBuffer(item) && isBareArray(value)
+    ? bytesBody(Format.BytesInArray, item)
+    : undefined;
 }
 
 /** Whether a value is a `Uint8Array` over all of a buffer that is like any other. */
@@ -273,8 +268,7 @@ function encodeStructured(
   const text = stringify(writer.write(value), root);
   const { blobs } = writer;
   if (blobs.length === 0) return textBody(Format.Tagged, text);
-  const meta = encoder.encode(String.fromCharCode(Layout.Tagged) + text);
-  return { format: Format.Structured, text: "", meta, blobs };
+  return { format: Format.Structured, text: "", meta: encoder.encode(text), blobs, int: 0 };
 }
 
 /** Makes text of the structured form. It fails only when that is longer than V8's limit. */
@@ -318,16 +312,8 @@ function decodeStructured(
   blobs: readonly Uint8Array[],
   referrer: Referrer,
 ): unknown {
-  switch (meta?.[0]) {
-    case Layout.Tagged:
-      return decodeTagged(decoder.decode(meta.subarray(1)), blobs, referrer);
-    case Layout.Bytes:
-      return onlyBlob(blobs);
-    case Layout.BytesInArray:
-      return [onlyBlob(blobs)];
-    default:
-      throw new BridgeProtocolError("Cannot read a message: its layout is unknown");
-  }
+  if (meta) return decodeTagged(decoder.decode(meta), blobs, referrer);
+  throw new BridgeProtocolError("Cannot read a message: it has no structured part");
 }
 
 function onlyBlob(blobs: readonly Uint8Array[]): Uint8Array {

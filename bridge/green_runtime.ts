@@ -35,7 +35,9 @@ import { GreenReferences } from "./green_references.ts";
 import { Op } from "./live.ts";
 import type { GreenThread } from "./green_thread.ts";
 import { type Callable, Loader } from "./loader.ts";
-import { EMPTY, type Inbox, type Message, Outgoing, writeFrame } from "./mailbox.ts";
+import { type Inbox } from "./inbox.ts";
+import { EMPTY, type Message } from "./message.ts";
+import { Outgoing, writeFrame } from "./outbox.ts";
 import { describeParking, type Parking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";
 import { Patience, pause } from "./patience.ts";
 import {

@@ -12,7 +12,7 @@
  * ```
  *
  * A frame lies in one piece, aligned to 8 bytes; a padding frame fills the end of the ring when the next one does
- * not fit there. A frame takes at most a quarter of the ring: what is larger goes in chunks (see `mailbox.ts`), so
+ * not fit there. A frame takes at most a quarter of the ring: what is larger goes in chunks (see `message.ts`), so
  * a ring never grows, and a value of any size crosses without holding up the event loop.
  *
  * The hub does not trust what a Worker wrote: the reader keeps its own TAIL, and checks HEAD and each frame's size
@@ -21,6 +21,7 @@
  * @module
  */
 
+import { Buffer } from "node:buffer";
 import { BridgeProtocolError } from "./errors.ts";
 
 const HEAD = 0;
@@ -41,9 +42,9 @@ export const Word = {
   Id: 2,
   A: 3,
   B: 4,
-  /** The body's format; its chunks' number in the upper half when it comes in chunks. */
+  /** The body's format, and how it comes: see `message.ts`. */
   Format: 5,
-  /** The bytes of the body's text or meta part. */
+  /** The bytes of the body's text or meta part; the number itself where the body is one. */
   Meta: 6,
   /** How many blobs follow the meta part. */
   Blobs: 7,
@@ -147,6 +148,8 @@ export class RingWriter {
 export class RingReader {
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
+  /** The same bytes again, for text. */
+  readonly chars: Buffer;
   /** The checked size of the frame that was found last: the word in the ring may change under our eyes. */
   size = 0;
   #tail = 0;
@@ -154,6 +157,7 @@ export class RingReader {
   constructor(buffer: SharedArrayBuffer) {
     this.words = new Int32Array(buffer);
     this.bytes = new Uint8Array(buffer);
+    this.chars = Buffer.from(buffer);
   }
 
   /** Whether nothing has been written that was not read. */

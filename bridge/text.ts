@@ -3,10 +3,13 @@
  *
  * Measured on Deno 2.9.6: for 43 characters a loop that writes char codes takes 23 ns and `encodeInto` 87 ns; reading
  * by `TextDecoder` from shared memory takes 450 ns, from a copy on the heap 140 ns, and for a handful of characters a
- * loop is quicker than both.
+ * loop is quicker than both. Where all is known to be ASCII `Buffer` reads it in 60 ns, and a megabyte in 34 µs in place
+ * of 80.
  *
  * @module
  */
+
+import type { Buffer } from "node:buffer";
 
 const encoder = new TextEncoder();
 /** Without `ignoreBOM` a text that begins with U+FEFF would lose it. */
@@ -14,6 +17,8 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 const SHORT_WRITE = 160;
 const SHORT_READ = 16;
+/** From here on `Buffer` is faster than a loop. */
+const SHORT_ASCII = 6;
 
 let scratch = new Uint8Array(1 << 12);
 
@@ -84,18 +89,10 @@ export function readText(bytes: Uint8Array, at: number, length: number): string 
   return decoder.decode(scratch.subarray(0, length));
 }
 
-/** Reads a text that comes in parts, each as it comes. */
-export class TextAssembly {
-  readonly #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  #text = "";
-
-  /** Adds a part. */
-  add(bytes: Uint8Array, at: number, length: number): void {
-    this.#text += this.#decoder.decode(bytes.slice(at, at + length), { stream: true });
-  }
-
-  /** The whole text; nothing may be added after it. */
-  finish(): string {
-    return this.#text + this.#decoder.decode();
-  }
+/** Reads a text of `length` bytes that are all ASCII; others are taken for Latin-1. */
+export function readAscii(chars: Buffer, at: number, length: number): string {
+  if (length > SHORT_ASCII) return chars.toString("latin1", at, at + length);
+  let text = "";
+  for (let i = 0; i < length; i++) text += String.fromCharCode(chars[at + i]);
+  return text;
 }

@@ -13,7 +13,7 @@ import process from "node:process";
 import { setImmediate } from "node:timers";
 import { Board } from "./board.ts";
 import { GreenRuntime } from "./green_runtime.ts";
-import { Inbox } from "./mailbox.ts";
+import { Inbox } from "./inbox.ts";
 import { RingReader, RingWriter } from "./ring.ts";
 import { becomeGreen } from "./side.ts";
 import { Passage } from "./sync/objects.ts";

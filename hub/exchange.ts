@@ -16,7 +16,7 @@ import {
 } from "../bridge/errors.ts";
 import { Given } from "../bridge/given.ts";
 import type { Callable } from "../bridge/loader.ts";
-import { keep, type Message } from "../bridge/mailbox.ts";
+import { keep, type Message } from "../bridge/message.ts";
 import {
   Down,
   Ending,

@@ -12,7 +12,7 @@
 
 import { type Body, encode, type Reference, type Referrer } from "../bridge/codec.ts";
 import { WorkerCrashedError } from "../bridge/errors.ts";
-import { EMPTY } from "../bridge/mailbox.ts";
+import { EMPTY } from "../bridge/message.ts";
 import { Down, Ending, Referent, type Target, type ThreadReference } from "../bridge/protocol.ts";
 import type { RunningWorker } from "../bridge/worker_kind.ts";
 import type { Given } from "../bridge/given.ts";

@@ -18,7 +18,8 @@
 import { MessageChannel } from "node:worker_threads";
 import { Board } from "../bridge/board.ts";
 import { GreenletExit, HubSaturatedError, WorkerCrashedError } from "../bridge/errors.ts";
-import { EMPTY, Inbox, type Message } from "../bridge/mailbox.ts";
+import { Inbox } from "../bridge/inbox.ts";
+import { EMPTY, type Message } from "../bridge/message.ts";
 import { Down } from "../bridge/protocol.ts";
 import { createRing, RingReader, RingWriter } from "../bridge/ring.ts";
 import { hubPlace, keyOf } from "../bridge/sync/place.ts";

@@ -10,7 +10,9 @@
 import { setImmediate } from "node:timers";
 import type { Board } from "../bridge/board.ts";
 import type { Body } from "../bridge/codec.ts";
-import { type Inbox, keep, type Message, Outgoing, writeFrame } from "../bridge/mailbox.ts";
+import { type Inbox } from "../bridge/inbox.ts";
+import { keep, type Message } from "../bridge/message.ts";
+import { Outgoing, writeFrame } from "../bridge/outbox.ts";
 import type { RingWriter } from "../bridge/ring.ts";
 
 /** Sends messages to one Worker and receives its messages. */

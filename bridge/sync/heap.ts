@@ -47,8 +47,7 @@ export const MOST_BYTES = LEAST * 2 ** (CLASSES - 1) - HEADER_BYTES;
 /** How many words a heap takes in its object's words. */
 export const HEAP_WORDS = 1 + CLASSES;
 
-/** Formats beside those of the codec. */
-const BINARY = 16;
+/** A format beside those of the codec. */
 const PARCEL = 17;
 /** Added to the format of a value that was thrown. */
 const THROWN = 64;
@@ -96,44 +95,64 @@ export function asParcel(value: unknown): Item {
 }
 
 function parcelItem(id: number): Item {
-  scratchView.setInt32(0, id);
-  return { format: PARCEL, length: 4, parcel: id };
+  return numberItem(PARCEL, id, id);
+}
+
+function numberItem(format: number, number: number, parcel: number): Item {
+  scratchView.setInt32(0, number, true);
+  return { format, length: 4, parcel };
 }
 
 function writeBody(body: Body): Item | undefined {
-  const { format, text } = body;
-  if (format !== Format.Structured) {
-    if (text.length > MOST_BYTES) return undefined;
-    const length = writeText(text, scratch, 0);
-    return length > MOST_BYTES ? undefined : { format, length, parcel: 0 };
+  switch (body.format) {
+    case Format.Int:
+    case Format.IntInArray:
+      return numberItem(body.format, body.int!, 0);
+    case Format.Structured:
+    case Format.Bytes:
+    case Format.BytesInArray:
+      return writeBinary(body);
+    default:
+      return writeAsText(body);
   }
-  const { meta, blobs } = body;
-  let length = 8 + 4 * blobs.length + meta!.length;
+}
+
+function writeAsText({ format, text }: Body): Item | undefined {
+  if (text.length > MOST_BYTES) return undefined;
+  const length = writeText(text, scratch, 0);
+  return length > MOST_BYTES ? undefined : { format, length, parcel: 0 };
+}
+
+function writeBinary({ format, meta = NOTHING, blobs }: Body): Item | undefined {
+  let length = 8 + 4 * blobs.length + meta.length;
   for (const blob of blobs) length += blob.length;
   if (length > MOST_BYTES) return undefined;
-  scratchView.setUint32(0, meta!.length);
+  scratchView.setUint32(0, meta.length);
   scratchView.setUint32(4, blobs.length);
   let at = 8;
   for (const blob of blobs) {
     scratchView.setUint32(at, blob.length);
     at += 4;
   }
-  for (const part of [meta!, ...blobs]) {
+  for (const part of [meta, ...blobs]) {
     scratch.set(part, at);
     at += part.length;
   }
-  return { format: BINARY, length, parcel: 0 };
+  return { format, length, parcel: 0 };
 }
 
-function readBinary(bytes: Uint8Array): Body {
+const NOTHING = new Uint8Array(0);
+
+function readBinary(format: number, bytes: Uint8Array): Body {
   const view = new DataView(bytes.buffer);
   let at = 8 + 4 * view.getUint32(4);
-  const meta = bytes.slice(at, at += view.getUint32(0));
+  const metaBytes = bytes.slice(at, at += view.getUint32(0));
   const blobs: Uint8Array[] = [];
   for (let i = 0; i < view.getUint32(4); i++) {
     blobs.push(bytes.slice(at, at += view.getUint32(8 + 4 * i)));
   }
-  return { format: Format.Structured, text: "", meta, blobs };
+  const meta = format === Format.Structured ? metaBytes : undefined;
+  return { format, text: "", meta, blobs, int: 0 };
 }
 
 /** The blocks of one object. */
@@ -206,22 +225,26 @@ export class Heap {
     const format = this.format(block) % THROWN;
     const length = this.words[block + Block.Length];
     const at = (block + HEADER_WORDS) * 4;
-    if (format === PARCEL) return peek(this.#parcel(at));
-    if (format === BINARY) {
-      return decode(readBinary(this.#bytes.slice(at, at + length)), NO_REFERENCES);
+    switch (format) {
+      case PARCEL:
+        return peek(this.words[at >> 2]);
+      case Format.Int:
+        return this.words[at >> 2];
+      case Format.IntInArray:
+        return [this.words[at >> 2]];
+      case Format.Structured:
+      case Format.Bytes:
+      case Format.BytesInArray:
+        return decode(readBinary(format, this.#bytes.slice(at, at + length)), NO_REFERENCES);
     }
     const text = length === 0 ? "" : readText(this.#bytes, at, length);
-    return decode({ format, text, meta: undefined, blobs: [] }, NO_REFERENCES);
+    return decode({ format, text, meta: undefined, blobs: [], int: 0 }, NO_REFERENCES);
   }
 
   /** What else there is to be thrown away with a block, for after the lock: a parcel's number, or 0. */
   parcelOf(block: number): number {
     if (this.format(block) % THROWN !== PARCEL) return 0;
-    return this.#parcel((block + HEADER_WORDS) * 4);
-  }
-
-  #parcel(at: number): number {
-    return new DataView(this.#buffer).getInt32(at);
+    return this.words[block + HEADER_WORDS];
   }
 
   #allocate(bytes: number): number {

@@ -175,7 +175,7 @@ class Attacker {
     for (let i = this.#chance.below(3); i >= 0; i--) changed = this.#mutate(changed, 0);
     const text = JSON.stringify(changed);
     if (body.meta === undefined) return { ...body, format: Format.Tagged, text };
-    return this.#shuffle({ ...body, meta: new TextEncoder().encode("\x01" + text) });
+    return this.#shuffle({ ...body, meta: new TextEncoder().encode(text) });
   }
 
   #mutate(tree: unknown, depth: number): unknown {

@@ -5,7 +5,7 @@ import { MAX_DEPTH } from "../../bridge/plain.ts";
 import { cross, noReferrer } from "./codec_support.ts";
 
 function decodeTagged(text: string, blobs: Uint8Array[] = []): unknown {
-  const meta = new TextEncoder().encode(`\x01${text}`);
+  const meta = new TextEncoder().encode(text);
   return decode({ format: Format.Structured, text: "", meta, blobs }, noReferrer);
 }
 

@@ -38,12 +38,13 @@ export class ListReferrer implements Referrer {
 }
 
 /** A body as one run of bytes, the way it lies in shared memory. */
-export function toBytes({ format, text, meta, blobs }: Body): Uint8Array {
+export function toBytes({ format, text, meta, blobs, int = 0 }: Body): Uint8Array {
   const main = meta ?? new TextEncoder().encode(text);
   const parts = [main, ...blobs];
   const head = new Uint32Array([
     format,
     meta === undefined ? 0 : 1,
+    int,
     parts.length,
     ...parts.map((part) => part.length),
   ]);
@@ -59,15 +60,16 @@ export function toBytes({ format, text, meta, blobs }: Body): Uint8Array {
 
 /** The body again: nothing in it is shared with the one that the bytes were made of. */
 export function fromBytes(bytes: Uint8Array): Body {
-  const [format, hasMeta, count] = new Uint32Array(bytes.slice(0, 12).buffer);
-  const lengths = new Uint32Array(bytes.slice(12, 12 + 4 * count).buffer);
-  let at = 12 + 4 * count;
+  const [format, hasMeta, int, count] = new Int32Array(bytes.slice(0, 16).buffer);
+  const lengths = new Uint32Array(bytes.slice(16, 16 + 4 * count).buffer);
+  let at = 16 + 4 * count;
   const [main, ...blobs] = [...lengths].map((length) => bytes.slice(at, at += length));
   return {
     format,
     text: hasMeta ? "" : new TextDecoder("utf-8", { ignoreBOM: true }).decode(main),
     meta: hasMeta ? main : undefined,
     blobs,
+    int,
   };
 }
 

@@ -33,7 +33,7 @@ function assertRefused(value: unknown, path: string, words: string): void {
 // What goes by which road
 
 Deno.test("encode() sends plain data as JSON text", () => {
-  for (const value of [null, true, 1, -1.5, [], [1], ["x"], {}, [{ a: [1, { b: null }] }]]) {
+  for (const value of [null, true, 0.5, -1.5, [], [1.5], ["x"], {}, [{ a: [1, { b: null }] }]]) {
     assertEquals(formatOf(value), Format.Json);
     assertEquals(encode(value, "value", noReferrer).text, JSON.stringify(value));
     assertCrosses(value);
@@ -50,11 +50,31 @@ Deno.test("encode() sends a string as it is, alone and as the one long argument"
   }
 });
 
+Deno.test("encode() sends a whole number of 32 bits as that, alone and as the one argument", () => {
+  for (const value of [0, 1, -1, 42, 2 ** 31 - 1, -(2 ** 31)]) {
+    assertEquals(formatOf(value), Format.Int);
+    assertEquals(formatOf([value]), Format.IntInArray);
+    assertCrosses(value);
+    assertCrosses([value]);
+  }
+  for (const value of [2 ** 31, -(2 ** 31) - 1, 0.5, 1e300]) {
+    assertEquals(formatOf(value), Format.Json);
+    assertCrosses([value]);
+  }
+  for (const value of [-0, NaN, Infinity]) assertEquals(formatOf([value]), Format.Tagged);
+  assertCrosses(Object.assign([1], { extra: 2 }));
+});
+
 Deno.test("encode() carries bytes beside the text without copying them", () => {
   const bytes = new Uint8Array(2000).fill(7);
-  for (const value of [bytes, [bytes], { deep: [bytes] }]) {
+  const formats = [
+    [bytes, Format.Bytes],
+    [[bytes], Format.BytesInArray],
+    [{ deep: [bytes] }, Format.Structured],
+  ] as const;
+  for (const [value, expected] of formats) {
     const { format, blobs } = encode(value, "value", noReferrer);
-    assertEquals([format, blobs.length], [Format.Structured, 1]);
+    assertEquals([format, blobs.length], [expected, 1]);
     assertStrictEquals(blobs[0].buffer, bytes.buffer);
     assertCrosses(value);
   }

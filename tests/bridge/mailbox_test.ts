@@ -1,8 +1,10 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { type Body, Format } from "../../bridge/codec.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
-import { EMPTY, FIRST_KIND, Inbox, type Message, Outgoing } from "../../bridge/mailbox.ts";
-import { writeFrame } from "../../bridge/mailbox.ts";
+import { Inbox } from "../../bridge/inbox.ts";
+import { EMPTY, FIRST_KIND, type Message } from "../../bridge/message.ts";
+import { Outgoing } from "../../bridge/outbox.ts";
+import { writeFrame } from "../../bridge/outbox.ts";
 import {
   createRing,
   HEADER,
@@ -74,7 +76,8 @@ function assertSame(actual: Body, expected: Body): void {
   assertEquals(actual.format, expected.format);
   assert(actual.text === expected.text);
   assertEquals(actual.meta === undefined, expected.meta === undefined);
-  const parts = ({ meta, blobs }: Body) => meta ? [meta, ...blobs] : [];
+  assertEquals(actual.int ?? 0, expected.int ?? 0);
+  const parts = ({ meta, blobs }: Body) => [meta ?? bytesOf(0, 0), ...blobs];
   const [a, b] = [parts(actual), parts(expected)];
   assertEquals(a.map(({ length }) => length), b.map(({ length }) => length));
   for (const [i, part] of a.entries()) assert(equal(part, b[i]));
@@ -143,6 +146,22 @@ Deno.test("Inbox receives blobs of all sizes around the limits", () => {
         blobBody(bytesOf(5, 1), [bytes.subarray(0, half), bytesOf(0, 0), bytes.subarray(half)]),
       ];
       for (const body of bodies) assertSame(pass(body).body, body);
+    }
+  }
+});
+
+Deno.test("Inbox receives bodies that are bytes, and bodies that are a number", () => {
+  const ends = mailbox();
+  for (const length of [0, 1, 7, 8, 1000, MAX_FRAME - HEADER - 8, MAX_FRAME, 3 * RING_BYTES + 5]) {
+    for (const format of [Format.Bytes, Format.BytesInArray]) {
+      const body = { format, text: "", meta: undefined, blobs: [bytesOf(length, 3)] };
+      assertSame(pass(body, ends).body, body);
+    }
+  }
+  for (const int of [0, 1, -1, 2 ** 31 - 1, -(2 ** 31)]) {
+    for (const format of [Format.Int, Format.IntInArray]) {
+      const body = { format, text: "", meta: undefined, blobs: [], int };
+      assertSame(pass(body, ends).body, body);
     }
   }
 });
@@ -315,7 +334,7 @@ Deno.test("Inbox refuses a chunked message that ends too early or goes on too lo
   });
   refuses((ring) => {
     begin(ring, 4, 0);
-    forge(ring, { Kind: CHUNK, Id: 1, A: 8, B: 0 }, HEADER + 8);
+    forge(ring, { Kind: CHUNK, Id: 1, A: 9, B: 0 }, HEADER + 16);
   });
   refuses((ring) => {
     begin(ring, 0, 3);

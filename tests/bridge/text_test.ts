@@ -1,5 +1,6 @@
 import { assertEquals } from "@std/assert";
-import { mostBytes, readText, TextAssembly, writePart, writeText } from "../../bridge/text.ts";
+import { Buffer } from "node:buffer";
+import { mostBytes, readAscii, readText, writePart, writeText } from "../../bridge/text.ts";
 
 const BOM = "\ufeff";
 const FACE = "\u{1F600}";
@@ -66,21 +67,21 @@ Deno.test("writeText() makes U+FFFD of a lone surrogate", () => {
   }
 });
 
-Deno.test("writePart() and TextAssembly carry a text in parts of any size", () => {
+Deno.test("writePart() and readText() carry a text in parts of any size", () => {
   for (const text of [...TEXTS, TEXTS.join(""), TEXTS.join("").repeat(7)]) {
     for (const room of [4, 5, 6, 7, 8, 9, 13, 16, 31, 64, 1000]) {
       const bytes = sharedBytes(room + 8);
-      const assembly = new TextAssembly();
+      let arrived = "";
       let from = 0;
       do {
         const { read, written } = writePart(text, from, bytes, 5, room);
         assertEquals(written <= room, true);
         assertEquals([bytes[4], bytes[5 + room]], [0xaa, 0xaa]);
-        assembly.add(bytes, 5, written);
+        arrived += readText(bytes, 5, written);
         if (from < text.length) assertEquals(read > 0, true);
         from += read;
       } while (from < text.length);
-      assertEquals(assembly.finish(), text);
+      assertEquals(arrived, text);
     }
   }
 });
@@ -98,12 +99,17 @@ Deno.test("writePart() never cuts a pair of surrogates in two", () => {
   }
 });
 
-Deno.test("TextAssembly puts a character together that was cut between two parts", () => {
-  const bytes = new TextEncoder().encode(`${BOM}a${FACE}ü`);
-  for (let cut = 0; cut <= bytes.length; cut++) {
-    const assembly = new TextAssembly();
-    assembly.add(bytes, 0, cut);
-    assembly.add(bytes, cut, bytes.length - cut);
-    assertEquals(assembly.finish(), `${BOM}a${FACE}ü`);
+Deno.test("readAscii() reads ASCII of all lengths from shared memory", () => {
+  const all = Array.from({ length: 128 }, (_, i) => String.fromCharCode(i)).join("");
+  for (const text of ["", "a", "\0", "sixsix", "seven 7", all, all.repeat(100)]) {
+    const bytes = sharedBytes(text.length + 8);
+    assertEquals(writeText(text, bytes, 5), text.length);
+    assertEquals(readAscii(Buffer.from(bytes.buffer), 5, text.length), text);
   }
+});
+
+Deno.test("readAscii() takes other bytes for Latin-1, and does not fail", () => {
+  const bytes = sharedBytes(4);
+  bytes.set([0x41, 0xe9, 0xff, 0x80]);
+  assertEquals(readAscii(Buffer.from(bytes.buffer), 0, 4), "Aé\xff\x80");
 });
