@@ -37,7 +37,7 @@ import type { GreenThread } from "./green_thread.ts";
 import { type Callable, Loader } from "./loader.ts";
 import { type Inbox } from "./inbox.ts";
 import { EMPTY, type Message } from "./message.ts";
-import { Outgoing, writeFrame } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
 import { describeParking, type Parking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";
 import { Patience, pause } from "./patience.ts";
 import {
@@ -53,7 +53,6 @@ import {
   Up,
 } from "./protocol.ts";
 import { type Hold, RemoteThread, selfWait } from "./remote_thread.ts";
-import type { RingWriter } from "./ring.ts";
 import { coreOf, onForgotten, type Passage, referToShared, resolveShared } from "./sync/objects.ts";
 import { Timeout } from "./timeout.ts";
 
@@ -106,7 +105,7 @@ export interface RuntimeOptions {
   readonly slot: number;
   /** The Worker's number, which no other Worker of the hub ever has. */
   readonly serial: number;
-  readonly out: RingWriter;
+  readonly out: Outbox;
   readonly inbox: Inbox;
   /** The modules whose exports are in scope of inline functions. */
   readonly scope: readonly string[];
@@ -121,7 +120,7 @@ export class GreenRuntime {
   readonly #board: Board;
   readonly #slot: number;
   readonly #serial: number;
-  readonly #out: RingWriter;
+  readonly #out: Outbox;
   readonly #inbox: Inbox;
   readonly #loader: Loader;
   readonly #debug: boolean;
@@ -134,7 +133,6 @@ export class GreenRuntime {
   #kills = 0;
   readonly #calls = new Map<number, PendingCall>();
   #lastCall = 0;
-  #lastStream = 0;
   /** The waits for threads that are going on on this stack. */
   readonly #waits: Wait[] = [];
   /** Threads whose `Settled` is on its way. */
@@ -426,7 +424,8 @@ export class GreenRuntime {
           this.#reportParked(frame, parking, deadline - now);
           report = parking.holder ? now + REPORT_EVERY : Infinity;
         }
-        const until = Math.min(deadline, frame.deadline, report);
+        if (now >= this.#out.tidyAt) this.#tidy(now);
+        const until = Math.min(deadline, frame.deadline, report, this.#out.tidyAt);
         if (parking.spin !== false) this.#pause(seen, now, until);
         else this.#board.park(this.#slot, seen, until - now);
       }
@@ -488,7 +487,9 @@ export class GreenRuntime {
       if (job || this.#closing) return job;
       if (this.#callbacks >= CALLBACKS_A_TURN) return undefined;
       if (this.#worked && this.#references.takeLitter()) return undefined;
-      this.#pause(seen, performance.now(), Infinity);
+      const now = performance.now();
+      if (now >= this.#out.tidyAt) this.#tidy(now);
+      this.#pause(seen, now, this.#out.tidyAt);
     }
   }
 
@@ -927,6 +928,12 @@ export class GreenRuntime {
     return thread;
   }
 
+  /** Lets go of memory that large messages needed. */
+  #tidy(now: number): void {
+    this.#out.tidy(now);
+    this.#board.raise(this.#slot);
+  }
+
   #bind(target: Target): number {
     let number = this.#bound.get(target);
     if (number === undefined) {
@@ -939,22 +946,17 @@ export class GreenRuntime {
 
   /** Sends a message, and waits for room if need be. A kill does not interrupt it. */
   #send(kind: number, id: number, a: number, b: number, body: Body): void {
-    const written = writeFrame(this.#out, kind, id, a, b, body);
-    if (written < 1) this.#sendSlowly(kind, id, a, b, body, written === -1);
+    if (!this.#out.write(kind, id, a, b, body)) this.#sendSlowly(kind, id, a, b, body);
     this.#board.raise(this.#slot);
   }
 
-  #sendSlowly(kind: number, id: number, a: number, b: number, body: Body, large: boolean): void {
-    let attempt = () => writeFrame(this.#out, kind, id, a, b, body) === 1;
-    if (large) {
-      this.#lastStream = this.#lastStream % 0xffff + 1;
-      const outgoing = new Outgoing(this.#lastStream, kind, id, a, b, body);
-      attempt = () => outgoing.advance(this.#out);
-    }
+  #sendSlowly(kind: number, id: number, a: number, b: number, body: Body): void {
+    const departure = this.#out.begin(kind, id, a, b, body);
+    if (departure.advance()) return;
     for (;;) {
       const seen = this.#board.woken(this.#slot);
       this.#out.setHungry(true);
-      if (attempt()) break;
+      if (departure.advance()) break;
       this.#board.raise(this.#slot);
       this.#receive(true);
       if (this.#inbox.shut) return;

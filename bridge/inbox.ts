@@ -6,11 +6,15 @@
  * @module
  */
 
+import { AnnexReader } from "./annex.ts";
 import { type Body, Format } from "./codec.ts";
 import { BridgeProtocolError } from "./errors.ts";
 import {
+  ANNEX_HEADER,
+  ANNEXED,
   ASCII,
   CHUNK,
+  DROPPED,
   EMPTY,
   hasBlobs,
   LAST,
@@ -53,10 +57,16 @@ interface Incoming {
 /** The receiving end of a ring, as messages. */
 export class Inbox {
   readonly #ring: RingReader;
+  readonly #annexes: AnnexReader;
   readonly #incoming = new Map<number, Incoming>();
 
-  constructor(ring: RingReader) {
+  /**
+   * @param ring The ring.
+   * @param take Takes memory that the writer has given.
+   */
+  constructor(ring: RingReader, take: (id: number) => SharedArrayBuffer = refuse) {
     this.#ring = ring;
+    this.#annexes = new AnnexReader(ring, take);
   }
 
   /** Whether there is nothing to receive. */
@@ -91,7 +101,10 @@ export class Inbox {
       const at = this.#ring.next();
       if (at < 0) return undefined;
       const kind = this.#ring.words[(at >> 2) + Word.Kind];
-      const message = kind === CHUNK ? this.#takeChunk(at) : this.#takeFrame(at, kind);
+      let message: Message | undefined;
+      if (kind === CHUNK) message = this.#takeChunk(at);
+      else if (kind === DROPPED) this.#annexes.drop();
+      else message = this.#takeFrame(at, kind);
       this.#ring.consume();
       if (message) return message;
     }
@@ -107,11 +120,15 @@ export class Inbox {
     const formats = words[word + Word.Format];
     const stream = formats >>> STREAM_SHIFT;
     const format = formats & 0xff;
+    const ascii = (formats & ASCII) !== 0;
+    if (stream === ANNEXED) {
+      return { kind, id, a, b, body: this.#takeAnnexed(at, format, ascii) };
+    }
     if (stream !== 0) {
       this.#begin(stream, { kind, id, a, b }, format, word);
       return undefined;
     }
-    return { kind, id, a, b, body: this.#takeBody(at, format, (formats & ASCII) !== 0) };
+    return { kind, id, a, b, body: this.#takeBody(at, format, ascii) };
   }
 
   #takeBody(at: number, format: number, ascii: boolean): Body {
@@ -145,6 +162,18 @@ export class Inbox {
       end += length;
     }
     return { format, text: "", meta, blobs, int: 0 };
+  }
+
+  #takeAnnexed(at: number, format: number, ascii: boolean): Body {
+    const { words, size } = this.#ring;
+    const meta = words[(at >> 2) + Word.Meta] >>> 0;
+    const count = words[(at >> 2) + Word.Blobs] >>> 0;
+    if (ANNEX_HEADER + count * 4 > size) throw tooLong(meta, count, size);
+    const word = at + HEADER >> 2;
+    const first = at + ANNEX_HEADER >> 2;
+    const lengths = Array.from({ length: count }, (_, i) => words[first + i] >>> 0);
+    const placed = { annex: words[word], id: words[word + 1], meta, ascii };
+    return this.#annexes.take(format, placed, lengths);
   }
 
   #begin(stream: number, head: Head, format: number, word: number): void {
@@ -186,6 +215,10 @@ export class Inbox {
   #text(at: number, length: number, ascii: boolean): string {
     return ascii ? readAscii(this.#ring.chars, at, length) : readText(this.#ring.bytes, at, length);
   }
+}
+
+function refuse(): never {
+  throw new BridgeProtocolError("Cannot read a message: it is in an annex, and there are none");
 }
 
 function tooLong(metaBytes: number, blobs: number, size: number): Error {

@@ -1,10 +1,13 @@
 /**
- * Messages, and how one lies in a ring: as one frame, or, when it is large, as a head frame and chunks.
+ * Messages, and how one lies in a ring: as one frame; or, when it is large, as a frame that says where in an annex it is; or,
+ * when it is larger or no annex is free, as a head frame and chunks.
  *
  * ```text
- * frame        header | blob lengths, 4 bytes each | text or meta | blobs
- * head frame   header (with a stream number)
- * chunk        header (Id the stream, A its bytes, B of the last one {@linkcode LAST}) | bytes
+ * frame            header | blob lengths, 4 bytes each | text or meta | blobs
+ * annexed frame    header (stream {@linkcode ANNEXED}) | annex, and the number of its memory | blob lengths
+ *   in the annex   text or meta | blobs
+ * head frame       header (with a stream number)
+ * chunk            header (Id the stream, A its bytes, B of the last one {@linkcode LAST}) | bytes
  * ```
  *
  * Each blob begins at a multiple of 8 bytes: where it does not, V8 copies to and from shared memory byte by byte, which takes
@@ -24,6 +27,9 @@ import { isTransferred } from "./transfer.ts";
 /** The kind of a chunk. The kinds of messages begin at {@linkcode FIRST_KIND}. */
 export const CHUNK = 1;
 
+/** The kind of a frame that says that the writer has dropped its annexes. */
+export const DROPPED = 2;
+
 /** The first kind that a message may have. */
 export const FIRST_KIND = 8;
 
@@ -36,8 +42,14 @@ export const LAST = 1;
 /** In the word `Format` of a frame: below this the body's format, and from here on the stream's number. */
 export const STREAM_SHIFT = 16;
 
+/** In place of a stream's number: the body is in an annex. */
+export const ANNEXED = 0xffff;
+
 /** The highest number of a stream. */
-export const MOST_STREAM = 0xffff;
+export const MOST_STREAM = ANNEXED - 1;
+
+/** The bytes of an annexed frame before the lengths: its header, the annex and the number of its memory. */
+export const ANNEX_HEADER = HEADER + 8;
 
 /** How many bytes a chunk holds: a multiple of 8. */
 export const CHUNK_BYTES = MAX_FRAME - HEADER;

@@ -1,22 +1,25 @@
 /**
- * The writing end of a mailbox: puts messages into a ring. See `message.ts` for how they lie there.
+ * The writing end of a mailbox: puts messages into a ring. See `message.ts` for how they lie there, and who goes which way.
  *
  * @module
  */
 
+import { AnnexWriter, type Placed } from "./annex.ts";
+import { ChunkedDeparture } from "./chunks.ts";
 import { type Body, Format } from "./codec.ts";
+import { type Departure, writeHeader } from "./departure.ts";
 import {
+  ANNEX_HEADER,
+  ANNEXED,
   ASCII,
-  CHUNK,
-  CHUNK_BYTES,
+  DROPPED,
   hasBlobs,
-  keepBytes,
-  LAST,
-  NO_BYTES,
+  keep,
+  MOST_STREAM,
   STREAM_SHIFT,
 } from "./message.ts";
-import { align, HEADER, MAX_FRAME, type RingWriter, Word } from "./ring.ts";
-import { mostBytes, writePart, writeText } from "./text.ts";
+import { align, HEADER, MAX_FRAME, type RingWriter } from "./ring.ts";
+import { mostBytes, writeText } from "./text.ts";
 
 /** What the frame of a message would take at the most. */
 function frameBytes(body: Body): number {
@@ -27,23 +30,19 @@ function frameBytes(body: Body): number {
   return bytes;
 }
 
-/**
- * Writes a message as one frame.
- *
- * @returns 1 when it is written, 0 when there is no room now, -1 when it is too large for one frame.
- */
-export function writeFrame(
+/** Writes a message as one frame; says whether it could: it may be too large, or there is no room now. */
+function writeFrame(
   ring: RingWriter,
   kind: number,
   id: number,
   a: number,
   b: number,
   body: Body,
-): 1 | 0 | -1 {
+): boolean {
   const most = align(frameBytes(body));
-  if (most > MAX_FRAME) return -1;
+  if (most > MAX_FRAME) return false;
   const at = ring.reserve(most);
-  if (at < 0) return 0;
+  if (at < 0) return false;
   const { words, bytes } = ring;
   const { text, blobs } = body;
   let { format } = body;
@@ -70,142 +69,162 @@ export function writeFrame(
   const size = align(end - at);
   writeHeader(words, at, size, kind, id, a, b, format, meta, blobs.length);
   ring.publish(size);
-  return 1;
+  return true;
 }
 
-function writeHeader(
-  words: Int32Array,
-  at: number,
-  size: number,
-  kind: number,
-  id: number,
-  a: number,
-  b: number,
-  format: number,
-  meta: number,
-  blobs: number,
-): void {
-  const word = at >> 2;
-  words[word + Word.Size] = size;
-  words[word + Word.Kind] = kind;
-  words[word + Word.Id] = id;
-  words[word + Word.A] = a;
-  words[word + Word.B] = b;
-  words[word + Word.Format] = format;
-  words[word + Word.Meta] = meta;
-  words[word + Word.Blobs] = blobs;
+/** The writing end of a mailbox. */
+export class Outbox {
+  readonly #ring: RingWriter;
+  readonly #annexes: AnnexWriter | undefined;
+  #lastStream = 0;
+
+  /**
+   * @param ring The ring.
+   * @param give Gives memory to the reader, and returns the number by which it can be taken there. Without it there are no
+   * annexes.
+   */
+  constructor(ring: RingWriter, give?: (buffer: SharedArrayBuffer) => number) {
+    this.#ring = ring;
+    this.#annexes = give && new AnnexWriter(ring, give);
+  }
+
+  /** Writes a message, if it can be done at once; if not, {@linkcode Outbox.begin} to do so. */
+  write(kind: number, id: number, a: number, b: number, body: Body): boolean {
+    return writeFrame(this.#ring, kind, id, a, b, body);
+  }
+
+  /** Begins to write a message that could not be written at once. */
+  begin(kind: number, id: number, a: number, b: number, body: Body): Departure {
+    const ring = this.#ring;
+    if (align(frameBytes(body)) <= MAX_FRAME) return new FrameDeparture(ring, kind, id, a, b, body);
+    // The lengths have to fit in the frame.
+    const fits = ANNEX_HEADER + 4 * body.blobs.length <= MAX_FRAME;
+    const placed = fits ? this.#annexes?.put(body) : undefined;
+    if (placed) return new AnnexedDeparture(ring, kind, id, a, b, body, placed);
+    this.#lastStream = this.#lastStream % MOST_STREAM + 1;
+    return new ChunkedDeparture(ring, this.#lastStream, kind, id, a, b, body);
+  }
+
+  /** When {@linkcode Outbox.tidy} has something to do, in `performance.now()` time; `Infinity` when it has not. */
+  get tidyAt(): number {
+    return this.#annexes?.dropAt ?? Infinity;
+  }
+
+  /** Lets go of memory that is not used any more. */
+  tidy(now: number): void {
+    const annexes = this.#annexes;
+    if (!annexes || now < annexes.dropAt) return;
+    const at = this.#ring.reserve(HEADER);
+    if (at < 0 || !annexes.drop()) return annexes.keep(now);
+    writeHeader(this.#ring.words, at, HEADER, DROPPED, 0, 0, 0, 0, 0, 0);
+    this.#ring.publish(HEADER);
+  }
+
+  /** See {@linkcode RingWriter.setHungry}. */
+  setHungry(hungry: boolean): void {
+    this.#ring.setHungry(hungry);
+  }
+
+  /** See {@linkcode RingWriter.shut}. */
+  shut(): void {
+    this.#ring.shut();
+  }
+
+  /** See {@linkcode RingWriter.heard}. */
+  get heard(): boolean {
+    return this.#ring.heard;
+  }
+
+  /** See {@linkcode RingWriter.left}. */
+  get left(): boolean {
+    return this.#ring.left;
+  }
 }
 
-/** A message on its way out in chunks. */
-export class Outgoing {
-  readonly #stream: number;
+/** A message that fits in a frame, once there is room for it. */
+class FrameDeparture implements Departure {
+  readonly #ring: RingWriter;
   readonly #kind: number;
   readonly #id: number;
   readonly #a: number;
   readonly #b: number;
-  readonly #body: Body;
-  /** What is still to be written after the head: byte parts, or units of the text. */
-  readonly #parts: Uint8Array[] = [];
-  #started = false;
-  #part = 0;
-  #offset = 0;
+  #body: Body;
 
-  /** @param stream A number that no other message on its way from this thread has; 1 to 65,535. */
-  constructor(stream: number, kind: number, id: number, a: number, b: number, body: Body) {
-    this.#stream = stream;
+  constructor(ring: RingWriter, kind: number, id: number, a: number, b: number, body: Body) {
+    this.#ring = ring;
     this.#kind = kind;
     this.#id = id;
     this.#a = a;
     this.#b = b;
     this.#body = body;
-    if (hasBlobs(body.format)) {
-      const lengths = Uint32Array.from(body.blobs, (blob) => blob.length);
-      const head = new Uint8Array(lengths.byteLength + (body.meta?.length ?? 0));
-      head.set(new Uint8Array(lengths.buffer));
-      head.set(body.meta ?? NO_BYTES, lengths.byteLength);
-      this.#parts = [head, ...body.blobs];
-    }
   }
 
-  /**
-   * Writes as much as there is room for.
-   *
-   * @param until When to stop, in `performance.now()` time: a Worker that reads makes room all the while.
-   * @returns Whether all is written.
-   */
-  advance(ring: RingWriter, until = Infinity): boolean {
-    if (!this.#started) {
-      const at = ring.reserve(HEADER);
-      if (at < 0) return false;
-      const { format, blobs, meta } = this.#body;
-      writeHeader(
-        ring.words,
-        at,
-        HEADER,
-        this.#kind,
-        this.#id,
-        this.#a,
-        this.#b,
-        format | this.#stream << STREAM_SHIFT,
-        meta?.length ?? 0,
-        blobs.length,
-      );
-      ring.publish(HEADER);
-      this.#started = true;
-    }
-    for (;;) {
-      const at = ring.reserve(MAX_FRAME);
-      if (at < 0) return false;
-      const last = hasBlobs(this.#body.format)
-        ? this.#writeByteChunk(ring, at)
-        : this.#writeTextChunk(ring, at);
-      if (last) return true;
-      if (until !== Infinity && performance.now() >= until) return false;
-    }
+  advance(): boolean {
+    return writeFrame(this.#ring, this.#kind, this.#id, this.#a, this.#b, this.#body);
   }
 
-  /**
-   * Takes a copy of the bytes that are not written yet: from now on whoever owns them may change them. Bytes that the
-   * codec made are its own and need none, but they are few.
-   */
   keep(): void {
-    for (let i = this.#part; i < this.#parts.length; i++) {
-      // The offset counts from the part's start, so a part that is half written is copied as a whole.
-      this.#parts[i] = keepBytes(this.#parts[i]);
-    }
+    this.#body = keep(this.#body);
+  }
+}
+
+/** A message whose body is in an annex already. */
+class AnnexedDeparture implements Departure {
+  readonly #ring: RingWriter;
+  readonly #kind: number;
+  readonly #id: number;
+  readonly #a: number;
+  readonly #b: number;
+  readonly #format: number;
+  readonly #lengths: readonly number[];
+  readonly #placed: Placed;
+
+  constructor(
+    ring: RingWriter,
+    kind: number,
+    id: number,
+    a: number,
+    b: number,
+    { format, blobs }: Body,
+    placed: Placed,
+  ) {
+    this.#ring = ring;
+    this.#kind = kind;
+    this.#id = id;
+    this.#a = a;
+    this.#b = b;
+    this.#format = format | (placed.ascii ? ASCII : 0) | ANNEXED << STREAM_SHIFT;
+    this.#lengths = blobs.map(({ length }) => length);
+    this.#placed = placed;
   }
 
-  #writeTextChunk(ring: RingWriter, at: number): boolean {
-    const { text } = this.#body;
-    const { read, written } = writePart(text, this.#offset, ring.bytes, at + HEADER, CHUNK_BYTES);
-    this.#offset += read;
-    const last = this.#offset === text.length;
-    this.#publishChunk(ring, at, written, (last ? LAST : 0) | (read === written ? ASCII : 0));
-    return last;
+  advance(): boolean {
+    const size = align(ANNEX_HEADER + 4 * this.#lengths.length);
+    const at = this.#ring.reserve(size);
+    if (at < 0) return false;
+    const { words } = this.#ring;
+    const { annex, id, meta } = this.#placed;
+    let word = at + HEADER >> 2;
+    words[word++] = annex;
+    words[word++] = id;
+    for (const length of this.#lengths) words[word++] = length;
+    const blobs = this.#lengths.length;
+    writeHeader(
+      words,
+      at,
+      size,
+      this.#kind,
+      this.#id,
+      this.#a,
+      this.#b,
+      this.#format,
+      meta,
+      blobs,
+    );
+    this.#ring.publish(size);
+    return true;
   }
 
-  #writeByteChunk(ring: RingWriter, at: number): boolean {
-    let filled = 0;
-    while (filled < CHUNK_BYTES && this.#part < this.#parts.length) {
-      const part = this.#parts[this.#part];
-      const take = Math.min(CHUNK_BYTES - filled, part.length - this.#offset);
-      ring.bytes.set(part.subarray(this.#offset, this.#offset + take), at + HEADER + filled);
-      filled += take;
-      this.#offset += take;
-      if (this.#offset === part.length) {
-        this.#part++;
-        this.#offset = 0;
-        filled = align(filled);
-      }
-    }
-    const last = this.#part === this.#parts.length;
-    this.#publishChunk(ring, at, filled, last ? LAST : 0);
-    return last;
-  }
-
-  #publishChunk(ring: RingWriter, at: number, filled: number, flags: number): void {
-    const size = align(HEADER + filled);
-    writeHeader(ring.words, at, size, CHUNK, this.#stream, filled, flags, 0, 0, 0);
-    ring.publish(size);
-  }
+  /** It was copied when it was put into the annex. */
+  keep(): void {}
 }

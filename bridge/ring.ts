@@ -6,6 +6,7 @@
  * ```text
  * HEAD   bytes written so far, modulo 2^32   the writer only, after the frame's bytes are in place
  * TAIL   bytes read so far, modulo 2^32      the reader only, after the frame's bytes are copied out
+ * TAKEN  for each annex: see `annex.ts`        the reader only
  * HUNGRY 1 while the writer waits for room   the writer sets it, the reader clears it and then wakes the writer
  * SHUT   1 once the writer has shut it        the writer only, for good; the reader is to end whatever else it reads
  * LEFT   1 once the reader has seen that, 2 once it is done   the reader only, for good
@@ -27,6 +28,7 @@ import { BridgeProtocolError } from "./errors.ts";
 const HEAD = 0;
 /** A line of its own: the other thread writes it. */
 const TAIL = 16;
+const TAKEN = 17;
 const HUNGRY = 32;
 const SHUT = 48;
 const LEFT = 49;
@@ -137,6 +139,11 @@ export class RingWriter {
     return Atomics.load(this.words, LEFT) === 2;
   }
 
+  /** How many bodies the reader has copied out of an annex. */
+  taken(annex: number): number {
+    return Atomics.load(this.words, TAKEN + annex) >>> 0;
+  }
+
   #hasRoom(bytes: number): boolean {
     if (RING_BYTES - (this.#head - this.#tail >>> 0) >= bytes) return true;
     this.#tail = Atomics.load(this.words, TAIL) >>> 0;
@@ -216,6 +223,11 @@ export class RingReader {
     const unread = (Atomics.load(this.words, HEAD) >>> 0) - this.#tail >>> 0;
     if (unread > RING_BYTES >> 1) return false;
     return Atomics.exchange(this.words, HUNGRY, 0) === 1;
+  }
+
+  /** One body more has been copied out of an annex. */
+  countTaken(annex: number): void {
+    Atomics.add(this.words, TAKEN + annex, 1);
   }
 
   /** Whether the writer has shut the ring. To look is to have seen it. */

@@ -14,6 +14,7 @@ import { setImmediate } from "node:timers";
 import { Board } from "./board.ts";
 import { GreenRuntime } from "./green_runtime.ts";
 import { Inbox } from "./inbox.ts";
+import { Outbox } from "./outbox.ts";
 import { RingReader, RingWriter } from "./ring.ts";
 import { becomeGreen } from "./side.ts";
 import { Passage } from "./sync/objects.ts";
@@ -26,16 +27,17 @@ const start = workerData as WorkerStart;
 const { exit } = process;
 const board = new Board(start.slots, start.board);
 becomeWorkerPlace(new WorkerPlace(start.place, board, start.slot));
-const inbox = new Inbox(new RingReader(start.down));
+const passage = new Passage(start.passage);
+const inbox = new Inbox(new RingReader(start.down), passage.take);
 const runtime = new GreenRuntime({
   board,
   slot: start.slot,
   serial: start.serial,
-  out: new RingWriter(start.up),
+  out: new Outbox(new RingWriter(start.up), passage.give),
   inbox,
   scope: start.scope,
   debug: start.debug,
-  passage: new Passage(start.passage),
+  passage,
 });
 becomeGreen(runtime);
 runtime.ready();

@@ -259,6 +259,7 @@ export class GreenWorker {
     this.calls.clear();
     for (const [id, count] of [...this.#threadHolds]) this.letGo(Referent.Thread, id, count);
     this.references.letGoOfAll();
+    this.post.retire();
   }
 
   #gone(): Error {

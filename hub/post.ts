@@ -10,37 +10,37 @@
 import { setImmediate } from "node:timers";
 import type { Board } from "../bridge/board.ts";
 import type { Body } from "../bridge/codec.ts";
+import type { Departure } from "../bridge/departure.ts";
 import { type Inbox } from "../bridge/inbox.ts";
 import { keep, type Message } from "../bridge/message.ts";
-import { Outgoing, writeFrame } from "../bridge/outbox.ts";
-import type { RingWriter } from "../bridge/ring.ts";
+import type { Outbox } from "../bridge/outbox.ts";
 
 /** Sends messages to one Worker and receives its messages. */
 export class Post {
   readonly #board: Board;
   readonly #slot: number;
-  readonly #ring: RingWriter;
+  readonly #outbox: Outbox;
   readonly #inbox: Inbox;
   readonly #waiting: Waiting[] = [];
-  #lastStream = 0;
+  #tidying: ReturnType<typeof setTimeout> | undefined;
   #isFlushing = false;
+  #isRetired = false;
 
-  constructor(board: Board, slot: number, ring: RingWriter, inbox: Inbox) {
+  constructor(board: Board, slot: number, outbox: Outbox, inbox: Inbox) {
     this.#board = board;
     this.#slot = slot;
-    this.#ring = ring;
+    this.#outbox = outbox;
     this.#inbox = inbox;
   }
 
   /** Sends a message, now or as soon as there is room. */
   send(kind: number, id: number, a: number, b: number, body: Body): void {
     if (this.#waiting.length > 0) {
-      this.#waiting.push(new Waiting(kind, id, a, b, keep(body), () => this.#nextStream()));
+      this.#waiting.push(new Waiting(kind, id, a, b, keep(body)));
       return;
     }
-    const written = writeFrame(this.#ring, kind, id, a, b, body);
-    if (written === 1) return this.#board.wake(this.#slot);
-    this.#waiting.push(new Waiting(kind, id, a, b, body, () => this.#nextStream()));
+    if (this.#outbox.write(kind, id, a, b, body)) return this.#board.wake(this.#slot);
+    this.#waiting.push(new Waiting(kind, id, a, b, body));
     this.flush();
     // What is left goes on in a later turn, and by then the bytes may have been changed by whoever sent them.
     this.#waiting[0]?.keep();
@@ -48,18 +48,18 @@ export class Post {
 
   /** Says to the Worker that it is to end, whatever it is blocked on and however full its mailbox is. */
   shut(): void {
-    this.#ring.shut();
+    this.#outbox.shut();
     this.#board.wake(this.#slot);
   }
 
   /** Whether the Worker has seen that it is to end. */
   get heard(): boolean {
-    return this.#ring.heard;
+    return this.#outbox.heard;
   }
 
   /** Whether the Worker has said that it has nothing more to do, and touches nothing any more. */
   get left(): boolean {
-    return this.#ring.left;
+    return this.#outbox.left;
   }
 
   /** Sends what was waiting, as far as there is room. */
@@ -68,7 +68,7 @@ export class Post {
     let sent = 0;
     const until = performance.now() + TURN_MS;
     while (sent < this.#waiting.length) {
-      if (this.#waiting[sent].write(this.#ring, until)) {
+      if (this.#waiting[sent].write(this.#outbox, until)) {
         sent++;
         continue;
       }
@@ -78,13 +78,14 @@ export class Post {
         break;
       }
       // Ask for room first and then look once more: it may have come in between.
-      this.#ring.setHungry(true);
-      if (!this.#waiting[sent].write(this.#ring, until)) break;
-      this.#ring.setHungry(false);
+      this.#outbox.setHungry(true);
+      if (!this.#waiting[sent].write(this.#outbox, until)) break;
+      this.#outbox.setHungry(false);
       sent++;
     }
     this.#waiting.splice(0, sent);
     this.#board.wake(this.#slot);
+    this.#tidyLater();
   }
 
   #flushLater(): void {
@@ -112,59 +113,56 @@ export class Post {
     return this.#inbox.empty;
   }
 
-  #nextStream(): number {
-    return this.#lastStream = this.#lastStream % 0xffff + 1;
+  /** The Worker has ended: nothing is sent any more. */
+  retire(): void {
+    this.#isRetired = true;
+    clearTimeout(this.#tidying);
+    this.#waiting.length = 0;
+  }
+
+  /** Memory that large messages needed is let go of when there have been none for a while. */
+  #tidyLater(): void {
+    const { tidyAt } = this.#outbox;
+    if (tidyAt === Infinity || this.#tidying !== undefined || this.#isRetired) return;
+    this.#tidying = setTimeout(() => {
+      this.#tidying = undefined;
+      this.#outbox.tidy(performance.now());
+      this.#board.wake(this.#slot);
+      this.#tidyLater();
+    }, Math.ceil(tidyAt - performance.now()) + 1);
+    Deno.unrefTimer(this.#tidying);
   }
 }
 
 /** How long one message may be written without a turn of the event loop, in milliseconds. */
 const TURN_MS = 8;
 
-/** A message that waits for room. */
+/** A message that waits for its turn, or for room. */
 class Waiting {
   readonly #kind: number;
   readonly #id: number;
   readonly #a: number;
   readonly #b: number;
   #body: Body;
-  readonly #nextStream: () => number;
-  #outgoing: Outgoing | undefined;
+  #departure: Departure | undefined;
 
-  constructor(
-    kind: number,
-    id: number,
-    a: number,
-    b: number,
-    body: Body,
-    nextStream: () => number,
-  ) {
+  constructor(kind: number, id: number, a: number, b: number, body: Body) {
     this.#kind = kind;
     this.#id = id;
     this.#a = a;
     this.#b = b;
     this.#body = body;
-    this.#nextStream = nextStream;
   }
 
   /** Writes as much as there is room for; says whether that is all. */
-  write(ring: RingWriter, until: number): boolean {
-    if (this.#outgoing) return this.#outgoing.advance(ring, until);
-    const written = writeFrame(ring, this.#kind, this.#id, this.#a, this.#b, this.#body);
-    if (written >= 0) return written === 1;
-    this.#outgoing = new Outgoing(
-      this.#nextStream(),
-      this.#kind,
-      this.#id,
-      this.#a,
-      this.#b,
-      this.#body,
-    );
-    return this.#outgoing.advance(ring, until);
+  write(outbox: Outbox, until: number): boolean {
+    this.#departure ??= outbox.begin(this.#kind, this.#id, this.#a, this.#b, this.#body);
+    return this.#departure.advance(until);
   }
 
   /** Takes a copy of what is not written yet. */
   keep(): void {
-    if (this.#outgoing) this.#outgoing.keep();
+    if (this.#departure) this.#departure.keep();
     else this.#body = keep(this.#body);
   }
 }

@@ -7,7 +7,6 @@
  * @module
  */
 
-import type { MessagePort } from "node:worker_threads";
 import type { Reference } from "../bridge/codec.ts";
 import { Node, State } from "../bridge/sync/arena.ts";
 import type { Core } from "../bridge/sync/core.ts";
@@ -15,7 +14,7 @@ import {
   type Coordination,
   CORE,
   coreOf,
-  Passage,
+  type Passage,
   referToShared,
   resolveShared,
 } from "../bridge/sync/objects.ts";
@@ -51,11 +50,11 @@ export class WorkerObjects {
   readonly #holds = new Map<number, number>();
 
   /**
-   * @param port The hub's end of the Worker's port for shared memory.
+   * @param passage The hub's end of the Worker's passage for shared memory.
    * @param key The Worker's key; see `place.ts`.
    */
-  constructor(port: MessagePort, key: number) {
-    this.#passage = new Passage(port);
+  constructor(passage: Passage, key: number) {
+    this.#passage = passage;
     this.#key = key;
   }
 

@@ -231,6 +231,13 @@ export class Passage {
     this.#port.postMessage({ id, buffer });
   };
 
+  /** Sends a buffer that has no number yet, and gives its number. */
+  readonly give = (buffer: SharedArrayBuffer): number => {
+    const id = place().arena.takeId();
+    this.send(id, buffer);
+    return id;
+  };
+
   /**
    * Takes the buffer that came with a reference.
    *

@@ -3,8 +3,8 @@ import { type Body, Format } from "../../bridge/codec.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { Inbox } from "../../bridge/inbox.ts";
 import { EMPTY, FIRST_KIND, type Message } from "../../bridge/message.ts";
-import { Outgoing } from "../../bridge/outbox.ts";
-import { writeFrame } from "../../bridge/outbox.ts";
+import { Outbox } from "../../bridge/outbox.ts";
+import type { Departure } from "../../bridge/departure.ts";
 import {
   createRing,
   HEADER,
@@ -22,12 +22,27 @@ const CHUNK = 1;
 /** The two ends of a mailbox. */
 interface Ends {
   readonly ring: RingWriter;
+  readonly outbox: Outbox;
   readonly inbox: Inbox;
 }
 
 function mailbox(): Ends {
   const buffer = createRing();
-  return { ring: new RingWriter(buffer), inbox: new Inbox(new RingReader(buffer)) };
+  const ring = new RingWriter(buffer);
+  return { ring, outbox: new Outbox(ring), inbox: new Inbox(new RingReader(buffer)) };
+}
+
+/** A mailbox with annexes, and the memory that has been given to its reader. */
+function mailboxWithAnnexes(): Ends & { readonly given: SharedArrayBuffer[] } {
+  const buffer = createRing();
+  const ring = new RingWriter(buffer);
+  const given: SharedArrayBuffer[] = [];
+  return {
+    ring,
+    outbox: new Outbox(ring, (memory) => given.push(memory)),
+    inbox: new Inbox(new RingReader(buffer), (id) => given[id - 1]),
+    given,
+  };
 }
 
 function textBody(text: string): Body {
@@ -45,24 +60,19 @@ function bytesOf(length: number, seed: number): Uint8Array<ArrayBuffer> {
   return bytes;
 }
 
-let lastStream = 0;
-
 /** Begins to send a message; the result goes on with it, and says whether all is written. */
-function sending(ring: RingWriter, id: number, body: Body): () => boolean {
-  let outgoing: Outgoing | undefined;
+function sending(outbox: Outbox, id: number, body: Body): () => boolean {
+  let departure: Departure | undefined;
   return () => {
-    if (outgoing) return outgoing.advance(ring);
-    const written = writeFrame(ring, KIND, id, id + 1, id + 2, body);
-    if (written >= 0) return written === 1;
-    lastStream = lastStream % 0xffff + 1;
-    outgoing = new Outgoing(lastStream, KIND, id, id + 1, id + 2, body);
-    return outgoing.advance(ring);
+    if (!departure && outbox.write(KIND, id, id + 1, id + 2, body)) return true;
+    departure ??= outbox.begin(KIND, id, id + 1, id + 2, body);
+    return departure.advance();
   };
 }
 
 /** Sends a message and receives it, however often the ring has to be emptied in between. */
-function pass(body: Body, { ring, inbox }: Ends = mailbox()): Message {
-  const advance = sending(ring, 5, body);
+function pass(body: Body, { outbox, inbox }: Ends): Message {
+  const advance = sending(outbox, 5, body);
   let message: Message | undefined;
   while (!advance()) message ??= inbox.receive();
   message ??= inbox.receive();
@@ -83,15 +93,21 @@ function assertSame(actual: Body, expected: Body): void {
   for (const [i, part] of a.entries()) assert(equal(part, b[i]));
 }
 
+const [chunked, annexed] = [mailbox(), mailboxWithAnnexes()];
+
+function assertBothWays(body: Body): void {
+  for (const ends of [chunked, annexed]) assertSame(pass(body, ends).body, body);
+}
+
 /** `assertEquals` takes seconds for a megabyte. */
 function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 Deno.test("Inbox receives messages without a body, and with numbers of all sizes", () => {
-  const { ring, inbox } = mailbox();
+  const { outbox, inbox } = mailbox();
   for (const n of [0, 1, -1, 2 ** 31 - 1, -(2 ** 31)]) {
-    assertEquals(writeFrame(ring, KIND, n, n, n, EMPTY), 1);
+    assert(outbox.write(KIND, n, n, n, EMPTY));
     assertEquals(inbox.receive(), { kind: KIND, id: n, a: n, b: n, body: EMPTY });
   }
   assertEquals(inbox.receive(), undefined);
@@ -104,19 +120,18 @@ Deno.test("Inbox receives texts of all lengths around the limits", () => {
     for (const limit of limits) {
       for (const off of [-4, -3, -2, -1, 0, 1, 2, 3, 4]) {
         const body = textBody(unit.repeat(Math.max(0, Math.floor(limit / unit.length) + off)));
-        assertSame(pass(body).body, body);
+        assertBothWays(body);
       }
     }
   }
 });
 
 Deno.test("Inbox receives texts with surrogate pairs across all chunk borders, and a BOM in front", () => {
-  const { ring, inbox } = mailbox();
   for (let shift = 0; shift < 8; shift++) {
     const faces = "x".repeat(shift) + "\u{1F600}".repeat(40_000);
     const marks = "\ufeff".repeat(shift + 1) + "語\ufeff".repeat(30_000);
     for (const text of [faces, marks, `\ufeff${faces}\ufeff`]) {
-      assertSame(pass(textBody(text), { ring, inbox }).body, textBody(text));
+      assertBothWays(textBody(text));
     }
   }
 });
@@ -145,41 +160,40 @@ Deno.test("Inbox receives blobs of all sizes around the limits", () => {
         blobBody(bytesOf(0, 0), [bytes]),
         blobBody(bytesOf(5, 1), [bytes.subarray(0, half), bytesOf(0, 0), bytes.subarray(half)]),
       ];
-      for (const body of bodies) assertSame(pass(body).body, body);
+      for (const body of bodies) assertBothWays(body);
     }
   }
 });
 
 Deno.test("Inbox receives bodies that are bytes, and bodies that are a number", () => {
-  const ends = mailbox();
   for (const length of [0, 1, 7, 8, 1000, MAX_FRAME - HEADER - 8, MAX_FRAME, 3 * RING_BYTES + 5]) {
     for (const format of [Format.Bytes, Format.BytesInArray]) {
       const body = { format, text: "", meta: undefined, blobs: [bytesOf(length, 3)] };
-      assertSame(pass(body, ends).body, body);
+      assertBothWays(body);
     }
   }
   for (const int of [0, 1, -1, 2 ** 31 - 1, -(2 ** 31)]) {
     for (const format of [Format.Int, Format.IntInArray]) {
       const body = { format, text: "", meta: undefined, blobs: [], int };
-      assertSame(pass(body, ends).body, body);
+      assertBothWays(body);
     }
   }
 });
 
 Deno.test("Inbox receives a message with very many blobs, and one with none", () => {
   const blobs = Array.from({ length: 40_000 }, (_, i) => bytesOf(i % 3, i));
-  assertSame(pass(blobBody(bytesOf(3, 3), blobs)).body, blobBody(bytesOf(3, 3), blobs));
-  assertSame(pass(blobBody(bytesOf(0, 0), [])).body, blobBody(bytesOf(0, 0), []));
+  assertBothWays(blobBody(bytesOf(3, 3), blobs));
+  assertBothWays(blobBody(bytesOf(0, 0), []));
 });
 
 Deno.test("Inbox receives chunked messages that alternate", () => {
-  const { ring, inbox } = mailbox();
+  const { outbox, inbox } = mailbox();
   const bodies = [
     textBody("ab\u{1F600}".repeat(200_000)),
     blobBody(bytesOf(10, 1), [bytesOf(600_000, 2), bytesOf(1, 3)]),
     textBody("\ufeff語".repeat(150_000)),
   ];
-  const sends = bodies.map((body, id) => sending(ring, id, body));
+  const sends = bodies.map((body, id) => sending(outbox, id, body));
   const received = new Map<number, Body>();
   while (received.size < bodies.length) {
     for (const [i, send] of sends.entries()) if (send?.()) delete sends[i];
@@ -191,8 +205,8 @@ Deno.test("Inbox receives chunked messages that alternate", () => {
 });
 
 Deno.test("Inbox.receive() looks at no more frames than it is told", () => {
-  const { ring, inbox } = mailbox();
-  const advance = sending(ring, 1, textBody("x".repeat(MAX_FRAME * 2)));
+  const { outbox, inbox } = mailbox();
+  const advance = sending(outbox, 1, textBody("x".repeat(MAX_FRAME * 2)));
   assert(advance());
   assertEquals(inbox.receive(1), undefined);
   assertEquals(inbox.receive(1), undefined);
@@ -201,25 +215,25 @@ Deno.test("Inbox.receive() looks at no more frames than it is told", () => {
   assertEquals(frames, 3);
 });
 
-Deno.test("Outgoing.keep() takes a copy of what is not written yet", () => {
-  const { ring, inbox } = mailbox();
+Deno.test("Departure.keep() takes a copy of what is not written yet", () => {
+  const { outbox, inbox } = mailbox();
   const [early, late] = [bytesOf(RING_BYTES, 1), bytesOf(RING_BYTES, 2)];
   const expected = blobBody(bytesOf(4, 0), [early.slice(), late.slice()]);
-  const outgoing = new Outgoing(1, KIND, 5, 6, 7, blobBody(bytesOf(4, 0), [early, late]));
-  assert(!outgoing.advance(ring));
-  outgoing.keep();
+  const departure = outbox.begin(KIND, 5, 6, 7, blobBody(bytesOf(4, 0), [early, late]));
+  assert(!departure.advance());
+  departure.keep();
   early.fill(0);
   late.fill(0);
   let message: Message | undefined;
-  while (!outgoing.advance(ring)) message ??= inbox.receive();
+  while (!departure.advance()) message ??= inbox.receive();
   message ??= inbox.receive();
   assertSame(message!.body, expected);
 });
 
 Deno.test("Inbox agrees with a queue under random interleaving", () => {
-  for (let seed = 1; seed <= 8; seed++) {
+  for (let seed = 1; seed <= 12; seed++) {
     const random = randomFrom(seed);
-    const { ring, inbox } = mailbox();
+    const { outbox, inbox } = seed % 2 === 0 ? mailbox() : mailboxWithAnnexes();
     const sent = new Map<number, Body>();
     const sends: (() => boolean)[] = [];
     let id = 0;
@@ -238,7 +252,7 @@ Deno.test("Inbox agrees with a queue under random interleaving", () => {
           ? textBody(["x", "ü", "\u{1F600}"][random(3)].repeat(length / 2))
           : blobBody(bytesOf(random(40), step), [bytesOf(length, step), bytesOf(random(9), step)]);
         sent.set(++id, body);
-        sends.push(sending(ring, id, body));
+        sends.push(sending(outbox, id, body));
       }
       // Any of them goes on, as when callbacks are served in the middle of sending.
       const at = random(sends.length);
@@ -251,6 +265,117 @@ Deno.test("Inbox agrees with a queue under random interleaving", () => {
     }
     assertEquals([received, inbox.empty], [id, true]);
   }
+});
+
+// Annexes.
+
+const MB = 1 << 20;
+
+function bytesBody(length: number, seed = 1): Body {
+  return { format: Format.Bytes, text: "", meta: undefined, blobs: [bytesOf(length, seed)] };
+}
+
+/** Writes a message that fits into the ring in whatever way it goes. */
+function depart(outbox: Outbox, id: number, body: Body): void {
+  assert(outbox.begin(KIND, id, 0, 0, body).advance());
+}
+
+Deno.test("Outbox uses two annexes at a time, and chunks when both are taken", () => {
+  const { outbox, inbox, given } = mailboxWithAnnexes();
+  const bodies = [1, 2, 3].map((seed) => bytesBody(150_000, seed));
+  for (const [id, body] of bodies.entries()) depart(outbox, id, body);
+  assertEquals(given.length, 2);
+  const received = [inbox.receive(1), inbox.receive(1), inbox.receive(1), inbox.receive()];
+  assertEquals(received.map((message) => message?.id), [0, 1, undefined, 2]);
+  for (const message of received) if (message) assertSame(message.body, bodies[message.id]);
+  // They are free again, and the same ones are used.
+  for (const [id, body] of bodies.entries()) depart(outbox, id, body);
+  assertEquals([given.length, inbox.receive(1)?.id, inbox.receive(1)?.id], [2, 0, 1]);
+});
+
+Deno.test("Outbox puts a larger annex in the place of one that is too small, and uses none for more", () => {
+  const ends = mailboxWithAnnexes();
+  for (const length of [100_000, 3 * MB, 200_000, 16 * MB, 16 * MB + 1, 5 * MB]) {
+    const body = bytesBody(length);
+    assertSame(pass(body, ends).body, body);
+  }
+  assertEquals(ends.given.map(({ byteLength }) => byteLength), [MB / 4, 4 * MB, 16 * MB]);
+});
+
+Deno.test("Outbox makes room for text that is not ASCII only when it is not", () => {
+  const ends = mailboxWithAnnexes();
+  for (const text of ["x".repeat(MB), "é".repeat(MB), "語".repeat(MB), "語".repeat(6 * MB)]) {
+    assert(pass(textBody(text), ends).body.text === text);
+  }
+  assertEquals(ends.given.map(({ byteLength }) => byteLength / MB), [1, 4, 8]);
+});
+
+Deno.test("Outbox.tidy() drops annexes that were not used for a second, once they have been read", () => {
+  const { outbox, inbox, given } = mailboxWithAnnexes();
+  assertEquals(outbox.tidyAt, Infinity);
+  depart(outbox, 1, bytesBody(MB));
+  const due = outbox.tidyAt;
+  assert(due > performance.now() && due <= performance.now() + 1000);
+  outbox.tidy(due - 1);
+  outbox.tidy(due);
+  assert(outbox.tidyAt > due && outbox.tidyAt !== Infinity, "it is put off: nobody has read");
+  assertEquals(inbox.receive()?.id, 1);
+  outbox.tidy(outbox.tidyAt);
+  assertEquals(outbox.tidyAt, Infinity);
+  depart(outbox, 2, bytesBody(MB));
+  assertEquals([inbox.receive()?.id, given.length, inbox.empty], [2, 2, true]);
+});
+
+Deno.test("Outbox sends in chunks when there is no memory for an annex", () => {
+  const buffer = createRing();
+  const outbox = new Outbox(new RingWriter(buffer), () => {
+    throw new RangeError("Array buffer allocation failed");
+  });
+  const inbox = new Inbox(new RingReader(buffer));
+  depart(outbox, 1, bytesBody(150_000));
+  assertSame(inbox.receive()!.body, bytesBody(150_000));
+});
+
+Deno.test("Inbox refuses an annex that cannot be right", () => {
+  const memories: unknown[] = [
+    new SharedArrayBuffer(64),
+    new SharedArrayBuffer(64, { maxByteLength: 128 }),
+    new ArrayBuffer(64),
+    new SharedArrayBuffer(32 * MB),
+    null,
+  ];
+  const frame = (annex: number, id: number, meta: number, lengths: number[], format: number) => {
+    const buffer = createRing();
+    const ring = new RingWriter(buffer);
+    const take = (id: number) => memories[id] as SharedArrayBuffer;
+    const at = forge(ring, {
+      Format: format | 0xffff << 16,
+      Meta: meta,
+      Blobs: lengths.length,
+    }, HEADER + 8 + lengths.length * 4 + 7 & ~7);
+    ring.words.set([annex, id, ...lengths], at + HEADER >> 2);
+    return new Inbox(new RingReader(buffer), take);
+  };
+  assertEquals(frame(1, 0, 0, [64], Format.Bytes).receive()!.body.blobs, [new Uint8Array(64)]);
+  assertEquals(frame(0, 0, 64, [], Format.Text).receive()!.body.text, "\0".repeat(64));
+  const refused: Parameters<typeof frame>[] = [
+    [2, 0, 0, [1], Format.Bytes],
+    [-1, 0, 0, [1], Format.Bytes],
+    [0, 0, 0, [65], Format.Bytes],
+    [0, 0, 0, [-1], Format.Bytes],
+    [0, 0, 0, [33, 33], Format.Structured],
+    [0, 0, 65, [], Format.Structured],
+    [0, 0, 65, [], Format.Text],
+    [0, 0, -1, [], Format.Json],
+    [0, 0, 65, [], Format.Text | 1 << 8],
+    ...[1, 2, 3, 4, 5].map((id): Parameters<typeof frame> => [0, id, 0, [1], Format.Bytes]),
+  ];
+  for (const args of refused) {
+    assertThrows(() => frame(...args).receive(), BridgeProtocolError, "Cannot read a message");
+  }
+  refuses((ring) => forge(ring, { Format: Format.Bytes | 0xffff << 16, Blobs: 1 }, HEADER + 16));
+  refuses((ring) => forge(ring, { Format: Format.Bytes | 0xffff << 16, Blobs: 5 }, HEADER + 16));
+  refuses((ring) => forge(ring, { Format: Format.Bytes | 0xffff << 16 }));
 });
 
 // A writer that breaks the rules.

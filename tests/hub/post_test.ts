@@ -1,12 +1,15 @@
 import { assert, assertEquals } from "@std/assert";
 import { setImmediate } from "node:timers";
-import { Worker } from "node:worker_threads";
+import { MessageChannel, Worker } from "node:worker_threads";
 import { Board } from "../../bridge/board.ts";
 import { type Body, Format } from "../../bridge/codec.ts";
 import { Inbox } from "../../bridge/inbox.ts";
 import { EMPTY, FIRST_KIND } from "../../bridge/message.ts";
 import { createRing, MAX_FRAME, RING_BYTES, RingReader, RingWriter } from "../../bridge/ring.ts";
 import { Post } from "../../hub/post.ts";
+import { Outbox } from "../../bridge/outbox.ts";
+import { Passage } from "../../bridge/sync/objects.ts";
+import { hubPlace } from "../../bridge/sync/place.ts";
 import { randomFrom } from "../bridge/random.ts";
 import type { PeerStart } from "../fixtures/mailbox_peer.ts";
 
@@ -36,10 +39,14 @@ Deno.test("Post and a Worker at its other end exchange thousands of messages of 
   const count = 2000;
   const board = new Board(1);
   const [up, down] = [createRing(), createRing()];
-  const post = new Post(board, 0, new RingWriter(down), new Inbox(new RingReader(up)));
-  const start: PeerStart = { board: board.buffer, up, down, count };
+  const { port1, port2: port } = new MessageChannel();
+  const passage = new Passage(port1);
+  const outbox = new Outbox(new RingWriter(down), passage.give);
+  const post = new Post(board, 0, outbox, new Inbox(new RingReader(up), passage.take));
+  const place = { arena: hubPlace().arena.buffer, board: 1 };
+  const start: PeerStart = { board: board.buffer, up, down, place, port, count };
   const url = new URL("../fixtures/mailbox_peer.ts", import.meta.url);
-  const worker = new Worker(url, { workerData: start });
+  const worker = new Worker(url, { workerData: start, transferList: [port] });
   const exited = new Promise<void>((resolve) => worker.on("exit", () => resolve()));
   let sent = 0;
   const received = new Set<number>();
@@ -66,13 +73,20 @@ Deno.test("Post and a Worker at its other end exchange thousands of messages of 
   }
   await exited;
   assert(post.empty);
+  post.retire();
+  passage.close();
 });
 
 Deno.test("Post keeps the order of messages that wait for room", () => {
   const board = new Board(1);
   const down = createRing();
   const inbox = new Inbox(new RingReader(down));
-  const post = new Post(board, 0, new RingWriter(down), new Inbox(new RingReader(createRing())));
+  const post = new Post(
+    board,
+    0,
+    new Outbox(new RingWriter(down)),
+    new Inbox(new RingReader(createRing())),
+  );
   const text = "x".repeat(20_000);
   for (let id = 0; id < 100; id++) {
     post.send(FIRST_KIND, id, 0, 0, { format: Format.Text, text, meta: undefined, blobs: [] });
@@ -90,7 +104,12 @@ Deno.test("Post sends the bytes as they were when they were sent", () => {
   const board = new Board(1);
   const down = createRing();
   const inbox = new Inbox(new RingReader(down));
-  const post = new Post(board, 0, new RingWriter(down), new Inbox(new RingReader(createRing())));
+  const post = new Post(
+    board,
+    0,
+    new Outbox(new RingWriter(down)),
+    new Inbox(new RingReader(createRing())),
+  );
   const bytes = Array.from({ length: 6 }, (_, i) => new Uint8Array(RING_BYTES).fill(i + 1));
   for (const [id, blob] of bytes.entries()) {
     const meta = new Uint8Array(1);
@@ -115,7 +134,7 @@ Deno.test("Post wakes the Worker for each message", () => {
   const post = new Post(
     board,
     1,
-    new RingWriter(createRing()),
+    new Outbox(new RingWriter(createRing())),
     new Inbox(new RingReader(createRing())),
   );
   const before = board.woken(1);
