@@ -35,7 +35,7 @@ import { GreenReferences } from "./green_references.ts";
 import { Op } from "./live.ts";
 import type { GreenThread } from "./green_thread.ts";
 import { type Callable, Loader } from "./loader.ts";
-import { type Inbox } from "./inbox.ts";
+import type { Inbox } from "./inbox.ts";
 import { EMPTY, type Message } from "./message.ts";
 import type { Outbox } from "./outbox.ts";
 import { describeParking, type Parking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";

@@ -11,7 +11,7 @@ import { setImmediate } from "node:timers";
 import type { Board } from "../bridge/board.ts";
 import type { Body } from "../bridge/codec.ts";
 import type { Departure } from "../bridge/departure.ts";
-import { type Inbox } from "../bridge/inbox.ts";
+import type { Inbox } from "../bridge/inbox.ts";
 import { keep, type Message } from "../bridge/message.ts";
 import type { Outbox } from "../bridge/outbox.ts";
 
