@@ -61,6 +61,7 @@ export { HubPromise } from "./hub/hub_promise.ts";
 
 export { type Shared, shared, update, updateAsync } from "./hub/shared.ts";
 export { type AnyClass, type ClassWire, registerClass } from "./bridge/classes.ts";
+export { type ContextStorage, registerContext } from "./bridge/register_context.ts";
 export { transfer } from "./bridge/transfer.ts";
 export { handle, release } from "./bridge/handle.ts";
 export type {

@@ -8,11 +8,12 @@
  */
 
 import type { Timeout } from "./timeout.ts";
+import type { ContextValues, Scope } from "./context.ts";
 import type { SpawnSite } from "./protocol.ts";
 import type { RemoteThread } from "./remote_thread.ts";
 
 /** What a green thread has of its own while it runs. */
-export class Frame {
+export class Frame implements Scope {
   /** Why the thread is to end, once it is killed: first reason wins, and it stays (a kill is sticky). */
   killed: { readonly reason: unknown } | undefined;
   /** Where it was spawned, and the threads that led to that, if the hub records it. */
@@ -33,6 +34,10 @@ export class Frame {
   locals: Map<object, unknown> | undefined;
   /** The id of the `GreenPool` that it is a member of. */
   memberOf: number | undefined;
+  /** The async context with which it was started: the hub knows it too. */
+  given?: ContextValues;
+  /** What was changed of that. */
+  changes?: Map<string, unknown>;
 
   /**
    * @param id The thread's id.

@@ -27,9 +27,11 @@ import {
   type Reference,
   type Referrer,
 } from "./codec.ts";
+import { type Changes, type Scope, usesContext } from "./context.ts";
 import { BlockingCallError, GreenletExit, HubClosedError } from "./errors.ts";
 import { joinStacks } from "./error_values.ts";
 import { Frame } from "./frame.ts";
+import { GreenContext } from "./green_context.ts";
 import type { GivenCounts } from "./given.ts";
 import { GreenReferences } from "./green_references.ts";
 import { Op } from "./live.ts";
@@ -70,6 +72,8 @@ interface PendingCall {
   done: boolean;
   ending: number;
   body: Body;
+  /** What it has changed of the async context. */
+  changes: Changes | undefined;
 }
 
 /** A wait for a thread, that the hub may refuse. */
@@ -202,6 +206,8 @@ export class GreenRuntime {
     refer: (value) => this.#refer(value, false, true),
   };
 
+  readonly #context: GreenContext = new GreenContext(this.#referrer);
+
   /** For a value that nobody wants any more. */
   readonly #discarder: Referrer = {
     ...this.#referrer,
@@ -233,11 +239,13 @@ export class GreenRuntime {
     // What cannot wait for the answer is not begun.
     this.#interrupt(frame);
     const body = encode(args, "arguments", this.#referrer);
+    const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#bind(target);
     const id = this.#lastCall = this.#lastCall + 1 | 0;
-    const call: PendingCall = { done: false, ending: 0, body: EMPTY };
+    const call: PendingCall = { done: false, ending: 0, body: EMPTY, changes: undefined };
     this.#calls.set(id, call);
     try {
+      if (context) this.#send(Up.Context, id, Up.Call, 0, context);
       this.#send(Up.Call, id, number, frame.id, body);
       this.block(call, Infinity, { what: target === LIVE ? name : target });
     } catch (reason) {
@@ -250,6 +258,7 @@ export class GreenRuntime {
       throw reason;
     }
     const value = this.decode(call.body);
+    call.changes?.takeOver();
     if (call.ending === Ending.Fulfilled) return value;
     joinStacks(
       value,
@@ -531,7 +540,7 @@ export class GreenRuntime {
         },
         (error) =>
           leave(() => {
-            this.#drop(message.body);
+            this.#dropJob(message);
             this.#end(frame, Ending.Rejected, error);
           }),
       );
@@ -544,8 +553,8 @@ export class GreenRuntime {
   }
 
   /** A thread was killed before it was begun: its body never runs. */
-  #endUnrun({ body }: Message, frame: Frame): undefined {
-    this.#drop(body);
+  #endUnrun(message: Message, frame: Frame): undefined {
+    this.#dropJob(message);
     return this.#end(frame, Ending.Killed, frame.killed!.reason);
   }
 
@@ -558,7 +567,7 @@ export class GreenRuntime {
     if (frame.killed) return this.#endUnrun(message, frame);
     let value: unknown;
     try {
-      value = fn(...this.decode(message.body) as unknown[]);
+      value = this.#apply(message, frame, fn);
     } catch (error) {
       return this.#end(frame, ...this.#judge(frame, this.#loader.explain(target, error)));
     }
@@ -576,7 +585,7 @@ export class GreenRuntime {
     const frame = this.#enter(job, target);
     if (frame.killed) return this.#endUnrun(job, frame);
     if (this.#frames.length > SHALLOW && !hasRoom(MUCH_ROOM)) {
-      this.#drop(job.body);
+      this.#dropJob(job);
       return this.#end(frame, Ending.Rejected, tooDeep(frame, this.#frames.length));
     }
     const fn = this.#loader.find(target);
@@ -584,7 +593,7 @@ export class GreenRuntime {
     let value: unknown;
     try {
       if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
-      value = fn(...this.decode(job.body) as unknown[]);
+      value = this.#apply(job, frame, fn);
       if (isThenable(value)) {
         throw new TypeError(
           `Cannot run "${
@@ -596,6 +605,16 @@ export class GreenRuntime {
       [ending, value] = this.#judge(frame, this.#loader.explain(target, error));
     }
     this.#end(frame, ending, value);
+  }
+
+  /** Calls a thread's function, in the thread's async context. */
+  #apply(message: Message, frame: Frame, fn: Callable): unknown {
+    if (!usesContext()) return fn(...this.decode(message.body) as unknown[]);
+    return this.#context.enter(
+      message,
+      frame,
+      () => fn(...this.decode(message.body) as unknown[]),
+    );
   }
 
   #enter(job: Message, target: Target): Frame {
@@ -632,13 +651,25 @@ export class GreenRuntime {
       ending = Ending.Rejected;
       body = encodeThrown(value = error, "error", this.#resultReferrer);
     }
+    let context: Body | undefined;
+    try {
+      if (frame.changes) {
+        context = this.#references.attempt(() =>
+          this.#context.changes(frame, this.#resultReferrer)
+        );
+      }
+    } catch (error) {
+      if (ending !== Ending.Fulfilled) this.fault(error);
+      else [ending, body] = [Ending.Rejected, encodeThrown(error, "error", this.#resultReferrer)];
+    }
     this.#references.endThread(frame.id);
     for (const failed of frame.failed) this.#reportUnseen(frame.id, failed);
     const { thread } = frame;
     // Always: green code may have kept the handle that `getCurrent()` gave, and the hub forgets the thread.
     this.#awaited.delete(frame.id);
-    thread.settle(ending, body);
+    thread.settle(ending, body, context && frame.changes);
     this.#letGo(thread);
+    if (context) this.#send(Up.Context, frame.id, Up.Done, 0, context);
     this.#send(Up.Done, frame.id, ending, 0, body);
   }
 
@@ -778,8 +809,10 @@ export class GreenRuntime {
       const message = this.#inbox.receive();
       if (!message) break;
       const { kind } = message;
-      if (kind === Down.Run || kind === Down.Call) this.#deferred.push(message);
-      else this.#take(message);
+      if (kind === Down.Run || kind === Down.Call) {
+        if (usesContext()) this.#context.attach(message);
+        this.#deferred.push(message);
+      } else this.#take(message);
       if (!writing && this.#deferred.length > 0) break;
     }
     if (this.#inbox.takeHungry()) this.#board.raise(this.#slot);
@@ -797,8 +830,10 @@ export class GreenRuntime {
     switch (kind) {
       case Down.Reply: {
         const call = this.#calls.get(id);
+        const changes = usesContext() ? this.#takeChanges() : undefined;
         if (!call) return this.#drop(body); // The thread gave up waiting for it.
         this.#calls.delete(id);
+        call.changes = changes;
         call.ending = a;
         call.body = body;
         call.done = true;
@@ -806,9 +841,10 @@ export class GreenRuntime {
       }
       case Down.Settled: {
         const thread = this.#awaited.get(id);
+        const changes = usesContext() ? this.#takeChanges() : undefined;
         if (!thread) return this.#drop(body); // It ended here, or was told twice.
         this.#awaited.delete(id);
-        thread.settle(a, body);
+        thread.settle(a, body, changes?.values);
         return this.#letGo(thread);
       }
       case Down.Bind:
@@ -828,9 +864,23 @@ export class GreenRuntime {
         if (wait) wait.refusal = { error: this.#decodeReason(body) };
         return;
       }
+      case Down.Context:
+        return this.#context.arrive(body);
       case Down.Close:
         this.#closing = true;
         return;
+    }
+  }
+
+  /** What the message that has arrived now says of the async context; what cannot be understood here is reported. */
+  #takeChanges(): Changes | undefined {
+    const body = this.#context.take();
+    if (!body) return undefined;
+    try {
+      return this.#context.changesFrom(body);
+    } catch (error) {
+      this.fault(error);
+      return undefined;
     }
   }
 
@@ -856,6 +906,12 @@ export class GreenRuntime {
     }
   }
 
+  /** A thread that was sent here will not run. */
+  #dropJob(message: Message): void {
+    if (usesContext()) this.#context.drop(message, this.#discarder);
+    this.#drop(message.body);
+  }
+
   /** What has come for nobody is taken in all the same: the hub counts what it refers to as held here. */
   #drop(body: Body): void {
     if (!mayRefer(body)) return;
@@ -877,8 +933,11 @@ export class GreenRuntime {
     this.#worked = true;
     let ending: number = Ending.Fulfilled;
     let reply: Body;
+    const scope: Scope = {};
+    const act = () => this.#references.perform(a, b, this.decode(body) as unknown[]);
+    let context: Body | undefined;
     try {
-      const value = this.#references.perform(a, b, this.decode(body) as unknown[]);
+      const value = usesContext() ? this.#context.enter(message, scope, act) : act();
       if (isThenable(value)) {
         throw new TypeError(
           "Cannot return a promise from a green function that the hub calls: green code that the hub waits for has to " +
@@ -886,7 +945,10 @@ export class GreenRuntime {
         );
       }
       const referrer = b === Op.Call ? this.#referrer : this.#liveReferrer;
-      reply = this.#references.attempt(() => encode(value, "result", referrer));
+      reply = this.#references.attempt(() => {
+        if (scope.changes) context = this.#context.changes(scope, referrer);
+        return encode(value, "result", referrer);
+      });
     } catch (error) {
       ending = Ending.Rejected;
       reply = encodeThrown(error, "error", this.#referrer);
@@ -894,6 +956,7 @@ export class GreenRuntime {
       this.#importing = importing;
       if (frame) this.#frames.splice(this.#frames.indexOf(frame), 1);
     }
+    if (context) this.#send(Up.Context, id, Up.Reply, 0, context);
     this.#send(Up.Reply, id, ending, 0, reply);
   }
 
@@ -914,6 +977,7 @@ export class GreenRuntime {
     const frame = this.#frame(`${targetName(target)}()`);
     if (this.#debug) particulars = { ...particulars, site: new Error().stack };
     const body = encode(args, "arguments", this.#referrer);
+    const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#bind(target);
     const id = this.#board.takeId();
     const thread = this.#handle(id, particulars?.name ?? `${targetName(target)}-${id}`);
@@ -924,6 +988,7 @@ export class GreenRuntime {
     if (particulars) {
       this.#send(Up.Prepare, id, 0, 0, encode(particulars, "options", this.#referrer));
     }
+    if (context) this.#send(Up.Context, id, kind, 0, context);
     this.#send(kind, id, number, frame.id, body);
     return thread;
   }

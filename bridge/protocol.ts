@@ -59,6 +59,11 @@ export const Up = {
   Unseen: 25,
   /** The thread `b` has given up waiting for the thread `id`. */
   Unwait: 26,
+  /**
+   * What the next message of the kind `a`, a `Call`, `Start`, `Spawn`, `Done` or `Reply` to `id`, brings along of the async
+   * context: what differs from that with which its thread was started, or what was changed. Body: see `context_wire.ts`.
+   */
+  Context: 27,
 } as const;
 
 /** What the hub says to a Worker. */
@@ -88,6 +93,11 @@ export const Down = {
   Prepare: 16,
   /** The thread `a` must not go on waiting for the thread `id`. Body: the error to throw there. */
   Refuse: 17,
+  /**
+   * What the next message, a `Run`, `Call`, `Reply` or `Settled`, brings along of the async context: all of it, or what was
+   * changed. Body: see `context_wire.ts`.
+   */
+  Context: 18,
 } as const;
 
 /** How a call or a thread ended. */

@@ -8,6 +8,8 @@
  */
 
 import type { Body } from "./codec.ts";
+import type { ContextValues } from "./context.ts";
+import { ContextReturn, hearOfAwaits } from "./context_return.ts";
 import { DeadlockError } from "./errors.ts";
 import {
   checkGrace,
@@ -56,6 +58,11 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   #ended: { readonly ending: number; readonly body: Body } | undefined;
   #outcome: Outcome<T> | undefined;
   #links: Linked[] = [];
+  #back: ContextReturn | undefined;
+
+  static {
+    hearOfAwaits(this.prototype);
+  }
 
   constructor(id: number, name: string, runtime: GreenRuntime) {
     super();
@@ -80,10 +87,21 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     this.#started = true;
   }
 
-  /** The hub says how the thread ended. */
-  settle(ending: number, body: Body): void {
+  /** Somebody is about to await the thread. */
+  beforeThen(): void {
+    (this.#back ??= new ContextReturn()).join();
+  }
+
+  /**
+   * The hub says how the thread ended, or it ended here.
+   *
+   * @param changes What it has changed of the async context.
+   */
+  settle(ending: number, body: Body, changes?: ContextValues): void {
     if (this.done) return;
     this.#ended = { ending, body };
+    if (changes) this.#back ??= new ContextReturn();
+    this.#back?.end(changes);
     if (ending === Ending.Rejected && !this.seen) this.#runtime.failedUnseen(this);
     this.#runLinks();
   }
@@ -92,6 +110,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   settleWith(outcome: Outcome<T>): void {
     if (this.done) return;
     this.#outcome = outcome;
+    this.#back?.end(undefined);
     this.#runLinks();
   }
 
@@ -105,6 +124,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 
   override wait(options?: WaitOptions): T {
     if (!this.done) this.#runtime.waitFor(this, options?.timeout ?? Infinity);
+    this.#back?.takeOver();
     return unwrap(this.outcome()!);
   }
 

@@ -5,6 +5,7 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { type ContextValues, type Scope, within } from "../bridge/context.ts";
 
 /** The green call that an async function on the hub serves. */
 export interface CurrentCall {
@@ -15,7 +16,7 @@ export interface CurrentCall {
 }
 
 /** One call from green code; its signal is made when somebody asks for it. */
-export class Call implements CurrentCall {
+export class Call implements CurrentCall, Scope {
   readonly threadId: number;
   /** Called when the call has been answered or given up. */
   onEnd: (() => void)[] | undefined;
@@ -23,6 +24,10 @@ export class Call implements CurrentCall {
   work: Promise<unknown> | undefined;
   /** Whether it has been answered or given up. */
   ended = false;
+  /** The async context that its caller has. */
+  given?: ContextValues;
+  /** What the function has changed of that. */
+  changes?: Map<string, unknown>;
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
 
@@ -36,6 +41,11 @@ export class Call implements CurrentCall {
       if (this.#aborted) this.#controller.abort(this.#aborted.reason);
     }
     return this.#controller.signal;
+  }
+
+  /** Calls the function, within the call and the caller's context. */
+  run(fn: () => unknown): unknown {
+    return calls().run(this, this.given ? () => within(this, fn) : fn);
   }
 
   /** Whether the function has asked for its signal, so that it may have something to do when it is aborted. */

@@ -7,7 +7,14 @@
  * @module
  */
 
-import { type Body, decode, encode, encodeThrown, mayRefer } from "../bridge/codec.ts";
+import {
+  type Body,
+  decode,
+  encode,
+  encodeThrown,
+  mayRefer,
+  type Referrer,
+} from "../bridge/codec.ts";
 import {
   BridgeProtocolError,
   DeadlockError,
@@ -28,6 +35,17 @@ import {
   type ThreadReference,
   Up,
 } from "../bridge/protocol.ts";
+import {
+  changesIn,
+  type ContextValues,
+  currentValues,
+  findScopeBy,
+  type Scope,
+  useContext,
+  usesContext,
+  within,
+} from "../bridge/context.ts";
+import { encodeContext } from "../bridge/context_wire.ts";
 import { Call, calls, limits } from "./call_context.ts";
 import { Callables } from "./callables.ts";
 import { Ended } from "./ended.ts";
@@ -64,6 +82,8 @@ export interface FutureOptions {
   readonly autokill?: boolean;
   /** Whether the work has asked for its signal; by default, if it takes an argument. */
   readonly heeds?: () => boolean;
+  /** Notes what the work changes of the async context, if it does so by itself. */
+  readonly scope?: Scope;
 }
 
 /** How a thread is to be made. */
@@ -98,6 +118,7 @@ export class Exchange implements PoolHost, ThreadHost {
     this.#debug = settings.debug;
     this.#blockedWarningMs = settings.blockedWarningMs;
     this.scope = scope;
+    findScopeBy(() => calls().getStore());
     this.#events = events;
     this.callables = new Callables(new ImportPermission(settings.hubImport, settings.name));
     this.pool = new Pool(settings, this);
@@ -125,12 +146,19 @@ export class Exchange implements PoolHost, ThreadHost {
   /**
    * Makes work for a thread of a target and its arguments.
    *
-   * @throws {NotCloneableError} If an argument cannot cross.
+   * @param values The async context that the thread is to have.
+   * @throws {NotCloneableError} If an argument, or a value of the context, cannot cross.
    */
-  pack(target: Target, args: readonly unknown[]): Work {
+  pack(
+    target: Target,
+    args: readonly unknown[],
+    values: ContextValues | undefined,
+  ): Work {
     const luggage = new Luggage(this);
     try {
-      return { target, args: encode(args, "arguments", luggage), luggage };
+      const body = encode(args, "arguments", luggage);
+      const context = values && { body: encodeContext(values, luggage), values };
+      return { target, args: body, luggage, context };
     } catch (error) {
       luggage.drop();
       throw error;
@@ -162,7 +190,7 @@ export class Exchange implements PoolHost, ThreadHost {
     else if (launch.gate) this.#enqueueAfter(thread, launch.gate);
     else this.#enqueue(thread);
     // It waits, and by the time it runs the bytes may have been changed by whoever passed them.
-    if (thread.work) thread.work = { ...thread.work, args: keep(thread.work.args) };
+    if (thread.work) thread.work = keepWork(thread.work);
     return thread;
   }
 
@@ -181,6 +209,7 @@ export class Exchange implements PoolHost, ThreadHost {
   ): HubThread {
     const { autostart = true, autocancel = true, autokill = true } = options;
     const { heeds = () => work.length > 0 } = options;
+    const { scope, begin } = inContext(options.scope, work);
     const thread = new HubThread(this, id, { label, name: options.name, parent: options.parent });
     if (this.#closed) {
       thread.end(Ended.of({ status: "rejected", reason: this.closedError() }));
@@ -191,9 +220,13 @@ export class Exchange implements PoolHost, ThreadHost {
     const start = () => {
       thread.begin = undefined;
       thread.start();
-      const working = Promise.try(work, controller.signal).then(
-        (value) => this.endThread(thread, Ended.of({ status: "fulfilled", value })),
-        (reason) => this.endThread(thread, abortedEnding(reason, autokill)),
+      const end = (ended: Ended) => {
+        if (scope && !thread.dead) thread.changes = changesIn(scope);
+        this.endThread(thread, ended);
+      };
+      const working = Promise.try(begin, controller.signal).then(
+        (value) => end(Ended.of({ status: "fulfilled", value })),
+        (reason) => end(abortedEnding(reason, autokill)),
       );
       thread.abort = (reason) => {
         if (!autocancel) return;
@@ -359,7 +392,7 @@ export class Exchange implements PoolHost, ThreadHost {
       case Up.Call:
         return this.#serve(worker, message);
       case Up.Done:
-        return this.#done(worker, id, a, body);
+        return this.#done(worker, message);
       case Up.Spawn:
         return this.#spawn(worker, message);
       case Up.Start:
@@ -400,6 +433,9 @@ export class Exchange implements PoolHost, ThreadHost {
           id,
           checkParticulars(decode(body, worker.referrer)),
         );
+      case Up.Context:
+        useContext();
+        return worker.context.arrive(message);
       case Up.Loaded:
         return worker.loaded(id, decode(body, worker.referrer));
       default:
@@ -407,20 +443,24 @@ export class Exchange implements PoolHost, ThreadHost {
     }
   }
 
-  #takeReply(worker: GreenWorker, { id, a, body }: Message): void {
+  #takeReply(worker: GreenWorker, message: Message): void {
+    const { id, a, body } = message;
     let value: unknown;
+    let changes: ContextValues | undefined;
     let ending = checkEnding(a);
     try {
+      if (usesContext()) changes = worker.context.changes(message);
       value = decode(body, worker.referrer);
     } catch (error) {
       if (error instanceof BridgeProtocolError) throw error;
       ending = Ending.Rejected;
       value = error;
     }
-    worker.reply(id, ending, value);
+    worker.reply(id, ending, value, changes);
   }
 
-  #serve(worker: GreenWorker, { id, a, b, body }: Message): void {
+  #serve(worker: GreenWorker, message: Message): void {
+    const { id, a, b, body } = message;
     const target = this.#target(worker, a);
     const call = new Call(b, targetName(target));
     const isForeign = target.kind === "live" || target.kind === "hub";
@@ -431,16 +471,17 @@ export class Exchange implements PoolHost, ThreadHost {
       call.end();
       if (worker.calls.get(id) !== call) return;
       worker.calls.delete(id);
-      if (!worker.dead) this.#reply(worker, id, ending, value, referrer);
+      if (!worker.dead) this.#reply(worker, id, ending, value, call, referrer);
     };
     let result: unknown;
     try {
+      if (usesContext()) call.given = worker.context.given(message, b);
       result = this.#invoke(worker, target, call, body);
     } catch (error) {
       return answer(Ending.Rejected, error);
     }
     // A handle is a value; only an async function that returns one awaits it, as the language has it.
-    if (!isThenable(result) || result instanceof HubThread) {
+    if (result instanceof HubThread || !isThenable(result)) {
       return answer(Ending.Fulfilled, result);
     }
     call.work = Promise.resolve(result).then(
@@ -459,10 +500,10 @@ export class Exchange implements PoolHost, ThreadHost {
 
   /** Calls a function of the hub, and looks how long it keeps the event loop. */
   #runCall(call: Call, fn: Callable, args: unknown[]): unknown {
-    if (this.#blockedWarningMs === Infinity) return calls().run(call, () => fn(...args));
+    if (this.#blockedWarningMs === Infinity) return call.run(() => fn(...args));
     const start = performance.now();
     try {
-      return calls().run(call, () => fn(...args));
+      return call.run(() => fn(...args));
     } finally {
       const ms = performance.now() - start;
       if (ms > this.#blockedWarningMs) this.#events.blocked(call.name, ms);
@@ -484,17 +525,27 @@ export class Exchange implements PoolHost, ThreadHost {
     id: number,
     ending: number,
     value: unknown,
-    referrer = worker.referrer,
+    call: Call,
+    referrer: Referrer,
   ): void {
     let body: Body;
+    let context: Body | undefined;
+    const changes = changesIn(call);
     try {
+      if (changes) {
+        context = worker.references.attempt(() => encodeContext(changes, worker.referrer));
+      }
       body = ending === Ending.Fulfilled
         ? worker.references.attempt(() => encode(asReferent(value), "result", referrer))
         : encodeThrown(value, "error", worker.referrer);
     } catch (error) {
+      // Of two errors the first one is for the caller.
+      if (ending !== Ending.Fulfilled) this.#events.error(error);
+      else value = error;
       ending = Ending.Rejected;
-      body = encodeThrown(error, "error", worker.referrer);
+      body = encodeThrown(value, "error", worker.referrer);
     }
+    if (context) worker.post.send(Down.Context, 0, 0, 0, context);
     worker.post.send(Down.Reply, id, ending, 0, body);
   }
 
@@ -508,15 +559,17 @@ export class Exchange implements PoolHost, ThreadHost {
     call.abort(reason);
   }
 
-  #spawn(worker: GreenWorker, { id, a, b, body }: Message): void {
+  #spawn(worker: GreenWorker, message: Message): void {
+    const { id, a, b, body } = message;
     const target = this.#target(worker, a);
     this.#checkNewId(id);
     const particulars = this.#takeParticulars(id);
     const launch = { ...particulars, parent: b };
     let thread: HubThread;
     try {
-      const work = mayRefer(body)
-        ? this.pack(target, decode(body, worker.referrer) as unknown[])
+      const values = usesContext() ? worker.context.given(message, b) : undefined;
+      const work = values || mayRefer(body)
+        ? this.pack(target, decode(body, worker.referrer) as unknown[], values)
         : { target, args: body };
       thread = this.launch(work, launch, id);
     } catch (reason) {
@@ -527,15 +580,23 @@ export class Exchange implements PoolHost, ThreadHost {
     this.#hand(worker, thread);
   }
 
-  #start(worker: GreenWorker, { id, a, b, body }: Message): void {
+  #start(worker: GreenWorker, message: Message): void {
+    const { id, a, b, body } = message;
     const target = this.#target(worker, a);
     this.#checkNewId(id);
     const particulars = this.#takeParticulars(id);
     this.#calls++;
     // Whoever started it does not wait for it, so it is nobody's wait.
     const call = new Call(0, targetName(target));
-    const options = { ...particulars, parent: b, heeds: () => call.heeds };
+    const options = { ...particulars, parent: b, heeds: () => call.heeds, scope: call };
+    let unread: unknown;
+    try {
+      if (usesContext()) call.given = worker.context.given(message, b);
+    } catch (error) {
+      unread = error;
+    }
     const thread = this.future(call.name, options, (signal) => {
+      if (unread !== undefined) throw unread;
       if (this.#closed) throw this.closedError();
       signal.addEventListener("abort", () => call.abort(signal.reason));
       return this.#invoke(worker, target, call, body);
@@ -647,12 +708,18 @@ export class Exchange implements PoolHost, ThreadHost {
     thread.unpark = undefined;
   }
 
-  #done(worker: GreenWorker, id: number, ending: number, body: Body): void {
+  #done(worker: GreenWorker, message: Message): void {
+    const { id, a: ending, body } = message;
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) throw new BridgeProtocolError(`Cannot end thread ${id}: it does not run here`);
     // It knows already how the threads on its own stack ended.
     thread.watchers?.delete(worker);
     let ended = Ended.from(checkEnding(ending), body, worker.referrer);
+    try {
+      if (usesContext()) thread.changes = worker.context.changes(message);
+    } catch (reason) {
+      ended = Ended.of({ status: "rejected", reason });
+    }
     // Who killed it gets the very reason back.
     if (ending === Ending.Killed && thread.killed) {
       ended = Ended.of({ status: "killed", reason: thread.killed.reason });
@@ -776,6 +843,26 @@ export class Exchange implements PoolHost, ThreadHost {
       this.#threads.delete(thread.id);
     }
   }
+}
+
+/** What waits for its turn keeps its own bytes. */
+function keepWork(work: Work): Work {
+  const { args, context } = work;
+  return {
+    ...work,
+    args: keep(args),
+    ...context ? { context: { ...context, body: keep(context.body) } } : {},
+  };
+}
+
+/** Async work that belongs to a flow: it has that flow's context whenever it begins, and its changes are noted. */
+function inContext(
+  given: Scope | undefined,
+  work: (signal: AbortSignal) => unknown,
+): { scope: Scope | undefined; begin: (signal: AbortSignal) => unknown } {
+  if (given || !usesContext()) return { scope: given, begin: work };
+  const scope: Scope = { given: currentValues() };
+  return { scope, begin: (signal) => within(scope, () => work(signal)) };
 }
 
 /** How many generations of threads a stack tells of. */

@@ -12,6 +12,14 @@
 
 import { type Body, encode, type Reference, type Referrer } from "../bridge/codec.ts";
 import { WorkerCrashedError } from "../bridge/errors.ts";
+import {
+  Changes,
+  type ContextValues,
+  currentValues,
+  Join,
+  usesContext,
+} from "../bridge/context.ts";
+import { encodeContext } from "../bridge/context_wire.ts";
 import { EMPTY } from "../bridge/message.ts";
 import { Down, Ending, Referent, type Target, type ThreadReference } from "../bridge/protocol.ts";
 import type { RunningWorker } from "../bridge/worker_kind.ts";
@@ -21,6 +29,7 @@ import { WorkerReferences } from "./worker_references.ts";
 import { HubThread } from "./hub_thread.ts";
 import type { Call } from "./call_context.ts";
 import type { Post } from "./post.ts";
+import { WorkerContext } from "./worker_context.ts";
 import type { WorkerObjects } from "./worker_objects.ts";
 import { Ended } from "./ended.ts";
 
@@ -29,6 +38,8 @@ const UNPROVEN_MS = 250;
 
 /** A call into the Worker that has not been answered. */
 interface Reply {
+  /** For the flow that has made it. */
+  readonly join: Join | undefined;
   resolve(value: unknown): void;
   reject(reason: unknown): void;
 }
@@ -137,6 +148,9 @@ export class GreenWorker {
     refer: (value) => this.#refer(value, true),
   };
 
+  /** What it says of async context. */
+  readonly context: WorkerContext = new WorkerContext(this.referrer, this.stack);
+
   /** Whether it is known how quick it is, or has taken so long that it does not matter. */
   isProven(now: number): boolean {
     return this.proven || this.ready && now - this.#since > UNPROVEN_MS;
@@ -158,7 +172,7 @@ export class GreenWorker {
 
   /** Starts a thread on it, on top of what runs there. */
   run(thread: HubThread): void {
-    const { target, args, luggage } = thread.work!;
+    const { target, args, luggage, context } = thread.work!;
     luggage?.handTo(this);
     thread.work = undefined;
     thread.worker = this;
@@ -169,6 +183,7 @@ export class GreenWorker {
       const particulars = { name, memberOf, sites };
       this.post.send(Down.Prepare, thread.id, 0, 0, encode(particulars, "options", this.referrer));
     }
+    if (context) this.post.send(Down.Context, 0, 0, 0, context.body);
     this.post.send(Down.Run, thread.id, number, thread.parent, args);
     thread.start();
   }
@@ -193,19 +208,37 @@ export class GreenWorker {
   /** Tells it how a thread ended. */
   tell(thread: HubThread): void {
     const { ending, body } = thread.ended!.encodeFor(this.referrer);
+    if (thread.changes) this.#sendContext(thread.changes);
     this.post.send(Down.Settled, thread.id, ending, 0, body);
+  }
+
+  /** Says what the next message brings along of async context. What cannot cross is reported. */
+  #sendContext(values: ContextValues): void {
+    try {
+      const body = this.references.attempt(() => encodeContext(values, this.referrer));
+      this.post.send(Down.Context, 0, 0, 0, body);
+    } catch (error) {
+      this.#registry.reportError(error);
+    }
   }
 
   /** Does something to a function or an object that green code gave away. */
   async ask(number: number, op: number, args: readonly unknown[]): Promise<unknown> {
     if (this.dead) throw this.#gone();
-    const body = this.references.attempt(() => encode(args, "arguments", this.liveReferrer));
+    const values = usesContext() ? currentValues() : undefined;
+    const [body, context] = this.references.attempt(() => [
+      encode(args, "arguments", this.liveReferrer),
+      values && encodeContext(values, this.referrer),
+    ]);
+    // Still in the flow that calls: nothing was awaited here.
+    const join = usesContext() ? new Join() : undefined;
     const id = this.#lastReply = this.#lastReply + 1 | 0;
     const { keepAlive } = this.#registry;
     keepAlive.hold();
     try {
       return await new Promise((resolve, reject) => {
-        this.#replies.set(id, { resolve, reject });
+        this.#replies.set(id, { join, resolve, reject });
+        if (context) this.post.send(Down.Context, 0, 0, 0, context);
         this.post.send(Down.Call, id, number, op, body);
       });
     } finally {
@@ -214,9 +247,10 @@ export class GreenWorker {
   }
 
   /** The Worker answers a call that {@linkcode GreenWorker.ask} made. */
-  reply(id: number, ending: number, value: unknown): void {
+  reply(id: number, ending: number, value: unknown, changes?: ContextValues): void {
     const reply = this.#replies.get(id);
     if (!this.#replies.delete(id)) return;
+    reply!.join?.settle(changes && new Changes(changes));
     if (ending === Ending.Fulfilled) reply!.resolve(value);
     else reply!.reject(value);
     if (this.#replies.size === 0) this.#registry.served(this);
@@ -249,7 +283,10 @@ export class GreenWorker {
     this.dead = true;
     this.objects.settle();
     const gone = this.#gone();
-    for (const { reject } of this.#replies.values()) reject(gone);
+    for (const { join, reject } of this.#replies.values()) {
+      join?.settle(undefined);
+      reject(gone);
+    }
     this.#replies.clear();
     for (const call of [...this.calls.values()]) {
       call.end();

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { currentValues, outsideContext } from "../bridge/context.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
 import { greenSide } from "../bridge/side.ts";
@@ -144,7 +145,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
       blocked: (name, ms) => this.#reportBlocked(name, ms),
     });
     this.#doorbell = new Doorbell(this.#exchange.pool.board, () => this.#exchange.pool.takeIn());
-    this.#doorbell.listen();
+    // It serves all, and not whoever made the hub.
+    outsideContext(() => this.#doorbell.listen());
   }
 
   /**
@@ -351,7 +353,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   // deno-lint-ignore no-explicit-any
   #spawn(fn: unknown, args: readonly unknown[], launch: Launch): any {
-    const work = this.#exchange.pack(spawnTarget(fn), args);
+    const work = this.#exchange.pack(spawnTarget(fn), args, currentValues());
     return this.#exchange.launch(work, launch);
   }
 

@@ -13,6 +13,8 @@
  */
 
 import type { Body } from "../bridge/codec.ts";
+import type { ContextValues } from "../bridge/context.ts";
+import { ContextReturn, hearOfAwaits } from "../bridge/context_return.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import {
   checkGrace,
@@ -56,6 +58,8 @@ export interface Work {
   readonly args: Body;
   /** What the arguments refer to, if anything. */
   readonly luggage?: Luggage;
+  /** The async context, if there is any; and as it is on the hub. */
+  readonly context?: { readonly body: Body; readonly values: ContextValues };
 }
 
 /** A green thread's record on the hub, which is its handle there too. */
@@ -111,11 +115,20 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   interest = 0;
   /** The id of the `GreenPool` that it is a member of. */
   memberOf: number | undefined;
+  /** The async context with which it was started: its Worker knows it too. */
+  context: ContextValues | undefined;
+  /** What it has changed of that, to be said before it ends. */
+  changes: ContextValues | undefined;
+  #back: ContextReturn | undefined;
   #running = false;
   #ended: Ended | undefined;
   #promise: Promise<T> | undefined;
   #settle: ((outcome: Outcome<unknown>) => void) | undefined;
   #links: Linked[] | undefined;
+
+  static {
+    hearOfAwaits(this.prototype);
+  }
 
   constructor(host: ThreadHost, id: number, options: {
     readonly label: string;
@@ -132,6 +145,12 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.parent = options.parent ?? 0;
     this.detached = options.detached ?? false;
     this.work = options.work;
+    this.context = options.work?.context?.values;
+  }
+
+  /** Somebody is about to await it. */
+  beforeThen(): void {
+    (this.#back ??= new ContextReturn()).join();
   }
 
   get name(): string {
@@ -181,6 +200,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.onBegin = undefined;
     // First the links, then those who await it.
     if (this.#links) queueMicrotask(() => this.#runLinks());
+    if (this.changes) this.#back ??= new ContextReturn();
+    this.#back?.end(this.changes);
     this.#settle?.(ended.outcome);
     this.#settle = undefined;
     if (ended.status === "rejected" && !this.seen) this.#host.failedUnseen(this);
@@ -249,7 +270,22 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   ): Promise<R1 | R2> {
     this.interest++;
     this.begin?.();
-    return this.settled(isAdoption(onfulfilled)).then(onfulfilled, onrejected);
+    const adopted = isAdoption(onfulfilled);
+    const settled = this.settled(adopted);
+    const back = this.#back;
+    if (adopted || !back) return settled.then(onfulfilled, onrejected);
+    // Not the flow that calls waits for it, but what it has given.
+    back.leave();
+    return settled.then(
+      onfulfilled && ((value) => {
+        back.takeOver();
+        return onfulfilled(value);
+      }),
+      onrejected && ((reason) => {
+        back.takeOver();
+        return onrejected(reason);
+      }),
+    );
   }
 
   /**

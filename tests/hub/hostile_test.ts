@@ -21,6 +21,14 @@ const FORGED: [string, Words[], number?][] = [
   ["a call of a target that was not bound", [{ Kind: Up.Call, Id: 1, A: 999_999, B: 1 }]],
   ["the end of a thread that does not run there", [{ Kind: Up.Done, Id: 999_999 }]],
   ["an ending that there is not", [{ Kind: Up.Done, Id: 1, A: 55 }]],
+  ["a context for another message", [
+    { Kind: Up.Context, Id: 1, A: Up.Reply },
+    { Kind: Up.Reply, Id: 2 },
+  ]],
+  ["a context that is no list", [
+    { Kind: Up.Context, Id: 1, A: Up.Reply },
+    { Kind: Up.Reply, Id: 1 },
+  ]],
   ["a bad target", [{ Kind: Up.Bind, Id: 50 }]],
 ];
 
