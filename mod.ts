@@ -59,6 +59,7 @@ export {
 } from "./hub/futures.ts";
 export { HubPromise } from "./hub/hub_promise.ts";
 
+export { ConnectionPool, type ConnectionPoolOptions } from "./hub/connection_pool.ts";
 export { type Shared, shared, update, updateAsync } from "./hub/shared.ts";
 export { type AnyClass, type ClassWire, registerClass } from "./bridge/classes.ts";
 export { type ContextStorage, registerContext } from "./bridge/register_context.ts";

@@ -16,6 +16,14 @@ interface Entry {
   count: number;
 }
 
+/** Objects of others whose release somebody wants to hear of. */
+const watched = new WeakMap<object, () => void>();
+
+/** Has a function called when the other side holds an object no longer. */
+export function whenReleased(object: object, fn: () => void): void {
+  watched.set(object, fn);
+}
+
 /** How much the other side holds. */
 export interface GivenCounts {
   /** Functions. */
@@ -106,5 +114,6 @@ export class Given {
     this.#entries.delete(number);
     if (typeof object === "function") this.#functions--;
     if (object instanceof Service) object.released();
+    watched.get(object)?.();
   }
 }

@@ -85,6 +85,9 @@ export interface LiveHost {
   lock(object: object): unknown;
 }
 
+/** Where an object that always goes by reference has what the other side is to see in its place. */
+export const FACE: unique symbol = Symbol.for("aiohub.face") as never;
+
 // deno-lint-ignore no-explicit-any
 type Members = Record<PropertyKey, any>;
 
@@ -164,6 +167,7 @@ export function perform(
   // An object of a third side: it is done there.
   const remote = remoteOf(object);
   if (remote) return remote.ask(op, args);
+  object = (object as Members)[FACE] ?? object;
   switch (op) {
     case Op.Call:
       return callable(object)(...args);

@@ -148,8 +148,12 @@ class SyncHandler implements ProxyHandler<object> {
       case Symbol.dispose:
         return () => {
           if (remote.released) return;
-          if (remote.traits & Trait.Disposable) remote.ask(Op.Dispose);
-          remote.release();
+          try {
+            if (remote.traits & Trait.Disposable) remote.ask(Op.Dispose);
+          } finally {
+            // Also in a thread that was killed, which cannot wait for the answer.
+            remote.release();
+          }
         };
       case Symbol.toPrimitive:
         return (hint: string) => remote.ask(Op.Primitive, [hint]);

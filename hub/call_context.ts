@@ -5,6 +5,7 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import type { GreenThread } from "../bridge/green_thread.ts";
 import { type ContextValues, type Scope, within } from "../bridge/context.ts";
 
 /** The green call that an async function on the hub serves. */
@@ -13,6 +14,11 @@ export interface CurrentCall {
   readonly signal: AbortSignal;
   /** The id of the green thread that called. */
   readonly threadId: number;
+}
+
+/** Where a call finds the thread that made it. */
+interface CallingThreads {
+  threadById(id: number): GreenThread | undefined;
 }
 
 /** One call from green code; its signal is made when somebody asks for it. */
@@ -28,11 +34,19 @@ export class Call implements CurrentCall, Scope {
   given?: ContextValues;
   /** What the function has changed of that. */
   changes?: Map<string, unknown>;
+  readonly #threads: CallingThreads | undefined;
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
 
-  constructor(threadId: number, readonly name: string) {
+  constructor(threadId: number, readonly name: string, threads?: CallingThreads) {
     this.threadId = threadId;
+    this.#threads = threads;
+  }
+
+  /** The thread that called, if it has not ended. */
+  get caller(): GreenThread | undefined {
+    const thread = this.#threads?.threadById(this.threadId);
+    return thread?.dead ? undefined : thread;
   }
 
   get signal(): AbortSignal {

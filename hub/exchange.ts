@@ -462,7 +462,7 @@ export class Exchange implements PoolHost, ThreadHost {
   #serve(worker: GreenWorker, message: Message): void {
     const { id, a, b, body } = message;
     const target = this.#target(worker, a);
-    const call = new Call(b, targetName(target));
+    const call = new Call(b, targetName(target), this);
     const isForeign = target.kind === "live" || target.kind === "hub";
     const referrer = isForeign ? worker.liveReferrer : worker.referrer;
     this.#calls++;

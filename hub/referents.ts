@@ -6,7 +6,7 @@
 
 import { classOfPrototype } from "../bridge/classes.ts";
 import { handle, handledObject } from "../bridge/handle.ts";
-import { isClass } from "../bridge/live.ts";
+import { FACE, isClass } from "../bridge/live.ts";
 import { Referent } from "../bridge/protocol.ts";
 import { remoteOf } from "../bridge/remote.ts";
 import { Service } from "../bridge/service.ts";
@@ -34,7 +34,9 @@ export function hubReferent(value: object, all: boolean): HubReferent | undefine
     return { kind: isClass(value) ? Referent.HubObject : Referent.HubFunction, object: value };
   }
   if (value instanceof WritableStream) return object(writerOf(value));
-  if (value instanceof Service || isIteration(value) || isBlob(value)) return object(value);
+  if (FACE in value || value instanceof Service || isIteration(value) || isBlob(value)) {
+    return object(value);
+  }
   if (!all || isError(value) || classOfPrototype(Object.getPrototypeOf(value))) return undefined;
   return value instanceof Promise ? undefined : object(value);
 }

@@ -1,0 +1,471 @@
+/**
+ * A pool of connections that live on the hub, for green threads and async code at once.
+ *
+ * Connections are objects of async code, so the pool is one, too: see `connections.ts`. Green code sees it as a handle,
+ * whose methods block ({@linkcode GreenFace}); what it gets of a connection is a handle as well. The hub knows which thread
+ * has which connection, and takes it back when the thread has ended, whichever way.
+ *
+ * @module
+ */
+
+import { BlockingCallError } from "../bridge/errors.ts";
+import type { GreenThread } from "../bridge/green_thread.ts";
+import { whenReleased } from "../bridge/given.ts";
+import { handle } from "../bridge/handle.ts";
+import { FACE } from "../bridge/live.ts";
+import type { Sync } from "../bridge/live_types.ts";
+import { blocking, greenSide } from "../bridge/side.ts";
+import type { WaitingOptions } from "../bridge/sync/core.ts";
+import { checkCount } from "../sync/permits.ts";
+import { calls } from "./call_context.ts";
+import { Connections } from "./connections.ts";
+import type { Lent } from "./lent_connection.ts";
+import { describe } from "./targets.ts";
+
+/** Options for {@linkcode ConnectionPool}. */
+export interface ConnectionPoolOptions<C> {
+  /** Opens a connection. It gets a signal that is aborted when that takes too long. */
+  connect: (options: { readonly signal: AbortSignal }) => C | PromiseLike<C>;
+  /**
+   * Closes a connection that the pool does not keep. By default by the first of its methods `close()`, `end()`, `destroy()`
+   * and those of `await using` and `using`.
+   */
+  close?: (connection: C) => unknown;
+  /**
+   * Makes a connection ready for the next one, each time it comes back: by default by its method `rollback()`, if it has
+   * one; `"none"` for nothing.
+   */
+  cleanup?: "none" | ((connection: C) => unknown);
+  /**
+   * Called with what `cleanup` and `close` throw. By default it is printed.
+   */
+  onError?: (error: unknown) => void;
+  /**
+   * How many connections to open before they are asked for.
+   *
+   * @default {0}
+   */
+  minSize?: number;
+  /**
+   * How many connections there may be.
+   *
+   * @default {4}
+   */
+  maxSize?: number;
+  /**
+   * How long a connection may lie idle, in milliseconds, before it is closed.
+   *
+   * @default {10_000}
+   */
+  maxIdle?: number;
+  /**
+   * How old a connection may get, in milliseconds; it is closed when it is not lent.
+   *
+   * @default {30_000}
+   */
+  maxAge?: number;
+  /**
+   * How long opening a connection may take, and how long cleaning it up and closing it, in milliseconds.
+   *
+   * @default {5_000}
+   */
+  connectTimeout?: number;
+  /**
+   * Whether the connection that came back last is lent first, so that those too many grow old.
+   *
+   * @default {true}
+   */
+  lifo?: boolean;
+}
+
+/**
+ * Connections that are opened when they are asked for, up to a number, and used again. Semantics: eventlet's `db_pool`.
+ *
+ * - **Sides**: connections live on the hub, and so does the pool: make it there, or by `shared()` in a module for both
+ *   sides, and pass it to green threads as any argument. In green code a connection is a handle with blocking methods
+ *   ({@linkcode Sync}), and all methods of the pool block; async code has the twins, and the connection itself, in a thin
+ *   wrapper.
+ * - **Order**: first come, first served, whichever side one is on.
+ * - **Coming back**: by the end of a `using` block (`await using` on the hub), by `put()`, or by the connection's own
+ *   `close()` or `end()`. After that whoever still holds it gets an error; a second time does nothing. `discard()` and
+ *   `destroy()` close it.
+ * - **Clean-up**: each time one comes back. If that throws, or takes longer than `connectTimeout`, the connection is closed
+ *   and its place is free; the error goes to `onError`. Only a `GreenletExit` or a `Timeout` is thrown to the one who gave
+ *   the connection back. One that comes back in the middle of an operation is closed.
+ * - **Ends**: when a green thread has ended, was killed, or has crashed with its Worker, what it has not given back comes back:
+ *   cleaned up, or closed if that was in the middle of an operation. So a connection is for the thread that got it, and not
+ *   for one that it hands it to.
+ * - **Kill, timeout, abort** of one who waits: it leaves the line. A `connect` that fails, or takes longer than
+ *   `connectTimeout`, gives the place back; what comes too late is closed.
+ *
+ * @typeParam C The connections, as async code has them.
+ *
+ * @example Async connections for green threads
+ * ```ts
+ * import { ConnectionPool, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Connection {
+ *   async query(n: number): Promise<number> {
+ *     return await Promise.resolve(2 * n);
+ *   }
+ *   async rollback(): Promise<void> {}
+ *   async close(): Promise<void> {}
+ * }
+ *
+ * await using pool = new ConnectionPool({ connect: () => new Connection(), maxSize: 2 });
+ *
+ * const thread = spawn((pool: ConnectionPool<Connection>) => {
+ *   using connection = pool.item();
+ *   return connection.query(21); // looks blocking, but is not: the hub does it
+ * }, pool);
+ * assertEquals(await thread, 42);
+ *
+ * await using connection = await pool.itemAsync();
+ * assertEquals(await connection.query(1), 2);
+ * ```
+ */
+export class ConnectionPool<C extends object> implements AsyncDisposable {
+  readonly #connections: Connections<C>;
+  /**
+   * What green code sees.
+   *
+   * @internal
+   */
+  readonly [FACE]: object;
+
+  /**
+   * Makes a pool, on the hub.
+   *
+   * @param options See {@linkcode ConnectionPoolOptions}.
+   * @throws {TypeError} If an option has the wrong type.
+   * @throws {RangeError} If a size is out of range.
+   * @throws {BlockingCallError} If it is called in green code.
+   */
+  constructor(options: ConnectionPoolOptions<C>) {
+    if (greenSide()) refuseInGreen();
+    const { minSize = 0, maxSize = 4, maxIdle = 10_000, maxAge = 30_000 } = options;
+    const { connectTimeout = 5_000, lifo = true, connect, cleanup, close, onError } = options;
+    checkFunction("connect", connect);
+    if (cleanup !== "none") checkFunction("cleanup", cleanup ?? rollBack);
+    checkFunction("close", close ?? closeAnyhow);
+    checkFunction("onError", onError ?? print);
+    for (const [name, ms] of Object.entries({ maxIdle, maxAge, connectTimeout })) {
+      if (typeof ms === "number" && ms >= 0) continue;
+      throw new TypeError(
+        `Cannot create a pool: expected a number of milliseconds for "${name}", found ${
+          describe(ms)
+        }`,
+      );
+    }
+    checkCount("pool", maxSize);
+    if (checkCount("pool", minSize) > maxSize) {
+      throw new RangeError(
+        `Cannot create a pool: minSize ${minSize} is more than maxSize ${maxSize}`,
+      );
+    }
+    const connections = this.#connections = new Connections<C>({
+      connect,
+      cleanup: cleanup === "none" ? () => {} : cleanup ?? rollBack,
+      close: close ?? closeAnyhow,
+      onError: onError ?? print,
+      maxSize,
+      maxIdle,
+      maxAge,
+      connectTimeout,
+      lifo,
+    });
+    this[FACE] = new GreenFace(connections);
+    connections.warm(minSize);
+  }
+
+  /** How many connections can be had without waiting, those included that were not opened yet. */
+  get free(): number {
+    return this.#connections.free;
+  }
+
+  /** How many wait for a connection. */
+  get waiting(): number {
+    return this.#connections.waiting;
+  }
+
+  /** How many connections there may be. */
+  get maxSize(): number {
+    return this.#connections.maxSize;
+  }
+
+  /** How many connections are open, lent or not. */
+  get open(): number {
+    return this.#connections.open;
+  }
+
+  /**
+   * Gets a connection; blocks the green thread until there is one.
+   *
+   * @param options See {@linkcode WaitingOptions}; the timeout does not count the time that it takes to connect.
+   * @returns The connection, to be given to {@linkcode ConnectionPool.put}.
+   * @throws {Timeout} If there was none in time, or connecting took too long.
+   * @throws What `connect` threw.
+   * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
+   */
+  get(options?: Omit<WaitingOptions, "signal">): Sync<C> {
+    return this.#onHub("get", options);
+  }
+
+  /**
+   * Gets a connection, in async code.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   */
+  async getAsync(options: WaitingOptions = {}): Promise<C> {
+    return (await this.#connections.lend(options)).standIn;
+  }
+
+  /**
+   * Gets a connection for a `using` block; blocks the green thread.
+   *
+   * @param options As for {@linkcode ConnectionPool.get}.
+   */
+  item(options?: Omit<WaitingOptions, "signal">): Sync<C> & Disposable {
+    return this.#onHub("item", options);
+  }
+
+  /**
+   * Gets a connection for an `await using` block, in async code.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   */
+  async itemAsync(options: WaitingOptions = {}): Promise<C & AsyncDisposable> {
+    return (await this.#connections.lend(options)).standIn;
+  }
+
+  /**
+   * Gives a connection back, and blocks the green thread until it has been cleaned up.
+   *
+   * @param connection What {@linkcode ConnectionPool.get} gave. One that is back already is left alone.
+   * @throws {TypeError} If it is no connection of this pool.
+   * @throws {BlockingCallError} If it is called on the hub: use `putAsync()` there.
+   */
+  put(connection: Sync<C> | C): void {
+    this.#onHub("put", connection);
+  }
+
+  /**
+   * Gives a connection back, in async code.
+   *
+   * @param connection As for {@linkcode ConnectionPool.put}.
+   * @returns A promise that settles when it has been cleaned up.
+   */
+  async putAsync(connection: C): Promise<void> {
+    await this.#connections.find(connection).giveBack();
+  }
+
+  /**
+   * Closes a connection that is of no use any more: another one can be opened. It blocks the green thread.
+   *
+   * @param connection As for {@linkcode ConnectionPool.put}.
+   * @throws {BlockingCallError} If it is called on the hub: use `discardAsync()` there.
+   */
+  discard(connection: Sync<C> | C): void {
+    this.#onHub("discard", connection);
+  }
+
+  /**
+   * Closes a connection that is of no use any more, in async code.
+   *
+   * @param connection As for {@linkcode ConnectionPool.put}.
+   */
+  async discardAsync(connection: C): Promise<void> {
+    await this.#connections.find(connection).giveBack(true);
+  }
+
+  /**
+   * Closes the connections that nobody uses; others are opened when they are asked for. It blocks the green thread.
+   *
+   * @throws {BlockingCallError} If it is called on the hub: use `clearAsync()` there.
+   */
+  clear(): void {
+    this.#onHub("clear");
+  }
+
+  /** Closes the connections that nobody uses, in async code. */
+  async clearAsync(): Promise<void> {
+    await this.#connections.clear();
+  }
+
+  /**
+   * Changes how many connections there may be. Those too many are closed, or will be when they come back.
+   *
+   * @param maxSize As in the options.
+   */
+  resize(maxSize: number): void {
+    this.#connections.resize(checkCount("pool", maxSize));
+  }
+
+  /**
+   * Ends the pool: nobody gets a connection any more, those who wait get an error, and all connections are closed, those
+   * that are lent when they come back. It blocks the green thread until those that nobody uses are closed.
+   *
+   * @throws {BlockingCallError} If it is called on the hub: use `closeAsync()` there.
+   */
+  close(): void {
+    this.#onHub("close");
+  }
+
+  /** Ends the pool, in async code: see {@linkcode ConnectionPool.close}. */
+  async closeAsync(): Promise<void> {
+    await this.#connections.shut();
+  }
+
+  /** Ends the pool at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.closeAsync();
+  }
+
+  /** Green code calls the methods of the face, so whoever gets here is on the hub. */
+  #onHub(name: string, ..._: unknown[]): never {
+    blocking(`${name}()`, `await ${name}Async()`);
+    throw new Error(`Cannot call ${name}() here`);
+  }
+}
+
+/** What green code sees of a pool. The twins are there too: from green code they block as well. */
+class GreenFace<C extends object> {
+  readonly #connections: Connections<C>;
+  /** What each thread has. */
+  readonly #byThread = new WeakMap<GreenThread, Set<Lent<C>>>();
+
+  constructor(connections: Connections<C>) {
+    this.#connections = connections;
+  }
+
+  get free(): number {
+    return this.#connections.free;
+  }
+
+  get waiting(): number {
+    return this.#connections.waiting;
+  }
+
+  get maxSize(): number {
+    return this.#connections.maxSize;
+  }
+
+  get open(): number {
+    return this.#connections.open;
+  }
+
+  async get(options: WaitingOptions = {}): Promise<object> {
+    const call = calls().getStore();
+    const lent = await this.#connections.lend({ timeout: options.timeout, signal: call?.signal });
+    const giveBack = () => this.#giveBack(lent);
+    // Nobody is there to take it: the caller has gone since, goes before the answer leaves, or does not look at it.
+    if (call?.ended) giveBack();
+    call?.signal.addEventListener("abort", giveBack);
+    whenReleased(lent.standIn, giveBack);
+    const thread = call?.caller;
+    if (thread) this.#tie(lent, thread);
+    return handle(lent.standIn);
+  }
+
+  getAsync(options?: WaitingOptions): Promise<object> {
+    return this.get(options);
+  }
+
+  item(options?: WaitingOptions): Promise<object> {
+    return this.get(options);
+  }
+
+  itemAsync(options?: WaitingOptions): Promise<object> {
+    return this.get(options);
+  }
+
+  async put(connection: unknown): Promise<void> {
+    await this.#connections.find(connection).giveBack();
+  }
+
+  putAsync(connection: unknown): Promise<void> {
+    return this.put(connection);
+  }
+
+  async discard(connection: unknown): Promise<void> {
+    await this.#connections.find(connection).giveBack(true);
+  }
+
+  discardAsync(connection: unknown): Promise<void> {
+    return this.discard(connection);
+  }
+
+  clear(): Promise<void> {
+    return this.#connections.clear();
+  }
+
+  clearAsync(): Promise<void> {
+    return this.clear();
+  }
+
+  resize(maxSize: number): void {
+    this.#connections.resize(checkCount("pool", maxSize));
+  }
+
+  close(): Promise<void> {
+    return this.#connections.shut();
+  }
+
+  closeAsync(): Promise<void> {
+    return this.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** What a thread has comes back when it has ended. */
+  #tie(lent: Lent<C>, thread: GreenThread): void {
+    let all = this.#byThread.get(thread);
+    if (!all) {
+      const held = all = new Set();
+      this.#byThread.set(thread, held);
+      thread.onEnd(() => {
+        for (const lent of held) this.#giveBack(lent);
+      });
+    }
+    for (const before of all) if (before.isBack) all.delete(before);
+    all.add(lent);
+  }
+
+  /** Gives a connection back for one who is not there to hear of it. */
+  #giveBack(lent: Lent<C>): void {
+    if (!lent.isBack) lent.giveBack().catch(this.#connections.report);
+  }
+}
+
+function refuseInGreen(): never {
+  throw new BlockingCallError(
+    "Cannot create a ConnectionPool in a green thread: connections live on the hub: make it there, or by shared()",
+  );
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new TypeError(
+    `Cannot create a pool: expected a function for "${name}", found ${describe(value)}`,
+  );
+}
+
+function rollBack(connection: object): unknown {
+  const { rollback } = connection as { rollback?: unknown };
+  return typeof rollback === "function" ? rollback.call(connection) : undefined;
+}
+
+function closeAnyhow(connection: object): unknown {
+  const members = connection as Record<PropertyKey, unknown>;
+  for (const key of ["close", "end", "destroy", Symbol.asyncDispose, Symbol.dispose]) {
+    const close = members[key];
+    if (typeof close === "function") return close.call(connection);
+  }
+}
+
+function print(error: unknown): void {
+  console.error("Uncaught (in a pool of connections)", error);
+}
