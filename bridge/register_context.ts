@@ -40,7 +40,7 @@ type AnyFunction = (...args: any[]) => unknown;
  *   of a thread (`greenletToFuture()`) takes nothing back, nor does a thread that crashed.
  * - **Apart**: each thread has its own, also when several run one after another in a Worker, or on one stack. What starts
  *   on its own, such as an exposed function that a thread without a value calls, has none.
- * - Values cross as arguments do. They are copies: change a value by `enterWith()`, not by writing into it.
+ * - Values cross as arguments do; one that cannot is a `NotCloneableError` of the `spawn()` or the call. They are copies: change a value by `enterWith()`, not by writing into it.
  * - A side that has not registered the name carries its value through.
  * - What the storage held before it was registered is not seen any more.
  *
@@ -51,7 +51,19 @@ type AnyFunction = (...args: any[]) => unknown;
  * @param storage An `AsyncLocalStorage`.
  * @returns The storage.
  * @throws {TypeError} If another storage has the name, or the storage another name.
- * @throws {NotCloneableError} Not here, but where a value cannot cross: from `spawn()` and from calls.
+ *
+ * @example A value that goes through green code and is seen on the hub
+ * ```ts
+ * import { AsyncLocalStorage } from "node:async_hooks";
+ * import { call, getHub, registerContext, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const request = registerContext("docs.request", new AsyncLocalStorage<number>());
+ * getHub().expose({ currentRequest: () => request.getStore() });
+ *
+ * const seen = await request.run(7, () => spawn(() => call<number>("currentRequest")));
+ * assertEquals(seen, 7);
+ * ```
  *
  * @example The user for whom all this is done
  * ```ts ignore

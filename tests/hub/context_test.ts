@@ -9,7 +9,13 @@ import {
   spawn,
   spawnAfter,
 } from "@aiohub/aiohub";
-import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { delay } from "@std/async/delay";
 import * as contexts from "../fixtures/contexts.ts";
 import { trail, user } from "../fixtures/contexts.ts";
@@ -283,4 +289,29 @@ test("registerContext() takes an AsyncLocalStorage, under one name", () => {
       () => registerContext("test.object", {} as never),
     ]
   ) assertThrows(wrong, TypeError, "Cannot register");
+});
+
+test("registerContext() values larger than a mailbox go with their call, both ways", async () => {
+  await using _hub = new TestHub({ maxWorkers: 2 });
+  const large = "x".repeat(3 << 20);
+  await user.run(`${large}1`, async () => {
+    const [seen, onHub] = await contexts.runGreen(`${large}2`).then((seen) => [seen[0], seen[2]]);
+    assertEquals([seen === `${large}1`, onHub === `${large}2`], [true, true]);
+    await contexts.setGreen(`${large}3`);
+    assert(user.getStore() === `${large}3`);
+  });
+});
+
+test("registerContext() values stay apart where threads are killed at any moment", async () => {
+  await using hub = new TestHub({ maxWorkers: 4 });
+  const threads = Array.from({ length: 24 }, (_, n) => contexts.mingle(`t${n}`, 1));
+  const ends = threads.map((thread) => thread.then(() => "ended", (reason) => reason));
+  for (const thread of threads.filter((_, n) => n % 3 === 0)) {
+    await delay(Math.random() * 10);
+    thread.kill();
+  }
+  for (const end of await Promise.all(ends)) {
+    if (end !== "ended") assertInstanceOf(end, GreenletExit);
+  }
+  assertEquals([contexts.mixedUp, hub.statistics().crashed], [[], 0]);
 });

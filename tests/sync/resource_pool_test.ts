@@ -1,4 +1,4 @@
-import { Pool, Semaphore, spawn, TokenPool } from "@aiohub/aiohub";
+import { Hub, Pool, Semaphore, spawn, TokenPool } from "@aiohub/aiohub";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 
 const until = async (condition: () => boolean) => {
@@ -27,6 +27,48 @@ Deno.test("P97 P98 Pool.get() of an empty pool waits for the very item that is p
   await until(() => pool.waiting === 1);
   pool.put(item + 100);
   assertEquals(await greedy, 101);
+});
+
+Deno.test("P98 Pool.get() beyond maxSize goes on only when something is put back (both sides)", async () => {
+  const { pool } = integers({ maxSize: 4 });
+  const go = new Semaphore(0);
+  const greedy = spawn(
+    (pool: Pool<number>, go: Semaphore) => {
+      const items = [1, 2, 3, 4].map(() => pool.get());
+      go.acquire();
+      return [...items, pool.get()];
+    },
+    pool,
+    go,
+  );
+  await until(() => go.waiting === 1);
+  assertEquals([pool.free, pool.waiting], [0, 0]);
+  await assertRejects(() => pool.getAsync({ timeout: 1 }), Error, "Timed out");
+  go.release();
+  await until(() => pool.waiting === 1);
+  assertEquals([greedy.dead, pool.free], [false, 0]);
+  pool.put(7);
+  assertEquals(await greedy, [1, 2, 3, 4, 7]);
+});
+
+Deno.test("P110 Pool.item() gives its resource back once, however often it is disposed of", async () => {
+  const { pool } = integers({ maxSize: 2 });
+  const lease = await pool.itemAsync();
+  lease[Symbol.dispose]();
+  lease[Symbol.dispose]();
+  assertEquals([pool.free, await pool.getAsync(), await pool.getAsync()], [2, 1, 2]);
+});
+
+Deno.test("Pool has its places back when the Worker of those who had them dies", async () => {
+  await using hub = new Hub({ maxWorkers: 1 });
+  const { pool } = integers({ maxSize: 2 });
+  const die = (pool: Pool<number>) => {
+    pool.get();
+    pool.get();
+    Deno.exit(3);
+  };
+  await assertRejects(() => hub.spawn(die, pool).then());
+  assertEquals([pool.free, await pool.getAsync()], [2, 3]);
 });
 
 Deno.test("P99 P100 Pool reuses first in, first out, and the other way round with lifo", async () => {
