@@ -2,24 +2,19 @@
  * A pool of connections that live on the hub, for green threads and async code at once.
  *
  * Connections are objects of async code, so the pool is one, too: see `connections.ts`. Green code sees it as a handle,
- * whose methods block ({@linkcode GreenFace}); what it gets of a connection is a handle as well. The hub knows which thread
- * has which connection, and takes it back when the thread has ended, whichever way.
+ * whose methods block: see `connection_face.ts`.
  *
  * @module
  */
 
 import { BlockingCallError } from "../bridge/errors.ts";
-import type { GreenThread } from "../bridge/green_thread.ts";
-import { whenReleased } from "../bridge/given.ts";
-import { handle } from "../bridge/handle.ts";
 import { FACE } from "../bridge/live.ts";
 import type { Sync } from "../bridge/live_types.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import type { WaitingOptions } from "../bridge/sync/core.ts";
 import { checkCount } from "../sync/permits.ts";
-import { calls } from "./call_context.ts";
+import { GreenFace } from "./connection_face.ts";
 import { Connections } from "./connections.ts";
-import type { Lent } from "./lent_connection.ts";
 import { describe } from "./targets.ts";
 
 /** Options for {@linkcode ConnectionPool}. */
@@ -326,117 +321,6 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   #onHub(name: string, ..._: unknown[]): never {
     blocking(`${name}()`, `await ${name}Async()`);
     throw new Error(`Cannot call ${name}() here`);
-  }
-}
-
-/** What green code sees of a pool. The twins are there too: from green code they block as well. */
-class GreenFace<C extends object> {
-  readonly #connections: Connections<C>;
-  /** What each thread has. */
-  readonly #byThread = new WeakMap<GreenThread, Set<Lent<C>>>();
-
-  constructor(connections: Connections<C>) {
-    this.#connections = connections;
-  }
-
-  get free(): number {
-    return this.#connections.free;
-  }
-
-  get waiting(): number {
-    return this.#connections.waiting;
-  }
-
-  get maxSize(): number {
-    return this.#connections.maxSize;
-  }
-
-  get open(): number {
-    return this.#connections.open;
-  }
-
-  async get(options: WaitingOptions = {}): Promise<object> {
-    const call = calls().getStore();
-    const lent = await this.#connections.lend({ timeout: options.timeout, signal: call?.signal });
-    const giveBack = () => this.#giveBack(lent);
-    // Nobody is there to take it: the caller has gone since, goes before the answer leaves, or does not look at it.
-    if (call?.ended) giveBack();
-    call?.signal.addEventListener("abort", giveBack);
-    whenReleased(lent.standIn, giveBack);
-    const thread = call?.caller;
-    if (thread) this.#tie(lent, thread);
-    return handle(lent.standIn);
-  }
-
-  getAsync(options?: WaitingOptions): Promise<object> {
-    return this.get(options);
-  }
-
-  item(options?: WaitingOptions): Promise<object> {
-    return this.get(options);
-  }
-
-  itemAsync(options?: WaitingOptions): Promise<object> {
-    return this.get(options);
-  }
-
-  async put(connection: unknown): Promise<void> {
-    await this.#connections.find(connection).giveBack();
-  }
-
-  putAsync(connection: unknown): Promise<void> {
-    return this.put(connection);
-  }
-
-  async discard(connection: unknown): Promise<void> {
-    await this.#connections.find(connection).giveBack(true);
-  }
-
-  discardAsync(connection: unknown): Promise<void> {
-    return this.discard(connection);
-  }
-
-  clear(): Promise<void> {
-    return this.#connections.clear();
-  }
-
-  clearAsync(): Promise<void> {
-    return this.clear();
-  }
-
-  resize(maxSize: number): void {
-    this.#connections.resize(checkCount("pool", maxSize));
-  }
-
-  close(): Promise<void> {
-    return this.#connections.shut();
-  }
-
-  closeAsync(): Promise<void> {
-    return this.close();
-  }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close();
-  }
-
-  /** What a thread has comes back when it has ended. */
-  #tie(lent: Lent<C>, thread: GreenThread): void {
-    let all = this.#byThread.get(thread);
-    if (!all) {
-      const held = all = new Set();
-      this.#byThread.set(thread, held);
-      thread.onEnd(() => {
-        for (const lent of held) this.#giveBack(lent);
-      });
-    }
-    for (const before of all) if (before.isBack) all.delete(before);
-    all.add(lent);
-  }
-
-  /** Gives a connection back for one who is not there to hear of it. */
-  #giveBack(lent: Lent<C>): void {
-    if (!lent.isBack) lent.giveBack().catch(this.#connections.report);
   }
 }
 
