@@ -124,15 +124,19 @@ export class WorkerObjects {
   }
 
   #settleNode(words: Int32Array, node: number): void {
-    const state = Atomics.load(words, node + Node.State);
-    if (state === State.Free || state === State.Settled) return;
+    const isSettled = (state: number) => state === State.Free || state === State.Settled;
+    if (isSettled(Atomics.load(words, node + Node.State))) return;
     // An object that the hub does not know has never left the Worker, and dies with it.
     const core: Core | undefined = held.get(words[node + Node.Object])?.object[CORE];
     if (!core) return;
     core.enter();
-    if (state === State.Account) core.settleAccount(node);
-    else core.settleFor(words[node + Node.List], node);
-    Atomics.store(words, node + Node.State, State.Settled);
+    // Under the lock: a Worker that was given up may go on, and others may grant it something.
+    const state = Atomics.load(words, node + Node.State);
+    if (!isSettled(state)) {
+      if (state === State.Account) core.settleAccount();
+      else core.settleFor(words[node + Node.List], node);
+      Atomics.store(words, node + Node.State, State.Settled);
+    }
     core.leave();
   }
 }

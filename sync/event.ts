@@ -76,28 +76,29 @@ class EventCore extends Core {
   /** Sends what was made ready. */
   send(item: Item, value: unknown, status: number): void {
     this.enter();
-    if (this.words[STATUS] !== EMPTY) {
-      this.leave();
-      discard(item);
+    const sent = this.words[STATUS] !== EMPTY;
+    const block = sent ? 0 : this.#heap.store(item);
+    if (block !== 0) {
+      let count = 1;
+      const waiters = this.lists[0];
+      while (waiters.grant(this.wakes, block) !== 0) count++;
+      this.#heap.words[block + Block.Sequence] = count;
+      this.words[CURRENT] = block;
+      Atomics.store(this.words, STATUS, status);
+    }
+    this.leave();
+    if (block !== 0) return;
+    discard(item);
+    if (sent) {
       throw new Error(
         `Cannot send: ${this.title} was sent already: call reset() before sending again`,
       );
     }
-    let block = this.#heap.store(item);
-    if (block === 0) {
-      // The memory is full of values that waiters have not taken.
-      this.leave();
-      const parcel = asParcel(value);
-      this.enter();
-      block = this.#heap.store(parcel);
+    // The memory is full of values that waiters have not taken: a parcel takes the least.
+    if (item.parcel !== 0) {
+      throw new RangeError(`Cannot send: values that nobody has taken fill ${this.title}`);
     }
-    let count = 1;
-    const waiters = this.lists[0];
-    while (waiters.grant(this.wakes, block) !== 0) count++;
-    this.#heap.words[block + Block.Sequence] = count;
-    this.words[CURRENT] = block;
-    Atomics.store(this.words, STATUS, status);
-    this.leave();
+    this.send(asParcel(value, status === ERROR), value, status);
   }
 
   reset(): void {
@@ -105,9 +106,8 @@ class EventCore extends Core {
     const block = this.words[CURRENT];
     const empty = this.words[STATUS] === EMPTY;
     Atomics.store(this.words, STATUS, EMPTY);
-    const parcel = empty ? 0 : this.#uncount(block);
+    if (!empty) this.#uncount(block);
     this.leave();
-    if (parcel !== 0) drop(parcel);
     if (empty) throw new Error(`Cannot reset: ${this.title} was not sent`);
   }
 
@@ -155,9 +155,8 @@ class EventCore extends Core {
       value = this.#heap.read(block);
     } finally {
       this.enter();
-      const parcel = this.#uncount(block);
+      this.#uncount(block);
       this.leave();
-      if (parcel !== 0) drop(parcel);
     }
     if (thrown) throw value;
     return value;
@@ -181,13 +180,21 @@ class EventCore extends Core {
     return block;
   }
 
-  /** Takes a count of a block away; gives the parcel that has to be thrown away, or 0. Under the lock. */
-  #uncount(block: number): number {
+  /** Takes a count of a block away. Under the lock. */
+  #uncount(block: number): void {
     this.#heap.see(block);
-    if (--this.#heap.words[block + Block.Sequence] > 0) return 0;
+    if (--this.#heap.words[block + Block.Sequence] > 0) return;
     const parcel = this.#heap.parcelOf(block);
+    if (parcel !== 0) this.#dropped.push(parcel);
     this.#heap.free(block);
-    return parcel;
+  }
+
+  /** Parcels that nobody will ask for: they are dropped when the lock is free, as that may take a message. */
+  readonly #dropped: number[] = [];
+
+  override leave(): void {
+    super.leave();
+    while (this.#dropped.length > 0) drop(this.#dropped.pop()!);
   }
 }
 

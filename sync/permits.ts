@@ -11,11 +11,11 @@
  * All words change under the object's lock only (see `core.ts`). A permit that is given back goes to the first waiter
  * directly, without passing through VALUE: so one who comes in between cannot take it.
  *
- * **Accounts.** What the threads of a Worker hold is counted in one node of the arena for the object and the Worker. The
- * Worker alone writes it; the hub reads it when the Worker has died, and gives back as many permits, but never more than
- * bring VALUE up to LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals, nobody
- * *holds* a permit. A Worker that dies within the few instructions between being granted a permit and counting it gives
- * it back twice at the worst, which the same bound makes harmless for a lock.
+ * **Accounts.** For each permit that the threads of a Worker hold there is a node of the arena in the state ACCOUNT. The
+ * Worker alone makes and ends it; the hub reads it when the Worker has died, and gives the permit back, unless VALUE is at
+ * LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals, nobody *holds* a permit.
+ * A permit that a waiter is granted is counted by one step: its node goes from GRANTED to ACCOUNT. So a Worker may die at any
+ * moment outside of the lock, and its permit is given back once: first as granted, then as held, never as both or neither.
  *
  * @module
  */
@@ -26,6 +26,7 @@ import {
   entering,
   FIRST_WORD,
   listAt,
+  stopped,
   threadHere,
   timedOut,
   type WaitingOptions,
@@ -95,8 +96,8 @@ export class Permits extends Core {
     this.list(1, listAt(LISTS, 1)),
   ];
   readonly #exclusive: boolean;
-  /** The node that counts what the threads of this Worker hold; 0 when that is nothing. */
-  #account = 0;
+  /** The accounts: what the threads of this Worker hold. */
+  readonly #accounts: number[] = [];
 
   /**
    * @param what What is particular about the kind.
@@ -139,8 +140,7 @@ export class Permits extends Core {
     const node = this.#takeOrWait(thread);
     if (node !== 0) {
       if (!this.block(green, 0, node, options)) throw timedOut(options);
-      this.#count(thread, 1);
-      this.give(node);
+      this.#keep(node);
     }
     return this.#permit(thread);
   }
@@ -198,7 +198,7 @@ export class Permits extends Core {
     if (this.words[VALUE] <= 0 && !this.refill()) return false;
     this.words[VALUE]--;
     if (this.#exclusive) this.words[HOLDER] = thread || ASYNC;
-    if (thread !== 0) this.#count(thread, 1);
+    if (thread !== 0) this.#account(thread);
     this.wasTaken();
     return true;
   }
@@ -218,7 +218,7 @@ export class Permits extends Core {
 
   /** A thread of this Worker holds one permit less. Under the lock. */
   uncount(): void {
-    if (this.#account !== 0) this.#count(0, -1);
+    this.#close();
   }
 
   /** Takes a permit, or a node for the wait. */
@@ -244,9 +244,8 @@ export class Permits extends Core {
     this.releaseOne();
   }
 
-  override settleAccount(account: number): void {
-    const held = this.place.arena.words[account + Node.Data];
-    for (let i = 0; i < held && this.words[VALUE] < this.words[LIMIT]; i++) this.releaseOne();
+  override settleAccount(): void {
+    if (this.words[VALUE] < this.words[LIMIT]) this.releaseOne();
   }
 
   #permit(thread: number): Permit {
@@ -256,24 +255,34 @@ export class Permits extends Core {
   #giveBack(thread: number): void {
     this.enter();
     // A thread that the hub has given up holds nothing any more.
-    const counted = thread === 0 || this.#account !== 0 && this.#count(thread, -1);
-    if (counted) this.releaseOne();
+    if (thread === 0 || this.#close()) this.releaseOne();
     this.leave();
   }
 
-  /** Counts what the threads of this Worker hold; says whether anybody listens. This Worker only. */
-  #count(thread: number, more: number): boolean {
+  /** A thread of this Worker has taken a permit. Under the lock. */
+  #account(thread: number): void {
+    const node = this.place.nodes.take(this.id, 0, thread, 0);
+    Atomics.store(this.place.arena.words, node + Node.State, State.Account);
+    this.#accounts.push(node);
+  }
+
+  /** A thread of this Worker was granted a permit, and has come to know of it. */
+  #keep(node: number): void {
     const { words } = this.place.arena;
-    if (this.#account === 0) {
-      this.#account = this.place.nodes.take(this.id, 0, thread, 0);
-      Atomics.store(words, this.#account + Node.State, State.Account);
-    } else if (Atomics.load(words, this.#account + Node.State) !== State.Account) return false;
-    const held = words[this.#account + Node.Data] + more;
-    words[this.#account + Node.Data] = held;
-    if (held > 0) return true;
-    this.give(this.#account);
-    this.#account = 0;
-    return true;
+    const { Granted, Account } = State;
+    if (Atomics.compareExchange(words, node + Node.State, Granted, Account) !== Granted) {
+      throw stopped();
+    }
+    this.#accounts.push(node);
+  }
+
+  /** A thread of this Worker holds one permit less; says whether it held one, for all that the hub knows. Under the lock. */
+  #close(): boolean {
+    const node = this.#accounts.pop();
+    if (node === undefined) return false;
+    const isOpen = Atomics.load(this.place.arena.words, node + Node.State) === State.Account;
+    if (isOpen) this.give(node);
+    return isOpen;
   }
 }
 

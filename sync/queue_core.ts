@@ -67,6 +67,11 @@ export const GETTERS = 0;
 export const PUTTERS = 1;
 const JOINERS = 2;
 
+/** There is no item: see `#get()`. */
+const NOTHING = 0;
+/** There is no item, and there will be none: the queue is closed. No node's place. */
+const ENDED = -1;
+
 /** How much memory a queue begins with, and may grow to. */
 const MEMORY = { bytes: 4096, most: 1 << 28 } as const;
 
@@ -192,12 +197,16 @@ export class QueueCore extends Core {
 
   // Getting.
 
-  /** Takes an item, or a node for the wait (made negative); 0 when the queue is closed and empty, or there is none. */
+  /**
+   * Takes an item, or a node for the wait (made negative), or says why there is neither: {@linkcode NOTHING},
+   * {@linkcode ENDED}. It is said under the lock: looked at later, a queue that was empty may be closed with an item in it.
+   */
   #get(thread: number | undefined): number {
     this.enter();
     let result = this.#take();
-    if (result === 0 && thread !== undefined && this.words[CLOSED] === 0) {
-      result = -this.enlist(GETTERS, thread);
+    if (result === NOTHING) {
+      if (this.words[CLOSED] !== 0) result = ENDED;
+      else if (thread !== undefined) result = -this.enlist(GETTERS, thread);
     }
     this.leave();
     return result;
@@ -207,36 +216,36 @@ export class QueueCore extends Core {
     const green = blocking("get()", "await getAsync()");
     const thread = entering(green, "get()", options);
     let block = this.#get(timeLimit(options) > 0 ? thread : undefined);
-    if (block < 0) {
+    if (block < ENDED) {
       const inTime = this.block(green, GETTERS, -block, options);
       block = this.#endGet(-block, inTime);
     }
-    if (block === 0) throw this.#nothing();
+    if (block <= 0) throw this.#nothing(block);
     return this.#unwrap(block);
   }
 
   async getAsync(options: WaitingOptions | undefined): Promise<unknown> {
     options?.signal?.throwIfAborted();
     let block = this.#get(timeLimit(options) > 0 ? 0 : undefined);
-    if (block < 0) {
+    if (block < ENDED) {
       const inTime = await this.awaitTurn(GETTERS, -block, options);
       block = this.#endGet(-block, inTime);
     }
-    if (block === 0) throw this.#nothing();
+    if (block <= 0) throw this.#nothing(block);
     return this.#unwrap(block);
   }
 
   tryGet(): unknown {
     threadHere("tryGet()");
     const block = this.#get(undefined);
-    if (block === 0) throw this.#nothing();
+    if (block <= 0) throw this.#nothing(block);
     return this.#unwrap(block);
   }
 
-  /** The block that a getter was handed, or 0. */
+  /** The block that a getter was handed, or why there is none. */
   #endGet(node: number, inTime: boolean): number {
-    if (!inTime) return 0;
-    const block = this.refused(node) ? 0 : this.data(node);
+    if (!inTime) return NOTHING;
+    const block = this.refused(node) ? ENDED : this.data(node);
     this.give(node);
     return block;
   }
@@ -497,10 +506,8 @@ export class QueueCore extends Core {
     return new Full(`Cannot put: ${this.title} has no room`);
   }
 
-  #nothing(): Error {
-    return this.words[CLOSED] !== 0
-      ? this.#ending
-      : new Empty(`Cannot get: ${this.title} is empty`);
+  #nothing(why: number): Error {
+    return why === ENDED ? this.#ending : new Empty(`Cannot get: ${this.title} is empty`);
   }
 }
 

@@ -84,9 +84,9 @@ class RLockCore extends Permits {
     this.leaveOnce();
   }
 
-  override settleAccount(account: number): void {
+  override settleAccount(): void {
     Atomics.store(this.words, DEPTH, 0);
-    super.settleAccount(account);
+    super.settleAccount();
   }
 }
 

@@ -3,7 +3,7 @@
  *
  * One fixed `SharedArrayBuffer` for the process, made on the main thread and given to each Worker at its start. It is large,
  * but the system gives memory to it only where something was written. It is made of *nodes*: one for each wait on a
- * coordination object (see `core.ts`), and one for each pair of a Worker and an object of which it holds permits.
+ * coordination object (see `core.ts`), and one for each permit that a thread of a Worker holds.
  *
  * ```text
  * NEXT_ID      anybody adds 1 to take the id of an object, a value or a buffer
@@ -70,7 +70,7 @@ export const State = {
   Granted: 2,
   /** Taken out of the list: its owner will not get what it waited for. */
   Refused: 3,
-  /** Not in a list: DATA is how many permits the owner's threads hold. */
+  /** Not in a list: one of the owner's threads holds a permit of the object. */
   Account: 4,
   /** Its owner died, and the hub has settled what there was to settle. */
   Settled: 5,

@@ -275,9 +275,7 @@ export abstract class Core {
   /** Whether a node was taken out of its list. A Worker that goes on after the hub has stopped it gets nothing. */
   #wasServed(node: number): boolean {
     const state = Atomics.load(this.#arena, node + Node.State);
-    if (state === State.Settled) {
-      throw new GreenletExit("The Worker of this green thread was stopped");
-    }
+    if (state === State.Settled) throw stopped();
     return state !== State.Waiting;
   }
 
@@ -303,18 +301,22 @@ export abstract class Core {
     if (waits) {
       this.lists[list].remove(node);
       this.withdrawn(list, node);
+      this.give(node);
     }
     this.leave();
-    if (waits) this.give(node);
     return waits;
   }
 
   /** A waiter goes, whatever it was given. */
   #leaveList(list: number, node: number): void {
     this.enter();
-    this.settleFor(list, node);
+    // Nothing is the Worker's to hand back when the hub has done so.
+    if (Atomics.load(this.#arena, node + Node.State) !== State.Settled) {
+      this.settleFor(list, node);
+      // Under the lock, so that the hub does not settle it once more if the Worker dies now.
+      this.give(node);
+    }
     this.leave();
-    this.give(node);
   }
 
   /** What is to be done for a waiter that has gone or died. Under the lock. */
@@ -326,8 +328,13 @@ export abstract class Core {
     } else if (state === State.Granted) this.handBack(list, node);
   }
 
-  /** A side has died that held so many permits; `account` is the node that says so. Under the lock. */
-  settleAccount(_account: number): void {}
+  /** A side has died that held a permit: it is given back. Under the lock. */
+  settleAccount(): void {}
+}
+
+/** For a thread that goes on after the hub has stopped its Worker. */
+export function stopped(): GreenletExit {
+  return new GreenletExit("The Worker of this green thread was stopped");
 }
 
 /** Timers take no more than this, in milliseconds: a longer one would be due at once. */

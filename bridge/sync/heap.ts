@@ -75,7 +75,10 @@ export function makeItem(value: unknown): Item {
 
 /** Makes a thrown value ready; as {@linkcode makeItem}. */
 export function makeThrown(value: unknown): Item {
-  const item = writeBody(thrownBody(value)) ?? parcelItem(deposit(value));
+  return asThrown(writeBody(thrownBody(value)) ?? parcelItem(deposit(value)));
+}
+
+function asThrown(item: Item): Item {
   return { ...item, format: item.format + THROWN };
 }
 
@@ -90,8 +93,9 @@ export function discard(item: Item): void {
 }
 
 /** Makes a value into one that takes little memory: what there is too little of. */
-export function asParcel(value: unknown): Item {
-  return parcelItem(deposit(value));
+export function asParcel(value: unknown, thrown: boolean): Item {
+  const item = parcelItem(deposit(value));
+  return thrown ? asThrown(item) : item;
 }
 
 function parcelItem(id: number): Item {

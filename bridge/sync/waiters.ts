@@ -9,12 +9,15 @@
  * FREE  ──────────> WAITING ────────────────────> GRANTED ──────────────────────────────────────> FREE
  *                      │        (refuse)
  *                      ├────────────────────────> REFUSED ──────────────────────────────────────> FREE
- *                      └──────────────────────────────────────────────────────────────────────────> FREE
+ *                      └──────────────────────────────────────────────────────────────────────────> FREE, SETTLED
  *                               remove: by the owner (kill, time-out, abort), or by the hub for a dead Worker
  * ```
  *
+ * What is granted may become an account (see `sync/permits.ts`): GRANTED ──> ACCOUNT ──> FREE.
+ *
  * **Races.** A grant and a withdrawal both happen under the lock, so exactly one of them comes first: a waiter that gives up
- * either finds itself WAITING and takes itself out, or finds that it was granted something, which it keeps or hands back.
+ * either finds itself WAITING and takes itself out, or finds that it was granted something, which it keeps or hands back. Who
+ * removes a node says by its STATE that it was removed, before the lock is free: one that dies after that is not removed again.
  * STATE is written last, so an owner that sees GRANTED without the lock also sees DATA. The waker wakes the owner after it
  * has written STATE, and the owner looks at STATE after it has read its wake counter (see `board.ts`), so no wake-up is
  * lost; one that dies between the two is made good by the hub, which wakes everybody when a Worker dies.
