@@ -1,0 +1,107 @@
+/**
+ * The library's own code, or a copy of it with something broken.
+ *
+ * A copy lies in a temporary folder, and has one text replaced. If the text is not there (any more) that is an error: then the
+ * mutation has to follow the code.
+ *
+ * @module
+ */
+
+import type { Board } from "../../bridge/board.ts";
+import type { RingReader, RingWriter } from "../../bridge/ring.ts";
+import type { HubPlace, WorkerPlace } from "../../bridge/sync/place.ts";
+import type { Coordination } from "../../bridge/sync/objects.ts";
+import type { Doorbell } from "../../hub/doorbell.ts";
+import type { WorkerObjects } from "../../hub/worker_objects.ts";
+import type { GreenEvent, LightQueue, Lock, Queue, Semaphore } from "../../sync/mod.ts";
+
+/** What the model uses of the library. */
+export interface Library {
+  readonly Board: typeof Board;
+  readonly RingReader: typeof RingReader;
+  readonly RingWriter: typeof RingWriter;
+  readonly HubPlace: typeof HubPlace;
+  readonly WorkerPlace: typeof WorkerPlace;
+  readonly Doorbell: typeof Doorbell;
+  readonly WorkerObjects: typeof WorkerObjects;
+  readonly GreenEvent: typeof GreenEvent;
+  readonly Semaphore: typeof Semaphore;
+  readonly Lock: typeof Lock;
+  readonly Queue: typeof Queue;
+  readonly LightQueue: typeof LightQueue;
+  /** Makes the object for memory that has arrived. */
+  revive(kind: string, buffer: unknown): Coordination;
+  /** Forgets what Workers are held to have. */
+  releaseObject(id: number, count: number): void;
+}
+
+/** Something that is broken: a text of a file, and what stands there instead. */
+export interface Mutation {
+  readonly file: string;
+  readonly text: string;
+  readonly instead: string;
+}
+
+const ROOT = new URL("../../", import.meta.url);
+const MODULES = [
+  "bridge/board.ts",
+  "bridge/ring.ts",
+  "bridge/sync/place.ts",
+  "hub/doorbell.ts",
+  "hub/worker_objects.ts",
+  "sync/event.ts",
+  "sync/lock.ts",
+  "sync/queue.ts",
+  "sync/semaphore.ts",
+];
+const FOLDERS = ["bridge", "bridge/sync", "hub", "sync"];
+
+let original: Promise<Library> | undefined;
+
+/** The library as it is. */
+export function library(): Promise<Library> {
+  return original ??= load(ROOT.href);
+}
+
+/** Has a function use the library with something broken. */
+export async function withMutant<T>(
+  { file, text, instead }: Mutation,
+  use: (library: Library) => Promise<T>,
+): Promise<T> {
+  const folder = await Deno.makeTempDir({ prefix: "aiohub_model_" });
+  try {
+    for (const name of FOLDERS) await copyFolder(name, folder);
+    const path = `${folder}/${file}`;
+    const code = await Deno.readTextFile(path);
+    if (code.split(text).length !== 2) {
+      throw new Error(`Cannot break ${file}: expected once in it "${text}"`);
+    }
+    await Deno.writeTextFile(path, code.replace(text, () => instead));
+    return await use(await load(`file://${folder}/`));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+async function copyFolder(name: string, to: string): Promise<void> {
+  const from = new URL(`${name}/`, ROOT);
+  await Deno.mkdir(`${to}/${name}`, { recursive: true });
+  for await (const { name: file, isFile } of Deno.readDir(from)) {
+    if (isFile) await Deno.copyFile(new URL(file, from), `${to}/${name}/${file}`);
+  }
+}
+
+/** How objects are revived: each copy of the library puts its own ways there. */
+interface Kinds {
+  readonly kinds: ReadonlyMap<string, { revive(buffer: unknown, name?: string): Coordination }>;
+}
+
+async function load(root: string): Promise<Library> {
+  // The original's ways come back when a copy is gone: they are taken at once.
+  const modules = await Promise.all(MODULES.map((module) => import(root + module)));
+  const { kinds } = (globalThis as never)[Symbol.for("aiohub.objects")] as Kinds;
+  const ways = new Map(kinds);
+  return Object.assign({}, ...modules, {
+    revive: (kind: string, buffer: unknown) => ways.get(kind)!.revive(buffer),
+  });
+}

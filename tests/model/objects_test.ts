@@ -1,0 +1,583 @@
+/**
+ * Semaphores, locks, events and queues: the real ones, by Workers and the main thread, in every order of their steps.
+ *
+ * No wake-up is lost, what is handed over is handed over once, no permit and no item is lost or doubled, first come first served;
+ * also when a time is over, a thread is killed, or a Worker dies at the worst moment.
+ */
+
+import { expect } from "./explorer.ts";
+import type { Library } from "./library.ts";
+import { type Green, type Hub, meet, type MeetingEnd } from "./parties.ts";
+import { tryOut } from "./mutants.ts";
+import type { GreenEvent, Lock, Queue, Semaphore } from "../../sync/mod.ts";
+
+const LOST = /nobody will wake/;
+const UNLOCKED = /without the lock/;
+const WRONG = /Expected .* found/;
+const waiters = "bridge/sync/waiters.ts";
+const core = "bridge/sync/core.ts";
+const arena = "bridge/sync/arena.ts";
+const places = "bridge/sync/place.ts";
+const permits = "sync/permits.ts";
+const queues = "sync/queue_core.ts";
+
+// One permit, and all want it.
+
+type Permit = { semaphore: Semaphore };
+const permit = (count: number) => ({ Semaphore }: Library) => ({ semaphore: new Semaphore(count) });
+
+/** Goes in and out again; what it notes says who is inside. */
+const passer = (name: string): Green<Permit> => ({
+  green({ objects: { semaphore }, note }) {
+    const permit = semaphore.acquire();
+    note(`${name} in`);
+    note(`${name} out`);
+    permit.release();
+  },
+});
+const asyncPasser: Hub<Permit> = {
+  async hub({ objects: { semaphore }, note }) {
+    const permit = await semaphore.acquireAsync();
+    note("hub in");
+    note("hub out");
+    permit.release();
+  },
+};
+
+/** At each moment there is at most one inside. */
+function oneAtATime(notes: readonly string[]): void {
+  const inside = notes.filter((note) => note.endsWith("in")).length -
+    notes.filter((note) => note.endsWith("out")).length;
+  if (inside > 1) expect(inside, "at most 1 inside");
+}
+const allBack = (count: number) => ({ look }: MeetingEnd<Permit>) =>
+  expect(look(({ semaphore }) => [semaphore.value, semaphore.waiting]), [count, 0]);
+
+const pass = (library: Library) =>
+  meet(library, permit(1), {
+    parties: [passer("a"), passer("b"), passer("c")],
+    invariant: oneAtATime,
+    check: allBack(1),
+  });
+
+tryOut("three Workers at one permit", {
+  explore: pass,
+  mutants: {
+    "the lock is not taken": [{
+      file: core,
+      text:
+        "    if (Atomics.compareExchange(this.words, LOCK, 0, this.#key) !== 0) this.#enterSlowly();",
+      instead: "",
+    }, UNLOCKED],
+    "a waiter is woken before it is given what it waits for": [{
+      file: waiters,
+      text: "    wakes.push(nodes[node + Node.Owner], this.number, node);",
+      instead:
+        "    this.#place.wake(nodes[node + Node.Owner], this.#object[1], this.number, node);",
+    }, LOST],
+    "a waiter is not woken": [{
+      file: core,
+      text: "    if (this.wakes.length > 0) Waiters.wake(this.place, this.wakes, this.id);",
+      instead: "    this.wakes.length = 0;",
+    }, LOST],
+    "a permit that is given back passes its waiters by": [{
+      file: permits,
+      text: "    else if (this.#grant() === 0) this.words[VALUE]++;",
+      instead: "    else this.words[VALUE]++;",
+    }, LOST],
+    "a permit is granted and there all the same": [{
+      file: permits,
+      text: "    else if (this.#grant() === 0) this.words[VALUE]++;",
+      instead: `    else {
+      this.#grant();
+      this.words[VALUE]++;
+    }`,
+    }, WRONG],
+    "a node is looked at after its owner has it back": [{
+      file: permits,
+      text: "    return this.lists[0].grant(this.wakes);",
+      instead: `    const node = this.lists[0].grant(this.wakes);
+    this.words[HOLDER] = this.place.arena.words[node + Node.Data];
+    return node;`,
+    }, /reads Data of node .* somebody else's/],
+    "a state is written before the data that goes with it": [{
+      file: waiters,
+      text: `    if (data !== undefined) nodes[node + Node.Data] = data;
+    Atomics.store(nodes, node + Node.State, state);`,
+      instead: `    Atomics.store(nodes, node + Node.State, state);
+    nodes[node + Node.Data] = data ?? 0;`,
+    }, /writes Data of node .* somebody else's/],
+  },
+});
+
+tryOut("a Worker and two tasks of the main thread at one permit", {
+  explore: (library) =>
+    meet(library, permit(1), {
+      parties: [passer("a"), {
+        async hub(world) {
+          await Promise.all([asyncPasser.hub(world), asyncPasser.hub(world)]);
+        },
+      }],
+      invariant: oneAtATime,
+      check: allBack(1),
+    }),
+});
+
+// A permit comes in the moment in which its waiter gives up.
+
+/** Waits, and notes that it got the permit; another one says what ends the wait. */
+const waiter = (options?: { timeout: number }): Green<Permit> => ({
+  green({ objects: { semaphore }, note, attempt }) {
+    if (attempt(() => semaphore.acquire(options), "Timeout", "Killed")) note("got it");
+  },
+});
+const releaser: Green<Permit> = { green: ({ objects: { semaphore } }) => semaphore.release() };
+const killer: Green<Permit> = { green: ({ kill }) => kill(0) };
+/** The permit is either had, or there. */
+const oneInAll = ({ notes, look }: MeetingEnd<Permit>) =>
+  expect(look(({ semaphore }) => [semaphore.value, semaphore.waiting]), [
+    1 - notes.length,
+    0,
+  ]);
+
+const WITHDRAWS = `    this.enter();
+    const waits = Atomics.load(this.#arena, node + Node.State) === State.Waiting;
+    if (waits) {`;
+
+tryOut("a permit comes as its waiter's time is over", {
+  explore: (library) =>
+    meet(library, permit(0), {
+      parties: [waiter({ timeout: 5 }), releaser],
+      check: oneInAll,
+    }),
+  mutants: {
+    "one who gives up does so without the lock": [{
+      file: core,
+      text: WITHDRAWS,
+      instead: WITHDRAWS.replace("this.enter();", ""),
+    }, UNLOCKED],
+    "one who gives up does not look once more under the lock": [{
+      file: core,
+      text: WITHDRAWS,
+      instead: `    this.enter();
+    const waits = true;
+    if (waits) {`,
+    }, /Expected .* found|somebody else's/],
+    "one who gives up drops what it was given": [{
+      file: core,
+      text: "    if (this.#wasServed(node) || !this.#withdraw(list, node)) return true;",
+      instead: `    if (inTime) return true;
+    this.#withdraw(list, node);`,
+    }, WRONG],
+  },
+});
+
+tryOut("a permit comes as its waiter is killed, and another one waits", {
+  explore: (library) =>
+    meet(library, permit(0), {
+      parties: [waiter(), releaser, killer],
+      check: oneInAll,
+    }),
+  mutants: {
+    "a killed waiter does not hand back what it was given": [{
+      file: core,
+      text: "    } else if (state === State.Granted) this.handBack(list, node);",
+      instead: "    }",
+    }, WRONG],
+    "a killed waiter stays in the line": [{
+      file: core,
+      text: "      this.settleFor(list, node);\n      // Under",
+      instead: "      // Under",
+    }, /Expected .* found|without the lock/],
+  },
+});
+
+// Workers give, and async code waits: marks and the doorbell.
+
+type Two = { a: Semaphore; b: Semaphore };
+const two = ({ Semaphore }: Library) => ({ a: new Semaphore(0), b: new Semaphore(0) });
+
+/** Waits for both before any Worker begins. */
+function bothWait(): Hub<Two> {
+  let waits: Promise<unknown>[];
+  return {
+    before: ({ objects: { a, b } }) => void (waits = [a.acquireAsync(), b.acquireAsync()]),
+    hub: () => Promise.all(waits).then(() => {}),
+  };
+}
+
+tryOut("a Worker releases at two places what async code waits for", {
+  explore: (library) =>
+    meet(library, two, {
+      parties: [
+        {
+          green({ objects: { a, b } }) {
+            a.release();
+            b.release();
+          },
+        },
+        bothWait(),
+      ] as (Green<Two> | Hub<Two>)[],
+      check: ({ look }) => expect(look(({ a, b }) => [a.value, b.value]), [0, 0]),
+    }),
+  mutants: {
+    "something is due before its mark is there": [{
+      file: arena,
+      text: `    Atomics.or(this.words, BITS + (bucket >> 5), 1 << (bucket & 31));
+    Atomics.or(this.words, DUE, 1);`,
+      instead: `    Atomics.or(this.words, DUE, 1);
+    Atomics.or(this.words, BITS + (bucket >> 5), 1 << (bucket & 31));`,
+    }, LOST],
+    "the bell rings before something is due": [{
+      file: places,
+      text: `      this.arena.markDue(id);
+      this.#board.ring();`,
+      instead: `      this.#board.ring();
+      this.arena.markDue(id);`,
+    }, LOST],
+    "marks are read and then taken away": [{
+      file: arena,
+      text: "let bits = Atomics.exchange(this.words, BITS + word, 0);",
+      instead: `let bits = Atomics.load(this.words, BITS + word);
+      Atomics.store(this.words, BITS + word, 0);`,
+    }, LOST],
+    "what is due is taken after the marks": [{
+      file: places,
+      text: `    const due = this.arena.takeDue();
+    if (due === 0) return false;
+    if ((due & 2) !== 0) this.wakeAll();
+    for (const bucket of this.arena.takeMarks()) {`,
+      instead: `    const marks = [...this.arena.takeMarks()];
+    if (this.arena.takeDue() === 0) return false;
+    for (const bucket of marks) {`,
+    }, LOST],
+  },
+});
+
+tryOut("a Worker releases as async code's time is over", {
+  explore: (library) =>
+    meet(library, permit(0), {
+      parties: [releaser, {
+        async hub({ objects: { semaphore }, note }) {
+          await semaphore.acquireAsync({ timeout: 5 }).then(() => note("got it"), () => {});
+        },
+      }],
+      check: oneInAll,
+    }),
+  mutants: {
+    "async code that gives up drops what it was given": [{
+      file: core,
+      text: "        if (this.#withdraw(list, node)) outcome();\n        else resolve(true);",
+      instead: "        this.#withdraw(list, node);\n        outcome();",
+    }, WRONG],
+  },
+});
+
+tryOut("async code releases what a Worker waits for", {
+  explore: (library) =>
+    meet(library, permit(0), {
+      parties: [waiter(), {
+        hub({ objects: { semaphore } }) {
+          semaphore.release();
+          return Promise.resolve();
+        },
+      }],
+      check: oneInAll,
+    }),
+});
+
+// First come, first served: the main thread is in the line before the Workers begin.
+
+tryOut("the first in the line is served first", {
+  explore: (library) =>
+    meet(library, permit(0), {
+      parties: [
+        {
+          green({ objects: { semaphore }, note, attempt }) {
+            if (attempt(() => semaphore.acquire({ timeout: 5 }), "Timeout")) note("second");
+          },
+        },
+        releaser,
+        waitsFirst((note) => note("first")),
+      ],
+      check: ({ notes }) => expect(notes, ["first"]),
+    }),
+  mutants: {
+    "the last one in the line is served first": [{
+      file: waiters,
+      text: "    return this.#object[this.#at + HEAD];",
+      instead: "    return this.#object[this.#at + TAIL];",
+    }, /Expected|nobody will wake/],
+    "one who comes takes a permit that somebody waits for": [{
+      file: permits,
+      text: "    if (this.words[VALUE] < 0) this.words[VALUE]++;",
+      instead: `    if (this.words[VALUE] < 1) {
+      this.words[VALUE]++;
+      this.wakes.push(this.place.arena.words[this.lists[0].first + Node.Owner], 0, 0);
+    }`,
+    }, /Expected|nobody will wake/],
+  },
+});
+
+function waitsFirst(then: (note: (text: string) => void) => void): Hub<Permit> {
+  let wait: Promise<unknown>;
+  return {
+    before: ({ objects: { semaphore } }) => void (wait = semaphore.acquireAsync()),
+    hub: ({ note }) => wait.then(() => then(note)),
+  };
+}
+
+// Queues.
+
+type Items = { queue: Queue<number> };
+const items = (size: number) => ({ Queue }: Library) => ({ queue: new Queue<number>(size) });
+const rest = ({ queue }: Items) => {
+  const items: number[] = [];
+  while (!queue.empty) items.push(queue.tryGet());
+  return items;
+};
+
+tryOut("items pass a queue of one in order", {
+  explore: (library) =>
+    meet(library, items(1), {
+      parties: [
+        {
+          green({ objects: { queue } }) {
+            for (const item of [1, 2]) queue.put(item);
+          },
+        },
+        {
+          green({ objects: { queue }, note }) {
+            for (let i = 0; i < 2; i++) note(`${queue.get()}`);
+          },
+        },
+      ],
+      check: ({ notes, look }) => expect([notes, look(rest)], [["1", "2"], []]),
+    }),
+  mutants: {
+    "the item of one who waits is read after the grant": [{
+      file: queues,
+      text: `    const block = this.data(first);
+    this.lists[PUTTERS].grant(this.wakes);`,
+      instead: `    this.lists[PUTTERS].grant(this.wakes);
+    const block = this.data(first);`,
+    }, /reads Data of node .* somebody else's/],
+    "an item goes into the queue past one who waits for it": [{
+      file: queues,
+      text: `    this.#heap.words[block + Block.Sequence] = this.words[SEQUENCE]++;
+    if (this.lists[GETTERS].grant(this.wakes, block) === 0) this.#insert(block, false);`,
+      instead: "    this.#insert(block, false);",
+    }, LOST],
+  },
+});
+
+tryOut("a rendezvous takes place for both or for neither, when both may be late", {
+  explore: (library) =>
+    meet(library, items(0), {
+      parties: [
+        {
+          green({ objects: { queue }, note, attempt }) {
+            if (attempt(() => queue.put(7, { timeout: 5 }), "Full")) note("put");
+          },
+        },
+        {
+          green({ objects: { queue }, note, attempt }) {
+            attempt(() => note(`got ${queue.get({ timeout: 5 })}`), "Empty");
+          },
+        },
+      ],
+      check({ notes, look }) {
+        expect([notes.toSorted(), look(rest)], [notes.length === 0 ? [] : ["got 7", "put"], []]);
+      },
+    }),
+});
+
+tryOut("an item that was handed to one who is killed goes back to the front", {
+  explore: (library) =>
+    meet(library, items(Infinity), {
+      parties: [
+        {
+          green({ objects: { queue }, note, attempt }) {
+            attempt(() => note(`got ${queue.get()}`), "Killed");
+          },
+        },
+        {
+          green({ objects: { queue } }) {
+            for (const item of [1, 2]) queue.put(item);
+          },
+        },
+        { green: ({ kill }) => kill(0) },
+      ] as Green<Items>[],
+      check({ notes, look }) {
+        expect([notes, look(rest)], notes.length === 0 ? [[], [1, 2]] : [["got 1"], [2]]);
+      },
+    }),
+  mutants: {
+    "it goes to the end": [{
+      file: queues,
+      text: `this.order === "lifo" || back`,
+      instead: `this.order === "lifo"`,
+    }, WRONG],
+    "it is dropped": [{
+      file: queues,
+      text: "    if (list === GETTERS) this.#putBack(this.data(node));",
+      instead: "",
+    }, WRONG],
+  },
+});
+
+// An event.
+
+type Event = { event: GreenEvent<number> };
+
+function waitsForEvent(): Hub<Event> {
+  let wait: Promise<number>;
+  return {
+    before: ({ objects: { event } }) => void (wait = event.waitAsync()),
+    hub: ({ note }) => wait.then((value) => note(`${value}`)),
+  };
+}
+
+tryOut("an event wakes all who wait, on both sides", {
+  explore: (library) =>
+    meet(library, ({ GreenEvent }) => ({ event: new GreenEvent<number>() }), {
+      parties: [
+        { green: ({ objects: { event }, note }) => note(`${event.wait()}`) },
+        { green: ({ objects: { event } }) => event.send(3) },
+        waitsForEvent(),
+      ] as (Green<Event> | Hub<Event>)[],
+      check: ({ notes }) => expect(notes, ["3", "3"]),
+    }),
+  mutants: {
+    "it wakes the first one": [{
+      file: "sync/event.ts",
+      text: "    while (waiters.grant(this.wakes, block) !== 0) count++;",
+      instead: "    if (waiters.grant(this.wakes, block) !== 0) count++;",
+    }, LOST],
+  },
+});
+
+// A Worker dies, at any moment when it does not hold an object's own lock.
+
+type Held = { lock: Lock };
+/** A lock that async code holds already. */
+const held = ({ Lock }: Library) => {
+  const lock = new Lock();
+  lock.tryAcquire();
+  return { lock };
+};
+const keeps: Green<Held> = {
+  mortal: true,
+  green({ objects: { lock }, note }) {
+    lock.acquire();
+    note("W0 in");
+  },
+};
+/** Two who wait, and keep what they get; and the lock is released. */
+const twoTasks: Hub<Held> = {
+  hub({ objects: { lock }, note }) {
+    for (let i = 0; i < 2; i++) lock.acquireAsync().then(() => note("task in"));
+    lock.release();
+    return Promise.resolve();
+  },
+};
+
+tryOut("a lock that a dead Worker was given, or held, goes to the next one once", {
+  explore: (library) =>
+    meet(library, held, {
+      parties: [keeps, twoTasks],
+      check({ notes, dead }) {
+        const tasks = notes.filter((note) => note === "task in").length;
+        const mine = dead.length === 0 ? notes.length - tasks : 0;
+        expect(tasks + mine, 1);
+      },
+    }),
+  mutants: {
+    "a permit is both granted and counted for a moment": [{
+      file: permits,
+      text: `    this.#accounts.push(node);
+  }
+
+  /** A thread of this Worker holds`,
+      instead: `    Atomics.store(words, node + Node.State, Granted);
+    this.#account(0);
+    this.give(node);
+  }
+
+  /** A thread of this Worker holds`,
+    }, WRONG],
+    "a permit is neither granted nor counted for a moment": [{
+      file: permits,
+      text: `    this.#accounts.push(node);
+  }
+
+  /** A thread of this Worker holds`,
+      instead: `    this.give(node);
+    this.#account(0);
+  }
+
+  /** A thread of this Worker holds`,
+    }, WRONG],
+  },
+});
+
+/** Two permits, both of which async code holds. */
+const heldPermits = ({ Semaphore }: Library) => {
+  const semaphore = new Semaphore(2);
+  while (semaphore.tryAcquire());
+  return { semaphore };
+};
+
+tryOut("a Worker that dies as it gives up leaves the line as it was", {
+  explore: (library) =>
+    meet(library, heldPermits, {
+      parties: [
+        { ...waiter({ timeout: 5 }), mortal: true },
+        {
+          async hub({ objects: { semaphore } }) {
+            const wait = semaphore.acquireAsync();
+            semaphore.release();
+            semaphore.release();
+            await wait;
+          },
+        },
+      ],
+      check({ notes, dead, look }) {
+        const mine = dead.length === 0 && notes.includes("got it") ? 1 : 0;
+        expect(look(({ semaphore }) => [semaphore.value, semaphore.waiting]), [1 - mine, 0]);
+      },
+    }),
+  mutants: {
+    "one who has left the line is taken out again": [{
+      file: core,
+      text: `      this.give(node);
+    }
+    this.leave();
+    return waits;`,
+      instead: `    }
+    this.leave();
+    if (waits) this.give(node);
+    return waits;`,
+    }, /Expected|nobody will wake|without the lock/],
+  },
+});
+
+tryOut("a Worker dies between giving and waking", {
+  explore: (library) =>
+    meet(library, heldPermits, {
+      parties: [
+        { ...releaser, mortal: true },
+        { green: ({ objects: { semaphore } }) => void semaphore.acquire() },
+        releaser,
+        { hub: () => Promise.resolve() },
+      ] as (Green<Permit> | Hub<Permit>)[],
+      check: () => {},
+    }),
+  mutants: {
+    "nobody is woken in its place": [{
+      file: "hub/worker_objects.ts",
+      text: "    if (inTheMiddle) place.wakeEverybody();",
+      instead: "",
+    }, LOST],
+  },
+});

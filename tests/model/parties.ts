@@ -1,0 +1,346 @@
+/**
+ * The parties of a model: Workers that run green code, and the main thread with its doorbell, on the library's own boards,
+ * places and objects.
+ *
+ * A Worker has no `GreenRuntime`: what stands in its place is the loop of `GreenRuntime.block()` without the messages: read the
+ * wake counter; take in (here: whether the thread was killed); look; give up if it was killed or its time is over; park. What
+ * the model says of that loop is true of the real one as long as they have one order.
+ *
+ * @module
+ */
+
+import type { GreenRuntime } from "../../bridge/green_runtime.ts";
+import type { Coordination } from "../../bridge/sync/objects.ts";
+import type { MessagePort } from "node:worker_threads";
+import { Node, State } from "../../bridge/sync/arena.ts";
+import { CORE } from "../../bridge/sync/objects.ts";
+import {
+  type End,
+  explore,
+  type Explored,
+  type Party,
+  type Scenario,
+  type Words,
+} from "./explorer.ts";
+import type { Library } from "./library.ts";
+import { type Buffer, type Run, within } from "./memory.ts";
+
+/** The number of the hub's board, and how many Workers there may be. */
+const BOARD = 1;
+const SLOTS = 4;
+const PLACE = Symbol.for("aiohub.place");
+const GREEN = Symbol.for("aiohub.green");
+const scope = globalThis as unknown as Record<symbol, unknown>;
+
+/** What a party has. */
+export interface World<O> {
+  readonly objects: O;
+  readonly library: Library;
+  readonly board: Board;
+  /** Words that all share, for protocols that need no object. */
+  readonly words: Int32Array;
+  /** The memory of a ring that all share. */
+  readonly ring: SharedArrayBuffer;
+  /** Writes down that something happened. */
+  note(text: string): void;
+  /** Kills the thread of a Worker. */
+  kill(worker: number): void;
+  /** Calls something that may fail so; says whether it did. */
+  attempt(call: () => unknown, ...names: string[]): boolean;
+}
+
+/** A Worker's green thread. */
+export interface Green<O> {
+  /** Whether its Worker may die. */
+  readonly mortal?: boolean;
+  /** What it does before all others begin. */
+  before?(world: World<O>): void;
+  green(world: World<O>): void;
+}
+
+/** The main thread: what its async code does. */
+export interface Hub<O> {
+  /** What it does before all others begin. */
+  before?(world: World<O>): void;
+  hub(world: World<O>): Promise<void>;
+  /** What the doorbell has taken in besides what is due at objects. */
+  takeIn?(world: World<O>): boolean;
+}
+
+type Board = InstanceType<Library["Board"]>;
+
+/** What is explored: parties that meet at objects. */
+export interface Meeting<O> {
+  /** The main thread comes last, if it is there. */
+  readonly parties: readonly (Green<O> | Hub<O>)[];
+  check(end: MeetingEnd<O>): void;
+  invariant?(notes: readonly string[]): void;
+}
+
+export interface MeetingEnd<O> {
+  readonly notes: readonly string[];
+  readonly dead: readonly number[];
+  /** The objects as they are at the end. */
+  look<T>(act: (objects: O) => T): T;
+}
+
+/**
+ * Explores a meeting.
+ *
+ * @param library The library, or a broken one.
+ * @param make Makes the objects.
+ * @param meeting Who meets at them.
+ */
+export function meet<O extends Record<string, Coordination>>(
+  library: Library,
+  make: (library: Library) => O,
+  { parties, check, invariant }: Meeting<O>,
+): Promise<Explored> {
+  const stage = new Stage(library, make);
+  const workers = parties.filter((party) => "green" in party).length;
+  const scenario: Scenario = {
+    setUp: (run) => stage.setUp(run),
+    parties: parties.map((party, i) =>
+      "green" in party ? stage.worker(party, i) : stage.mainThread(party, workers)
+    ),
+    words: stage.words,
+    invariant,
+    check: ({ notes, dead, look }: End) =>
+      check({
+        notes,
+        dead,
+        look: (act) => look((run) => within(run, () => act(stage.objectsFor(run)))),
+      }),
+  };
+  return explore(scenario);
+}
+
+class Stage<O extends Record<string, Coordination>> {
+  readonly #library: Library;
+  readonly #make: (library: Library) => O;
+  #made: { name: string; kind: string; buffer: Buffer; id: number; words: number }[] = [];
+
+  constructor(library: Library, make: (library: Library) => O) {
+    this.#library = library;
+    this.#make = make;
+  }
+
+  setUp(run: Run): void {
+    run.bufferNames = ["board"];
+    new this.#library.Board(SLOTS);
+    this.#becomeMain(run);
+    const { nodes } = scope[PLACE] as InstanceType<Library["HubPlace"]>;
+    // Each side's first nodes are its own already, so that it is no matter in which order they are taken.
+    nodes.give(nodes.take(0, 0, 0, 0));
+    this.#made = Object.entries(this.#make(this.#library)).map(([name, object]) => {
+      const core = object[CORE];
+      const buffer = core.buffer as unknown as Buffer;
+      return { name, kind: core.wireName, buffer, id: core.id, words: core.words.length };
+    });
+    // As on a machine that has much to do: nobody spins.
+    run.memory[run.layout.slot(run.layout.buffer("board", 0), 1)] = 1000;
+  }
+
+  #becomeMain(run: Run) {
+    run.bufferNames = ["arena"];
+    scope[GREEN] = undefined;
+    const place = new this.#library.HubPlace();
+    scope[PLACE] = place;
+    return place;
+  }
+
+  #board(run: Run) {
+    return new this.#library.Board(SLOTS, run.layout.buffer("board", 0) as never);
+  }
+
+  #revive(): O {
+    return Object.fromEntries(
+      this.#made.map(({ name, kind, buffer }) => [name, this.#library.revive(kind, buffer)]),
+    ) as O;
+  }
+
+  /** The objects, for one who looks at an end. */
+  objectsFor(run: Run): O {
+    this.#becomeMain(run);
+    return this.#revive();
+  }
+
+  worker({ green, before, mortal }: Green<O>, slot: number): Party {
+    const library = this.#library;
+    let world: World<O>;
+    return {
+      name: `W${slot}`,
+      key: BOARD * 2048 + slot,
+      mortal,
+      prologue: (run) => {
+        const board = this.#board(run);
+        const arena = run.layout.buffer("arena", 0) as never;
+        const place = new library.WorkerPlace({ arena, board: BOARD }, board, slot);
+        scope[PLACE] = place;
+        scope[GREEN] = runtime(run, board, slot);
+        place.nodes.give(place.nodes.take(0, 0, 0, 0));
+        world = worldOf(run, library, board, this.#revive());
+        before?.(world);
+      },
+      body: () => green(world),
+    };
+  }
+
+  mainThread({ hub, before, takeIn }: Hub<O>, workers: number): Party {
+    const library = this.#library;
+    let world: World<O>;
+    let bell: InstanceType<Library["Doorbell"]>;
+    let objects: InstanceType<Library["WorkerObjects"]>[] = [];
+    return {
+      name: "hub",
+      key: 0,
+      prologue: (run) => {
+        const place = this.#becomeMain(run);
+        place.nodes.give(place.nodes.take(0, 0, 0, 0));
+        const board = this.#board(run);
+        place.addBoard(board);
+        const revived = this.#revive();
+        for (const { id } of this.#made) library.releaseObject(id, Infinity);
+        objects = Array.from({ length: workers }, (_, slot) => {
+          const objects = new library.WorkerObjects(PORT, BOARD * 2048 + slot);
+          for (const object of Object.values(revived)) objects.hold(object);
+          return objects;
+        });
+        world = worldOf(run, library, board, revived);
+        bell = new library.Doorbell(board, () => {
+          const more = takeIn?.(world) ?? false;
+          return place.takeIn() || more;
+        });
+        before?.(world);
+      },
+      body: () => {
+        const end = hub(world);
+        bell.listen().catch(() => {});
+        return end;
+      },
+      onDeath: (_, dead) => objects[dead].exited(true),
+    };
+  }
+
+  get words(): Words {
+    const objectAt = (name: string) => this.#made.find(({ buffer }) => buffer.name === name);
+    return {
+      // A ring's frames: the writer's where nothing is unread, the reader's where something is.
+      refuses(at, buffer, index, writes) {
+        if (buffer !== "ring" || index < 64) return undefined;
+        const [head, tail] = [at("ring", 0) >>> 0, at("ring", 16) >>> 0];
+        const place = (index - 64) * 4;
+        const isUnread = (place - tail & (1 << 18) - 1) >>> 0 < (head - tail >>> 0);
+        return isUnread === writes ? `of a frame that is ${writes ? "" : "not "}unread` : undefined;
+      },
+      idAt: 1,
+      waiting: State.Waiting,
+      free: State.Free,
+      isLock: (buffer, index) => index === 0 && objectAt(buffer) !== undefined,
+      lockOf(buffer, index) {
+        const object = objectAt(buffer);
+        return object && index >= 4 && index < object.words ? 0 : undefined;
+      },
+      nodeOf(buffer, index) {
+        if (buffer !== "arena" || index < NODES) return undefined;
+        const word = (index - NODES) % 8;
+        const { State: state, Owner, Object: object, Thread, List } = Node;
+        return {
+          state: index - word + state,
+          owner: index - word + Owner,
+          object: index - word + object,
+          isFixed: [Owner, object, Thread, List].includes(word as never),
+        };
+      },
+      isQuiet: (buffer, index) =>
+        buffer === "board" && (index === 1 || index >= 32 && index % 16 === 2),
+      nameOf: (buffer, index) => {
+        if (buffer === "board") return boardWord(index);
+        if (buffer === "arena") return arenaWord(index);
+        if (buffer === "ring") {
+          return `ring.${{ 0: "HEAD", 16: "TAIL", 32: "HUNGRY" }[index] ?? index}`;
+        }
+        if (buffer === "kills") return `KILL of ${index}`;
+        const object = objectAt(buffer);
+        if (!object) return `${buffer}[${index}]`;
+        return `${object.name}.${index === 0 ? "LOCK" : index}`;
+      },
+    };
+  }
+}
+
+/** Where the nodes begin in the arena, in words. */
+const NODES = 64 + (1 << 15);
+
+function boardWord(index: number): string {
+  if (index === 16) return "DOORBELL";
+  if (index === 17) return "ARMED";
+  if (index >= 32) return `${["WAKE", "PARKED"][index % 16] ?? index % 16} of ${(index >> 4) - 2}`;
+  return `board[${index}]`;
+}
+
+function arenaWord(index: number): string {
+  if (index === 2) return "DUE";
+  if (index >= 32 && index < 64) return "BITS";
+  if (index < NODES) return `arena[${index}]`;
+  const word = Object.entries(Node).find(([, word]) => word === (index - NODES) % 8)![0];
+  return `${word} of node ${index - NODES >> 3}`;
+}
+
+function worldOf<O>(run: Run, library: Library, board: Board, objects: O): World<O> {
+  const kills = new Int32Array(run.layout.buffer("kills", 64) as never);
+  return {
+    objects,
+    library,
+    board,
+    words: new Int32Array(run.layout.buffer("words", 64) as never),
+    ring: run.layout.buffer("ring", 1 << 19) as never,
+    note(text) {
+      run.effect(() => {
+        run.notes.push(text);
+        return 0;
+      });
+    },
+    kill(worker) {
+      Atomics.store(kills, worker, 1);
+      board.wake(worker);
+    },
+    attempt(call, ...names) {
+      try {
+        call();
+        return true;
+      } catch (error) {
+        if (run.stopped || !names.includes((error as Error).name)) throw error;
+        return false;
+      }
+    },
+  };
+}
+
+/** What a killed thread's blocking calls throw. */
+class Killed extends Error {
+  override name = "Killed";
+}
+
+function runtime(run: Run, board: Board, slot: number) {
+  const kills = new Int32Array(run.layout.buffer("kills", 64) as never);
+  const runtime: Pick<GreenRuntime, "enter" | "threadId" | "arm" | "block"> = {
+    enter: () => slot + 1,
+    threadId: () => slot + 1,
+    arm: () => () => {},
+    block(condition, deadline) {
+      for (;;) {
+        const seen = board.woken(slot);
+        const killed = Atomics.load(kills, slot) !== 0;
+        if (condition.done) return true;
+        if (killed) throw new Killed();
+        const left = deadline - performance.now();
+        if (left <= 0) return false;
+        board.park(slot, seen, left);
+      }
+    },
+  };
+  return runtime;
+}
+
+const PORT = { postMessage() {}, close() {} } as unknown as MessagePort;
