@@ -232,9 +232,15 @@ export class GreenRuntime {
    * @param target What to call.
    * @param args What to call it with.
    * @param name What it is called in messages.
+   * @param peers See {@linkcode Parking.peers}.
    * @returns Its result, awaited.
    */
-  call(target: Target, args: readonly unknown[], name: string = targetName(target)): unknown {
+  call(
+    target: Target,
+    args: readonly unknown[],
+    name: string = targetName(target),
+    peers?: boolean,
+  ): unknown {
     const frame = this.#frame(`${name}()`);
     // What cannot wait for the answer is not begun.
     this.#interrupt(frame);
@@ -247,7 +253,7 @@ export class GreenRuntime {
     try {
       if (context) this.#send(Up.Context, id, Up.Call, 0, context);
       this.#send(Up.Call, id, number, frame.id, body);
-      this.block(call, Infinity, { what: target === LIVE ? name : target });
+      this.block(call, Infinity, { what: target === LIVE ? name : target, peers });
     } catch (reason) {
       if (this.#calls.delete(id)) {
         const { fired } = frame;
@@ -444,9 +450,10 @@ export class GreenRuntime {
   }
 
   /** Tells the hub what a thread that has been blocked for a while is blocked on. */
-  #reportParked(frame: Frame, { what, holder }: Parking, left: number): void {
+  #reportParked(frame: Frame, { what, holder, peers }: Parking, left: number): void {
     const body = encode(describeParking(what, left), "text", this.#referrer);
-    this.#send(Up.Parked, frame.id, holder?.() ?? 0, 0, body);
+    const stalled = peers || what instanceof RemoteThread ? 1 : 0;
+    this.#send(Up.Parked, frame.id, holder?.() ?? 0, stalled, body);
   }
 
   // What the Worker's entry calls.

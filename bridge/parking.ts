@@ -23,6 +23,12 @@ export interface Parking {
   /** The id of the one thread that can end it, if that is known; asked each time that the hub is told. */
   readonly holder?: () => number | undefined;
   /**
+   * Whether another green thread may have to end it: one that may wait for a Worker. Always so if it is a thread.
+   *
+   * @default {false}
+   */
+  readonly peers?: boolean;
+  /**
    * Whether it may end soon, so that spinning may pay.
    *
    * @default {true}

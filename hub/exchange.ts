@@ -408,7 +408,7 @@ export class Exchange implements PoolHost, ThreadHost {
       case Up.Abort:
         return this.#abort(worker, id, readReason(worker, body), a === 1);
       case Up.Parked:
-        return this.#parked(worker, id, a, String(decode(body, worker.referrer)));
+        return this.#parked(worker, id, a, b === 1, String(decode(body, worker.referrer)));
       case Up.Unparked:
         return this.#unparked(worker, id);
       case Up.Unwait:
@@ -680,13 +680,15 @@ export class Exchange implements PoolHost, ThreadHost {
     return thread;
   }
 
-  #parked(worker: GreenWorker, id: number, holder: number, on: string): void {
+  #parked(worker: GreenWorker, id: number, holder: number, stalled: boolean, on: string): void {
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) return;
     worker.proven = true;
     thread.unpark?.();
     thread.unpark = undefined;
     thread.parkedOn = on;
+    thread.stalled = stalled;
+    if (stalled) this.pool.relieve();
     const to = this.#threads.get(holder);
     if (!to) return;
     const edge = this.#waits.add({ from: thread, to, by: on, sure: false });
@@ -703,6 +705,7 @@ export class Exchange implements PoolHost, ThreadHost {
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) return;
     thread.parkedOn = undefined;
+    thread.stalled = false;
     thread.suspicions = 0;
     thread.unpark?.();
     thread.unpark = undefined;

@@ -97,6 +97,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   killed: { readonly reason: unknown } | undefined;
   /** What it has been blocked on for a while. */
   parkedOn: string | undefined;
+  /** Whether it has been blocked for a while on something that another green thread may have to end. */
+  stalled = false;
   /** Takes back the edge of that in the graph of waits. */
   unpark: (() => void) | undefined;
   /** It waits no longer for the thread that it waited for last. */

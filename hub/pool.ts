@@ -8,7 +8,8 @@
  *   or by being blocked.
  * - A thread that waits for one in the queue runs it on its own stack: it could not go on anyway, so recursion cannot use
  *   up the pool. Where that cannot be done (the wait has a time limit, or the module is not loaded there) the awaited thread
- *   gets a Worker beyond `maxWorkers`, for as long as it takes.
+ *   gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first one in the queue when all Workers are blocked
+ *   on what other threads may have to end (a queue, a lock, threads): what they wait for may never come otherwise.
  * - A Worker that dies is replaced when there is work for it. One that dies before it was ready takes a waiting thread
  *   with it: if Workers cannot start at all, each thread gets an answer and nothing starts over and over.
  *
@@ -343,7 +344,29 @@ export class Pool {
     return busy >= maxWorkers;
   }
 
+  /**
+   * When all that run wait for other threads, and others wait for a Worker, it is for those that they wait: the first of them
+   * gets a Worker beyond `maxWorkers`. It is no more work at a time.
+   */
+  relieve(): void {
+    if (this.#stalls) this.urge(this.#next());
+  }
+
+  /** Whether nothing goes on until a thread of the queue does. */
+  get #stalls(): boolean {
+    if (this.#queue.size === 0 || this.#urgent.size > 0 || this.#starting > 0) return false;
+    if (this.#workers.size < this.#settings.maxWorkers) return false;
+    let busy = 0;
+    for (const { stack } of this.#workers) {
+      if (stack.length === 0) continue;
+      if (!stack[stack.length - 1].stalled) return false;
+      busy++;
+    }
+    return busy > 0;
+  }
+
   #assign(): void {
+    if (this.#stalls) this.#urgent.add(this.#next());
     while (this.#queue.size > 0) {
       if (this.#urgent.size === 0 && this.#isFull) break;
       // One that does something for the hub would do the thread's work on top of that.

@@ -223,6 +223,7 @@ export abstract class Core {
 
   readonly #parking = {
     what: "",
+    peers: true,
     holder: () => {
       const holder = this.holder();
       return holder !== undefined && holder > 0 ? holder : undefined;
