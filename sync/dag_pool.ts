@@ -241,7 +241,9 @@ function stateOf(pool: DAGPool): DagState {
 /** Asks on either side; in green code it blocks for the answer, and on the hub it gives what the state gives. */
 function ask(pool: DAGPool, question: Question, ...args: unknown[]): unknown {
   const green = greenSide();
-  return green ? green.call(ASK, [pool, question, args], undefined, true) : askDagPool(pool, question, args);
+  return green
+    ? green.call(ASK, [pool, question, args], undefined, true)
+    : askDagPool(pool, question, args);
 }
 
 /** The core of a pool: no more than its identity. */

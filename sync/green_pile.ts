@@ -54,7 +54,7 @@ export class GreenPile<R = unknown> {
    * @param args What to call it with.
    */
   // deno-lint-ignore no-explicit-any
-  spawn<A extends any[]>(fn: (...args: A) => R, ...args: A): void {
+  spawn<A extends any[]>(fn: (...args: A) => R | PromiseLike<R>, ...args: A): void {
     this.#threads.push(this.pool.spawn(fn, ...args) as GreenThread<R>);
   }
 
@@ -65,7 +65,7 @@ export class GreenPile<R = unknown> {
    * @param args What to call it with.
    */
   // deno-lint-ignore no-explicit-any
-  spawnAsync<A extends any[]>(fn: (...args: A) => R, ...args: A): void {
+  spawnAsync<A extends any[]>(fn: (...args: A) => R | PromiseLike<R>, ...args: A): void {
     const thread = this.pool.spawnAsync(fn, ...args) as GreenThread<R>;
     thread.then(undefined, () => {});
     this.#threads.push(thread);

@@ -1,7 +1,9 @@
 /** All cases that are run in several ways, by their names. */
+import { dags } from "./cases_dags.ts";
 import { events } from "./cases_events.ts";
 import { locks } from "./cases_locks.ts";
+import { pools } from "./cases_pools.ts";
 import { queues } from "./cases_queues.ts";
 import type { Table } from "./ways.ts";
 
-export const table: Table = { ...locks, ...events, ...queues };
+export const table: Table = { ...locks, ...events, ...queues, ...pools, ...dags };

@@ -3,7 +3,7 @@ import { assert, assertEquals } from "@std/assert";
 import { define, type Table, thrown, values } from "./ways.ts";
 
 export const events: Table = {
-  "P59 GreenEvent.send() reaches one who waits": define({
+  "P59 P241 GreenEvent.send() reaches one who waits": define({
     make: () => ({ event: new GreenEvent<string>() }),
     parties: [
       ({ event }) => event.waitAsync(),
@@ -89,6 +89,30 @@ export const events: Table = {
     check([ending], { event }) {
       assertEquals(thrown(ending), "Timeout");
       assertEquals(event.waiting, 0);
+    },
+  }),
+  "P242 GreenEvent.wait() that may not wait throws a Timeout when nothing was sent": define({
+    make: () => ({ event: new GreenEvent<number>() }),
+    parties: [async ({ event }) => {
+      const late = await event.waitAsync({ timeout: 0 }).catch((error: Error) => error.name);
+      const before = event.poll();
+      event.send(0);
+      return [late, before, await event.waitAsync({ timeout: 0 }), event.poll(), event.waiting];
+    }],
+    check: (endings) => assertEquals(values(endings), [["Timeout", undefined, 0, 0, 0]]),
+  }),
+  "P240 GreenEvent.settle() sends how a thread ended, value or error": define({
+    make: () => ({ events: [new GreenEvent<number>(), new GreenEvent<number>()] }),
+    parties: [
+      ({ events }) => Promise.all(events.map((event: GreenEvent<number>) => event.waitAsync())),
+      ({ events }) => {
+        events[0].settle({ status: "fulfilled", value: 1 });
+        events[1].settle({ status: "rejected", reason: new RangeError("failed") });
+        return [events[0].hasResult, events[1].hasError];
+      },
+    ],
+    check([first, second]) {
+      assertEquals([thrown(first), values([second])], ["RangeError", [[true, true]]]);
     },
   }),
   "GreenEvent.sendError() is thrown with its class where somebody waits": define({

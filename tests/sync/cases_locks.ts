@@ -123,7 +123,22 @@ export const locks: Table = {
       assertEquals(semaphore.balance, 0);
     },
   }),
-  "BoundedSemaphore.release() refuses one too many": define({
+  "P287 Semaphore.release() gives the permit to one who waits, so that tryAcquire() gets none":
+    define({
+      make: () => ({ semaphore: new Semaphore(0) }),
+      parties: [
+        async ({ semaphore }) => {
+          await semaphore.acquireAsync();
+        },
+        async ({ semaphore }, { until }) => {
+          await until(() => semaphore.waiting === 1);
+          semaphore.release();
+          return [semaphore.tryAcquire(), semaphore.value, semaphore.waiting];
+        },
+      ],
+      check: (endings) => assertEquals(values(endings)[1], [undefined, 0, 0]),
+    }),
+  "P287 BoundedSemaphore.release() refuses one too many": define({
     make: () => ({ semaphore: new BoundedSemaphore(1) }),
     parties: [async ({ semaphore }) => {
       await semaphore.acquireAsync();

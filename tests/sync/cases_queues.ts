@@ -322,6 +322,65 @@ export const queues: Table = {
     ],
     check: (endings) => assertEquals(values(endings)[1], [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]),
   }),
+  "J87 Queue delivers what is put before its getter comes, and after that": define({
+    make: () => ({ queue: new Queue<number>() }),
+    parties: [
+      async ({ queue }, { until }) => {
+        await queue.putAsync(1);
+        await until(() => queue.getting === 1);
+        await queue.putAsync(2);
+      },
+      async ({ queue }, { until }) => {
+        await until(() => queue.size === 1);
+        return [await queue.getAsync(), await queue.getAsync()];
+      },
+    ],
+    check: (endings) => assertEquals(values(endings)[1], [1, 2]),
+  }),
+  "J89 Queue carries fifty rounds of ping-pong in which both sides wait": define({
+    make: () => ({ ping: new Queue<number>(), pong: new Queue<number>() }),
+    parties: [
+      async ({ ping, pong }) => {
+        let n = 0;
+        for (let round = 0; round < 50; round++) {
+          await ping.putAsync(n + 1);
+          n = await pong.getAsync();
+        }
+        return n;
+      },
+      async ({ ping, pong }) => {
+        for (let round = 0; round < 50; round++) await pong.putAsync(await ping.getAsync() + 1);
+      },
+    ],
+    check: (endings) => assertEquals(values(endings)[0], 100),
+  }),
+  "J90 J91 Queue.tryGet() tells empty, closed and an item that is undefined apart": define({
+    make: () => ({ queue: new Queue<undefined>() }),
+    parties: [async ({ queue }) => {
+      const seen = [attempt2(() => queue.tryGet())];
+      await queue.putAsync(undefined);
+      seen.push(attempt2(() => queue.tryGet()));
+      queue.close();
+      return [...seen, attempt2(() => queue.tryGet())];
+    }],
+    check: (endings) => assertEquals(values(endings), [["Empty", undefined, "QueueClosedError"]]),
+  }),
+  "J93 Queue gives what was put before the other side closed it, then says so": define({
+    make: () => ({ queue: new Queue<number>() }),
+    parties: [
+      async ({ queue }) => {
+        for (const item of [1, 2, 3]) await queue.putAsync(item);
+        queue.close();
+      },
+      async ({ queue }, { until }) => {
+        await until(() => queue.closed);
+        const items = [];
+        for (let i = 0; i < 3; i++) items.push(await queue.getAsync());
+        return [items, await queue.getAsync().catch((error: Error) => error.name)];
+      },
+    ],
+    check: (endings) => assertEquals(values(endings)[1], [[1, 2, 3], "QueueClosedError"]),
+  }),
   "LifoQueue.get() gives the last item first": define({
     make: () => ({ queue: new LifoQueue<number>() }),
     parties: [
