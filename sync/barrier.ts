@@ -16,12 +16,12 @@
 import { BrokenBarrierError } from "../bridge/errors.ts";
 import { blocking } from "../bridge/side.ts";
 import {
+  checkWaiting,
   Core,
   entering,
   FIRST_WORD,
   listAt,
   timedOut,
-  timeLimit,
   type WaitingOptions,
 } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
@@ -62,8 +62,7 @@ class BarrierCore extends Core {
   }
 
   async waitAsync(options: WaitingOptions | undefined): Promise<number> {
-    options?.signal?.throwIfAborted();
-    timeLimit(options);
+    checkWaiting(options);
     const result = this.#arrive(0);
     if (result >= 0) return result;
     return this.#end(-result, await this.awaitTurn(0, -result, options), options);

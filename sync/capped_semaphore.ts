@@ -7,7 +7,7 @@
  */
 
 import { blocking } from "../bridge/side.ts";
-import { entering, timedOut, timeLimit, type WaitingOptions } from "../bridge/sync/core.ts";
+import { checkWaiting, entering, timedOut, type WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
 import { type NameOptions, objectFor } from "./semaphore.ts";
@@ -42,8 +42,7 @@ class CappedCore extends Permits {
   }
 
   async releaseAsync(options: WaitingOptions | undefined): Promise<void> {
-    options?.signal?.throwIfAborted();
-    timeLimit(options);
+    checkWaiting(options);
     const node = this.#releaseOrWait(0);
     if (node === 0) return;
     if (!await this.awaitTurn(RELEASERS, node, options)) throw timedOut(options);

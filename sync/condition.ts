@@ -13,6 +13,7 @@
 
 import { blocking } from "../bridge/side.ts";
 import {
+  checkWaiting,
   Core,
   entering,
   FIRST_WORD,
@@ -60,8 +61,7 @@ class ConditionCore extends Core {
   }
 
   async waitAsync(options: WaitingOptions | undefined): Promise<void> {
-    options?.signal?.throwIfAborted();
-    timeLimit(options);
+    checkWaiting(options);
     this.checkHeld("waitAsync()");
     const node = this.#enlist(0);
     const depth = this.#releaseAll();

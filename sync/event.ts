@@ -20,12 +20,12 @@
 
 import { blocking } from "../bridge/side.ts";
 import {
+  checkWaiting,
   Core,
   entering,
   FIRST_WORD,
   listAt,
   timedOut,
-  timeLimit,
   type WaitingOptions,
 } from "../bridge/sync/core.ts";
 import {
@@ -139,8 +139,7 @@ class EventCore extends Core {
 
   /** Waits on the hub; gives the block. */
   async waitAsync(options: WaitingOptions | undefined): Promise<number> {
-    options?.signal?.throwIfAborted();
-    timeLimit(options);
+    checkWaiting(options);
     const block = this.takeOrWait(0);
     if (block > 0) return block;
     if (!await this.awaitTurn(0, -block, options)) throw timedOut(options);

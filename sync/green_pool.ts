@@ -18,7 +18,7 @@ import type { Spawnable } from "../hub/spawner.ts";
 import { DeadlockError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
-import { entering, timedOut, timeLimit, type WaitingOptions } from "../bridge/sync/core.ts";
+import { checkWaiting, entering, timedOut, type WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/sync/objects.ts";
 import { launch } from "./launch.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
@@ -71,8 +71,7 @@ class PoolCore extends Permits {
   }
 
   async waitAllAsync(options: WaitingOptions | undefined): Promise<void> {
-    options?.signal?.throwIfAborted();
-    timeLimit(options);
+    checkWaiting(options);
     const node = this.#joinOrWait(0);
     if (node === 0) return;
     if (!await this.awaitTurn(JOINERS, node, options)) throw timedOut(options);
@@ -275,7 +274,7 @@ export class GreenPool extends Coordination {
    * @param size As in the constructor.
    */
   resize(size: number): void {
-    this[CORE].resize(checkCount("green pool", size));
+    this[CORE].resize(checkCount("green pool", size, "resize"));
   }
 
   /**
@@ -432,11 +431,19 @@ export class GreenPool extends Coordination {
 }
 
 function* singles<T>(items: Iterable<T>): Generator<[T]> {
+  checkIterable(items);
   for (const item of items) yield [item];
 }
 
 async function* singlesAsync<T>(items: Iterable<T> | AsyncIterable<T>): AsyncGenerator<[T]> {
+  checkIterable(items);
   for await (const item of items) yield [item];
+}
+
+function checkIterable(items: unknown): void {
+  const { [Symbol.iterator]: iterator, [Symbol.asyncIterator]: asyncIterator } = Object(items);
+  if (iterator || asyncIterator) return;
+  throw new TypeError(`Cannot map: expected an iterable of arguments, found ${typeof items}`);
 }
 
 registerKind("GreenPool", {

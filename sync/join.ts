@@ -6,7 +6,7 @@
 
 import { type GreenThread, type KillOptions, unwrap } from "../bridge/green_thread.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
-import { timedOut, timeLimit, type WaitingOptions } from "../bridge/sync/core.ts";
+import { LONGEST, timedOut, timeLimit, type WaitingOptions } from "../bridge/sync/core.ts";
 
 /** Options for {@linkcode iwait}. */
 export interface IwaitOptions extends WaitingOptions {
@@ -42,6 +42,11 @@ export class Finishers<T> {
 
   /** One more. */
   add(thread: GreenThread<T>): void {
+    if (typeof thread?.unlink !== "function") {
+      throw new TypeError(
+        `Cannot wait for threads: expected a GreenThread, found ${typeof thread}`,
+      );
+    }
     if (this.#running.has(thread)) return;
     this.#running.add(thread);
     thread.link(this.#link);
@@ -88,7 +93,8 @@ export class Finishers<T> {
     const woken = Promise.withResolvers<void>();
     const wake = () => woken.resolve();
     this.#wake = wake;
-    if (until !== Infinity) timer = setTimeout(wake, Math.max(0, until - performance.now()));
+    const left = until - performance.now();
+    if (left < LONGEST) timer = setTimeout(wake, Math.max(0, left));
     signal?.addEventListener("abort", wake);
     await woken.promise;
     clearTimeout(timer);
@@ -135,7 +141,7 @@ export function* iwait<T>(
   const until = performance.now() + timeLimit(options);
   try {
     for (const thread of threads) finishers.add(thread);
-    let left = Math.min(options.count ?? Infinity, finishers.left);
+    let left = Math.min(countOf(options), finishers.left);
     while (left-- > 0) {
       const thread = finishers.next(until, options.signal);
       if (!thread) return;
@@ -144,6 +150,11 @@ export function* iwait<T>(
   } finally {
     finishers.leave();
   }
+}
+
+function countOf({ count = Infinity }: IwaitOptions): number {
+  if (typeof count === "number" && count >= 0) return count;
+  throw new TypeError(`Cannot wait for threads: expected a count of them, found ${count}`);
 }
 
 /**
@@ -162,7 +173,7 @@ export async function* iwaitAsync<T>(
   const until = performance.now() + timeLimit(options);
   try {
     for (const thread of threads) finishers.add(thread);
-    let left = Math.min(options.count ?? Infinity, finishers.left);
+    let left = Math.min(countOf(options), finishers.left);
     while (left-- > 0) {
       const [thread] = greenSide()
         ? [finishers.next(until, options.signal)]

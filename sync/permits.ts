@@ -22,6 +22,7 @@
 
 import { Node, State } from "../bridge/sync/arena.ts";
 import {
+  checkWaiting,
   Core,
   entering,
   FIRST_WORD,
@@ -147,7 +148,7 @@ export class Permits extends Core {
 
   /** Acquires a permit in async code. */
   async acquireAsync(options: WaitingOptions | undefined): Promise<Permit> {
-    options?.signal?.throwIfAborted();
+    checkWaiting(options);
     const node = this.#takeOrWait(0);
     if (node !== 0) {
       if (!await this.awaitTurn(0, node, options)) throw timedOut(options);
@@ -302,12 +303,17 @@ export function twin<T>(here: () => T, there: () => Promise<T>): Promise<T> {
  * @throws {TypeError} If it is not a number.
  * @throws {RangeError} If it is not a whole number from 0.
  */
-export function checkCount(what: string, count: unknown): number {
+export function checkCount(what: string, count: unknown, verb = "create"): number {
   if (typeof count !== "number") {
-    throw new TypeError(`Cannot create a ${what}: expected a number, found ${typeof count}`);
+    throw new TypeError(`Cannot ${verb} a ${what}: expected a number, found ${typeof count}`);
   }
-  if (!Number.isInteger(count) || count < 0 || count > 2 ** 31 - 1) {
-    throw new RangeError(`Cannot create a ${what}: expected a whole number from 0, found ${count}`);
+  if (!Number.isInteger(count) || count < 0 || count > MOST) {
+    throw new RangeError(
+      `Cannot ${verb} a ${what}: expected a whole number from 0 to ${MOST}, found ${count}`,
+    );
   }
   return count;
 }
+
+/** The most permits, or items, that there may be. */
+export const MOST: number = 2 ** 31 - 1;

@@ -32,6 +32,7 @@
 import { Empty, Full, QueueClosedError } from "../bridge/errors.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import {
+  checkWaiting,
   Core,
   entering,
   FIRST_WORD,
@@ -98,10 +99,10 @@ export class QueueCore extends Core {
     size: number | SharedArrayBuffer,
     name: string | undefined,
   ) {
-    super(WORDS, typeof size === "number" ? undefined : size, MEMORY);
+    super(WORDS, size instanceof SharedArrayBuffer ? size : undefined, MEMORY);
     this.wireName = wireName;
     this.order = order;
-    if (typeof size === "number") this.words[MAX] = maxOf(size);
+    if (!(size instanceof SharedArrayBuffer)) this.words[MAX] = maxOf(size, "create");
     this.#heap = new Heap(this.buffer, this.words, HEAP);
     this.named(name);
   }
@@ -157,7 +158,7 @@ export class QueueCore extends Core {
     priority: number,
     options: WaitingOptions | undefined,
   ): Promise<void> {
-    options?.signal?.throwIfAborted();
+    checkWaiting(options);
     const item = makeItem(value);
     const result = this.#put(item, priority, timeLimit(options) > 0 ? 0 : undefined);
     if (result > -3) return this.#checkPut(result, item);
@@ -225,7 +226,7 @@ export class QueueCore extends Core {
   }
 
   async getAsync(options: WaitingOptions | undefined): Promise<unknown> {
-    options?.signal?.throwIfAborted();
+    checkWaiting(options);
     let block = this.#get(timeLimit(options) > 0 ? 0 : undefined);
     if (block < ENDED) {
       const inTime = await this.awaitTurn(GETTERS, -block, options);
@@ -306,7 +307,7 @@ export class QueueCore extends Core {
   }
 
   async joinAsync(options: WaitingOptions | undefined): Promise<void> {
-    options?.signal?.throwIfAborted();
+    checkWaiting(options);
     const node = this.#joinOrWait(0);
     if (node === 0) return;
     if (!await this.awaitTurn(JOINERS, node, options)) throw timedOut(options);
@@ -321,7 +322,7 @@ export class QueueCore extends Core {
   }
 
   resize(size: number): void {
-    const max = maxOf(size);
+    const max = maxOf(size, "resize");
     this.enter();
     this.words[MAX] = max;
     while (this.#hasRoom && this.#admit());
@@ -512,6 +513,6 @@ export class QueueCore extends Core {
 }
 
 /** The size of a queue as its memory has it. */
-function maxOf(size: number): number {
-  return size === Infinity ? -1 : checkCount("queue", size);
+function maxOf(size: number, verb: string): number {
+  return size === Infinity ? -1 : checkCount("queue", size, verb);
 }

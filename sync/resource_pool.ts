@@ -179,9 +179,14 @@ export class Pool<T> {
    * Puts a resource back. Never waits for room.
    *
    * @param resource The resource; `undefined` or `null` for one that is of no use any more: another one can be made.
+   * @throws {RangeError} If nothing is lent: it was put back already.
    */
   put(resource: T | undefined | null): void {
     const { permits, idle, destroy } = this.#parts;
+    // A resource that is put back twice would be lent to two at once. A bound that is passed is no race.
+    if (permits.value >= this.maxSize) {
+      throw new RangeError(`Cannot put: all ${this.maxSize} places of the pool are free already`);
+    }
     const keeps = permits.value >= 0 && resource !== undefined && resource !== null;
     if (keeps) idle.tryPut(resource);
     permits.release();
@@ -213,7 +218,7 @@ export class Pool<T> {
    */
   resize(maxSize: number): void {
     const { permits, idle, destroy } = this.#parts;
-    permits[CORE].resize(checkCount("pool", maxSize));
+    permits[CORE].resize(checkCount("pool", maxSize, "resize"));
     while (idle.size > Math.max(0, permits.value)) {
       try {
         destroy?.(idle.tryGet());

@@ -8,7 +8,7 @@
 
 import type { WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
-import { checkCount, type Permit, Permits, type PermitsKind, twin } from "./permits.ts";
+import { checkCount, MOST, type Permit, Permits, type PermitsKind, twin } from "./permits.ts";
 
 /** Options for coordination objects. */
 export interface NameOptions {
@@ -29,9 +29,10 @@ class SemaphoreCore extends Permits {
 
   override release(): void {
     // Looked at without the lock: a bound that is passed is a mistake of the program, not a race.
-    if (this.bounded && this.value >= this.limit) {
+    const most = this.bounded ? this.limit : MOST;
+    if (this.value >= most) {
       throw new RangeError(
-        `Cannot release ${this.title}: its ${this.limit} permits are all there already`,
+        `Cannot release ${this.title}: its ${most} permits are all there already`,
       );
     }
     super.release();
@@ -136,7 +137,11 @@ export class Semaphore extends Coordination {
     return this[CORE].tryAcquire("tryAcquire");
   }
 
-  /** Gives a permit back, or adds one. Never blocks. */
+  /**
+   * Gives a permit back, or adds one. Never blocks.
+   *
+   * @throws {RangeError} If there are 2³¹ − 1 already.
+   */
   release(): void {
     this[CORE].release();
   }

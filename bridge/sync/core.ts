@@ -263,7 +263,9 @@ export abstract class Core {
         else resolve(true);
       };
       const onAbort = () => giveUp(() => reject(signal!.reason));
-      if (timeout < LONGEST) timer = setTimeout(() => giveUp(() => resolve(false)), timeout);
+      if (timeout < LONGEST) {
+        timer = setTimeout(() => giveUp(() => resolve(false)), Math.max(0, timeout));
+      }
       signal?.addEventListener("abort", onAbort);
       hub.watch(this.id, list, node, () => {
         clearTimeout(timer);
@@ -339,7 +341,7 @@ export function stopped(): GreenletExit {
 }
 
 /** Timers take no more than this, in milliseconds: a longer one would be due at once. */
-const LONGEST = 2 ** 31 - 1;
+export const LONGEST: number = 2 ** 31 - 1;
 
 /** Where the words of the lists are: each takes {@linkcode LIST_WORDS}. */
 export function listAt(first: number, number: number): number {
@@ -374,9 +376,25 @@ export function entering(
   options: WaitingOptions | undefined,
 ): number {
   const thread = green.enter(call);
-  options?.signal?.throwIfAborted();
-  timeLimit(options);
+  checkWaiting(options);
   return thread;
+}
+
+/**
+ * Checks the options of a wait, also of one that may turn out not to wait.
+ *
+ * @throws {TypeError} If they are of the wrong kind.
+ * @throws The reason of the signal, if it is aborted.
+ */
+export function checkWaiting(options: WaitingOptions | undefined): void {
+  if (options === undefined) return;
+  timeLimit(options);
+  const { signal } = options;
+  if (signal === undefined) return;
+  if (!(signal instanceof AbortSignal)) {
+    throw new TypeError(`Cannot wait: expected an AbortSignal, found ${typeof signal}`);
+  }
+  signal.throwIfAborted();
 }
 
 /** The id of the green thread that runs now; 0 for async code. For calls that do not block. */

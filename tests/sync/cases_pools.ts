@@ -303,8 +303,9 @@ export const pools: Table = {
     check: (endings) => assertEquals(values(endings), [[9, "end"], [0, true]]),
   }),
   "P219 P238 joinAll() returns those that have ended, by count and by time": define({
-    make: () => ({ gate: new Semaphore(0) }),
-    parties: [0, 1].map(() => async ({ gate }: { gate: Semaphore }) => {
+    make: () => ({ gates: [new Semaphore(0), new Semaphore(0)] }),
+    parties: [0, 1].map((i) => async ({ gates }: { gates: Semaphore[] }) => {
+      const gate = gates[i];
       const [slow, fast] = [spawn(enter, gate, 1), spawn(square, 3)];
       const first = await joinAllAsync([slow, fast], { count: 1 });
       const none = await joinAllAsync([slow], { timeout: 10 });

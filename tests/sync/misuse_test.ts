@@ -1,0 +1,111 @@
+/** What users get wrong: an error at once, which says what was expected. */
+
+import {
+  Barrier,
+  Condition,
+  GreenEvent,
+  GreenPool,
+  iwaitAsync,
+  joinAllAsync,
+  LifoQueue,
+  LightQueue,
+  Lock,
+  Pool,
+  PriorityQueue,
+  Queue,
+  Semaphore,
+  spawn,
+} from "@aiohub/aiohub";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+
+const wrong = (value: unknown) => value as never;
+
+Deno.test("new Queue() and resize() check the size", () => {
+  for (const Class of [Queue, LightQueue, LifoQueue, PriorityQueue]) {
+    for (const size of ["foo", null, {}]) {
+      assertThrows(() => new Class(wrong(size)), TypeError, "Cannot create a queue");
+      assertThrows(() => new Class().resize(wrong(size)), TypeError, "Cannot resize a queue");
+    }
+    for (const size of [-1, NaN, 1.5, 2 ** 40]) {
+      assertThrows(() => new Class(size), RangeError, "expected a whole number from 0");
+    }
+  }
+});
+
+const waits: Readonly<Record<string, (options: never) => PromiseLike<unknown>>> = {
+  "Lock.acquireAsync()": (options) => new Lock().acquireAsync(options),
+  "Semaphore.acquireAsync()": (options) => new Semaphore(0).acquireAsync(options),
+  "Queue.getAsync()": (options) => new Queue().getAsync(options),
+  "Queue.putAsync()": (options) => new Queue(0).putAsync(1, options),
+  "Queue.joinAsync()": (options) => new Queue().joinAsync(options),
+  "GreenEvent.waitAsync()": (options) => new GreenEvent().waitAsync(options),
+  "Barrier.waitAsync()": (options) => new Barrier(2).waitAsync(options),
+  "GreenPool.waitAllAsync()": (options) => new GreenPool().waitAllAsync(options),
+};
+
+for (const [name, begin] of Object.entries(waits)) {
+  Deno.test(`${name} checks its options, whether or not it has to wait`, async () => {
+    for (const timeout of ["x", NaN, null]) {
+      await assertRejects(
+        async () => await begin(wrong({ timeout })),
+        TypeError,
+        "expected a number of milliseconds",
+      );
+    }
+    await assertRejects(
+      async () => await begin(wrong({ signal: {} })),
+      TypeError,
+      "expected an AbortSignal",
+    );
+    const signal = AbortSignal.abort(new Error("stopped"));
+    await assertRejects(async () => await begin(wrong({ signal })), Error, "stopped");
+  });
+}
+
+Deno.test("a time limit below zero only looks, and one of years is no limit", async () => {
+  const lock = new Lock();
+  (await lock.acquireAsync({ timeout: -5 })).release();
+  using _permit = await lock.acquireAsync({ timeout: 2 ** 40 });
+  await assertRejects(() => lock.acquireAsync({ timeout: -5 }), Error, "Timed out");
+  assertEquals(lock.waiting, 0);
+  const threads = [spawn(() => 1)];
+  assertEquals((await joinAllAsync(threads, { timeout: 2 ** 40 })).length, 1);
+});
+
+Deno.test("joinAll() and iwait() check what they are given", async () => {
+  await assertRejects(() => joinAllAsync(wrong([5])), TypeError, "expected a GreenThread");
+  await assertRejects(
+    () => Array.fromAsync(iwaitAsync([], { count: NaN })),
+    TypeError,
+    "expected a count",
+  );
+});
+
+Deno.test("GreenPool.imap() checks what it maps over", async () => {
+  await assertRejects(
+    () => Array.fromAsync(new GreenPool().imapAsync((n: number) => n, wrong(5))),
+    TypeError,
+    "expected an iterable",
+  );
+});
+
+Deno.test("Pool.put() refuses a resource too many: it would be lent to two at once", async () => {
+  const pool = new Pool({ create: () => 1, maxSize: 1 });
+  const item = await pool.getAsync();
+  pool.put(item);
+  assertThrows(() => pool.put(item), RangeError, "free already");
+  assertEquals(pool.free, 1);
+});
+
+Deno.test("Semaphore.release() refuses more permits than can be counted", () => {
+  const semaphore = new Semaphore(2 ** 31 - 1);
+  assertThrows(() => semaphore.release(), RangeError);
+  assertEquals(semaphore.value, 2 ** 31 - 1);
+});
+
+Deno.test("Condition refuses to wait and to notify without its lock", async () => {
+  const condition = new Condition();
+  assertThrows(() => condition.notify(), Error, "its lock is not held");
+  await assertRejects(() => condition.waitAsync(), Error, "its lock is not held");
+  assertThrows(() => new Condition(wrong(5)), TypeError);
+});
