@@ -11,6 +11,7 @@ import { describeRun } from "./machine.ts";
 import { QuietMachine } from "./quiet.ts";
 import { type Row, rows } from "./rows.ts";
 import { type Results, runRows } from "./run.ts";
+import { formatSyncReport } from "./sync_table.ts";
 import { formatTable } from "./table.ts";
 import { formatTargets } from "./targets.ts";
 
@@ -40,6 +41,7 @@ const results = await runRows(chosenRows, chosenColumns, {
   machine,
   onRow: (row) => console.error(`${row.title} …`),
 });
+const coordination = options.rows || options.only ? "" : await benchCoordination();
 const report = formatReport(results);
 console.log(report);
 reportFailures(results);
@@ -82,7 +84,24 @@ Medians over the rounds of one interleaved run. In brackets: how many times aioh
 same rounds. The last column: how many times the bare \`Atomics\` floor aiohub takes. What each row
 measures: README.md beside this file.
 
-${formatTable(results, chosenColumns)}${targets && `\n## Targets\n\n${targets}\n`}`;
+${formatTable(results, chosenColumns)}${targets && `\n## Targets\n\n${targets}\n`}${
+    coordination && `\n## Coordination\n\n${coordination}`
+  }`;
+}
+
+/** Locks and queues: a child of its own, as it needs no peers. */
+async function benchCoordination(): Promise<string> {
+  console.error("coordination …");
+  if (!options.quick) await machine.wait();
+  const script = new URL("sync_bench.ts", import.meta.url).pathname;
+  const { code, stdout } = await new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", script, options.quick ? "1" : options.rounds ?? "5", "--json"],
+    stdin: "null",
+    stderr: "inherit",
+  }).output();
+  if (code === 0) return formatSyncReport(JSON.parse(new TextDecoder().decode(stdout)));
+  Deno.exitCode = 1;
+  return "It failed.\n";
 }
 
 function reportFailures(results: Results): void {

@@ -1,56 +1,45 @@
 /**
- * Coordination: what a lock and a queue item cost, against a round trip to the hub in the same run.
+ * Coordination: what locks and queue items cost, against a round trip to the hub in the same rounds.
  *
- * `deno run -A bench/sync_bench.ts [rounds]` prints the median of the rounds (5). eventlet's figures are those of DESIGN.md.
+ * `deno run -A bench/sync_bench.ts [rounds]` prints the table; with `--json` the samples, for `main.ts`. In each round every row
+ * is measured once, one after another, as the machine's speed swings.
  */
 
-import { Hub, Lock, Queue, useHub } from "@aiohub/aiohub";
+import { Hub, Lock, Queue, Semaphore, useHub } from "../mod.ts";
 import { callHub, consume, lockAndUnlock, produce, putAndGet } from "./sync_green.ts";
+import { CALL, formatSyncReport, type SyncResults } from "./sync_table.ts";
 
-const hub = new Hub({ maxWorkers: 40 });
-useHub(hub);
-const rounds = Number(Deno.args[0] ?? 5);
 const COUNT = 20_000;
 const SMALL = { id: 17, name: "an item", tags: ["a", "b"] };
 
-const median = (numbers: number[]) => numbers.toSorted((a, b) => a - b)[numbers.length >> 1];
+/** What is measured: each gives µs for one operation. */
+const rows: Readonly<Record<string, () => PromiseLike<number>>> = {
+  [CALL]: () => callHub((n) => n, 3000),
+  "Lock, nobody else: green": () => lockAndUnlock(new Lock(), COUNT),
+  "Lock, nobody else: hub": lockOnHub,
+  "Semaphore, nobody else: green": () => lockAndUnlock(new Semaphore(1), COUNT),
+  "Queue item: put and get in one green thread": () => putAndGet(new Queue(), SMALL, COUNT),
+  "Queue item: green → green, room for 100": () => greenToGreen(100, COUNT),
+  "Queue item: green → green, any number": () => greenToGreen(Infinity, COUNT),
+  "Queue item: green → green, room for 1": () => greenToGreen(1, COUNT / 10),
+  "Queue item: green → green, rendezvous": () => greenToGreen(0, COUNT / 10),
+  "Queue item: green → hub, room for 100": () => greenToHub(100, COUNT / 4),
+  "Queue item: hub → green, room for 100": () => hubToGreen(100, COUNT / 4),
+  "Queue item: green → hub, rendezvous": () => greenToHub(0, COUNT / 10),
+  ...Object.fromEntries([2, 8, 32].flatMap((threads) => [
+    [`Lock, ${threads} green threads at once`, () => contendedLock(threads)],
+    [`Queue item, ${threads} green threads at once, room for 100`, () => contendedQueue(threads)],
+  ])),
+};
 
-async function row(title: string, measure: () => PromiseLike<number>, note = ""): Promise<void> {
-  const results = [];
-  await measure(); // warm
-  for (let i = 0; i < rounds; i++) results.push(await measure());
-  const spread = `${Math.min(...results).toFixed(2)}–${Math.max(...results).toFixed(2)}`;
-  console.log(
-    `${title.padEnd(58)} ${median(results).toFixed(2).padStart(8)} µs  ${
-      spread.padEnd(14)
-    } ${note}`,
-  );
-}
-
-async function contended(threads: number): Promise<number> {
+async function lockOnHub(): Promise<number> {
   const lock = new Lock();
-  const count = Math.floor(COUNT / threads);
   const start = performance.now();
-  await Promise.all(Array.from({ length: threads }, () => lockAndUnlock(lock, count)));
-  return (performance.now() - start) * 1000 / (count * threads);
+  for (let i = 0; i < COUNT; i++) (await lock.acquireAsync()).release();
+  return micros(start, COUNT);
 }
 
-async function hubToGreen(queue: Queue<unknown>, count: number): Promise<number> {
-  const consumer = consume(queue, count);
-  for (let i = 0; i < count; i++) await queue.putAsync(SMALL);
-  return await consumer;
-}
-
-async function greenToHub(queue: Queue<unknown>, count: number): Promise<number> {
-  const producer = produce(queue, SMALL, count);
-  await queue.getAsync();
-  const start = performance.now();
-  for (let i = 1; i < count; i++) await queue.getAsync();
-  const micros = (performance.now() - start) * 1000 / (count - 1);
-  await producer;
-  return micros;
-}
-
+/** Whoever consumes measures: the producer may be ahead by as much as there is room. */
 async function greenToGreen(size: number, count: number): Promise<number> {
   const queue = new Queue<unknown>(size);
   const consumer = consume(queue, count);
@@ -58,26 +47,56 @@ async function greenToGreen(size: number, count: number): Promise<number> {
   return await consumer;
 }
 
-async function onHub(): Promise<number> {
-  const lock = new Lock();
-  const start = performance.now();
-  for (let i = 0; i < COUNT; i++) (await lock.acquireAsync()).release();
-  return (performance.now() - start) * 1000 / COUNT;
+async function hubToGreen(size: number, count: number): Promise<number> {
+  const queue = new Queue<unknown>(size);
+  const consumer = consume(queue, count);
+  for (let i = 0; i < count; i++) await queue.putAsync(SMALL);
+  return await consumer;
 }
 
-await row("a call from green code to the hub (number)", () => callHub((n) => n, 3000));
-await row("Lock, uncontended, green", () => lockAndUnlock(new Lock(), COUNT));
-await row("Lock, uncontended, hub", onHub);
-for (const threads of [2, 8, 32]) {
-  await row(`Lock, ${threads} green threads at once, for each acquire`, () => contended(threads));
+async function greenToHub(size: number, count: number): Promise<number> {
+  const queue = new Queue<unknown>(size);
+  const producer = produce(queue, SMALL, count);
+  await queue.getAsync();
+  const start = performance.now();
+  for (let i = 1; i < count; i++) await queue.getAsync();
+  const result = micros(start, count - 1);
+  await producer;
+  return result;
 }
-const one = () => putAndGet(new Queue(), SMALL, COUNT);
-await row("Queue, put and get in one green thread", one, "eventlet 11 µs an item");
-await row("Queue item, green to green, room for 100", () => greenToGreen(100, COUNT));
-await row("Queue item, green to green, any number", () => greenToGreen(Infinity, COUNT));
-await row("Queue item, green to green, room for 1", () => greenToGreen(1, COUNT / 10));
-await row("Queue item, green to green, rendezvous", () => greenToGreen(0, COUNT / 10));
-await row("Queue item, green to hub, room for 100", () => greenToHub(new Queue(100), COUNT / 4));
-await row("Queue item, hub to green, room for 100", () => hubToGreen(new Queue(100), COUNT / 4));
-await row("Queue item, green to hub, rendezvous", () => greenToHub(new Queue(0), COUNT / 10));
+
+async function contendedLock(threads: number): Promise<number> {
+  const lock = new Lock();
+  const count = Math.floor(COUNT / 2 / threads);
+  const start = performance.now();
+  await Promise.all(Array.from({ length: threads }, () => lockAndUnlock(lock, count)));
+  return micros(start, count * threads);
+}
+
+async function contendedQueue(threads: number): Promise<number> {
+  const queue = new Queue<unknown>(100);
+  const count = Math.floor(COUNT / threads);
+  const start = performance.now();
+  await Promise.all(
+    Array.from(
+      { length: threads },
+      (_, i) => i % 2 === 0 ? produce(queue, SMALL, count) : consume(queue, count),
+    ),
+  );
+  return micros(start, count * threads / 2);
+}
+
+function micros(start: number, count: number): number {
+  return (performance.now() - start) * 1000 / count;
+}
+
+const [rounds = "5", json] = Deno.args;
+const hub = new Hub({ maxWorkers: 40 });
+useHub(hub);
+const results: SyncResults = Object.fromEntries(Object.keys(rows).map((title) => [title, []]));
+for (const measure of Object.values(rows)) await measure(); // warm
+for (let round = 0; round < Number(rounds); round++) {
+  for (const [title, measure] of Object.entries(rows)) results[title].push(await measure());
+}
 await hub.close();
+console.log(json === "--json" ? JSON.stringify(results) : formatSyncReport(results));

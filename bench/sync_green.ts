@@ -1,6 +1,6 @@
 /** What the green threads of the bench of coordination do. */
 
-import { type Lock, type Queue, type Semaphore, syncToAsync } from "@aiohub/aiohub";
+import { type Lock, type Queue, type Semaphore, syncToAsync } from "../mod.ts";
 
 const micros = (start: number, count: number) => (performance.now() - start) * 1000 / count;
 

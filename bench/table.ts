@@ -70,7 +70,7 @@ function markNote(note: string | undefined, notes: string[]): string {
   return ` [${notes.indexOf(note) + 1}]`;
 }
 
-function formatNumber(value: number): string {
+export function formatNumber(value: number): string {
   if (value < 10) return value.toPrecision(2);
   return Math.round(value).toLocaleString("en-US");
 }
@@ -84,7 +84,7 @@ function invert(ratio: number | undefined): number | undefined {
   return ratio === undefined ? undefined : 1 / ratio;
 }
 
-function alignTable([head, ...lines]: string[][]): string {
+export function alignTable([head, ...lines]: string[][]): string {
   const widths = head.map((_, i) => Math.max(3, ...[head, ...lines].map((line) => line[i].length)));
   const format = (line: string[]) =>
     `| ${
