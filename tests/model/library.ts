@@ -63,24 +63,49 @@ export function library(): Promise<Library> {
   return original ??= load(ROOT.href);
 }
 
-/** Has a function use the library with something broken. */
-export async function withMutant<T>(
+/** A copy of the library with something broken. */
+export interface Copy extends AsyncDisposable {
+  /** Its root. */
+  readonly url: URL;
+}
+
+/**
+ * Makes a copy of the library with something broken.
+ *
+ * @param mutation What is broken.
+ * @param folders What else to copy.
+ */
+export async function copyWith(
   { file, text, instead }: Mutation,
-  use: (library: Library) => Promise<T>,
-): Promise<T> {
+  folders: readonly string[] = [],
+): Promise<Copy> {
   const folder = await Deno.makeTempDir({ prefix: "aiohub_model_" });
+  const copy = {
+    url: new URL(`file://${folder}/`),
+    [Symbol.asyncDispose]: () => Deno.remove(folder, { recursive: true }),
+  };
   try {
-    for (const name of FOLDERS) await copyFolder(name, folder);
+    for (const name of [...FOLDERS, ...folders]) await copyFolder(name, folder);
     const path = `${folder}/${file}`;
     const code = await Deno.readTextFile(path);
     if (code.split(text).length !== 2) {
       throw new Error(`Cannot break ${file}: expected once in it "${text}"`);
     }
     await Deno.writeTextFile(path, code.replace(text, () => instead));
-    return await use(await load(`file://${folder}/`));
-  } finally {
-    await Deno.remove(folder, { recursive: true });
+    return copy;
+  } catch (error) {
+    await copy[Symbol.asyncDispose]();
+    throw error;
   }
+}
+
+/** Has a function use the library with something broken. */
+export async function withMutant<T>(
+  mutation: Mutation,
+  use: (library: Library) => Promise<T>,
+): Promise<T> {
+  await using copy = await copyWith(mutation);
+  return await use(await load(copy.url.href));
 }
 
 async function copyFolder(name: string, to: string): Promise<void> {

@@ -11,7 +11,7 @@ import { becomeWorkerPlace, WorkerPlace } from "../../bridge/sync/place.ts";
 import { LightQueue, Semaphore } from "../../sync/mod.ts";
 import { resolveShared } from "../../bridge/sync/objects.ts";
 import { Referent } from "../../bridge/protocol.ts";
-import { randomBy } from "./stress_party.ts";
+import { randomBy } from "./random.ts";
 
 /** What a bare Worker is given. */
 export interface BareStart {
@@ -23,7 +23,7 @@ export interface BareStart {
   readonly queue: SharedArrayBuffer;
   readonly game: "tokens" | "queue" | "gone";
   readonly rounds: number;
-  /** Counts who is there. */
+  /** Counts who is there; then the rounds of all. */
   readonly gate: SharedArrayBuffer;
   readonly seed: number;
 }
@@ -70,6 +70,7 @@ function play(start: BareStart): unknown {
       permit.release();
     } else if (slot % 2 === 0) queue.put(i);
     else queue.get();
+    Atomics.add(there, 1, 1);
   }
   return rounds;
 }

@@ -9,6 +9,7 @@ import {
   Semaphore,
   syncToAsync,
 } from "@aiohub/aiohub";
+import { randomBy } from "./random.ts";
 
 /** How many permits the semaphore has. */
 export const PERMITS = 3;
@@ -25,9 +26,20 @@ export interface Stage {
   readonly counts: Int32Array;
   /** For each item: 1 it was put, 2 it may have been put; and in the upper half how often it was got. */
   readonly items: Int32Array;
+  /** How many operations each party has done, over all its lives. */
+  readonly done: Int32Array;
 }
 
-export const Word = { InLock: 0, InSemaphore: 1, Wrong: 2, Locked: 3, Plain: 4, Operations: 5 };
+export const Word = {
+  InLock: 0,
+  InSemaphore: 1,
+  Wrong: 2,
+  Locked: 3,
+  Plain: 4,
+  Operations: 5,
+  /** The longest wait for anything, in milliseconds. */
+  Longest: 6,
+};
 
 export function makeStage(parties: number): Stage {
   return {
@@ -42,13 +54,8 @@ export function makeStage(parties: number): Stage {
     ],
     counts: new Int32Array(new SharedArrayBuffer(64)),
     items: new Int32Array(new SharedArrayBuffer(4 * parties * MOST_ITEMS)),
+    done: new Int32Array(new SharedArrayBuffer(4 * parties)),
   };
-}
-
-/** A small random generator that is the same everywhere. */
-export function randomBy(seed: number): () => number {
-  let state = seed % 2147483646 + 1;
-  return () => (state = state * 48271 % 2147483647) / 2147483647;
 }
 
 const isExpected = (error: unknown) => ["Timeout", "Empty", "Full"].includes((error as Error).name);
@@ -63,6 +70,15 @@ function inLock({ counts }: Stage): void {
 function inSemaphore({ counts }: Stage): void {
   if (Atomics.add(counts, Word.InSemaphore, 1) >= PERMITS) Atomics.add(counts, Word.Wrong, 1);
   Atomics.sub(counts, Word.InSemaphore, 1);
+}
+
+function noteWait(counts: Int32Array, ms: number): void {
+  Atomics.add(counts, Word.Operations, 1);
+  for (;;) {
+    const longest = Atomics.load(counts, Word.Longest);
+    if (ms <= longest) return;
+    if (Atomics.compareExchange(counts, Word.Longest, longest, Math.ceil(ms)) === longest) return;
+  }
 }
 
 /** One operation, planned: the numbers come in the same order whatever happens. */
@@ -86,10 +102,11 @@ export const greenParty = syncToAsync(
   import.meta,
   function greenParty(stage: Stage, party: number, seed: number, operations: number) {
     const random = randomBy(seed);
-    const { lock, semaphore, queues, items, counts } = stage;
+    const { lock, semaphore, queues, items, counts, done } = stage;
     let item = nextItem(stage, party, 0);
-    for (let i = 0; i < operations; i++) {
+    while (done[party] < operations) {
       const { what, queue, options } = plan(random);
+      const since = performance.now();
       try {
         if (what < 0.3) {
           using _permit = lock.acquire(options);
@@ -115,7 +132,8 @@ export const greenParty = syncToAsync(
       } catch (error) {
         if (!isExpected(error)) throw error;
       }
-      Atomics.add(counts, Word.Operations, 1);
+      done[party]++;
+      noteWait(counts, performance.now() - since);
     }
   },
 );
@@ -129,10 +147,11 @@ export async function asyncParty(
   signal: AbortSignal,
 ): Promise<void> {
   const random = randomBy(seed);
-  const { lock, semaphore, queues, items, counts } = stage;
+  const { lock, semaphore, queues, items, counts, done } = stage;
   let item = nextItem(stage, party, 0);
-  for (let i = 0; i < operations; i++) {
+  while (done[party] < operations) {
     const { what, queue, options: planned } = plan(random);
+    const since = performance.now();
     const options = { ...planned, signal };
     const limited = { timeout: 3, ...options };
     try {
@@ -160,7 +179,8 @@ export async function asyncParty(
     } catch (error) {
       if (!isExpected(error)) throw error;
     }
-    Atomics.add(counts, Word.Operations, 1);
+    done[party]++;
+    noteWait(counts, performance.now() - since);
   }
 }
 
