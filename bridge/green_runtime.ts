@@ -450,10 +450,10 @@ export class GreenRuntime {
   }
 
   /** Tells the hub what a thread that has been blocked for a while is blocked on. */
-  #reportParked(frame: Frame, { what, holder, peers }: Parking, left: number): void {
+  #reportParked(frame: Frame, { what, holder, object, peers }: Parking, left: number): void {
     const body = encode(describeParking(what, left), "text", this.#referrer);
-    const stalled = peers || what instanceof RemoteThread ? 1 : 0;
-    this.#send(Up.Parked, frame.id, holder?.() ?? 0, stalled, body);
+    const at = object ?? (peers || what instanceof RemoteThread ? -1 : 0);
+    this.#send(Up.Parked, frame.id, holder?.() ?? 0, at, body);
   }
 
   // What the Worker's entry calls.

@@ -22,8 +22,11 @@ export interface Parking {
   readonly what: Target | RemoteThread | string;
   /** The id of the one thread that can end it, if that is known; asked each time that the hub is told. */
   readonly holder?: () => number | undefined;
+  /** The id of the coordination object, if it is one. */
+  readonly object?: number;
   /**
-   * Whether another green thread may have to end it: one that may wait for a Worker. Always so if it is a thread.
+   * Whether another green thread may have to end it: one that may wait for a Worker. Always so if it is a thread, or at an
+   * object.
    *
    * @default {false}
    */

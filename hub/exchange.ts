@@ -58,10 +58,11 @@ import type { Settings } from "./options.ts";
 import { ImportPermission } from "./permissions.ts";
 import { Pool, type PoolHost } from "./pool.ts";
 import { joinPool } from "./pool_members.ts";
-import { coreOf } from "../bridge/sync/objects.ts";
+import { CORE, coreOf } from "../bridge/sync/objects.ts";
 import { Timeout } from "../bridge/timeout.ts";
 import { BELIEVED_AFTER, WaitGraph } from "./wait_graph.ts";
 import { LONGEST_TIMER } from "./within.ts";
+import { heldObject } from "./worker_objects.ts";
 
 /** What the exchange tells the hub's owner. */
 export interface ExchangeEvents {
@@ -408,7 +409,7 @@ export class Exchange implements PoolHost, ThreadHost {
       case Up.Abort:
         return this.#abort(worker, id, readReason(worker, body), a === 1);
       case Up.Parked:
-        return this.#parked(worker, id, a, b === 1, String(decode(body, worker.referrer)));
+        return this.#parked(worker, id, a, b, String(decode(body, worker.referrer)));
       case Up.Unparked:
         return this.#unparked(worker, id);
       case Up.Unwait:
@@ -680,18 +681,19 @@ export class Exchange implements PoolHost, ThreadHost {
     return thread;
   }
 
-  #parked(worker: GreenWorker, id: number, holder: number, stalled: boolean, on: string): void {
+  #parked(worker: GreenWorker, id: number, holder: number, object: number, on: string): void {
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) return;
     worker.proven = true;
     thread.unpark?.();
     thread.unpark = undefined;
     thread.parkedOn = on;
-    thread.stalled = stalled;
-    if (stalled) this.pool.relieve();
+    thread.stalled = object !== 0;
+    if (thread.stalled) this.pool.relieve();
     const to = this.#threads.get(holder);
     if (!to) return;
-    const edge = this.#waits.add({ from: thread, to, by: on, sure: false });
+    const holds = () => heldObject(object)?.[CORE].holder() === holder;
+    const edge = this.#waits.add({ from: thread, to, by: on, sure: false, holds });
     if (!(edge instanceof Error)) {
       thread.unpark = edge;
       thread.suspicions = 0;

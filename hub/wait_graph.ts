@@ -9,9 +9,10 @@
  * - what a thread has been parked on for a while, if that has one holder (`Up.Parked`).
  *
  * A circle is looked for when an edge is added, so whoever closes it gets the error, and the others go on. Slow progress
- * is no circle. The holder of a lock may have changed since it was reported, so such an edge is not *sure*: a circle with
- * one of them is only believed when the parked thread has reported it several times in a row; it does so every 100 ms, with
- * the holder as it is then. A thread has few edges at a time: one for its own wait, more only through hub functions that await
+ * is no circle. The holder of a lock may have changed since it was reported, so such an edge is not *sure*. It counts only if
+ * the lock's memory says at that moment that the holder is still the same: many who take turns at one lock seem to wait for each
+ * other, where the hub hears late of who goes on. And a circle with such an edge is only believed when the parked thread has
+ * reported it several times in a row; it does so every 100 ms, with the holder as it is then. A thread has few edges at a time: one for its own wait, more only through hub functions that await
  * several threads at once.
  *
  * @module
@@ -31,6 +32,8 @@ export interface Edge {
   readonly by: string;
   /** Whether the edge is there until it is taken back. */
   readonly sure: boolean;
+  /** For one that is not sure: whether it is so at this moment, as far as that can be known. */
+  readonly holds?: () => boolean;
 }
 
 /** The waits of one hub. */
@@ -43,7 +46,7 @@ export class WaitGraph {
    * @returns What takes the edge back, or the error that the waiter is to get.
    */
   add(edge: Edge): (() => void) | DeadlockError {
-    const path = this.#path(edge.to, edge.from, edge.sure);
+    const path = isOver(edge) ? undefined : this.#path(edge.to, edge.from, edge.sure);
     if (path) return describeCircle([edge, ...path]);
     const edges = this.#edges.get(edge.from) ?? new Set();
     edges.add(edge);
@@ -83,12 +86,16 @@ export class WaitGraph {
     if (from.dead || visited.has(from)) return undefined;
     visited.add(from);
     for (const edge of this.#edges.get(from) ?? []) {
-      if (onlySure && !edge.sure) continue;
+      if (onlySure && !edge.sure || isOver(edge)) continue;
       const rest = this.#path(edge.to, to, onlySure, visited);
       if (rest) return [edge, ...rest];
     }
     return undefined;
   }
+}
+
+function isOver({ holds }: Edge): boolean {
+  return holds !== undefined && !holds();
 }
 
 function describeCircle(edges: readonly Edge[]): DeadlockError {

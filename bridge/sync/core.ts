@@ -223,7 +223,7 @@ export abstract class Core {
 
   readonly #parking = {
     what: "",
-    peers: true,
+    object: 0,
     holder: () => {
       const holder = this.holder();
       return holder !== undefined && holder > 0 ? holder : undefined;
@@ -234,6 +234,7 @@ export abstract class Core {
   protected named(name: string | undefined): void {
     this.name = name;
     this.#parking.what = this.title;
+    this.#parking.object = this.id;
   }
 
   /**

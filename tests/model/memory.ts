@@ -13,6 +13,7 @@
  * @module
  */
 
+import { Buffer as NodeBuffer } from "node:buffer";
 import { setImmediate } from "node:timers";
 
 /** What is thrown through a party to stop it. */
@@ -215,14 +216,30 @@ interface View {
 const VIEW = Symbol();
 let current: Run | undefined;
 
+/** Bytes are parts of the words. */
+function readByte({ buffer }: View, at: number): number {
+  const word = current!.read(current!.layout.slot(buffer, at >> 2)) as number;
+  return word >>> 8 * (at & 3) & 255;
+}
+
+function writeByte({ buffer }: View, at: number, value: number): boolean {
+  const run = current!;
+  const slot = run.layout.slot(buffer, at >> 2);
+  const shift = 8 * (at & 3);
+  run.write(slot, (run.memory[slot] ?? 0) & ~(255 << shift) | (value & 255) << shift);
+  return true;
+}
+
 const handler: ProxyHandler<View> = {
   get(view, property) {
     if (property === VIEW) return view;
     const index = Number(property);
     if (Number.isNaN(index)) return Reflect.get(view, property);
+    if (view.kind === BYTE) return readByte(view, view.offset + index);
     return current!.read(current!.layout.slot(view.buffer, view.offset + index, view.kind));
   },
   set(view, property, value) {
+    if (view.kind === BYTE) return writeByte(view, view.offset + Number(property), value);
     const slot = current!.layout.slot(view.buffer, view.offset + Number(property), view.kind);
     current!.write(slot, value);
     return true;
@@ -253,6 +270,8 @@ function viewClass(real: Class, kind: number, bytes: number): Class {
     },
   });
 }
+
+const bufferFrom = NodeBuffer.from;
 
 const platform = { Atomics, SharedArrayBuffer, Int32Array, Uint8Array, Float64Array };
 const { now } = performance;
@@ -314,11 +333,17 @@ const timers = {
 export function install(): Disposable {
   Object.assign(globalThis, fakes, timers);
   globalThis.addEventListener("unhandledrejection", forgive);
+  NodeBuffer.from =
+    ((memory: unknown, ...rest: never[]) =>
+      memory instanceof Buffer
+        ? new fakes.Uint8Array(memory)
+        : Reflect.apply(bufferFrom, NodeBuffer, [memory, ...rest])) as typeof NodeBuffer.from;
   performance.now = () => current ? current.clock : now.call(performance);
   return {
     [Symbol.dispose]() {
       Object.assign(globalThis, platform, { setTimeout, clearTimeout });
       globalThis.removeEventListener("unhandledrejection", forgive);
+      NodeBuffer.from = bufferFrom;
       performance.now = now;
     },
   };

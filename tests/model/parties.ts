@@ -10,8 +10,7 @@
  */
 
 import type { GreenRuntime } from "../../bridge/green_runtime.ts";
-import type { Coordination } from "../../bridge/sync/objects.ts";
-import type { MessagePort } from "node:worker_threads";
+import type { Coordination, Passage } from "../../bridge/sync/objects.ts";
 import { Node, State } from "../../bridge/sync/arena.ts";
 import { CORE } from "../../bridge/sync/objects.ts";
 import {
@@ -202,7 +201,7 @@ class Stage<O extends Record<string, Coordination>> {
         const revived = this.#revive();
         for (const { id } of this.#made) library.releaseObject(id, Infinity);
         objects = Array.from({ length: workers }, (_, slot) => {
-          const objects = new library.WorkerObjects(PORT, BOARD * 2048 + slot);
+          const objects = new library.WorkerObjects(NO_PASSAGE, BOARD * 2048 + slot);
           for (const object of Object.values(revived)) objects.hold(object);
           return objects;
         });
@@ -343,4 +342,5 @@ function runtime(run: Run, board: Board, slot: number) {
   return runtime;
 }
 
-const PORT = { postMessage() {}, close() {} } as unknown as MessagePort;
+/** Nothing crosses in a model: all have the objects. */
+const NO_PASSAGE = { close() {} } as unknown as Passage;
