@@ -11,6 +11,7 @@ import type { Body } from "./codec.ts";
 import type { ContextValues } from "./context.ts";
 import { ContextReturn, hearOfAwaits } from "./context_return.ts";
 import { DeadlockError } from "./errors.ts";
+import { joinStacks } from "./error_values.ts";
 import {
   checkGrace,
   GreenThread,
@@ -59,6 +60,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   #outcome: Outcome<T> | undefined;
   #links: Linked[] = [];
   #back: ContextReturn | undefined;
+  #told = false;
 
   static {
     hearOfAwaits(this.prototype);
@@ -125,7 +127,17 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   override wait(options?: WaitOptions): T {
     if (!this.done) this.#runtime.waitFor(this, options?.timeout ?? Infinity);
     this.#back?.takeOver();
-    return unwrap(this.outcome()!);
+    const outcome = this.outcome()!;
+    if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
+    return unwrap(outcome);
+  }
+
+  /** Has the stack of what was thrown tell who was the first to wait for it. */
+  #tellWhere(reason: unknown): void {
+    if (this.#told) return;
+    this.#told = true;
+    const line = `    --- thrown in green thread "${this.name}", waited for by wait() ---`;
+    joinStacks(reason, line, new Error().stack ?? "");
   }
 
   override kill(reason?: unknown, options: KillOptions = {}): void {

@@ -25,18 +25,22 @@ export class Ended {
     | { readonly ending: number; readonly body: Body; readonly referrer: Referrer }
     | undefined;
 
-  private constructor(outcome: Outcome<unknown> | undefined) {
+  /** Whether it came from a Worker. */
+  readonly crossed: boolean;
+
+  private constructor(outcome: Outcome<unknown> | undefined, crossed: boolean) {
     this.#outcome = outcome;
+    this.crossed = crossed;
   }
 
   /** An ending that happened on the hub. */
   static of(outcome: Outcome<unknown>): Ended {
-    return new Ended(outcome);
+    return new Ended(outcome, false);
   }
 
   /** An ending that a Worker reported. */
   static from(ending: number, body: Body, referrer: Referrer): Ended {
-    const ended = new Ended(undefined);
+    const ended = new Ended(undefined, true);
     // What may hold references is taken in at once: they are counted when they arrive.
     if (mayRefer(body)) ended.#outcome = read(ending, body, referrer);
     else ended.#encoded = { ending, body, referrer };

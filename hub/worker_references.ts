@@ -13,7 +13,7 @@ import type { Given } from "../bridge/given.ts";
 import { classNumber, Op, perform, Trait, traitsOf } from "../bridge/live.ts";
 import type { Callable } from "../bridge/loader.ts";
 import { Referent } from "../bridge/protocol.ts";
-import { Remote, remoteOf } from "../bridge/remote.ts";
+import { type Ask, Remote, remoteOf } from "../bridge/remote.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
 import { HubSource } from "./hub_source.ts";
 import { streamOf } from "./hub_writer.ts";
@@ -27,7 +27,7 @@ export interface ReferenceHost {
   /** What the hub has given to all Workers. */
   readonly given: Given;
   /** Asks the Worker to do something to one of its objects. */
-  ask(number: number, op: number, args: readonly unknown[]): Promise<unknown>;
+  ask(number: number, op: number, args: readonly unknown[], what: string): Promise<unknown>;
   /** Tells the Worker that nothing here stands for one of its objects any more. */
   sayReleased(number: number, count: number): void;
   /** Something failed that nobody waits for. */
@@ -169,7 +169,7 @@ export class WorkerReferences {
   #adoptFunction([serial, number, lasts]: number[]): Callable {
     if (lasts) this.#lasting.add(number);
     return this.#functions.adopt(number, () => {
-      const standIn = (...args: unknown[]) => this.#host.ask(number, Op.Call, args);
+      const standIn = (...args: unknown[]) => this.#host.ask(number, Op.Call, args, "a callback");
       homes.set(standIn, { serial, number });
       return standIn;
     });
@@ -179,8 +179,7 @@ export class WorkerReferences {
     if (lasts) this.#lasting.add(number);
     const release = () => this.#objects.release(number);
     return this.#objects.adopt(number, () => {
-      const ask = (number: number, op: number, args: readonly unknown[]) =>
-        this.#host.ask(number, op, args);
+      const ask: Ask = (...request) => this.#host.ask(...request);
       const remote = new Remote({ number, traits, kind }, ask, release);
       if (traits & Trait.Service) return remote;
       const proxy = makeAsyncProxy(remote, (error) => this.#host.reportError(error));
