@@ -158,5 +158,6 @@ export type SyncResult<R> = 0 extends (1 & R) ? R
   : R extends WritableStream<infer I> ? SyncWriter<I>
   : R extends AsyncIterable<infer I> ? Iterable<I> & Disposable
   : R extends Iterator<infer I> ? Iterable<I> & Disposable
+  : R extends Blob | FormData | Response | Request ? Sync<R>
   : R extends (...args: infer A) => infer S ? (...args: A) => SyncResult<Awaited<S>>
   : R;

@@ -29,7 +29,7 @@ export class Luggage implements Referrer {
   readonly #held: { readonly kind: number; readonly id: number }[] = [];
 
   /** Memory that is to be sent to the Worker before the arguments. */
-  readonly #memories: { readonly id: number; readonly buffer: SharedArrayBuffer }[] = [];
+  readonly #memories: { readonly id: number; readonly buffer: object }[] = [];
   readonly #objects: Coordination[] = [];
 
   constructor(registry: Registry) {

@@ -1,8 +1,8 @@
 import { assert, assertEquals } from "@std/assert";
 import { runProgram } from "../support.ts";
 
-/** How many of each; AIOHUB_LEAKS=100000 for the long run. */
-const COUNT = Deno.env.get("AIOHUB_LEAKS") ?? "10000";
+/** How many of each; AIOHUB_LEAKS=1000000 for a long run. */
+const COUNT = Deno.env.get("AIOHUB_LEAKS") ?? "100000";
 
 Deno.test("functions and handles that were dropped leave nothing on either side", async () => {
   const { code, stdout, stderr } = await runProgram("leaks.ts", "-A", "--v8-flags=--expose-gc");
