@@ -340,7 +340,7 @@ export class GreenWorker {
       thread.holds++;
       return { kind: Referent.Thread, data: { id, name } };
     }
-    const { outcome } = thread.ended;
+    const outcome = thread.ended.passing;
     const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
     const ending = ENDINGS[outcome.status];
     return { kind: Referent.Thread, data: { id, name, ended: { ending, value } } };

@@ -90,7 +90,7 @@ export class Luggage implements Referrer {
   #referToThread(thread: HubThread): Reference {
     thread.seen = true;
     const { id, name } = thread;
-    const outcome = thread.outcome();
+    const outcome = thread.ended?.passing;
     if (!outcome) {
       thread.holds++;
       this.#held.push({ kind: Referent.Thread, id });

@@ -127,6 +127,11 @@ export class WorkerReferences {
     return perform(host, this.#own(number), Number(op), args);
   }
 
+  /** Whether what has a number is not at home on the hub, but in a Worker. */
+  goesOn(number: unknown): boolean {
+    return homes.has(this.#own(number));
+  }
+
   /** Something was sent to the Worker. */
   hold(number: number): void {
     this.#holds.set(number, (this.#holds.get(number) ?? 0) + 1);
