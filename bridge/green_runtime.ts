@@ -181,6 +181,13 @@ export class GreenRuntime {
       // The arguments come first, so that an error that names one of them counts it as people do.
       ask: (number, op, args, what) => this.call(LIVE, [...args, number, op], what),
       sayReleased: (number, count) => this.#release(Referent.HubFunction, number, count),
+      saySignalled: (number, aborted) => {
+        const body = aborted ? encodeThrown(aborted.reason, "reason", this.#referrer) : EMPTY;
+        this.#send(Up.Signalled, number, aborted ? 0 : 1, 0, body);
+      },
+      look: () => {
+        if (this.#frames.length > 0 && !this.#inbox.empty) this.#takeIn();
+      },
       owner: () => this.#frames.at(-1)?.id ?? 0,
     });
     this.#passage = options.passage;
@@ -857,6 +864,11 @@ export class GreenRuntime {
         return this.#takeKill(id, this.#decodeReason(body), message.b === 1);
       case Down.Release:
         return this.#references.release(id, message.b);
+      case Down.Signalled: {
+        const reason = this.#decodeReason(body);
+        // Its listeners may do anything: not in the middle of a message that is being written.
+        return this.soon(() => this.#references.signalled(id, reason));
+      }
       case Down.Refuse: {
         const wait = this.#waits.findLast(({ thread, frame }) =>
           thread.id === id && frame.id === a

@@ -20,6 +20,7 @@ export type CrossingValue =
   | URL
   | URLSearchParams
   | Headers
+  | AbortSignal
   | ArrayBuffer
   | SharedArrayBuffer
   | ArrayBufferView;

@@ -430,6 +430,10 @@ export class Exchange implements PoolHost, ThreadHost {
         if (thread) this.killThread(thread, reason, a === 1, b < 0 ? Infinity : b);
         return;
       }
+      case Up.Signalled: {
+        const aborted = a === 1 ? undefined : { reason: readReason(worker, body) };
+        return worker.references.signalled(id, aborted);
+      }
       case Up.Fault:
         return this.#events.error(readReason(worker, body));
       case Up.Prepare:

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { type Body, encode, type Reference, type Referrer } from "../bridge/codec.ts";
+import { type Body, encode, encodeThrown, type Reference, type Referrer } from "../bridge/codec.ts";
 import { WorkerCrashedError } from "../bridge/errors.ts";
 import {
   Changes,
@@ -131,6 +131,11 @@ export class GreenWorker {
       serial,
       given: registry.given,
       ask: (...request) => this.ask(...request),
+      saySignalled: (number, reason) => {
+        if (this.dead) return;
+        const body = encodeThrown(reason, "reason", this.referrer);
+        this.post.send(Down.Signalled, number, 0, 0, body);
+      },
       sayReleased: (number, count) => {
         if (!this.dead) this.post.send(Down.Release, number, 0, count, EMPTY);
       },

@@ -33,6 +33,7 @@ export function hubReferent(value: object, all: boolean): HubReferent | undefine
   if (typeof value === "function") {
     return { kind: isClass(value) ? Referent.HubObject : Referent.HubFunction, object: value };
   }
+  if (value instanceof AbortSignal) return { kind: Referent.HubSignal, object: value };
   if (value instanceof WritableStream) return object(writerOf(value));
   if (FACE in value || value instanceof Service || isIteration(value) || isBody(value)) {
     return object(value);

@@ -10,6 +10,7 @@ Deno.test("functions and handles that were dropped leave nothing on either side"
   const lines = stdout.trim().split("\n").map((line) => JSON.parse(line));
   assertEquals(lines.map(({ name }) => name), [
     "hub functions and handles",
+    "signals",
     "green arguments",
     "green results",
     "released by hand",
