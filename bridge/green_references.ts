@@ -71,7 +71,8 @@ export class GreenReferences {
    * that came in this turn lives until the next, even if it was let go of.
    */
   takeLitter(): boolean {
-    const litter = this.#hasAdopted || this.#functions.size > 0 || this.#objects.size > 0;
+    const litter = this.#hasAdopted || this.#functions.size > 0 || this.#objects.size > 0 ||
+      this.#signals.size > 0;
     this.#hasAdopted = false;
     return litter;
   }

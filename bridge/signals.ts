@@ -41,6 +41,11 @@ export class SignalStandIns {
     this.#dress = dress;
   }
 
+  /** How many stand-ins there are. */
+  get size(): number {
+    return this.#adopted.size;
+  }
+
   /** The number of the signal that a stand-in stands for; none for any other signal. */
   numberOf(signal: object): number | undefined {
     return this.#adopted.numberOf(signal);
