@@ -277,6 +277,17 @@ export class Passage {
     return arrived.buffer;
   };
 
+  /**
+   * The same for what has to be shared memory.
+   *
+   * @throws {BridgeProtocolError} If none has come, or something else.
+   */
+  readonly takeMemory = (id: number): SharedArrayBuffer => {
+    const memory = this.take(id);
+    if (memory instanceof SharedArrayBuffer) return memory;
+    throw new BridgeProtocolError(`Cannot take the memory ${id}: something else has come`);
+  };
+
   /** Nothing will be sent any more. */
   close(): void {
     this.#port.close();

@@ -177,9 +177,7 @@ class Attacker {
       Array.from({ length: chance.below(40) }, () => ALPHABET[chance.below(ALPHABET.length)])
         .join("");
     const bytes = () => Uint8Array.from({ length: chance.below(40) }, () => chance.below(256));
-    const meta = chance.next() < 0.5
-      ? bytes()
-      : new TextEncoder().encode(text());
+    const meta = chance.next() < 0.5 ? bytes() : new TextEncoder().encode(text());
     const blobs = Array.from({ length: chance.below(3) }, bytes);
     return { format: chance.below(12), text: text(), meta, blobs, int: chance.below(9) };
   }

@@ -31,8 +31,15 @@ Deno.test("an AbortSignal that was aborted before it is looked at arrives aborte
   await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await signals.lookAt(AbortSignal.abort("early")), [true, "early"]);
   const controller = new AbortController();
+  // The one Worker is busy: the thread has to wait, and its signal is aborted meanwhile.
+  const busy = new AbortController();
+  const started = newWord();
+  const first = signals.computeUntil(busy.signal, started);
+  await until(() => started[0] === 1);
   const thread = signals.lookAt(controller.signal);
   controller.abort("at once");
+  busy.abort();
+  await first;
   assertEquals(await thread, [true, "at once"]);
   assertEquals(await signals.lookAt(controller.signal), [true, "at once"]);
   const [aborted, reason] = await signals.passAborted() as [boolean, Error];
