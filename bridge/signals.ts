@@ -75,6 +75,8 @@ export class SignalStandIns {
     const signal = this.#adopted.find(number);
     if (signal) {
       this.#early.delete(number);
+      // From here on there is nothing to look for.
+      Reflect.deleteProperty(signal, "aborted");
       return this.#controllers.get(signal)!.abort(reason);
     }
     // It was here, and nobody has held it since.
@@ -117,11 +119,20 @@ const isAborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborte
  * @param look Takes in what has arrived.
  */
 export function lookWhenAsked(signal: AbortSignal, look: () => void): void {
+  let looking = false;
   Object.defineProperties(signal, {
     aborted: {
       configurable: true,
       get: () => {
-        if (!isAborted.call(signal)) look();
+        // The platform asks as well, in the middle of aborting it.
+        if (!looking && !isAborted.call(signal)) {
+          looking = true;
+          try {
+            look();
+          } finally {
+            looking = false;
+          }
+        }
         return isAborted.call(signal);
       },
     },

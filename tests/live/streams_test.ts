@@ -1,5 +1,6 @@
 import { handle, spawn } from "@aiohub/aiohub";
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { BATCH_ITEMS } from "../../bridge/batch.ts";
 import { TestHub, until } from "../support.ts";
 import * as streams from "../fixtures/streams.ts";
 
@@ -108,6 +109,17 @@ Deno.test("J109 P138 a green generator function gives the hub an async iterable"
   for await (const item of await streams.greenCount(500)) items.push(item);
   assertEquals(items, Array.from({ length: 500 }, (_, i) => i));
   assertEquals(await streams.takeGreenLog(), ["green finally"]);
+});
+
+Deno.test("a green generator is a batch or two ahead of the hub, and no more", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const made = await streams.greenMadeWord();
+  for await (const item of await streams.greenEndless()) {
+    // Other threads have the Worker in between, so it has had all the time it wants.
+    assert(await spawn(() => true));
+    assert(made[0] > item && made[0] <= item + 1 + 2 * BATCH_ITEMS, `${made[0]} at ${item}`);
+    if (item === 300) break;
+  }
 });
 
 Deno.test("a break on the hub runs the green generator's finally", async () => {
