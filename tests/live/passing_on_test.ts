@@ -71,3 +71,15 @@ Deno.test("functions, streams and blobs wait in a queue as well", async () => {
     assertStrictEquals(Object.getPrototypeOf(await queue.getAsync()), Object.getPrototypeOf(item));
   }
 });
+
+Deno.test("what a thread returns by reference reaches the one on whose stack it ran", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const till = handle(new Till()) as unknown as GreenTill;
+  const { signal } = new AbortController();
+  assertEquals(await passing.takeAll(till, () => 6, signal), {
+    same: [true, true, true, true],
+    used: [1, 6, 7, 8, 5],
+    values: [1, 4, 0, 2],
+  });
+  assertEquals(await passing.catchTill(till), true);
+});
