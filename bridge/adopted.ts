@@ -48,6 +48,16 @@ export class Adopted<T extends object> {
     return standIn;
   }
 
+  /** The stand-in with a number, if there is one. */
+  find(number: number): T | undefined {
+    return this.#standIns.get(number)?.deref();
+  }
+
+  /** Whether there is or was one, and the other side has not been told that it is gone. */
+  knows(number: number): boolean {
+    return this.#standIns.has(number);
+  }
+
   /** The number of what a stand-in stands for; none when it is no stand-in, or was released. */
   numberOf(standIn: object): number | undefined {
     return this.#holds.get(standIn as T)?.number;

@@ -79,6 +79,16 @@ function addBuiltIns(): void {
   });
 }
 
+/** Adds the errors of WebAssembly: it is there wherever the language is, but the compiler knows of it elsewhere. */
+function addWasmErrors(): void {
+  const { WebAssembly } = globalThis as { WebAssembly?: Record<string, unknown> };
+  for (const name of ["CompileError", "LinkError", "RuntimeError"]) {
+    const Class = WebAssembly?.[name] as (new (message?: string) => Error) | undefined;
+    if (!Class) continue;
+    addKind(`WebAssembly.${name}`, Class, { name, make: (message) => new Class(message) });
+  }
+}
+
 /** Adds the classes of `Deno.errors`, when this is Deno. */
 function addDenoErrors(): void {
   const errors = (globalThis as { Deno?: { errors?: Record<string, unknown> } }).Deno?.errors ?? {};
@@ -105,6 +115,7 @@ export function registerOwnError(name: string, Class: ErrorClass): void {
 }
 
 addBuiltIns();
+addWasmErrors();
 addDenoErrors();
 for (const [name, Class] of Object.entries(own)) registerOwnError(name, Class);
 
@@ -215,39 +226,75 @@ export function completeError(made: unknown, { stack, cause }: Error): void {
 const FRAME = /^\s+at /;
 
 /** Where this library's own modules are, so that its frames can be told from the caller's. */
-const OWN_MODULES: readonly string[] = ["bridge/", "hub/", "green/"]
+const OWN_MODULES: readonly string[] = ["bridge/", "hub/", "green/", "sync/"]
   .map((folder) => new URL(`../${folder}`, import.meta.url).href);
 
 /**
  * Makes one stack of two, that reads as one story: the frames of the far side, a line that says
- * where it crossed, and the frames of the near side that belong to the caller.
+ * where it crossed, and the frames of the near side. On both sides this library's own frames are left out, with what
+ * the runtime has between and below them.
  *
  * Never throws: what has no stack, or does not let it be set, is left as it is.
  *
  * @param error What arrived. Anything but an error is left as it is.
  * @param crossing The line between, for example `    --- called by green thread "x" ---`.
- * @param nearStack The stack of an error made on the near side. Its first line and the frames of this
- * library are left out.
+ * @param nearStack The stack of an error made on the near side. Its first line is left out.
  */
 export function joinStacks(error: unknown, crossing: string, nearStack: string): void {
+  changeStack(error, (far) => [farFrames(far), crossing, ...callerFrames(nearStack)].join("\n"));
+}
+
+/**
+ * Adds the caller's frames to a stack that has been joined already, when nobody had asked for it yet.
+ *
+ * @param error What arrived.
+ * @param nearStack The stack of an error made on the near side.
+ */
+export function addCaller(error: unknown, nearStack: string): void {
+  changeStack(error, (stack) => [stack, ...callerFrames(nearStack)].join("\n"));
+}
+
+function changeStack(error: unknown, change: (stack: string) => string): void {
   try {
     if (typeof error !== "object" || error === null || !isError(error)) return;
     // V8 would let the stack of a frozen error be set all the same.
     if (Object.isFrozen(error)) return;
-    const far: unknown = error.stack;
-    if (typeof far !== "string") return;
-    error.stack = [far, crossing, ...callerFrames(nearStack)].join("\n");
+    const { stack } = error;
+    if (typeof stack === "string") error.stack = change(stack);
   } catch {
     // Its stack cannot be read or set: it is still the error.
   }
 }
 
-/** The lines of a stack after its first, which may be several, without the frames of this library. */
+/** The lines of a stack after its first, which may be several, without frames that are not the caller's. */
 function callerFrames(stack: string): string[] {
   const lines = stack.split("\n");
   const first = lines.findIndex((line) => FRAME.test(line));
   if (first < 0) return [];
-  return lines.slice(first).filter((line) =>
-    !FRAME.test(line) || !(line.includes("ext:") || OWN_MODULES.some((url) => line.includes(url)))
-  );
+  return lines.slice(first).filter((line) => !isRuntimes(line) && !isOwn(line));
+}
+
+/**
+ * A stack without what called the far function: frames of this library, and those of the runtime under them. The
+ * runtime's at the top stay: they say what was being done.
+ */
+function farFrames(stack: string): string {
+  if (!OWN_MODULES.some((url) => stack.includes(url))) return stack;
+  let below = false;
+  return stack.split("\n").filter((line) => {
+    if (isOwn(line)) return !(below = true);
+    // Above this line it crossed before, and below it are frames of another side.
+    if (!FRAME.test(line)) return !(below = false);
+    return !(below && isRuntimes(line));
+  }).join("\n");
+}
+
+/** Whether a frame is of this library; those of inline functions only have their origin there. */
+function isOwn(line: string): boolean {
+  return FRAME.test(line) && !line.includes("(eval at ") &&
+    OWN_MODULES.some((url) => line.includes(url));
+}
+
+function isRuntimes(line: string): boolean {
+  return FRAME.test(line) && line.includes("ext:");
 }

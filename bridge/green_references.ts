@@ -18,6 +18,7 @@ import type { Callable } from "./loader.ts";
 import { Referent } from "./protocol.ts";
 import { Remote, remoteOf } from "./remote.ts";
 import { Service } from "./service.ts";
+import { lookWhenAsked, SignalStandIns } from "./signals.ts";
 import { makeSyncProxy } from "./sync_proxy.ts";
 
 /** What the references need of the Worker. */
@@ -28,6 +29,10 @@ export interface GreenReferenceHost {
   ask(number: number, op: number, args: readonly unknown[], what: string): unknown;
   /** Tells the hub that nothing here stands for one of its objects any more. */
   sayReleased(number: number, count: number): void;
+  /** Tells the hub that a signal of this Worker was aborted, or, without a reason, that it never will be. */
+  saySignalled(number: number, aborted?: { readonly reason: unknown }): void;
+  /** Takes in what has arrived, if that can be done here. */
+  look(): void;
   /** The thread that runs now; 0 for none. */
   owner(): number;
 }
@@ -38,6 +43,9 @@ export class GreenReferences {
   readonly #given = new Given();
   readonly #functions: Adopted<Callable>;
   readonly #objects: Adopted<object>;
+  readonly #signals: SignalStandIns;
+  /** This Worker's signals that the hub has, and that are listened to, by the threads that they go with. */
+  readonly #heard = new Map<number, Set<number>>();
   #hasAdopted = false;
   /** What was referred to in an attempt. */
   #trail: number[] | undefined;
@@ -47,6 +55,10 @@ export class GreenReferences {
     const onRelease = (number: number, count: number) => host.sayReleased(number, count);
     this.#functions = new Adopted(onRelease);
     this.#objects = new Adopted(onRelease);
+    this.#signals = new SignalStandIns(
+      onRelease,
+      (signal) => lookWhenAsked(signal, () => host.look()),
+    );
   }
 
   /** How much of this Worker the hub holds. */
@@ -59,7 +71,8 @@ export class GreenReferences {
    * that came in this turn lives until the next, even if it was let go of.
    */
   takeLitter(): boolean {
-    const litter = this.#hasAdopted || this.#functions.size > 0 || this.#objects.size > 0;
+    const litter = this.#hasAdopted || this.#functions.size > 0 || this.#objects.size > 0 ||
+      this.#signals.size > 0;
     this.#hasAdopted = false;
     return litter;
   }
@@ -80,6 +93,7 @@ export class GreenReferences {
     if (theirs !== undefined) {
       return { kind: remote ? Referent.HubObject : Referent.HubFunction, data: theirs };
     }
+    if (value instanceof AbortSignal) return this.#referToSignal(value, returned);
     if (value instanceof Blob) return referToBlob(value);
     if (value instanceof FormData) return { kind: Referent.FormData, data: [...value] };
     const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
@@ -120,11 +134,23 @@ export class GreenReferences {
         const [number, traits, kind, serial, home] = numbers;
         return this.#returned(number, serial, home) ?? this.#adoptObject(number, traits, kind);
       }
+      case Referent.HubSignal: {
+        const [number, serial, home] = numbers;
+        this.#hasAdopted = true;
+        return this.#returned(number, serial, home) ??
+          this.#signals.adopt(number, this.#host.owner());
+      }
       case Referent.GreenFunction:
       case Referent.GreenObject:
+      case Referent.GreenSignal:
         return this.#own(numbers[1]);
     }
     return undefined;
+  }
+
+  /** A signal of the hub was aborted. */
+  signalled(number: number, reason: unknown): void {
+    this.#signals.abort(number, reason);
   }
 
   /**
@@ -133,9 +159,11 @@ export class GreenReferences {
    * @returns Whether it was one that it knows.
    */
   discard(kind: number, data: unknown): boolean {
-    if (kind === Referent.GreenFunction || kind === Referent.GreenObject) return true;
-    if (kind !== Referent.HubFunction && kind !== Referent.HubObject) return false;
-    this.#host.sayReleased((data as number[])[0], 1);
+    if (OWN_KINDS.has(kind)) return true;
+    if (!HUB_KINDS.has(kind)) return false;
+    const [number] = data as number[];
+    if (kind === Referent.HubSignal) this.#signals.forget(number);
+    this.#host.sayReleased(number, 1);
     return true;
   }
 
@@ -151,11 +179,38 @@ export class GreenReferences {
   /** A thread has ended, and what goes with it. */
   endThread(owner: number): void {
     this.#given.endOwner(owner);
+    this.#signals.drop(owner);
+    for (const number of this.#heard.get(owner) ?? []) this.#host.saySignalled(number);
+    this.#heard.delete(owner);
   }
 
   /** The hub gives back so many counts. */
   release(number: number, count: number): void {
     this.#given.release(number, count);
+  }
+
+  #referToSignal(signal: AbortSignal, returned: boolean): Reference {
+    const theirs = this.#signals.numberOf(signal);
+    if (theirs !== undefined) return { kind: Referent.HubSignal, data: theirs };
+    const owner = returned ? 0 : this.#host.owner();
+    const number = this.#given.give(signal, owner);
+    this.#trail?.push(number);
+    this.#listen(signal, number, owner);
+    const lasts = this.#given.lasts(number) ? 1 : 0;
+    return { kind: Referent.GreenSignal, data: [this.#host.serial, number, lasts] };
+  }
+
+  #listen(signal: AbortSignal, number: number, owner: number): void {
+    if (signal.aborted) return this.#host.saySignalled(number, signal);
+    const heard = this.#heard.get(owner);
+    if (heard?.has(number)) return;
+    if (heard) heard.add(number);
+    else this.#heard.set(owner, new Set([number]));
+    const onAbort = () => {
+      this.#heard.get(owner)?.delete(number);
+      if (this.#given.get(number)) this.#host.saySignalled(number, signal);
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
   }
 
   #own(number: number): object {
@@ -194,6 +249,18 @@ export class GreenReferences {
     });
   }
 }
+
+const OWN_KINDS: ReadonlySet<number> = new Set([
+  Referent.GreenFunction,
+  Referent.GreenObject,
+  Referent.GreenSignal,
+]);
+
+const HUB_KINDS: ReadonlySet<number> = new Set([
+  Referent.HubFunction,
+  Referent.HubObject,
+  Referent.HubSignal,
+]);
 
 const greenHost = {
   iterate: (object: object) => new GreenSource(object).begin(),

@@ -27,7 +27,8 @@ import {
   type Reference,
   type Referrer,
 } from "./codec.ts";
-import { type Changes, type Scope, usesContext } from "./context.ts";
+import { type Changes, type ContextValues, type Scope, usesContext } from "./context.ts";
+import { copyWithin } from "./copy_within.ts";
 import { BlockingCallError, GreenletExit, HubClosedError } from "./errors.ts";
 import { joinStacks } from "./error_values.ts";
 import { Frame } from "./frame.ts";
@@ -54,7 +55,7 @@ import {
   type ThreadReference,
   Up,
 } from "./protocol.ts";
-import { type Hold, RemoteThread, selfWait } from "./remote_thread.ts";
+import { type Hold, outcomeOf, RemoteThread, selfWait } from "./remote_thread.ts";
 import { coreOf, onForgotten, type Passage, referToShared, resolveShared } from "./sync/objects.ts";
 import { Timeout } from "./timeout.ts";
 
@@ -160,6 +161,8 @@ export class GreenRuntime {
   /** Threads that were killed after they had been sent here and before they were begun. */
   readonly #doomed = new Map<number, unknown>();
   readonly #soon: (() => unknown)[] = [];
+  /** What went by reference in the result of the thread that ends just now. */
+  #referred: Set<object> | undefined;
   #closing = false;
   /** The module that is being imported for a thread that is about to start. */
   #importing: string | undefined;
@@ -181,6 +184,13 @@ export class GreenRuntime {
       // The arguments come first, so that an error that names one of them counts it as people do.
       ask: (number, op, args, what) => this.call(LIVE, [...args, number, op], what),
       sayReleased: (number, count) => this.#release(Referent.HubFunction, number, count),
+      saySignalled: (number, aborted) => {
+        const body = aborted ? encodeThrown(aborted.reason, "reason", this.#referrer) : EMPTY;
+        this.#send(Up.Signalled, number, aborted ? 0 : 1, 0, body);
+      },
+      look: () => {
+        if (this.#frames.length > 0 && !this.#inbox.empty) this.#takeIn();
+      },
       owner: () => this.#frames.at(-1)?.id ?? 0,
     });
     this.#passage = options.passage;
@@ -650,6 +660,7 @@ export class GreenRuntime {
     if (frame.killed) this.#kills--;
     if (frame.sites && ending === Ending.Rejected) tellWhoSpawned(value, frame.sites);
     let body: Body;
+    this.#referred = undefined;
     try {
       body = ending === Ending.Fulfilled
         ? this.#references.attempt(() => encode(value, "result", this.#resultReferrer))
@@ -667,17 +678,34 @@ export class GreenRuntime {
       }
     } catch (error) {
       if (ending !== Ending.Fulfilled) this.fault(error);
-      else [ending, body] = [Ending.Rejected, encodeThrown(error, "error", this.#resultReferrer)];
+      else {
+        ending = Ending.Rejected;
+        body = encodeThrown(value = error, "error", this.#resultReferrer);
+      }
     }
     this.#references.endThread(frame.id);
     for (const failed of frame.failed) this.#reportUnseen(frame.id, failed);
     const { thread } = frame;
     // Always: green code may have kept the handle that `getCurrent()` gave, and the hub forgets the thread.
     this.#awaited.delete(frame.id);
-    thread.settle(ending, body, context && frame.changes);
+    this.#settleHere(thread, ending, value, body, context && frame.changes);
     this.#letGo(thread);
     if (context) this.#send(Up.Context, frame.id, Up.Done, 0, context);
     this.#send(Up.Done, frame.id, ending, 0, body);
+  }
+
+  /** Those who wait here get a copy too; but references in the body have been counted for the hub. */
+  #settleHere(
+    thread: RemoteThread,
+    ending: number,
+    value: unknown,
+    body: Body,
+    changes: ContextValues | undefined,
+  ): void {
+    const referred = this.#referred as Set<object> | undefined;
+    this.#referred = undefined;
+    const copy = referred && copyWithin(value, referred, ending !== Ending.Fulfilled);
+    thread.settle(ending, body, changes, referred && outcomeOf(ending, copy));
   }
 
   /** Keeps the event loop turning, and takes in what arrives, until a promise has settled. */
@@ -864,6 +892,11 @@ export class GreenRuntime {
         return this.#takeKill(id, this.#decodeReason(body), message.b === 1);
       case Down.Release:
         return this.#references.release(id, message.b);
+      case Down.Signalled: {
+        const reason = this.#decodeReason(body);
+        // Its listeners may do anything: not in the middle of a message that is being written.
+        return this.soon(() => this.#references.signalled(id, reason));
+      }
       case Down.Refuse: {
         const wait = this.#waits.findLast(({ thread, frame }) =>
           thread.id === id && frame.id === a
@@ -1040,8 +1073,11 @@ export class GreenRuntime {
   // References.
 
   #refer(value: object, returned: boolean, all: boolean): Reference | undefined {
-    if (value instanceof RemoteThread) return this.#referToThread(value);
-    return this.#referToShared(value) ?? this.#references.refer(value, returned, all);
+    const reference = value instanceof RemoteThread
+      ? this.#referToThread(value)
+      : this.#referToShared(value) ?? this.#references.refer(value, returned, all);
+    if (reference && returned) (this.#referred ??= new Set()).add(value);
+    return reference;
   }
 
   #referToShared(value: object): Reference | undefined {

@@ -20,6 +20,7 @@ export type CrossingValue =
   | URL
   | URLSearchParams
   | Headers
+  | AbortSignal
   | ArrayBuffer
   | SharedArrayBuffer
   | ArrayBufferView;
@@ -158,5 +159,6 @@ export type SyncResult<R> = 0 extends (1 & R) ? R
   : R extends WritableStream<infer I> ? SyncWriter<I>
   : R extends AsyncIterable<infer I> ? Iterable<I> & Disposable
   : R extends Iterator<infer I> ? Iterable<I> & Disposable
+  : R extends Blob | FormData | Response | Request ? Sync<R>
   : R extends (...args: infer A) => infer S ? (...args: A) => SyncResult<Awaited<S>>
   : R;

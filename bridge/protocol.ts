@@ -65,6 +65,11 @@ export const Up = {
    * context: what differs from that with which its thread was started, or what was changed. Body: see `context_wire.ts`.
    */
   Context: 27,
+  /**
+   * The `AbortSignal` with the number `id`, which was sent from here or is about to be, is aborted; `a` 1: it never will
+   * be, as its thread has ended. Body: the reason.
+   */
+  Signalled: 28,
 } as const;
 
 /** What the hub says to a Worker. */
@@ -99,6 +104,8 @@ export const Down = {
    * changed. Body: see `context_wire.ts`.
    */
   Context: 18,
+  /** The `AbortSignal` with the number `id`, which was sent there or is about to be, is aborted. Body: the reason. */
+  Signalled: 19,
 } as const;
 
 /** How a call or a thread ended. */
@@ -134,6 +141,10 @@ export const Referent = {
   Blob: 12,
   /** A FormData that green code made. Data: its entries. */
   FormData: 13,
+  /** An `AbortSignal` that lives on the hub. Data: as of a function. */
+  HubSignal: 14,
+  /** An `AbortSignal` that lives in a Worker. Data: as of a function. */
+  GreenSignal: 15,
 } as const;
 
 /** A green thread as it crosses: with its ending when that is known, else by its id alone. */

@@ -6,18 +6,30 @@
 
 /** What to do about values of these kinds, by the tag that `Object.prototype.toString` gives. */
 const ADVICE: Readonly<Record<string, string>> = {
+  AbortController: "send its signal",
+  CryptoKey: "send what it is made of: await crypto.subtle.exportKey()",
+  DedicatedWorkerGlobalScope: "each thread has its own",
+  Event: "send what is in it",
+  FinalizationRegistry: "what it holds is bound to its own thread",
+  MessagePort: "pass a function, which the other side can call",
   Promise: "await it first",
+  Symbol: "send a string in its place",
   WeakMap: "what it holds is bound to its own thread",
   WeakSet: "what it holds is bound to its own thread",
   WeakRef: "send what it refers to",
   Generator: "send an array of its items",
-  AsyncGenerator: "return it from an async function",
+  AsyncGenerator: "green code is synchronous: make it a generator without async",
+  TransformStream: "send its two ends",
   Blob: "send its bytes: await blob.bytes()",
   File: "send its name and its bytes: await file.bytes()",
   FormData: "send its entries",
   Request: "send its URL, headers and body",
   Response: "send its status, headers and body",
-  ReadableStream: "return it from an async function",
+  ReadableStream: "green code is synchronous: send a generator of what it would give",
+  WritableStream: "green code is synchronous: send a function that takes what is written",
+  "WebAssembly.Memory": "send its buffer, if it is shared",
+  "WebAssembly.Instance": "send its module: each thread makes an instance of its own",
+  Window: "each thread has its own",
   SharedArrayBuffer: "it was given to a codec that shares no memory",
 };
 

@@ -7,10 +7,11 @@
  * @module
  */
 
-import type { Body } from "./codec.ts";
+import { type Body, mayRefer } from "./codec.ts";
 import type { ContextValues } from "./context.ts";
 import { ContextReturn, hearOfAwaits } from "./context_return.ts";
 import { DeadlockError } from "./errors.ts";
+import { joinStacks } from "./error_values.ts";
 import {
   checkGrace,
   GreenThread,
@@ -59,6 +60,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   #outcome: Outcome<T> | undefined;
   #links: Linked[] = [];
   #back: ContextReturn | undefined;
+  #told = false;
 
   static {
     hearOfAwaits(this.prototype);
@@ -96,10 +98,14 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
    * The hub says how the thread ended, or it ended here.
    *
    * @param changes What it has changed of the async context.
+   * @param outcome What that is here, if the body cannot be read here.
    */
-  settle(ending: number, body: Body, changes?: ContextValues): void {
+  settle(ending: number, body: Body, changes?: ContextValues, outcome?: Outcome<unknown>): void {
     if (this.done) return;
-    this.#ended = { ending, body };
+    if (outcome) this.#outcome = outcome as Outcome<T>;
+    else this.#ended = { ending, body };
+    // What may hold references is taken in at once: they are counted when they arrive.
+    if (this.#ended && mayRefer(body)) this.#read();
     if (changes) this.#back ??= new ContextReturn();
     this.#back?.end(changes);
     if (ending === Ending.Rejected && !this.seen) this.#runtime.failedUnseen(this);
@@ -116,16 +122,30 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 
   override outcome(): Outcome<T> | undefined {
     this.seen ||= this.done;
-    if (this.#outcome || !this.#ended) return this.#outcome;
-    const { ending, body } = this.#ended;
+    if (!this.#outcome && this.#ended) this.#read();
+    return this.#outcome;
+  }
+
+  #read(): void {
+    const { ending, body } = this.#ended!;
     this.#ended = undefined;
-    return this.#outcome = this.#decode(ending, body);
+    this.#outcome = this.#decode(ending, body);
   }
 
   override wait(options?: WaitOptions): T {
     if (!this.done) this.#runtime.waitFor(this, options?.timeout ?? Infinity);
     this.#back?.takeOver();
-    return unwrap(this.outcome()!);
+    const outcome = this.outcome()!;
+    if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
+    return unwrap(outcome);
+  }
+
+  /** Has the stack of what was thrown tell who was the first to wait for it. */
+  #tellWhere(reason: unknown): void {
+    if (this.#told) return;
+    this.#told = true;
+    const line = `    --- thrown in green thread "${this.name}", waited for by wait() ---`;
+    joinStacks(reason, line, new Error().stack ?? "");
   }
 
   override kill(reason?: unknown, options: KillOptions = {}): void {
@@ -180,9 +200,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 
   #decode(ending: number, body: Body): Outcome<T> {
     try {
-      const value = this.#runtime.decode(body);
-      if (ending === Ending.Fulfilled) return { status: "fulfilled", value: value as T };
-      return { status: ending === Ending.Killed ? "killed" : "rejected", reason: value };
+      return outcomeOf(ending, this.#runtime.decode(body)) as Outcome<T>;
     } catch (reason) {
       return { status: "rejected", reason };
     }
@@ -194,6 +212,12 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     this.#links = [];
     for (const { fn, args } of links) this.#runtime.soon(() => fn(this, ...args));
   }
+}
+
+/** An ending as people see it. */
+export function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
+  if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
+  return { status: ending === Ending.Killed ? "killed" : "rejected", reason: value };
 }
 
 /** In the order of {@linkcode Ending}. */

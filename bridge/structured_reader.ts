@@ -11,6 +11,7 @@
 import { classOfName } from "./classes.ts";
 import { completeError, defineHidden, isHiddenKey, makeError } from "./error_values.ts";
 import { MAX_DEPTH } from "./plain.ts";
+import { platformClassNamed } from "./platform_classes.ts";
 import type { Referrer } from "./referrer.ts";
 import { describeFailure } from "./refusals.ts";
 import { Letter, MARK, MARK_CODE, Tag } from "./structured.ts";
@@ -315,7 +316,7 @@ function isNode(array: unknown[]): boolean {
 
 /** Makes an instance of a registered class, or takes the error that came with it in its place. */
 function makeInstance(name: string, wire: unknown, error: Error | undefined): unknown {
-  const registered = classOfName(name);
+  const registered = classOfName(name) ?? platformClassNamed(name);
   if (registered === undefined) {
     return error ?? fail(
       `no class is registered as "${excerpt(name)}" on this side: call registerClass() in a ` +

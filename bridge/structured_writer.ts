@@ -12,6 +12,7 @@ import { classOfPrototype, type RegisteredClass } from "./classes.ts";
 import { fieldKeys, hiddenKeys, isError, isKnownError, textOfError } from "./error_values.ts";
 import { NotCloneableError } from "./errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
+import { platformClassOf } from "./platform_classes.ts";
 import type { Referrer } from "./referrer.ts";
 import { adviseOn, describeFailure, describeValue } from "./refusals.ts";
 import {
@@ -190,7 +191,7 @@ export class StructuredWriter {
     const reference = this.#reference(value, level);
     if (reference !== undefined) return reference;
     if (isError(value)) return this.#ownError(value, level);
-    const registered = classOfPrototype(prototype);
+    const registered = classOfPrototype(prototype) ?? platformClassOf(value);
     if (registered === undefined) return this.#refuse(value, level);
     return [Tag.Class, registered.name, this.#instance(value, registered, level)] satisfies Node;
   }

@@ -53,7 +53,7 @@ export class SyncIteration implements IterableIterator<unknown> {
     const open = this.#begun && !this.#batch.done;
     this.#batch = { items: [], done: true };
     try {
-      if (open) this.#source.ask(Op.Stop);
+      if (open) this.#source.ask(Op.Stop, [], "return");
     } finally {
       this.#end();
     }
@@ -76,7 +76,7 @@ export class SyncIteration implements IterableIterator<unknown> {
   }
 
   #begin(): Batch {
-    const [source, items, done] = this.#source.ask(Op.Iterate) as [
+    const [source, items, done] = this.#source.ask(Op.Iterate, [], "next") as [
       Remote | null,
       unknown[],
       boolean,
@@ -90,7 +90,7 @@ export class SyncIteration implements IterableIterator<unknown> {
   }
 
   #more(): Batch {
-    const [items, done] = this.#source.ask(Op.Pull) as [unknown[], boolean];
+    const [items, done] = this.#source.ask(Op.Pull, [], "next") as [unknown[], boolean];
     if (done) this.#end();
     return { items, done };
   }

@@ -28,7 +28,7 @@ const { exit } = process;
 const board = new Board(start.slots, start.board);
 becomeWorkerPlace(new WorkerPlace(start.place, board, start.slot));
 const passage = new Passage(start.passage);
-const inbox = new Inbox(new RingReader(start.down), passage.take);
+const inbox = new Inbox(new RingReader(start.down), passage.takeMemory);
 const runtime = new GreenRuntime({
   board,
   slot: start.slot,

@@ -48,6 +48,8 @@ export interface GreenFetchInit {
    * @default {"follow"}
    */
   redirect?: "follow" | "error" | "manual";
+  /** Aborts the request, as a kill or a timeout of the thread does. */
+  signal?: AbortSignal;
 }
 
 /** A response as it crosses. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { addCaller } from "../bridge/error_values.ts";
 import { Op, Trait } from "../bridge/live.ts";
 import type { Remote } from "../bridge/remote.ts";
 
@@ -33,10 +34,16 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
     return this;
   }
 
-  next(): Promise<IteratorResult<unknown>> {
-    const next = this.#last.then(() => this.#next());
-    this.#last = next.catch(() => {});
-    return next;
+  async next(): Promise<IteratorResult<unknown>> {
+    const before = this.#last;
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#last = promise;
+    await before;
+    try {
+      return await this.#next();
+    } finally {
+      resolve();
+    }
   }
 
   async return(value?: unknown): Promise<IteratorResult<unknown>> {
@@ -45,7 +52,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
       this.#close();
       await this.#ahead?.catch(() => {});
       try {
-        await this.#source.ask(Op.Stop);
+        await this.#source.ask(Op.Stop, [], "return");
       } finally {
         this.#end();
       }
@@ -84,7 +91,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
   }
 
   async #begin(): Promise<[unknown[], boolean]> {
-    const [source, items, done] = await this.#source.ask(Op.Iterate) as [
+    const [source, items, done] = await this.#source.ask(Op.Iterate, [], "next") as [
       Remote | null,
       unknown[],
       boolean,
@@ -96,14 +103,21 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
     return [items, done];
   }
 
-  #more(): Promise<[unknown[], boolean]> {
+  async #more(): Promise<[unknown[], boolean]> {
     const ahead = this.#ahead;
     this.#ahead = undefined;
-    return ahead ?? this.#source.ask(Op.Pull) as Promise<[unknown[], boolean]>;
+    if (!ahead) return await this.#source.ask(Op.Pull, [], "next") as [unknown[], boolean];
+    try {
+      return await ahead;
+    } catch (error) {
+      // When it was asked for, it was for nobody.
+      addCaller(error, new Error().stack ?? "");
+      throw error;
+    }
   }
 
   #pullAhead(): void {
-    this.#ahead = this.#source.ask(Op.Pull) as Promise<[unknown[], boolean]>;
+    this.#ahead = this.#source.ask(Op.Pull, [], "next") as Promise<[unknown[], boolean]>;
     this.#ahead.catch(() => {});
   }
 

@@ -17,28 +17,35 @@ import {
 } from "../bridge/codec.ts";
 import type { Outcome } from "../bridge/green_thread.ts";
 import { Ending } from "../bridge/protocol.ts";
+import { readViews } from "./views.ts";
 
 /** An ending: its value, or the bytes of it. */
 export class Ended {
   #outcome: Outcome<unknown> | undefined;
+  /** What it is for Workers, if that is not the same: see `views.ts`. */
+  #passing: Outcome<unknown> | undefined;
   #encoded:
     | { readonly ending: number; readonly body: Body; readonly referrer: Referrer }
     | undefined;
 
-  private constructor(outcome: Outcome<unknown> | undefined) {
+  /** Whether it came from a Worker. */
+  readonly crossed: boolean;
+
+  private constructor(outcome: Outcome<unknown> | undefined, crossed: boolean) {
     this.#outcome = outcome;
+    this.crossed = crossed;
   }
 
   /** An ending that happened on the hub. */
   static of(outcome: Outcome<unknown>): Ended {
-    return new Ended(outcome);
+    return new Ended(outcome, false);
   }
 
   /** An ending that a Worker reported. */
   static from(ending: number, body: Body, referrer: Referrer): Ended {
-    const ended = new Ended(undefined);
+    const ended = new Ended(undefined, true);
     // What may hold references is taken in at once: they are counted when they arrive.
-    if (mayRefer(body)) ended.#outcome = read(ending, body, referrer);
+    if (mayRefer(body)) ended.#read(ending, body, referrer);
     else ended.#encoded = { ending, body, referrer };
     return ended;
   }
@@ -57,6 +64,21 @@ export class Ended {
     return this.#outcome = read(ending, body, referrer);
   }
 
+  /** The ending as it is passed on: handles that came home are handles. */
+  get passing(): Outcome<unknown> {
+    return this.#passing ?? this.outcome;
+  }
+
+  #read(ending: number, body: Body, referrer: Referrer): void {
+    try {
+      const { here, passing } = readViews(body, referrer);
+      this.#outcome = outcomeOf(ending, here);
+      if (passing !== here) this.#passing = outcomeOf(ending, passing);
+    } catch (reason) {
+      this.#outcome = { status: "rejected", reason };
+    }
+  }
+
   /**
    * The ending as it goes to a Worker.
    *
@@ -64,7 +86,7 @@ export class Ended {
    */
   encodeFor(referrer: Referrer): { ending: number; body: Body } {
     if (this.#encoded) return this.#encoded;
-    const outcome = this.#outcome!;
+    const outcome = this.passing;
     const ending = STATUS.indexOf(outcome.status);
     if (outcome.status !== "fulfilled") {
       return { ending, body: encodeThrown(outcome.reason, "error", referrer) };
@@ -82,10 +104,13 @@ const STATUS = ["fulfilled", "rejected", "killed"] as const;
 
 function read(ending: number, body: Body, referrer: Referrer): Outcome<unknown> {
   try {
-    const value = decode(body, referrer);
-    if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
-    return { status: STATUS[ending], reason: value } as Outcome<unknown>;
+    return outcomeOf(ending, decode(body, referrer));
   } catch (reason) {
     return { status: "rejected", reason };
   }
+}
+
+function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
+  if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
+  return { status: STATUS[ending], reason: value } as Outcome<unknown>;
 }

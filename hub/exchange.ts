@@ -50,7 +50,7 @@ import { Call, calls, limits } from "./call_context.ts";
 import { Callables } from "./callables.ts";
 import { Ended } from "./ended.ts";
 import type { GreenWorker } from "./green_worker.ts";
-import { asReferent } from "./referents.ts";
+import { asReferent, hubReferent } from "./referents.ts";
 import { HubThread, type ThreadHost, type Work } from "./hub_thread.ts";
 import { KeepAlive } from "./keep_alive.ts";
 import { Luggage } from "./luggage.ts";
@@ -59,10 +59,14 @@ import { ImportPermission } from "./permissions.ts";
 import { Pool, type PoolHost } from "./pool.ts";
 import { joinPool } from "./pool_members.ts";
 import { CORE, coreOf } from "../bridge/sync/objects.ts";
+import { DEPOSIT, knowsWhatRefers } from "../bridge/sync/parcels.ts";
 import { Timeout } from "../bridge/timeout.ts";
+import { readViews } from "./views.ts";
 import { BELIEVED_AFTER, WaitGraph } from "./wait_graph.ts";
 import { LONGEST_TIMER } from "./within.ts";
 import { heldObject } from "./worker_objects.ts";
+
+knowsWhatRefers((value) => value instanceof HubThread || hubReferent(value, false) !== undefined);
 
 /** What the exchange tells the hub's owner. */
 export interface ExchangeEvents {
@@ -427,6 +431,10 @@ export class Exchange implements PoolHost, ThreadHost {
         if (thread) this.killThread(thread, reason, a === 1, b < 0 ? Infinity : b);
         return;
       }
+      case Up.Signalled: {
+        const aborted = a === 1 ? undefined : { reason: readReason(worker, body) };
+        return worker.references.signalled(id, aborted);
+      }
       case Up.Fault:
         return this.#events.error(readReason(worker, body));
       case Up.Prepare:
@@ -492,11 +500,21 @@ export class Exchange implements PoolHost, ThreadHost {
   }
 
   #invoke(worker: GreenWorker, target: Target, call: Call, body: Body): unknown {
-    const args = decode(body, worker.referrer);
+    const args = this.#arguments(worker, target, body);
     if (!Array.isArray(args)) throw new TypeError("Cannot call a function without arguments");
     const fn = this.#callable(worker, target);
     if (fn instanceof Promise) return fn.then((fn) => this.#runCall(call, fn, args));
     return this.#runCall(call, fn, args);
+  }
+
+  /** The arguments of a call; if it goes on to another Worker or to a queue, as they are passed on. */
+  #arguments(worker: GreenWorker, target: Target, body: Body): unknown {
+    const mayGoOn = target.kind === "live" || target === DEPOSIT;
+    if (!mayGoOn || !mayRefer(body)) return decode(body, worker.referrer);
+    const { here, passing } = readViews(body, worker.referrer);
+    if (here === passing || !Array.isArray(here) || !Array.isArray(passing)) return here;
+    if (target === DEPOSIT) return [...here, passing[1]];
+    return worker.references.goesOn(here.at(-2)) ? passing : here;
   }
 
   /** Calls a function of the hub, and looks how long it keeps the event loop. */
@@ -570,7 +588,7 @@ export class Exchange implements PoolHost, ThreadHost {
     try {
       const values = usesContext() ? worker.context.given(message, b) : undefined;
       const work = values || mayRefer(body)
-        ? this.pack(target, decode(body, worker.referrer) as unknown[], values)
+        ? this.pack(target, readViews(body, worker.referrer).passing as unknown[], values)
         : { target, args: body };
       thread = this.launch(work, launch, id);
     } catch (reason) {

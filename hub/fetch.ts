@@ -11,7 +11,8 @@ import { currentCall } from "./call_context.ts";
  * called, for messages and stacks.
  */
 export async function fetch(url: string, init: RequestInit): Promise<unknown> {
-  const response = await globalThis.fetch(url, { ...init, signal: currentCall()?.signal });
+  const signals = [init.signal, currentCall()?.signal].filter((signal) => !!signal);
+  const response = await globalThis.fetch(url, { ...init, signal: AbortSignal.any(signals) });
   const { status, statusText, redirected } = response;
   return {
     status,

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { type Body, encode, type Reference, type Referrer } from "../bridge/codec.ts";
+import { type Body, encode, encodeThrown, type Reference, type Referrer } from "../bridge/codec.ts";
 import { WorkerCrashedError } from "../bridge/errors.ts";
 import {
   Changes,
@@ -20,6 +20,7 @@ import {
   usesContext,
 } from "../bridge/context.ts";
 import { encodeContext } from "../bridge/context_wire.ts";
+import { joinStacks } from "../bridge/error_values.ts";
 import { EMPTY } from "../bridge/message.ts";
 import { Down, Ending, Referent, type Target, type ThreadReference } from "../bridge/protocol.ts";
 import type { RunningWorker } from "../bridge/worker_kind.ts";
@@ -129,7 +130,12 @@ export class GreenWorker {
     this.references = new WorkerReferences({
       serial,
       given: registry.given,
-      ask: (number, op, args) => this.ask(number, op, args),
+      ask: (...request) => this.ask(...request),
+      saySignalled: (number, reason) => {
+        if (this.dead) return;
+        const body = encodeThrown(reason, "reason", this.referrer);
+        this.post.send(Down.Signalled, number, 0, 0, body);
+      },
       sayReleased: (number, count) => {
         if (!this.dead) this.post.send(Down.Release, number, 0, count, EMPTY);
       },
@@ -223,7 +229,12 @@ export class GreenWorker {
   }
 
   /** Does something to a function or an object that green code gave away. */
-  async ask(number: number, op: number, args: readonly unknown[]): Promise<unknown> {
+  async ask(
+    number: number,
+    op: number,
+    args: readonly unknown[],
+    what: string,
+  ): Promise<unknown> {
     if (this.dead) throw this.#gone();
     const values = usesContext() ? currentValues() : undefined;
     const [body, context] = this.references.attempt(() => [
@@ -241,6 +252,10 @@ export class GreenWorker {
         if (context) this.post.send(Down.Context, 0, 0, 0, context);
         this.post.send(Down.Call, id, number, op, body);
       });
+    } catch (error) {
+      // In the turn that the answer has started the engine can tell who awaits it.
+      joinStacks(error, `    --- called from the hub by ${what}() ---`, new Error().stack ?? "");
+      throw error;
     } finally {
       keepAlive.release();
     }
@@ -330,7 +345,7 @@ export class GreenWorker {
       thread.holds++;
       return { kind: Referent.Thread, data: { id, name } };
     }
-    const { outcome } = thread.ended;
+    const outcome = thread.ended.passing;
     const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
     const ending = ENDINGS[outcome.status];
     return { kind: Referent.Thread, data: { id, name, ended: { ending, value } } };

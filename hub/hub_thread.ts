@@ -16,6 +16,7 @@ import type { Body } from "../bridge/codec.ts";
 import type { ContextValues } from "../bridge/context.ts";
 import { ContextReturn, hearOfAwaits } from "../bridge/context_return.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
+import { joinStacks } from "../bridge/error_values.ts";
 import {
   checkGrace,
   GreenThread,
@@ -303,7 +304,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   #makePromise(): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
+    const promise = new Promise<T>((resolve, reject) => {
       this.#settle = (outcome) => {
         if (outcome.status === "fulfilled") resolve(outcome.value as T);
         else reject(outcome.reason);
@@ -311,6 +312,12 @@ export class HubThread<T = unknown> extends GreenThread<T> {
       if (!this.#ended) return;
       this.#settle(this.#ended.outcome);
       this.#settle = undefined;
+    });
+    // From this handler, and from nowhere else, the engine can tell who awaits.
+    return promise.catch((reason) => {
+      const line = `    --- thrown in green thread "${this.name}", awaited on the hub ---`;
+      if (this.#ended?.crossed) joinStacks(reason, line, new Error().stack ?? "");
+      throw reason;
     });
   }
 

@@ -29,7 +29,7 @@ export class Luggage implements Referrer {
   readonly #held: { readonly kind: number; readonly id: number }[] = [];
 
   /** Memory that is to be sent to the Worker before the arguments. */
-  readonly #memories: { readonly id: number; readonly buffer: SharedArrayBuffer }[] = [];
+  readonly #memories: { readonly id: number; readonly buffer: object }[] = [];
   readonly #objects: Coordination[] = [];
 
   constructor(registry: Registry) {
@@ -90,7 +90,7 @@ export class Luggage implements Referrer {
   #referToThread(thread: HubThread): Reference {
     thread.seen = true;
     const { id, name } = thread;
-    const outcome = thread.outcome();
+    const outcome = thread.ended?.passing;
     if (!outcome) {
       thread.holds++;
       this.#held.push({ kind: Referent.Thread, id });

@@ -33,8 +33,9 @@ export function hubReferent(value: object, all: boolean): HubReferent | undefine
   if (typeof value === "function") {
     return { kind: isClass(value) ? Referent.HubObject : Referent.HubFunction, object: value };
   }
+  if (value instanceof AbortSignal) return { kind: Referent.HubSignal, object: value };
   if (value instanceof WritableStream) return object(writerOf(value));
-  if (FACE in value || value instanceof Service || isIteration(value) || isBlob(value)) {
+  if (FACE in value || value instanceof Service || isIteration(value) || isBody(value)) {
     return object(value);
   }
   if (!all || isError(value) || classOfPrototype(Object.getPrototypeOf(value))) return undefined;
@@ -61,8 +62,9 @@ function isIteration(value: object): boolean {
 }
 
 /** Reading these takes the hub's event loop. */
-function isBlob(value: object): boolean {
-  return value instanceof Blob || value instanceof FormData;
+function isBody(value: object): boolean {
+  return value instanceof Blob || value instanceof FormData || value instanceof Response ||
+    value instanceof Request;
 }
 
 function isError(value: object): boolean {

@@ -80,7 +80,7 @@ export class WorkerObjects {
   }
 
   /** Sends memory that arguments refer to, which were encoded before it was known which Worker would have them. */
-  bring(id: number, buffer: SharedArrayBuffer): void {
+  bring(id: number, buffer: object): void {
     this.#passage.send(id, buffer);
   }
 

@@ -13,12 +13,13 @@ import type { Given } from "../bridge/given.ts";
 import { classNumber, Op, perform, Trait, traitsOf } from "../bridge/live.ts";
 import type { Callable } from "../bridge/loader.ts";
 import { Referent } from "../bridge/protocol.ts";
-import { Remote, remoteOf } from "../bridge/remote.ts";
+import { type Ask, Remote, remoteOf } from "../bridge/remote.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
 import { HubSource } from "./hub_source.ts";
 import { streamOf } from "./hub_writer.ts";
 import { takeLock } from "./object_lock.ts";
 import { type HubReferent, hubReferent } from "./referents.ts";
+import { SignalStandIns } from "../bridge/signals.ts";
 
 /** What the references of one Worker need of it. */
 export interface ReferenceHost {
@@ -27,9 +28,11 @@ export interface ReferenceHost {
   /** What the hub has given to all Workers. */
   readonly given: Given;
   /** Asks the Worker to do something to one of its objects. */
-  ask(number: number, op: number, args: readonly unknown[]): Promise<unknown>;
+  ask(number: number, op: number, args: readonly unknown[], what: string): Promise<unknown>;
   /** Tells the Worker that nothing here stands for one of its objects any more. */
   sayReleased(number: number, count: number): void;
+  /** Tells the Worker that a signal of the hub was aborted. */
+  saySignalled(number: number, reason: unknown): void;
   /** Something failed that nobody waits for. */
   reportError(error: unknown): void;
 }
@@ -50,6 +53,9 @@ export class WorkerReferences {
   readonly #holds = new Map<number, number>();
   readonly #functions: Adopted<Callable>;
   readonly #objects: Adopted<object>;
+  readonly #signals: SignalStandIns;
+  /** What ends listening to the hub's signals that the Worker has. */
+  readonly #listening = new Map<number, () => void>();
   /** What stays when the threads that gave it have ended. */
   readonly #lasting = new Set<number>();
   /** What was referred to in an attempt. */
@@ -63,6 +69,7 @@ export class WorkerReferences {
     };
     this.#functions = new Adopted(onRelease);
     this.#objects = new Adopted(onRelease);
+    this.#signals = new SignalStandIns(onRelease);
   }
 
   /** Whether something on the hub needs the Worker, even if no thread runs there. */
@@ -77,6 +84,10 @@ export class WorkerReferences {
    * @param all See {@linkcode hubReferent}.
    */
   refer(value: object, all: boolean): Reference | undefined {
+    const signal = this.#signals.numberOf(value);
+    if (signal !== undefined) {
+      return { kind: Referent.GreenSignal, data: [this.#host.serial, signal] };
+    }
     const own = this.#functions.numberOf(value) ?? this.#objects.numberOf(value);
     if (own !== undefined) {
       const kind = remoteOf(value) ? Referent.GreenObject : Referent.GreenFunction;
@@ -109,11 +120,14 @@ export class WorkerReferences {
     switch (kind) {
       case Referent.HubFunction:
       case Referent.HubObject:
+      case Referent.HubSignal:
         return streamOf(this.#own(data));
       case Referent.GreenFunction:
         return this.#adoptFunction(this.#parse(data));
       case Referent.GreenObject:
         return this.#adoptObject(this.#parse(data));
+      case Referent.GreenSignal:
+        return this.#adoptSignal(this.#parse(data));
       case Referent.Blob:
         return takeBlob(data);
       case Referent.FormData:
@@ -127,23 +141,49 @@ export class WorkerReferences {
     return perform(host, this.#own(number), Number(op), args);
   }
 
+  /** Whether what has a number is not at home on the hub, but in a Worker. */
+  goesOn(number: unknown): boolean {
+    return homes.has(this.#own(number));
+  }
+
   /** Something was sent to the Worker. */
   hold(number: number): void {
-    this.#holds.set(number, (this.#holds.get(number) ?? 0) + 1);
+    const held = this.#holds.get(number) ?? 0;
+    this.#holds.set(number, held + 1);
+    if (held > 0) return;
+    const object = this.#host.given.get(number);
+    if (object instanceof AbortSignal) this.#listen(object, number);
+  }
+
+  /** A signal of the Worker was aborted; without a reason, it never will be. */
+  signalled(number: number, aborted?: { readonly reason: unknown }): void {
+    if (aborted) this.#signals.abort(number, aborted.reason);
+    this.#signals.drop(number);
+  }
+
+  #listen(signal: AbortSignal, number: number): void {
+    const say = () => this.#host.saySignalled(number, signal.reason);
+    if (signal.aborted) return say();
+    signal.addEventListener("abort", say, { once: true });
+    this.#listening.set(number, () => signal.removeEventListener("abort", say));
   }
 
   /** The Worker gives back counts, no more than it has. */
   letGo(number: number, count: number): void {
     const held = this.#holds.get(number) ?? 0;
     const released = Math.min(held, Math.max(0, count));
-    if (released === held) this.#holds.delete(number);
-    else this.#holds.set(number, held - released);
+    if (released === held) {
+      this.#holds.delete(number);
+      this.#listening.get(number)?.();
+      this.#listening.delete(number);
+    } else this.#holds.set(number, held - released);
     this.#host.given.release(number, released);
   }
 
   /** The Worker has ended: it holds nothing any more. */
   letGoOfAll(): void {
     this.#lasting.clear();
+    this.#signals.dropAll();
     for (const [number, count] of [...this.#holds]) this.letGo(number, count);
   }
 
@@ -169,18 +209,23 @@ export class WorkerReferences {
   #adoptFunction([serial, number, lasts]: number[]): Callable {
     if (lasts) this.#lasting.add(number);
     return this.#functions.adopt(number, () => {
-      const standIn = (...args: unknown[]) => this.#host.ask(number, Op.Call, args);
+      const standIn = (...args: unknown[]) => this.#host.ask(number, Op.Call, args, "a callback");
       homes.set(standIn, { serial, number });
       return standIn;
     });
+  }
+
+  #adoptSignal([serial, number, lasts]: number[]): AbortSignal {
+    const signal = this.#signals.adopt(number, lasts ? 0 : number);
+    homes.set(signal, { serial, number });
+    return signal;
   }
 
   #adoptObject([serial, number, lasts, traits, kind]: number[]): object {
     if (lasts) this.#lasting.add(number);
     const release = () => this.#objects.release(number);
     return this.#objects.adopt(number, () => {
-      const ask = (number: number, op: number, args: readonly unknown[]) =>
-        this.#host.ask(number, op, args);
+      const ask: Ask = (...request) => this.#host.ask(...request);
       const remote = new Remote({ number, traits, kind }, ask, release);
       if (traits & Trait.Service) return remote;
       const proxy = makeAsyncProxy(remote, (error) => this.#host.reportError(error));
@@ -208,7 +253,7 @@ export function referTo(
   const number = given.give(object);
   const home = homes.get(object);
   const place = home ? [home.serial, home.number] : [];
-  const data = kind === Referent.HubFunction
+  const data = kind !== Referent.HubObject
     ? [number, ...place]
     : [number, traitsOf(object), classNumber(object), ...place];
   return { reference: { kind, data }, number };

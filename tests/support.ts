@@ -125,9 +125,11 @@ export interface RunOptions {
   cwd?: string;
   /** More environment variables. */
   env?: Record<string, string>;
+  /** How long it may take, in milliseconds. A minute by default. */
+  limit?: number;
 }
 
-/** Runs this Deno as a child process, and ends it after a minute. */
+/** Runs this Deno as a child process, and ends it when it takes too long. */
 export async function runDeno(args: string[], options: RunOptions = {}): Promise<Ran> {
   const start = performance.now();
   const output = await new Deno.Command(Deno.execPath(), {
@@ -135,7 +137,7 @@ export async function runDeno(args: string[], options: RunOptions = {}): Promise
     cwd: options.cwd,
     env: { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", ...options.env },
     stdin: "null",
-    signal: AbortSignal.timeout(60_000),
+    signal: AbortSignal.timeout(options.limit ?? 60_000),
   }).output();
   const decoder = new TextDecoder();
   return {

@@ -5,7 +5,8 @@
  * `MessagePort` of the Worker (rings carry bytes only). The memory is sent each time, which takes some 20 µs: so no side has
  * to know what another one still has. On each side an object with one id is one object, as long as anybody there holds it.
  *
- * The application's own `SharedArrayBuffer`s cross in the same way.
+ * The application's own `SharedArrayBuffer`s cross in the same way, and so do other things that only the runtime can copy:
+ * compiled WebAssembly and keys.
  *
  * @module
  */
@@ -87,8 +88,8 @@ export interface Kind {
 interface Known {
   readonly kinds: Map<string, Kind>;
   readonly objects: Map<number, WeakRef<Coordination>>;
-  readonly buffers: Map<number, WeakRef<SharedArrayBuffer>>;
-  readonly bufferIds: WeakMap<SharedArrayBuffer, number>;
+  readonly buffers: Map<number, WeakRef<object>>;
+  readonly bufferIds: WeakMap<object, number>;
 }
 
 const KEY = Symbol.for("aiohub.objects");
@@ -135,7 +136,7 @@ export function objectById(id: number): Coordination | undefined {
 
 /** Whether a value crosses in the way of this module. */
 export function isShared(value: object): boolean {
-  return value instanceof SharedArrayBuffer || coreOf(value) !== undefined;
+  return isCarried(value) || coreOf(value) !== undefined;
 }
 
 /**
@@ -147,9 +148,9 @@ export function isShared(value: object): boolean {
  */
 export function referToShared(
   value: object,
-  send: (id: number, buffer: SharedArrayBuffer) => void,
+  send: (id: number, buffer: object) => void,
 ): Reference | undefined {
-  if (value instanceof SharedArrayBuffer) {
+  if (isCarried(value)) {
     const id = idOfBuffer(value);
     send(id, value);
     return { kind: Referent.Memory, data: id };
@@ -175,11 +176,14 @@ export function referToShared(
 export function resolveShared(
   kind: number,
   data: unknown,
-  take: (id: number) => SharedArrayBuffer,
+  take: (id: number) => object,
 ): object | undefined {
   if (kind === Referent.Memory) {
     const id = data as number;
     const buffer = take(id);
+    if (!isCarried(buffer)) {
+      throw new TypeError("Cannot take an object: it is not of a kind that crosses in this way");
+    }
     const here = known.buffers.get(id)?.deref();
     if (here) return here;
     known.bufferIds.set(buffer, id);
@@ -190,6 +194,9 @@ export function resolveShared(
   if (kind !== Referent.Coordination) return undefined;
   const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectReference;
   const buffer = take(id);
+  if (!(buffer instanceof SharedArrayBuffer)) {
+    throw new BridgeProtocolError("Cannot take an object: it came without its memory");
+  }
   const here = objectById(id);
   if (here) return here;
   const way = known.kinds.get(name);
@@ -205,7 +212,7 @@ function remember(id: number, object: Coordination): void {
   collectedObjects.register(object, id);
 }
 
-function idOfBuffer(buffer: SharedArrayBuffer): number {
+function idOfBuffer(buffer: object): number {
   let id = known.bufferIds.get(buffer);
   if (id === undefined) {
     id = place().arena.takeId();
@@ -216,18 +223,30 @@ function idOfBuffer(buffer: SharedArrayBuffer): number {
   return id;
 }
 
+/** The tags of what only the runtime can copy, beside shared memory. */
+const CARRIED: ReadonlySet<unknown> = new Set(["WebAssembly.Module", "CryptoKey"]);
+
+/** Whether a value crosses beside the message, through the port. */
+function isCarried(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  if (value instanceof SharedArrayBuffer) return true;
+  const tag = (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
+  // To name these classes may load a part of the runtime: only where there is an instance.
+  return CARRIED.has(tag) && (value instanceof WebAssembly.Module || value instanceof CryptoKey);
+}
+
 /** The way of shared memory between the hub and one Worker, beside the rings. */
 export class Passage {
   readonly #port: MessagePort;
   /** What has arrived and was not asked for yet: a message may be read late, or never. */
-  readonly #arrived = new Map<number, { readonly buffer: SharedArrayBuffer; count: number }>();
+  readonly #arrived = new Map<number, { readonly buffer: object; count: number }>();
 
   constructor(port: MessagePort) {
     this.#port = port;
   }
 
   /** Sends a buffer; before the message that refers to it. */
-  readonly send = (id: number, buffer: SharedArrayBuffer): void => {
+  readonly send = (id: number, buffer: object): void => {
     this.#port.postMessage({ id, buffer });
   };
 
@@ -243,11 +262,11 @@ export class Passage {
    *
    * @throws {BridgeProtocolError} If none has come.
    */
-  readonly take = (id: number): SharedArrayBuffer => {
+  readonly take = (id: number): object => {
     for (;;) {
       const received = receiveMessageOnPort(this.#port);
       if (!received) break;
-      const { id, buffer } = received.message as { id: number; buffer: SharedArrayBuffer };
+      const { id, buffer } = received.message as { id: number; buffer: object };
       const arrived = this.#arrived.get(id);
       if (arrived) arrived.count++;
       else this.#arrived.set(id, { buffer, count: 1 });
@@ -256,6 +275,17 @@ export class Passage {
     if (!arrived) throw new BridgeProtocolError(`Cannot take the memory ${id}: it has not come`);
     if (--arrived.count === 0) this.#arrived.delete(id);
     return arrived.buffer;
+  };
+
+  /**
+   * The same for what has to be shared memory.
+   *
+   * @throws {BridgeProtocolError} If none has come, or something else.
+   */
+  readonly takeMemory = (id: number): SharedArrayBuffer => {
+    const memory = this.take(id);
+    if (memory instanceof SharedArrayBuffer) return memory;
+    throw new BridgeProtocolError(`Cannot take the memory ${id}: something else has come`);
   };
 
   /** Nothing will be sent any more. */

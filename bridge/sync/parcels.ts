@@ -10,23 +10,29 @@
  */
 
 import { type Body, encode, encodeThrown } from "../codec.ts";
-import { GreenThread } from "../green_thread.ts";
+import { handledObject } from "../handle.ts";
 import { intern, type Target } from "../protocol.ts";
 import type { Referrer } from "../referrer.ts";
 import { greenSide } from "../side.ts";
 import { isShared } from "./objects.ts";
 import { place } from "./place.ts";
 
-const parcels = new Map<number, unknown>();
-
-/** Leaves a value on the hub. */
-export function depositParcel(id: number, value: unknown): void {
-  parcels.set(id, value);
+/** A value as it is on the hub, and as it goes to green code: there an object of the hub may have to be a handle. */
+interface Parcel {
+  readonly here: unknown;
+  readonly passing: unknown;
 }
 
-/** Looks at a value that was left on the hub. */
+const parcels = new Map<number, Parcel>();
+
+/** Leaves a value on the hub. */
+export function depositParcel(id: number, here: unknown, passing: unknown = here): void {
+  parcels.set(id, { here, passing });
+}
+
+/** Looks at a value that was left on the hub, for green code. */
 export function peekParcel(id: number): unknown {
-  return parcels.get(id);
+  return parcels.get(id)?.passing;
 }
 
 /** Throws a value away that was left on the hub. */
@@ -38,6 +44,9 @@ function onHub(name: string): Target {
   return intern({ kind: "hub", specifier: import.meta.url, name });
 }
 
+/** What leaves a value on the hub. */
+export const DEPOSIT: Target = onHub("depositParcel");
+
 /** On either side: leaves a value on the hub. In green code it blocks. */
 export function deposit(value: unknown): number {
   const id = place().arena.takeId();
@@ -45,11 +54,12 @@ export function deposit(value: unknown): number {
   if (!green) {
     // It must be able to cross, be it taken on the hub or not.
     encode(value, "item", BLIND);
-    depositParcel(id, value);
+    const here = typeof value === "object" && value !== null ? handledObject(value) : undefined;
+    depositParcel(id, here ?? value, value);
     return id;
   }
   try {
-    green.call(onHub("depositParcel"), [id, value]);
+    green.call(DEPOSIT, [id, value]);
   } catch (error) {
     drop(id);
     throw error;
@@ -60,7 +70,7 @@ export function deposit(value: unknown): number {
 /** On either side: looks at a value. In green code it blocks. */
 export function peek(id: number): unknown {
   const green = greenSide();
-  return green ? green.call(onHub("peekParcel"), [id]) : peekParcel(id);
+  return green ? green.call(onHub("peekParcel"), [id]) : parcels.get(id)?.here;
 }
 
 /** On either side: throws a value away. */
@@ -70,22 +80,20 @@ export function drop(id: number): void {
   else dropParcel(id);
 }
 
+let goesByReference = (_value: object): boolean => false;
+
+/** The hub says what it refers to, of functions and of the objects that the codec does not know. */
+export function knowsWhatRefers(tells: (value: object) => boolean): void {
+  goesByReference = tells;
+}
+
 /** Refers to all that can be referred to, without keeping count. */
 const BLIND: Referrer = {
-  refer(value) {
-    const refers = typeof value === "function" || value instanceof GreenThread || isShared(value) ||
-      isHandle(value);
-    return refers ? { kind: 0, data: 0 } : undefined;
-  },
+  refer: (value) => isShared(value) || goesByReference(value) ? { kind: 0, data: 0 } : undefined,
   resolve(kind) {
     throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
   },
 };
-
-/** Objects that were lent with `handle()` say so by a symbol. */
-function isHandle(value: object): boolean {
-  return Reflect.get(value, Symbol.for("aiohub.handle")) !== undefined;
-}
 
 /** Thrown by {@linkcode plainBody} at the first thing that may go by reference. */
 const REFERS = new Error("The value refers to something");

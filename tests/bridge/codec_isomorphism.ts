@@ -49,8 +49,15 @@ class Comparison {
     if (left instanceof Set) return this.#list([...left], [...right as typeof left], `${path}.set`);
     if (left instanceof ArrayBuffer) return this.#buffer(left, right as ArrayBuffer, path);
     if (ArrayBuffer.isView(left)) return this.#view(left, right as ArrayBufferView, path);
+    if (left instanceof DOMException) {
+      return this.#value(left.code, (right as DOMException).code, `${path}.code`) ??
+        this.#error(left, right as DOMException, path);
+    }
     if (left instanceof Error) return this.#error(left, right as Error, path);
-    if (left instanceof RegExp) return this.#value(String(left), String(right), `${path}.regexp`);
+    if (left instanceof RegExp) {
+      return this.#value(left.lastIndex, (right as RegExp).lastIndex, `${path}.lastIndex`) ??
+        this.#value(String(left), String(right), `${path}.regexp`);
+    }
     if (left instanceof Date) return this.#value(left.getTime(), +right, `${path}.time`);
     if (isBox(left)) return this.#value(left.valueOf(), right.valueOf(), `${path}.box`);
     if (Array.isArray(left)) {

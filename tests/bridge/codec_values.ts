@@ -4,6 +4,8 @@
  * @module
  */
 
+import { BLOB_UNITS } from "../../bridge/structured.ts";
+
 /** A source of chance that gives the same again for the same seed (mulberry32). */
 export class Chance {
   #state: number;
@@ -70,6 +72,8 @@ const STRINGS = [
   "x".repeat(300),
   "é".repeat(1100),
 ];
+/** Longer than what stands in the text. */
+const LONG_STRINGS = ["~".repeat(BLOB_UNITS), "é".repeat(70_000), "\ud800".repeat(66_000)];
 const KEYS = [
   "a",
   "b",
@@ -169,7 +173,7 @@ export class ValueMaker {
       case 11:
         return this.#keep(new Date(chance.pick(DATES)));
       case 12:
-        return this.#keep(new RegExp(chance.pick(PATTERNS)));
+        return this.#keep(this.#pattern());
       default:
         return this.#keep(Object(this.#boxable()));
     }
@@ -190,8 +194,14 @@ export class ValueMaker {
       case 4:
         return chance.pick(BIGINTS);
       default:
-        return chance.pick(STRINGS);
+        return chance.next() < 0.003 ? chance.pick(LONG_STRINGS) : chance.pick(STRINGS);
     }
+  }
+
+  #pattern(): RegExp {
+    const pattern = new RegExp(this.#chance.pick(PATTERNS));
+    pattern.lastIndex = this.#chance.pick([0, 0, 3]);
+    return pattern;
   }
 
   #boxable(): unknown {
@@ -281,8 +291,14 @@ export class ValueMaker {
 
   #error(): Error {
     const chance = this.#chance;
+    const message = chance.pick(["", "failed", "~failed", "two\nlines"]);
+    if (chance.next() < 0.15) {
+      return this.#keep(
+        new DOMException(message, chance.pick(["Error", "AbortError", "Own", "~"])),
+      );
+    }
     const Class = chance.pick(ERRORS);
-    const error = this.#keep(new Class(chance.pick(["", "failed", "~failed", "two\nlines"])));
+    const error = this.#keep(new Class(message));
     if (chance.next() < 0.5) {
       const cause = { value: this.make(), writable: true, enumerable: false, configurable: true };
       Object.defineProperty(error, "cause", cause);

@@ -1,7 +1,7 @@
 import { NotCloneableError, transfer } from "@aiohub/aiohub";
-import { assert, assertEquals, assertThrows } from "@std/assert";
-import { TestHub } from "../support.ts";
-import { makeBytes, makeText, sizeOf } from "../fixtures/big_values.ts";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { rejection, TestHub } from "../support.ts";
+import { makeBytes, makeText, makeTexts, sizeOf } from "../fixtures/big_values.ts";
 
 /** How large the values are; AIOHUB_BIG_MB=512 for the long run. */
 const MB = Number(Deno.env.get("AIOHUB_BIG_MB") ?? 48);
@@ -62,6 +62,13 @@ Deno.test("NotCloneableError names what is too large or cannot be sent", async (
   const detached = new Uint8Array(8);
   transfer(detached);
   assertThrows(() => sizeOf(detached, 0), NotCloneableError, "arguments[0]");
+  // Each of these stands in the text, and the text as a whole is longer than V8 allows.
+  const texts = Array(8300).fill("x".repeat(65_535));
+  const tooLarge = /^Cannot send (arguments|result): it is too large for one message: RangeError/;
+  assertMatch(assertThrows(() => sizeOf(texts, 0), NotCloneableError).message, tooLarge);
+  const error = await rejection(makeTexts(8300, 65_535), NotCloneableError);
+  assertMatch(error.message, tooLarge);
+  assertEquals(await sizeOf([1], 0), [1, 1]);
 });
 
 /** Runs something and says for how long the event loop stood still at the most, in milliseconds. */

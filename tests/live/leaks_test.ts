@@ -1,15 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
-import { runProgram } from "../support.ts";
+import { fixture, runDeno } from "../support.ts";
 
-/** How many of each; AIOHUB_LEAKS=100000 for the long run. */
-const COUNT = Deno.env.get("AIOHUB_LEAKS") ?? "10000";
+/** How many of each; AIOHUB_LEAKS=1000000 for a long run. */
+const COUNT = Deno.env.get("AIOHUB_LEAKS") ?? "100000";
 
 Deno.test("functions and handles that were dropped leave nothing on either side", async () => {
-  const { code, stdout, stderr } = await runProgram("leaks.ts", "-A", "--v8-flags=--expose-gc");
+  const { code, stdout, stderr } = await runDeno(
+    ["run", "--no-prompt", "-A", "--v8-flags=--expose-gc", fixture("programs/leaks.ts")],
+    { limit: 300_000 },
+  );
   assertEquals({ code, stderr: stderr.replace(/^Check .*\n/gm, "") }, { code: 0, stderr: "" });
   const lines = stdout.trim().split("\n").map((line) => JSON.parse(line));
   assertEquals(lines.map(({ name }) => name), [
     "hub functions and handles",
+    "signals",
     "green arguments",
     "green results",
     "released by hand",

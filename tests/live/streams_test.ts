@@ -1,10 +1,11 @@
 import { handle, spawn } from "@aiohub/aiohub";
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { BATCH_ITEMS } from "../../bridge/batch.ts";
 import { TestHub, until } from "../support.ts";
 import * as streams from "../fixtures/streams.ts";
 
-/** How many bytes a stream test moves; AIOHUB_STREAM_BYTES=1e9 for the long run. */
-const BYTES = Number(Deno.env.get("AIOHUB_STREAM_BYTES") ?? 32e6);
+/** How many bytes a stream test moves; AIOHUB_STREAM_BYTES. */
+const BYTES = Number(Deno.env.get("AIOHUB_STREAM_BYTES") ?? 1e9);
 const CHUNK = 1 << 16;
 
 Deno.test("J109 green code iterates over an async generator of the hub, in order", async () => {
@@ -55,7 +56,6 @@ Deno.test("green code iterates over a ReadableStream of bytes, and a break cance
   const before = Deno.memoryUsage().rss;
   assertEquals(await streams.readStream(chunks, CHUNK, 0), chunks * CHUNK);
   const grown = Deno.memoryUsage().rss - before;
-  if (BYTES > 1e8) console.log(`grew by ${Math.round(grown / 1e6)} MB`);
   assert(grown < 600e6, `memory grew by ${grown}`);
   streams.log.length = 0;
   assertEquals(await streams.readStream(chunks, CHUNK, 2), 2 * CHUNK);
@@ -111,6 +111,17 @@ Deno.test("J109 P138 a green generator function gives the hub an async iterable"
   assertEquals(await streams.takeGreenLog(), ["green finally"]);
 });
 
+Deno.test("a green generator is a batch or two ahead of the hub, and no more", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const made = await streams.greenMadeWord();
+  for await (const item of await streams.greenEndless()) {
+    // Other threads have the Worker in between, so it has had all the time it wants.
+    assert(await spawn(() => true));
+    assert(made[0] > item && made[0] <= item + 1 + 2 * BATCH_ITEMS, `${made[0]} at ${item}`);
+    if (item === 300) break;
+  }
+});
+
 Deno.test("a break on the hub runs the green generator's finally", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   for await (const item of await streams.greenCount(1e6)) if (item === 3) break;
@@ -138,7 +149,6 @@ Deno.test("a green generator streams bytes in constant memory", async () => {
   for await (const chunk of await streams.greenBytes(chunks, CHUNK)) bytes += chunk.length;
   assertEquals(bytes, chunks * CHUNK);
   const grown = Deno.memoryUsage().rss - before;
-  if (BYTES > 1e8) console.log(`grew by ${Math.round(grown / 1e6)} MB`);
   assert(grown < 600e6, `memory grew by ${grown}`);
 });
 
