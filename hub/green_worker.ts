@@ -278,10 +278,14 @@ export class GreenWorker {
     this.#registry.releaseThread(id, released);
   }
 
-  /** The Worker has ended: nothing that waited for it may go on waiting. */
-  bury(): void {
+  /**
+   * The Worker has ended: nothing that waited for it may go on waiting.
+   *
+   * @param inTheMiddle Whether a thread ran on it.
+   */
+  bury(inTheMiddle: boolean): void {
     this.dead = true;
-    this.objects.settle();
+    this.objects.settle(inTheMiddle);
     const gone = this.#gone();
     for (const { join, reject } of this.#replies.values()) {
       join?.settle(undefined);

@@ -93,11 +93,16 @@ export class WorkerObjects {
     releaseObject(id, released);
   }
 
-  /** The Worker is not listened to any more: whatever its threads waited for or held is settled. */
-  settle(): void {
+  /**
+   * The Worker is not listened to any more: whatever its threads waited for or held is settled.
+   *
+   * @param inTheMiddle Whether a thread ran on it. What is out otherwise was left out by threads that have ended: somebody
+   * else may release it, whether or not their Worker is still there.
+   */
+  settle(inTheMiddle: boolean): void {
     const { arena } = hubPlace();
     for (const chunk of arena.chunksOf(this.#key)) {
-      for (const node of arena.nodesOf(chunk)) this.#settleNode(arena.words, node);
+      for (const node of arena.nodesOf(chunk)) this.#settleNode(arena.words, node, inTheMiddle);
     }
   }
 
@@ -115,7 +120,7 @@ export class WorkerObjects {
   exited(inTheMiddle: boolean): void {
     const place = hubPlace();
     for (const id of this.#holds.keys()) held.get(id)?.object[CORE].breakLock(this.#key);
-    this.settle();
+    this.settle(inTheMiddle);
     for (const chunk of place.arena.chunksOf(this.#key)) place.recycle(chunk);
     for (const [id, count] of [...this.#holds]) this.letGo(id, count);
     this.#passage.close();
@@ -123,15 +128,15 @@ export class WorkerObjects {
     if (inTheMiddle) place.wakeEverybody();
   }
 
-  #settleNode(words: Int32Array, node: number): void {
+  #settleNode(words: Int32Array, node: number, inTheMiddle: boolean): void {
     const state = Atomics.load(words, node + Node.State);
     if (state === State.Free || state === State.Settled) return;
     // An object that the hub does not know has never left the Worker, and dies with it.
     const core: Core | undefined = held.get(words[node + Node.Object])?.object[CORE];
     if (!core) return;
     core.enter();
-    if (state === State.Account) core.settleAccount(node);
-    else core.settleFor(words[node + Node.List], node);
+    if (state !== State.Account) core.settleFor(words[node + Node.List], node);
+    else if (inTheMiddle) core.settleAccount(node);
     Atomics.store(words, node + Node.State, State.Settled);
     core.leave();
   }

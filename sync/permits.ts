@@ -12,8 +12,8 @@
  * directly, without passing through VALUE: so one who comes in between cannot take it.
  *
  * **Accounts.** What the threads of a Worker hold is counted in one node of the arena for the object and the Worker. The
- * Worker alone writes it; the hub reads it when the Worker has died, and gives back as many permits, but never more than
- * bring VALUE up to LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals, nobody
+ * Worker alone writes it; the hub reads it when the Worker has died in the middle of a thread, and gives back as many permits,
+ * but never more than bring VALUE up to LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals, nobody
  * *holds* a permit. A Worker that dies within the few instructions between being granted a permit and counting it gives
  * it back twice at the worst, which the same bound makes harmless for a lock.
  *
