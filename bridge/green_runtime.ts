@@ -46,6 +46,7 @@ import {
   Down,
   Ending,
   intern,
+  PART_OF_CALL,
   type Particulars,
   Referent,
   type SpawnSite,
@@ -249,9 +250,11 @@ export class GreenRuntime {
       this.#send(Up.Call, id, number, frame.id, body);
       this.block(call, Infinity, { what: target === LIVE ? name : target });
     } catch (reason) {
-      if (this.#calls.delete(id)) {
+      if (this.#calls.has(id)) {
         const { fired } = frame;
         const abandon = fired !== undefined && fired.error === reason && fired.timeout.abandon;
+        // Work that goes on may call back until the hub has said that it knows.
+        if (!abandon) this.#calls.delete(id);
         const body = encodeThrown(reason, "reason", this.#referrer);
         this.#send(Up.Abort, id, abandon ? 1 : 0, 0, body);
       }
@@ -423,7 +426,12 @@ export class GreenRuntime {
         const seen = this.#board.woken(this.#slot);
         this.#takeIn();
         if (this.#inbox.shut) throw stopped();
-        if (condition.done) return true;
+        if (frame.passing) this.#throwPassing(frame);
+        if (condition.done) {
+          // It can go on after all, and not only until the next time that it blocks.
+          frame.thrown = undefined;
+          return true;
+        }
         this.#interrupt(frame);
         const now = performance.now();
         if (now >= deadline) return false;
@@ -696,8 +704,15 @@ export class GreenRuntime {
 
   // Ending early.
 
+  #throwPassing(frame: Frame): never {
+    const { error } = frame.passing!;
+    frame.passing = undefined;
+    throw error;
+  }
+
   /** Throws if the thread that runs now is to end, or has run out of time. */
   #interrupt(frame: Frame): void {
+    if (frame.passing) this.#throwPassing(frame);
     if (frame.thrown) {
       const { error } = frame.thrown;
       frame.thrown = undefined;
@@ -924,9 +939,12 @@ export class GreenRuntime {
 
   /** Calls a function that green code gave away, for the hub. */
   #callBack(message: Message): void {
-    const { id, a, b, body } = message;
+    const { id, a, body } = message;
+    const op = message.b & ~PART_OF_CALL;
     // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
-    const frame = this.#frames.length === 0 ? this.#enterCallback() : undefined;
+    const below = this.#frames.at(-1);
+    let frame = below ? undefined : this.#enterCallback();
+    const armed = below && below.timeouts.length > 0 ? [...below.timeouts] : [];
     const importing = this.#importing;
     this.#importing = undefined;
     this.#callbacks++;
@@ -934,7 +952,15 @@ export class GreenRuntime {
     let ending: number = Ending.Fulfilled;
     let reply: Body;
     const scope: Scope = {};
-    const act = () => this.#references.perform(a, b, this.decode(body) as unknown[]);
+    const act = () => {
+      const args = this.decode(body) as unknown[];
+      if (op !== message.b && !this.#calls.has(args.pop() as number)) {
+        frame ??= this.#enterCallback();
+        const exit = new GreenletExit("The call that this callback belongs to was aborted");
+        this.#markKilled(frame, exit);
+      }
+      return this.#references.perform(a, op, args);
+    };
     let context: Body | undefined;
     try {
       const value = usesContext() ? this.#context.enter(message, scope, act) : act();
@@ -944,17 +970,19 @@ export class GreenRuntime {
             "be synchronous",
         );
       }
-      const referrer = b === Op.Call ? this.#referrer : this.#liveReferrer;
+      const referrer = op === Op.Call ? this.#referrer : this.#liveReferrer;
       reply = this.#references.attempt(() => {
         if (scope.changes) context = this.#context.changes(scope, referrer);
         return encode(value, "result", referrer);
       });
     } catch (error) {
+      if (!frame && isMeantFor(below!, error, armed)) below!.passing = { error };
       ending = Ending.Rejected;
       reply = encodeThrown(error, "error", this.#referrer);
     } finally {
       this.#importing = importing;
       if (frame) this.#frames.splice(this.#frames.indexOf(frame), 1);
+      if (frame?.killed) this.#kills--;
     }
     if (context) this.#send(Up.Context, id, Up.Reply, 0, context);
     this.#send(Up.Reply, id, ending, 0, reply);
@@ -1145,6 +1173,12 @@ function isNothingBut(reason: unknown, error: unknown): boolean {
   if (error === reason) return true;
   return error instanceof SuppressedError && isNothingBut(reason, error.error) &&
     isNothingBut(reason, error.suppressed);
+}
+
+/** Whether what ended a callback is the kill of the thread below, or a timeout that this had armed before. */
+function isMeantFor({ killed, fired }: Frame, error: unknown, armed: readonly Timeout[]): boolean {
+  if (killed && isNothingBut(killed.reason, error)) return true;
+  return fired !== undefined && fired.error === error && armed.includes(fired.timeout);
 }
 
 /** Has the stack of an error tell where its thread was spawned, and by whom, as far as it does not yet. */

@@ -463,6 +463,7 @@ export class Exchange implements PoolHost, ThreadHost {
     const { id, a, b, body } = message;
     const target = this.#target(worker, a);
     const call = new Call(b, targetName(target), this);
+    call.origin = { worker, number: id };
     const isForeign = target.kind === "live" || target.kind === "hub";
     const referrer = isForeign ? worker.liveReferrer : worker.referrer;
     this.#calls++;
@@ -554,7 +555,11 @@ export class Exchange implements PoolHost, ThreadHost {
     if (!call) return;
     worker.calls.delete(id);
     call.end();
-    if (abandon) return;
+    // Until this arrives, what its function asks over there still counts.
+    if (abandon) {
+      const nothing = encode(undefined, "result", worker.referrer);
+      return worker.post.send(Down.Reply, id, Ending.Fulfilled, 0, nothing);
+    }
     this.callAborted(call);
     call.abort(reason);
   }

@@ -21,13 +21,20 @@ import {
 } from "../bridge/context.ts";
 import { encodeContext } from "../bridge/context_wire.ts";
 import { EMPTY } from "../bridge/message.ts";
-import { Down, Ending, Referent, type Target, type ThreadReference } from "../bridge/protocol.ts";
+import {
+  Down,
+  Ending,
+  PART_OF_CALL,
+  Referent,
+  type Target,
+  type ThreadReference,
+} from "../bridge/protocol.ts";
 import type { RunningWorker } from "../bridge/worker_kind.ts";
 import type { Given } from "../bridge/given.ts";
 import type { KeepAlive } from "./keep_alive.ts";
 import { WorkerReferences } from "./worker_references.ts";
 import { HubThread } from "./hub_thread.ts";
-import type { Call } from "./call_context.ts";
+import { type Call, calls } from "./call_context.ts";
 import type { Post } from "./post.ts";
 import { WorkerContext } from "./worker_context.ts";
 import type { WorkerObjects } from "./worker_objects.ts";
@@ -225,9 +232,12 @@ export class GreenWorker {
   /** Does something to a function or an object that green code gave away. */
   async ask(number: number, op: number, args: readonly unknown[]): Promise<unknown> {
     if (this.dead) throw this.#gone();
+    const part = this.#partOfCall();
+    const all = part === undefined ? args : [...args, part];
+    if (part !== undefined) op |= PART_OF_CALL;
     const values = usesContext() ? currentValues() : undefined;
     const [body, context] = this.references.attempt(() => [
-      encode(args, "arguments", this.liveReferrer),
+      encode(all, "arguments", this.liveReferrer),
       values && encodeContext(values, this.referrer),
     ]);
     // Still in the flow that calls: nothing was awaited here.
@@ -244,6 +254,13 @@ export class GreenWorker {
     } finally {
       keepAlive.release();
     }
+  }
+
+  /** The number of the call from there that the running function serves, as long as that counts. */
+  #partOfCall(): number | undefined {
+    const call = calls().getStore();
+    const live = call && (!call.ended || call.aborted) && call.origin;
+    return live && live.worker === this ? live.number : undefined;
   }
 
   /** The Worker answers a call that {@linkcode GreenWorker.ask} made. */
