@@ -18,6 +18,7 @@
 
 import { clearInterval, setInterval } from "node:timers";
 import type { Board } from "./board.ts";
+import { callSite } from "./call_site.ts";
 import {
   type Body,
   decode,
@@ -349,7 +350,11 @@ export class GreenRuntime {
     const frame = this.#frame("wait()");
     const limited = timeout !== Infinity || frame.timeouts.length > 0;
     const at = limited ? -1 : this.#frames.findIndex(({ id }) => id === thread.id);
-    if (at >= 0) throw selfWait(this.#frames.slice(at).map(({ thread }) => thread));
+    if (at >= 0) {
+      const frames = this.#frames.slice(at);
+      const sites = frames.map((_, i) => callSite(frames.length - 1 - i));
+      throw selfWait(frames.map(({ thread }) => thread), sites);
+    }
     this.#interrupt(frame);
     this.#awaited.set(thread.id, thread);
     const wait = {
@@ -371,7 +376,12 @@ export class GreenRuntime {
     } finally {
       this.#waits.splice(this.#waits.indexOf(wait), 1);
     }
-    if (wait.refusal) throw wait.refusal.error;
+    if (wait.refusal) {
+      const { error } = wait.refusal;
+      const line = `    --- in green thread "${frame.thread.name}" by wait() ---`;
+      joinStacks(error, line, new Error().stack ?? "");
+      throw error;
+    }
     // It ran on this stack, and ended early because this thread is to end: not its reason counts but this one's.
     if (thread.state === "killed" && this.#kills > 0 && frame.shields === 0) {
       this.#throwIfKilled(frame);
@@ -827,7 +837,8 @@ export class GreenRuntime {
       if (kind === Down.Run || kind === Down.Call) {
         if (usesContext()) this.#context.attach(message);
         this.#deferred.push(message);
-      } else this.#take(message);
+      } else if (kind === Down.Where) this.#deferred.push(message);
+      else this.#take(message);
       if (!writing && this.#deferred.length > 0) break;
     }
     if (this.#inbox.takeHungry()) this.#board.raise(this.#slot);
@@ -835,9 +846,17 @@ export class GreenRuntime {
 
   #serve(message: Message): void {
     if (message.kind === Down.Call) this.#callBack(message);
+    else if (message.kind === Down.Where) this.#sayWhere(message.id);
     else if (this.#frames.length > 0) this.#runNested(message);
     else this.#jobs.push({ message });
     this.#receive(false);
+  }
+
+  /** Tells where a thread on this stack is blocked. */
+  #sayWhere(id: number): void {
+    const at = this.#frames.findLastIndex((frame) => frame.id === id);
+    const site = at < 0 ? undefined : callSite(this.#frames.length - 1 - at);
+    this.#send(Up.At, id, 0, 0, encode(site ?? "", "text", this.#referrer));
   }
 
   #take(message: Message): void {

@@ -64,6 +64,8 @@ export const Up = {
    * context: what differs from that with which its thread was started, or what was changed. Body: see `context_wire.ts`.
    */
   Context: 27,
+  /** Where the thread `id` is blocked, asked for by `Down.Where`. Body: a text; empty if it cannot be told. */
+  At: 28,
 } as const;
 
 /** What the hub says to a Worker. */
@@ -99,6 +101,8 @@ export const Down = {
    * changed. Body: see `context_wire.ts`.
    */
   Context: 18,
+  /** Say where in people's code the thread `id` is blocked. */
+  Where: 19,
 } as const;
 
 /**
