@@ -11,7 +11,7 @@
  */
 
 import { type Body, encode, type Reference, type Referrer } from "../bridge/codec.ts";
-import { WorkerCrashedError } from "../bridge/errors.ts";
+import { BridgeProtocolError, WorkerCrashedError } from "../bridge/errors.ts";
 import {
   Changes,
   type ContextValues,
@@ -266,10 +266,11 @@ export class GreenWorker {
   /** The Worker answers a call that {@linkcode GreenWorker.ask} made. */
   reply(id: number, ending: number, value: unknown, changes?: ContextValues): void {
     const reply = this.#replies.get(id);
-    if (!this.#replies.delete(id)) return;
-    reply!.join?.settle(changes && new Changes(changes));
-    if (ending === Ending.Fulfilled) reply!.resolve(value);
-    else reply!.reject(value);
+    if (!reply) throw new BridgeProtocolError(`Cannot take an answer to ${id}: nothing was asked`);
+    this.#replies.delete(id);
+    reply.join?.settle(changes && new Changes(changes));
+    if (ending === Ending.Fulfilled) reply.resolve(value);
+    else reply.reject(value);
     if (this.#replies.size === 0) this.#registry.served(this);
   }
 
