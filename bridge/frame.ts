@@ -22,6 +22,11 @@ export class Frame implements Scope {
   onKill: (() => void) | undefined;
   /** What its blocking call is to throw once: the hub has found that it could never go on. */
   thrown: { readonly error: unknown } | undefined;
+  /**
+   * What ended a callback that ran on top of it, and was meant for the thread itself: its kill, or a timeout that it had
+   * armed. It is thrown again, as it is, where the thread is blocked, whatever the hub makes of the failed callback.
+   */
+  passing: { readonly error: unknown } | undefined;
   /** How many `shield()`s it is in. */
   shields = 0;
   /** The timeouts that it has armed, the outermost first. */

@@ -18,6 +18,7 @@
 
 import { clearInterval, setInterval } from "node:timers";
 import type { Board } from "./board.ts";
+import { callSite } from "./call_site.ts";
 import {
   type Body,
   decode,
@@ -47,6 +48,7 @@ import {
   Down,
   Ending,
   intern,
+  PART_OF_CALL,
   type Particulars,
   Referent,
   type SpawnSite,
@@ -265,9 +267,11 @@ export class GreenRuntime {
       this.#send(Up.Call, id, number, frame.id, body);
       this.block(call, Infinity, { what: target === LIVE ? name : target, peers });
     } catch (reason) {
-      if (this.#calls.delete(id)) {
+      if (this.#calls.has(id)) {
         const { fired } = frame;
         const abandon = fired !== undefined && fired.error === reason && fired.timeout.abandon;
+        // Work that goes on may call back until the hub has said that it knows.
+        if (!abandon) this.#calls.delete(id);
         const body = encodeThrown(reason, "reason", this.#referrer);
         this.#send(Up.Abort, id, abandon ? 1 : 0, 0, body);
       }
@@ -362,7 +366,11 @@ export class GreenRuntime {
     const frame = this.#frame("wait()");
     const limited = timeout !== Infinity || frame.timeouts.length > 0;
     const at = limited ? -1 : this.#frames.findIndex(({ id }) => id === thread.id);
-    if (at >= 0) throw selfWait(this.#frames.slice(at).map(({ thread }) => thread));
+    if (at >= 0) {
+      const frames = this.#frames.slice(at);
+      const sites = frames.map((_, i) => callSite(frames.length - 1 - i));
+      throw selfWait(frames.map(({ thread }) => thread), sites);
+    }
     this.#interrupt(frame);
     this.#awaited.set(thread.id, thread);
     const wait = {
@@ -384,7 +392,12 @@ export class GreenRuntime {
     } finally {
       this.#waits.splice(this.#waits.indexOf(wait), 1);
     }
-    if (wait.refusal) throw wait.refusal.error;
+    if (wait.refusal) {
+      const { error } = wait.refusal;
+      const line = `    --- in green thread "${frame.thread.name}" by wait() ---`;
+      joinStacks(error, line, new Error().stack ?? "");
+      throw error;
+    }
     // It ran on this stack, and ended early because this thread is to end: not its reason counts but this one's.
     if (thread.state === "killed" && this.#kills > 0 && frame.shields === 0) {
       this.#throwIfKilled(frame);
@@ -439,7 +452,12 @@ export class GreenRuntime {
         const seen = this.#board.woken(this.#slot);
         this.#takeIn();
         if (this.#inbox.shut) throw stopped();
-        if (condition.done) return true;
+        if (frame.passing) this.#throwPassing(frame);
+        if (condition.done) {
+          // It can go on after all, and not only until the next time that it blocks.
+          frame.thrown = undefined;
+          return true;
+        }
         this.#interrupt(frame);
         const now = performance.now();
         if (now >= deadline) return false;
@@ -731,8 +749,15 @@ export class GreenRuntime {
 
   // Ending early.
 
+  #throwPassing(frame: Frame): never {
+    const { error } = frame.passing!;
+    frame.passing = undefined;
+    throw error;
+  }
+
   /** Throws if the thread that runs now is to end, or has run out of time. */
   #interrupt(frame: Frame): void {
+    if (frame.passing) this.#throwPassing(frame);
     if (frame.thrown) {
       const { error } = frame.thrown;
       frame.thrown = undefined;
@@ -847,7 +872,8 @@ export class GreenRuntime {
       if (kind === Down.Run || kind === Down.Call) {
         if (usesContext()) this.#context.attach(message);
         this.#deferred.push(message);
-      } else this.#take(message);
+      } else if (kind === Down.Where) this.#deferred.push(message);
+      else this.#take(message);
       if (!writing && this.#deferred.length > 0) break;
     }
     if (this.#inbox.takeHungry()) this.#board.raise(this.#slot);
@@ -855,9 +881,17 @@ export class GreenRuntime {
 
   #serve(message: Message): void {
     if (message.kind === Down.Call) this.#callBack(message);
+    else if (message.kind === Down.Where) this.#sayWhere(message.id);
     else if (this.#frames.length > 0) this.#runNested(message);
     else this.#jobs.push({ message });
     this.#receive(false);
+  }
+
+  /** Tells where a thread on this stack is blocked. */
+  #sayWhere(id: number): void {
+    const at = this.#frames.findLastIndex((frame) => frame.id === id);
+    const site = at < 0 ? undefined : callSite(this.#frames.length - 1 - at);
+    this.#send(Up.At, id, 0, 0, encode(site ?? "", "text", this.#referrer));
   }
 
   #take(message: Message): void {
@@ -964,9 +998,12 @@ export class GreenRuntime {
 
   /** Calls a function that green code gave away, for the hub. */
   #callBack(message: Message): void {
-    const { id, a, b, body } = message;
+    const { id, a, body } = message;
+    const op = message.b & ~PART_OF_CALL;
     // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
-    const frame = this.#frames.length === 0 ? this.#enterCallback() : undefined;
+    const below = this.#frames.at(-1);
+    let frame = below ? undefined : this.#enterCallback();
+    const armed = below && below.timeouts.length > 0 ? [...below.timeouts] : [];
     const importing = this.#importing;
     this.#importing = undefined;
     this.#callbacks++;
@@ -974,7 +1011,15 @@ export class GreenRuntime {
     let ending: number = Ending.Fulfilled;
     let reply: Body;
     const scope: Scope = {};
-    const act = () => this.#references.perform(a, b, this.decode(body) as unknown[]);
+    const act = () => {
+      const args = this.decode(body) as unknown[];
+      if (op !== message.b && !this.#calls.has(args.pop() as number)) {
+        frame ??= this.#enterCallback();
+        const exit = new GreenletExit("The call that this callback belongs to was aborted");
+        this.#markKilled(frame, exit);
+      }
+      return this.#references.perform(a, op, args);
+    };
     let context: Body | undefined;
     try {
       const value = usesContext() ? this.#context.enter(message, scope, act) : act();
@@ -984,17 +1029,19 @@ export class GreenRuntime {
             "be synchronous",
         );
       }
-      const referrer = b === Op.Call ? this.#referrer : this.#liveReferrer;
+      const referrer = op === Op.Call ? this.#referrer : this.#liveReferrer;
       reply = this.#references.attempt(() => {
         if (scope.changes) context = this.#context.changes(scope, referrer);
         return encode(value, "result", referrer);
       });
     } catch (error) {
+      if (!frame && isMeantFor(below!, error, armed)) below!.passing = { error };
       ending = Ending.Rejected;
       reply = encodeThrown(error, "error", this.#referrer);
     } finally {
       this.#importing = importing;
       if (frame) this.#frames.splice(this.#frames.indexOf(frame), 1);
+      if (frame?.killed) this.#kills--;
     }
     if (context) this.#send(Up.Context, id, Up.Reply, 0, context);
     this.#send(Up.Reply, id, ending, 0, reply);
@@ -1188,6 +1235,12 @@ function isNothingBut(reason: unknown, error: unknown): boolean {
   if (error === reason) return true;
   return error instanceof SuppressedError && isNothingBut(reason, error.error) &&
     isNothingBut(reason, error.suppressed);
+}
+
+/** Whether what ended a callback is the kill of the thread below, or a timeout that this had armed before. */
+function isMeantFor({ killed, fired }: Frame, error: unknown, armed: readonly Timeout[]): boolean {
+  if (killed && isNothingBut(killed.reason, error)) return true;
+  return fired !== undefined && fired.error === error && armed.includes(fired.timeout);
 }
 
 /** Has the stack of an error tell where its thread was spawned, and by whom, as far as it does not yet. */

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { show } from "./show.ts";
+
 /**
  * Where a green thread is in its life: `"pending"` (queued, or waiting for its time), `"running"` (it has started; it may
  * well be blocked), then one of the three endings.
@@ -52,11 +54,17 @@ export function checkGrace(graceMs: unknown = Infinity): number {
   if (typeof graceMs !== "number" || Number.isNaN(graceMs)) {
     throw new TypeError(
       `Cannot end a green thread: expected a number of milliseconds for "graceMs", found ${
-        String(graceMs)
+        show(graceMs)
       }`,
     );
   }
   return Math.max(0, graceMs);
+}
+
+/** Checks what is to be called at a thread's end: there it would be nobody's error. */
+export function checkLink(fn: unknown): void {
+  if (typeof fn === "function") return;
+  throw new TypeError(`Cannot link to a green thread: expected a function, found ${show(fn)}`);
 }
 
 /** A function to be called when a green thread has ended; it gets the thread's handle and what was given to `link`. */

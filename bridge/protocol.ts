@@ -70,6 +70,8 @@ export const Up = {
    * be, as its thread has ended. Body: the reason.
    */
   Signalled: 28,
+  /** Where the thread `id` is blocked, asked for by `Down.Where`. Body: a text; empty if it cannot be told. */
+  At: 29,
 } as const;
 
 /** What the hub says to a Worker. */
@@ -86,7 +88,8 @@ export const Down = {
   /** The thread `id` ended with the {@linkcode Ending} `a`. */
   Settled: 11,
   /**
-   * Do `b` (see `live.ts`) to the function or object `a` that was sent from here; reply to `id`. Body: the arguments.
+   * Do `b` (see `live.ts`) to the function or object `a` that was sent from here; reply to `id`. Body: the arguments; if
+   * `b` has the bit {@linkcode PART_OF_CALL}, the last of them is the number of the `Up.Call` that this is a part of.
    */
   Call: 12,
   /** Kill the thread `id`, which runs here; `b` 1 to throw only once, where it is blocked now. Body: the reason. */
@@ -106,7 +109,15 @@ export const Down = {
   Context: 18,
   /** The `AbortSignal` with the number `id`, which was sent there or is about to be, is aborted. Body: the reason. */
   Signalled: 19,
+  /** Say where in people's code the thread `id` is blocked. */
+  Where: 20,
 } as const;
+
+/**
+ * In `Down.Call`: the function that asks serves a call from there that has not been answered. If that has been given up
+ * there meanwhile, nobody waits for what is asked either.
+ */
+export const PART_OF_CALL = 1 << 8;
 
 /** How a call or a thread ended. */
 export const Ending = {

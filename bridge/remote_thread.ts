@@ -14,6 +14,7 @@ import { DeadlockError } from "./errors.ts";
 import { joinStacks } from "./error_values.ts";
 import {
   checkGrace,
+  checkLink,
   GreenThread,
   type KillOptions,
   type Outcome,
@@ -23,12 +24,13 @@ import {
 } from "./green_thread.ts";
 import type { GreenRuntime } from "./green_runtime.ts";
 import { Ending, intern } from "./protocol.ts";
+import { show } from "./show.ts";
 
 /** Waits on the hub for what a killed thread leaves behind. */
-const AFTERWARDS = intern({
+const KILL = intern({
   kind: "hub",
   specifier: new URL("../hub/afterwards.ts", import.meta.url).href,
-  name: "afterwards",
+  name: "kill",
 });
 
 /** One function linked to a thread's end. */
@@ -133,7 +135,13 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override wait(options?: WaitOptions): T {
-    if (!this.done) this.#runtime.waitFor(this, options?.timeout ?? Infinity);
+    const timeout = options?.timeout ?? Infinity;
+    if (typeof timeout !== "number" || Number.isNaN(timeout)) {
+      throw new TypeError(
+        `Cannot wait(): expected a number of milliseconds for "timeout", found ${show(timeout)}`,
+      );
+    }
+    if (!this.done) this.#runtime.waitFor(this, timeout);
     this.#back?.takeOver();
     const outcome = this.outcome()!;
     if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
@@ -155,7 +163,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     if (!options.wait) return;
     // The ending comes before the answer.
     this.#runtime.watch(this);
-    this.#runtime.call(AFTERWARDS, [this]);
+    this.#runtime.call(KILL, [this]);
   }
 
   override killAsync(): never {
@@ -172,6 +180,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     fn: (thread: GreenThread<T>, ...args: A) => unknown,
     ...args: A
   ): void {
+    checkLink(fn);
     this.seen = true;
     this.#links.push({ fn, args });
     if (this.done) this.#runLinks();
@@ -227,8 +236,12 @@ const STATUS = ["fulfilled", "rejected", "killed"] as const;
  * A thread that waits for itself, or for one on whose stack it runs, would wait forever.
  *
  * @param stack The threads from the one that it waits for to itself, each of which runs on the stack of the one before.
+ * @param sites Where each of them is blocked, if that can be told.
  */
-export function selfWait(stack: readonly GreenThread[]): DeadlockError {
+export function selfWait(
+  stack: readonly GreenThread[],
+  sites: readonly (string | undefined)[],
+): DeadlockError {
   const names = stack.map(({ name }) => name);
   if (names.length === 1) {
     const message = `Cannot wait for "${names[0]}" in itself: it would never end`;
@@ -238,5 +251,7 @@ export function selfWait(stack: readonly GreenThread[]): DeadlockError {
   const lines = cycle.map((name, i) =>
     `"${name}" waits for "${cycle[(i + 1) % cycle.length]}" by wait()`
   );
-  return new DeadlockError(`Cannot wait: nobody could ever go on: ${lines.join(", ")}`, { cycle });
+  const places = names.map((name, i) => sites[i] ? `\n    "${name}" at ${sites[i]}` : "");
+  const message = `Cannot wait: nobody could ever go on: ${lines.join(", ")}${places.join("")}`;
+  return new DeadlockError(message, { cycle });
 }

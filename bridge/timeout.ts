@@ -6,6 +6,7 @@
 
 import { greenSide } from "./side.ts";
 import { registerOwnError } from "./error_values.ts";
+import { show } from "./show.ts";
 
 /** Options for {@linkcode Timeout}. */
 export interface TimeoutOptions {
@@ -27,7 +28,8 @@ export interface TimeoutOptions {
  * - A call to the hub that is left this way is aborted: see `currentCall().signal`.
  * - Code that never blocks is not interrupted; `checkpoint()` is a place where it can be.
  *
- * On the hub a `Timeout` may be made and thrown by hand, but not armed: use {@linkcode withTimeout} there.
+ * On the hub a `Timeout` may be made and thrown by hand, but not armed: use {@linkcode withTimeoutAsync}
+ * there.
  *
  * @example Leave a block after 50 ms
  * ```ts
@@ -82,10 +84,14 @@ export class Timeout extends Error {
   ) {
     super(ms === undefined || ms === null ? "No time limit" : `Timed out after ${ms} ms`);
     if (ms !== undefined && ms !== null && (typeof ms !== "number" || Number.isNaN(ms))) {
-      throw new TypeError(`Cannot set a timeout: expected a number of milliseconds, found ${ms}`);
+      throw new TypeError(
+        `Cannot set a timeout: expected a number of milliseconds, found ${show(ms)}`,
+      );
     }
     if (error !== undefined && !(error instanceof Error) && typeof error !== "function") {
-      throw new TypeError("Cannot set a timeout: expected an error or an error class to throw");
+      throw new TypeError(
+        `Cannot set a timeout: expected an error or an error class to throw, found ${show(error)}`,
+      );
     }
     this.ms = ms ?? undefined;
     this.error = error;

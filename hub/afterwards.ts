@@ -6,7 +6,7 @@
 
 import type { HubThread } from "./hub_thread.ts";
 
-/** Waits until a killed thread has ended, and the async work that was aborted with it. */
-export async function afterwards(thread: HubThread): Promise<void> {
+/** Waits until a killed thread has ended, and the async work that was aborted with it. Named as people called it. */
+export async function kill(thread: HubThread): Promise<void> {
   await thread.afterwards();
 }

@@ -24,6 +24,8 @@ interface CallingThreads {
 /** One call from green code; its signal is made when somebody asks for it. */
 export class Call implements CurrentCall, Scope {
   readonly threadId: number;
+  /** Where it came from, and its number there; nothing where nobody is blocked for it. */
+  origin: { readonly worker: object; readonly number: number } | undefined;
   /** Called when the call has been answered or given up. */
   onEnd: (() => void)[] | undefined;
   /** What settles when the function has, if it is async. */
@@ -65,6 +67,11 @@ export class Call implements CurrentCall, Scope {
   /** Whether the function has asked for its signal, so that it may have something to do when it is aborted. */
   get heeds(): boolean {
     return this.#controller !== undefined;
+  }
+
+  /** Whether it was given up, and its function is not to go on. */
+  get aborted(): boolean {
+    return this.#aborted !== undefined;
   }
 
   /** The call has been answered, or nobody waits for it. */

@@ -47,6 +47,7 @@ import {
 } from "../bridge/context.ts";
 import { encodeContext } from "../bridge/context_wire.ts";
 import { Call, calls, limits } from "./call_context.ts";
+import { CallSites, describeSites, type Sites } from "./call_sites.ts";
 import { Callables } from "./callables.ts";
 import { Ended } from "./ended.ts";
 import type { GreenWorker } from "./green_worker.ts";
@@ -62,7 +63,7 @@ import { CORE, coreOf } from "../bridge/sync/objects.ts";
 import { DEPOSIT, knowsWhatRefers } from "../bridge/sync/parcels.ts";
 import { Timeout } from "../bridge/timeout.ts";
 import { readViews } from "./views.ts";
-import { BELIEVED_AFTER, WaitGraph } from "./wait_graph.ts";
+import { BELIEVED_AFTER, Circle, type Deadlock, WaitGraph } from "./wait_graph.ts";
 import { LONGEST_TIMER } from "./within.ts";
 import { heldObject } from "./worker_objects.ts";
 
@@ -112,6 +113,7 @@ export class Exchange implements PoolHost, ThreadHost {
   /** What was said about a thread before it was spawned. */
   readonly #particulars = new Map<number, Particulars>();
   readonly #waits = new WaitGraph();
+  readonly #sites = new CallSites();
   readonly #debug: boolean;
   readonly #blockedWarningMs: number;
   #closed = false;
@@ -300,7 +302,7 @@ export class Exchange implements PoolHost, ThreadHost {
   }
 
   async afterwards(thread: HubThread): Promise<void> {
-    const deadlock = thread.dead ? undefined : this.awaiting(thread);
+    const deadlock = thread.dead ? undefined : await this.awaiting(thread);
     if (deadlock) throw deadlock;
     if (!thread.dead) await new Promise<void>((resolve) => thread.onEnd(() => resolve()));
     await Promise.allSettled(thread.aborted);
@@ -319,7 +321,21 @@ export class Exchange implements PoolHost, ThreadHost {
     this.pool.served(worker);
   }
 
-  awaiting(thread: HubThread): Error | undefined {
+  awaiting(thread: HubThread): Promise<Error | undefined> | undefined {
+    const deadlock = this.#startAwaiting(thread);
+    return deadlock && this.#confirm(deadlock, () => this.#startAwaiting(thread));
+  }
+
+  /** The error for a deadlock, if it is still one when the threads in it have said where they are. */
+  async #confirm(
+    deadlock: Deadlock,
+    again: () => Deadlock | undefined,
+  ): Promise<Error | undefined> {
+    const sites = await this.#sites.of(deadlock.threads);
+    return again()?.error(sites);
+  }
+
+  #startAwaiting(thread: HubThread): Deadlock | undefined {
     const call = calls().getStore();
     // Once it is answered, what the function left behind keeps nobody waiting.
     const caller = call && !call.ended ? this.#threads.get(call.threadId) : undefined;
@@ -327,7 +343,7 @@ export class Exchange implements PoolHost, ThreadHost {
     if (limits().getStore()) return void this.pool.urge(thread);
     const by = `a call to ${call!.name}()`;
     const edge = this.#waits.add({ from: caller, to: thread, by, sure: true });
-    if (edge instanceof Error) return edge;
+    if (edge instanceof Circle) return edge;
     (call!.onEnd ??= []).push(edge);
     // The caller keeps its Worker, so that the thread may need one more.
     this.pool.urge(thread);
@@ -416,6 +432,8 @@ export class Exchange implements PoolHost, ThreadHost {
         return this.#parked(worker, id, a, b, String(decode(body, worker.referrer)));
       case Up.Unparked:
         return this.#unparked(worker, id);
+      case Up.At:
+        return this.#sites.take(id, String(decode(body, worker.referrer)));
       case Up.Unwait:
         return worker.stack.findLast((thread) => thread.id === b)?.stopWaiting?.();
       case Up.Unseen: {
@@ -472,6 +490,7 @@ export class Exchange implements PoolHost, ThreadHost {
     const { id, a, b, body } = message;
     const target = this.#target(worker, a);
     const call = new Call(b, targetName(target), this);
+    call.origin = { worker, number: id };
     const isForeign = target.kind === "live" || target.kind === "hub";
     const referrer = isForeign ? worker.liveReferrer : worker.referrer;
     this.#calls++;
@@ -573,7 +592,11 @@ export class Exchange implements PoolHost, ThreadHost {
     if (!call) return;
     worker.calls.delete(id);
     call.end();
-    if (abandon) return;
+    // Until this arrives, what its function asks over there still counts.
+    if (abandon) {
+      const nothing = encode(undefined, "result", worker.referrer);
+      return worker.post.send(Down.Reply, id, Ending.Fulfilled, 0, nothing);
+    }
     this.callAborted(call);
     call.abort(reason);
   }
@@ -633,7 +656,8 @@ export class Exchange implements PoolHost, ThreadHost {
     (thread.watchers ??= new Set()).add(worker);
   }
 
-  #wait(worker: GreenWorker, id: number, waiter: number, limited: boolean): void {
+  /** @param sites Where those are blocked who were found to be in a deadlock, if this has been looked at before. */
+  #wait(worker: GreenWorker, id: number, waiter: number, limited: boolean, sites?: Sites): void {
     const thread = this.#threads.get(id) ?? this.#forgotten(id);
     thread.seen = true;
     if (thread.dead) return worker.tell(thread);
@@ -641,24 +665,42 @@ export class Exchange implements PoolHost, ThreadHost {
     thread.begin?.();
     const from = worker.stack.findLast((thread) => thread.id === waiter);
     const deadlock = from && this.#startWaiting(from, thread, limited);
-    if (deadlock) return this.#refuseWait(worker, id, waiter, deadlock);
+    if (deadlock) return this.#refuseWait(worker, from, thread, deadlock, sites);
     // Nobody is blocked who only asked to be told.
     if (waiter !== 0) this.pool.awaited(worker, thread, limited);
     const stuck = from && !limited ? this.#stuck(thread) : undefined;
     if (!stuck) return;
     from!.stopWaiting?.();
-    this.#refuseWait(worker, id, waiter, stuck);
+    this.#refuseWait(worker, from!, thread, stuck, sites);
   }
 
-  #refuseWait(worker: GreenWorker, id: number, waiter: number, error: Error): void {
-    worker.post.send(Down.Refuse, id, waiter, 0, encodeThrown(error, "error", worker.referrer));
+  /**
+   * A thread must not go on waiting. First those in the deadlock are asked where they are; meanwhile one of them may be
+   * killed, so that it is none any more, or the waiter may have given up.
+   */
+  #refuseWait(
+    worker: GreenWorker,
+    from: HubThread,
+    to: HubThread,
+    deadlock: Deadlock,
+    sites: Sites | undefined,
+  ): void {
+    if (sites) {
+      const error = encodeThrown(deadlock.error(sites), "error", worker.referrer);
+      return worker.post.send(Down.Refuse, to.id, from.id, 0, error);
+    }
+    const stop = from.stopWaiting = () => from.stopWaiting = undefined;
+    this.#sites.of(deadlock.threads).then((sites) => {
+      if (from.stopWaiting !== stop || worker.dead) return;
+      this.#wait(worker, to.id, from.id, false, sites);
+    });
   }
 
   /** A thread waits for another one; it waits for one at a time. */
-  #startWaiting(from: HubThread, to: HubThread, limited: boolean): Error | undefined {
+  #startWaiting(from: HubThread, to: HubThread, limited: boolean): Deadlock | undefined {
     from.stopWaiting?.();
     const edge = limited ? undefined : this.#waits.add({ from, to, by: "wait()", sure: true });
-    if (edge instanceof Error) return edge;
+    if (edge instanceof Circle) return edge;
     to.interest++;
     from.stopWaiting = () => {
       from.stopWaiting = undefined;
@@ -670,19 +712,21 @@ export class Exchange implements PoolHost, ThreadHost {
   /**
    * Whether a thread can never start, because the Workers that there may be all run threads that wait for such ones.
    *
-   * @returns The error for the one who has just begun to wait for it.
+   * @returns What the one is to be told who has just begun to wait for it.
    */
-  #stuck(thread: HubThread): Error | undefined {
+  #stuck(thread: HubThread): Deadlock | undefined {
     const running = this.pool.blocking(thread);
     if (!running?.every((thread) => this.#waits.leadsTo(thread, (to) => this.pool.holds(to)))) {
       return undefined;
     }
-    const cycle = [...running.map(({ name }) => name), thread.name];
-    return new DeadlockError(
+    const cycle = [...running, thread].map(({ name }) => name);
+    const message =
       `Cannot wait for "${thread.name}": it can never start, as all ${running.length} Workers that hub "${this.#name}" ` +
-        "may have run green threads that wait for ones that have not started",
-      { cycle },
-    );
+      "may have run green threads that wait for ones that have not started";
+    return {
+      threads: running,
+      error: (sites) => new DeadlockError(message + describeSites(sites), { cycle }),
+    };
   }
 
   /**
@@ -703,6 +747,7 @@ export class Exchange implements PoolHost, ThreadHost {
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) return;
     worker.proven = true;
+    thread.lastParked = undefined;
     thread.unpark?.();
     thread.unpark = undefined;
     thread.parkedOn = on;
@@ -711,14 +756,22 @@ export class Exchange implements PoolHost, ThreadHost {
     const to = this.#threads.get(holder);
     if (!to) return;
     const holds = () => heldObject(object)?.[CORE].holder() === holder;
-    const edge = this.#waits.add({ from: thread, to, by: on, sure: false, holds });
-    if (!(edge instanceof Error)) {
+    const add = () => {
+      const edge = this.#waits.add({ from: thread, to, by: on, sure: false, holds });
+      if (edge instanceof Circle) return edge;
       thread.unpark = edge;
       thread.suspicions = 0;
-    } else if (++thread.suspicions >= BELIEVED_AFTER) {
-      thread.suspicions = 0;
-      worker.post.send(Down.Kill, id, 0, 1, encodeThrown(edge, "reason", worker.referrer));
-    }
+    };
+    const circle = add();
+    if (!circle || ++thread.suspicions < BELIEVED_AFTER) return;
+    thread.suspicions = 0;
+    // It may have been unparked by then, or have said something else.
+    const said = {};
+    thread.lastParked = said;
+    this.#confirm(circle, () => thread.lastParked === said ? add() : undefined).then((error) => {
+      if (!error || worker.dead) return;
+      worker.post.send(Down.Kill, id, 0, 1, encodeThrown(error, "reason", worker.referrer));
+    });
   }
 
   #unparked(worker: GreenWorker, id: number): void {
@@ -726,6 +779,7 @@ export class Exchange implements PoolHost, ThreadHost {
     if (!thread) return;
     thread.parkedOn = undefined;
     thread.stalled = false;
+    thread.lastParked = undefined;
     thread.suspicions = 0;
     thread.unpark?.();
     thread.unpark = undefined;

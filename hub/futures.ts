@@ -42,7 +42,7 @@ export interface GreenletToFutureOptions {
  * @param thread The thread.
  * @param options See {@linkcode GreenletToFutureOptions}.
  * @returns A promise that settles as the thread ends.
- * @throws {TypeError} If `thread` is no green thread.
+ * @throws {TypeError} If `thread` is no green thread, or `signal` no signal.
  *
  * @example Stop waiting, and stop the thread, after a while
  * ```ts
@@ -70,6 +70,11 @@ export function greenletToFuture<T>(
   if (!(thread instanceof HubThread)) {
     throw new TypeError(
       "Cannot make a future in green code, where promises do not settle while one blocks: use wait()",
+    );
+  }
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(
+      `Cannot make a future: expected an AbortSignal for "signal", found ${describe(signal)}`,
     );
   }
   const awaited = thread as HubThread<T>;

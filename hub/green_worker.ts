@@ -11,7 +11,7 @@
  */
 
 import { type Body, encode, encodeThrown, type Reference, type Referrer } from "../bridge/codec.ts";
-import { WorkerCrashedError } from "../bridge/errors.ts";
+import { BridgeProtocolError, WorkerCrashedError } from "../bridge/errors.ts";
 import {
   Changes,
   type ContextValues,
@@ -22,13 +22,20 @@ import {
 import { encodeContext } from "../bridge/context_wire.ts";
 import { joinStacks } from "../bridge/error_values.ts";
 import { EMPTY } from "../bridge/message.ts";
-import { Down, Ending, Referent, type Target, type ThreadReference } from "../bridge/protocol.ts";
+import {
+  Down,
+  Ending,
+  PART_OF_CALL,
+  Referent,
+  type Target,
+  type ThreadReference,
+} from "../bridge/protocol.ts";
 import type { RunningWorker } from "../bridge/worker_kind.ts";
 import type { Given } from "../bridge/given.ts";
 import type { KeepAlive } from "./keep_alive.ts";
 import { WorkerReferences } from "./worker_references.ts";
 import { HubThread } from "./hub_thread.ts";
-import type { Call } from "./call_context.ts";
+import { type Call, calls } from "./call_context.ts";
 import type { Post } from "./post.ts";
 import { WorkerContext } from "./worker_context.ts";
 import type { WorkerObjects } from "./worker_objects.ts";
@@ -236,9 +243,12 @@ export class GreenWorker {
     what: string,
   ): Promise<unknown> {
     if (this.dead) throw this.#gone();
+    const part = this.#partOfCall();
+    const all = part === undefined ? args : [...args, part];
+    if (part !== undefined) op |= PART_OF_CALL;
     const values = usesContext() ? currentValues() : undefined;
     const [body, context] = this.references.attempt(() => [
-      encode(args, "arguments", this.liveReferrer),
+      encode(all, "arguments", this.liveReferrer),
       values && encodeContext(values, this.referrer),
     ]);
     // Still in the flow that calls: nothing was awaited here.
@@ -261,13 +271,21 @@ export class GreenWorker {
     }
   }
 
+  /** The number of the call from there that the running function serves, as long as that counts. */
+  #partOfCall(): number | undefined {
+    const call = calls().getStore();
+    const live = call && (!call.ended || call.aborted) && call.origin;
+    return live && live.worker === this ? live.number : undefined;
+  }
+
   /** The Worker answers a call that {@linkcode GreenWorker.ask} made. */
   reply(id: number, ending: number, value: unknown, changes?: ContextValues): void {
     const reply = this.#replies.get(id);
-    if (!this.#replies.delete(id)) return;
-    reply!.join?.settle(changes && new Changes(changes));
-    if (ending === Ending.Fulfilled) reply!.resolve(value);
-    else reply!.reject(value);
+    if (!reply) throw new BridgeProtocolError(`Cannot take an answer to ${id}: nothing was asked`);
+    this.#replies.delete(id);
+    reply.join?.settle(changes && new Changes(changes));
+    if (ending === Ending.Fulfilled) reply.resolve(value);
+    else reply.reject(value);
     if (this.#replies.size === 0) this.#registry.served(this);
   }
 
@@ -293,10 +311,14 @@ export class GreenWorker {
     this.#registry.releaseThread(id, released);
   }
 
-  /** The Worker has ended: nothing that waited for it may go on waiting. */
-  bury(): void {
+  /**
+   * The Worker has ended: nothing that waited for it may go on waiting.
+   *
+   * @param inTheMiddle Whether a thread ran on it.
+   */
+  bury(inTheMiddle: boolean): void {
     this.dead = true;
-    this.objects.settle();
+    this.objects.settle(inTheMiddle);
     const gone = this.#gone();
     for (const { join, reject } of this.#replies.values()) {
       join?.settle(undefined);

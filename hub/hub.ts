@@ -203,7 +203,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    *
    * @param options See {@linkcode SpawnOptions}.
    * @returns What spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
-   * @throws {TypeError} If an option has the wrong type.
+   * @throws {TypeError} If an option has the wrong type or is not known.
    *
    * @example A name, a time limit and a way to call it off
    * ```ts

@@ -19,6 +19,7 @@ import { BlockingCallError } from "../bridge/errors.ts";
 import { joinStacks } from "../bridge/error_values.ts";
 import {
   checkGrace,
+  checkLink,
   GreenThread,
   type KillOptions,
   type Outcome,
@@ -40,9 +41,9 @@ export interface ThreadHost {
   /**
    * Async code is about to await a thread that has not ended.
    *
-   * @returns The error that it is to get instead, if it could never go on.
+   * @returns A promise of the error that it is to get instead, if it looks as if it could never go on.
    */
-  awaiting(thread: HubThread): Error | undefined;
+  awaiting(thread: HubThread): Promise<Error | undefined> | undefined;
   /** Settles once a thread has ended, and the async work that was aborted with it. */
   afterwards(thread: HubThread): Promise<void>;
 }
@@ -100,6 +101,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   parkedOn: string | undefined;
   /** Whether it has been blocked for a while on something that another green thread may have to end. */
   stalled = false;
+  /** Stands for what it said of that last, as long as that counts. */
+  lastParked: object | undefined;
   /** Takes back the edge of that in the graph of waits. */
   unpark: (() => void) | undefined;
   /** It waits no longer for the thread that it waited for last. */
@@ -250,6 +253,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     fn: (thread: GreenThread<T>, ...args: A) => unknown,
     ...args: A
   ): void {
+    checkLink(fn);
     this.seen = true;
     (this.#links ??= []).push({ fn, args });
     if (this.#ended) queueMicrotask(() => this.#runLinks());
@@ -299,8 +303,11 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   settled(awaits: boolean): Promise<T> {
     this.seen = true;
     const deadlock = this.#ended || !awaits ? undefined : this.#host.awaiting(this);
-    if (deadlock) return Promise.reject(deadlock);
-    return this.#promise ??= this.#makePromise();
+    if (!deadlock) return this.#promise ??= this.#makePromise();
+    return deadlock.then((error) => {
+      if (error) throw error;
+      return this.#promise ??= this.#makePromise();
+    });
   }
 
   #makePromise(): Promise<T> {

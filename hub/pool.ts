@@ -517,7 +517,7 @@ export class Pool {
     if (at >= 0) this.#idle.splice(at, 1);
     const threads = worker.stack.splice(0);
     const expected = worker.closing && threads.length === 0;
-    worker.bury();
+    worker.bury(worker.stopped || threads.length > 0);
     if (!expected && !worker.stopped) this.#crashed++;
     if (!expected && !wasReady && threads.length === 0 && this.#queue.size > 0) {
       const thread = this.#next();

@@ -125,7 +125,7 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
  *
  * @param options See {@linkcode SpawnOptions}. In green code without `signal`: signals do not cross.
  * @returns What spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
- * @throws {TypeError} If an option has the wrong type.
+ * @throws {TypeError} If an option has the wrong type or is not known.
  *
  * @example A name for messages
  * ```ts

@@ -121,7 +121,17 @@ export class Spawner {
   }
 }
 
-function checkSpawnOptions({ name, signal, timeout }: SpawnOptions): void {
+const KNOWN = ["name", "signal", "timeout", "graceMs"];
+
+function checkSpawnOptions(options: SpawnOptions): void {
+  const { name, signal, timeout } = options;
+  // A limit under a wrong name is no limit.
+  for (const key of Object.keys(options)) {
+    if (KNOWN.includes(key)) continue;
+    throw new TypeError(
+      `Cannot spawn with options: option "${key}" is not known: expected ${KNOWN.join(", ")}`,
+    );
+  }
   if (name !== undefined && typeof name !== "string") {
     throw new TypeError(
       `Cannot spawn with options: expected a string for "name", found ${describe(name)}`,

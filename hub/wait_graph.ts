@@ -19,6 +19,7 @@
  */
 
 import { DeadlockError } from "../bridge/errors.ts";
+import { describeSites, type Sites } from "./call_sites.ts";
 import type { HubThread } from "./hub_thread.ts";
 
 /** How often a circle that is not sure must have been reported before it is believed. */
@@ -43,11 +44,11 @@ export class WaitGraph {
   /**
    * Adds an edge, unless it would close a circle.
    *
-   * @returns What takes the edge back, or the error that the waiter is to get.
+   * @returns What takes the edge back, or the circle, for which the waiter is to get an error.
    */
-  add(edge: Edge): (() => void) | DeadlockError {
+  add(edge: Edge): (() => void) | Circle {
     const path = isOver(edge) ? undefined : this.#path(edge.to, edge.from, edge.sure);
-    if (path) return describeCircle([edge, ...path]);
+    if (path) return new Circle([edge, ...path]);
     const edges = this.#edges.get(edge.from) ?? new Set();
     edges.add(edge);
     this.#edges.set(edge.from, edges);
@@ -98,8 +99,33 @@ function isOver({ holds }: Edge): boolean {
   return holds !== undefined && !holds();
 }
 
-function describeCircle(edges: readonly Edge[]): DeadlockError {
-  const cycle = edges.map(({ from }) => from.name);
-  const lines = edges.map(({ from, to, by }) => `"${from.name}" waits for "${to.name}" by ${by}`);
-  return new DeadlockError(`Cannot wait: nobody could ever go on: ${lines.join(", ")}`, { cycle });
+/** Threads of which none could ever go on. */
+export interface Deadlock {
+  readonly threads: readonly HubThread[];
+  /** The error for the one who has come last. */
+  error(sites: Sites): DeadlockError;
+}
+
+/** A circle of waits. */
+export class Circle implements Deadlock {
+  readonly #edges: readonly Edge[];
+
+  constructor(edges: readonly Edge[]) {
+    this.#edges = edges;
+  }
+
+  get threads(): HubThread[] {
+    return this.#edges.map(({ from }) => from);
+  }
+
+  error(sites: Sites): DeadlockError {
+    const cycle = this.threads.map(({ name }) => name);
+    const waits = this.#edges.map(({ from, to, by }) =>
+      `"${from.name}" waits for "${to.name}" by ${by}`
+    );
+    return new DeadlockError(
+      `Cannot wait: nobody could ever go on: ${waits.join(", ")}${describeSites(sites)}`,
+      { cycle },
+    );
+  }
 }

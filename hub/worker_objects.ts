@@ -93,11 +93,16 @@ export class WorkerObjects {
     releaseObject(id, released);
   }
 
-  /** The Worker is not listened to any more: whatever its threads waited for or held is settled. */
-  settle(): void {
+  /**
+   * The Worker is not listened to any more: whatever its threads waited for or held is settled.
+   *
+   * @param inTheMiddle Whether a thread ran on it. What is out otherwise was left out by threads that have ended: somebody
+   * else may release it, whether or not their Worker is still there.
+   */
+  settle(inTheMiddle: boolean): void {
     const { arena } = hubPlace();
     for (const chunk of arena.chunksOf(this.#key)) {
-      for (const node of arena.nodesOf(chunk)) this.#settleNode(arena.words, node);
+      for (const node of arena.nodesOf(chunk)) this.#settleNode(arena.words, node, inTheMiddle);
     }
   }
 
@@ -115,7 +120,7 @@ export class WorkerObjects {
   exited(inTheMiddle: boolean): void {
     const place = hubPlace();
     for (const id of this.#holds.keys()) held.get(id)?.object[CORE].breakLock(this.#key);
-    this.settle();
+    this.settle(inTheMiddle);
     for (const chunk of place.arena.chunksOf(this.#key)) place.recycle(chunk);
     for (const [id, count] of [...this.#holds]) this.letGo(id, count);
     this.#passage.close();
@@ -123,7 +128,7 @@ export class WorkerObjects {
     if (inTheMiddle) place.wakeEverybody();
   }
 
-  #settleNode(words: Int32Array, node: number): void {
+  #settleNode(words: Int32Array, node: number, inTheMiddle: boolean): void {
     const isSettled = (state: number) => state === State.Free || state === State.Settled;
     if (isSettled(Atomics.load(words, node + Node.State))) return;
     // An object that the hub does not know has never left the Worker, and dies with it.
@@ -133,8 +138,8 @@ export class WorkerObjects {
     // Under the lock: a Worker that was given up may go on, and others may grant it something.
     const state = Atomics.load(words, node + Node.State);
     if (!isSettled(state)) {
-      if (state === State.Account) core.settleAccount();
-      else core.settleFor(words[node + Node.List], node);
+      if (state !== State.Account) core.settleFor(words[node + Node.List], node);
+      else if (inTheMiddle) core.settleAccount();
       Atomics.store(words, node + Node.State, State.Settled);
     }
     core.leave();

@@ -12,10 +12,11 @@
  * directly, without passing through VALUE: so one who comes in between cannot take it.
  *
  * **Accounts.** For each permit that the threads of a Worker hold there is a node of the arena in the state ACCOUNT. The
- * Worker alone makes and ends it; the hub reads it when the Worker has died, and gives the permit back, unless VALUE is at
- * LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals, nobody *holds* a permit.
- * A permit that a waiter is granted is counted by one step: its node goes from GRANTED to ACCOUNT. So a Worker may die at any
- * moment outside of the lock, and its permit is given back once: first as granted, then as held, never as both or neither.
+ * Worker alone makes and ends it; the hub reads it when the Worker has died in the middle of a thread, and gives the permit
+ * back, unless VALUE is at LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals,
+ * nobody *holds* a permit. A permit that a waiter is granted is counted by one step: its node goes from GRANTED to ACCOUNT. So a
+ * Worker may die at any moment outside of the lock, and its permit is given back once: first as granted, then as held, never as
+ * both or neither.
  *
  * @module
  */

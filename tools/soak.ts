@@ -129,6 +129,8 @@ interface World {
   readonly put: SharedArrayBuffer;
   readonly queue: Queue<number>;
   readonly lock: Lock;
+  /** A lock that is never free. */
+  readonly neverFree: Lock;
   readonly semaphore: Semaphore;
   readonly url: string;
 }
@@ -167,6 +169,23 @@ const JOBS: Record<string, [number, Job]> = {
     const thread = work.sleeper(upTo(40));
     hit(thread, 0.6);
     await follow("sleepers", thread);
+  }],
+  waiters: [4, async ({ counters }) => {
+    const number = work.takeNumber(counters);
+    const thread = work.numbered(counters, number, upTo(30));
+    const waiting = [1, 2].map(() => work.waiter(thread));
+    hit(thread, 0.4);
+    await follow("waited for", thread);
+    const expected = thread.state === "fulfilled" ? `fulfilled ${number}` : thread.state;
+    for (const said of await Promise.all(waiting.map((waiter) => follow("waiters", waiter)))) {
+      if (said !== expected) problem(`waiters: ${said} for ${expected}`);
+    }
+  }],
+  doomed: [4, async ({ neverFree }) => {
+    const thread = work.doomed(neverFree, upTo(3));
+    setTimeout(() => thread.kill(), upTo(30));
+    await follow("doomed", thread);
+    if (thread.state !== "killed") problem(`a doomed thread is ${thread.state}`);
   }],
   computers: [3, async () => {
     const thread = work.computer(upTo(200_000));
@@ -348,7 +367,7 @@ function read(counters: SharedArrayBuffer): Record<keyof typeof work.Count, numb
 }
 
 /** Compares the books of both sides. */
-function audit({ counters, put, hub, queue }: World): void {
+function audit({ counters, put, hub, queue, neverFree }: World): void {
   const green = read(counters);
   const [puts, sum] = new Int32Array(put);
   const same = (what: string, a: number, b: number) => {
@@ -357,6 +376,9 @@ function audit({ counters, put, hub, queue }: World): void {
   same("calls begun and answered", green.CallsBegun, green.CallsAnswered);
   same("children spawned and ended", green.ChildrenSpawned, green.ChildrenEnded);
   same("hub functions begun and ended", work.served.begun, work.served.ended);
+  same("calls served twice", work.served.twice, 0);
+  same("children run twice", green.RunTwice, 0);
+  same("waiters at the lock that is never free", neverFree.waiting, 0);
   same("threads spawned and ended", books.spawned, books.ended);
   same("threads spawned and linked", books.spawned, books.linked);
   // An item is counted after it was put: one whose producer was killed in between is in the queue all the same.
@@ -429,12 +451,15 @@ async function main(): Promise<void> {
       return new Response(body);
     },
   );
+  const neverFree = new Lock();
+  neverFree.tryAcquire();
   const world: World = {
     hub,
-    counters: new SharedArrayBuffer(64),
+    counters: work.newCounters(),
     put: new SharedArrayBuffer(8),
     queue: new Queue<number>(20),
     lock: new Lock(),
+    neverFree,
     semaphore: new Semaphore(2),
     url: `http://127.0.0.1:${server.addr.port}/`,
   };

@@ -50,20 +50,48 @@ export const Count = {
   Streamed: 10,
   /** Answers that were not what was asked for. */
   Wrong: 11,
+  /** The last number that was given to a call or a child: each is to be served or run once at the most. */
+  Number: 12,
+  /** Children that were run twice. */
+  RunTwice: 13,
 } as const;
+
+/** Where the counters end and a byte for each number begins, in which it is noted that it was run. */
+const RUNS = 64;
+
+/** The memory for counters, and for so many numbers: more than there are in some hours. */
+export function newCounters(): SharedArrayBuffer {
+  return new SharedArrayBuffer(RUNS + NUMBERS);
+}
+
+const NUMBERS = 1 << 24;
+
+/** A number that nobody else has. */
+export function takeNumber(counters: SharedArrayBuffer): number {
+  return add(counters, Count.Number) % NUMBERS;
+}
+
+/** What has this number runs; that may be so once. */
+function ran(counters: SharedArrayBuffer, number: number): void {
+  if (Atomics.add(new Uint8Array(counters, RUNS), number, 1) > 0) add(counters, Count.RunTwice);
+}
 
 function add(counters: SharedArrayBuffer, index: number, by = 1): number {
   return Atomics.add(new Int32Array(counters), index, by) + by;
 }
 
 /** What the hub has served. Of interest there only. */
-export const served = { begun: 0, ended: 0, aborted: 0 };
+export const served = { begun: 0, ended: 0, aborted: 0, twice: 0 };
+
+/** Which calls were served, by their numbers: two bits in a byte would do, but memory that grows would look like a leak. */
+const numbers: Uint8Array = new Uint8Array(NUMBERS);
 
 /** Answers with what it gets, at once or after some time; heeds its signal. */
-export const echo: AsyncToSync<[unknown, number], Promise<unknown>> = asyncToSync(
+export const echo: AsyncToSync<[unknown, number, number?], Promise<unknown>> = asyncToSync(
   import.meta,
-  async function echo(value: unknown, ms: number): Promise<unknown> {
+  async function echo(value: unknown, ms: number, number: number = 0): Promise<unknown> {
     served.begun++;
+    if (number !== 0 && numbers[number]++ > 0) served.twice++;
     const { signal } = currentCall()!;
     try {
       if (ms === 0) return value;
@@ -82,9 +110,9 @@ export const echo: AsyncToSync<[unknown, number], Promise<unknown>> = asyncToSyn
 );
 
 /** Counts up to a number, on the hub. */
-export const numbers: AsyncToSync<[number], AsyncGenerator<number>> = asyncToSync(
+export const upTo: AsyncToSync<[number], AsyncGenerator<number>> = asyncToSync(
   import.meta,
-  async function* numbers(n: number): AsyncGenerator<number> {
+  async function* upTo(n: number): AsyncGenerator<number> {
     for (let i = 0; i < n; i++) {
       if (i % 16 === 0) await null;
       yield i;
@@ -100,7 +128,7 @@ export const calls: SyncToAsync<[SharedArrayBuffer, number, number, unknown], nu
     for (let i = 0; i < n; i++) {
       add(counters, Count.CallsBegun);
       try {
-        const answer = echo(value, ms);
+        const answer = echo(value, ms, takeNumber(counters));
         add(counters, JSON.stringify(answer) === text ? Count.CallsRight : Count.Wrong);
       } finally {
         add(counters, Count.CallsAnswered);
@@ -140,7 +168,7 @@ export const family: SyncToAsync<[SharedArrayBuffer, number, number], number> = 
     try {
       for (let i = 0; i < width; i++) {
         add(counters, Count.ChildrenSpawned);
-        children.push(spawn(generation, counters, width, depth - 1));
+        children.push(spawn(generation, counters, width, depth - 1, takeNumber(counters)));
       }
       return children.reduce((sum, child) => sum + child.wait(), 0);
     } finally {
@@ -161,12 +189,19 @@ export const family: SyncToAsync<[SharedArrayBuffer, number, number], number> = 
 );
 
 /** The same under another name: inside of a function its own name is the plain function. */
-export const generation: typeof family = syncToAsync(
-  import.meta,
-  function generation(counters: SharedArrayBuffer, width: number, depth: number): number {
-    return family.sync(counters, width, depth);
-  },
-);
+export const generation: SyncToAsync<[SharedArrayBuffer, number, number, number], number> =
+  syncToAsync(
+    import.meta,
+    function generation(
+      counters: SharedArrayBuffer,
+      width: number,
+      depth: number,
+      number: number,
+    ): number {
+      ran(counters, number);
+      return family.sync(counters, width, depth);
+    },
+  );
 
 /** Sleeps, and may be killed. */
 export const sleeper: SyncToAsync<[number], string> = syncToAsync(
@@ -174,6 +209,45 @@ export const sleeper: SyncToAsync<[number], string> = syncToAsync(
   function sleeper(ms: number): string {
     sleep(ms);
     return "slept";
+  },
+);
+
+/** Runs under a number of its own. */
+export const numbered: SyncToAsync<[SharedArrayBuffer, number, number], number> = syncToAsync(
+  import.meta,
+  function numbered(counters: SharedArrayBuffer, number: number, ms: number): number {
+    ran(counters, number);
+    sleep(ms);
+    return number;
+  },
+);
+
+/** Waits for a thread that somebody else has spawned. */
+export const waiter: SyncToAsync<[GreenThread<number>], string> = syncToAsync(
+  import.meta,
+  function waiter(thread: GreenThread<number>): string {
+    try {
+      return `fulfilled ${thread.wait()}`;
+    } catch {
+      return thread.state;
+    }
+  },
+);
+
+/** Is blocked in one way or another until it is killed. */
+export const doomed: SyncToAsync<[Lock, number], void> = syncToAsync(
+  import.meta,
+  function doomed(lock: Lock, way: number): void {
+    if (way === 0) return sleep(600_000);
+    if (way === 1) return void echo(1, 600_000);
+    if (way === 2) return void lock.acquire();
+    const thread = echo.spawn(1, 600_000);
+    try {
+      thread.wait();
+    } finally {
+      // What a thread has begun and does not only call outlives it otherwise.
+      thread.kill();
+    }
   },
 );
 
@@ -271,7 +345,7 @@ export const reader: SyncToAsync<[SharedArrayBuffer, number, number], number> = 
   import.meta,
   function reader(counters: SharedArrayBuffer, n: number, stop: number): number {
     let next = 0;
-    for (const item of numbers(n)) {
+    for (const item of upTo(n)) {
       if (item !== next++) add(counters, Count.Wrong);
       add(counters, Count.Streamed);
       if (next >= stop) break;

@@ -26,6 +26,7 @@
 import { GreenletExit } from "../errors.ts";
 import type { GreenRuntime } from "../green_runtime.ts";
 import { pause } from "../patience.ts";
+import { show } from "../show.ts";
 import { greenSide } from "../side.ts";
 import { Timeout } from "../timeout.ts";
 import { Node, State } from "./arena.ts";
@@ -358,7 +359,7 @@ export function timeLimit(options: WaitingOptions | undefined): number {
   const timeout = options?.timeout;
   if (timeout === undefined) return Infinity;
   if (typeof timeout !== "number" || Number.isNaN(timeout)) {
-    throw new TypeError(`Cannot wait: expected a number of milliseconds, found ${timeout}`);
+    throw new TypeError(`Cannot wait: expected a number of milliseconds, found ${show(timeout)}`);
   }
   return timeout;
 }

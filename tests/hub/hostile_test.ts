@@ -29,6 +29,7 @@ const FORGED: [string, Words[], number?][] = [
     { Kind: Up.Context, Id: 1, A: Up.Reply },
     { Kind: Up.Reply, Id: 1 },
   ]],
+  ["an answer to what was not asked (J44)", [{ Kind: Up.Reply, Id: 999_999 }]],
   ["a bad target", [{ Kind: Up.Bind, Id: 50 }]],
 ];
 

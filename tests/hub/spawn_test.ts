@@ -433,7 +433,7 @@ Deno.test("spawn() of a hub function says that it runs on the hub", async () => 
   assertMatch(error.message, /^Cannot spawn "lookup": it runs on the hub/);
 });
 
-Deno.test("J31, P320 spawn() refuses an argument that cannot cross, and names the path", async () => {
+Deno.test("J18, J31, P320 spawn() refuses an argument that cannot cross, and names the path", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const bad = { user: { tag: Symbol("no") } };
   const error = assertThrows(() => hub.spawn((value) => value, bad), NotCloneableError);

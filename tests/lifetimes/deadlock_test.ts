@@ -23,6 +23,12 @@ function circle(hub: Hub, names: string[]): GreenThread[] {
   return threads;
 }
 
+/** The message says of each of them where in the fixture it is blocked: each at another line, unless they do the same. */
+function assertSites(message: string, names: string[]): void {
+  const sites = [...message.matchAll(/^ {4}"(.+)" at file:.*lifetimes\/deadlocks\.ts:\d+:\d+$/gm)];
+  assertEquals(sites.map(([, name]) => name).toSorted(), names.toSorted(), message);
+}
+
 Deno.test("P314, J118 a thread that waits for itself gets a DeadlockError", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   const thread = deadlocks.selfWait();
@@ -40,6 +46,7 @@ Deno.test("P314 threads that wait for each other: one gets a DeadlockError that 
     // The one that was refused returns what it got, and all others pass that on.
     for (const result of results) assertEquals(result, results[0]);
     const [name, message, ...cycle] = results[0] as string[];
+    assertSites(message, names);
     assertEquals([name, cycle.toSorted()], ["DeadlockError", names], message);
     for (const [i, waiter] of cycle.entries()) {
       const next = cycle[(i + 1) % cycle.length];
@@ -51,8 +58,9 @@ Deno.test("P314 threads that wait for each other: one gets a DeadlockError that 
 Deno.test("P314 a child that waits for the parent that waits for it, on one Worker and on two", async () => {
   for (const maxWorkers of [1, 2]) {
     await using _hub = new TestHub({ maxWorkers });
-    const [name] = await deadlocks.parentAndChild() as string[];
+    const [name, message, ...cycle] = await deadlocks.parentAndChild() as string[];
     assertEquals(name, "DeadlockError");
+    assertSites(message, cycle);
   }
 });
 
@@ -61,9 +69,27 @@ Deno.test("a function of the hub that awaits the thread that calls it: DeadlockE
   const thread = deadlocks.throughTheHub();
   const [name, message, ...cycle] = await thread as string[];
   assertEquals([name, cycle], ["DeadlockError", [thread.name]]);
-  assertMatch(message, /by a call to awaitsIt\(\)$/);
+  assertMatch(message, /by a call to awaitsIt\(\)$/m);
+  assertSites(message, [thread.name]);
   const [other] = await deadlocks.throughTheHubAndAThread() as string[];
   assertEquals(other, "DeadlockError");
+});
+
+Deno.test("a DeadlockError tells where inline functions are too, and has the stack of the one that waits", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const all = Promise.withResolvers<GreenThread[]>();
+  const threads = ["a", "b"].map((name, i) => {
+    const other = () => all.promise.then((threads) => [threads[1 - i]]);
+    return hub.with({ name }).spawn((other: () => [GreenThread]) => {
+      const [thread] = other();
+      return thread.wait();
+    }, other as never);
+  });
+  all.resolve(threads);
+  const { message, stack } = await rejection(threads[0], DeadlockError);
+  assertMatch(message, /\n {4}"[ab]" at line 3 of its source\n {4}"[ab]" at line 3 of its source$/);
+  assertMatch(stack!, /--- in green thread "[ab]" by wait\(\) ---|GreenRuntime\.waitFor/);
+  await threads[1].then(() => {}, () => {});
 });
 
 Deno.test("P50 a deadlock does not last long, and the hub is as it was", async () => {
@@ -87,6 +113,7 @@ Deno.test("locks taken in opposite order: one gets a DeadlockError that names th
   const [name, message, ...cycle] = refused;
   assertEquals([name, cycle.toSorted()], ["DeadlockError", ["a", "b"]]);
   assertMatch(message, /waits for "[ab]" by .*(cache|table)/);
+  assertSites(message, ["a", "b"]);
   assertEquals(results.filter((result) => result === "both").length, 1);
 });
 
@@ -158,6 +185,8 @@ Deno.test("a pool that can have no more Workers: DeadlockError, and all go on", 
     /^Cannot wait for "deep-\d+": it can never start, as all \d+ Workers that hub "hub" may have/,
   );
   assert(error.cycle.length > 30);
+  // So many of them as anybody reads.
+  assertSites(error.message, error.cycle.slice(0, 16));
   await until(() => hub.statistics().workers <= 1);
   assertEquals(await deadlocks.deep(3), 3);
 });

@@ -436,7 +436,7 @@ Deno.test("kill({ graceMs }) checks what it is given", async () => {
   assertEquals(await thread, 1);
 });
 
-Deno.test("P11, P12, P313 spawnAfterLocal() goes with the green thread that called it", async () => {
+Deno.test("P11, P12, P145, P313 spawnAfterLocal() goes with the green thread that called it", async () => {
   await using hub = new TestHub({ maxWorkers: 2 });
   const owner = hub.spawn((inner: (marks: SharedArrayBuffer) => void) => {
     const fired = spawnAfterLocal(1, () => "fired").wait();

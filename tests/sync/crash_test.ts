@@ -56,6 +56,25 @@ Deno.test("a Worker that dies gives back the permits that its threads held, and 
     assertEquals(signal.value, 0);
   }));
 
+Deno.test("what an ended thread has left out stays out when its Worker has nothing to do and goes", async () => {
+  await using hub = new Hub({ maxWorkers: 1, idleTimeout: 0 });
+  const semaphore = new Semaphore(3);
+  const lock = new Lock();
+  await hub.spawn(
+    (semaphore: Semaphore, lock: Lock) => {
+      semaphore.acquire();
+      lock.acquire();
+    },
+    semaphore,
+    lock,
+  );
+  await until(() => hub.statistics().workers === 0);
+  assertEquals([semaphore.value, lock.locked], [2, true]);
+  semaphore.release();
+  lock.release();
+  assertEquals([semaphore.value, lock.locked], [3, false]);
+});
+
 Deno.test("a Worker that is stopped while its thread waits leaves the line intact", () =>
   withHub(async () => {
     const queue = new LightQueue<number>();

@@ -1,0 +1,54 @@
+/**
+ * Where in people's code a blocked thread is.
+ *
+ * A thread that is blocked is asked for this on top of its own stack, so the stack that is had there tells it. When several
+ * threads are on that stack, each waits for the one above it, which was begun by `#runNested` of `green_runtime.ts`.
+ *
+ * @module
+ */
+
+/** The library's own folders: where it is blocked is not there but in the code that called them. */
+const ROOT = new URL("../", import.meta.url).href;
+const OWN = ["bridge/", "green/", "hub/", "sync/", "mod.ts"].map((name) => ROOT + name);
+
+/** How many lines the engine and the library put before the source of an inline function. */
+const BEFORE_SOURCE = 2;
+
+/** How many lines of a stack are looked at. */
+const DEPTH = 200;
+
+/** Where a line of a stack is: a URL with line and column, or a place in a function that was sent as source. */
+const PLACE = /(\w+:[^\s()]+:\d+:\d+|<anonymous>:\d+:\d+)\)?$/;
+
+/**
+ * The place of the call that a thread on this stack is blocked in.
+ *
+ * @param above How many threads are above it.
+ * @returns The place, as stacks have it; `undefined` if it cannot be told.
+ */
+export function callSite(above: number): string | undefined {
+  const { stackTraceLimit } = Error;
+  Error.stackTraceLimit = DEPTH;
+  const stack = new Error().stack ?? "";
+  Error.stackTraceLimit = stackTraceLimit;
+  return siteIn(stack, above);
+}
+
+/** As {@linkcode callSite}, in a stack that was had before. */
+export function siteIn(stack: string, above: number): string | undefined {
+  for (const line of stack.split("\n")) {
+    if (above > 0) {
+      if (line.includes("#runNested")) above--;
+      continue;
+    }
+    const place = PLACE.exec(line)?.[1];
+    if (place && !OWN.some((own) => place.startsWith(own))) return readable(place);
+    if (line.includes("#runNested")) return undefined;
+  }
+}
+
+/** An inline function has no URL: it is the source that its thread was spawned with. */
+function readable(place: string): string {
+  const inline = /^<anonymous>:(\d+):\d+$/.exec(place);
+  return inline ? `line ${Number(inline[1]) - BEFORE_SOURCE} of its source` : place;
+}

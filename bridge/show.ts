@@ -1,0 +1,12 @@
+/**
+ * Values in messages.
+ *
+ * @module
+ */
+
+/** What was found in place of what was expected: a string in quotes, so that `"5"` is told from `5`. */
+export function show(value: unknown): string {
+  if (typeof value === "string") return `"${value}"`;
+  if (typeof value !== "object" || value === null) return String(value);
+  return `an object of class ${value.constructor?.name ?? "null"}`;
+}
