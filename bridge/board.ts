@@ -25,6 +25,8 @@
  * @module
  */
 
+import type { Baton } from "./baton.ts";
+
 const NEXT_ID = 0;
 const AWAKE = 1;
 /** A cache line for all that changes when a Worker rings: it goes from one core to the other once for each message. */
@@ -50,6 +52,8 @@ function lines(slots: number): number {
 export class Board {
   readonly buffer: SharedArrayBuffer;
   readonly slots: number;
+  /** What the Workers of a cooperative hub hand on; other hubs have none. */
+  baton: Baton | undefined;
   readonly #words: Int32Array;
   readonly #lines: number;
 

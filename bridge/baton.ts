@@ -1,0 +1,410 @@
+/**
+ * The baton of a cooperative hub: the one Worker that has it runs green code, the others wait for their turn.
+ *
+ * It lies in a `SharedArrayBuffer` of its own, which only a cooperative hub has.
+ *
+ * ```text
+ * LOCK       0, or 1 + who changes the rest (0 the hub, else 1 + the Worker's slot)   by compare-and-swap from 0
+ * HOLDER     0 nobody; 1 + the slot of the Worker that has the baton; -1 the hub, which is to begin a new thread
+ * COUNTER    the last order number; each place in the line has one, the lowest is the first
+ * NEXT       the lowest order number of a new thread that has not begun; 0 if there is none
+ * TOP        no slot from here on was ever used
+ * for each slot:
+ *   STATE    see below; the Worker reads its own without LOCK
+ *   ORDER    its place in the line, while it is Queued
+ *   DUE      when it is to be queued at the latest, by the clock that all share; while it is Parked
+ * rest: whoever has LOCK
+ * ```
+ *
+ * ```text
+ *                 ask, ready, DUE                  dispatch
+ *  Parked, Idle ─────────────────> Queued ───────────────────────> Running          any ──> Gone: the Worker has died, or
+ *        ^                           ^                             │ │ │                    is not listened to any more
+ *        │                           └──────── leave (again) ──────┘ │ │
+ *        ├────────── leave (Parked) ─────────────────────────────────┘ │
+ *        └────────── rest (Idle) ──────────────────────────────────────┘
+ * ```
+ *
+ * - A Worker is *Parked* while it is inside a blocking call, *Idle* while it has no green code to go on with, or is in its
+ *   event loop. *Running* is said of the holder alone: at most one slot is.
+ * - **The line.** Whoever makes a Parked Worker able to go on queues it (`ready`), so that the order is that of the wake-ups
+ *   and not of how fast the woken ones wake. One that finds by itself that it can go on queues itself (`ask`): nothing is ever
+ *   lost because somebody was not queued. Before anything is queued, whatever is due by then is queued, by its time.
+ * - **New threads** have places in the line too: each one takes an order number when it is spawned, which the spawn message
+ *   tells the hub. Only the lowest is in shared memory. When it comes first, the baton goes to the hub, which knows all
+ *   others: nobody runs green code then, and all that was said before is in the rings. It gives the baton to the Worker that it
+ *   sends the thread to; that one has it (`arrived`) when it takes the thread in.
+ * - **No scheduler.** Whoever gives the baton up, or finds that nobody has it, picks the next one (`dispatch`) under LOCK, and
+ *   wakes it after that.
+ *
+ * **Races.** A Worker that leaves looks again, after it has left, whether it can go on: a `ready` that came before found it
+ * Running and did nothing. One that is dispatched is woken by its own word on the board after its STATE was written, and reads
+ * STATE after that word. **Deaths.** Every word is whole at each moment: there are no links, the line is found by looking
+ * through the slots (some 10 ns each). So a Worker that dies under LOCK leaves nothing half done but a missing wake-up, which
+ * `gone` makes good.
+ *
+ * @module
+ */
+
+import type { Board } from "./board.ts";
+import { pause } from "./patience.ts";
+
+const LOCK = 0;
+const HOLDER = 1;
+const COUNTER = 2;
+const NEXT = 3;
+const TOP = 4;
+const SLOTS = 16;
+
+const SLOT_WORDS = 4;
+const STATE = 0;
+const ORDER = 1;
+/** A float of 64 bits. */
+const DUE = 2;
+
+const IDLE = 0;
+const PARKED = 1;
+const QUEUED = 2;
+const RUNNING = 3;
+const GONE = 4;
+
+const NOBODY = 0;
+const HUBS = -1;
+
+/** Who asks, where it is the hub. */
+export const HUB_SIDE = 0;
+
+/** For how long to spin for the lock before sleeping, in turns: some ten microseconds. */
+const SPINS = 200;
+
+/** How long to sleep for the lock at a time, in milliseconds. */
+const NAP = 0.05;
+
+/** After how long the hub takes a Worker that has the lock for dead, in milliseconds. */
+const GIVEN_UP = 2000;
+
+/**
+ * The clock that all Workers share, in milliseconds. Where the system's clock was set while Workers were started, theirs differ
+ * by so much: then sleeps may end in another order, but none ends early or late.
+ */
+function clock(): number {
+  return performance.timeOrigin + performance.now();
+}
+
+/** The words, behind verbs. */
+export class Baton {
+  readonly buffer: SharedArrayBuffer;
+  readonly #words: Int32Array;
+  readonly #dues: Float64Array;
+  readonly #board: Board;
+  readonly #key: number;
+  /** Whom to wake when the lock is free again: a slot, or {@linkcode HUBS}. */
+  #chosen: number | undefined;
+
+  /**
+   * @param board The hub's board.
+   * @param side {@linkcode HUB_SIDE}, or 1 + the Worker's slot.
+   * @param buffer The memory of a baton that exists already; without it a new one is made.
+   */
+  constructor(board: Board, side: number, buffer?: SharedArrayBuffer) {
+    this.#board = board;
+    this.#key = side + 1;
+    this.buffer = buffer ?? new SharedArrayBuffer((SLOTS + board.slots * SLOT_WORDS) * 4);
+    this.#words = new Int32Array(this.buffer);
+    this.#dues = new Float64Array(this.buffer);
+  }
+
+  // A Worker, about itself.
+
+  /** Whether a Worker has the baton, and knows what for. */
+  holds(slot: number): boolean {
+    return this.#state(slot) === RUNNING;
+  }
+
+  /** Whether a Worker waits for its turn. */
+  isQueued(slot: number): boolean {
+    return this.#state(slot) === QUEUED;
+  }
+
+  /**
+   * A Worker gives the baton up, if it has it: it is about to wait inside a blocking call.
+   *
+   * @param slot Its slot.
+   * @param due When it is to be queued at the latest, in its `performance.now()` time.
+   * @param again Whether it can go on at once, and only lets the others go first.
+   * @param order Its place in the line then, if it has taken one; see {@linkcode Baton.takePlace}.
+   */
+  leave(slot: number, due: number, again: boolean, order?: number): void {
+    this.#enter();
+    this.#queueDue();
+    const state = this.#state(slot);
+    this.#drop(slot);
+    // One that has no baton may have asked for it before, from its event loop.
+    if (state !== GONE && state !== QUEUED) {
+      this.#dues[this.#dueAt(slot)] = performance.timeOrigin + due;
+      if (again) this.#queue(slot, order ?? this.#count());
+      else this.#setState(slot, PARKED);
+    }
+    this.#leave();
+  }
+
+  /** A Worker gives the baton up, if it has it, or its place in the line: it has nothing to go on with. */
+  rest(slot: number): void {
+    const state = this.#state(slot);
+    if (state === IDLE || state === GONE) return;
+    this.#enter();
+    this.#drop(slot);
+    if (this.#state(slot) !== GONE) this.#setState(slot, IDLE);
+    this.#leave();
+  }
+
+  /** A Worker can go on: it gets a place in the line, unless it has one. */
+  ask(slot: number): void {
+    const state = this.#state(slot);
+    if (state === QUEUED || state === RUNNING || state === GONE) return;
+    this.#enter();
+    this.#queueDue();
+    this.#queueIfWaiting(slot, true);
+    this.#leave();
+  }
+
+  /** A thread to begin has arrived at a Worker: the hub gave it the baton before. */
+  arrived(slot: number): void {
+    this.#enter();
+    if (this.#words[HOLDER] === slot + 1) this.#setState(slot, RUNNING);
+    this.#leave();
+  }
+
+  /** Takes a place at the end of the line for the holder, for its next {@linkcode Baton.leave}. */
+  takePlace(): number {
+    this.#enter();
+    this.#queueDue();
+    const order = this.#count();
+    this.#leave();
+    return order;
+  }
+
+  // Anybody.
+
+  /**
+   * Something has happened for which a Worker waits: it gets a place at the end of the line.
+   *
+   * @returns Whether it need not be woken: it is in the line, or has the baton.
+   */
+  ready(slot: number): boolean {
+    this.#enter();
+    this.#queueDue();
+    this.#queueIfWaiting(slot, false);
+    const state = this.#state(slot);
+    this.#leave();
+    return state === QUEUED || state === RUNNING;
+  }
+
+  /** Takes a place in the line for a new thread; gives its order number. */
+  enlist(): number {
+    this.#enter();
+    this.#queueDue();
+    const order = this.#count();
+    if (this.#words[NEXT] === 0) this.#words[NEXT] = order;
+    this.#leave();
+    return order;
+  }
+
+  // The hub.
+
+  /** As {@linkcode Baton.ready}, with the first place in the line. */
+  readyFirst(slot: number): void {
+    this.#enter();
+    const state = this.#state(slot);
+    if (state === PARKED || state === QUEUED) {
+      const first = this.#first();
+      let order = first < 0 ? this.#count() : this.#words[this.#at(first) + ORDER];
+      const next = this.#words[NEXT];
+      if (next !== 0 && isBefore(next, order)) order = next;
+      this.#queue(slot, order - 1 | 0);
+    }
+    this.#leave();
+  }
+
+  /** The order number of the new thread whose turn it is; 0 if it is not the hub's turn. */
+  get turn(): number {
+    return Atomics.load(this.#words, HOLDER) === HUBS ? Atomics.load(this.#words, NEXT) : 0;
+  }
+
+  /**
+   * The hub begins the thread whose turn it is.
+   *
+   * @param slot The Worker that it will be sent to.
+   * @param next The order number of the next new thread; 0 if there is none.
+   */
+  give(slot: number, next: number): void {
+    this.#enter();
+    this.#words[NEXT] = next;
+    Atomics.store(this.#words, HOLDER, slot + 1);
+    this.#leave();
+  }
+
+  /** The thread whose turn it is is not begun; see {@linkcode Baton.give}. */
+  pass(next: number): void {
+    this.#enter();
+    this.#words[NEXT] = next;
+    Atomics.store(this.#words, HOLDER, NOBODY);
+    this.#leave();
+  }
+
+  /** A Worker is about to start in a slot. */
+  enroll(slot: number): void {
+    this.#enter();
+    this.#dues[this.#dueAt(slot)] = Infinity;
+    this.#setState(slot, IDLE);
+    if (this.#words[TOP] <= slot) this.#words[TOP] = slot + 1;
+    this.#leave();
+  }
+
+  /** Frees the lock if a Worker has it that has ended. */
+  breakLock(slot: number): void {
+    Atomics.compareExchange(this.#words, LOCK, slot + 2, 0);
+  }
+
+  /** A Worker has died, or is not listened to any more: what it has is taken from it. */
+  gone(slot: number): void {
+    this.#enter();
+    this.#setState(slot, GONE);
+    const holder = this.#words[HOLDER];
+    if (holder === slot + 1) Atomics.store(this.#words, HOLDER, NOBODY);
+    else if (holder > 0) {
+      // It may have died when it had chosen the next one, and before it had finished.
+      if (this.#state(holder - 1) === QUEUED) this.#setState(holder - 1, RUNNING);
+      this.#chosen = holder - 1;
+    } else if (holder === HUBS) this.#chosen = HUBS;
+    this.#leave();
+  }
+
+  // Under the lock.
+
+  #at(slot: number): number {
+    return SLOTS + slot * SLOT_WORDS;
+  }
+
+  #dueAt(slot: number): number {
+    return (this.#at(slot) + DUE) / 2;
+  }
+
+  #state(slot: number): number {
+    return Atomics.load(this.#words, this.#at(slot) + STATE);
+  }
+
+  #setState(slot: number, state: number): void {
+    Atomics.store(this.#words, this.#at(slot) + STATE, state);
+  }
+
+  /** The next order number. They begin anew some day, so they are compared by their difference. 0 is none of them. */
+  #count(): number {
+    const order = this.#words[COUNTER] + 1 | 0 || 1;
+    this.#words[COUNTER] = order;
+    return order;
+  }
+
+  #queue(slot: number, order: number): void {
+    this.#words[this.#at(slot) + ORDER] = order;
+    this.#setState(slot, QUEUED);
+  }
+
+  #queueIfWaiting(slot: number, idleToo: boolean): void {
+    const state = this.#state(slot);
+    if (state === PARKED || idleToo && state === IDLE) this.#queue(slot, this.#count());
+  }
+
+  /** Queues whom time has made able to go on, in the order of their times. */
+  #queueDue(): void {
+    const top = this.#words[TOP];
+    let now = 0;
+    for (;;) {
+      let first = -1;
+      let earliest = Infinity;
+      for (let slot = 0; slot < top; slot++) {
+        if (this.#state(slot) !== PARKED) continue;
+        const due = this.#dues[this.#dueAt(slot)];
+        if (due >= earliest) continue;
+        first = slot;
+        earliest = due;
+      }
+      if (first < 0) return;
+      now ||= clock();
+      if (earliest > now) return;
+      this.#queue(first, this.#count());
+    }
+  }
+
+  /** The slot that is the first in the line; -1 if there is none. */
+  #first(): number {
+    const top = this.#words[TOP];
+    let first = -1;
+    for (let slot = 0; slot < top; slot++) {
+      if (this.#state(slot) !== QUEUED) continue;
+      const isFirst = first < 0 ||
+        isBefore(this.#words[this.#at(slot) + ORDER], this.#words[this.#at(first) + ORDER]);
+      if (isFirst) first = slot;
+    }
+    return first;
+  }
+
+  /** Takes the baton from a Worker, if it has it. */
+  #drop(slot: number): void {
+    if (this.#state(slot) === RUNNING && this.#words[HOLDER] === slot + 1) {
+      Atomics.store(this.#words, HOLDER, NOBODY);
+    }
+  }
+
+  /** Gives the baton to whoever is the first in the line. */
+  #dispatch(): void {
+    const slot = this.#first();
+    const next = this.#words[NEXT];
+    if (next !== 0 && (slot < 0 || isBefore(next, this.#words[this.#at(slot) + ORDER]))) {
+      Atomics.store(this.#words, HOLDER, HUBS);
+      this.#chosen = HUBS;
+    } else if (slot >= 0) {
+      Atomics.store(this.#words, HOLDER, slot + 1);
+      this.#setState(slot, RUNNING);
+      this.#chosen = slot;
+    }
+  }
+
+  // The lock.
+
+  #enter(): void {
+    if (Atomics.compareExchange(this.#words, LOCK, 0, this.#key) !== 0) this.#enterSlowly();
+  }
+
+  #leave(): void {
+    if (this.#words[HOLDER] === NOBODY) this.#dispatch();
+    const chosen = this.#chosen;
+    this.#chosen = undefined;
+    Atomics.store(this.#words, LOCK, 0);
+    if (chosen === undefined) return;
+    if (chosen === HUBS) this.#board.ring();
+    else this.#board.wake(chosen);
+  }
+
+  #enterSlowly(): void {
+    const since = performance.now();
+    for (;;) {
+      let owner = 0;
+      for (let i = 0; i < SPINS; i++) {
+        owner = Atomics.compareExchange(this.#words, LOCK, 0, this.#key);
+        if (owner === 0) return;
+        pause();
+      }
+      Atomics.wait(this.#words, LOCK, owner, NAP);
+      // One that was stopped may have ended in the middle, and the hub may never ask for the lock again.
+      const isDead = owner > 1 && this.#state(owner - 2) === GONE &&
+        performance.now() - since > GIVEN_UP / 4;
+      const isLost = this.#key === HUB_SIDE + 1 && performance.now() - since > GIVEN_UP;
+      if (isDead || isLost) Atomics.compareExchange(this.#words, LOCK, owner, 0);
+    }
+  }
+}
+
+function isBefore(a: number, b: number): boolean {
+  return (a - b | 0) < 0;
+}
