@@ -11,12 +11,15 @@
  *
  * **Order.** What is ready wins over what is due: the condition is looked at before kills and timeouts.
  *
+ * **Turns.** In a cooperative hub green code runs only with the baton (see `turns.ts`): a blocking call gives it up and comes
+ * back with it. What arrives is taken in without it; what is to be run waits.
+ *
  * **Kills** hit the innermost thread of the stack first: a thread cannot leave while another one runs on top of it.
  *
  * @module
  */
 
-import { clearInterval, setInterval } from "node:timers";
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "node:timers";
 import type { Board } from "./board.ts";
 import { callSite } from "./call_site.ts";
 import {
@@ -60,6 +63,7 @@ import {
 import { type Hold, outcomeOf, RemoteThread, selfWait } from "./remote_thread.ts";
 import { coreOf, onForgotten, type Passage, referToShared, resolveShared } from "./sync/objects.ts";
 import { Timeout } from "./timeout.ts";
+import { ITS_TURN, LOAD_MS, Turns, type Waiting } from "./turns.ts";
 
 /** How long a Worker spins at the most, in milliseconds: about what a wake-up costs. */
 const MOST_SPIN = 0.1;
@@ -165,6 +169,13 @@ export class GreenRuntime {
   readonly #soon: (() => unknown)[] = [];
   /** What went by reference in the result of the thread that ends just now. */
   #referred: Set<object> | undefined;
+  /** What a cooperative hub has. */
+  readonly #turns: Turns | undefined;
+  /** The place in the line that the thread has on whose stack another one has ended. */
+  #place: number | undefined;
+  /** The last fence that was sent, and the last that has come back. */
+  #lastFence = 0;
+  #fenced = 0;
   #closing = false;
   /** The module that is being imported for a thread that is about to start. */
   #importing: string | undefined;
@@ -196,6 +207,8 @@ export class GreenRuntime {
       owner: () => this.#frames.at(-1)?.id ?? 0,
     });
     this.#passage = options.passage;
+    const { baton } = options.board;
+    this.#turns = baton && new Turns(baton, options.board, options.slot);
     onForgotten((id) => {
       const count = this.#crossings.get(id);
       this.#crossings.delete(id);
@@ -253,6 +266,21 @@ export class GreenRuntime {
     name: string = targetName(target),
     peers?: boolean,
   ): unknown {
+    return this.#call(target, args, name, peers, false);
+  }
+
+  /** Calls something on the hub that answers at once: no other green thread has its turn meanwhile. */
+  callAtOnce(target: Target, args: readonly unknown[]): unknown {
+    return this.#call(target, args, targetName(target), false, true);
+  }
+
+  #call(
+    target: Target,
+    args: readonly unknown[],
+    name: string,
+    peers: boolean | undefined,
+    keeps: boolean,
+  ): unknown {
     const frame = this.#frame(`${name}()`);
     // What cannot wait for the answer is not begun.
     this.#interrupt(frame);
@@ -265,7 +293,7 @@ export class GreenRuntime {
     try {
       if (context) this.#send(Up.Context, id, Up.Call, 0, context);
       this.#send(Up.Call, id, number, frame.id, body);
-      this.block(call, Infinity, { what: target === LIVE ? name : target, peers });
+      this.block(call, Infinity, { what: target === LIVE ? name : target, peers, keeps });
     } catch (reason) {
       if (this.#calls.has(id)) {
         const { fired } = frame;
@@ -301,13 +329,29 @@ export class GreenRuntime {
   /** Blocks for some time. Needs nobody else. */
   sleep(ms: number): void {
     this.#frame("sleep()");
-    this.block(NEVER, performance.now() + ms, { what: "sleep", spin: false });
+    this.block(NEVER, performance.now() + ms, { what: "sleep", spin: false, yields: true });
+  }
+
+  /** Whether one green thread runs at a time. */
+  get cooperative(): boolean {
+    return this.#turns !== undefined;
+  }
+
+  /** In a cooperative hub: takes a place at the end of the line, for {@linkcode GreenRuntime.giveWay}. */
+  takePlace(): number | undefined {
+    return this.#turns?.takePlace();
+  }
+
+  /** In a cooperative hub: lets all go first that can go on, or those before a place in the line. */
+  giveWay(place?: number): void {
+    if (this.#turns === undefined || this.#frames.length === 0) return;
+    this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, place });
   }
 
   /** A place where a kill or a timeout can hit code that does not block. */
   checkpoint(): void {
     const frame = this.#frame("checkpoint()");
-    this.#takeIn();
+    this.#glance();
     this.#interrupt(frame);
   }
 
@@ -331,7 +375,7 @@ export class GreenRuntime {
    */
   enter(call: string): number {
     const frame = this.#frame(call);
-    if (!this.#inbox.empty) this.#takeIn();
+    if (!this.#inbox.empty) this.#glance();
     if (this.#kills > 0 && frame.shields === 0) this.#throwIfKilled(frame);
     return frame.id;
   }
@@ -384,6 +428,8 @@ export class GreenRuntime {
     this.#waits.push(wait);
     try {
       this.#send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
+      // Whether it has ended is to be known, and not to depend on how fast the hub is.
+      this.#fence();
       if (!this.block(wait, performance.now() + timeout, { what: thread })) throw overdue(timeout);
     } catch (error) {
       // Whoever gives up waiting is no longer one for whose sake the thread is to go on.
@@ -409,6 +455,7 @@ export class GreenRuntime {
     if (this.#awaited.has(thread.id)) return;
     this.#awaited.set(thread.id, thread);
     this.#send(Up.Wait, thread.id, 1, 0, EMPTY);
+    this.#fence();
   }
 
   /** Kills a thread; a thread that kills itself ends here and now. */
@@ -422,6 +469,10 @@ export class GreenRuntime {
     const body = encodeThrown(reason, "reason", this.#referrer);
     const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
     this.#send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, body);
+    if (!this.#turns?.holding) return;
+    this.#fence();
+    // The killed one has the first place in the line now.
+    if (!onlyPending) this.giveWay();
   }
 
   /** Calls a function at the next turn; what it throws is reported and harms nobody. */
@@ -445,6 +496,9 @@ export class GreenRuntime {
    */
   block(condition: Condition, deadline: number, parking: Parking): boolean {
     const frame = this.#frames[this.#frames.length - 1];
+    if (this.#turns !== undefined) {
+      return this.#blockInTurn(this.#turns, frame, condition, deadline, parking);
+    }
     let report = 0;
     let reported = false;
     try {
@@ -474,6 +528,92 @@ export class GreenRuntime {
       }
     } finally {
       if (reported) this.#send(Up.Unparked, frame.id, 0, 0, EMPTY);
+    }
+  }
+
+  /**
+   * As {@linkcode GreenRuntime.block}, in a cooperative hub: comes back with the baton. What need not wait does not give it up,
+   * unless `parking.yields`. What has to be run on top of the thread has a turn of its own, each.
+   */
+  #blockInTurn(
+    turns: Turns,
+    frame: Frame,
+    condition: Condition,
+    deadline: number,
+    parking: Parking,
+  ): boolean {
+    const due = Math.min(deadline, frame.deadline);
+    const hasWork = () =>
+      condition.done || this.#deferred.length > 0 || this.#soon.length > 0 ||
+      performance.now() >= due || frame.thrown !== undefined ||
+      frame.shields === 0 && this.#kills > 0;
+    let report = performance.now() + REPORT_AFTER;
+    let reported = false;
+    const waiting: Waiting = {
+      receive: () => this.#receive(true),
+      isShut: () => this.#inbox.shut,
+      hasWork,
+      sleep: (seen) => {
+        const now = performance.now();
+        // Who is queued is not blocked; the hub can see that, and it is woken when it is its turn.
+        const { queued } = turns;
+        if (now >= report && !queued) {
+          reported = true;
+          this.#reportParked(frame, parking, due - now);
+          report = parking.holder ? now + REPORT_EVERY : Infinity;
+        }
+        if (now >= this.#out.tidyAt) this.#tidy(now);
+        const until = Math.min(queued ? Infinity : Math.min(due, report), this.#out.tidyAt);
+        if (parking.spin !== false) this.#pause(seen, now, until);
+        else this.#board.park(this.#slot, seen, until - now);
+      },
+    };
+    let owes = parking.yields === true;
+    let { place } = parking;
+    try {
+      waiting.receive();
+      if (turns.holding && !parking.keeps) this.#runSoon();
+      for (;;) {
+        if (this.#inbox.shut) throw stopped();
+        if (turns.holding || parking.keeps) {
+          if (condition.done && !owes) return true;
+          this.#interrupt(frame);
+          if (performance.now() >= deadline && !owes) return false;
+        }
+        if (parking.keeps) {
+          this.#pauseOnce(waiting, condition);
+          continue;
+        }
+        turns.standBy(waiting, due, owes && hasWork(), place);
+        place = undefined;
+        if (!turns.holding) continue;
+        owes = this.#serveNext();
+        place = this.#place;
+        this.#place = undefined;
+        this.#runSoon();
+      }
+    } finally {
+      if (reported) this.#send(Up.Unparked, frame.id, 0, 0, EMPTY);
+    }
+  }
+
+  /** Sleeps once, and takes in what has arrived. */
+  #pauseOnce(waiting: Waiting, condition: Condition): void {
+    const seen = this.#board.woken(this.#slot);
+    waiting.receive();
+    if (!condition.done && !waiting.isShut()) waiting.sleep(seen);
+  }
+
+  /** In a cooperative hub: waits until the hub has done all that it was asked for, while nobody else goes on. */
+  #fence(): void {
+    if (!this.#turns?.holding) return;
+    const fence = this.#lastFence = this.#lastFence + 1 | 0;
+    this.#send(Up.Fence, fence, 0, 0, EMPTY);
+    for (;;) {
+      const seen = this.#board.woken(this.#slot);
+      this.#receive(true);
+      if (this.#fenced === fence || this.#inbox.shut) return;
+      this.#pause(seen, performance.now(), Infinity);
     }
   }
 
@@ -523,17 +663,39 @@ export class GreenRuntime {
 
   /** The next thread to run; none when the Worker is to end, or its event loop is to have a turn. */
   #nextJob(): Job | undefined {
+    const turns = this.#turns;
+    if (this.#jobs.length === 0) turns?.rest();
     for (;;) {
       const seen = this.#board.woken(this.#slot);
-      this.#takeIn();
+      if (turns === undefined) this.#takeIn();
+      else this.#takeInAtBottom(turns);
       if (this.#inbox.shut) this.#closing = true;
-      const job = this.#inbox.shut ? undefined : this.#jobs.shift();
+      const job = this.#inbox.shut || turns?.holding === false ? undefined : this.#jobs.shift();
       if (job || this.#closing) return job;
       if (this.#callbacks >= CALLBACKS_A_TURN) return undefined;
       if (this.#worked && this.#references.takeLitter()) return undefined;
       const now = performance.now();
       if (now >= this.#out.tidyAt) this.#tidy(now);
       this.#pause(seen, now, this.#out.tidyAt);
+    }
+  }
+
+  /** Takes in all that has arrived, on an empty stack of a cooperative hub. */
+  #takeInAtBottom(turns: Turns): void {
+    for (;;) {
+      this.#receive(true);
+      while (this.#deferred[0]?.kind === Down.Run) {
+        this.#jobs.push({ message: this.#deferred.shift()! });
+      }
+      const isIdle = this.#jobs.length === 0 && this.#deferred.length === 0 &&
+        this.#soon.length === 0;
+      if (isIdle || this.#inbox.shut) return turns.rest();
+      turns.ask();
+      if (this.#jobs.length > 0 || !turns.holding) return;
+      this.#serveNext();
+      this.#runSoon();
+      turns.rest();
+      if (this.#callbacks >= CALLBACKS_A_TURN) return;
     }
   }
 
@@ -551,7 +713,7 @@ export class GreenRuntime {
     if (fn) return this.#begin(message, frame, target, fn);
     // Its kill came together with it: what it needs may take for ever to load.
     if (frame.killed) return this.#endUnrun(message, frame);
-    return this.#turnUntil(this.#load(message, frame, target));
+    return this.#turnUntil(this.#load(message, frame, target), true);
   }
 
   /** Loads what a thread is to run. A thread that is killed meanwhile ends at once; the module goes on loading. */
@@ -710,6 +872,10 @@ export class GreenRuntime {
     this.#letGo(thread);
     if (context) this.#send(Up.Context, frame.id, Up.Done, 0, context);
     this.#send(Up.Done, frame.id, ending, 0, body);
+    if (!this.#turns?.holding) return;
+    // Whoever waits for it gets a place in the line before anybody goes on; the first of them is the one on whose stack it ran.
+    if (this.#frames.length > 0) this.#place = this.#turns.takePlace();
+    this.#fence();
   }
 
   /** Those who wait here get a copy too; but references in the body have been counted for the hub. */
@@ -727,23 +893,49 @@ export class GreenRuntime {
   }
 
   /** Keeps the event loop turning, and takes in what arrives, until a promise has settled. */
-  async #turnUntil(promise: Promise<unknown>): Promise<void> {
+  async #turnUntil(promise: Promise<unknown>, loading = false): Promise<void> {
+    const turns = this.#turns;
     let done = false;
+    const patience = loading && turns ? setTimeout(() => turns.rest(), LOAD_MS) : undefined;
     // Neither the promise nor what it parks on keeps a Worker alive, and it may be for the hub to settle the promise.
     const alive = setInterval(() => {}, NEVER_DUE);
     const settled = promise.finally(() => done = true);
     try {
       while (!done) {
         const seen = this.#board.woken(this.#slot);
-        this.#takeIn();
+        if (turns === undefined) this.#takeIn();
+        else if (loading) this.#receive(true);
+        else await this.#takeInTurn(turns);
         if (this.#inbox.shut) return;
+        if (done) break;
         await Promise.race([settled, this.#board.parkAsync(this.#slot, seen)]);
         this.#board.rise(this.#slot);
       }
       await settled;
     } finally {
       clearInterval(alive);
+      clearTimeout(patience);
       this.#board.unpark(this.#slot);
+    }
+  }
+
+  /**
+   * Takes in what has arrived for an `async` green function of a cooperative hub. What was resumed by this, or by a blocking call
+   * of its own, goes on to its next `await` with the baton.
+   */
+  async #takeInTurn(turns: Turns): Promise<void> {
+    this.#receive(true);
+    for (;;) {
+      if (turns.holding) {
+        this.#serveNext();
+        this.#runSoon();
+        await new Promise<void>((resolve) => void setImmediate(resolve));
+        turns.rest();
+        this.#receive(true);
+      }
+      if (this.#deferred.length === 0 && this.#soon.length === 0) return;
+      turns.ask();
+      if (!turns.holding) return;
     }
   }
 
@@ -839,15 +1031,30 @@ export class GreenRuntime {
   /** Takes in all that has arrived, and does what can be done at a blocking point only. */
   #takeIn(): void {
     this.#receive(false);
-    while (this.#deferred.length > 0) {
-      // What there is no room for stays, for a place where the stack is less full.
-      if (this.#frames.length > 0 && !hasRoom(SOME_ROOM)) {
-        throw new RangeError(
-          "Cannot block: there is no room on the stack for what arrived meanwhile",
-        );
-      }
-      this.#serve(this.#deferred.shift()!);
+    while (this.#serveNext());
+    this.#runSoon();
+  }
+
+  /** Takes in what has arrived, at a place that does not block: in a cooperative hub nothing is run there. */
+  #glance(): void {
+    if (this.#turns === undefined) this.#takeIn();
+    else this.#receive(true);
+  }
+
+  /** Runs the first of what has arrived to be run; says whether there was anything. */
+  #serveNext(): boolean {
+    if (this.#deferred.length === 0) return false;
+    // What there is no room for stays, for a place where the stack is less full.
+    if (this.#frames.length > 0 && !hasRoom(SOME_ROOM)) {
+      throw new RangeError(
+        "Cannot block: there is no room on the stack for what arrived meanwhile",
+      );
     }
+    this.#serve(this.#deferred.shift()!);
+    return true;
+  }
+
+  #runSoon(): void {
     for (;;) {
       const fn = this.#soon.shift();
       if (!fn) break;
@@ -869,6 +1076,7 @@ export class GreenRuntime {
       const message = this.#inbox.receive();
       if (!message) break;
       const { kind } = message;
+      if (kind === Down.Run) this.#turns?.arrived();
       if (kind === Down.Run || kind === Down.Call) {
         if (usesContext()) this.#context.attach(message);
         this.#deferred.push(message);
@@ -884,7 +1092,7 @@ export class GreenRuntime {
     else if (message.kind === Down.Where) this.#sayWhere(message.id);
     else if (this.#frames.length > 0) this.#runNested(message);
     else this.#jobs.push({ message });
-    this.#receive(false);
+    this.#receive(this.#turns !== undefined);
   }
 
   /** Tells where a thread on this stack is blocked. */
@@ -942,6 +1150,9 @@ export class GreenRuntime {
         return this.#context.arrive(body);
       case Down.Close:
         this.#closing = true;
+        return;
+      case Down.Fence:
+        this.#fenced = id;
         return;
     }
   }
@@ -1063,10 +1274,12 @@ export class GreenRuntime {
   ): RemoteThread {
     const frame = this.#frame(`${targetName(target)}()`);
     if (this.#debug) particulars = { ...particulars, site: new Error().stack };
+    const takesTurn = this.#turns && kind === Up.Spawn && particulars?.delay === undefined;
     const body = encode(args, "arguments", this.#referrer);
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#bind(target);
     const id = this.#board.takeId();
+    if (takesTurn) particulars = { ...particulars, turn: this.#turns!.enlist() };
     const thread = this.#handle(id, particulars?.name ?? `${targetName(target)}-${id}`);
     thread.hold.count = 1;
     this.#awaited.set(id, thread);

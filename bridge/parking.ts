@@ -37,6 +37,12 @@ export interface Parking {
    * @default {true}
    */
   readonly spin?: boolean;
+  /** In a cooperative hub: whether others go first even if there is nothing to wait for. */
+  readonly yields?: boolean;
+  /** Its place in the line then, if it has taken one. */
+  readonly place?: number;
+  /** In a cooperative hub: whether nobody else goes on meanwhile. */
+  readonly keeps?: boolean;
 }
 
 /**

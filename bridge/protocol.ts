@@ -72,6 +72,8 @@ export const Up = {
   Signalled: 28,
   /** Where the thread `id` is blocked, asked for by `Down.Where`. Body: a text; empty if it cannot be told. */
   At: 29,
+  /** Answer with `Down.Fence` and the same `id` when everything before this has been done. */
+  Fence: 30,
 } as const;
 
 /** What the hub says to a Worker. */
@@ -79,8 +81,8 @@ export const Down = {
   /** From now on the target number `id` means the body's {@linkcode Target}. */
   Bind: 8,
   /**
-   * Run the target `a` as the thread `id`, spawned by the thread `b` (0: by the hub), on top of whatever runs there now.
-   * Body: the arguments.
+   * Run the target `a` as the thread `id`, spawned by the thread `b` (0: by the hub), on top of whatever runs there now. In a
+   * cooperative hub it brings the baton. Body: the arguments.
    */
   Run: 9,
   /** The call `id` ended with the {@linkcode Ending} `a`. */
@@ -111,6 +113,8 @@ export const Down = {
   Signalled: 19,
   /** Say where in people's code the thread `id` is blocked. */
   Where: 20,
+  /** What was said before the `Up.Fence` with this `id` has been done. */
+  Fence: 21,
 } as const;
 
 /**
@@ -215,6 +219,8 @@ export interface Particulars {
   readonly pool?: object;
   /** The id of the `GreenPool` that it is a member of: said to its Worker. */
   readonly memberOf?: number;
+  /** Its place in the line, if the hub is cooperative and it waits for nothing else: said to the hub. */
+  readonly turn?: number;
 }
 
 /** Names a target, as people know it: `titleOf`. */

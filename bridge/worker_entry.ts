@@ -11,6 +11,7 @@
 import { workerData } from "node:worker_threads";
 import process from "node:process";
 import { setImmediate } from "node:timers";
+import { Baton } from "./baton.ts";
 import { Board } from "./board.ts";
 import { GreenRuntime } from "./green_runtime.ts";
 import { Inbox } from "./inbox.ts";
@@ -26,6 +27,7 @@ const start = workerData as WorkerStart;
 // Green code may replace it.
 const { exit } = process;
 const board = new Board(start.slots, start.board);
+if (start.baton) board.baton = new Baton(board, start.slot + 1, start.baton);
 becomeWorkerPlace(new WorkerPlace(start.place, board, start.slot));
 const passage = new Passage(start.passage);
 const inbox = new Inbox(new RingReader(start.down), passage.takeMemory);

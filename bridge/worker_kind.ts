@@ -29,6 +29,8 @@ export interface WorkerStart {
   readonly place: PlaceStart;
   /** What shared memory comes and goes through. */
   readonly passage: MessagePort;
+  /** The memory of the baton, if the hub is cooperative. */
+  readonly baton: SharedArrayBuffer | undefined;
 }
 
 /** Limits on a Worker's memory, in MiB. */

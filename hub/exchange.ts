@@ -23,7 +23,7 @@ import {
 } from "../bridge/errors.ts";
 import { Given } from "../bridge/given.ts";
 import type { Callable } from "../bridge/loader.ts";
-import { keep, type Message } from "../bridge/message.ts";
+import { EMPTY, keep, type Message } from "../bridge/message.ts";
 import {
   Down,
   Ending,
@@ -181,6 +181,7 @@ export class Exchange implements PoolHost, ThreadHost {
       detached: launch.detached,
       work,
     });
+    thread.turn = launch.turn;
     this.#spawned++;
     joinPool(thread, launch);
     if (this.#debug) this.#recordSite(thread, launch.site ?? new Error().stack ?? "");
@@ -266,6 +267,7 @@ export class Exchange implements PoolHost, ThreadHost {
     thread.killed = { reason: exit };
     this.#waits.clear(thread);
     worker.post.send(Down.Kill, thread.id, 0, 0, encodeThrown(exit, "reason", worker.referrer));
+    worker.post.ready();
   }
 
   endThread(thread: HubThread, ended: Ended): void {
@@ -446,7 +448,10 @@ export class Exchange implements PoolHost, ThreadHost {
       case Up.Kill: {
         const thread = this.#threads.get(id);
         const reason = readReason(worker, body);
-        if (thread) this.killThread(thread, reason, a === 1, b < 0 ? Infinity : b);
+        if (!thread) return;
+        this.killThread(thread, reason, a === 1, b < 0 ? Infinity : b);
+        // As in eventlet: who kills hands over to the one who is killed.
+        if (a !== 1 && !thread.dead) thread.worker?.post.readyFirst();
         return;
       }
       case Up.Signalled: {
@@ -463,6 +468,11 @@ export class Exchange implements PoolHost, ThreadHost {
       case Up.Context:
         useContext();
         return worker.context.arrive(message);
+      case Up.Fence:
+        // After what the endings of threads set off, which run in microtasks: pools get their slots back.
+        return queueMicrotask(() => {
+          if (!worker.dead) worker.post.send(Down.Fence, id, 0, 0, EMPTY);
+        });
       case Up.Loaded:
         return worker.loaded(id, decode(body, worker.referrer));
       default:
@@ -585,6 +595,7 @@ export class Exchange implements PoolHost, ThreadHost {
     }
     if (context) worker.post.send(Down.Context, 0, 0, 0, context);
     worker.post.send(Down.Reply, id, ending, 0, body);
+    worker.post.ready();
   }
 
   #abort(worker: GreenWorker, id: number, reason: unknown, abandon: boolean): void {
@@ -660,6 +671,7 @@ export class Exchange implements PoolHost, ThreadHost {
   #wait(worker: GreenWorker, id: number, waiter: number, limited: boolean, sites?: Sites): void {
     const thread = this.#threads.get(id) ?? this.#forgotten(id);
     thread.seen = true;
+    if (waiter === 0) worker.watched.add(id);
     if (thread.dead) return worker.tell(thread);
     (thread.watchers ??= new Set()).add(worker);
     thread.begin?.();
@@ -687,7 +699,8 @@ export class Exchange implements PoolHost, ThreadHost {
   ): void {
     if (sites) {
       const error = encodeThrown(deadlock.error(sites), "error", worker.referrer);
-      return worker.post.send(Down.Refuse, to.id, from.id, 0, error);
+      worker.post.send(Down.Refuse, to.id, from.id, 0, error);
+      return worker.post.ready();
     }
     const stop = from.stopWaiting = () => from.stopWaiting = undefined;
     this.#sites.of(deadlock.threads).then((sites) => {
@@ -702,8 +715,10 @@ export class Exchange implements PoolHost, ThreadHost {
     const edge = limited ? undefined : this.#waits.add({ from, to, by: "wait()", sure: true });
     if (edge instanceof Circle) return edge;
     to.interest++;
+    from.waitingFor = to;
     from.stopWaiting = () => {
       from.stopWaiting = undefined;
+      from.waitingFor = undefined;
       to.interest--;
       edge?.();
     };
@@ -771,6 +786,7 @@ export class Exchange implements PoolHost, ThreadHost {
     this.#confirm(circle, () => thread.lastParked === said ? add() : undefined).then((error) => {
       if (!error || worker.dead) return;
       worker.post.send(Down.Kill, id, 0, 1, encodeThrown(error, "reason", worker.referrer));
+      worker.post.ready();
     });
   }
 
@@ -979,7 +995,7 @@ function checkEnding(ending: number): number {
 }
 
 function checkParticulars(value: unknown): Particulars {
-  const { name, delay, detached, timeout, graceMs, local, site, pool, memberOf } =
+  const { name, delay, detached, timeout, graceMs, local, site, pool, memberOf, turn } =
     (value ?? {}) as Record<string, unknown>;
   const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;
   return {
@@ -992,5 +1008,6 @@ function checkParticulars(value: unknown): Particulars {
     site: typeof site === "string" ? site : undefined,
     pool: typeof pool === "object" && pool !== null && coreOf(pool) ? pool : undefined,
     memberOf: typeof memberOf === "number" ? memberOf : undefined,
+    turn: Number.isInteger(turn) ? turn as number | 0 : undefined,
   };
 }

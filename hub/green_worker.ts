@@ -106,6 +106,8 @@ export class GreenWorker {
   readonly stack: HubThread[] = [];
   /** What its target numbers mean. */
   readonly targets = new Map<number, Target>();
+  /** The threads of whose endings it has asked to be told, without being blocked for them. */
+  readonly watched = new Set<number>();
   /** Its calls to the hub that have not been answered. */
   readonly calls = new Map<number, Call>();
   readonly #registry: Registry;
@@ -223,6 +225,9 @@ export class GreenWorker {
     const { ending, body } = thread.ended!.encodeFor(this.referrer);
     if (thread.changes) this.#sendContext(thread.changes);
     this.post.send(Down.Settled, thread.id, ending, 0, body);
+    if (this.watched.delete(thread.id) || this.stack.at(-1)?.waitingFor === thread) {
+      this.post.ready();
+    }
   }
 
   /** Says what the next message brings along of async context. What cannot cross is reported. */
@@ -261,6 +266,7 @@ export class GreenWorker {
         this.#replies.set(id, { join, resolve, reject });
         if (context) this.post.send(Down.Context, 0, 0, 0, context);
         this.post.send(Down.Call, id, number, op, body);
+        this.post.ready();
       });
     } catch (error) {
       // In the turn that the answer has started the engine can tell who awaits it.

@@ -8,6 +8,7 @@ import { currentValues, outsideContext } from "../bridge/context.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
 import { greenSide } from "../bridge/side.ts";
+import { ITS_TURN } from "../bridge/turns.ts";
 import { Doorbell } from "./doorbell.ts";
 import { Exchange, type FutureOptions, type Launch } from "./exchange.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
@@ -77,7 +78,10 @@ export interface ThreadInfo {
   readonly age: number;
   /** The number of the thread that spawned it; 0 for the hub. */
   readonly parent: number;
-  /** What it has been blocked on for more than about 20 ms, in words. */
+  /**
+   * What it has been blocked on for more than about 20 ms, in words; `its turn` if it could go on, and another thread of its
+   * cooperative hub runs.
+   */
   readonly parkedOn: string | undefined;
 }
 
@@ -262,7 +266,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
       state: thread.state,
       age: now - thread.since,
       parent: thread.parent,
-      parkedOn: thread.parkedOn,
+      parkedOn: this.#exchange.pool.isQueued(thread) ? ITS_TURN : thread.parkedOn,
     }));
   }
 

@@ -67,6 +67,14 @@ export interface HubOptions {
    */
   hubImport?: boolean | readonly string[];
   /**
+   * Whether only one green thread runs at a time, and hands over at each blocking call, in the order in which the others became
+   * able to go on: as eventlet does it. For code that relies on no other green thread running between two blocking calls.
+   * Async functions on the hub are not held up by it.
+   *
+   * @default {false}
+   */
+  cooperative?: boolean;
+  /**
    * The hub's name, in the names of its Workers and in messages.
    *
    * @default {"hub"}
@@ -104,6 +112,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
     "debug",
     "blockedWarningMs",
     "hubImport",
+    "cooperative",
     "name",
   ];
   for (const key of Object.keys(options)) {
@@ -123,6 +132,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
     debug = false,
     blockedWarningMs = Infinity,
     hubImport = true,
+    cooperative = false,
     name = "hub",
   } = options;
   checkNumber("maxWorkers", maxWorkers, 1, MAX_SLOTS / 4, true);
@@ -142,6 +152,11 @@ export function checkOptions(options: HubOptions = {}): Settings {
   }
   if (typeof debug !== "boolean") {
     throw new TypeError(`Cannot create a hub: expected a boolean for "debug", found ${debug}`);
+  }
+  if (typeof cooperative !== "boolean") {
+    throw new TypeError(
+      `Cannot create a hub: expected a boolean for "cooperative", found ${cooperative}`,
+    );
   }
   checkNumber("blockedWarningMs", blockedWarningMs, 0, Infinity, false);
   if (typeof hubImport !== "boolean" && !isTextList(hubImport)) {
@@ -165,6 +180,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
     debug,
     blockedWarningMs,
     hubImport: typeof hubImport === "boolean" ? hubImport : [...hubImport],
+    cooperative,
     name,
   };
 }

@@ -10,6 +10,7 @@
  *   up the pool. Where that cannot be done (the wait has a time limit, or the module is not loaded there) the awaited thread
  *   gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first one in the queue when all Workers are blocked
  *   on what other threads may have to end (a queue, a lock, threads): what they wait for may never come otherwise.
+ * - In a cooperative hub a thread begins when it is its turn: see `turns.ts`.
  * - A Worker that dies is replaced when there is work for it. One that dies before it was ready takes a waiting thread
  *   with it: if Workers cannot start at all, each thread gets an answer and nothing starts over and over.
  *
@@ -17,6 +18,7 @@
  */
 
 import { MessageChannel } from "node:worker_threads";
+import { Baton, HUB_SIDE } from "../bridge/baton.ts";
 import { Board } from "../bridge/board.ts";
 import { GreenletExit, HubSaturatedError, WorkerCrashedError } from "../bridge/errors.ts";
 import { Inbox } from "../bridge/inbox.ts";
@@ -32,6 +34,7 @@ import type { HubThread } from "./hub_thread.ts";
 import { Ended } from "./ended.ts";
 import type { Settings } from "./options.ts";
 import { Post } from "./post.ts";
+import { type Berth, Turns } from "./turns.ts";
 import { within } from "./within.ts";
 import { WorkerObjects } from "./worker_objects.ts";
 
@@ -92,6 +95,8 @@ export class Pool {
   /** How many threads have ended since the last look. */
   #ended = 0;
   #lookedAt = 0;
+  /** What a cooperative hub has. */
+  readonly #turns: Turns | undefined;
   #onEmpty: (() => void) | undefined;
   #closed = false;
 
@@ -99,6 +104,10 @@ export class Pool {
     this.#settings = settings;
     this.#host = host;
     this.board = new Board(2 * settings.maxWorkers + 32);
+    if (settings.cooperative) {
+      this.board.baton = new Baton(this.board, HUB_SIDE);
+      this.#turns = new Turns(this.board.baton);
+    }
     this.#boardNumber = hubPlace().addBoard(this.board);
     this.#bySlot = new Array(this.board.slots).fill(undefined);
     for (let i = 0; i < settings.minWorkers; i++) this.#startWorker();
@@ -141,8 +150,9 @@ export class Pool {
   enqueue(thread: HubThread): void {
     const { maxQueue, name } = this.#settings;
     this.#queue.add(thread);
+    this.#turns?.add(thread);
     this.#assign();
-    if (this.#queue.size <= maxQueue || !this.#queue.delete(thread)) return;
+    if (this.#queued <= maxQueue || !this.remove(thread)) return;
     throw new HubSaturatedError(
       `Cannot spawn "${thread.name}": ${maxQueue} green threads wait for a Worker of "${name}" already, and ` +
         `maxQueue is ${maxQueue}`,
@@ -152,7 +162,21 @@ export class Pool {
   /** Takes a thread out of the queue; says whether it was there. */
   remove(thread: HubThread): boolean {
     this.#urgent.delete(thread);
-    return this.#queue.delete(thread);
+    if (!this.#queue.delete(thread)) return false;
+    if (this.#turns === undefined) return true;
+    this.#turns.remove(thread);
+    // It may be its turn.
+    this.board.ring();
+    return true;
+  }
+
+  /** How many threads wait for a Worker, and, in a cooperative hub, not only for their turn. */
+  get #queued(): number {
+    const { size } = this.#queue;
+    if (this.#turns === undefined) return size;
+    let busy = 0;
+    for (const { stack } of this.#workers) if (stack.length > 0) busy++;
+    return size - Math.max(0, this.#settings.maxWorkers - busy);
   }
 
   /**
@@ -165,6 +189,12 @@ export class Pool {
   awaited(worker: GreenWorker, thread: HubThread, limited: boolean): void {
     if (!this.#queue.has(thread)) return;
     if (!limited && !worker.gone && worker.hasLoaded(thread.work!.target)) {
+      if (this.#turns) {
+        // The first who waits for it hosts it: whoever runs it, the order is the same.
+        if (thread.host?.waitingFor !== thread) thread.host = worker.stack.at(-1);
+        this.#turns.hurry(thread);
+        return this.#assign();
+      }
       this.remove(thread);
       worker.run(thread);
       return;
@@ -176,6 +206,7 @@ export class Pool {
   urge(thread: HubThread): void {
     if (!this.#queue.has(thread)) return;
     this.#urgent.add(thread);
+    this.#turns?.hurry(thread);
     this.#assign();
   }
 
@@ -190,6 +221,7 @@ export class Pool {
    */
   blocking(thread: HubThread): HubThread[] | undefined {
     if (!this.#queue.has(thread) || this.#starting > 0 || this.#hasSlot) return undefined;
+    if (thread.host) return undefined;
     const running: HubThread[] = [];
     for (const { stack } of this.#workers) {
       const innermost = stack.at(-1);
@@ -197,6 +229,13 @@ export class Pool {
       running.push(innermost);
     }
     return running;
+  }
+
+  /** Whether a thread on a Worker could go on, and waits for its turn. */
+  isQueued(thread: HubThread): boolean {
+    const { baton } = this.board;
+    const { worker } = thread;
+    return baton !== undefined && worker?.stack.at(-1) === thread && baton.isQueued(worker.slot);
   }
 
   /** A thread has left its Worker. */
@@ -239,6 +278,7 @@ export class Pool {
         if (worker && !worker.dead) worked = this.#takeFrom(worker) || worked;
       }
     }
+    if (this.#turns && this.board.baton!.turn !== 0) this.#assign();
     return worked;
   }
 
@@ -359,13 +399,15 @@ export class Pool {
     let busy = 0;
     for (const { stack } of this.#workers) {
       if (stack.length === 0) continue;
-      if (!stack[stack.length - 1].stalled) return false;
+      const innermost = stack[stack.length - 1];
+      if (!innermost.stalled || this.isQueued(innermost)) return false;
       busy++;
     }
     return busy > 0;
   }
 
   #assign(): void {
+    if (this.#turns) return this.#assignInTurn(this.#turns);
     if (this.#stalls) this.#urgent.add(this.#next());
     while (this.#queue.size > 0) {
       if (this.#urgent.size === 0 && this.#isFull) break;
@@ -384,6 +426,48 @@ export class Pool {
     // Whoever waits for an urgent one keeps a Worker and does nothing, so this is no more work at a time.
     while (this.#starting < this.#urgent.size && this.#startWorker());
     if (this.#queue.size > 0 && this.#workers.size === 0) this.#giveUp();
+  }
+
+  /** Begins the thread whose turn it is, in a cooperative hub, if it is that of a new one. */
+  #assignInTurn(turns: Turns): void {
+    const waits = (thread: HubThread) => this.#queue.has(thread);
+    if (this.#queue.size > 0 && this.#workers.size === 0 && !this.#startWorker()) this.#giveUp();
+    if (this.#stalls) {
+      const thread = this.#next();
+      this.#urgent.add(thread);
+      turns.hurry(thread);
+    }
+    let free = this.#hasSlot ? this.#settings.maxWorkers - this.#workers.size : 0;
+    for (const worker of this.#idle) if (!worker.serving) free++;
+    turns.recall(free);
+    // What was spawned before is in the rings, and has to be known.
+    for (const { post } of this.#workers) if (!post.empty) return;
+    const begun = turns.next((thread) => this.#berth(thread), waits);
+    if (begun) {
+      this.#urgent.delete(begun.thread);
+      this.#queue.delete(begun.thread);
+      begun.worker.run(begun.thread);
+    }
+    if (this.#queue.size > 0) this.#growLater();
+  }
+
+  /** A Worker on which a thread can begin. */
+  #berth(thread: HubThread): Berth {
+    const { host } = thread;
+    if (host?.waitingFor === thread && !host.dead) {
+      const { worker } = host;
+      if (worker && !worker.gone && !host.killed && worker.stack.at(-1) === host) return worker;
+      this.#urgent.add(thread);
+    }
+    const urgent = this.#urgent.has(thread);
+    if (urgent || !this.#isFull) {
+      const at = this.#idle.findLastIndex((worker) => !worker.serving);
+      if (at >= 0) return this.#idle.splice(at, 1)[0];
+      if (this.#starting > 0) return "starting";
+      const more = urgent || this.#workers.size < this.#settings.maxWorkers;
+      if (more && this.#startWorker() && this.#starting > 0) return "starting";
+    }
+    return undefined;
   }
 
   /** Workers that were stopped and go on have used up all that there may be. */
@@ -454,6 +538,7 @@ export class Pool {
     const objects = new WorkerObjects(passage, keyOf(this.#boardNumber, slot));
     const worker = new GreenWorker(++this.#serial, slot, post, objects, this.#host);
     this.#bySlot[slot] = worker;
+    this.board.baton?.enroll(slot);
     this.#workers.add(worker);
     this.#starting++;
     const start = {
@@ -467,11 +552,13 @@ export class Pool {
       debug: this.#settings.debug,
       place: { arena: hubPlace().arena.buffer, board: this.#boardNumber },
       passage: port2,
+      baton: this.board.baton?.buffer,
     };
     const onExit = (code: number) => {
       worker.hasExited();
       // It has not: see `stop()`. Its slot is never used again, as it may still write there.
       if (worker.lost) return;
+      this.board.baton?.breakLock(slot);
       this.#takeLast(worker);
       worker.objects.exited(worker.stopped || worker.stack.length > 0);
       this.#bury(worker, code);
@@ -530,6 +617,7 @@ export class Pool {
         : { status: "rejected", reason: crash(worker, thread, code) } as const;
       this.#host.endThread(thread, Ended.of(outcome));
     }
+    this.board.baton?.gone(worker.slot);
     if (this.#workers.size === 0) this.#onEmpty?.();
   }
 

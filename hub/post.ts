@@ -46,6 +46,16 @@ export class Post {
     this.#waiting[0]?.keep();
   }
 
+  /** What was sent is what its green code waits for: in a cooperative hub it gets a place in the line. */
+  ready(): void {
+    this.#board.baton?.ready(this.#slot);
+  }
+
+  /** As {@linkcode Post.ready}, before all others. */
+  readyFirst(): void {
+    this.#board.baton?.readyFirst(this.#slot);
+  }
+
   /** Says to the Worker that it is to end, whatever it is blocked on and however full its mailbox is. */
   shut(): void {
     this.#outbox.shut();

@@ -30,6 +30,7 @@
  */
 
 import { Empty, Full, QueueClosedError } from "../bridge/errors.ts";
+import type { GreenRuntime } from "../bridge/green_runtime.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import {
   checkWaiting,
@@ -141,7 +142,12 @@ export class QueueCore extends Core {
     const thread = entering(green, "put()", options);
     const item = makeItem(value);
     const result = this.#put(item, priority, timeLimit(options) > 0 ? thread : undefined);
-    if (result > -3) return this.#checkPut(result, item);
+    if (result > -3) {
+      this.#checkPut(result, item);
+      // In a rendezvous both switch, and the getter goes on first: it has its place in the line already.
+      if (green.cooperative && this.words[MAX] === 0) green.giveWay();
+      return;
+    }
     const node = -3 - result;
     let inTime: boolean;
     try {
@@ -216,6 +222,9 @@ export class QueueCore extends Core {
   get(options: WaitingOptions | undefined): unknown {
     const green = blocking("get()", "await getAsync()");
     const thread = entering(green, "get()", options);
+    const mayMeet = green.cooperative && this.words[MAX] === 0 && this.words[COUNT] === 0 &&
+      this.lists[PUTTERS].size > 0;
+    if (mayMeet) return this.#meet(green, options);
     let block = this.#get(timeLimit(options) > 0 ? thread : undefined);
     if (block < ENDED) {
       const inTime = this.block(green, GETTERS, -block, options);
@@ -240,6 +249,26 @@ export class QueueCore extends Core {
     threadHere("tryGet()");
     const block = this.#get(undefined);
     if (block <= 0) throw this.#nothing(block);
+    return this.#unwrap(block);
+  }
+
+  /**
+   * Takes the item of one who waits with it, in a cooperative hub: both switch, and the getter goes on first, so it takes its
+   * place in the line before it lets the putter go on.
+   */
+  #meet(green: GreenRuntime, options: WaitingOptions | undefined): unknown {
+    const turn = green.takePlace();
+    const block = this.#get(undefined);
+    // Async code has come in between.
+    if (block <= 0) return this.get(options);
+    try {
+      green.giveWay(turn);
+    } catch (error) {
+      this.enter();
+      this.#putBack(block);
+      this.leave();
+      throw error;
+    }
     return this.#unwrap(block);
   }
 

@@ -59,7 +59,7 @@ export function deposit(value: unknown): number {
     return id;
   }
   try {
-    green.call(DEPOSIT, [id, value]);
+    green.callAtOnce(DEPOSIT, [id, value]);
   } catch (error) {
     drop(id);
     throw error;
@@ -70,7 +70,7 @@ export function deposit(value: unknown): number {
 /** On either side: looks at a value. In green code it blocks. */
 export function peek(id: number): unknown {
   const green = greenSide();
-  return green ? green.call(onHub("peekParcel"), [id]) : parcels.get(id)?.here;
+  return green ? green.callAtOnce(onHub("peekParcel"), [id]) : parcels.get(id)?.here;
 }
 
 /** On either side: throws a value away. */

@@ -40,6 +40,13 @@ export interface Place {
    * @param node The node.
    */
   wake(owner: number, id: number, list: number, node: number): void;
+  /**
+   * Has the owner of a node that was taken out of its list take its place in the line of its hub, if that is cooperative.
+   *
+   * @param owner The owner's key.
+   * @returns Whether it has, and need not be woken.
+   */
+  queue(owner: number): boolean;
 }
 
 /** What a Worker is told of its place at its start. */
@@ -75,6 +82,12 @@ export class WorkerPlace implements Place {
       this.arena.markRelay();
       this.#board.ring();
     }
+  }
+
+  queue(owner: number): boolean {
+    const { baton } = this.#board;
+    return baton !== undefined && Math.trunc(owner / SLOTS) === this.#number &&
+      baton.ready(owner % SLOTS);
   }
 }
 
@@ -145,6 +158,11 @@ export class HubPlace implements Place {
       return;
     }
     this.#boards.get(Math.trunc(owner / SLOTS))?.wake(owner % SLOTS);
+  }
+
+  queue(owner: number): boolean {
+    const baton = this.#boards.get(Math.trunc(owner / SLOTS))?.baton;
+    return baton !== undefined && baton.ready(owner % SLOTS);
   }
 
   /**

@@ -125,9 +125,11 @@ export class Waiters {
     this.remove(node);
     const nodes = this.#nodes;
     // The owner may go on, and use the node for something else, as soon as it sees the state.
-    wakes.push(nodes[node + Node.Owner], this.number, node);
+    const owner = nodes[node + Node.Owner];
     if (data !== undefined) nodes[node + Node.Data] = data;
     Atomics.store(nodes, node + Node.State, state);
+    // A place in the line is taken before the next one is served, who may be awake by chance and see that by itself.
+    if (!this.#place.queue(owner)) wakes.push(owner, this.number, node);
     return node;
   }
 }

@@ -7,7 +7,7 @@ Deno.test("checkOptions() fills in the documented defaults", () => {
   assertEquals(maxWorkers, Math.min(128, Math.max(16, 4 * navigator.hardwareConcurrency)));
   assertEquals(resourceLimits, { maxOldGenerationSizeMb: 1024 });
   assertEquals([rest.minWorkers, rest.idleTimeout, rest.maxQueue], [0, 10_000, Infinity]);
-  assertEquals([rest.worker, rest.name], ["thread", "hub"]);
+  assertEquals([rest.worker, rest.name, rest.cooperative], ["thread", "hub", false]);
 });
 
 Deno.test("checkOptions() keeps what it is given and takes undefined for nothing", () => {
@@ -66,6 +66,7 @@ Deno.test("J70 checkOptions() refuses values of the wrong type", () => {
   assertMatch(message({ resourceLimits: 5 }), /expected an object for "resourceLimits", found 5$/);
   assertMatch(message({ worker: "process" }), /for "worker", found "process"$/);
   assertMatch(message({ name: 5 }), /expected a string for "name", found 5$/);
+  assertMatch(message({ cooperative: 1 }), /expected a boolean for "cooperative", found 1$/);
 });
 
 Deno.test("J70 checkOptions() refuses an option that it does not know and lists those it does", () => {
