@@ -100,6 +100,15 @@ Deno.test("thousand_calls.ts has a thousand calls in flight", async () => {
   assert(Number(/332833500, in (\d+) ms/.exec(out)?.[1]) < 20_000);
 });
 
+Deno.test("cooperative.ts sells no seat twice, in the same order each time", async () => {
+  assertEquals(
+    await runWell("--allow-read=.", "examples/cooperative.ts"),
+    `Seats by clerk: 1 2 3 1 2 3 1 2 3 1 2 3
+Each has sold 4, 4, 4
+`,
+  );
+});
+
 Deno.test("demo.ts shows both directions and a summary with the permissions to read and to connect", async () => {
   const out = await runWell("--allow-read=.", "--allow-net=127.0.0.1", "examples/demo.ts");
   // deno-lint-ignore no-control-regex

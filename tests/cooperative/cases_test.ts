@@ -1,0 +1,16 @@
+import { table } from "../sync/cases.ts";
+import { runCase } from "../sync/ways.ts";
+import { cooperative } from "./support.ts";
+
+const hub = cooperative();
+
+// Each case that is run in several ways elsewhere, once more: all parties in green threads that take turns.
+for (const [name, given] of Object.entries(table)) {
+  Deno.test(`${name} (all green, cooperative)`, () => runCase(name, given, () => true));
+}
+
+Deno.test("no thread and no call of the cooperative cases is left", async () => {
+  const { threads, calls } = hub.statistics();
+  if (threads !== 0 || calls !== 0) throw new Error(`${threads} threads, ${calls} calls`);
+  await hub[Symbol.asyncDispose]();
+});
