@@ -1,0 +1,39 @@
+/**
+ * Ported code that counts on nobody coming in between two blocking calls: it looks for a free seat and then takes it, with no
+ * lock. Under eventlet that was right, and in a cooperative hub it is; in another hub two clerks could sell one seat.
+ *
+ * There the seats were a module's list. Workers share no variables, so here they lie in shared memory; the code that uses
+ * them is as it was.
+ *
+ * Run: `deno run --allow-read examples/cooperative.ts`
+ *
+ * @module
+ */
+
+import { Hub, syncToAsync } from "@aiohub/aiohub";
+import { sleep } from "@aiohub/aiohub/green";
+
+type Seats = Int32Array<SharedArrayBuffer>;
+
+/** Sells seats until there are none. */
+export const sell = syncToAsync(import.meta, function sell(clerk: number, seats: Seats) {
+  let sold = 0;
+  for (;;) {
+    const seat = seats.indexOf(0);
+    if (seat < 0) return sold;
+    // Whatever is computed here, the seat is still free.
+    for (let i = 0; i < 10_000; i++) Math.sqrt(i);
+    if (seats[seat] !== 0) throw new Error(`Seat ${seat} was sold twice`);
+    seats[seat] = clerk;
+    sold++;
+    sleep(0); // Now the others have a turn each.
+  }
+});
+
+if (import.meta.main) {
+  await using hub = new Hub({ cooperative: true });
+  const seats: Seats = new Int32Array(new SharedArrayBuffer(4 * 12));
+  const sold = await Promise.all([1, 2, 3].map((clerk) => hub.spawn(sell, clerk, seats)));
+  console.log(`Seats by clerk: ${seats.join(" ")}`);
+  console.log(`Each has sold ${sold.join(", ")}`);
+}
