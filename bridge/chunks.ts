@@ -16,7 +16,7 @@ import {
   NO_BYTES,
   STREAM_SHIFT,
 } from "./message.ts";
-import { align, HEADER, MAX_FRAME, type RingWriter, type Word } from "./ring.ts";
+import { align, HEADER, MAX_FRAME, type RingWriter } from "./ring.ts";
 import { writePart } from "./text.ts";
 
 /** A message on its way out in chunks. */

@@ -39,6 +39,7 @@ for (
   Deno.test(`${call} may call back, ${block ? "and block" : "without blocking"}: ${said}`, async () => {
     await using _hub = new TestHub({ maxWorkers: 1 });
     called.onHub.said.length = 0;
+    called.onHub.begun = 0;
     const gate = Promise.withResolvers<void>();
     const end = Promise.withResolvers<void>();
     called.onHub.gate = gate.promise;

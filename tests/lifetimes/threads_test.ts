@@ -99,13 +99,17 @@ Deno.test("P309 2, 20 and 200 calls at the same time, from a hub that has just b
 
 Deno.test("P164 a blocking function runs beside async code and other green threads", async () => {
   await using hub = new TestHub({ maxWorkers: 3 });
-  const order: string[] = [];
-  const blocking = hub.spawn(() => sleep(60)).then(() => order.push("blocking"));
-  const other = hub.spawn(() => sleep(1)).then(() => order.push("other"));
+  const flag = new SharedArrayBuffer(4);
+  const blocking = hub.spawn((flag: SharedArrayBuffer) => {
+    while (Atomics.load(new Int32Array(flag), 0) === 0) sleep(5);
+    return "blocking";
+  }, flag);
+  await until(() => blocking.state === "running");
+  assertEquals(await hub.spawn(() => "other"), "other");
   await new Promise((resolve) => setTimeout(resolve, 1));
-  order.push("async");
-  await Promise.all([blocking, other]);
-  assertEquals([order.length, order.at(-1)], [3, "blocking"]);
+  assertEquals(blocking.state, "running");
+  Atomics.store(new Int32Array(flag), 0, 1);
+  assertEquals(await blocking, "blocking");
 });
 
 Deno.test("P165 an async HTTP client, used by a green thread against a server of green threads in the same process", async () => {
