@@ -1,4 +1,10 @@
-import { futureToGreenlet, type GreenThread, HubClosedError, spawn } from "@aiohub/aiohub";
+import {
+  futureToGreenlet,
+  type GreenThread,
+  HubClosedError,
+  Semaphore,
+  spawn,
+} from "@aiohub/aiohub";
 import { withTimeout } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
@@ -99,17 +105,17 @@ Deno.test("P309 2, 20 and 200 calls at the same time, from a hub that has just b
 
 Deno.test("P164 a blocking function runs beside async code and other green threads", async () => {
   await using hub = new TestHub({ maxWorkers: 3 });
-  const flag = new SharedArrayBuffer(4);
-  const blocking = hub.spawn((flag: SharedArrayBuffer) => {
-    while (Atomics.load(new Int32Array(flag), 0) === 0) sleep(5);
-    return "blocking";
-  }, flag);
-  await until(() => blocking.state === "running");
-  assertEquals(await hub.spawn(() => "other"), "other");
+  const order: string[] = [];
+  const gate = new Semaphore(0);
+  const blocking = hub.spawn((gate: Semaphore) => void gate.acquire(), gate)
+    .then(() => order.push("blocking"));
+  await until(() => gate.waiting === 1);
+  await hub.spawn(() => sleep(1)).then(() => order.push("other"));
   await new Promise((resolve) => setTimeout(resolve, 1));
-  assertEquals(blocking.state, "running");
-  Atomics.store(new Int32Array(flag), 0, 1);
-  assertEquals(await blocking, "blocking");
+  order.push("async");
+  gate.release();
+  await blocking;
+  assertEquals(order, ["other", "async", "blocking"]);
 });
 
 Deno.test("P165 an async HTTP client, used by a green thread against a server of green threads in the same process", async () => {
