@@ -14,8 +14,6 @@
  * **Turns.** In a cooperative hub green code runs only with the baton (see `turns.ts`): a blocking call gives it up and comes
  * back with it. What arrives is taken in without it; what is to be run waits.
  *
- * **Kills** hit the innermost thread of the stack first: a thread cannot leave while another one runs on top of it.
- *
  * @module
  */
 
@@ -36,17 +34,18 @@ import { copyWithin } from "./copy_within.ts";
 import { BlockingCallError, GreenletExit, HubClosedError } from "./errors.ts";
 import { joinStacks } from "./error_values.ts";
 import { Frame } from "./frame.ts";
+import { FrameStack, isMeantFor, isNothingBut } from "./frame_stack.ts";
 import { GreenContext } from "./green_context.ts";
 import type { GivenCounts } from "./given.ts";
 import { GreenReferences } from "./green_references.ts";
 import { Op } from "./live.ts";
 import type { GreenThread } from "./green_thread.ts";
+import { Line } from "./line.ts";
 import { type Callable, Loader } from "./loader.ts";
 import type { Inbox } from "./inbox.ts";
 import { EMPTY, type Message } from "./message.ts";
 import type { Outbox } from "./outbox.ts";
 import { describeParking, type Parking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";
-import { Patience, pause } from "./patience.ts";
 import {
   Down,
   Ending,
@@ -60,13 +59,12 @@ import {
   type ThreadReference,
   Up,
 } from "./protocol.ts";
-import { type Hold, outcomeOf, RemoteThread, selfWait } from "./remote_thread.ts";
+import { outcomeOf, RemoteThread, selfWait } from "./remote_thread.ts";
 import { coreOf, onForgotten, type Passage, referToShared, resolveShared } from "./sync/objects.ts";
+import { hasRoom, MUCH_ROOM, SOME_ROOM } from "./stack_room.ts";
+import { ThreadHandles } from "./thread_handles.ts";
 import { Timeout } from "./timeout.ts";
 import { ITS_TURN, LOAD_MS, Turns, type Waiting } from "./turns.ts";
-
-/** How long a Worker spins at the most, in milliseconds: about what a wake-up costs. */
-const MOST_SPIN = 0.1;
 
 /** Up to so many threads on one stack nobody looks how much room there is. */
 const SHALLOW = 64;
@@ -129,28 +127,22 @@ export interface RuntimeOptions {
 /** A Worker's side of the bridge. */
 export class GreenRuntime {
   readonly #board: Board;
-  readonly #slot: number;
-  readonly #serial: number;
-  readonly #out: Outbox;
-  readonly #inbox: Inbox;
+  readonly #line: Line;
   readonly #loader: Loader;
   readonly #debug: boolean;
-  readonly #patience = new Patience(MOST_SPIN);
-  /** How many cores there are beside the hub's. */
-  readonly #spareCores = Math.max(0, navigator.hardwareConcurrency - 1);
+  readonly #stack = new FrameStack();
   /** The threads on this stack, the innermost last. */
-  readonly #frames: Frame[] = [];
-  /** How many of them are killed. */
-  #kills = 0;
+  readonly #frames: readonly Frame[] = this.#stack.frames;
   readonly #calls = new Map<number, PendingCall>();
   #lastCall = 0;
   /** The waits for threads that are going on on this stack. */
   readonly #waits: Wait[] = [];
   /** Threads whose `Settled` is on its way. */
   readonly #awaited = new Map<number, RemoteThread>();
-  /** Handles that green code may hold, so that a thread has one handle here. */
-  readonly #handles = new Map<number, WeakRef<RemoteThread>>();
-  readonly #released = new FinalizationRegistry<Hold>((hold) => this.#forget(hold));
+  readonly #handles = new ThreadHandles(
+    this,
+    (id, count) => this.#release(Referent.Thread, id, count),
+  );
   readonly #references: GreenReferences;
   readonly #passage: Passage;
   /** How often each coordination object has crossed between the hub and here. */
@@ -186,29 +178,27 @@ export class GreenRuntime {
 
   constructor(options: RuntimeOptions) {
     this.#board = options.board;
-    this.#slot = options.slot;
-    this.#serial = options.serial;
-    this.#out = options.out;
-    this.#inbox = options.inbox;
+    const { board, slot, out, inbox } = options;
+    this.#line = new Line(board, slot, out, inbox, () => this.#receive(true));
     this.#loader = new Loader(options.scope);
     this.#debug = options.debug;
     this.#references = new GreenReferences({
-      serial: this.#serial,
+      serial: options.serial,
       // The arguments come first, so that an error that names one of them counts it as people do.
       ask: (number, op, args, what) => this.call(LIVE, [...args, number, op], what),
       sayReleased: (number, count) => this.#release(Referent.HubFunction, number, count),
       saySignalled: (number, aborted) => {
         const body = aborted ? encodeThrown(aborted.reason, "reason", this.#referrer) : EMPTY;
-        this.#send(Up.Signalled, number, aborted ? 0 : 1, 0, body);
+        this.#line.send(Up.Signalled, number, aborted ? 0 : 1, 0, body);
       },
       look: () => {
-        if (this.#frames.length > 0 && !this.#inbox.empty) this.#takeIn();
+        if (this.#frames.length > 0 && !this.#line.empty) this.#takeIn();
       },
       owner: () => this.#frames.at(-1)?.id ?? 0,
     });
     this.#passage = options.passage;
-    const { baton } = options.board;
-    this.#turns = baton && new Turns(baton, options.board, options.slot);
+    const { baton } = board;
+    this.#turns = baton && new Turns(baton, board, slot);
     onForgotten((id) => {
       const count = this.#crossings.get(id);
       this.#crossings.delete(id);
@@ -283,7 +273,7 @@ export class GreenRuntime {
   ): unknown {
     const frame = this.#frame(`${name}()`);
     // What cannot wait for the answer is not begun.
-    this.#interrupt(frame);
+    this.#stack.interrupt(frame);
     const body = encode(args, "arguments", this.#referrer);
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#bind(target);
@@ -291,8 +281,8 @@ export class GreenRuntime {
     const call: PendingCall = { done: false, ending: 0, body: EMPTY, changes: undefined };
     this.#calls.set(id, call);
     try {
-      if (context) this.#send(Up.Context, id, Up.Call, 0, context);
-      this.#send(Up.Call, id, number, frame.id, body);
+      if (context) this.#line.send(Up.Context, id, Up.Call, 0, context);
+      this.#line.send(Up.Call, id, number, frame.id, body);
       this.block(call, Infinity, { what: target === LIVE ? name : target, peers, keeps });
     } catch (reason) {
       if (this.#calls.has(id)) {
@@ -301,7 +291,7 @@ export class GreenRuntime {
         // Work that goes on may call back until the hub has said that it knows.
         if (!abandon) this.#calls.delete(id);
         const body = encodeThrown(reason, "reason", this.#referrer);
-        this.#send(Up.Abort, id, abandon ? 1 : 0, 0, body);
+        this.#line.send(Up.Abort, id, abandon ? 1 : 0, 0, body);
       }
       throw reason;
     }
@@ -352,7 +342,7 @@ export class GreenRuntime {
   checkpoint(): void {
     const frame = this.#frame("checkpoint()");
     this.#glance();
-    this.#interrupt(frame);
+    this.#stack.interrupt(frame);
   }
 
   /** Calls a function during which the thread cannot be killed. */
@@ -375,8 +365,8 @@ export class GreenRuntime {
    */
   enter(call: string): number {
     const frame = this.#frame(call);
-    if (!this.#inbox.empty) this.#glance();
-    if (this.#kills > 0 && frame.shields === 0) this.#throwIfKilled(frame);
+    if (!this.#line.empty) this.#glance();
+    if (this.#stack.kills > 0 && frame.shields === 0) this.#stack.throwIfKilled(frame);
     return frame.id;
   }
 
@@ -415,7 +405,7 @@ export class GreenRuntime {
       const sites = frames.map((_, i) => callSite(frames.length - 1 - i));
       throw selfWait(frames.map(({ thread }) => thread), sites);
     }
-    this.#interrupt(frame);
+    this.#stack.interrupt(frame);
     this.#awaited.set(thread.id, thread);
     const wait = {
       thread,
@@ -427,13 +417,13 @@ export class GreenRuntime {
     } as Wait;
     this.#waits.push(wait);
     try {
-      this.#send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
+      this.#line.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
       // Whether it has ended is to be known, and not to depend on how fast the hub is.
       this.#fence();
       if (!this.block(wait, performance.now() + timeout, { what: thread })) throw overdue(timeout);
     } catch (error) {
       // Whoever gives up waiting is no longer one for whose sake the thread is to go on.
-      if (!thread.done) this.#send(Up.Unwait, thread.id, 0, frame.id, EMPTY);
+      if (!thread.done) this.#line.send(Up.Unwait, thread.id, 0, frame.id, EMPTY);
       throw error;
     } finally {
       this.#waits.splice(this.#waits.indexOf(wait), 1);
@@ -445,8 +435,8 @@ export class GreenRuntime {
       throw error;
     }
     // It ran on this stack, and ended early because this thread is to end: not its reason counts but this one's.
-    if (thread.state === "killed" && this.#kills > 0 && frame.shields === 0) {
-      this.#throwIfKilled(frame);
+    if (thread.state === "killed" && this.#stack.kills > 0 && frame.shields === 0) {
+      this.#stack.throwIfKilled(frame);
     }
   }
 
@@ -454,21 +444,21 @@ export class GreenRuntime {
   watch(thread: RemoteThread): void {
     if (this.#awaited.has(thread.id)) return;
     this.#awaited.set(thread.id, thread);
-    this.#send(Up.Wait, thread.id, 1, 0, EMPTY);
+    this.#line.send(Up.Wait, thread.id, 1, 0, EMPTY);
     this.#fence();
   }
 
   /** Kills a thread; a thread that kills itself ends here and now. */
   kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, graceMs = Infinity): void {
-    const frame = this.#frames.findLast(({ id }) => id === thread.id);
+    const frame = this.#stack.find(thread.id);
     if (frame) {
       if (onlyPending) return;
-      this.#markKilled(frame, reason ?? new GreenletExit());
-      return this.#interrupt(this.#frames.at(-1)!);
+      this.#stack.kill(frame, reason ?? new GreenletExit());
+      return this.#stack.interrupt(this.#frames.at(-1)!);
     }
     const body = encodeThrown(reason, "reason", this.#referrer);
     const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
-    this.#send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, body);
+    this.#line.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, body);
     if (!this.#turns?.holding) return;
     this.#fence();
     // The killed one has the first place in the line now.
@@ -503,16 +493,16 @@ export class GreenRuntime {
     let reported = false;
     try {
       for (;;) {
-        const seen = this.#board.woken(this.#slot);
+        const seen = this.#line.woken();
         this.#takeIn();
-        if (this.#inbox.shut) throw stopped();
-        if (frame.passing) this.#throwPassing(frame);
+        if (this.#line.shut) throw stopped();
+        if (frame.passing) this.#stack.throwPassing(frame);
         if (condition.done) {
           // It can go on after all, and not only until the next time that it blocks.
           frame.thrown = undefined;
           return true;
         }
-        this.#interrupt(frame);
+        this.#stack.interrupt(frame);
         const now = performance.now();
         if (now >= deadline) return false;
         if (report === 0) report = now + REPORT_AFTER;
@@ -521,13 +511,13 @@ export class GreenRuntime {
           this.#reportParked(frame, parking, deadline - now);
           report = parking.holder ? now + REPORT_EVERY : Infinity;
         }
-        if (now >= this.#out.tidyAt) this.#tidy(now);
-        const until = Math.min(deadline, frame.deadline, report, this.#out.tidyAt);
-        if (parking.spin !== false) this.#pause(seen, now, until);
-        else this.#board.park(this.#slot, seen, until - now);
+        this.#line.tidy(now);
+        const until = Math.min(deadline, frame.deadline, report, this.#line.tidyAt);
+        if (parking.spin !== false) this.#line.pause(seen, now, until);
+        else this.#line.park(seen, now, until);
       }
     } finally {
-      if (reported) this.#send(Up.Unparked, frame.id, 0, 0, EMPTY);
+      if (reported) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
     }
   }
 
@@ -546,12 +536,12 @@ export class GreenRuntime {
     const hasWork = () =>
       condition.done || this.#deferred.length > 0 || this.#soon.length > 0 ||
       performance.now() >= due || frame.thrown !== undefined ||
-      frame.shields === 0 && this.#kills > 0;
+      frame.shields === 0 && this.#stack.kills > 0;
     let report = performance.now() + REPORT_AFTER;
     let reported = false;
     const waiting: Waiting = {
       receive: () => this.#receive(true),
-      isShut: () => this.#inbox.shut,
+      isShut: () => this.#line.shut,
       hasWork,
       sleep: (seen) => {
         const now = performance.now();
@@ -562,10 +552,10 @@ export class GreenRuntime {
           this.#reportParked(frame, parking, due - now);
           report = parking.holder ? now + REPORT_EVERY : Infinity;
         }
-        if (now >= this.#out.tidyAt) this.#tidy(now);
-        const until = Math.min(queued ? Infinity : Math.min(due, report), this.#out.tidyAt);
-        if (parking.spin !== false) this.#pause(seen, now, until);
-        else this.#board.park(this.#slot, seen, until - now);
+        this.#line.tidy(now);
+        const until = Math.min(queued ? Infinity : Math.min(due, report), this.#line.tidyAt);
+        if (parking.spin !== false) this.#line.pause(seen, now, until);
+        else this.#line.park(seen, now, until);
       },
     };
     let owes = parking.yields === true;
@@ -574,10 +564,10 @@ export class GreenRuntime {
       waiting.receive();
       if (turns.holding && !parking.keeps) this.#runSoon();
       for (;;) {
-        if (this.#inbox.shut) throw stopped();
+        if (this.#line.shut) throw stopped();
         if (turns.holding || parking.keeps) {
           if (condition.done && !owes) return true;
-          this.#interrupt(frame);
+          this.#stack.interrupt(frame);
           if (performance.now() >= deadline && !owes) return false;
         }
         if (parking.keeps) {
@@ -593,13 +583,13 @@ export class GreenRuntime {
         this.#runSoon();
       }
     } finally {
-      if (reported) this.#send(Up.Unparked, frame.id, 0, 0, EMPTY);
+      if (reported) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
     }
   }
 
   /** Sleeps once, and takes in what has arrived. */
   #pauseOnce(waiting: Waiting, condition: Condition): void {
-    const seen = this.#board.woken(this.#slot);
+    const seen = this.#line.woken();
     waiting.receive();
     if (!condition.done && !waiting.isShut()) waiting.sleep(seen);
   }
@@ -608,12 +598,12 @@ export class GreenRuntime {
   #fence(): void {
     if (!this.#turns?.holding) return;
     const fence = this.#lastFence = this.#lastFence + 1 | 0;
-    this.#send(Up.Fence, fence, 0, 0, EMPTY);
+    this.#line.send(Up.Fence, fence, 0, 0, EMPTY);
     for (;;) {
-      const seen = this.#board.woken(this.#slot);
+      const seen = this.#line.woken();
       this.#receive(true);
-      if (this.#fenced === fence || this.#inbox.shut) return;
-      this.#pause(seen, performance.now(), Infinity);
+      if (this.#fenced === fence || this.#line.shut) return;
+      this.#line.pause(seen, performance.now(), Infinity);
     }
   }
 
@@ -621,7 +611,7 @@ export class GreenRuntime {
   #reportParked(frame: Frame, { what, holder, object, peers }: Parking, left: number): void {
     const body = encode(describeParking(what, left), "text", this.#referrer);
     const at = object ?? (peers || what instanceof RemoteThread ? -1 : 0);
-    this.#send(Up.Parked, frame.id, holder?.() ?? 0, at, body);
+    this.#line.send(Up.Parked, frame.id, holder?.() ?? 0, at, body);
   }
 
   // What the Worker's entry calls.
@@ -645,13 +635,13 @@ export class GreenRuntime {
 
   /** Tells the hub that this Worker has started. */
   ready(): void {
-    this.#board.rise(this.#slot);
-    this.#send(Up.Ready, 0, 0, 0, EMPTY);
+    this.#line.rise();
+    this.#line.send(Up.Ready, 0, 0, 0, EMPTY);
   }
 
   /** Tells the hub of something that failed outside of any thread. */
   fault(error: unknown): void {
-    this.#send(Up.Fault, 0, 0, 0, encodeThrown(error, "error", this.#referrer));
+    this.#line.send(Up.Fault, 0, 0, 0, encodeThrown(error, "error", this.#referrer));
   }
 
   /** A turn of the event loop, for finalizers. */
@@ -666,17 +656,17 @@ export class GreenRuntime {
     const turns = this.#turns;
     if (this.#jobs.length === 0) turns?.rest();
     for (;;) {
-      const seen = this.#board.woken(this.#slot);
+      const seen = this.#line.woken();
       if (turns === undefined) this.#takeIn();
       else this.#takeInAtBottom(turns);
-      if (this.#inbox.shut) this.#closing = true;
-      const job = this.#inbox.shut || turns?.holding === false ? undefined : this.#jobs.shift();
+      if (this.#line.shut) this.#closing = true;
+      const job = this.#line.shut || turns?.holding === false ? undefined : this.#jobs.shift();
       if (job || this.#closing) return job;
       if (this.#callbacks >= CALLBACKS_A_TURN) return undefined;
       if (this.#worked && this.#references.takeLitter()) return undefined;
       const now = performance.now();
-      if (now >= this.#out.tidyAt) this.#tidy(now);
-      this.#pause(seen, now, this.#out.tidyAt);
+      this.#line.tidy(now);
+      this.#line.pause(seen, now, this.#line.tidyAt);
     }
   }
 
@@ -689,7 +679,7 @@ export class GreenRuntime {
       }
       const isIdle = this.#jobs.length === 0 && this.#deferred.length === 0 &&
         this.#soon.length === 0;
-      if (isIdle || this.#inbox.shut) return turns.rest();
+      if (isIdle || this.#line.shut) return turns.rest();
       turns.ask();
       if (this.#jobs.length > 0 || !turns.holding) return;
       this.#serveNext();
@@ -746,7 +736,7 @@ export class GreenRuntime {
 
   #sayLoaded(number: number, target: Target): void {
     const names = target.kind === "export" ? this.#loader.synchronousNames(target.url) : [];
-    this.#send(Up.Loaded, number, 0, 0, encode(names, "names", this.#referrer));
+    this.#line.send(Up.Loaded, number, 0, 0, encode(names, "names", this.#referrer));
   }
 
   /** A thread was killed before it was begun: its body never runs. */
@@ -818,13 +808,13 @@ export class GreenRuntime {
     const particulars = this.#particulars.get(job.id);
     const name = particulars?.name ?? `${targetName(target)}-${job.id}`;
     this.#particulars.delete(job.id);
-    const thread = this.#awaited.get(job.id) ?? this.#handle(job.id, name);
+    const thread = this.#awaited.get(job.id) ?? this.#handles.of(job.id, name);
     thread.start();
     const frame = new Frame(job.id, thread);
     frame.memberOf = particulars?.memberOf;
     frame.sites = particulars?.sites;
-    this.#frames.push(frame);
-    if (this.#doomed.has(job.id)) this.#markKilled(frame, this.#doomed.get(job.id));
+    this.#stack.frames.push(frame);
+    if (this.#doomed.has(job.id)) this.#stack.kill(frame, this.#doomed.get(job.id));
     this.#doomed.delete(job.id);
     return frame;
   }
@@ -836,8 +826,7 @@ export class GreenRuntime {
   }
 
   #end(frame: Frame, ending: number, value: unknown): undefined {
-    this.#frames.splice(this.#frames.indexOf(frame), 1);
-    if (frame.killed) this.#kills--;
+    this.#stack.remove(frame);
     if (frame.sites && ending === Ending.Rejected) tellWhoSpawned(value, frame.sites);
     let body: Body;
     this.#referred = undefined;
@@ -869,9 +858,9 @@ export class GreenRuntime {
     // Always: green code may have kept the handle that `getCurrent()` gave, and the hub forgets the thread.
     this.#awaited.delete(frame.id);
     this.#settleHere(thread, ending, value, body, context && frame.changes);
-    this.#letGo(thread);
-    if (context) this.#send(Up.Context, frame.id, Up.Done, 0, context);
-    this.#send(Up.Done, frame.id, ending, 0, body);
+    this.#handles.letGo(thread);
+    if (context) this.#line.send(Up.Context, frame.id, Up.Done, 0, context);
+    this.#line.send(Up.Done, frame.id, ending, 0, body);
     if (!this.#turns?.holding) return;
     // Whoever waits for it gets a place in the line before anybody goes on; the first of them is the one on whose stack it ran.
     if (this.#frames.length > 0) this.#place = this.#turns.takePlace();
@@ -902,20 +891,20 @@ export class GreenRuntime {
     const settled = promise.finally(() => done = true);
     try {
       while (!done) {
-        const seen = this.#board.woken(this.#slot);
+        const seen = this.#line.woken();
         if (turns === undefined) this.#takeIn();
         else if (loading) this.#receive(true);
         else await this.#takeInTurn(turns);
-        if (this.#inbox.shut) return;
+        if (this.#line.shut) return;
         if (done) break;
-        await Promise.race([settled, this.#board.parkAsync(this.#slot, seen)]);
-        this.#board.rise(this.#slot);
+        await Promise.race([settled, this.#line.parkAsync(seen)]);
+        this.#line.rise();
       }
       await settled;
     } finally {
       clearInterval(alive);
       clearTimeout(patience);
-      this.#board.unpark(this.#slot);
+      this.#line.unpark();
     }
   }
 
@@ -939,66 +928,11 @@ export class GreenRuntime {
     }
   }
 
-  // Ending early.
-
-  #throwPassing(frame: Frame): never {
-    const { error } = frame.passing!;
-    frame.passing = undefined;
-    throw error;
-  }
-
-  /** Throws if the thread that runs now is to end, or has run out of time. */
-  #interrupt(frame: Frame): void {
-    if (frame.passing) this.#throwPassing(frame);
-    if (frame.thrown) {
-      const { error } = frame.thrown;
-      frame.thrown = undefined;
-      throw error;
-    }
-    if (frame.shields > 0) return;
-    if (this.#kills > 0) this.#throwIfKilled(frame);
-    if (frame.timeouts.length > 0) this.#throwIfDue(frame);
-  }
-
-  #throwIfKilled(frame: Frame): void {
-    if (frame.killed) throw frame.killed.reason;
-    for (const outer of this.#frames) {
-      if (outer.killed && outer.shields === 0) {
-        this.#markKilled(
-          frame,
-          new GreenletExit(
-            `The green thread "${outer.thread.name}", on whose stack "${frame.thread.name}" ran, was killed`,
-          ),
-        );
-        throw frame.killed!.reason;
-      }
-    }
-  }
-
-  #throwIfDue(frame: Frame): void {
-    const now = performance.now();
-    let first: Timeout | undefined;
-    for (const timeout of frame.timeouts) {
-      if (timeout.due <= now && (!first || timeout.due < first.due)) first = timeout;
-    }
-    if (!first) return;
-    const error = first.fire();
-    frame.fired = { timeout: first, error };
-    throw error;
-  }
-
-  #markKilled(frame: Frame, reason: unknown): void {
-    if (frame.killed) return;
-    frame.killed = { reason };
-    this.#kills++;
-    frame.onKill?.();
-  }
-
   /** The thread that runs now, for a call that needs one. */
   #frame(call: string): Frame {
     const frame = this.#frames[this.#frames.length - 1];
     if (this.#importing !== undefined) throw topLevel(call, this.#importing);
-    if (this.#inbox.shut) throw stopped();
+    if (this.#line.shut) throw stopped();
     if (frame) return frame;
     throw new BlockingCallError(
       `Cannot call ${call} outside of a green thread: the thread that started this has ended`,
@@ -1006,27 +940,6 @@ export class GreenRuntime {
   }
 
   // Messages.
-
-  #pause(seen: number, now: number, deadline: number): void {
-    const budget = this.#patience.next();
-    // With this Worker and the hub each on a core, more Workers that are awake want one of these two.
-    if (budget > 0 && this.#board.awake <= this.#spareCores) {
-      const woken = this.#spin(seen, Math.min(now + budget, deadline));
-      this.#patience.judge(woken);
-      if (woken) return;
-    }
-    this.#board.park(this.#slot, seen, deadline - performance.now());
-  }
-
-  #spin(seen: number, until: number): boolean {
-    do {
-      for (let i = 0; i < 16; i++) {
-        if (this.#board.woken(this.#slot) !== seen) return true;
-        pause();
-      }
-    } while (performance.now() < until);
-    return false;
-  }
 
   /** Takes in all that has arrived, and does what can be done at a blocking point only. */
   #takeIn(): void {
@@ -1073,7 +986,7 @@ export class GreenRuntime {
   /** @param writing Whether a message is being written: what would write another one is put off. */
   #receive(writing: boolean): void {
     for (;;) {
-      const message = this.#inbox.receive();
+      const message = this.#line.receive();
       if (!message) break;
       const { kind } = message;
       if (kind === Down.Run) this.#turns?.arrived();
@@ -1084,7 +997,7 @@ export class GreenRuntime {
       else this.#take(message);
       if (!writing && this.#deferred.length > 0) break;
     }
-    if (this.#inbox.takeHungry()) this.#board.raise(this.#slot);
+    this.#line.makeRoom();
   }
 
   #serve(message: Message): void {
@@ -1099,7 +1012,7 @@ export class GreenRuntime {
   #sayWhere(id: number): void {
     const at = this.#frames.findLastIndex((frame) => frame.id === id);
     const site = at < 0 ? undefined : callSite(this.#frames.length - 1 - at);
-    this.#send(Up.At, id, 0, 0, encode(site ?? "", "text", this.#referrer));
+    this.#line.send(Up.At, id, 0, 0, encode(site ?? "", "text", this.#referrer));
   }
 
   #take(message: Message): void {
@@ -1122,7 +1035,7 @@ export class GreenRuntime {
         if (!thread) return this.#drop(body); // It ended here, or was told twice.
         this.#awaited.delete(id);
         thread.settle(a, body, changes?.values);
-        return this.#letGo(thread);
+        return this.#handles.letGo(thread);
       }
       case Down.Bind:
         this.#targets[id] = intern(this.decode(body) as Target);
@@ -1170,12 +1083,12 @@ export class GreenRuntime {
   }
 
   #takeKill(id: number, reason: unknown, once: boolean): void {
-    const frame = this.#frames.findLast((frame) => frame.id === id);
+    const frame = this.#stack.find(id);
     if (frame && once) {
       frame.thrown = { error: reason };
       return;
     }
-    if (frame) return this.#markKilled(frame, reason);
+    if (frame) return this.#stack.kill(frame, reason);
     const isHere =
       this.#deferred.some((message) => message.id === id && message.kind === Down.Run) ||
       this.#jobs.some(({ message }) => message.id === id);
@@ -1227,7 +1140,7 @@ export class GreenRuntime {
       if (op !== message.b && !this.#calls.has(args.pop() as number)) {
         frame ??= this.#enterCallback();
         const exit = new GreenletExit("The call that this callback belongs to was aborted");
-        this.#markKilled(frame, exit);
+        this.#stack.kill(frame, exit);
       }
       return this.#references.perform(a, op, args);
     };
@@ -1251,18 +1164,17 @@ export class GreenRuntime {
       reply = encodeThrown(error, "error", this.#referrer);
     } finally {
       this.#importing = importing;
-      if (frame) this.#frames.splice(this.#frames.indexOf(frame), 1);
-      if (frame?.killed) this.#kills--;
+      if (frame) this.#stack.remove(frame);
     }
-    if (context) this.#send(Up.Context, id, Up.Reply, 0, context);
-    this.#send(Up.Reply, id, ending, 0, reply);
+    if (context) this.#line.send(Up.Context, id, Up.Reply, 0, context);
+    this.#line.send(Up.Reply, id, ending, 0, reply);
   }
 
   #enterCallback(): Frame {
     const id = this.#board.takeId();
-    const frame = new Frame(id, this.#handle(id, `callback-${id}`));
+    const frame = new Frame(id, this.#handles.of(id, `callback-${id}`));
     frame.thread.start();
-    this.#frames.push(frame);
+    this.#stack.frames.push(frame);
     return frame;
   }
 
@@ -1280,23 +1192,17 @@ export class GreenRuntime {
     const number = this.#bind(target);
     const id = this.#board.takeId();
     if (takesTurn) particulars = { ...particulars, turn: this.#turns!.enlist() };
-    const thread = this.#handle(id, particulars?.name ?? `${targetName(target)}-${id}`);
+    const thread = this.#handles.of(id, particulars?.name ?? `${targetName(target)}-${id}`);
     thread.hold.count = 1;
     this.#awaited.set(id, thread);
     // The failure of a detached thread is reported by the hub.
     if (!particulars?.detached) thread.spawner = frame.id;
     if (particulars) {
-      this.#send(Up.Prepare, id, 0, 0, encode(particulars, "options", this.#referrer));
+      this.#line.send(Up.Prepare, id, 0, 0, encode(particulars, "options", this.#referrer));
     }
-    if (context) this.#send(Up.Context, id, kind, 0, context);
-    this.#send(kind, id, number, frame.id, body);
+    if (context) this.#line.send(Up.Context, id, kind, 0, context);
+    this.#line.send(kind, id, number, frame.id, body);
     return thread;
-  }
-
-  /** Lets go of memory that large messages needed. */
-  #tidy(now: number): void {
-    this.#out.tidy(now);
-    this.#board.raise(this.#slot);
   }
 
   #bind(target: Target): number {
@@ -1304,37 +1210,16 @@ export class GreenRuntime {
     if (number === undefined) {
       number = this.#bound.size + 1;
       this.#bound.set(target, number);
-      this.#send(Up.Bind, number, 0, 0, encode(target, "target", this.#referrer));
+      this.#line.send(Up.Bind, number, 0, 0, encode(target, "target", this.#referrer));
     }
     return number;
-  }
-
-  /** Sends a message, and waits for room if need be. A kill does not interrupt it. */
-  #send(kind: number, id: number, a: number, b: number, body: Body): void {
-    if (!this.#out.write(kind, id, a, b, body)) this.#sendSlowly(kind, id, a, b, body);
-    this.#board.raise(this.#slot);
-  }
-
-  #sendSlowly(kind: number, id: number, a: number, b: number, body: Body): void {
-    const departure = this.#out.begin(kind, id, a, b, body);
-    if (departure.advance()) return;
-    for (;;) {
-      const seen = this.#board.woken(this.#slot);
-      this.#out.setHungry(true);
-      if (departure.advance()) break;
-      this.#board.raise(this.#slot);
-      this.#receive(true);
-      if (this.#inbox.shut) return;
-      this.#pause(seen, performance.now(), Infinity);
-    }
-    this.#out.setHungry(false);
   }
 
   // References.
 
   #refer(value: object, returned: boolean, all: boolean): Reference | undefined {
     const reference = value instanceof RemoteThread
-      ? this.#referToThread(value)
+      ? this.#handles.refer(value)
       : this.#referToShared(value) ?? this.#references.refer(value, returned, all);
     if (reference && returned) (this.#referred ??= new Set()).add(value);
     return reference;
@@ -1351,22 +1236,8 @@ export class GreenRuntime {
     if (id !== undefined) this.#crossings.set(id, (this.#crossings.get(id) ?? 0) + 1);
   }
 
-  #referToThread(thread: RemoteThread): Reference {
-    const { id, name } = thread;
-    thread.seen = true;
-    const outcome = thread.outcome();
-    if (!outcome) return { kind: Referent.Thread, data: { id, name } };
-    const ended = outcome.status === "fulfilled"
-      ? { ending: Ending.Fulfilled, value: outcome.value }
-      : {
-        ending: outcome.status === "killed" ? Ending.Killed : Ending.Rejected,
-        value: outcome.reason,
-      };
-    return { kind: Referent.Thread, data: { id, name, ended } };
-  }
-
   #resolve(kind: number, data: unknown): unknown {
-    if (kind === Referent.Thread) return this.#adopt(data as ThreadReference);
+    if (kind === Referent.Thread) return this.#handles.adopt(data as ThreadReference);
     const live = this.#references.resolve(kind, data);
     if (live) return live;
     const shared = resolveShared(kind, data, this.#passage.take);
@@ -1375,42 +1246,6 @@ export class GreenRuntime {
       return shared;
     }
     throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
-  }
-
-  #adopt(reference: ThreadReference): RemoteThread {
-    const thread = this.#handle(reference.id, reference.name);
-    const { ended } = reference;
-    if (!ended) thread.hold.count++;
-    else if (ended.ending === Ending.Fulfilled) {
-      thread.settleWith({ status: "fulfilled", value: ended.value });
-    } else {
-      const status = ended.ending === Ending.Killed ? "killed" : "rejected";
-      thread.settleWith({ status, reason: ended.value });
-    }
-    return thread;
-  }
-
-  /** The one handle that a thread has here. */
-  #handle(id: number, name: string): RemoteThread {
-    const known = this.#handles.get(id)?.deref();
-    if (known) return known;
-    const thread = new RemoteThread(id, name, this);
-    this.#handles.set(id, new WeakRef(thread));
-    this.#released.register(thread, thread.hold);
-    return thread;
-  }
-
-  /** The handle knows how its thread ended: the hub need not keep that for this Worker any longer. */
-  #letGo(thread: RemoteThread): void {
-    const { hold } = thread;
-    if (hold.count > 0) this.#release(Referent.Thread, hold.id, hold.count);
-    hold.count = 0;
-  }
-
-  /** A handle was garbage-collected. */
-  #forget(hold: Hold): void {
-    if (this.#handles.get(hold.id)?.deref() === undefined) this.#handles.delete(hold.id);
-    if (hold.count > 0) this.#release(Referent.Thread, hold.id, hold.count);
   }
 
   /**
@@ -1431,29 +1266,16 @@ export class GreenRuntime {
     // Whoever closed the hub wanted this: there is nothing to report.
     if (outcome.status !== "rejected" || outcome.reason instanceof HubClosedError) return;
     const body = encodeThrown([thread.name, outcome.reason], "error", this.#referrer);
-    this.#send(Up.Unseen, spawner, 0, 0, body);
+    this.#line.send(Up.Unseen, spawner, 0, 0, body);
   }
 
   #release(kind: number, id: number, count: number): void {
-    this.#send(Up.Release, id, kind, count, EMPTY);
+    this.#line.send(Up.Release, id, kind, count, EMPTY);
   }
 }
 
 function isOver({ thread, refusal }: Wait): boolean {
   return thread.done || refusal !== undefined;
-}
-
-/** Whether an error is a kill's reason: as it is, or where clean-up that `using` did was hit by it as well. */
-function isNothingBut(reason: unknown, error: unknown): boolean {
-  if (error === reason) return true;
-  return error instanceof SuppressedError && isNothingBut(reason, error.error) &&
-    isNothingBut(reason, error.suppressed);
-}
-
-/** Whether what ended a callback is the kill of the thread below, or a timeout that this had armed before. */
-function isMeantFor({ killed, fired }: Frame, error: unknown, armed: readonly Timeout[]): boolean {
-  if (killed && isNothingBut(killed.reason, error)) return true;
-  return fired !== undefined && fired.error === error && armed.includes(fired.timeout);
 }
 
 /** Has the stack of an error tell where its thread was spawned, and by whom, as far as it does not yet. */
@@ -1476,27 +1298,6 @@ function overdue(ms: number): Timeout {
 function stopped(): GreenletExit {
   return new GreenletExit("The green thread was killed and did not end: its Worker was stopped");
 }
-
-/**
- * Whether there is room for some more on the stack: one that overflowed in the middle of what the library does would leave
- * that half done. Arguments are what takes room at the least cost.
- */
-function hasRoom(room: readonly unknown[]): boolean {
-  try {
-    takeRoom.apply(undefined, room as []);
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function takeRoom(): void {}
-
-/** 16 KiB of a stack that is close to 1 MiB: enough for the library, and looked for in 2 µs. */
-const SOME_ROOM: readonly unknown[] = new Array(1 << 11).fill(0);
-
-/** 128 KiB: enough for a green function too. */
-const MUCH_ROOM: readonly unknown[] = new Array(1 << 14).fill(0);
 
 function tooDeep({ thread }: Frame, depth: number): Error {
   return new RangeError(

@@ -1,0 +1,108 @@
+/**
+ * The stack of green threads on one Worker, and what ends them early: kills, timeouts, and what the hub has found out.
+ *
+ * Kills hit the innermost thread of the stack first: a thread cannot leave while another one runs on top of it.
+ *
+ * @module
+ */
+
+import { GreenletExit } from "./errors.ts";
+import type { Frame } from "./frame.ts";
+import type { Timeout } from "./timeout.ts";
+
+/** The threads on a Worker's stack. */
+export class FrameStack {
+  /** The innermost last. */
+  readonly frames: Frame[] = [];
+  /** How many of them are killed. */
+  kills = 0;
+
+  /** The thread that runs now. */
+  get innermost(): Frame | undefined {
+    return this.frames[this.frames.length - 1];
+  }
+
+  /** The frame of a thread that is on the stack. */
+  find(id: number): Frame | undefined {
+    return this.frames.findLast((frame) => frame.id === id);
+  }
+
+  /** A thread has ended. */
+  remove(frame: Frame): void {
+    this.frames.splice(this.frames.indexOf(frame), 1);
+    if (frame.killed) this.kills--;
+  }
+
+  /** A thread is to end: the first reason counts. */
+  kill(frame: Frame, reason: unknown): void {
+    if (frame.killed) return;
+    frame.killed = { reason };
+    this.kills++;
+    frame.onKill?.();
+  }
+
+  /** Throws if the thread that runs now is to end, or has run out of time. */
+  interrupt(frame: Frame): void {
+    if (frame.passing) this.throwPassing(frame);
+    if (frame.thrown) {
+      const { error } = frame.thrown;
+      frame.thrown = undefined;
+      throw error;
+    }
+    if (frame.shields > 0) return;
+    if (this.kills > 0) this.throwIfKilled(frame);
+    if (frame.timeouts.length > 0) throwIfDue(frame);
+  }
+
+  /** Throws what ended a callback on top of a thread and was meant for the thread. */
+  throwPassing(frame: Frame): never {
+    const { error } = frame.passing!;
+    frame.passing = undefined;
+    throw error;
+  }
+
+  /** Throws if a thread, or one on whose stack it runs, was killed. */
+  throwIfKilled(frame: Frame): void {
+    if (frame.killed) throw frame.killed.reason;
+    for (const outer of this.frames) {
+      if (outer.killed && outer.shields === 0) {
+        this.kill(
+          frame,
+          new GreenletExit(
+            `The green thread "${outer.thread.name}", on whose stack "${frame.thread.name}" ran, was killed`,
+          ),
+        );
+        throw frame.killed!.reason;
+      }
+    }
+  }
+}
+
+function throwIfDue(frame: Frame): void {
+  const now = performance.now();
+  let first: Timeout | undefined;
+  for (const timeout of frame.timeouts) {
+    if (timeout.due <= now && (!first || timeout.due < first.due)) first = timeout;
+  }
+  if (!first) return;
+  const error = first.fire();
+  frame.fired = { timeout: first, error };
+  throw error;
+}
+
+/** Whether an error is a kill's reason: as it is, or where clean-up that `using` did was hit by it as well. */
+export function isNothingBut(reason: unknown, error: unknown): boolean {
+  if (error === reason) return true;
+  return error instanceof SuppressedError && isNothingBut(reason, error.error) &&
+    isNothingBut(reason, error.suppressed);
+}
+
+/** Whether what ended a callback is the kill of the thread below, or a timeout that this had armed before. */
+export function isMeantFor(
+  { killed, fired }: Frame,
+  error: unknown,
+  armed: readonly Timeout[],
+): boolean {
+  if (killed && isNothingBut(killed.reason, error)) return true;
+  return fired !== undefined && fired.error === error && armed.includes(fired.timeout);
+}
