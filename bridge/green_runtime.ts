@@ -38,7 +38,7 @@ import { FrameStack, isMeantFor, isNothingBut } from "./frame_stack.ts";
 import { GreenContext } from "./green_context.ts";
 import type { GivenCounts } from "./given.ts";
 import { GreenReferences } from "./green_references.ts";
-import { Op } from "./live.ts";
+import { isThenable, Op } from "./live.ts";
 import type { GreenThread } from "./green_thread.ts";
 import { Line } from "./line.ts";
 import { type Callable, Loader } from "./loader.ts";
@@ -1306,11 +1306,6 @@ function tooDeep({ thread }: Frame, depth: number): Error {
     } green threads wait there, each one ` +
       "for the next, and there is no room for more",
   );
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as { then?: unknown }).then === "function";
 }
 
 /** A Worker imports the module of a function that it is to run; that must not run the app again. */
