@@ -71,9 +71,11 @@ tryOut("three Workers at one permit", {
     }, UNLOCKED],
     "a waiter is woken before it is given what it waits for": [{
       file: waiters,
-      text: "    wakes.push(nodes[node + Node.Owner], this.number, node);",
-      instead:
-        "    this.#place.wake(nodes[node + Node.Owner], this.#object[1], this.number, node);",
+      text: `    Atomics.store(nodes, node + Node.State, state);
+    // A place in the line is taken before the next one is served, who may be awake by chance and see that by itself.
+    if (!this.#place.queue(owner)) wakes.push(owner, this.number, node);`,
+      instead: `    this.#place.wake(owner, this.#object[1], this.number, node);
+    Atomics.store(nodes, node + Node.State, state);`,
     }, LOST],
     "a waiter is not woken": [{
       file: core,
