@@ -532,8 +532,9 @@ export class Exchange implements PoolHost, ThreadHost {
     const args = this.#arguments(worker, target, body);
     if (!Array.isArray(args)) throw new TypeError("Cannot call a function without arguments");
     const fn = this.#callable(worker, target);
-    if (fn instanceof Promise) return fn.then((fn) => this.#runCall(call, fn, args));
-    return this.#runCall(call, fn, args);
+    if (!(fn instanceof Promise)) return this.#runCall(call, fn, args);
+    // One that was given up while the module was loaded is not begun.
+    return fn.then((fn) => call.aborted ? undefined : this.#runCall(call, fn, args));
   }
 
   /** The arguments of a call; if it goes on to another Worker or to a queue, as they are passed on. */

@@ -4,7 +4,7 @@ import { checkpoint, shield, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { Mark, marked, newMarks, set } from "../fixtures/lifetimes/marks.ts";
 import * as threads from "../fixtures/lifetimes/threads.ts";
-import { rejection, TestHub, thrownBy, until } from "../support.ts";
+import { fixture, rejection, TestHub, thrownBy, until } from "../support.ts";
 import { ending, parked, turn } from "./support.ts";
 
 Deno.test("J49, P281 greenletToFuture({ signal }): an abort rejects the promise and kills the thread", async () => {
@@ -223,6 +223,23 @@ Deno.test("P311 a kill aborts what `.async()` and `.spawn()` have started too", 
   await ending(thread);
   await until(() => threads.log.length === 2);
   assertEquals(threads.log, ["started called", "started aborted: GreenletExit"]);
+});
+
+Deno.test("P280 a call that is given up while its function's module is loaded never begins", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const gate = Promise.withResolvers<void>();
+  const state = { gate: gate.promise, loading: false, ran: 0 };
+  (globalThis as Record<symbol, unknown>)[Symbol.for("aiohub.test.loads")] = state;
+  const url = fixture("lifetimes/loads_on_hub.ts");
+  const { callsIt } = hub.greenImport<typeof import("../fixtures/lifetimes/loads_on_hub.ts")>(url);
+  const thread = callsIt();
+  await until(() => state.loading);
+  await thread.killAsync();
+  assertEquals(thread.state, "killed");
+  gate.resolve();
+  // The module is loaded now, and serves.
+  await callsIt();
+  assertEquals(state.ran, 1);
 });
 
 Deno.test("a callback on the hub sees the abort of its thread by currentCall() too", async () => {

@@ -45,7 +45,8 @@ for (
     called.onHub.gate = gate.promise;
     const thread = called.leaves(() => gate.resolve(), () => end.promise, abandon, block);
     await until(() => called.onHub.said.length > 0);
-    assertEquals(called.onHub.said, [said]);
+    // More than one call may have been given up until one had begun.
+    assertEquals([...new Set(called.onHub.said)], [said]);
     end.resolve();
     assertEquals(await thread, "done");
   });
