@@ -336,11 +336,19 @@ export const pools: Table = {
   // Pools of resources.
 
   "P96 Pool makes resources in order, and free counts those that were not made": define({
-    make: () => ({ pool: integers({ maxSize: 4 }) }),
-    parties: [0, 1].map((n) => async ({ pool }: { pool: Pool<number> }, { until }: World) => {
-      await until(() => pool.free === 4 - 2 * n);
-      return [await pool.getAsync(), await pool.getAsync()];
-    }),
+    make: () => ({ pool: integers({ maxSize: 4 }), first: new Semaphore(0) }),
+    parties: [
+      async ({ pool, first }) => {
+        const items = [await pool.getAsync(), await pool.getAsync()];
+        first.release();
+        return items;
+      },
+      async ({ pool, first }) => {
+        using _permit = await first.acquireAsync();
+        assertEquals(pool.free, 2);
+        return [await pool.getAsync(), await pool.getAsync()];
+      },
+    ],
     check(endings, { pool }) {
       assertEquals(values(endings), [[1, 2], [3, 4]]);
       assertEquals(pool.free, 0);
