@@ -9,10 +9,12 @@ import { BlockingCallError } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
 import { greenSide } from "../bridge/side.ts";
 import { ITS_TURN } from "../bridge/turns.ts";
+import type { FutureOptions } from "./async_threads.ts";
 import { Doorbell } from "./doorbell.ts";
-import { Exchange, type FutureOptions, type Launch } from "./exchange.ts";
+import { Exchange } from "./exchange.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
 import type { HubThread } from "./hub_thread.ts";
+import type { Launch } from "./launches.ts";
 import { checkOptions, type HubOptions } from "./options.ts";
 import {
   checkDelay,
@@ -260,7 +262,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /** The green threads that have not ended, the oldest first. */
   threads(): ThreadInfo[] {
     const now = performance.now();
-    return [...this.#exchange.threads()].map((thread) => ({
+    return [...this.#exchange.threads.all()].map((thread) => ({
       id: thread.id,
       name: thread.name,
       state: thread.state,
@@ -294,7 +296,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   statistics(): HubStatistics {
     const { pool, totals, callsInFlight, given } = this.#exchange;
     let threads = 0;
-    for (const _ of this.#exchange.threads()) threads++;
+    for (const _ of this.#exchange.threads.all()) threads++;
     return Object.freeze({
       ...pool.counts,
       threads,
@@ -357,8 +359,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   // deno-lint-ignore no-explicit-any
   #spawn(fn: unknown, args: readonly unknown[], launch: Launch): any {
-    const work = this.#exchange.pack(spawnTarget(fn), args, currentValues());
-    return this.#exchange.launch(work, launch);
+    const work = this.#exchange.launches.pack(spawnTarget(fn), args, currentValues());
+    return this.#exchange.launches.launch(work, launch);
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -370,13 +372,13 @@ export class Hub extends EventTarget implements AsyncDisposable {
       for (const { stack } of exchange.pool.workers) {
         for (const thread of [...stack]) {
           thread.seen = true;
-          exchange.killThread(thread, exchange.closedError(), false, Infinity);
+          exchange.threads.killThread(thread, exchange.closedError(), false, Infinity);
         }
       }
       if (!await within(ended, LAST_GRACE_MS)) this.#stopAll();
     }
     await exchange.pool.ended();
-    exchange.endAll();
+    exchange.threads.endAll();
     this.#doorbell.close();
     exchange.keepAlive.release();
   }

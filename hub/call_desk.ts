@@ -1,0 +1,194 @@
+/**
+ * The call desk: serves the calls that green code makes to the hub.
+ *
+ * Each is answered exactly once: with its value, its error, or, when the caller has gone, not at all. A call whose caller
+ * was killed is aborted, and what its function gives then is dropped.
+ *
+ * @module
+ */
+
+import {
+  type Body,
+  decode,
+  encode,
+  encodeThrown,
+  mayRefer,
+  type Referrer,
+} from "../bridge/codec.ts";
+import { changesIn, usesContext } from "../bridge/context.ts";
+import { encodeContext } from "../bridge/context_wire.ts";
+import type { Callable } from "../bridge/loader.ts";
+import type { Message } from "../bridge/message.ts";
+import { Down, Ending, type Target, targetName } from "../bridge/protocol.ts";
+import { DEPOSIT } from "../bridge/sync/parcels.ts";
+import { Call } from "./call_context.ts";
+import type { Callables } from "./callables.ts";
+import { boundTarget } from "./checks.ts";
+import type { ExchangeEvents } from "./exchange.ts";
+import type { GreenWorker, Registry } from "./green_worker.ts";
+import { HubThread } from "./hub_thread.ts";
+import { asReferent } from "./referents.ts";
+import { readViews } from "./views.ts";
+
+/** Serves the calls to one hub. */
+export class CallDesk {
+  readonly #registry: Registry;
+  readonly #callables: Callables;
+  readonly #events: ExchangeEvents;
+  readonly #blockedWarningMs: number;
+  #count = 0;
+
+  /**
+   * @param registry The rest of the hub.
+   * @param callables What may be called.
+   * @param events Who is told of functions that keep the event loop, and of errors that nobody else gets.
+   * @param blockedWarningMs For how long one may keep it.
+   */
+  constructor(
+    registry: Registry,
+    callables: Callables,
+    events: ExchangeEvents,
+    blockedWarningMs: number,
+  ) {
+    this.#registry = registry;
+    this.#callables = callables;
+    this.#events = events;
+    this.#blockedWarningMs = blockedWarningMs;
+  }
+
+  /** How many calls were ever made. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** A Worker calls a function of the hub: `Up.Call`. */
+  serve(worker: GreenWorker, message: Message): void {
+    const { id, a, b, body } = message;
+    const target = boundTarget(worker, a);
+    const call = new Call(b, targetName(target), this.#registry);
+    call.origin = { worker, number: id };
+    const isForeign = target.kind === "live" || target.kind === "hub";
+    const referrer = isForeign ? worker.liveReferrer : worker.referrer;
+    this.#count++;
+    worker.calls.set(id, call);
+    const answer = (ending: number, value: unknown) => {
+      call.end();
+      if (worker.calls.get(id) !== call) return;
+      worker.calls.delete(id);
+      if (!worker.dead) this.#reply(worker, id, ending, value, call, referrer);
+    };
+    let result: unknown;
+    try {
+      if (usesContext()) call.given = worker.context.given(message, b);
+      result = this.invoke(worker, target, call, body);
+    } catch (error) {
+      return answer(Ending.Rejected, error);
+    }
+    // A handle is a value; only an async function that returns one awaits it, as the language has it.
+    if (result instanceof HubThread || !isThenable(result)) {
+      return answer(Ending.Fulfilled, result);
+    }
+    call.work = Promise.resolve(result).then(
+      (value) => answer(Ending.Fulfilled, value),
+      (error) => answer(Ending.Rejected, error),
+    );
+  }
+
+  /** A call that a thread is made of. Whoever started it does not wait for it, so it is nobody's wait. */
+  open(target: Target): Call {
+    this.#count++;
+    return new Call(0, targetName(target));
+  }
+
+  /** Calls the function of a target, within a call. */
+  invoke(worker: GreenWorker, target: Target, call: Call, body: Body): unknown {
+    const args = this.#arguments(worker, target, body);
+    if (!Array.isArray(args)) throw new TypeError("Cannot call a function without arguments");
+    const fn = this.#callable(worker, target);
+    if (!(fn instanceof Promise)) return this.#runCall(call, fn, args);
+    // One that was given up while the module was loaded is not begun.
+    return fn.then((fn) => call.aborted ? undefined : this.#runCall(call, fn, args));
+  }
+
+  /** Nobody waits for a call any more: `Up.Abort`. */
+  abort(worker: GreenWorker, id: number, reason: unknown, abandon: boolean): void {
+    const call = worker.calls.get(id);
+    if (!call) return;
+    worker.calls.delete(id);
+    call.end();
+    // Until this arrives, what its function asks over there still counts.
+    if (abandon) {
+      const nothing = encode(undefined, "result", worker.referrer);
+      return worker.post.send(Down.Reply, id, Ending.Fulfilled, 0, nothing);
+    }
+    this.#registry.callAborted(call);
+    call.abort(reason);
+  }
+
+  /** The arguments of a call; if it goes on to another Worker or to a queue, as they are passed on. */
+  #arguments(worker: GreenWorker, target: Target, body: Body): unknown {
+    const mayGoOn = target.kind === "live" || target === DEPOSIT;
+    if (!mayGoOn || !mayRefer(body)) return decode(body, worker.referrer);
+    const { here, passing } = readViews(body, worker.referrer);
+    if (here === passing || !Array.isArray(here) || !Array.isArray(passing)) return here;
+    if (target === DEPOSIT) return [...here, passing[1]];
+    return worker.references.goesOn(here.at(-2)) ? passing : here;
+  }
+
+  /** Calls a function of the hub, and looks how long it keeps the event loop. */
+  #runCall(call: Call, fn: Callable, args: unknown[]): unknown {
+    if (this.#blockedWarningMs === Infinity) return call.run(() => fn(...args));
+    const start = performance.now();
+    try {
+      return call.run(() => fn(...args));
+    } finally {
+      const ms = performance.now() - start;
+      if (ms > this.#blockedWarningMs) this.#events.blocked(call.name, ms);
+    }
+  }
+
+  #callable(worker: GreenWorker, target: Target): Callable | Promise<Callable> {
+    if (target.kind === "live") {
+      return (...args) => {
+        const [number, op] = args.splice(-2);
+        return worker.references.perform(number, op, args);
+      };
+    }
+    return this.#callables.find(target) ?? this.#callables.load(target);
+  }
+
+  #reply(
+    worker: GreenWorker,
+    id: number,
+    ending: number,
+    value: unknown,
+    call: Call,
+    referrer: Referrer,
+  ): void {
+    let body: Body;
+    let context: Body | undefined;
+    const changes = changesIn(call);
+    try {
+      if (changes) {
+        context = worker.references.attempt(() => encodeContext(changes, worker.referrer));
+      }
+      body = ending === Ending.Fulfilled
+        ? worker.references.attempt(() => encode(asReferent(value), "result", referrer))
+        : encodeThrown(value, "error", worker.referrer);
+    } catch (error) {
+      // Of two errors the first one is for the caller.
+      if (ending !== Ending.Fulfilled) this.#events.error(error);
+      else value = error;
+      ending = Ending.Rejected;
+      body = encodeThrown(value, "error", worker.referrer);
+    }
+    if (context) worker.post.send(Down.Context, 0, 0, 0, context);
+    worker.post.send(Down.Reply, id, ending, 0, body);
+    worker.post.ready();
+  }
+}
+
+function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}
