@@ -5,8 +5,7 @@
  * is the only place where threads meet without a message, so every word below names who may write it.
  *
  * ```text
- * everybody's line   NEXT_ID    anybody adds 1 to take a green thread's id
- *                    AWAKE      how many Workers have UP set: each adds and takes its own 1, and the hub that of a dead one
+ * everybody's line   AWAKE      how many Workers have UP set: each adds and takes its own 1, and the hub that of a dead one
  * the hub's line     DOORBELL   any Worker adds 1 after it has raised its flag; the hub sleeps on it
  *                    ARMED      the hub only: 1 while it sleeps (or is about to) on DOORBELL
  *                    FLAGS      one bit per Worker: the Worker sets it, the hub clears it when it starts to drain
@@ -27,7 +26,6 @@
 
 import type { Baton } from "./baton.ts";
 
-const NEXT_ID = 0;
 const AWAKE = 1;
 /** A cache line for all that changes when a Worker rings: it goes from one core to the other once for each message. */
 const DOORBELL = 16;
@@ -66,11 +64,6 @@ export class Board {
     this.#lines = lines(slots);
     this.buffer = buffer ?? new SharedArrayBuffer((this.#lines + slots * LINE) * 4);
     this.#words = new Int32Array(this.buffer);
-  }
-
-  /** Takes an id that no other green thread of this hub has. Any side. */
-  takeId(): number {
-    return Atomics.add(this.#words, NEXT_ID, 1) + 1 >>> 0;
   }
 
   // The hub sleeps.

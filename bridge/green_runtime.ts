@@ -61,6 +61,7 @@ import {
 } from "./protocol.ts";
 import { outcomeOf, RemoteThread, selfWait } from "./remote_thread.ts";
 import { coreOf, onForgotten, type Passage, referToShared, resolveShared } from "./sync/objects.ts";
+import { place } from "./sync/place.ts";
 import { hasRoom, MUCH_ROOM, SOME_ROOM } from "./stack_room.ts";
 import { ThreadHandles } from "./thread_handles.ts";
 import { Timeout } from "./timeout.ts";
@@ -126,7 +127,6 @@ export interface RuntimeOptions {
 
 /** A Worker's side of the bridge. */
 export class GreenRuntime {
-  readonly #board: Board;
   readonly #line: Line;
   readonly #loader: Loader;
   readonly #debug: boolean;
@@ -177,7 +177,6 @@ export class GreenRuntime {
   #worked = false;
 
   constructor(options: RuntimeOptions) {
-    this.#board = options.board;
     const { board, slot, out, inbox } = options;
     this.#line = new Line(board, slot, out, inbox, () => this.#receive(true));
     this.#loader = new Loader(options.scope);
@@ -1171,7 +1170,7 @@ export class GreenRuntime {
   }
 
   #enterCallback(): Frame {
-    const id = this.#board.takeId();
+    const id = place().arena.takeThreadId();
     const frame = new Frame(id, this.#handles.of(id, `callback-${id}`));
     frame.thread.start();
     this.#stack.frames.push(frame);
@@ -1190,7 +1189,7 @@ export class GreenRuntime {
     const body = encode(args, "arguments", this.#referrer);
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#bind(target);
-    const id = this.#board.takeId();
+    const id = place().arena.takeThreadId();
     if (takesTurn) particulars = { ...particulars, turn: this.#turns!.enlist() };
     const thread = this.#handles.of(id, particulars?.name ?? `${targetName(target)}-${id}`);
     thread.hold.count = 1;

@@ -90,7 +90,7 @@ export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
  * ```
  */
 export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
-  /** The thread's number, unique in its hub. */
+  /** The thread's number, which no other green thread of the process has. */
   abstract readonly id: number;
   /** The thread's name: what it was given, or its function's name and its number. */
   abstract readonly name: string;

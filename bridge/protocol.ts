@@ -3,7 +3,7 @@
  *
  * A message has a kind, three numbers (`id`, `a`, `b`) and a body. `Up` is what a Worker says, `Down` what the hub says.
  * Messages of one direction arrive in the order in which they were written; only a message in chunks may be
- * overtaken. *Thread ids* are taken from the board, so they are unique in a hub; *call ids* and *target numbers* are
+ * overtaken. *Thread ids* are taken from the arena, so they are unique in the process; *call ids* and *target numbers* are
  * counted by the side that makes the call, for each Worker.
  *
  * @module

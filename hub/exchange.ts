@@ -14,6 +14,7 @@ import { EMPTY, type Message } from "../bridge/message.ts";
 import { Down, Ending, type ThreadReference, Up } from "../bridge/protocol.ts";
 import { type ContextValues, findScopeBy, useContext, usesContext } from "../bridge/context.ts";
 import { knowsWhatRefers } from "../bridge/sync/parcels.ts";
+import { hubPlace } from "../bridge/sync/place.ts";
 import { type FutureOptions, makeAsyncThread } from "./async_threads.ts";
 import { type Call, calls } from "./call_context.ts";
 import { CallDesk } from "./call_desk.ts";
@@ -93,7 +94,7 @@ export class Exchange implements PoolHost, Registry {
     options: FutureOptions,
     work: (signal: AbortSignal) => unknown,
   ): HubThread {
-    return makeAsyncThread(this.threads, this.pool.board.takeId(), label, options, work);
+    return makeAsyncThread(this.threads, hubPlace().arena.takeThreadId(), label, options, work);
   }
 
   get closed(): boolean {

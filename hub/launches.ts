@@ -10,6 +10,7 @@ import { encodeContext } from "../bridge/context_wire.ts";
 import { keep } from "../bridge/message.ts";
 import { type Particulars, type Target, targetName } from "../bridge/protocol.ts";
 import { Timeout } from "../bridge/timeout.ts";
+import { hubPlace } from "../bridge/sync/place.ts";
 import { makeDependent } from "./dependants.ts";
 import { Ended } from "./ended.ts";
 import type { Registry } from "./green_worker.ts";
@@ -79,7 +80,7 @@ export class Launches {
   }
 
   /** Makes a thread that a Worker is to run. */
-  launch(work: Work, launch: Launch, id = this.#pool.board.takeId()): HubThread {
+  launch(work: Work, launch: Launch, id = hubPlace().arena.takeThreadId()): HubThread {
     const thread = new HubThread(this.#threads, id, {
       label: targetName(work.target),
       name: launch.name,

@@ -7,6 +7,7 @@
  *
  * ```text
  * NEXT_ID      anybody adds 1 to take the id of an object, a value or a buffer
+ * NEXT_THREAD  anybody adds 1 to take the id of a green thread
  * NEXT_CHUNK   anybody adds 1 to take a chunk of nodes
  * DUE          anybody sets bit 0 after it has set a bit among the BITS, bit 1 to have all Workers woken;
  *              the hub clears it before it looks
@@ -25,6 +26,7 @@
 const NEXT_ID = 0;
 const NEXT_CHUNK = 1;
 const DUE = 2;
+const NEXT_THREAD = 3;
 const BITS = 32;
 const BUCKETS = 1024;
 const OWNERS = 64;
@@ -90,6 +92,11 @@ export class Arena {
   /** Takes an id that nothing else in the process has. Any side. */
   takeId(): number {
     return Atomics.add(this.words, NEXT_ID, 1) + 1;
+  }
+
+  /** Takes an id that no other green thread in the process has, of whichever hub: a lock knows its holder by it. Any side. */
+  takeThreadId(): number {
+    return Atomics.add(this.words, NEXT_THREAD, 1) + 1 >>> 0;
   }
 
   /**

@@ -1,13 +1,6 @@
 import { assertEquals, assertGreater, assertLess, assertNotStrictEquals } from "@std/assert";
 import { Board } from "../../bridge/board.ts";
 
-Deno.test("Board.takeId() gives each id once, whoever asks", () => {
-  const board = new Board(4);
-  const other = new Board(4, board.buffer);
-  const ids = [board.takeId(), other.takeId(), board.takeId()];
-  assertEquals(ids, [1, 2, 3]);
-});
-
 Deno.test("Board.raise() sets one flag for each slot, and takeFlags() lowers them", () => {
   const slots = 70;
   const board = new Board(slots);
@@ -32,12 +25,7 @@ Deno.test("Board words of different slots are different", () => {
     before[slot]++;
     assertEquals(Array.from({ length: 40 }, (_, slot) => board.woken(slot)), before);
   }
-  assertEquals([board.heard(), board.takeFlags(0), board.takeFlags(1), board.takeId()], [
-    0,
-    0,
-    0,
-    1,
-  ]);
+  assertEquals([board.heard(), board.takeFlags(0), board.takeFlags(1)], [0, 0, 0]);
 });
 
 Deno.test("Board.arm() does not sleep when the bell has rung since", () => {

@@ -8,6 +8,31 @@ Deno.test("an object that goes to green code and comes back is the same object",
   assertEquals(name, 'lock "mine"');
 });
 
+Deno.test("a lock that threads of two hubs share knows which of them holds it", async () => {
+  await using a = new Hub({ name: "a", maxWorkers: 1 });
+  await using b = new Hub({ name: "b", maxWorkers: 1 });
+  const lock = new Lock();
+  const [held, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const holder = a.spawn(
+    (lock: Lock, hold: () => void) => {
+      using _permit = lock.acquire();
+      hold();
+      return "a";
+    },
+    lock,
+    () => (held.resolve(), gate.promise),
+  );
+  await held.promise;
+  // Each is the first thread of its hub.
+  const other = b.spawn((lock: Lock) => {
+    using _permit = lock.acquire();
+    return "b";
+  }, lock);
+  while (lock.waiting === 0 && !other.dead) await new Promise((resolve) => setTimeout(resolve, 1));
+  gate.resolve();
+  assertEquals(await Promise.all([holder, other]), ["a", "b"]);
+});
+
 Deno.test("an object is one object within a Worker, whichever way it comes", async () => {
   const lock = new Lock();
   const queue = new Queue<Lock>();
