@@ -2,10 +2,7 @@
  * The pool: which thread runs on which Worker, and when.
  *
  * - Threads wait in one queue, first come, first served. A Worker takes one when it has nothing on its stack.
- * - Workers are started when threads wait, none is idle, and those that run do not end their threads so quickly that they
- *   empty the queue before one more has started. Starting one takes about 40 ms, half of which the event loop stands
- *   still, so no more are started than there are cores until those have shown how quick they are: by ending a thread,
- *   or by being blocked.
+ * - Workers are started when threads wait and those that run do not end theirs quickly enough: see `growth.ts`.
  * - A thread that waits for one in the queue runs it on its own stack: it could not go on anyway, so recursion cannot use
  *   up the pool. Where that cannot be done (the wait has a time limit, or the module is not loaded there) the awaited thread
  *   gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first one in the queue when all Workers are blocked
@@ -20,7 +17,7 @@
 import { MessageChannel } from "node:worker_threads";
 import { Baton, HUB_SIDE } from "../bridge/baton.ts";
 import { Board } from "../bridge/board.ts";
-import { GreenletExit, HubSaturatedError, WorkerCrashedError } from "../bridge/errors.ts";
+import { HubSaturatedError, WorkerCrashedError } from "../bridge/errors.ts";
 import { Inbox } from "../bridge/inbox.ts";
 import { Outbox } from "../bridge/outbox.ts";
 import { EMPTY, type Message } from "../bridge/message.ts";
@@ -30,28 +27,18 @@ import { Passage } from "../bridge/sync/objects.ts";
 import { hubPlace, keyOf } from "../bridge/sync/place.ts";
 import { startWorker } from "../bridge/worker_kind.ts";
 import { GreenWorker, type Registry } from "./green_worker.ts";
+import { Growth } from "./growth.ts";
 import type { HubThread } from "./hub_thread.ts";
 import { Ended } from "./ended.ts";
 import type { Settings } from "./options.ts";
 import { Post } from "./post.ts";
+import { StoppedWorkers } from "./stopped_workers.ts";
 import { type Berth, Turns } from "./turns.ts";
-import { within } from "./within.ts";
+import { endingOf } from "./worker_endings.ts";
 import { WorkerObjects } from "./worker_objects.ts";
 
 /** How many messages of one Worker are taken before the next one's turn. */
 const MESSAGES_A_TURN = 64;
-
-/** How long the queue is watched before it is decided whether to start Workers, in milliseconds. */
-const LOOK_AFTER = 5;
-
-/** About how long it takes to start a Worker, in milliseconds. */
-const START_TAKES = 40;
-
-/** How long a Worker that was stopped may take to hear of it, in milliseconds. */
-const STOP_MS = 300;
-
-/** How long it may then take to end by itself, in milliseconds. */
-const UNWIND_MS = 5000;
 
 /** How long a Worker beyond `maxWorkers` is kept when it has nothing to do, in milliseconds. */
 const EXTRA_MS = 100;
@@ -81,20 +68,14 @@ export class Pool {
   readonly #urgent = new Set<HubThread>();
   readonly #workers = new Set<GreenWorker>();
   readonly #bySlot: (GreenWorker | undefined)[];
-  /** The ends of Workers that were stopped. */
-  readonly #stops = new Set<Promise<void>>();
+  readonly #stopped = new StoppedWorkers();
   /** Workers with nothing to do, the one that stopped last at the end. */
   readonly #idle: GreenWorker[] = [];
   #starting = 0;
   #serial = 0;
   #crashed = 0;
-  /** How many Workers were stopped and go on. */
-  #leaked = 0;
   #sweeper: ReturnType<typeof setInterval> | undefined;
-  #growth: ReturnType<typeof setTimeout> | undefined;
-  /** How many threads have ended since the last look. */
-  #ended = 0;
-  #lookedAt = 0;
+  readonly #growth: Growth;
   /** What a cooperative hub has. */
   readonly #turns: Turns | undefined;
   #onEmpty: (() => void) | undefined;
@@ -108,6 +89,14 @@ export class Pool {
       this.board.baton = new Baton(this.board, HUB_SIDE);
       this.#turns = new Turns(this.board.baton);
     }
+    this.#growth = new Growth({
+      workers: this.#workers,
+      maxWorkers: settings.maxWorkers,
+      queued: () => this.#queue.size,
+      starting: () => this.#starting,
+      closed: () => this.#closed,
+      startWorker: () => this.#startWorker(),
+    });
     this.#boardNumber = hubPlace().addBoard(this.board);
     this.#bySlot = new Array(this.board.slots).fill(undefined);
     for (let i = 0; i < settings.minWorkers; i++) this.#startWorker();
@@ -132,7 +121,7 @@ export class Pool {
       busy,
       queued: this.#queue.size,
       crashed: this.#crashed,
-      leaked: this.#leaked,
+      leaked: this.#stopped.leaked,
     };
   }
 
@@ -242,7 +231,7 @@ export class Pool {
   left(worker: GreenWorker, thread: HubThread): void {
     const at = worker.stack.lastIndexOf(thread);
     if (at >= 0) worker.stack.splice(at, 1);
-    this.#ended++;
+    this.#growth.ended();
     worker.proven = true;
     if (worker.idle) this.#rest(worker);
   }
@@ -304,7 +293,7 @@ export class Pool {
 
   /** Settles when all Workers that were stopped have ended, or are known not to end. */
   async ended(): Promise<void> {
-    await Promise.all(this.#stops);
+    await this.#stopped.ended();
     hubPlace().removeBoard(this.#boardNumber);
   }
 
@@ -315,20 +304,7 @@ export class Pool {
     worker.post.shut();
     this.#bury(worker, 1);
     if (!this.#closed) this.#assign();
-    const stop = this.#awaitEnd(worker).finally(() => this.#stops.delete(stop));
-    this.#stops.add(stop);
-  }
-
-  async #awaitEnd(worker: GreenWorker): Promise<void> {
-    if (await within(worker.exited, STOP_MS)) return;
-    if (worker.post.heard && await within(worker.exited, UNWIND_MS)) return;
-    // To terminate one that computes does nothing, but Deno (2.9.6) says that it has ended.
-    if (worker.ready && !worker.post.left) {
-      worker.lost = true;
-      worker.objects.lost();
-      this.#leaked++;
-    }
-    await worker.process?.terminate();
+    this.#stopped.add(worker);
   }
 
   /** The Workers that there are. */
@@ -421,7 +397,7 @@ export class Pool {
     }
     if (this.#queue.size > 0) {
       if (this.#workers.size === 0) this.#startWorker();
-      else this.#growLater();
+      else this.#growth.lookLater();
     }
     // Whoever waits for an urgent one keeps a Worker and does nothing, so this is no more work at a time.
     while (this.#starting < this.#urgent.size && this.#startWorker());
@@ -448,7 +424,7 @@ export class Pool {
       this.#queue.delete(begun.thread);
       begun.worker.run(begun.thread);
     }
-    if (this.#queue.size > 0) this.#growLater();
+    if (this.#queue.size > 0) this.#growth.lookLater();
   }
 
   /** A Worker on which a thread can begin. */
@@ -473,7 +449,7 @@ export class Pool {
   /** Workers that were stopped and go on have used up all that there may be. */
   #giveUp(): void {
     const reason = new WorkerCrashedError(
-      `Cannot run green threads on hub "${this.#settings.name}" any more: ${this.#leaked} Workers that were stopped go on ` +
+      `Cannot run green threads on hub "${this.#settings.name}" any more: ${this.#stopped.leaked} Workers that were stopped go on ` +
         "computing, and there may be no more",
     );
     for (const thread of [...this.#queue]) {
@@ -491,31 +467,6 @@ export class Pool {
 
   get #hasSlot(): boolean {
     return this.#bySlot.includes(undefined);
-  }
-
-  /** Looks in a moment whether the threads that wait need more Workers. */
-  #growLater(): void {
-    if (this.#growth !== undefined || this.#workers.size >= this.#settings.maxWorkers) return;
-    this.#growth = setTimeout(() => this.#grow(), LOOK_AFTER);
-    Deno.unrefTimer(this.#growth);
-  }
-
-  #grow(): void {
-    this.#growth = undefined;
-    const now = performance.now();
-    const ended = this.#ended / (now - this.#lookedAt) * START_TAKES;
-    const { maxWorkers } = this.#settings;
-    let unproven = 0;
-    for (const worker of this.#workers) if (!worker.isProven(now)) unproven++;
-    while (
-      this.#queue.size > ended &&
-      this.#starting < this.#queue.size && unproven++ < navigator.hardwareConcurrency &&
-      this.#workers.size < maxWorkers && this.#startWorker()
-    );
-    // From here: while a Worker is being started, no thread can be.
-    this.#ended = 0;
-    this.#lookedAt = performance.now();
-    if (this.#queue.size > 0 && !this.#closed) this.#growLater();
   }
 
   #next(): HubThread {
@@ -612,10 +563,7 @@ export class Pool {
       threads.push(thread);
     }
     for (const thread of threads) {
-      const outcome = worker.stopped
-        ? { status: "killed", reason: stopReason(worker, thread) } as const
-        : { status: "rejected", reason: crash(worker, thread, code) } as const;
-      this.#host.endThread(thread, Ended.of(outcome));
+      this.#host.endThread(thread, endingOf(worker, thread, code));
     }
     this.board.baton?.gone(worker.slot);
     if (this.#workers.size === 0) this.#onEmpty?.();
@@ -649,21 +597,4 @@ export class Pool {
     clearInterval(this.#sweeper);
     this.#sweeper = undefined;
   }
-}
-
-/** What a thread ends with whose Worker was stopped: what it was killed with, or what its Worker was stopped for. */
-function stopReason({ error }: GreenWorker, thread: HubThread): unknown {
-  if (thread.killed) return thread.killed.reason;
-  const exit = `The Worker of the green thread "${thread.name}" was stopped`;
-  return new GreenletExit(exit, { cause: error });
-}
-
-function crash(worker: GreenWorker, thread: HubThread, code: number): WorkerCrashedError {
-  const { error } = worker;
-  const where = worker.ready ? `while it ran "${thread.name}"` : "before it was ready";
-  const why = error instanceof Error ? error.message : `it exited with code ${code}`;
-  return new WorkerCrashedError(
-    `The Worker ${worker.serial} ended ${where}: ${why}`,
-    error === undefined ? undefined : { cause: error },
-  );
 }

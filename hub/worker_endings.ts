@@ -1,0 +1,42 @@
+/**
+ * What the threads on a Worker end with that has ended under them.
+ *
+ * @module
+ */
+
+import { GreenletExit, WorkerCrashedError } from "../bridge/errors.ts";
+import { Ended } from "./ended.ts";
+import type { GreenWorker } from "./green_worker.ts";
+import type { HubThread } from "./hub_thread.ts";
+
+/**
+ * How a thread ends with its Worker: killed if that was stopped, else by a crash.
+ *
+ * @param worker The Worker.
+ * @param thread The thread that ran on it, or was about to.
+ * @param code What the Worker exited with.
+ */
+export function endingOf(worker: GreenWorker, thread: HubThread, code: number): Ended {
+  return Ended.of(
+    worker.stopped
+      ? { status: "killed", reason: stopReason(worker, thread) }
+      : { status: "rejected", reason: crash(worker, thread, code) },
+  );
+}
+
+/** What a thread ends with whose Worker was stopped: what it was killed with, or what its Worker was stopped for. */
+function stopReason({ error }: GreenWorker, thread: HubThread): unknown {
+  if (thread.killed) return thread.killed.reason;
+  const exit = `The Worker of the green thread "${thread.name}" was stopped`;
+  return new GreenletExit(exit, { cause: error });
+}
+
+function crash(worker: GreenWorker, thread: HubThread, code: number): WorkerCrashedError {
+  const { error } = worker;
+  const where = worker.ready ? `while it ran "${thread.name}"` : "before it was ready";
+  const why = error instanceof Error ? error.message : `it exited with code ${code}`;
+  return new WorkerCrashedError(
+    `The Worker ${worker.serial} ended ${where}: ${why}`,
+    error === undefined ? undefined : { cause: error },
+  );
+}
