@@ -7,6 +7,7 @@
  * @module
  */
 
+import { isThenable } from "../bridge/live.ts";
 import {
   type Body,
   decode,
@@ -186,9 +187,4 @@ export class CallDesk {
     worker.post.send(Down.Reply, id, ending, 0, body);
     worker.post.ready();
   }
-}
-
-function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as { then?: unknown }).then === "function";
 }
