@@ -6,7 +6,7 @@
  */
 
 import { Hub, type HubOptions, useHub } from "@aiohub/aiohub";
-import { assertEquals, assertInstanceOf } from "@std/assert";
+import { assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { delay } from "@std/async/delay";
 
 /** What a test means to leave behind when its hub closes. */
@@ -146,6 +146,26 @@ export async function runDeno(args: string[], options: RunOptions = {}): Promise
     stderr: decoder.decode(output.stderr),
     ms: performance.now() - start,
   };
+}
+
+/**
+ * A test that runs in a process of its own: for those that have a computing Worker stopped by force. Deno cannot end
+ * such a Worker, so it would keep a core from the tests after it.
+ */
+export function testApart(file: ImportMeta, name: string, run: () => Promise<void>): void {
+  if (Deno.env.get("AIOHUB_TEST_APART") === name) {
+    Deno.test(name, run);
+    return;
+  }
+  Deno.test(name, async () => {
+    const pattern = `/^${name.replace(/[^\w ]/g, ".")}$/`;
+    const { code, stdout, stderr } = await runDeno(
+      ["test", "-A", "--no-check", "--filter", pattern, new URL(file.url).pathname],
+      { env: { AIOHUB_TEST_APART: name } },
+    );
+    assertEquals(code, 0, `${stdout}${stderr}`);
+    assertMatch(stdout, / 1 passed \| 0 failed/);
+  });
 }
 
 /** Runs a program of `fixtures/programs/` with these flags. */

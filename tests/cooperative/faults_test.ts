@@ -16,7 +16,7 @@ import { newWords, Word, type Words } from "../fixtures/cooperative_faults.ts";
 import * as faults from "../fixtures/cooperative_faults.ts";
 import * as threads from "../fixtures/cooperative_threads.ts";
 import { ending, parked, reasonOf } from "../lifetimes/support.ts";
-import { fixture, moduleOf, rejection, runDeno, until } from "../support.ts";
+import { fixture, moduleOf, rejection, runDeno, testApart, until } from "../support.ts";
 import { cooperative, newTrace, notes } from "./support.ts";
 
 /** Waits until a thread of the fixtures has said that it is there. */
@@ -165,22 +165,26 @@ Deno.test("a Worker that runs out of memory with the baton holds nobody up", asy
   assertEquals(code, 0);
 });
 
-Deno.test("a thread that computes for ever loses the baton when its Worker is stopped", async () => {
-  await using hub = cooperative({}, { leaked: 1 });
-  const words = newWords();
-  const greedy = faults.loops(words);
-  await began(words);
-  const others = [1, 2].map(() => faults.counts(words, 50));
-  greedy.kill(undefined, { graceMs: 20 });
-  assertInstanceOf(await reasonOf(greedy), GreenletExit);
-  await Promise.all(others);
-  assertAlone(words, 100);
-  await until(() => hub.statistics().leaked === 1);
-  // It goes on, and ends when it is let: it takes no turn of anybody.
-  Atomics.store(words, Word.stop, 1);
-  assertEquals(await faults.counts(words, 50), 50);
-  assertAlone(words, 150);
-});
+testApart(
+  import.meta,
+  "a thread that computes for ever loses the baton when its Worker is stopped",
+  async () => {
+    await using hub = cooperative({}, { leaked: 1 });
+    const words = newWords();
+    const greedy = faults.loops(words);
+    await began(words);
+    const others = [1, 2].map(() => faults.counts(words, 50));
+    greedy.kill(undefined, { graceMs: 20 });
+    assertInstanceOf(await reasonOf(greedy), GreenletExit);
+    await Promise.all(others);
+    assertAlone(words, 100);
+    await until(() => hub.statistics().leaked === 1);
+    // It goes on, and ends when it is let: it takes no turn of anybody.
+    Atomics.store(words, Word.stop, 1);
+    assertEquals(await faults.counts(words, 50), 50);
+    assertAlone(words, 150);
+  },
+);
 
 Deno.test("a module is loaded without a switch, however often that is", async () => {
   await using _hub = cooperative();
@@ -238,30 +242,34 @@ Deno.test("async green functions have the baton from a blocking call to the next
   assertAlone(words, 600 + 2 * 10 * 5);
 });
 
-Deno.test("close() answers those who run, who wait for their turn, and who have not begun", async () => {
-  const words = newWords();
-  const hub = cooperative({ maxWorkers: 3 }, { leaked: 1 });
-  const trace = newTrace();
-  const event = new GreenEvent<unknown>();
-  const blocked = threads.waits(trace, "blocked", new GreenEvent<unknown>());
-  const woken = threads.waits(trace, "woken", event);
-  await parked(hub, woken);
-  await parked(hub, blocked);
-  const greedy = faults.loops(words);
-  await began(words);
-  const unborn = [1, 2, 3].map((i) => threads.says(trace, `unborn ${i}`));
-  event.send();
-  const closing = hub[Symbol.asyncDispose]();
-  for (const thread of unborn) await rejection(thread, HubClosedError);
-  // The rest takes as long as the grace of `close()`, which has begun.
-  const outcomes = await Promise.all(
-    ([blocked, woken, greedy] as GreenThread<unknown>[]).map(ending),
-  );
-  for (const { status } of outcomes) assert(status !== "fulfilled");
-  await closing;
-  Atomics.store(words, Word.stop, 1);
-  assertEquals(notes(trace), []);
-});
+testApart(
+  import.meta,
+  "close() answers those who run, who wait for their turn, and who have not begun",
+  async () => {
+    const words = newWords();
+    const hub = cooperative({ maxWorkers: 3 }, { leaked: 1 });
+    const trace = newTrace();
+    const event = new GreenEvent<unknown>();
+    const blocked = threads.waits(trace, "blocked", new GreenEvent<unknown>());
+    const woken = threads.waits(trace, "woken", event);
+    await parked(hub, woken);
+    await parked(hub, blocked);
+    const greedy = faults.loops(words);
+    await began(words);
+    const unborn = [1, 2, 3].map((i) => threads.says(trace, `unborn ${i}`));
+    event.send();
+    const closing = hub[Symbol.asyncDispose]();
+    for (const thread of unborn) await rejection(thread, HubClosedError);
+    // The rest takes as long as the grace of `close()`, which has begun.
+    const outcomes = await Promise.all(
+      ([blocked, woken, greedy] as GreenThread<unknown>[]).map(ending),
+    );
+    for (const { status } of outcomes) assert(status !== "fulfilled");
+    await closing;
+    Atomics.store(words, Word.stop, 1);
+    assertEquals(notes(trace), []);
+  },
+);
 
 Deno.test("close() lets those finish who take turns", async () => {
   const words = newWords();

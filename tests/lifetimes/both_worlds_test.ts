@@ -4,7 +4,7 @@ import { checkpoint, shield, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { Mark, marked, newMarks, set } from "../fixtures/lifetimes/marks.ts";
 import * as threads from "../fixtures/lifetimes/threads.ts";
-import { fixture, rejection, TestHub, thrownBy, until } from "../support.ts";
+import { fixture, rejection, testApart, TestHub, thrownBy, until } from "../support.ts";
 import { ending, parked, turn } from "./support.ts";
 
 Deno.test("J49, P281 greenletToFuture({ signal }): an abort rejects the promise and kills the thread", async () => {
@@ -425,26 +425,30 @@ Deno.test("an aborted call whose function goes on all the same is answered to no
   assertEquals(await hub.spawn(() => "still serving"), "still serving");
 });
 
-Deno.test("J58 a kill that is heard in time keeps the Worker, one that is not replaces it", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
-  const controller = new AbortController();
-  const spawner = hub.with({ signal: controller.signal, graceMs: 50 });
-  const heard = spawner.spawn(() => sleep(60_000));
-  await parked(hub, heard);
-  controller.abort();
-  await rejection(heard, GreenletExit);
-  assertEquals(await hub.spawn(() => "same"), "same");
-  assertEquals([hub.statistics().workers, hub.statistics().leaked], [1, 0]);
-  const second = new AbortController();
-  const marks = newMarks();
-  const deaf = hub.with({ signal: second.signal, graceMs: 50 }).spawn(threads.busy, marks);
-  await until(() => marked(marks, Mark.Started) === 1);
-  second.abort();
-  await rejection(deaf, GreenletExit);
-  assertEquals(await hub.spawn(() => "another"), "another");
-  await until(() => hub.statistics().leaked === 1);
-  Atomics.store(new Int32Array(marks), 7, 1);
-});
+testApart(
+  import.meta,
+  "J58 a kill that is heard in time keeps the Worker, one that is not replaces it",
+  async () => {
+    await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
+    const controller = new AbortController();
+    const spawner = hub.with({ signal: controller.signal, graceMs: 50 });
+    const heard = spawner.spawn(() => sleep(60_000));
+    await parked(hub, heard);
+    controller.abort();
+    await rejection(heard, GreenletExit);
+    assertEquals(await hub.spawn(() => "same"), "same");
+    assertEquals([hub.statistics().workers, hub.statistics().leaked], [1, 0]);
+    const second = new AbortController();
+    const marks = newMarks();
+    const deaf = hub.with({ signal: second.signal, graceMs: 50 }).spawn(threads.busy, marks);
+    await until(() => marked(marks, Mark.Started) === 1);
+    second.abort();
+    await rejection(deaf, GreenletExit);
+    assertEquals(await hub.spawn(() => "another"), "another");
+    await until(() => hub.statistics().leaked === 1);
+    Atomics.store(new Int32Array(marks), 7, 1);
+  },
+);
 
 Deno.test("J59 what a dying thread prints and calls in its clean-up, in a shield, reaches the hub", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });

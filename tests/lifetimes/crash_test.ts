@@ -16,7 +16,7 @@ import {
 import * as crashes from "../fixtures/lifetimes/crashes.ts";
 import { Mark, marked, newMarks } from "../fixtures/lifetimes/marks.ts";
 import * as threads from "../fixtures/lifetimes/threads.ts";
-import { fixture, moduleOf, rejection, runDeno, TestHub, until } from "../support.ts";
+import { fixture, moduleOf, rejection, runDeno, testApart, TestHub, until } from "../support.ts";
 import { ending, parked } from "./support.ts";
 
 Deno.test("J34 Deno.exit() and process.exit() in green code: WorkerCrashedError with the code, and the pool heals", async () => {
@@ -173,29 +173,33 @@ Deno.test("locks that a crashed thread held are free for others", async () => {
   assertEquals(hub.statistics().threads, 0);
 });
 
-Deno.test("locks that a thread held whose Worker was stopped are free for others", async () => {
-  await using hub = new TestHub({ maxWorkers: 2 }, { leaked: 1 });
-  const lock = new Lock();
-  const marks = newMarks();
-  const greedy = hub.spawn(
-    async (url: string, lock: Lock, marks: SharedArrayBuffer) => {
-      const { busy } = await import(url) as typeof threads;
-      lock.acquire();
-      busy.sync(marks);
-    },
-    fixture("lifetimes/threads.ts"),
-    lock,
-    marks,
-  );
-  await until(() => marked(marks, Mark.Started) === 1);
-  const next = crashes.takesLock(lock);
-  await parked(hub, next);
-  greedy.kill(undefined, { graceMs: 10 });
-  assertEquals(await next, "taken");
-  assertEquals((await ending(greedy)).status, "killed");
-  await until(() => hub.statistics().leaked === 1);
-  Atomics.store(new Int32Array(marks), 7, 1);
-});
+testApart(
+  import.meta,
+  "locks that a thread held whose Worker was stopped are free for others",
+  async () => {
+    await using hub = new TestHub({ maxWorkers: 2 }, { leaked: 1 });
+    const lock = new Lock();
+    const marks = newMarks();
+    const greedy = hub.spawn(
+      async (url: string, lock: Lock, marks: SharedArrayBuffer) => {
+        const { busy } = await import(url) as typeof threads;
+        lock.acquire();
+        busy.sync(marks);
+      },
+      fixture("lifetimes/threads.ts"),
+      lock,
+      marks,
+    );
+    await until(() => marked(marks, Mark.Started) === 1);
+    const next = crashes.takesLock(lock);
+    await parked(hub, next);
+    greedy.kill(undefined, { graceMs: 10 });
+    assertEquals(await next, "taken");
+    assertEquals((await ending(greedy)).status, "killed");
+    await until(() => hub.statistics().leaked === 1);
+    Atomics.store(new Int32Array(marks), 7, 1);
+  },
+);
 
 Deno.test("threads that a crashed thread had spawned go on", async () => {
   await using hub = new TestHub({ maxWorkers: 2 }, { crashed: 1 });

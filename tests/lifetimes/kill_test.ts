@@ -5,7 +5,7 @@ import { assert, assertEquals, assertInstanceOf, assertLess, assertMatch } from 
 import { assertStrictEquals, assertThrows } from "@std/assert";
 import { Mark, marked, newMarks, set } from "../fixtures/lifetimes/marks.ts";
 import * as threads from "../fixtures/lifetimes/threads.ts";
-import { fixture, rejection, runDeno, TestHub, thrownBy, until } from "../support.ts";
+import { fixture, rejection, runDeno, testApart, TestHub, thrownBy, until } from "../support.ts";
 import { ending, parked, timed } from "./support.ts";
 
 Deno.test("P3, P223 GreenThread.kill() before the start: the function never runs", async () => {
@@ -375,24 +375,27 @@ Deno.test("P228, P229 a target that is slow to die is still alive, one that has 
   assertEquals((await ending(slow)).status, "killed");
 });
 
-Deno.test("J60, J61 kill({ graceMs }) stops the Worker of a thread that does not end, and the pool goes on", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
-  const marks = newMarks();
-  const thread = threads.busy(marks);
-  const next = hub.spawn(() => "next");
-  await until(() => marked(marks, Mark.Started) === 1);
-  const reason = new RangeError("enough");
-  thread.kill(reason, { graceMs: 30 });
-  assertStrictEquals(await thrownBy(thread), reason);
-  assertEquals(thread.state, "killed");
-  // Nothing of it has run, and the next one has a Worker of its own.
-  assertEquals(set(marks), ["Started"]);
-  assertEquals(await next, "next");
-  await until(() => hub.statistics().leaked === 1);
-  assertEquals(hub.statistics().crashed, 0);
-  // Let it end, so that it keeps no core busy for the other tests.
-  Atomics.store(new Int32Array(marks), 7, 1);
-});
+testApart(
+  import.meta,
+  "J60, J61 kill({ graceMs }) stops the Worker of a thread that does not end, and the pool goes on",
+  async () => {
+    await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
+    const marks = newMarks();
+    const thread = threads.busy(marks);
+    const next = hub.spawn(() => "next");
+    await until(() => marked(marks, Mark.Started) === 1);
+    const reason = new RangeError("enough");
+    thread.kill(reason, { graceMs: 30 });
+    assertStrictEquals(await thrownBy(thread), reason);
+    assertEquals(thread.state, "killed");
+    // Nothing of it has run, and the next one has a Worker of its own.
+    assertEquals(set(marks), ["Started"]);
+    assertEquals(await next, "next");
+    await until(() => hub.statistics().leaked === 1);
+    assertEquals(hub.statistics().crashed, 0);
+    Atomics.store(new Int32Array(marks), 7, 1);
+  },
+);
 
 Deno.test("kill({ graceMs }) of a thread that ends in time stops nothing", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });

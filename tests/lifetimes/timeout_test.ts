@@ -6,7 +6,7 @@ import { assertLess, assertRejects, assertStrictEquals, assertThrows } from "@st
 import { Mark, marked, newMarks, set } from "../fixtures/lifetimes/marks.ts";
 import * as threads from "../fixtures/lifetimes/threads.ts";
 import * as timeouts from "../fixtures/lifetimes/timeouts.ts";
-import { rejection, TestHub, thrownBy, until } from "../support.ts";
+import { rejection, testApart, TestHub, thrownBy, until } from "../support.ts";
 import { ending, parked, timed } from "./support.ts";
 
 Deno.test("P25, P26 Timeout is thrown as itself at the blocking call, and then not pending", async () => {
@@ -165,20 +165,24 @@ Deno.test("J56 spawnWith({ timeout }): the clock starts when the thread leaves t
   assertEquals(await queued, "slept");
 });
 
-Deno.test("J55 spawnWith({ timeout, graceMs }) ends an endless loop, and the next thread has a fresh Worker", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
-  assertEquals(await hub.spawn(() => "warm"), "warm");
-  const marks = newMarks();
-  const thread = hub.with({ timeout: 100, graceMs: 50 }).spawn(threads.busy, marks);
-  const took = await timed(() => thread);
-  assertGreaterOrEqual(took, 100);
-  assertLess(took, 5000);
-  assertInstanceOf(await thrownBy(thread), Timeout);
-  assertEquals(await hub.spawn(() => "fresh"), "fresh");
-  await until(() => hub.statistics().leaked === 1);
-  assertEquals(marked(marks, Mark.Finally), 0);
-  Atomics.store(new Int32Array(marks), 7, 1);
-});
+testApart(
+  import.meta,
+  "J55 spawnWith({ timeout, graceMs }) ends an endless loop, and the next thread has a fresh Worker",
+  async () => {
+    await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
+    assertEquals(await hub.spawn(() => "warm"), "warm");
+    const marks = newMarks();
+    const thread = hub.with({ timeout: 100, graceMs: 50 }).spawn(threads.busy, marks);
+    const took = await timed(() => thread);
+    assertGreaterOrEqual(took, 100);
+    assertLess(took, 5000);
+    assertInstanceOf(await thrownBy(thread), Timeout);
+    assertEquals(await hub.spawn(() => "fresh"), "fresh");
+    await until(() => hub.statistics().leaked === 1);
+    assertEquals(marked(marks, Mark.Finally), 0);
+    Atomics.store(new Int32Array(marks), 7, 1);
+  },
+);
 
 Deno.test("spawnWith() in green code takes a timeout and a grace too", async () => {
   await using _hub = new TestHub({ maxWorkers: 2 });

@@ -2,10 +2,7 @@ import { Hub, LightQueue, Lock, RLock, Semaphore, spawn, useHub } from "@aiohub/
 import { sleep } from "@aiohub/aiohub/green";
 import { heldObjects } from "../../hub/worker_objects.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-
-const until = async (condition: () => boolean) => {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1));
-};
+import { testApart, until } from "../support.ts";
 
 async function withHub(fn: () => Promise<void>): Promise<void> {
   await using hub = new Hub({ maxWorkers: 4 });
@@ -98,21 +95,25 @@ Deno.test("a Worker that is stopped while its thread waits leaves the line intac
     assertEquals(await second, 7);
   }));
 
-Deno.test("a thread that is stopped by force while it holds a lock gives it back", () =>
-  withHub(async () => {
-    const lock = new Lock();
-    const hold = (lock: Lock) => {
-      using _permit = lock.acquire();
-      sleep(1);
-      for (;;);
-    };
-    const thread = spawn(hold, lock);
-    await until(() => lock.locked);
-    thread.kill(undefined, { graceMs: 20 });
-    await assertRejects(() => thread.then());
-    (await lock.acquireAsync({ timeout: 5000 })).release();
-    assert(!lock.locked);
-  }));
+testApart(
+  import.meta,
+  "a thread that is stopped by force while it holds a lock gives it back",
+  () =>
+    withHub(async () => {
+      const lock = new Lock();
+      const hold = (lock: Lock) => {
+        using _permit = lock.acquire();
+        sleep(1);
+        for (;;);
+      };
+      const thread = spawn(hold, lock);
+      await until(() => lock.locked);
+      thread.kill(undefined, { graceMs: 20 });
+      await assertRejects(() => thread.then());
+      (await lock.acquireAsync({ timeout: 5000 })).release();
+      assert(!lock.locked);
+    }),
+);
 
 Deno.test("the hub holds an object while a Worker does, and no longer", () =>
   withHub(async () => {
