@@ -1,11 +1,17 @@
 /**
  * What an async function can know about the green call that it serves.
  *
+ * The async context of a function carries its call's number, and the call lies in a table until the function has settled. It
+ * does not carry the call itself: `AsyncLocalStorage` in Deno keeps each value in a `WeakMap`, where all that a garbage
+ * collection of young objects comes across lives on, so that calls in a row cost twice the time, and pauses of milliseconds.
+ * What a function leaves running after it has settled serves no call, and finds none.
+ *
  * @module
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { GreenThread } from "../bridge/green_thread.ts";
+import { isThenable } from "../bridge/live.ts";
 import { type ContextValues, type Scope, within } from "../bridge/context.ts";
 
 /** The green call that an async function on the hub serves. */
@@ -37,6 +43,10 @@ export class Call implements CurrentCall, Scope {
   /** What the function has changed of that. */
   changes?: Map<string, unknown>;
   readonly #threads: CallingThreads | undefined;
+  /** Its number while its function runs; 0 before and after. */
+  #number = 0;
+  /** What the function has returned, as long as that is to be waited for. */
+  #result: PromiseLike<unknown> | undefined;
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
 
@@ -59,9 +69,26 @@ export class Call implements CurrentCall, Scope {
     return this.#controller.signal;
   }
 
-  /** Calls the function, within the call and the caller's context. */
+  /**
+   * Calls the function, within the call and the caller's context. Once what it returns has settled, if it is a promise,
+   * {@linkcode Call.settled} is to be called.
+   */
   run(fn: () => unknown): unknown {
-    return calls().run(this, this.given ? () => within(this, fn) : fn);
+    const number = this.#number = takeNumber(this);
+    try {
+      const result = served.numbers.run(number, this.given ? () => within(this, fn) : fn);
+      if (isThenable(result)) this.#result = result;
+      return result;
+    } finally {
+      if (!this.#result) this.settled();
+    }
+  }
+
+  /** Its function is done. */
+  settled(): void {
+    this.#result = undefined;
+    if (this.#number !== 0) served.calls.delete(this.#number);
+    this.#number = 0;
   }
 
   /** Whether the function has asked for its signal, so that it may have something to do when it is aborted. */
@@ -86,16 +113,50 @@ export class Call implements CurrentCall, Scope {
   abort(reason: unknown): void {
     this.#aborted ??= { reason };
     this.#controller?.abort(reason);
+    // Nobody but its own function has it now, which may never settle.
+    if (this.#result) neverSettled.register(this.#result, this.#number);
+    this.#result = undefined;
   }
 }
 
-/** Under a `Symbol.for` key, so that all copies of the library in the process see the same calls. */
-const KEY = Symbol.for("aiohub.call");
-const scope = globalThis as { [KEY]?: AsyncLocalStorage<Call> };
-
 /** The calls that are being served. */
-export function calls(): AsyncLocalStorage<Call> {
-  return scope[KEY] ??= new AsyncLocalStorage<Call>();
+interface Served {
+  /** The number of the call that the running function serves. */
+  readonly numbers: AsyncLocalStorage<number>;
+  readonly calls: Map<number, Call>;
+  /** The last number that was given. */
+  last: number;
+}
+
+/** Under a `Symbol.for` key, so that all copies of the library in the process see the same calls. */
+const KEY = Symbol.for("aiohub.calls");
+const scope = globalThis as { [KEY]?: Served };
+const served: Served = scope[KEY] ??= {
+  numbers: new AsyncLocalStorage(),
+  calls: new Map(),
+  last: 0,
+};
+
+const neverSettled = new FinalizationRegistry<number>((number) => served.calls.delete(number));
+
+/** The most that V8 has room for without an object. */
+const MOST_NUMBER = 2 ** 30 - 1;
+
+function takeNumber(call: Call): number {
+  do served.last = served.last % MOST_NUMBER + 1; while (served.calls.has(served.last));
+  served.calls.set(served.last, call);
+  return served.last;
+}
+
+/** How many calls have functions that have not settled. For tests. */
+export function servedCount(): number {
+  return served.calls.size;
+}
+
+/** The call that the running function serves. */
+export function servedCall(): Call | undefined {
+  const number = served.numbers.getStore();
+  return number === undefined ? undefined : served.calls.get(number);
 }
 
 /** Whether what the running async function awaits ends by itself after some time; see `withTimeoutAsync()`. */
@@ -110,7 +171,8 @@ export function limits(): AsyncLocalStorage<boolean> {
 /**
  * The green call that the running async function serves.
  *
- * @returns The call, or `undefined` outside of one.
+ * @returns The call, or `undefined` outside of one: in code that no green thread has called, and in what a function has left
+ * running when its promise has settled.
  *
  * @example Stop when the green thread gives up
  * ```ts
@@ -123,5 +185,5 @@ export function limits(): AsyncLocalStorage<boolean> {
  * ```
  */
 export function currentCall(): CurrentCall | undefined {
-  return calls().getStore();
+  return servedCall();
 }

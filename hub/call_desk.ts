@@ -73,6 +73,7 @@ export class CallDesk {
     this.#count++;
     worker.calls.set(id, call);
     const answer = (ending: number, value: unknown) => {
+      call.settled();
       call.end();
       if (worker.calls.get(id) !== call) return;
       worker.calls.delete(id);

@@ -12,7 +12,7 @@ import type { GreenThread } from "../bridge/green_thread.ts";
 import { handle } from "../bridge/handle.ts";
 import type { WaitingOptions } from "../bridge/sync/core.ts";
 import { checkCount } from "../sync/permits.ts";
-import { calls } from "./call_context.ts";
+import { servedCall } from "./call_context.ts";
 import type { Connections } from "./connections.ts";
 import type { Lent } from "./lent_connection.ts";
 
@@ -43,7 +43,7 @@ export class GreenFace<C extends object> {
   }
 
   async get(options: WaitingOptions = {}): Promise<object> {
-    const call = calls().getStore();
+    const call = servedCall();
     const lent = await this.#connections.lend({ timeout: options.timeout, signal: call?.signal });
     const giveBack = () => this.#giveBack(lent);
     // Nobody is there to take it: the caller has gone since, goes before the answer leaves, or does not look at it.

@@ -16,7 +16,7 @@ import { type ContextValues, findScopeBy, useContext, usesContext } from "../bri
 import { knowsWhatRefers } from "../bridge/sync/parcels.ts";
 import { hubPlace } from "../bridge/sync/place.ts";
 import { type FutureOptions, makeAsyncThread } from "./async_threads.ts";
-import { type Call, calls } from "./call_context.ts";
+import { type Call, servedCall } from "./call_context.ts";
 import { CallDesk } from "./call_desk.ts";
 import { Callables } from "./callables.ts";
 import { checkEnding, checkParticulars, checkTarget, readReason } from "./checks.ts";
@@ -65,7 +65,7 @@ export class Exchange implements PoolHost, Registry {
     const { name, debug, blockedWarningMs } = settings;
     this.#name = name;
     this.scope = scope;
-    findScopeBy(() => calls().getStore());
+    findScopeBy(servedCall);
     this.#events = events;
     this.callables = new Callables(new ImportPermission(settings.hubImport, name));
     this.pool = new Pool(settings, this);

@@ -35,7 +35,7 @@ import type { Given } from "../bridge/given.ts";
 import type { KeepAlive } from "./keep_alive.ts";
 import { WorkerReferences } from "./worker_references.ts";
 import { HubThread } from "./hub_thread.ts";
-import { type Call, calls } from "./call_context.ts";
+import { type Call, servedCall } from "./call_context.ts";
 import type { Post } from "./post.ts";
 import { WorkerContext } from "./worker_context.ts";
 import type { WorkerObjects } from "./worker_objects.ts";
@@ -279,7 +279,7 @@ export class GreenWorker {
 
   /** The number of the call from there that the running function serves, as long as that counts. */
   #partOfCall(): number | undefined {
-    const call = calls().getStore();
+    const call = servedCall();
     const live = call && (!call.ended || call.aborted) && call.origin;
     return live && live.worker === this ? live.number : undefined;
   }

@@ -13,7 +13,7 @@ import { encodeThrown } from "../bridge/codec.ts";
 import { DeadlockError } from "../bridge/errors.ts";
 import { Down } from "../bridge/protocol.ts";
 import { CORE } from "../bridge/sync/objects.ts";
-import { calls, limits } from "./call_context.ts";
+import { limits, servedCall } from "./call_context.ts";
 import { CallSites, describeSites, type Sites } from "./call_sites.ts";
 import type { GreenWorker } from "./green_worker.ts";
 import type { HubThread } from "./hub_thread.ts";
@@ -64,7 +64,7 @@ export class Waits {
   }
 
   #startAwaiting(thread: HubThread): Deadlock | undefined {
-    const call = calls().getStore();
+    const call = servedCall();
     // Once it is answered, what the function left behind keeps nobody waiting.
     const caller = call && !call.ended ? this.#threads.byId(call.threadId) : undefined;
     if (!caller || caller.dead) return undefined;

@@ -10,6 +10,7 @@
 import { mayRefer } from "../bridge/codec.ts";
 import { usesContext } from "../bridge/context.ts";
 import { BridgeProtocolError } from "../bridge/errors.ts";
+import { isThenable } from "../bridge/live.ts";
 import type { Message } from "../bridge/message.ts";
 import { type Particulars, Referent, targetName } from "../bridge/protocol.ts";
 import { makeAsyncThread } from "./async_threads.ts";
@@ -93,7 +94,8 @@ export class WorkerSpawns {
       if (unread !== undefined) throw unread;
       if (this.#registry.closed) throw this.#registry.closedError();
       signal.addEventListener("abort", () => call.abort(signal.reason));
-      return this.#desk.invoke(worker, target, call, body);
+      const result = this.#desk.invoke(worker, target, call, body);
+      return isThenable(result) ? Promise.resolve(result).finally(() => call.settled()) : result;
     });
     this.#hand(worker, thread);
   }
