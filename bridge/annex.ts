@@ -24,12 +24,9 @@
 import { Buffer } from "node:buffer";
 import { type Body, Format } from "./codec.ts";
 import { BridgeProtocolError } from "./errors.ts";
-import { hasBlobs, NO_BYTES } from "./message.ts";
+import { ANNEXES, hasBlobs, NO_BYTES, type Placed } from "./message.ts";
 import { align, type RingReader, type RingWriter } from "./ring.ts";
 import { readAscii } from "./text.ts";
-
-/** How many annexes a ring has. */
-const ANNEXES = 2;
 
 /** The least and the most bytes of an annex. To copy so many takes the hub some 10 ms at the most. */
 const LEAST = 1 << 18;
@@ -37,18 +34,6 @@ const MOST = 1 << 24;
 
 /** After what time without use the annexes are dropped, in milliseconds. */
 const KEPT_MS = 1000;
-
-/** Where a body has been put. */
-export interface Placed {
-  /** In which annex: 0 or 1. */
-  readonly annex: number;
-  /** The number of the annex's memory. */
-  readonly id: number;
-  /** How many bytes its text or meta takes, at the annex's beginning. */
-  readonly meta: number;
-  /** Whether it is a text that is all ASCII. */
-  readonly ascii: boolean;
-}
 
 /** One annex, as its writer keeps it. */
 interface Annex {
@@ -96,7 +81,14 @@ export class AnnexWriter {
     if (meta < 0) return undefined;
     annex.put = annex.put + 1 >>> 0;
     this.dropAt = performance.now() + KEPT_MS;
-    return { annex: number, id: annex.id, meta, ascii: isText && meta === body.text.length };
+    const lengths = body.blobs.map(({ length }) => length);
+    return {
+      where: number,
+      id: annex.id,
+      meta,
+      ascii: isText && meta === body.text.length,
+      lengths,
+    };
   }
 
   /** Drops the annexes. Says whether it could: not while the reader has not copied all that is in them. */
@@ -181,15 +173,14 @@ export class AnnexReader {
    *
    * @param format The body's format.
    * @param placed Where it is, as its frame says.
-   * @param lengths The lengths of its blobs, as its frame says.
    * @throws {BridgeProtocolError} If that cannot be right.
    */
-  take(format: number, placed: Placed, lengths: readonly number[]): Body {
+  take(format: number, placed: Placed): Body {
     const memory = this.#memory(placed);
     const body = hasBlobs(format)
-      ? takeBlobs(memory, format, placed.meta, lengths)
+      ? takeBlobs(memory, format, placed.meta, placed.lengths)
       : takeText(memory, format, placed);
-    this.#ring.countTaken(placed.annex);
+    this.#ring.countTaken(placed.where);
     return body;
   }
 
@@ -198,7 +189,7 @@ export class AnnexReader {
     this.#memories.fill(undefined);
   }
 
-  #memory({ annex, id }: Placed): Memory {
+  #memory({ where: annex, id }: Placed): Memory {
     if (annex !== 0 && annex !== 1) {
       throw new BridgeProtocolError(`Cannot read a message: there is no annex ${annex}`);
     }

@@ -9,30 +9,28 @@
 import { AnnexReader } from "./annex.ts";
 import { type Body, Format } from "./codec.ts";
 import { BridgeProtocolError } from "./errors.ts";
+import { HandingReader } from "./handed.ts";
 import {
-  ANNEX_HEADER,
-  ANNEXED,
   ASCII,
+  BESIDE,
+  BESIDE_HEADER,
   CHUNK,
   DROPPED,
   EMPTY,
+  HANDED,
   hasBlobs,
   LAST,
   type Message,
+  MOST_PART,
   NO_BYTES,
   STREAM_SHIFT,
+  type Taker,
 } from "./message.ts";
 import { align, HEADER, type RingReader, Word } from "./ring.ts";
 import { readAscii, readText } from "./text.ts";
 
 /** How many chunked messages one thread may have on their way at once. */
 const MAX_STREAMS = 1024;
-
-/**
- * The most bytes of one part of a message. Where a typed array is longer, optimized code in Deno 2.9.6 now and then takes
- * its length for a negative number.
- */
-const MAX_PART = 2 ** 31 - 1;
 
 /** The most blobs of one message. */
 const MAX_BLOBS = 1 << 22;
@@ -58,15 +56,17 @@ interface Incoming {
 export class Inbox {
   readonly #ring: RingReader;
   readonly #annexes: AnnexReader;
+  readonly #handing: HandingReader;
   readonly #incoming = new Map<number, Incoming>();
 
   /**
    * @param ring The ring.
-   * @param take Takes memory that the writer has given.
+   * @param taker Takes what the writer has given beside the ring.
    */
-  constructor(ring: RingReader, take: (id: number) => SharedArrayBuffer = refuse) {
+  constructor(ring: RingReader, taker: Taker = NOTHING) {
     this.#ring = ring;
-    this.#annexes = new AnnexReader(ring, take);
+    this.#annexes = new AnnexReader(ring, taker.takeMemory);
+    this.#handing = new HandingReader(ring, taker.take);
   }
 
   /** Whether there is nothing to receive. */
@@ -121,8 +121,8 @@ export class Inbox {
     const stream = formats >>> STREAM_SHIFT;
     const format = formats & 0xff;
     const ascii = (formats & ASCII) !== 0;
-    if (stream === ANNEXED) {
-      return { kind, id, a, b, body: this.#takeAnnexed(at, format, ascii) };
+    if (stream === BESIDE) {
+      return { kind, id, a, b, body: this.#takePlaced(at, format, ascii) };
     }
     if (stream !== 0) {
       this.#begin(stream, { kind, id, a, b }, format, word);
@@ -164,16 +164,17 @@ export class Inbox {
     return { format, text: "", meta, blobs, int: 0 };
   }
 
-  #takeAnnexed(at: number, format: number, ascii: boolean): Body {
+  #takePlaced(at: number, format: number, ascii: boolean): Body {
     const { words, size } = this.#ring;
     const meta = words[(at >> 2) + Word.Meta] >>> 0;
     const count = words[(at >> 2) + Word.Blobs] >>> 0;
-    if (ANNEX_HEADER + count * 4 > size) throw tooLong(meta, count, size);
+    if (BESIDE_HEADER + count * 4 > size) throw tooLong(meta, count, size);
     const word = at + HEADER >> 2;
-    const first = at + ANNEX_HEADER >> 2;
+    const first = at + BESIDE_HEADER >> 2;
     const lengths = Array.from({ length: count }, (_, i) => words[first + i] >>> 0);
-    const placed = { annex: words[word], id: words[word + 1], meta, ascii };
-    return this.#annexes.take(format, placed, lengths);
+    const placed = { where: words[word], id: words[word + 1], meta, ascii, lengths };
+    const place = placed.where === HANDED ? this.#handing : this.#annexes;
+    return place.take(format, placed);
   }
 
   #begin(stream: number, head: Head, format: number, word: number): void {
@@ -183,7 +184,7 @@ export class Inbox {
     if (this.#incoming.has(stream) || this.#incoming.size >= MAX_STREAMS) {
       throw new BridgeProtocolError(`Cannot begin the chunked message ${stream}`);
     }
-    if (metaBytes > MAX_PART || blobCount > MAX_BLOBS) {
+    if (metaBytes > MOST_PART || blobCount > MAX_BLOBS) {
       throw new BridgeProtocolError(
         `Cannot begin a chunked message of ${metaBytes} bytes and ${blobCount} blobs`,
       );
@@ -218,8 +219,10 @@ export class Inbox {
 }
 
 function refuse(): never {
-  throw new BridgeProtocolError("Cannot read a message: it is in an annex, and there are none");
+  throw new BridgeProtocolError("Cannot read a message: nothing comes beside the ring");
 }
+
+const NOTHING: Taker = { takeMemory: refuse, take: refuse };
 
 function tooLong(metaBytes: number, blobs: number, size: number): Error {
   return new BridgeProtocolError(
@@ -256,7 +259,7 @@ function goOn(incoming: Incoming): void {
 }
 
 function allocate(bytes: number): Uint8Array {
-  if (bytes > MAX_PART) {
+  if (bytes > MOST_PART) {
     throw new BridgeProtocolError(`Cannot take a message: a part of ${bytes} bytes`);
   }
   try {

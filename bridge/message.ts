@@ -1,11 +1,14 @@
 /**
- * Messages, and how one lies in a ring: as one frame; or, when it is large, as a frame that says where in an annex it is; or,
- * when it is larger or no annex is free, as a head frame and chunks.
+ * Messages, and how one lies in a ring: as one frame; or, when it is large, as a frame that says where beside the ring its
+ * body is, in an annex or in buffers that change hands; or, when it is too large for that or there is no room beside the
+ * ring, as a head frame and chunks.
  *
  * ```text
  * frame            header | blob lengths, 4 bytes each | text or meta | blobs
- * annexed frame    header (stream {@linkcode ANNEXED}) | annex, and the number of its memory | blob lengths
- *   in the annex   text or meta | blobs
+ * frame, body beside the ring
+ *                  header (stream {@linkcode BESIDE}) | where, and the number of the memory | blob lengths
+ *   in an annex    text or meta | blobs                       where: the annex's number
+ *   handed over    a buffer for the meta, and for each blob   where: {@linkcode HANDED}
  * head frame       header (with a stream number)
  * chunk            header (Id the stream, A its bytes, B of the last one {@linkcode LAST}) | bytes
  * ```
@@ -42,14 +45,56 @@ export const LAST = 1;
 /** In the word `Format` of a frame: below this the body's format, and from here on the stream's number. */
 export const STREAM_SHIFT = 16;
 
-/** In place of a stream's number: the body is in an annex. */
-export const ANNEXED = 0xffff;
+/** In place of a stream's number: the body is beside the ring. */
+export const BESIDE = 0xffff;
 
 /** The highest number of a stream. */
-export const MOST_STREAM = ANNEXED - 1;
+export const MOST_STREAM = BESIDE - 1;
 
-/** The bytes of an annexed frame before the lengths: its header, the annex and the number of its memory. */
-export const ANNEX_HEADER = HEADER + 8;
+/** The bytes of such a frame before the lengths: its header, where the body is, and the number of its memory. */
+export const BESIDE_HEADER = HEADER + 8;
+
+/** How many annexes a ring has. */
+export const ANNEXES = 2;
+
+/** In place of an annex's number: the body is in buffers of its own. */
+export const HANDED: number = ANNEXES;
+
+/**
+ * The most bytes of one part of a message. Where a typed array is longer, optimized code in Deno 2.9.6 now and then takes
+ * its length for a negative number.
+ */
+export const MOST_PART = 2 ** 31 - 1;
+
+/** What goes from the writer of a ring to its reader beside it. */
+export interface Giver {
+  /** Gives memory for both, and returns the number by which the reader can take it. */
+  give(memory: SharedArrayBuffer): number;
+  /** Hands buffers over, which are detached here, and returns the number by which the reader can take them. */
+  hand(buffers: ArrayBuffer[]): number;
+}
+
+/** What the reader takes of that. */
+export interface Taker {
+  /** Takes shared memory. */
+  takeMemory(id: number): SharedArrayBuffer;
+  /** Takes whatever has come under a number. */
+  take(id: number): unknown;
+}
+
+/** Where the body of a message is, beside the ring. */
+export interface Placed {
+  /** In which annex, or {@linkcode HANDED}. */
+  readonly where: number;
+  /** The number of the memory. */
+  readonly id: number;
+  /** How many bytes its text or meta takes. */
+  readonly meta: number;
+  /** Whether it is a text that is all ASCII. */
+  readonly ascii: boolean;
+  /** The lengths of its blobs. */
+  readonly lengths: readonly number[];
+}
 
 /** How many bytes a chunk holds: a multiple of 8. */
 export const CHUNK_BYTES = MAX_FRAME - HEADER;

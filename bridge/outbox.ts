@@ -4,18 +4,21 @@
  * @module
  */
 
-import { AnnexWriter, type Placed } from "./annex.ts";
+import { AnnexWriter } from "./annex.ts";
 import { ChunkedDeparture } from "./chunks.ts";
 import { type Body, Format } from "./codec.ts";
 import { type Departure, writeHeader } from "./departure.ts";
+import { HandingWriter } from "./handed.ts";
 import {
-  ANNEX_HEADER,
-  ANNEXED,
   ASCII,
+  BESIDE,
+  BESIDE_HEADER,
   DROPPED,
+  type Giver,
   hasBlobs,
   keep,
   MOST_STREAM,
+  type Placed,
   STREAM_SHIFT,
 } from "./message.ts";
 import { align, HEADER, MAX_FRAME, type RingWriter } from "./ring.ts";
@@ -76,16 +79,17 @@ function writeFrame(
 export class Outbox {
   readonly #ring: RingWriter;
   readonly #annexes: AnnexWriter | undefined;
+  readonly #handing: HandingWriter | undefined;
   #lastStream = 0;
 
   /**
    * @param ring The ring.
-   * @param give Gives memory to the reader, and returns the number by which it can be taken there. Without it there are no
-   * annexes.
+   * @param giver Gives things to the reader beside the ring. Without it all bodies go through the ring.
    */
-  constructor(ring: RingWriter, give?: (buffer: SharedArrayBuffer) => number) {
+  constructor(ring: RingWriter, giver?: Giver) {
     this.#ring = ring;
-    this.#annexes = give && new AnnexWriter(ring, give);
+    this.#annexes = giver && new AnnexWriter(ring, giver.give);
+    this.#handing = giver && new HandingWriter(ring, giver.hand);
   }
 
   /** Writes a message, if it can be done at once; if not, {@linkcode Outbox.begin} to do so. */
@@ -98,9 +102,9 @@ export class Outbox {
     const ring = this.#ring;
     if (align(frameBytes(body)) <= MAX_FRAME) return new FrameDeparture(ring, kind, id, a, b, body);
     // The lengths have to fit in the frame.
-    const fits = ANNEX_HEADER + 4 * body.blobs.length <= MAX_FRAME;
-    const placed = fits ? this.#annexes?.put(body) : undefined;
-    if (placed) return new AnnexedDeparture(ring, kind, id, a, b, body, placed);
+    const fits = BESIDE_HEADER + 4 * body.blobs.length <= MAX_FRAME;
+    const placed = fits ? this.#handing?.put(body) ?? this.#annexes?.put(body) : undefined;
+    if (placed) return new PlacedDeparture(ring, kind, id, a, b, body, placed);
     this.#lastStream = this.#lastStream % MOST_STREAM + 1;
     return new ChunkedDeparture(ring, this.#lastStream, kind, id, a, b, body);
   }
@@ -168,15 +172,14 @@ class FrameDeparture implements Departure {
   }
 }
 
-/** A message whose body is in an annex already. */
-class AnnexedDeparture implements Departure {
+/** A message whose body is beside the ring already. */
+class PlacedDeparture implements Departure {
   readonly #ring: RingWriter;
   readonly #kind: number;
   readonly #id: number;
   readonly #a: number;
   readonly #b: number;
   readonly #format: number;
-  readonly #lengths: readonly number[];
   readonly #placed: Placed;
 
   constructor(
@@ -185,7 +188,7 @@ class AnnexedDeparture implements Departure {
     id: number,
     a: number,
     b: number,
-    { format, blobs }: Body,
+    { format }: Body,
     placed: Placed,
   ) {
     this.#ring = ring;
@@ -193,22 +196,20 @@ class AnnexedDeparture implements Departure {
     this.#id = id;
     this.#a = a;
     this.#b = b;
-    this.#format = format | (placed.ascii ? ASCII : 0) | ANNEXED << STREAM_SHIFT;
-    this.#lengths = blobs.map(({ length }) => length);
+    this.#format = format | (placed.ascii ? ASCII : 0) | BESIDE << STREAM_SHIFT;
     this.#placed = placed;
   }
 
   advance(): boolean {
-    const size = align(ANNEX_HEADER + 4 * this.#lengths.length);
+    const { where, id, meta, lengths } = this.#placed;
+    const size = align(BESIDE_HEADER + 4 * lengths.length);
     const at = this.#ring.reserve(size);
     if (at < 0) return false;
     const { words } = this.#ring;
-    const { annex, id, meta } = this.#placed;
     let word = at + HEADER >> 2;
-    words[word++] = annex;
+    words[word++] = where;
     words[word++] = id;
-    for (const length of this.#lengths) words[word++] = length;
-    const blobs = this.#lengths.length;
+    for (const length of lengths) words[word++] = length;
     writeHeader(
       words,
       at,
@@ -219,12 +220,12 @@ class AnnexedDeparture implements Departure {
       this.#b,
       this.#format,
       meta,
-      blobs,
+      lengths.length,
     );
     this.#ring.publish(size);
     return true;
   }
 
-  /** It was copied when it was put into the annex. */
+  /** It was copied when it was put there. */
   keep(): void {}
 }

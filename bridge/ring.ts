@@ -6,7 +6,7 @@
  * ```text
  * HEAD   bytes written so far, modulo 2^32   the writer only, after the frame's bytes are in place
  * TAIL   bytes read so far, modulo 2^32      the reader only, after the frame's bytes are copied out
- * TAKEN  for each annex: see `annex.ts`        the reader only
+ * TAKEN  a word for each annex and one for what is handed over: see `annex.ts`, `handed.ts`   the reader only
  * HUNGRY 1 while the writer waits for room   the writer sets it, the reader clears it and then wakes the writer
  * SHUT   1 once the writer has shut it        the writer only, for good; the reader is to end whatever else it reads
  * LEFT   1 once the reader has seen that, 2 once it is done   the reader only, for good
@@ -139,7 +139,7 @@ export class RingWriter {
     return Atomics.load(this.words, LEFT) === 2;
   }
 
-  /** How many bodies the reader has copied out of an annex. */
+  /** How many bodies the reader has taken out of an annex, or of what was handed over. */
   taken(annex: number): number {
     return Atomics.load(this.words, TAKEN + annex) >>> 0;
   }
@@ -225,7 +225,7 @@ export class RingReader {
     return Atomics.exchange(this.words, HUNGRY, 0) === 1;
   }
 
-  /** One body more has been copied out of an annex. */
+  /** One body more has been taken from beside the ring. */
   countTaken(annex: number): void {
     Atomics.add(this.words, TAKEN + annex, 1);
   }

@@ -8,10 +8,10 @@
  * Takes the memory out of a buffer, for a value that is about to be sent and not needed here any more: the original is
  * detached at once, without a copy, and its memory is freed as soon as the value has gone.
  *
- * Between the hub and a Worker bytes go through shared memory, in which they are copied once into and once out of: the
- * platform has nothing faster (a transfer over a Worker's port takes longer than both copies). What this saves is a third
- * copy, which large bytes need while they wait for room there and could still be changed. Do not change what it returns.
- * A `SharedArrayBuffer` is not copied at all.
+ * From a megabyte on the memory itself goes to the other side, and nobody copies it: what this returns is detached then, so
+ * send it once. Smaller bytes go through shared memory, into which they are copied and out of which they are copied again,
+ * as that is faster. What is sent without this is copied once more in both cases. Do not change what it returns. A
+ * `SharedArrayBuffer` is not copied at all.
  *
  * @param bytes A buffer, or a view of one. Other views of the same buffer are detached as well.
  * @returns The same bytes in a buffer of their own; of a view a view.

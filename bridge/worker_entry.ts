@@ -30,12 +30,12 @@ const board = new Board(start.slots, start.board);
 if (start.baton) board.baton = new Baton(board, start.slot + 1, start.baton);
 becomeWorkerPlace(new WorkerPlace(start.place, board, start.slot));
 const passage = new Passage(start.passage);
-const inbox = new Inbox(new RingReader(start.down), passage.takeMemory);
+const inbox = new Inbox(new RingReader(start.down), passage);
 const runtime = new GreenRuntime({
   board,
   slot: start.slot,
   serial: start.serial,
-  out: new Outbox(new RingWriter(start.up), passage.give),
+  out: new Outbox(new RingWriter(start.up), passage),
   inbox,
   scope: start.scope,
   debug: start.debug,

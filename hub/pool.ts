@@ -483,8 +483,8 @@ export class Pool {
     const down = createRing();
     const { port1, port2 } = new MessageChannel();
     const passage = new Passage(port1);
-    const inbox = new Inbox(new RingReader(up), passage.takeMemory);
-    const outbox = new Outbox(new RingWriter(down), passage.give);
+    const inbox = new Inbox(new RingReader(up), passage);
+    const outbox = new Outbox(new RingWriter(down), passage);
     const post = new Post(this.board, slot, outbox, inbox);
     const objects = new WorkerObjects(passage, keyOf(this.#boardNumber, slot));
     const worker = new GreenWorker(++this.#serial, slot, post, objects, this.#host);

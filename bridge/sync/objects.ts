@@ -14,6 +14,7 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { BridgeProtocolError } from "../errors.ts";
 import { Referent } from "../protocol.ts";
+import type { Giver, Taker } from "../message.ts";
 import type { Reference } from "../referrer.ts";
 import type { Core, Description } from "./core.ts";
 import { place } from "./place.ts";
@@ -235,8 +236,8 @@ function isCarried(value: unknown): value is object {
   return CARRIED.has(tag) && (value instanceof WebAssembly.Module || value instanceof CryptoKey);
 }
 
-/** The way of shared memory between the hub and one Worker, beside the rings. */
-export class Passage {
+/** The way of shared memory, and of buffers that change hands, between the hub and one Worker: beside the rings. */
+export class Passage implements Giver, Taker {
   readonly #port: MessagePort;
   /** What has arrived and was not asked for yet: a message may be read late, or never. */
   readonly #arrived = new Map<number, { readonly buffer: object; count: number }>();
@@ -254,6 +255,13 @@ export class Passage {
   readonly give = (buffer: SharedArrayBuffer): number => {
     const id = place().arena.takeId();
     this.send(id, buffer);
+    return id;
+  };
+
+  /** Hands buffers over, which nobody else is to have: they are detached here. Gives their number. */
+  readonly hand = (buffers: ArrayBuffer[]): number => {
+    const id = place().arena.takeId();
+    this.#port.postMessage({ id, buffer: buffers }, buffers);
     return id;
   };
 

@@ -14,6 +14,7 @@ import {
   RingWriter,
   Word,
 } from "../../bridge/ring.ts";
+import { transfer } from "../../bridge/transfer.ts";
 import { randomFrom } from "./random.ts";
 
 const KIND = FIRST_KIND;
@@ -32,17 +33,27 @@ function mailbox(): Ends {
   return { ring, outbox: new Outbox(ring), inbox: new Inbox(new RingReader(buffer)) };
 }
 
-/** A mailbox with annexes, and the memory that has been given to its reader. */
-function mailboxWithAnnexes(): Ends & { readonly given: SharedArrayBuffer[] } {
+/** A mailbox with a way beside the ring; the memory that has been given to its reader, and how many bodies were handed over. */
+interface EndsBeside extends Ends {
+  readonly given: SharedArrayBuffer[];
+  readonly handed: readonly (readonly ArrayBuffer[])[];
+}
+
+function mailboxBeside(): EndsBeside {
   const buffer = createRing();
   const ring = new RingWriter(buffer);
   const given: SharedArrayBuffer[] = [];
-  return {
-    ring,
-    outbox: new Outbox(ring, (memory) => given.push(memory)),
-    inbox: new Inbox(new RingReader(buffer), (id) => given[id - 1]),
-    given,
+  const handed: ArrayBuffer[][] = [];
+  const giver = {
+    give: (memory: SharedArrayBuffer) => given.push(memory),
+    hand: (buffers: ArrayBuffer[]) => handed.push(structuredClone(buffers, { transfer: buffers })),
   };
+  const taker = {
+    takeMemory: (id: number) => given[id - 1],
+    take: (id: number) => handed[id - 1],
+  };
+  const inbox = new Inbox(new RingReader(buffer), taker);
+  return { ring, outbox: new Outbox(ring, giver), inbox, given, handed };
 }
 
 function textBody(text: string): Body {
@@ -93,7 +104,7 @@ function assertSame(actual: Body, expected: Body): void {
   for (const [i, part] of a.entries()) assert(equal(part, b[i]));
 }
 
-const [chunked, annexed] = [mailbox(), mailboxWithAnnexes()];
+const [chunked, annexed] = [mailbox(), mailboxBeside()];
 
 function assertBothWays(body: Body): void {
   for (const ends of [chunked, annexed]) assertSame(pass(body, ends).body, body);
@@ -233,7 +244,7 @@ Deno.test("Departure.keep() takes a copy of what is not written yet", () => {
 Deno.test("Inbox agrees with a queue under random interleaving", () => {
   for (let seed = 1; seed <= 12; seed++) {
     const random = randomFrom(seed);
-    const { outbox, inbox } = seed % 2 === 0 ? mailbox() : mailboxWithAnnexes();
+    const { outbox, inbox } = seed % 2 === 0 ? mailbox() : mailboxBeside();
     const sent = new Map<number, Body>();
     const sends: (() => boolean)[] = [];
     let id = 0;
@@ -281,7 +292,7 @@ function depart(outbox: Outbox, id: number, body: Body): void {
 }
 
 Deno.test("Outbox uses two annexes at a time, and chunks when both are taken", () => {
-  const { outbox, inbox, given } = mailboxWithAnnexes();
+  const { outbox, inbox, given } = mailboxBeside();
   const bodies = [1, 2, 3].map((seed) => bytesBody(150_000, seed));
   for (const [id, body] of bodies.entries()) depart(outbox, id, body);
   assertEquals(given.length, 2);
@@ -294,16 +305,20 @@ Deno.test("Outbox uses two annexes at a time, and chunks when both are taken", (
 });
 
 Deno.test("Outbox puts a larger annex in the place of one that is too small, and uses none for more", () => {
-  const ends = mailboxWithAnnexes();
-  for (const length of [100_000, 3 * MB, 200_000, 16 * MB, 16 * MB + 1, 5 * MB]) {
-    const body = bytesBody(length);
+  const ends = mailboxBeside();
+  for (const size of [100_000, 700_000, 200_000, 3 * MB, 16 * MB, 16 * MB + 8, 5 * MB]) {
+    // Too many and too small to be handed over.
+    const blobs = Array.from({ length: size / 50_000 }, (_, i) => bytesOf(50_000, i));
+    const rest = size - blobs.length * 50_000;
+    const body = blobBody(new Uint8Array(0), [...blobs, bytesOf(rest, 1)]);
     assertSame(pass(body, ends).body, body);
   }
-  assertEquals(ends.given.map(({ byteLength }) => byteLength), [MB / 4, 4 * MB, 16 * MB]);
+  assertEquals(ends.given.map(({ byteLength }) => byteLength), [MB / 4, MB, 4 * MB, 16 * MB]);
+  assertEquals(ends.handed.length, 0);
 });
 
 Deno.test("Outbox makes room for text that is not ASCII only when it is not", () => {
-  const ends = mailboxWithAnnexes();
+  const ends = mailboxBeside();
   for (const text of ["x".repeat(MB), "é".repeat(MB), "語".repeat(MB), "語".repeat(6 * MB)]) {
     assert(pass(textBody(text), ends).body.text === text);
   }
@@ -311,9 +326,9 @@ Deno.test("Outbox makes room for text that is not ASCII only when it is not", ()
 });
 
 Deno.test("Outbox.tidy() drops annexes that were not used for a second, once they have been read", () => {
-  const { outbox, inbox, given } = mailboxWithAnnexes();
+  const { outbox, inbox, given } = mailboxBeside();
   assertEquals(outbox.tidyAt, Infinity);
-  depart(outbox, 1, bytesBody(MB));
+  depart(outbox, 1, bytesBody(MB / 2));
   const due = outbox.tidyAt;
   assert(due > performance.now() && due <= performance.now() + 1000);
   outbox.tidy(due - 1);
@@ -322,18 +337,127 @@ Deno.test("Outbox.tidy() drops annexes that were not used for a second, once the
   assertEquals(inbox.receive()?.id, 1);
   outbox.tidy(outbox.tidyAt);
   assertEquals(outbox.tidyAt, Infinity);
-  depart(outbox, 2, bytesBody(MB));
+  depart(outbox, 2, bytesBody(MB / 2));
   assertEquals([inbox.receive()?.id, given.length, inbox.empty], [2, 2, true]);
 });
 
 Deno.test("Outbox sends in chunks when there is no memory for an annex", () => {
   const buffer = createRing();
-  const outbox = new Outbox(new RingWriter(buffer), () => {
+  const give = () => {
     throw new RangeError("Array buffer allocation failed");
-  });
+  };
+  const ring = new RingWriter(buffer);
+  const outbox = new Outbox(ring, { give, hand: give });
   const inbox = new Inbox(new RingReader(buffer));
   depart(outbox, 1, bytesBody(150_000));
   assertSame(inbox.receive()!.body, bytesBody(150_000));
+  const ends = { ring, outbox, inbox };
+  assertSame(pass(bytesBody(2 * MB), ends).body, bytesBody(2 * MB));
+});
+
+// What is handed over.
+
+Deno.test("Outbox hands large bytes over, each run in a buffer of its own, as they were when it was sent", () => {
+  const { outbox, inbox, given, handed } = mailboxBeside();
+  const all = bytesOf(4 * MB, 3);
+  const shared = new Uint8Array(new SharedArrayBuffer(MB));
+  const bodies = [
+    { ...bytesBody(MB), blobs: [all.subarray(5, 5 + MB)] },
+    blobBody(bytesOf(70_001, 2), [all, shared, bytesOf(60_000, 4)]),
+    { ...bytesBody(3 * MB), format: Format.BytesInArray },
+  ];
+  const copy = (blob: Uint8Array) => Uint8Array.from(blob);
+  const expected = bodies.map((body) => ({ ...body, blobs: body.blobs.map(copy) }));
+  for (const [id, body] of bodies.entries()) depart(outbox, id, body);
+  all.fill(0);
+  shared.fill(1);
+  for (const [id, body] of expected.entries()) {
+    const message = inbox.receive(1)!;
+    assertEquals(message.id, id);
+    assertSame(message.body, body);
+    for (const blob of message.body.blobs) assertEquals(blob.length, blob.buffer.byteLength);
+  }
+  assertEquals([given.length, handed.map(({ length }) => length)], [0, [1, 4, 1]]);
+});
+
+Deno.test("Outbox hands over what was given away with transfer() without a copy", () => {
+  const { outbox, inbox, handed } = mailboxBeside();
+  const mine = transfer(bytesOf(2 * MB, 1));
+  depart(outbox, 1, { ...bytesBody(0), blobs: [mine] });
+  assert(mine.buffer.detached);
+  const { blobs } = inbox.receive()!.body;
+  assertEquals(blobs[0].buffer, handed[0][0]);
+  assertSame({ ...bytesBody(0), blobs }, bytesBody(2 * MB));
+  // A part of what was given away is copied: the other parts may be wanted.
+  const part = transfer(bytesOf(4 * MB, 1)).subarray(MB);
+  depart(outbox, 2, { ...bytesBody(0), blobs: [part] });
+  assert(!part.buffer.detached);
+  assertEquals(inbox.receive()!.body.blobs[0].length, 3 * MB);
+});
+
+Deno.test("Outbox hands over eight bodies at the most that nobody has taken, and the rest in chunks", () => {
+  const ends = mailboxBeside();
+  const { outbox, inbox, handed } = ends;
+  const body = (id: number) => bytesBody(MB, id);
+  for (let id = 0; id < 8; id++) depart(outbox, id, body(id));
+  const late = outbox.begin(KIND, 8, 0, 0, bytesBody(17 * MB, 8));
+  assert(!late.advance());
+  for (let id = 0; id < 8; id++) assertSame(inbox.receive(1)!.body, body(id));
+  assertEquals(handed.length, 8);
+  let message: Message | undefined;
+  while (!late.advance()) message ??= inbox.receive();
+  message ??= inbox.receive();
+  assertSame(message!.body, bytesBody(17 * MB, 8));
+  depart(outbox, 9, body(9));
+  assertSame(inbox.receive()!.body, body(9));
+  assertEquals(handed.length, 9);
+});
+
+Deno.test("Inbox refuses what was handed over and cannot be right", () => {
+  const detached = new ArrayBuffer(64);
+  detached.transfer();
+  const things: unknown[] = [
+    [new ArrayBuffer(64)],
+    [],
+    [new ArrayBuffer(64), new ArrayBuffer(64)],
+    [new ArrayBuffer(63)],
+    [new ArrayBuffer(64, { maxByteLength: 128 })],
+    [new SharedArrayBuffer(64)],
+    [new Uint8Array(64)],
+    [detached],
+    new ArrayBuffer(64),
+    null,
+  ];
+  const frame = (id: number, meta: number, lengths: number[], format: number) => {
+    const buffer = createRing();
+    const ring = new RingWriter(buffer);
+    const take = (id: number) => things[id];
+    const at = forge(ring, {
+      Format: format | 0xffff << 16,
+      Meta: meta,
+      Blobs: lengths.length,
+    }, HEADER + 8 + lengths.length * 4 + 7 & ~7);
+    ring.words.set([2, id, ...lengths], at + HEADER >> 2);
+    return new Inbox(new RingReader(buffer), { take, takeMemory: take as never });
+  };
+  assertEquals(frame(0, 0, [64], Format.Bytes).receive()!.body.blobs, [new Uint8Array(64)]);
+  assertEquals(frame(0, 64, [], Format.Structured).receive()!.body.meta, new Uint8Array(64));
+  const refused: Parameters<typeof frame>[] = [
+    [0, 64, [], Format.Text],
+    [0, 64, [], Format.Json],
+    [0, 0, [64], Format.Structured],
+    [0, 0, [-1], Format.Bytes],
+    [0, 0, [65], Format.Bytes],
+    ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map((id): Parameters<typeof frame> => [
+      id,
+      0,
+      [64],
+      Format.Bytes,
+    ]),
+  ];
+  for (const args of refused) {
+    assertThrows(() => frame(...args).receive(), BridgeProtocolError, "Cannot read a message");
+  }
 });
 
 Deno.test("Inbox refuses an annex that cannot be right", () => {
@@ -354,7 +478,7 @@ Deno.test("Inbox refuses an annex that cannot be right", () => {
       Blobs: lengths.length,
     }, HEADER + 8 + lengths.length * 4 + 7 & ~7);
     ring.words.set([annex, id, ...lengths], at + HEADER >> 2);
-    return new Inbox(new RingReader(buffer), take);
+    return new Inbox(new RingReader(buffer), { takeMemory: take, take: () => undefined });
   };
   assertEquals(frame(1, 0, 0, [64], Format.Bytes).receive()!.body.blobs, [new Uint8Array(64)]);
   assertEquals(frame(0, 0, 64, [], Format.Text).receive()!.body.text, "\0".repeat(64));

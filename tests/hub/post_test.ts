@@ -41,8 +41,8 @@ Deno.test("Post and a Worker at its other end exchange thousands of messages of 
   const [up, down] = [createRing(), createRing()];
   const { port1, port2: port } = new MessageChannel();
   const passage = new Passage(port1);
-  const outbox = new Outbox(new RingWriter(down), passage.give);
-  const post = new Post(board, 0, outbox, new Inbox(new RingReader(up), passage.takeMemory));
+  const outbox = new Outbox(new RingWriter(down), passage);
+  const post = new Post(board, 0, outbox, new Inbox(new RingReader(up), passage));
   const place = { arena: hubPlace().arena.buffer, board: 1 };
   const start: PeerStart = { board: board.buffer, up, down, place, port, count };
   const url = new URL("../fixtures/mailbox_peer.ts", import.meta.url);
