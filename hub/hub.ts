@@ -381,6 +381,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     exchange.threads.endAll();
     this.#doorbell.close();
     exchange.keepAlive.release();
+    exchange.keepAlive.close();
   }
 
   #stopAll(): void {
