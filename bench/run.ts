@@ -50,6 +50,9 @@ export async function runRows(rows: Row[], columns: Column[], options: RunOption
   return results;
 }
 
+/** How long the warm-up takes, in budgets. */
+const WARM_UP = 4;
+
 async function runRow(
   row: Row,
   cells: Map<Column, Cell>,
@@ -57,12 +60,15 @@ async function runRow(
   options: RunOptions,
 ): Promise<void> {
   const rounds = Math.min(row.rounds ?? options.rounds, options.rounds);
-  for (let round = 0; round < rounds; round++) {
+  // Optimized code and memory that is used again come late: the first round is longer, and does not count.
+  const warmUp = { ...options, budget: options.budget * WARM_UP };
+  for (let round = row.fresh ? 0 : -1; round < rounds; round++) {
     await options.machine.wait();
     for (const [column, cell] of cells) {
       if (cell.problem) continue;
       try {
-        cell.samples.push(await measure(row, column, children, options));
+        const sample = await measure(row, column, children, round < 0 ? warmUp : options);
+        if (round >= 0) cell.samples.push(sample);
       } catch (error) {
         noteProblem(cell, error);
         await children.kill(column);
