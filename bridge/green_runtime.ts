@@ -337,6 +337,12 @@ export class GreenRuntime {
     this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, place });
   }
 
+  /** The same when what the thread has done cannot be taken back: no kill and no timeout interrupts it. */
+  giveWayDone(): void {
+    if (this.#turns === undefined || this.#frames.length === 0) return;
+    this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, done: true });
+  }
+
   /** A place where a kill or a timeout can hit code that does not block. */
   checkpoint(): void {
     const frame = this.#frame("checkpoint()");
@@ -566,7 +572,7 @@ export class GreenRuntime {
         if (this.#line.shut) throw stopped();
         if (turns.holding || parking.keeps) {
           if (condition.done && !owes) return true;
-          this.#stack.interrupt(frame);
+          if (!parking.done) this.#stack.interrupt(frame);
           if (performance.now() >= deadline && !owes) return false;
         }
         if (parking.keeps) {

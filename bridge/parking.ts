@@ -41,6 +41,8 @@ export interface Parking {
   readonly yields?: boolean;
   /** Its place in the line then, if it has taken one. */
   readonly place?: number;
+  /** In a cooperative hub: whether what the thread came for is done, so that a kill or a timeout is for its next block. */
+  readonly done?: boolean;
   /** In a cooperative hub: whether nobody else goes on meanwhile. */
   readonly keeps?: boolean;
 }

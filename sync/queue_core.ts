@@ -145,7 +145,7 @@ export class QueueCore extends Core {
     if (result > -3) {
       this.#checkPut(result, item);
       // In a rendezvous both switch, and the getter goes on first: it has its place in the line already.
-      if (green.cooperative && this.words[MAX] === 0) green.giveWay();
+      if (green.cooperative && this.words[MAX] === 0) green.giveWayDone();
       return;
     }
     const node = -3 - result;

@@ -32,6 +32,13 @@ Deno.test("P85 Queue.get() of a rendezvous goes on first, and the one who put af
   ]);
 });
 
+Deno.test("Queue.put() of a rendezvous that has passed its item on is not undone by a kill: that hits the next block", async () => {
+  await using _hub = cooperative();
+  const trace = newTrace();
+  await threads.channelKill(trace);
+  assertEquals(notes(trace), ["hello", "put", "cleaned up", "killed"]);
+});
+
 Deno.test("spawn() starts nothing before the spawner blocks, and in the order of the spawns", async () => {
   await using hub = cooperative();
   const trace = newTrace();
