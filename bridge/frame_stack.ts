@@ -41,6 +41,14 @@ export class FrameStack {
     frame.onKill?.();
   }
 
+  /** Whether {@linkcode FrameStack.interrupt} would throw. */
+  isStruck(frame: Frame): boolean {
+    if (frame.passing || frame.thrown) return true;
+    if (frame.shields > 0) return false;
+    if (this.kills > 0 && (frame.killed || this.frames.some(isOpenToKill))) return true;
+    return frame.timeouts.length > 0 && frame.deadline <= performance.now();
+  }
+
   /** Throws if the thread that runs now is to end, or has run out of time. */
   interrupt(frame: Frame): void {
     if (frame.passing) this.throwPassing(frame);
@@ -64,18 +72,20 @@ export class FrameStack {
   /** Throws if a thread, or one on whose stack it runs, was killed. */
   throwIfKilled(frame: Frame): void {
     if (frame.killed) throw frame.killed.reason;
-    for (const outer of this.frames) {
-      if (outer.killed && outer.shields === 0) {
-        this.kill(
-          frame,
-          new GreenletExit(
-            `The green thread "${outer.thread.name}", on whose stack "${frame.thread.name}" ran, was killed`,
-          ),
-        );
-        throw frame.killed!.reason;
-      }
-    }
+    const outer = this.frames.find(isOpenToKill);
+    if (!outer) return;
+    this.kill(
+      frame,
+      new GreenletExit(
+        `The green thread "${outer.thread.name}", on whose stack "${frame.thread.name}" ran, was killed`,
+      ),
+    );
+    throw frame.killed!.reason;
   }
+}
+
+function isOpenToKill({ killed, shields }: Frame): boolean {
+  return killed !== undefined && shields === 0;
 }
 
 function throwIfDue(frame: Frame): void {

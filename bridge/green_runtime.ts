@@ -9,7 +9,8 @@
  * that came early, late or for nothing is no wake-up lost. What arrives may have to be run on top of the blocked
  * thread: a thread that it waits for and that had not started (`Down.Run`), or one of its callbacks (`Down.Call`).
  *
- * **Order.** What is ready wins over what is due: the condition is looked at before kills and timeouts.
+ * **Order.** What is ready wins over what is due: the condition is looked at before kills and timeouts, and where others can make
+ * it true at any moment, once more by who gives up (see {@linkcode Condition.giveUp}).
  *
  * **Turns.** In a cooperative hub green code runs only with the baton (see `turns.ts`): a blocking call gives it up and comes
  * back with it. What arrives is taken in without it; what is to be run waits.
@@ -92,6 +93,13 @@ interface Wait extends Condition {
 /** What {@linkcode GreenRuntime.block} waits for. */
 export interface Condition {
   readonly done: boolean;
+  /**
+   * Called before a kill or a timeout is thrown: leaves what the thread waits at. If it could not, since the thread was served
+   * in this very moment, nothing is thrown now: what was done for it counts, and the kill is for its next block.
+   *
+   * @returns Whether it has left.
+   */
+  giveUp?(): boolean;
 }
 
 /** A thread to run from the bottom of the stack; with its frame if its module had to be loaded first. */
@@ -501,13 +509,13 @@ export class GreenRuntime {
         const seen = this.#line.woken();
         this.#takeIn();
         if (this.#line.shut) throw stopped();
-        if (frame.passing) this.#stack.throwPassing(frame);
+        if (frame.passing && leaves(condition)) this.#stack.throwPassing(frame);
         if (condition.done) {
           // It can go on after all, and not only until the next time that it blocks.
           frame.thrown = undefined;
           return true;
         }
-        this.#stack.interrupt(frame);
+        if (this.#stack.isStruck(frame) && leaves(condition)) this.#stack.interrupt(frame);
         const now = performance.now();
         if (now >= deadline) return false;
         if (report === 0) report = now + REPORT_AFTER;
@@ -572,7 +580,9 @@ export class GreenRuntime {
         if (this.#line.shut) throw stopped();
         if (turns.holding || parking.keeps) {
           if (condition.done && !owes) return true;
-          if (!parking.done) this.#stack.interrupt(frame);
+          if (!parking.done && this.#stack.isStruck(frame) && leaves(condition)) {
+            this.#stack.interrupt(frame);
+          }
           if (performance.now() >= deadline && !owes) return false;
         }
         if (parking.keeps) {
@@ -1277,6 +1287,11 @@ export class GreenRuntime {
   #release(kind: number, id: number, count: number): void {
     this.#line.send(Up.Release, id, kind, count, EMPTY);
   }
+}
+
+/** Whether a thread that is to be interrupted leaves what it waits for; it does not if that has come just now. */
+function leaves(condition: Condition): boolean {
+  return condition.giveUp === undefined || condition.giveUp();
 }
 
 function isOver({ thread, refusal }: Wait): boolean {

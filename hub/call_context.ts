@@ -126,6 +126,8 @@ interface Served {
   readonly calls: Map<number, Call>;
   /** The last number that was given. */
   last: number;
+  /** The call that the running function serves: for `sync/`, which imports nothing from here. */
+  current(): Call | undefined;
 }
 
 /** Under a `Symbol.for` key, so that all copies of the library in the process see the same calls. */
@@ -135,6 +137,7 @@ const served: Served = scope[KEY] ??= {
   numbers: new AsyncLocalStorage(),
   calls: new Map(),
   last: 0,
+  current: servedCall,
 };
 
 const neverSettled = new FinalizationRegistry<number>((number) => served.calls.delete(number));

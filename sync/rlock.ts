@@ -17,15 +17,15 @@ import { Permit, Permits, twin } from "./permits.ts";
 import { type NameOptions, objectFor } from "./semaphore.ts";
 
 /** What `hub/call_context.ts` keeps: the call that the running async function serves. */
-const CALL = Symbol.for("aiohub.call");
+const CALLS = Symbol.for("aiohub.calls");
 
 /** The green thread on whose behalf this code runs: itself, or on the hub the one whose call it serves; 0 for nobody. */
 function onBehalfOf(call: string): number {
   if (greenSide()) return threadHere(call);
   const calls = (globalThis as {
-    [CALL]?: { getStore(): { readonly threadId: number } | undefined };
-  })[CALL];
-  return calls?.getStore()?.threadId ?? 0;
+    [CALLS]?: { current(): { readonly threadId: number } | undefined };
+  })[CALLS];
+  return calls?.current()?.threadId ?? 0;
 }
 
 /** The core of a reentrant lock. */

@@ -204,7 +204,9 @@ export abstract class Core {
   ): boolean {
     const arena = this.#arena;
     const signal = options?.signal;
+    let left = false;
     const condition = {
+      giveUp: () => left = this.#withdraw(list, node),
       get done() {
         return Atomics.load(arena, node + Node.State) !== State.Waiting ||
           signal !== undefined && signal.aborted;
@@ -214,7 +216,7 @@ export abstract class Core {
     try {
       inTime = green.block(condition, performance.now() + timeLimit(options), this.#parking);
     } catch (error) {
-      this.#leaveList(list, node);
+      if (!left) this.#leaveList(list, node);
       throw error;
     }
     if (this.#wasServed(node) || !this.#withdraw(list, node)) return true;

@@ -135,6 +135,7 @@ const waiter = (options?: { timeout: number }): Green<Permit> => ({
 });
 const releaser: Green<Permit> = { green: ({ objects: { semaphore } }) => semaphore.release() };
 const killer: Green<Permit> = { green: ({ kill }) => kill(0) };
+const failer: Green<Permit> = { green: ({ fail }) => fail(0) };
 /** The permit is either had, or there. */
 const oneInAll = ({ notes, look }: MeetingEnd<Permit>) =>
   expect(look(({ semaphore }) => [semaphore.value, semaphore.waiting]), [
@@ -174,19 +175,34 @@ tryOut("a permit comes as its waiter's time is over", {
   },
 });
 
-tryOut("a permit comes as its waiter is killed, and another one waits", {
+tryOut("a permit comes as its waiter is killed", {
   explore: (library) =>
     meet(library, permit(0), {
       parties: [waiter(), releaser, killer],
       check: oneInAll,
     }),
   mutants: {
-    "a killed waiter does not hand back what it was given": [{
+    "a killed waiter takes no notice of what it was given": [{
+      file: core,
+      text: "      giveUp: () => left = this.#withdraw(list, node),",
+      instead: "      giveUp: () => (this.#withdraw(list, node), left = true),",
+    }, WRONG],
+  },
+});
+
+tryOut("a permit comes as what blocks its waiter fails", {
+  explore: (library) =>
+    meet(library, permit(0), {
+      parties: [waiter(), releaser, failer],
+      check: oneInAll,
+    }),
+  mutants: {
+    "a waiter that fails does not hand back what it was given": [{
       file: core,
       text: "    } else if (state === State.Granted) this.handBack(list, node);",
       instead: "    }",
     }, WRONG],
-    "a killed waiter stays in the line": [{
+    "a waiter that fails stays in the line": [{
       file: core,
       text: "      this.settleFor(list, node);\n      // Under",
       instead: "      // Under",
@@ -394,7 +410,34 @@ tryOut("a rendezvous takes place for both or for neither, when both may be late"
     }),
 });
 
-tryOut("an item that was handed to one who is killed goes back to the front", {
+tryOut("room comes as the one is killed who waits with an item", {
+  explore: (library) =>
+    meet(library, ({ Queue }) => {
+      const queue = new Queue<number>(1);
+      queue.tryPut(1);
+      return { queue };
+    }, {
+      parties: [
+        {
+          green({ objects: { queue }, note, attempt }) {
+            if (attempt(() => queue.put(2), "Killed")) note("put");
+          },
+        },
+        { green: ({ objects: { queue } }) => void queue.tryGet() },
+        { green: ({ kill }) => kill(0) },
+      ] as Green<Items>[],
+      check: ({ notes, look }) => expect(look(rest), notes.length === 0 ? [] : [2]),
+    }),
+  mutants: {
+    "it takes no notice of the room": [{
+      file: core,
+      text: "      giveUp: () => left = this.#withdraw(list, node),",
+      instead: "      giveUp: () => (this.#withdraw(list, node), left = true),",
+    }, WRONG],
+  },
+});
+
+tryOut("an item that was handed to one whose wait fails goes back to the front", {
   explore: (library) =>
     meet(library, items(Infinity), {
       parties: [
@@ -408,7 +451,7 @@ tryOut("an item that was handed to one who is killed goes back to the front", {
             for (const item of [1, 2]) queue.put(item);
           },
         },
-        { green: ({ kill }) => kill(0) },
+        { green: ({ fail }) => fail(0) },
       ] as Green<Items>[],
       check({ notes, look }) {
         expect([notes, look(rest)], notes.length === 0 ? [[], [1, 2]] : [["got 1"], [2]]);

@@ -44,6 +44,8 @@ export interface World<O> {
   note(text: string): void;
   /** Kills the thread of a Worker. */
   kill(worker: number): void;
+  /** Has what blocks the thread of a Worker fail: as when there is no room on its stack for what has arrived. */
+  fail(worker: number): void;
   /** Calls something that may fail so; says whether it did. */
   attempt(call: () => unknown, ...names: string[]): boolean;
 }
@@ -288,6 +290,10 @@ function arenaWord(index: number): string {
 
 function worldOf<O>(run: Run, library: Library, board: Board, objects: O): World<O> {
   const kills = new Int32Array(run.layout.buffer("kills", 64) as never);
+  const strike = (worker: number, how: number) => {
+    Atomics.store(kills, worker, how);
+    board.wake(worker);
+  };
   return {
     objects,
     library,
@@ -300,10 +306,8 @@ function worldOf<O>(run: Run, library: Library, board: Board, objects: O): World
         return 0;
       });
     },
-    kill(worker) {
-      Atomics.store(kills, worker, 1);
-      board.wake(worker);
-    },
+    kill: (worker) => strike(worker, KILLED),
+    fail: (worker) => strike(worker, FAILED),
     attempt(call, ...names) {
       try {
         call();
@@ -316,7 +320,11 @@ function worldOf<O>(run: Run, library: Library, board: Board, objects: O): World
   };
 }
 
-/** What a killed thread's blocking calls throw. */
+/** In the word of a Worker: what its thread has been struck by. */
+const KILLED = 1;
+const FAILED = 2;
+
+/** What a struck thread's blocking calls throw. */
 class Killed extends Error {
   override name = "Killed";
 }
@@ -330,9 +338,10 @@ function runtime(run: Run, board: Board, slot: number) {
     block(condition, deadline) {
       for (;;) {
         const seen = board.woken(slot);
-        const killed = Atomics.load(kills, slot) !== 0;
+        const struck = Atomics.load(kills, slot);
+        if (struck === FAILED) throw new Killed();
         if (condition.done) return true;
-        if (killed) throw new Killed();
+        if (struck === KILLED && condition.giveUp!()) throw new Killed();
         const left = deadline - performance.now();
         if (left <= 0) return false;
         board.park(slot, seen, left);
