@@ -47,6 +47,9 @@ export class GreenReferences {
   /** This Worker's signals that the hub has, and that are listened to, by the threads that they go with. */
   readonly #heard = new Map<number, Set<number>>();
   #hasAdopted = false;
+  /** How many blobs have come that have not been garbage-collected. */
+  #blobs = 0;
+  readonly #collectedBlobs = new FinalizationRegistry<void>(() => void this.#blobs--);
   /** What was referred to in an attempt. */
   #trail: number[] | undefined;
 
@@ -72,9 +75,16 @@ export class GreenReferences {
    */
   takeLitter(): boolean {
     const litter = this.#hasAdopted || this.#functions.size > 0 || this.#objects.size > 0 ||
-      this.#signals.size > 0;
+      this.#signals.size > 0 || this.#blobs > 0;
     this.#hasAdopted = false;
     return litter;
+  }
+
+  /** A blob has come: its bytes are freed by a finalizer of the platform, once it is garbage. */
+  noteBlob(blob: object): void {
+    this.#hasAdopted = true;
+    this.#blobs++;
+    this.#collectedBlobs.register(blob, undefined);
   }
 
   /**
@@ -94,8 +104,6 @@ export class GreenReferences {
       return { kind: remote ? Referent.HubObject : Referent.HubFunction, data: theirs };
     }
     if (value instanceof AbortSignal) return this.#referToSignal(value, returned);
-    if (value instanceof Blob) return referToBlob(value);
-    if (value instanceof FormData) return { kind: Referent.FormData, data: [...value] };
     const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
     if (!object) return undefined;
     const number = this.#given.give(object, returned ? 0 : this.#host.owner());
@@ -269,19 +277,16 @@ const greenHost = {
   },
 };
 
-function goesByReference(value: object, all: boolean): boolean {
+/**
+ * Whether an object of green code goes by reference without being passed by `handle()`.
+ *
+ * @param value The object.
+ * @param all Whether what cannot cross goes by reference and is not refused.
+ */
+export function goesByReference(value: object, all: boolean): boolean {
   if (typeof value === "function" || value instanceof Service || value instanceof Iterator) {
     return true;
   }
   if (!all || value instanceof Promise || value instanceof Error) return false;
   return !classOfPrototype(Object.getPrototypeOf(value));
-}
-
-/** A blob's bytes belong to the process, and not to the thread: the hub takes them by a URL. */
-function referToBlob(blob: Blob): Reference {
-  const url = URL.createObjectURL(blob);
-  const data = blob instanceof File
-    ? { url, name: blob.name, lastModified: blob.lastModified }
-    : { url };
-  return { kind: Referent.Blob, data };
 }

@@ -1225,7 +1225,7 @@ export class GreenRuntime {
   }
 
   #referToShared(value: object): Reference | undefined {
-    const reference = referToShared(value, this.#passage.send);
+    const reference = referToShared(value);
     if (reference) this.#countCrossing(value);
     return reference;
   }
@@ -1241,6 +1241,7 @@ export class GreenRuntime {
     if (live) return live;
     const shared = resolveShared(kind, data, this.#passage.take);
     if (shared) {
+      if (kind === Referent.Blob) this.#references.noteBlob(shared);
       this.#countCrossing(shared);
       return shared;
     }

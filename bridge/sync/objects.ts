@@ -6,12 +6,13 @@
  * to know what another one still has. On each side an object with one id is one object, as long as anybody there holds it.
  *
  * The application's own `SharedArrayBuffer`s cross in the same way, and so do other things that only the runtime can copy:
- * compiled WebAssembly and keys.
+ * compiled WebAssembly and keys. Blobs go this way as well, but as values: see `blobs.ts`.
  *
  * @module
  */
 
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { isBlobOrForm, referToBlob, resolveBlob } from "../blobs.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { Referent } from "../protocol.ts";
 import type { Giver, Taker } from "../message.ts";
@@ -137,37 +138,31 @@ export function objectById(id: number): Coordination | undefined {
 
 /** Whether a value crosses in the way of this module. */
 export function isShared(value: object): boolean {
-  return isCarried(value) || coreOf(value) !== undefined;
+  return isCarried(value) || coreOf(value) !== undefined || isBlobOrForm(value);
 }
 
 /**
- * The reference for a coordination object or a shared buffer.
+ * The reference for what crosses beside the message: a coordination object, a shared buffer, a blob.
  *
  * @param value Any object.
- * @param send Sends its memory; called before the message goes.
  * @returns The reference; nothing for other objects.
  */
-export function referToShared(
-  value: object,
-  send: (id: number, buffer: object) => void,
-): Reference | undefined {
+export function referToShared(value: object): Reference | undefined {
   if (isCarried(value)) {
     const id = idOfBuffer(value);
-    send(id, value);
-    return { kind: Referent.Memory, data: id };
+    return { kind: Referent.Memory, data: id, carried: { id, object: value } };
   }
   const core = coreOf(value);
-  if (!core) return undefined;
+  if (!core) return referToBlob(value);
   const object = value as Coordination;
   remember(core.id, object);
-  send(core.id, core.buffer);
   const extra = known.kinds.get(core.wireName)?.extra?.(object);
   const data: ObjectReference = { kind: core.wireName, id: core.id, name: core.name, extra };
-  return { kind: Referent.Coordination, data };
+  return { kind: Referent.Coordination, data, carried: { id: core.id, object: core.buffer } };
 }
 
 /**
- * The object or the buffer for a reference that {@linkcode referToShared} made.
+ * What {@linkcode referToShared} made a reference for.
  *
  * @param kind The reference's kind.
  * @param data Its data.
@@ -192,7 +187,7 @@ export function resolveShared(
     collectedBuffers.register(buffer, id);
     return buffer;
   }
-  if (kind !== Referent.Coordination) return undefined;
+  if (kind !== Referent.Coordination) return resolveBlob(kind, data, take);
   const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectReference;
   const buffer = take(id);
   if (!(buffer instanceof SharedArrayBuffer)) {
