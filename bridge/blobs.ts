@@ -2,8 +2,7 @@
  * Blobs, files and forms as values.
  *
  * The bytes of a blob belong to the process, and all its threads can have blobs over them. So a blob goes beside the message,
- * through the passage, as the runtime sends it: nothing is copied, whatever its size, and what was on the way to a Worker
- * that has ended goes with the passage. A form goes as its entries.
+ * through the passage, by its URL (see `blob_urls.ts`): nothing is copied, whatever its size. A form goes as its entries.
  *
  * They are values and have no identity: each one that arrives is a blob of its own. In green code it is one that can be read
  * without the event loop: see `blocking_blob.ts`.
@@ -12,13 +11,18 @@
  */
 
 import { blockingBlob } from "./blocking_blob.ts";
+import { BlobUrl } from "./blob_urls.ts";
 import { BridgeProtocolError } from "./errors.ts";
 import { Referent } from "./protocol.ts";
 import type { Reference } from "./referrer.ts";
 import { greenSide } from "./side.ts";
 
-/** The number of the last blob that this thread has sent. They go down, as other things in the passage have numbers that go up. */
+/**
+ * The number of the last blob that this thread has sent. They go down, as other things in the passage have numbers that go up;
+ * and begin again when 32 bits are used up, as by then nobody has the first ones any more.
+ */
 let last = 0;
+const LOWEST = -(2 ** 31);
 
 /** Whether a value crosses in the way of this module. */
 export function isBlobOrForm(value: object): boolean {
@@ -49,7 +53,7 @@ function tagOf(value: object): unknown {
 /** The reference for a blob, a file or a form; nothing for other objects. */
 export function referToBlob(value: object): Reference | undefined {
   if (isBlob(value)) {
-    const id = --last;
+    const id = last = last === LOWEST ? -1 : last - 1;
     return { kind: Referent.Blob, data: id, carried: { id, object: value } };
   }
   return isForm(value) ? { kind: Referent.FormData, data: [...value] } : undefined;
@@ -60,7 +64,7 @@ export function referToBlob(value: object): Reference | undefined {
  *
  * @param kind The reference's kind.
  * @param data Its data.
- * @param take Gives the blob that came with it.
+ * @param take Gives what came with it: where the blob is.
  * @returns It; nothing for references of other kinds.
  */
 export function resolveBlob(
@@ -70,14 +74,15 @@ export function resolveBlob(
 ): Blob | FormData | undefined {
   if (kind === Referent.FormData) return formOf(data);
   if (kind !== Referent.Blob) return undefined;
-  const blob = take(data as number);
-  if (!isBlob(blob)) throw new BridgeProtocolError("Cannot take a blob: something else has come");
+  const url = BlobUrl.from(take(data as number));
+  if (!url) throw new BridgeProtocolError("Cannot take a blob: something else has come");
+  const blob = url.take();
   return greenSide() ? blockingBlob(blob) : blob;
 }
 
 /** A blob as it arrives where it was sent from: for what stays within a Worker. */
 export function blobWithin(blob: Blob): Blob {
-  return blockingBlob(structuredClone(blob));
+  return blockingBlob(BlobUrl.of(blob).take());
 }
 
 /** A form of the entries that have arrived. The files in it are those that have: a form keeps what has a name. */

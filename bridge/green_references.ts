@@ -8,6 +8,7 @@
  */
 
 import { Adopted } from "./adopted.ts";
+import { BlobLitter } from "./blob_litter.ts";
 import { classOfPrototype } from "./classes.ts";
 import type { Reference } from "./codec.ts";
 import { Given, type GivenCounts } from "./given.ts";
@@ -39,6 +40,8 @@ export interface GreenReferenceHost {
 
 /** A Worker's references. */
 export class GreenReferences {
+  /** The blobs that were sent from here or to here. */
+  readonly blobs: BlobLitter = new BlobLitter();
   readonly #host: GreenReferenceHost;
   readonly #given = new Given();
   readonly #functions: Adopted<Callable>;
@@ -47,9 +50,6 @@ export class GreenReferences {
   /** This Worker's signals that the hub has, and that are listened to, by the threads that they go with. */
   readonly #heard = new Map<number, Set<number>>();
   #hasAdopted = false;
-  /** How many blobs have come that have not been garbage-collected. */
-  #blobs = 0;
-  readonly #collectedBlobs = new FinalizationRegistry<void>(() => void this.#blobs--);
   /** What was referred to in an attempt. */
   #trail: number[] | undefined;
 
@@ -75,16 +75,9 @@ export class GreenReferences {
    */
   takeLitter(): boolean {
     const litter = this.#hasAdopted || this.#functions.size > 0 || this.#objects.size > 0 ||
-      this.#signals.size > 0 || this.#blobs > 0;
+      this.#signals.size > 0 || this.blobs.count > 0;
     this.#hasAdopted = false;
     return litter;
-  }
-
-  /** A blob has come: its bytes are freed by a finalizer of the platform, once it is garbage. */
-  noteBlob(blob: object): void {
-    this.#hasAdopted = true;
-    this.#blobs++;
-    this.#collectedBlobs.register(blob, undefined);
   }
 
   /**

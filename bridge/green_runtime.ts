@@ -623,7 +623,8 @@ export class GreenRuntime {
   serve(): Promise<unknown> | undefined {
     for (let jobs = 0;; jobs++) {
       const job = this.#nextJob();
-      if (!job) return this.#closing ? undefined : this.#rest();
+      if (!job && this.#closing && !this.#references.blobs.clear()) return undefined;
+      if (!job) return this.#rest();
       this.#worked = true;
       const rest = this.#run(job);
       if (rest) return rest;
@@ -1226,7 +1227,8 @@ export class GreenRuntime {
 
   #referToShared(value: object): Reference | undefined {
     const reference = referToShared(value);
-    if (reference) this.#countCrossing(value);
+    if (reference?.kind === Referent.Blob) this.#references.blobs.note(value);
+    else if (reference) this.#countCrossing(value);
     return reference;
   }
 
@@ -1241,7 +1243,10 @@ export class GreenRuntime {
     if (live) return live;
     const shared = resolveShared(kind, data, this.#passage.take);
     if (shared) {
-      if (kind === Referent.Blob) this.#references.noteBlob(shared);
+      if (kind === Referent.Blob) {
+        this.#references.blobs.note(shared);
+        this.#release(kind, data as number, 1);
+      }
       this.#countCrossing(shared);
       return shared;
     }

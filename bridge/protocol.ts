@@ -152,7 +152,7 @@ export const Referent = {
   HubObject: 10,
   /** An object that lives in a Worker. Data: `[worker, number, whether it stays, traits, class]`. */
   GreenObject: 11,
-  /** A `Blob` or `File`. Data: its number. The blob itself comes beside; see `blobs.ts`. */
+  /** A `Blob` or `File`. Data: its number. Its URL comes beside; see `blobs.ts`. Released once it is taken. */
   Blob: 12,
   /** A `FormData`. Data: its entries. */
   FormData: 13,

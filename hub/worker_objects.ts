@@ -79,6 +79,11 @@ export class WorkerObjects {
     holdObject(object);
   }
 
+  /** The Worker has taken a blob that was sent to it. */
+  blobTaken(id: number): void {
+    this.#passage.taken(id);
+  }
+
   /** The Worker does not hold an object any more, which had crossed so many times. */
   letGo(id: number, count: number): void {
     const held = this.#holds.get(id) ?? 0;

@@ -6,13 +6,14 @@
  * to know what another one still has. On each side an object with one id is one object, as long as anybody there holds it.
  *
  * The application's own `SharedArrayBuffer`s cross in the same way, and so do other things that only the runtime can copy:
- * compiled WebAssembly and keys. Blobs go this way as well, but as values: see `blobs.ts`.
+ * compiled WebAssembly and keys. Blobs go this way as well, by their URLs and as values: see `blobs.ts`.
  *
  * @module
  */
 
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { isBlobOrForm, referToBlob, resolveBlob } from "../blobs.ts";
+import { BlobUrl } from "../blob_urls.ts";
+import { isBlob, isBlobOrForm, referToBlob, resolveBlob } from "../blobs.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { Referent } from "../protocol.ts";
 import type { Giver, Taker } from "../message.ts";
@@ -236,15 +237,30 @@ export class Passage implements Giver, Taker {
   readonly #port: MessagePort;
   /** What has arrived and was not asked for yet: a message may be read late, or never. */
   readonly #arrived = new Map<number, { readonly buffer: object; count: number }>();
+  /** The blobs that the hub has sent, and the Worker has not said to have taken. */
+  readonly #sent: Map<number, BlobUrl> | undefined;
 
-  constructor(port: MessagePort) {
+  /**
+   * @param port One end of the Worker's passage.
+   * @param isHub Whether it is the hub's.
+   */
+  constructor(port: MessagePort, isHub = false) {
     this.#port = port;
+    if (isHub) this.#sent = new Map();
   }
 
-  /** Sends a buffer; before the message that refers to it. */
-  readonly send = (id: number, buffer: object): void => {
-    this.#port.postMessage({ id, buffer });
+  /** Sends a buffer or a blob; before the message that refers to it. */
+  readonly send = (id: number, object: object): void => {
+    if (!isBlob(object)) return this.#port.postMessage({ id, buffer: object });
+    const url = BlobUrl.of(object);
+    this.#sent?.set(id, url);
+    this.#port.postMessage({ id, buffer: url.message });
   };
+
+  /** The Worker has taken a blob. */
+  taken(id: number): void {
+    this.#sent?.delete(id);
+  }
 
   /** Sends a buffer that has no number yet, and gives its number. */
   readonly give = (buffer: SharedArrayBuffer): number => {
@@ -266,14 +282,7 @@ export class Passage implements Giver, Taker {
    * @throws {BridgeProtocolError} If none has come.
    */
   readonly take = (id: number): object => {
-    for (;;) {
-      const received = receiveMessageOnPort(this.#port);
-      if (!received) break;
-      const { id, buffer } = received.message as { id: number; buffer: object };
-      const arrived = this.#arrived.get(id);
-      if (arrived) arrived.count++;
-      else this.#arrived.set(id, { buffer, count: 1 });
-    }
+    this.#receive();
     const arrived = this.#arrived.get(id);
     if (!arrived) throw new BridgeProtocolError(`Cannot take the memory ${id}: it has not come`);
     if (--arrived.count === 0) this.#arrived.delete(id);
@@ -291,8 +300,26 @@ export class Passage implements Giver, Taker {
     throw new BridgeProtocolError(`Cannot take the memory ${id}: something else has come`);
   };
 
-  /** Nothing will be sent any more. */
+  /** Nothing will be sent any more. On the hub: nothing that was is left behind. */
   close(): void {
+    if (this.#sent) {
+      this.#receive();
+      for (const { buffer } of this.#arrived.values()) BlobUrl.from(buffer)?.revoke();
+      for (const url of this.#sent.values()) url.revoke();
+      this.#sent.clear();
+      this.#arrived.clear();
+    }
     this.#port.close();
+  }
+
+  #receive(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port);
+      if (!received) break;
+      const { id, buffer } = received.message as { id: number; buffer: object };
+      const arrived = this.#arrived.get(id);
+      if (arrived) arrived.count++;
+      else this.#arrived.set(id, { buffer, count: 1 });
+    }
   }
 }

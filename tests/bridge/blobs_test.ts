@@ -1,5 +1,13 @@
-import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
+import { resolveObjectURL } from "node:buffer";
 import { MessageChannel } from "node:worker_threads";
+import { BlobUrl } from "../../bridge/blob_urls.ts";
 import { referToBlob, resolveBlob } from "../../bridge/blobs.ts";
 import { type Body, decode, encode, encodeThrown, type Referrer } from "../../bridge/codec.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
@@ -84,6 +92,39 @@ Deno.test("encode() that refuses a message has sent none of its blobs", () => {
   sides.send(body);
   assertEquals((decode(body, sides.referrer) as Blob).size, 4);
   assertThrows(() => decode(body, sides.referrer), BridgeProtocolError, "it has not come");
+});
+
+Deno.test("Passage.close() on the hub leaves no URL of a blob that was on the way", () => {
+  const { port1, port2 } = new MessageChannel();
+  const [hub, worker] = [new Passage(port1, true), new Passage(port2)];
+  const urls: string[] = [];
+  const { createObjectURL } = URL;
+  URL.createObjectURL = (blob: Blob) => {
+    const url = createObjectURL(blob);
+    urls.push(url);
+    return url;
+  };
+  try {
+    for (const id of [-1, -2, -3]) hub.send(id, new Blob(["to the Worker"]));
+    for (const id of [-1, -2, -3]) worker.send(id, new File(["to the hub"], "f"));
+  } finally {
+    URL.createObjectURL = createObjectURL;
+  }
+  const isThere = (url: string) => resolveObjectURL(url) !== undefined;
+  assertEquals(urls.map(isThere), [true, true, true, true, true, true]);
+  // One each way is taken. The others are left.
+  assertInstanceOf(resolveBlob(Referent.Blob, -2, worker.take), Blob);
+  hub.taken(-2);
+  assertInstanceOf(resolveBlob(Referent.Blob, -2, hub.take), File);
+  assertEquals(urls.map(isThere), [true, false, true, true, false, true]);
+  hub.close();
+  assertEquals(urls.some(isThere), false);
+});
+
+Deno.test("a blob can be taken once", () => {
+  const url = BlobUrl.of(new Blob(["x"]));
+  assertEquals(url.take().size, 1);
+  assertThrows(() => url.take(), BridgeProtocolError, "it is not there any more");
 });
 
 Deno.test("a reference to a blob that is none, or to a form that is malformed, is refused", () => {

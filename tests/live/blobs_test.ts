@@ -18,6 +18,7 @@ import {
   type SyncFormData,
 } from "@aiohub/aiohub";
 import { fetch } from "@aiohub/aiohub/green";
+import { openAsBlob } from "node:fs";
 import { assert, assertEquals, assertInstanceOf, assertNotStrictEquals } from "@std/assert";
 import { fixture, rejection, TestHub, until } from "../support.ts";
 import * as blobs from "../fixtures/blobs.ts";
@@ -281,6 +282,21 @@ Deno.test("a blob of 50 MB is not copied, however often it crosses", async () =>
   assert(grown < 200e6, `60 crossings took ${grown} bytes`);
   const bytes = await spawn((blob: SyncBlob) => blob.bytes(), blob);
   assertEquals([bytes.length, bytes[0], bytes.at(-1)], [50_000_000, 7, 7]);
+});
+
+Deno.test("a blob over a file crosses as any other", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const path = await Deno.makeTempFile();
+  try {
+    await Deno.writeTextFile(path, "on the disk");
+    const blob = await openAsBlob(path, { type: "text/x" });
+    const seen = { class: "Blob", type: "text/x", size: 11, text: "on the disk" };
+    assertEquals(await blobs.look(blob as SyncBlob), seen);
+    const [back, part] = await blobs.partOf(blob as SyncBlob, 7);
+    assertEquals([await back.text(), await part.text()], ["on the disk", "disk"]);
+  } finally {
+    await Deno.remove(path);
+  }
 });
 
 Deno.test("a blob that is read outside of a green thread says so", async () => {
