@@ -66,14 +66,24 @@ export { type ContextStorage, registerContext } from "./bridge/register_context.
 export { transfer } from "./bridge/transfer.ts";
 export { handle, release } from "./bridge/handle.ts";
 export type {
+  SyncBlob,
+  SyncBlobMethods,
+  SyncByteStream,
+  SyncFile,
+  SyncFormData,
+  SyncFormDataMethods,
+} from "./bridge/blob_types.ts";
+export type {
   Async,
   AsyncArgument,
+  AsyncBinary,
   AsyncIteration,
   AsyncMembers,
   AsyncResult,
   CrossingValue,
   Sync,
   SyncArgument,
+  SyncBinary,
   SyncFunction,
   SyncMembers,
   SyncResult,

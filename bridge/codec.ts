@@ -27,12 +27,12 @@
 import { BridgeProtocolError, NotCloneableError } from "./errors.ts";
 import { isDeeperThan, isPlain, isPlainNumber, MAX_DEPTH } from "./plain.ts";
 import { describeFailure } from "./refusals.ts";
-import type { Referrer } from "./referrer.ts";
+import type { Carried, Referrer } from "./referrer.ts";
 import { ForeignError } from "./structured_checks.ts";
 import { StructuredReader } from "./structured_reader.ts";
 import { StructuredWriter } from "./structured_writer.ts";
 
-export type { Reference, Referrer } from "./referrer.ts";
+export type { Carried, Reference, Referrer } from "./referrer.ts";
 
 /** A value made ready for the ring. */
 export interface Body {
@@ -50,6 +50,8 @@ export interface Body {
   readonly blobs: readonly Uint8Array[];
   /** The value of the formats `Int` and `IntInArray`: 32 bits, signed. */
   readonly int?: number;
+  /** What is to be sent beside the message, and before it. */
+  readonly carried?: readonly Carried[];
 }
 
 /** How a body is to be decoded. */
@@ -266,9 +268,11 @@ function encodeStructured(
 ): Body {
   const writer = new StructuredWriter(root, referrer, describes);
   const text = stringify(writer.write(value), root);
-  const { blobs } = writer;
-  if (blobs.length === 0) return textBody(Format.Tagged, text);
-  return { format: Format.Structured, text: "", meta: encoder.encode(text), blobs, int: 0 };
+  const { blobs, carried } = writer;
+  const body = blobs.length === 0
+    ? textBody(Format.Tagged, text)
+    : { format: Format.Structured, text: "", meta: encoder.encode(text), blobs, int: 0 };
+  return carried.length === 0 ? body : { ...body, carried };
 }
 
 /** Makes text of the structured form. It fails only when that is longer than V8's limit. */

@@ -4,12 +4,17 @@
  * @module
  */
 
-import { decode, encode, encodeThrown, type Referrer } from "./codec.ts";
+import { blobWithin, formOf, isBlob } from "./blobs.ts";
+import { decode, encode, encodeThrown, type Reference, type Referrer } from "./codec.ts";
+import { goesByReference } from "./green_references.ts";
 import { handledObject } from "./handle.ts";
 import { keep } from "./message.ts";
+import { Referent } from "./protocol.ts";
+import { isShared } from "./sync/objects.ts";
 
 /**
- * Copies a value as crossing would, but for what goes by reference: that is the very object here.
+ * Copies a value as crossing would, but for what goes by reference: that is the very object here. Blobs and forms are
+ * values: what has come from another thread can be read without a promise, from wherever that is.
  *
  * @param value What a thread returned or threw. It has been encoded for the other side before, so it can be.
  * @param referred What went by reference then.
@@ -22,10 +27,23 @@ export function copyWithin(
 ): unknown {
   const objects: object[] = [];
   const referrer: Referrer = {
-    refer: (object) =>
-      referred.has(object) ? { kind: 0, data: objects.push(object) - 1 } : undefined,
-    resolve: (_, at) => handledObject(objects[at as number]) ?? objects[at as number],
+    refer(object): Reference | undefined {
+      if (!referred.has(object) && !mayBeReferred(object)) return undefined;
+      if (object instanceof FormData) return { kind: Referent.FormData, data: [...object] };
+      return { kind: 0, data: objects.push(object) - 1 };
+    },
+    resolve(kind, data) {
+      if (kind === Referent.FormData) return formOf(data);
+      const object = objects[data as number];
+      return isBlob(object) ? blobWithin(object) : handledObject(object) ?? object;
+    },
   };
   const body = thrown ? encodeThrown(value, "error", referrer) : encode(value, "result", referrer);
   return decode(keep(body), referrer);
+}
+
+/** For what a registered class's `toWire` makes anew each time it is asked. */
+function mayBeReferred(object: object): boolean {
+  return isShared(object) || handledObject(object) !== undefined ||
+    object instanceof AbortSignal || goesByReference(object, false);
 }

@@ -8,6 +8,7 @@
  */
 
 import { Adopted } from "./adopted.ts";
+import { BlobLitter } from "./blob_litter.ts";
 import { classOfPrototype } from "./classes.ts";
 import type { Reference } from "./codec.ts";
 import { Given, type GivenCounts } from "./given.ts";
@@ -39,6 +40,8 @@ export interface GreenReferenceHost {
 
 /** A Worker's references. */
 export class GreenReferences {
+  /** The blobs that were sent from here or to here. */
+  readonly blobs: BlobLitter = new BlobLitter();
   readonly #host: GreenReferenceHost;
   readonly #given = new Given();
   readonly #functions: Adopted<Callable>;
@@ -72,7 +75,7 @@ export class GreenReferences {
    */
   takeLitter(): boolean {
     const litter = this.#hasAdopted || this.#functions.size > 0 || this.#objects.size > 0 ||
-      this.#signals.size > 0;
+      this.#signals.size > 0 || this.blobs.count > 0;
     this.#hasAdopted = false;
     return litter;
   }
@@ -94,8 +97,6 @@ export class GreenReferences {
       return { kind: remote ? Referent.HubObject : Referent.HubFunction, data: theirs };
     }
     if (value instanceof AbortSignal) return this.#referToSignal(value, returned);
-    if (value instanceof Blob) return referToBlob(value);
-    if (value instanceof FormData) return { kind: Referent.FormData, data: [...value] };
     const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
     if (!object) return undefined;
     const number = this.#given.give(object, returned ? 0 : this.#host.owner());
@@ -269,19 +270,16 @@ const greenHost = {
   },
 };
 
-function goesByReference(value: object, all: boolean): boolean {
+/**
+ * Whether an object of green code goes by reference without being passed by `handle()`.
+ *
+ * @param value The object.
+ * @param all Whether what cannot cross goes by reference and is not refused.
+ */
+export function goesByReference(value: object, all: boolean): boolean {
   if (typeof value === "function" || value instanceof Service || value instanceof Iterator) {
     return true;
   }
   if (!all || value instanceof Promise || value instanceof Error) return false;
   return !classOfPrototype(Object.getPrototypeOf(value));
-}
-
-/** A blob's bytes belong to the process, and not to the thread: the hub takes them by a URL. */
-function referToBlob(blob: Blob): Reference {
-  const url = URL.createObjectURL(blob);
-  const data = blob instanceof File
-    ? { url, name: blob.name, lastModified: blob.lastModified }
-    : { url };
-  return { kind: Referent.Blob, data };
 }

@@ -639,7 +639,8 @@ export class GreenRuntime {
   serve(): Promise<unknown> | undefined {
     for (let jobs = 0;; jobs++) {
       const job = this.#nextJob();
-      if (!job) return this.#closing ? undefined : this.#rest();
+      if (!job && this.#closing && !this.#references.blobs.clear()) return undefined;
+      if (!job) return this.#rest();
       this.#worked = true;
       const rest = this.#run(job);
       if (rest) return rest;
@@ -1241,8 +1242,9 @@ export class GreenRuntime {
   }
 
   #referToShared(value: object): Reference | undefined {
-    const reference = referToShared(value, this.#passage.send);
-    if (reference) this.#countCrossing(value);
+    const reference = referToShared(value);
+    if (reference?.kind === Referent.Blob) this.#references.blobs.note(value);
+    else if (reference) this.#countCrossing(value);
     return reference;
   }
 
@@ -1257,6 +1259,10 @@ export class GreenRuntime {
     if (live) return live;
     const shared = resolveShared(kind, data, this.#passage.take);
     if (shared) {
+      if (kind === Referent.Blob) {
+        this.#references.blobs.note(shared);
+        this.#release(kind, data as number, 1);
+      }
       this.#countCrossing(shared);
       return shared;
     }

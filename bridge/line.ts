@@ -72,6 +72,7 @@ export class Line {
 
   /** Sends a message, and waits for room if need be. A kill does not interrupt it. */
   send(kind: number, id: number, a: number, b: number, body: Body): void {
+    if (body.carried !== undefined) this.#out.carry(body.carried);
     if (!this.#out.write(kind, id, a, b, body)) this.#sendSlowly(kind, id, a, b, body);
     this.#board.raise(this.#slot);
   }

@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { SyncBlobMethods, SyncFormDataMethods } from "./blob_types.ts";
+
 /** What crosses as a value, and so looks the same on both sides. */
 export type CrossingValue =
   | string
@@ -25,6 +27,17 @@ export type CrossingValue =
   | SharedArrayBuffer
   | ArrayBufferView;
 
+/** A blob, file or form, as green code gets it. */
+export type SyncBinary<T extends Blob | FormData> = T extends Blob ? SyncBlobMethods & T
+  : SyncFormDataMethods & T;
+
+/** A blob, file or form of green code, as it is on the hub: the platform's own. All else is what it is. */
+export type AsyncBinary<T> = 0 extends (1 & T) ? T
+  : T extends SyncBlobMethods & File ? File
+  : T extends SyncBlobMethods & Blob ? Blob
+  : T extends SyncFormDataMethods & FormData ? FormData
+  : T;
+
 /** An argument that green code passes to a method of the hub: callbacks are synchronous, and get what is. */
 export type SyncArgument<T> = 0 extends (1 & T) ? T
   : T extends CrossingValue ? T
@@ -35,6 +48,7 @@ export type SyncArgument<T> = 0 extends (1 & T) ? T
 /** An argument that the hub passes to a method of green code. */
 export type AsyncArgument<T> = 0 extends (1 & T) ? T
   : T extends CrossingValue ? T
+  : T extends Blob | FormData ? AsyncBinary<T>
   : T extends (...args: infer A) => infer R ? (...args: { [K in keyof A]: Async<A[K]> }) =>
       | R
       | Promise<R>
@@ -89,6 +103,7 @@ export type SyncMembers<T> =
 export type Sync<T> = 0 extends (1 & T) ? T
   : unknown extends T ? T
   : T extends CrossingValue ? T
+  : T extends Blob | FormData ? SyncBinary<T>
   : T extends PromiseLike<infer R> ? Sync<R>
   : T extends ReadableStream<infer I> ? Iterable<I> & Disposable
   : T extends WritableStream<infer I> ? SyncWriter<I>
@@ -121,6 +136,7 @@ export interface SyncWriter<T> extends Disposable {
 export type Async<T> = 0 extends (1 & T) ? T
   : unknown extends T ? T
   : T extends CrossingValue ? T
+  : T extends Blob | FormData ? AsyncBinary<T>
   : T extends abstract new (...args: infer A) => infer R ?
       & (new (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<R>>)
       & AsyncMembers<T>
@@ -145,6 +161,7 @@ export type AsyncMembers<T> = {
  */
 export type AsyncResult<R> = 0 extends (1 & R) ? R
   : R extends CrossingValue ? R
+  : R extends Blob | FormData ? AsyncBinary<R>
   : R extends Iterator<infer I> ? AsyncIterable<I> & AsyncDisposable
   : R extends (...args: infer A) => infer S ? (...args: A) => Promise<AsyncResult<Awaited<S>>>
   : R;
@@ -155,10 +172,11 @@ export type AsyncResult<R> = 0 extends (1 & R) ? R
  */
 export type SyncResult<R> = 0 extends (1 & R) ? R
   : R extends CrossingValue ? R
+  : R extends Blob | FormData ? SyncBinary<R>
   : R extends ReadableStream<infer I> ? Iterable<I> & Disposable
   : R extends WritableStream<infer I> ? SyncWriter<I>
   : R extends AsyncIterable<infer I> ? Iterable<I> & Disposable
   : R extends Iterator<infer I> ? Iterable<I> & Disposable
-  : R extends Blob | FormData | Response | Request ? Sync<R>
+  : R extends Response | Request ? Sync<R>
   : R extends (...args: infer A) => infer S ? (...args: A) => SyncResult<Awaited<S>>
   : R;

@@ -72,6 +72,8 @@ export interface Giver {
   give(memory: SharedArrayBuffer): number;
   /** Hands buffers over, which are detached here, and returns the number by which the reader can take them. */
   hand(buffers: ArrayBuffer[]): number;
+  /** Sends what a message refers to by a number that it has already. */
+  send(id: number, object: object): void;
 }
 
 /** What the reader takes of that. */

@@ -6,7 +6,7 @@
 
 import { AnnexWriter } from "./annex.ts";
 import { ChunkedDeparture } from "./chunks.ts";
-import { type Body, Format } from "./codec.ts";
+import { type Body, type Carried, Format } from "./codec.ts";
 import { type Departure, writeHeader } from "./departure.ts";
 import { HandingWriter } from "./handed.ts";
 import {
@@ -80,6 +80,7 @@ export class Outbox {
   readonly #ring: RingWriter;
   readonly #annexes: AnnexWriter | undefined;
   readonly #handing: HandingWriter | undefined;
+  readonly #giver: Giver | undefined;
   #lastStream = 0;
 
   /**
@@ -90,6 +91,12 @@ export class Outbox {
     this.#ring = ring;
     this.#annexes = giver && new AnnexWriter(ring, giver.give);
     this.#handing = giver && new HandingWriter(ring, giver.hand);
+    this.#giver = giver;
+  }
+
+  /** Sends what goes beside a message; once, and before the message is written. */
+  carry(carried: readonly Carried[]): void {
+    for (const { id, object } of carried) this.#giver?.send(id, object);
   }
 
   /** Writes a message, if it can be done at once; if not, {@linkcode Outbox.begin} to do so. */

@@ -152,9 +152,9 @@ export const Referent = {
   HubObject: 10,
   /** An object that lives in a Worker. Data: `[worker, number, whether it stays, traits, class]`. */
   GreenObject: 11,
-  /** A Blob or File that green code made. Data: its object URL, name and date. */
+  /** A `Blob` or `File`. Data: its number. Its URL comes beside; see `blobs.ts`. Released once it is taken. */
   Blob: 12,
-  /** A FormData that green code made. Data: its entries. */
+  /** A `FormData`. Data: its entries. */
   FormData: 13,
   /** An `AbortSignal` that lives on the hub. Data: as of a function. */
   HubSignal: 14,

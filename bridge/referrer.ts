@@ -22,4 +22,16 @@ export interface Reference {
   kind: number;
   /** What the other side needs to know of it: a value that crosses by itself. */
   data: unknown;
+  /** What goes beside the message. */
+  carried?: Carried;
+}
+
+/**
+ * Something that goes beside the message that refers to it, as only the runtime can send it: see `Passage`. It is sent when
+ * the message is, so that one which is refused half-way, or dropped, leaves nothing on the way.
+ */
+export interface Carried {
+  /** The number by which the reference names it. */
+  readonly id: number;
+  readonly object: object;
 }

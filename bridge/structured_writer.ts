@@ -13,7 +13,7 @@ import { fieldKeys, hiddenKeys, isError, isKnownError, textOfError } from "./err
 import { NotCloneableError } from "./errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";
-import type { Referrer } from "./referrer.ts";
+import type { Carried, Referrer } from "./referrer.ts";
 import { adviseOn, describeFailure, describeValue } from "./refusals.ts";
 import {
   BLOB_BYTES,
@@ -61,10 +61,19 @@ const builtIns: ReadonlyMap<unknown, string> = new Map(
   ].map((Class) => [Class.prototype, Class.name]),
 );
 
+/** How much of a message there is: of each list its length. */
+interface Begun {
+  readonly objects: number;
+  readonly blobs: number;
+  readonly carried: number;
+}
+
 /** Writes one message. */
 export class StructuredWriter {
   /** What goes beside the text, in the order in which the reader meets it. */
   readonly blobs: Uint8Array[] = [];
+  /** What goes beside the message. */
+  readonly carried: Carried[] = [];
   readonly #referrer: Referrer;
   readonly #path: Path;
   /** Thrown values are described as far as they cannot cross; all others are refused. */
@@ -118,22 +127,31 @@ export class StructuredWriter {
 
   /** Writes a part of a thrown value, or a few words about it when it cannot cross. */
   #writeOrDescribe(value: object, level: number): Wire {
-    const objects = this.#numbers.size;
-    const blobs = this.blobs.length;
+    const begun = this.#begun();
     try {
       return this.#object(value, level);
     } catch {
-      this.#takeBack(objects, blobs);
+      this.#takeBack(begun);
       return writeString(`[${describeValue(value)}]`);
     }
   }
 
-  /** Takes back all that was begun since there were so many objects and blobs. */
-  #takeBack(objects: number, blobs: number): void {
+  /** How much there is so far. */
+  #begun(): Begun {
+    return {
+      objects: this.#numbers.size,
+      blobs: this.blobs.length,
+      carried: this.carried.length,
+    };
+  }
+
+  /** Takes back all that was begun since there was so much. */
+  #takeBack({ objects, blobs, carried }: Begun): void {
     for (const [object, number] of this.#numbers) {
       if (number >= objects) this.#numbers.delete(object);
     }
     this.blobs.length = blobs;
+    this.carried.length = carried;
   }
 
   #longText(value: string): Wire {
@@ -315,6 +333,7 @@ export class StructuredWriter {
   #reference(value: object, level: number): Wire | undefined {
     const reference = this.#referrer.refer(value);
     if (reference === undefined) return undefined;
+    if (reference.carried !== undefined) this.carried.push(reference.carried);
     const data = this.#standIn(value, reference.data, level);
     return [Tag.Reference, reference.kind, data] satisfies Node;
   }
@@ -345,14 +364,13 @@ export class StructuredWriter {
     const registered = registeredErrorClass(value);
     if (registered === undefined) return this.#error(value, true, level);
     const { name } = registered;
-    const objects = this.#numbers.size;
-    const blobs = this.blobs.length;
+    const begun = this.#begun();
     try {
       const wire = this.#instance(value, registered, level);
       return [Tag.Class, name, wire, this.#error(value, false, level)] satisfies Node;
     } catch (error) {
       if (!this.#describes) throw error;
-      this.#takeBack(objects, blobs);
+      this.#takeBack(begun);
       return this.#error(value, true, level);
     }
   }

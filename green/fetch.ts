@@ -41,7 +41,7 @@ export interface GreenFetchInit {
   /** The headers. */
   headers?: Headers | Record<string, string> | [string, string][];
   /** The body. */
-  body?: string | Uint8Array<ArrayBuffer> | ArrayBuffer | URLSearchParams;
+  body?: string | Uint8Array<ArrayBuffer> | ArrayBuffer | URLSearchParams | Blob | FormData;
   /**
    * What to do about a redirect.
    *

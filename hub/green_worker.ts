@@ -309,6 +309,7 @@ export class GreenWorker {
   /** The Worker gives back references, no more than it has. */
   letGo(kind: number, id: number, count: number): void {
     if (kind === Referent.Coordination) return this.objects.letGo(id, count);
+    if (kind === Referent.Blob) return this.objects.blobTaken(id);
     if (kind !== Referent.Thread) return this.references.letGo(id, count);
     const held = this.#threadHolds.get(id) ?? 0;
     const released = Math.min(held, Math.max(0, count));

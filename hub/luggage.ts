@@ -27,9 +27,6 @@ const ENDINGS = {
 export class Luggage implements Referrer {
   readonly #registry: Registry;
   readonly #held: { readonly kind: number; readonly id: number }[] = [];
-
-  /** Memory that is to be sent to the Worker before the arguments. */
-  readonly #memories: { readonly id: number; readonly buffer: object }[] = [];
   readonly #objects: Coordination[] = [];
 
   constructor(registry: Registry) {
@@ -49,7 +46,6 @@ export class Luggage implements Referrer {
   handTo(worker: GreenWorker): void {
     for (const { kind, id } of this.#held) worker.hold(kind, id);
     this.#held.length = 0;
-    for (const { id, buffer } of this.#memories) worker.objects.bring(id, buffer);
     for (const object of this.#objects) worker.objects.hold(object);
     this.#dropObjects();
   }
@@ -67,11 +63,10 @@ export class Luggage implements Referrer {
   #dropObjects(): void {
     for (const object of this.#objects) releaseObject(coreOf(object)!.id, 1);
     this.#objects.length = 0;
-    this.#memories.length = 0;
   }
 
   #referToShared(value: object): Reference | undefined {
-    const reference = referToShared(value, (id, buffer) => this.#memories.push({ id, buffer }));
+    const reference = referToShared(value);
     if (reference && coreOf(value)) {
       holdObject(value as Coordination);
       this.#objects.push(value as Coordination);

@@ -482,7 +482,7 @@ export class Pool {
     const up = createRing();
     const down = createRing();
     const { port1, port2 } = new MessageChannel();
-    const passage = new Passage(port1);
+    const passage = new Passage(port1, true);
     const inbox = new Inbox(new RingReader(up), passage);
     const outbox = new Outbox(new RingWriter(down), passage);
     const post = new Post(this.board, slot, outbox, inbox);

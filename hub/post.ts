@@ -35,6 +35,7 @@ export class Post {
 
   /** Sends a message, now or as soon as there is room. */
   send(kind: number, id: number, a: number, b: number, body: Body): void {
+    if (body.carried !== undefined) this.#outbox.carry(body.carried);
     if (this.#waiting.length > 0) {
       this.#waiting.push(new Waiting(kind, id, a, b, keep(body)));
       return;

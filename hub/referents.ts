@@ -63,8 +63,7 @@ function isIteration(value: object): boolean {
 
 /** Reading these takes the hub's event loop. */
 function isBody(value: object): boolean {
-  return value instanceof Blob || value instanceof FormData || value instanceof Response ||
-    value instanceof Request;
+  return value instanceof Response || value instanceof Request;
 }
 
 function isError(value: object): boolean {

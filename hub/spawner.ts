@@ -6,7 +6,7 @@
 
 import { GreenletExit } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
-import type { AsyncResult } from "../bridge/live_types.ts";
+import type { AsyncBinary, AsyncResult } from "../bridge/live_types.ts";
 import type { Particulars } from "../bridge/protocol.ts";
 import { describe } from "./targets.ts";
 import { LONGEST_TIMER } from "./within.ts";
@@ -15,10 +15,13 @@ import { LONGEST_TIMER } from "./within.ts";
 // deno-lint-ignore no-explicit-any
 export type Spawnable<A extends any[], R> = (...args: A) => R;
 
-/** The arguments to spawn a function with: where green code expects a function, an async one will do. */
+/**
+ * The arguments to spawn a function with: where green code expects a function, an async one will do; and where it expects a
+ * blob that blocks, one of the platform's.
+ */
 export type Passed<A extends unknown[]> = {
   [K in keyof A]: A[K] extends (...args: infer P) => infer R ? (...args: P) => R | PromiseLike<R>
-    : A[K];
+    : AsyncBinary<A[K]>;
 };
 
 /** What a green function's result is to one who awaits its thread: a generator is an async iterable there. */

@@ -58,14 +58,14 @@ export class WorkerObjects {
     this.#key = key;
   }
 
-  /** The reference for an object or a buffer that goes to the Worker. */
+  /** The reference for an object, a buffer or a blob that goes to the Worker. */
   refer(value: object): Reference | undefined {
-    const reference = referToShared(value, this.#passage.send);
+    const reference = referToShared(value);
     if (reference && coreOf(value)) this.hold(value as Coordination);
     return reference;
   }
 
-  /** The object or the buffer for a reference that came from the Worker. */
+  /** What a reference that came from the Worker is for. */
   resolve(kind: number, data: unknown): object | undefined {
     const value = resolveShared(kind, data, this.#passage.take);
     if (value && coreOf(value)) this.hold(value as Coordination);
@@ -79,9 +79,9 @@ export class WorkerObjects {
     holdObject(object);
   }
 
-  /** Sends memory that arguments refer to, which were encoded before it was known which Worker would have them. */
-  bring(id: number, buffer: object): void {
-    this.#passage.send(id, buffer);
+  /** The Worker has taken a blob that was sent to it. */
+  blobTaken(id: number): void {
+    this.#passage.taken(id);
   }
 
   /** The Worker does not hold an object any more, which had crossed so many times. */

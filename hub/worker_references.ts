@@ -6,7 +6,6 @@
  * @module
  */
 
-import { resolveObjectURL } from "node:buffer";
 import { Adopted } from "../bridge/adopted.ts";
 import type { Reference } from "../bridge/codec.ts";
 import type { Given } from "../bridge/given.ts";
@@ -128,10 +127,6 @@ export class WorkerReferences {
         return this.#adoptObject(this.#parse(data));
       case Referent.GreenSignal:
         return this.#adoptSignal(this.#parse(data));
-      case Referent.Blob:
-        return takeBlob(data);
-      case Referent.FormData:
-        return takeForm(data);
     }
     return undefined;
   }
@@ -257,23 +252,4 @@ export function referTo(
     ? [number, ...place]
     : [number, traitsOf(object), classNumber(object), ...place];
   return { reference: { kind, data }, number };
-}
-
-/** A blob of green code: its bytes are shared by all threads of the process, so this is that very blob. */
-function takeBlob(data: unknown): Blob {
-  const { url, name, lastModified } = (data ?? {}) as Record<string, unknown>;
-  const blob = typeof url === "string" ? resolveObjectURL(url) : undefined;
-  if (!(blob instanceof Blob)) throw new TypeError("Cannot take a blob: it is not there any more");
-  URL.revokeObjectURL(url as string);
-  if (typeof name !== "string") return blob;
-  return new File([blob], name, { type: blob.type, lastModified: Number(lastModified) });
-}
-
-function takeForm(data: unknown): FormData {
-  const form = new FormData();
-  for (const [name, value] of data as [string, string | Blob][]) {
-    if (typeof value === "string") form.append(name, value);
-    else form.append(name, value);
-  }
-  return form;
 }

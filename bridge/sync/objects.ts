@@ -6,12 +6,14 @@
  * to know what another one still has. On each side an object with one id is one object, as long as anybody there holds it.
  *
  * The application's own `SharedArrayBuffer`s cross in the same way, and so do other things that only the runtime can copy:
- * compiled WebAssembly and keys.
+ * compiled WebAssembly and keys. Blobs go this way as well, by their URLs and as values: see `blobs.ts`.
  *
  * @module
  */
 
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { BlobUrl } from "../blob_urls.ts";
+import { isBlob, isBlobOrForm, referToBlob, resolveBlob } from "../blobs.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { Referent } from "../protocol.ts";
 import type { Giver, Taker } from "../message.ts";
@@ -137,37 +139,31 @@ export function objectById(id: number): Coordination | undefined {
 
 /** Whether a value crosses in the way of this module. */
 export function isShared(value: object): boolean {
-  return isCarried(value) || coreOf(value) !== undefined;
+  return isCarried(value) || coreOf(value) !== undefined || isBlobOrForm(value);
 }
 
 /**
- * The reference for a coordination object or a shared buffer.
+ * The reference for what crosses beside the message: a coordination object, a shared buffer, a blob.
  *
  * @param value Any object.
- * @param send Sends its memory; called before the message goes.
  * @returns The reference; nothing for other objects.
  */
-export function referToShared(
-  value: object,
-  send: (id: number, buffer: object) => void,
-): Reference | undefined {
+export function referToShared(value: object): Reference | undefined {
   if (isCarried(value)) {
     const id = idOfBuffer(value);
-    send(id, value);
-    return { kind: Referent.Memory, data: id };
+    return { kind: Referent.Memory, data: id, carried: { id, object: value } };
   }
   const core = coreOf(value);
-  if (!core) return undefined;
+  if (!core) return referToBlob(value);
   const object = value as Coordination;
   remember(core.id, object);
-  send(core.id, core.buffer);
   const extra = known.kinds.get(core.wireName)?.extra?.(object);
   const data: ObjectReference = { kind: core.wireName, id: core.id, name: core.name, extra };
-  return { kind: Referent.Coordination, data };
+  return { kind: Referent.Coordination, data, carried: { id: core.id, object: core.buffer } };
 }
 
 /**
- * The object or the buffer for a reference that {@linkcode referToShared} made.
+ * What {@linkcode referToShared} made a reference for.
  *
  * @param kind The reference's kind.
  * @param data Its data.
@@ -192,7 +188,7 @@ export function resolveShared(
     collectedBuffers.register(buffer, id);
     return buffer;
   }
-  if (kind !== Referent.Coordination) return undefined;
+  if (kind !== Referent.Coordination) return resolveBlob(kind, data, take);
   const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectReference;
   const buffer = take(id);
   if (!(buffer instanceof SharedArrayBuffer)) {
@@ -241,15 +237,30 @@ export class Passage implements Giver, Taker {
   readonly #port: MessagePort;
   /** What has arrived and was not asked for yet: a message may be read late, or never. */
   readonly #arrived = new Map<number, { readonly buffer: object; count: number }>();
+  /** The blobs that the hub has sent, and the Worker has not said to have taken. */
+  readonly #sent: Map<number, BlobUrl> | undefined;
 
-  constructor(port: MessagePort) {
+  /**
+   * @param port One end of the Worker's passage.
+   * @param isHub Whether it is the hub's.
+   */
+  constructor(port: MessagePort, isHub = false) {
     this.#port = port;
+    if (isHub) this.#sent = new Map();
   }
 
-  /** Sends a buffer; before the message that refers to it. */
-  readonly send = (id: number, buffer: object): void => {
-    this.#port.postMessage({ id, buffer });
+  /** Sends a buffer or a blob; before the message that refers to it. */
+  readonly send = (id: number, object: object): void => {
+    if (!isBlob(object)) return this.#port.postMessage({ id, buffer: object });
+    const url = BlobUrl.of(object);
+    this.#sent?.set(id, url);
+    this.#port.postMessage({ id, buffer: url.message });
   };
+
+  /** The Worker has taken a blob. */
+  taken(id: number): void {
+    this.#sent?.delete(id);
+  }
 
   /** Sends a buffer that has no number yet, and gives its number. */
   readonly give = (buffer: SharedArrayBuffer): number => {
@@ -271,14 +282,7 @@ export class Passage implements Giver, Taker {
    * @throws {BridgeProtocolError} If none has come.
    */
   readonly take = (id: number): object => {
-    for (;;) {
-      const received = receiveMessageOnPort(this.#port);
-      if (!received) break;
-      const { id, buffer } = received.message as { id: number; buffer: object };
-      const arrived = this.#arrived.get(id);
-      if (arrived) arrived.count++;
-      else this.#arrived.set(id, { buffer, count: 1 });
-    }
+    this.#receive();
     const arrived = this.#arrived.get(id);
     if (!arrived) throw new BridgeProtocolError(`Cannot take the memory ${id}: it has not come`);
     if (--arrived.count === 0) this.#arrived.delete(id);
@@ -296,8 +300,26 @@ export class Passage implements Giver, Taker {
     throw new BridgeProtocolError(`Cannot take the memory ${id}: something else has come`);
   };
 
-  /** Nothing will be sent any more. */
+  /** Nothing will be sent any more. On the hub: nothing that was is left behind. */
   close(): void {
+    if (this.#sent) {
+      this.#receive();
+      for (const { buffer } of this.#arrived.values()) BlobUrl.from(buffer)?.revoke();
+      for (const url of this.#sent.values()) url.revoke();
+      this.#sent.clear();
+      this.#arrived.clear();
+    }
     this.#port.close();
+  }
+
+  #receive(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port);
+      if (!received) break;
+      const { id, buffer } = received.message as { id: number; buffer: object };
+      const arrived = this.#arrived.get(id);
+      if (arrived) arrived.count++;
+      else this.#arrived.set(id, { buffer, count: 1 });
+    }
   }
 }

@@ -1,4 +1,4 @@
-import { assert, assertEquals, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertThrows, unreachable } from "@std/assert";
 import { type Body, Format } from "../../bridge/codec.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { Inbox } from "../../bridge/inbox.ts";
@@ -47,6 +47,7 @@ function mailboxBeside(): EndsBeside {
   const giver = {
     give: (memory: SharedArrayBuffer) => given.push(memory),
     hand: (buffers: ArrayBuffer[]) => handed.push(structuredClone(buffers, { transfer: buffers })),
+    send: () => unreachable(),
   };
   const taker = {
     takeMemory: (id: number) => given[id - 1],
@@ -347,7 +348,7 @@ Deno.test("Outbox sends in chunks when there is no memory for an annex", () => {
     throw new RangeError("Array buffer allocation failed");
   };
   const ring = new RingWriter(buffer);
-  const outbox = new Outbox(ring, { give, hand: give });
+  const outbox = new Outbox(ring, { give, hand: give, send: give });
   const inbox = new Inbox(new RingReader(buffer));
   depart(outbox, 1, bytesBody(150_000));
   assertSame(inbox.receive()!.body, bytesBody(150_000));

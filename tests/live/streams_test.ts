@@ -1,4 +1,4 @@
-import { handle, spawn } from "@aiohub/aiohub";
+import { spawn } from "@aiohub/aiohub";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { BATCH_ITEMS } from "../../bridge/batch.ts";
 import { TestHub, until } from "../support.ts";
@@ -164,42 +164,4 @@ Deno.test("other threads run while the hub iterates over a green generator", asy
     if (item % 50 === 0) sum += await spawn((n: number) => n, item);
   }
   assertEquals(sum, 300);
-});
-
-Deno.test("Blob, File and FormData of the hub are handles in green code, with blocking methods", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
-  const form = new FormData();
-  form.append("name", "Ada");
-  form.append("file", new File(["hello"], "a.txt", { type: "text/plain" }));
-  const read = await spawn(
-    // deno-lint-ignore no-explicit-any
-    (form: any, blob: any) => {
-      const file = form.get("file");
-      return [form.get("name"), file.name, file.type, file.text(), blob.size, [...blob.bytes()]];
-    },
-    form,
-    new Blob([new Uint8Array([1, 2, 3])]),
-  );
-  assertEquals(read, ["Ada", "a.txt", "text/plain", "hello", 3, [1, 2, 3]]);
-});
-
-Deno.test("Blob, File and FormData of green code arrive on the hub as themselves", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
-  const [blob, file, form] = await spawn(() => {
-    const form = new FormData();
-    form.append("a", "1");
-    form.append("f", new File(["in form"], "f.txt"));
-    const file = new File(["file"], "x.bin", { type: "image/png", lastModified: 5 });
-    return [new Blob(["blob"], { type: "text/css" }), file, form] as const;
-  });
-  assert(blob instanceof Blob && file instanceof File && form instanceof FormData);
-  assertEquals([await blob.text(), blob.type], ["blob", "text/css"]);
-  assertEquals([await file.text(), file.name, file.type, file.lastModified], [
-    "file",
-    "x.bin",
-    "image/png",
-    5,
-  ]);
-  assertEquals([form.get("a"), await (form.get("f") as File).text()], ["1", "in form"]);
-  assertEquals(typeof handle, "function");
 });
