@@ -217,6 +217,8 @@ export interface Particulars {
   readonly sites?: readonly SpawnSite[];
   /** The `GreenPool` whose slot it has, given back when it ends: said to the hub. */
   readonly pool?: object;
+  /** That slot, by the account of the Worker that spawns: said to the hub. */
+  readonly slot?: number;
   /** The id of the `GreenPool` that it is a member of: said to its Worker. */
   readonly memberOf?: number;
   /** Its place in the line, if the hub is cooperative and it waits for nothing else: said to the hub. */

@@ -46,7 +46,7 @@ export function checkEnding(ending: number): number {
 
 /** What is out of the ordinary about a thread that a Worker is about to spawn. */
 export function checkParticulars(value: unknown): Particulars {
-  const { name, delay, detached, timeout, graceMs, local, site, pool, memberOf, turn } =
+  const { name, delay, detached, timeout, graceMs, local, site, pool, slot, memberOf, turn } =
     (value ?? {}) as Record<string, unknown>;
   const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;
   return {
@@ -58,6 +58,7 @@ export function checkParticulars(value: unknown): Particulars {
     local: local === true,
     site: typeof site === "string" ? site : undefined,
     pool: typeof pool === "object" && pool !== null && coreOf(pool) ? pool : undefined,
+    slot: typeof slot === "number" ? slot : undefined,
     memberOf: typeof memberOf === "number" ? memberOf : undefined,
     turn: Number.isInteger(turn) ? turn as number | 0 : undefined,
   };

@@ -19,6 +19,7 @@ import {
   resolveShared,
 } from "../bridge/sync/objects.ts";
 import { hubPlace } from "../bridge/sync/place.ts";
+import type { Permits } from "../sync/permits.ts";
 
 /** The objects that Workers hold, of all hubs. */
 const held = new Map<number, { readonly object: Coordination; count: number }>();
@@ -91,6 +92,11 @@ export class WorkerObjects {
     if (released === held) this.#holds.delete(id);
     else this.#holds.set(id, held - released);
     releaseObject(id, released);
+  }
+
+  /** The Worker passes on a permit that a thread of it holds; says whether one does. */
+  takeOver(permits: Permits, account: number | undefined): boolean {
+    return account !== undefined && permits.takeOver(account, this.#key);
   }
 
   /**
