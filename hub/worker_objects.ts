@@ -112,8 +112,14 @@ export class WorkerObjects {
     }
   }
 
-  /** The Worker goes on, but nobody listens to it: nothing is kept for its sake. It was settled before. */
+  /**
+   * The Worker goes on, but nobody listens to it: nothing is kept for its sake.
+   *
+   * It was settled when it was stopped. Since then it gets nothing (see `GreenRuntime`), but for what it was about to take at that
+   * moment: that is settled now, some hundred milliseconds later.
+   */
   lost(): void {
+    this.settle(true);
     for (const [id, count] of [...this.#holds]) this.letGo(id, count);
     this.#passage.close();
   }

@@ -1,6 +1,7 @@
 /** A slot of a `GreenPool` is given back once, whoever dies when: see also `tests/model/`. */
 
 import {
+  GreenletExit,
   GreenPool,
   type Hub,
   Lock,
@@ -11,11 +12,11 @@ import {
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { CORE } from "../../bridge/sync/objects.ts";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertThrows } from "@std/assert";
-import { fixture, rejection, TestHub, until } from "../support.ts";
-import "../fixtures/dies_in_spawn.ts";
+import { fixture, rejection, testApart, TestHub, until } from "../support.ts";
+import "../fixtures/slot_takers.ts";
 
-type Fixture = typeof import("../fixtures/dies_in_spawn.ts");
-const MODULE = fixture("dies_in_spawn.ts");
+type Fixture = typeof import("../fixtures/slot_takers.ts");
+const MODULE = fixture("slot_takers.ts");
 
 /** How many members of the pool have not ended. */
 function members(hub: Hub): number {
@@ -82,3 +83,33 @@ Deno.test("Hub ends a Worker that spawns in a pool of which it holds no slot", a
     assertEquals([pool.free, other.free, lock.locked], [2, 2, false], forgery);
   }
 });
+
+/** Whether the Worker had what it took before it was given up: then it has nothing after that. */
+async function takesInTime(object: GreenPool | Lock): Promise<boolean> {
+  await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
+  const { takeWhileStopped } = hub.greenImport<Fixture>(MODULE);
+  const words = new Int32Array(new SharedArrayBuffer(4));
+  const thread = takeWhileStopped(object, words);
+  await until(() => Atomics.load(words, 0) === 1);
+  thread.kill(undefined, { graceMs: 20 });
+  await rejection(thread, GreenletExit);
+  Atomics.store(words, 0, 2);
+  await until(() => Atomics.load(words, 0) === 3);
+  if (hub.statistics().leaked > 0) return false;
+  assertEquals(object[CORE].value, 0);
+  await until(() => hub.statistics().leaked === 1);
+  assertEquals(object[CORE].value, 1);
+  return true;
+}
+
+testApart(
+  import.meta,
+  "a Worker that is stopped as it takes a slot or a lock keeps nothing",
+  async () => {
+    for (const make of [() => new GreenPool(1), () => new Lock()]) {
+      // On a machine that has too much to do it may be given up before that.
+      let tries = 1;
+      while (!await takesInTime(make())) assert(++tries <= 5);
+    }
+  },
+);
