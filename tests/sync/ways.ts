@@ -5,7 +5,7 @@
  * both sides do.
  */
 
-import { type GreenThread, syncToAsync } from "@aiohub/aiohub";
+import { getHub, type GreenThread, syncToAsync } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
 
 /** What a party has besides the objects. */
@@ -86,6 +86,9 @@ export function crashesOf({ dying = [], crashes = dying.length }: Case): number 
   return crashes;
 }
 
+/** How long a case may take, in milliseconds. */
+const LIMIT = 60_000;
+
 /** Runs a party in a green thread. */
 export const runParty = syncToAsync(
   import.meta,
@@ -121,6 +124,21 @@ export async function runCase(
   given: Case,
   greens: readonly boolean[],
 ): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const threads = getHub().threads().map(({ name, parkedOn }) => `${name}: ${parkedOn}`);
+      reject(new Error(`It did not end in ${LIMIT} ms; threads: ${threads.join(", ")}`));
+    }, LIMIT);
+  });
+  try {
+    await Promise.race([play(name, given, greens), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function play(name: string, given: Case, greens: readonly boolean[]): Promise<void> {
   const objects = given.make();
   const stops: (() => void)[] = [];
   const endings = given.parties.map((party, i) => {
