@@ -359,5 +359,17 @@ export function checkCount(what: string, count: unknown, verb = "create"): numbe
   return count;
 }
 
+/**
+ * Checks how many resources a pool is to make at once, and how many it may have.
+ *
+ * @throws {TypeError} If one is not a number.
+ * @throws {RangeError} If one is not a whole number from 0, or the first is more than the second.
+ */
+export function checkSizes(minSize: unknown, maxSize: unknown): void {
+  const most = checkCount("pool", maxSize);
+  if (checkCount("pool", minSize) <= most) return;
+  throw new RangeError(`Cannot create a pool: minSize ${minSize} is more than maxSize ${maxSize}`);
+}
+
 /** The most permits, or items, that there may be. */
 export const MOST: number = 2 ** 31 - 1;

@@ -15,6 +15,7 @@ import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert
 import { newWords, Word, type Words } from "../fixtures/cooperative_faults.ts";
 import * as faults from "../fixtures/cooperative_faults.ts";
 import * as threads from "../fixtures/cooperative_threads.ts";
+import { runFaults } from "../lifetimes/fault_runner.ts";
 import { ending, parked, reasonOf } from "../lifetimes/support.ts";
 import { fixture, moduleOf, rejection, runDeno, testApart, until } from "../support.ts";
 import { cooperative, newTrace, notes } from "./support.ts";
@@ -380,24 +381,5 @@ Deno.test("threads of two cooperative hubs, and of one that is not, wake each ot
 });
 
 Deno.test("faults at all blocking points of cooperative hubs: every thread ends as the table says, nothing is left", async () => {
-  const seed = String(Math.trunc(Math.random() * 2 ** 31));
-  console.log(`seed ${seed}`);
-  const { code, signal, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--allow-all",
-      "--no-prompt",
-      "--v8-flags=--expose-gc",
-      fixture("lifetimes/faults.ts"),
-      "--cooperative",
-      "--seed",
-      seed,
-    ],
-    stdin: "null",
-    env: { NO_COLOR: "1" },
-    signal: AbortSignal.timeout(240_000),
-  }).output();
-  const out = new TextDecoder().decode(stdout);
-  const failure = `${out}\n${new TextDecoder().decode(stderr)}`;
-  assertEquals([out.trim().split("\n").at(-1), code, signal], ["ok", 0, null], failure);
+  await runFaults("--cooperative");
 });
