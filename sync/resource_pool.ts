@@ -11,6 +11,7 @@ import { greenSide } from "../bridge/side.ts";
 import type { WaitingOptions } from "../bridge/sync/core.ts";
 import { CORE } from "../bridge/sync/objects.ts";
 import { registerClass } from "../bridge/classes.ts";
+import { crossesAsItself } from "../bridge/handle.ts";
 import { Empty } from "../bridge/errors.ts";
 import { checkCount, checkSizes, Permit, twin } from "./permits.ts";
 import { LifoQueue, LightQueue } from "./queue.ts";
@@ -96,6 +97,7 @@ export class Pool<T> {
 
   static {
     partsOf = (pool) => pool.#parts;
+    crossesAsItself(this.prototype);
   }
 
   /**
