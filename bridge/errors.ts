@@ -67,7 +67,8 @@ export class HubClosedError extends Error {
 }
 
 /**
- * The hub has as much work waiting as its option `maxQueue` allows, and refused more.
+ * The hub has as much work waiting as its option `maxQueue` allows, and refused more; or all Workers that there may be
+ * run green threads that are blocked, so that the one with this error could not start.
  *
  * Wait for some of the work to end and try again, or raise `maxQueue` or `maxWorkers`.
  */

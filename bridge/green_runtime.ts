@@ -624,7 +624,8 @@ export class GreenRuntime {
 
   /** Tells the hub what a thread that has been blocked for a while is blocked on. */
   #reportParked(frame: Frame, { what, holder, object, peers }: Parking, left: number): void {
-    const body = encode(describeParking(what, left), "text", this.#referrer);
+    const limited = left < Infinity || frame.deadline < Infinity;
+    const body = encode([describeParking(what, left), limited], "text", this.#referrer);
     const at = object ?? (peers || what instanceof RemoteThread ? -1 : 0);
     this.#line.send(Up.Parked, frame.id, holder?.() ?? 0, at, body);
   }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { crossesAsItself } from "./handle.ts";
 import { show } from "./show.ts";
 
 /**
@@ -90,6 +91,10 @@ export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
  * ```
  */
 export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
+  static {
+    crossesAsItself(this.prototype);
+  }
+
   /** The thread's number, which no other green thread of the process has. */
   abstract readonly id: number;
   /** The thread's name: what it was given, or its function's name and its number. */

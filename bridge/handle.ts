@@ -7,6 +7,17 @@
 import type { Async, Sync } from "./live_types.ts";
 import { remoteOf } from "./remote.ts";
 
+/** What objects have that are the same on both sides. A `Symbol.for` key: copies of the library understand each other's objects. */
+const ITSELF = Symbol.for("aiohub.itself");
+
+/**
+ * Says of all objects of a class that they are the same on both sides: locks, queues and their like, threads. There is nothing
+ * that a handle to them could add, and their blocking methods would run on the hub by it, where nothing blocks.
+ */
+export function crossesAsItself(prototype: object): void {
+  Object.defineProperty(prototype, ITSELF, { value: true });
+}
+
 /** What an object that is to go by reference is wrapped in, until it goes. */
 class Handle {}
 
@@ -42,6 +53,9 @@ const handler: ProxyHandler<Handle> = {
  * - `using`, or {@linkcode release}, lets go of it. So does the garbage collector, in its own time, and in green code not
  *   before the green thread has ended.
  *
+ * - Locks, queues and the like are the same on both sides, and so are threads: they cross as themselves, with blocking methods in
+ *   green code, also where a handle to them was asked for.
+ *
  * @param object The object. A handle is returned as it is.
  * @returns What to pass. It is of no use on this side: go on using the object itself.
  * @throws {TypeError} If it is no object.
@@ -70,7 +84,9 @@ export function handle<T extends object>(object: T): Sync<T> & Async<T> {
       `Cannot make a handle: expected an object, found ${object === null ? "null" : typeof object}`,
     );
   }
-  if (remoteOf(object) || handled.has(object)) return object as unknown as Sync<T> & Async<T>;
+  if (remoteOf(object) || handled.has(object) || ITSELF in object) {
+    return object as unknown as Sync<T> & Async<T>;
+  }
   const wrapper = new Proxy(new Handle(), handler);
   handled.set(wrapper, object);
   return wrapper as unknown as Sync<T> & Async<T>;

@@ -5,8 +5,9 @@
  */
 
 import type { SyncBlobMethods, SyncFormDataMethods } from "./blob_types.ts";
+import type { Coordination } from "./sync/objects.ts";
 
-/** What crosses as a value, and so looks the same on both sides. */
+/** What crosses as a value, or as itself, and so looks the same on both sides. */
 export type CrossingValue =
   | string
   | number
@@ -25,7 +26,8 @@ export type CrossingValue =
   | AbortSignal
   | ArrayBuffer
   | SharedArrayBuffer
-  | ArrayBufferView;
+  | ArrayBufferView
+  | Coordination;
 
 /** A blob, file or form, as green code gets it. */
 export type SyncBinary<T extends Blob | FormData> = T extends Blob ? SyncBlobMethods & T

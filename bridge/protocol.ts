@@ -50,8 +50,8 @@ export const Up = {
   Loaded: 22,
   /**
    * The thread `id` has been blocked for a while; if only the thread `a` can end that, `a` is its id, else 0; `b` is the
-   * id of the coordination object that it waits at, -1 if it may take another green thread to end it otherwise, else 0. Body: what it
-   * is blocked on, as text.
+   * id of the coordination object that it waits at, -1 if it may take another green thread to end it otherwise, else 0. Body: `[on,
+   * limited]`: what it is blocked on, as text, and whether that ends by itself, as its time is limited.
    */
   Parked: 23,
   /** The thread `id` is not blocked any more. Sent only after a `Parked`. */
@@ -217,6 +217,8 @@ export interface Particulars {
   readonly sites?: readonly SpawnSite[];
   /** The `GreenPool` whose slot it has, given back when it ends: said to the hub. */
   readonly pool?: object;
+  /** That slot, by the account of the Worker that spawns: said to the hub. */
+  readonly slot?: number;
   /** The id of the `GreenPool` that it is a member of: said to its Worker. */
   readonly memberOf?: number;
   /** Its place in the line, if the hub is cooperative and it waits for nothing else: said to the hub. */

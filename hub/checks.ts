@@ -46,7 +46,7 @@ export function checkEnding(ending: number): number {
 
 /** What is out of the ordinary about a thread that a Worker is about to spawn. */
 export function checkParticulars(value: unknown): Particulars {
-  const { name, delay, detached, timeout, graceMs, local, site, pool, memberOf, turn } =
+  const { name, delay, detached, timeout, graceMs, local, site, pool, slot, memberOf, turn } =
     (value ?? {}) as Record<string, unknown>;
   const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;
   return {
@@ -58,9 +58,16 @@ export function checkParticulars(value: unknown): Particulars {
     local: local === true,
     site: typeof site === "string" ? site : undefined,
     pool: typeof pool === "object" && pool !== null && coreOf(pool) ? pool : undefined,
+    slot: typeof slot === "number" ? slot : undefined,
     memberOf: typeof memberOf === "number" ? memberOf : undefined,
     turn: Number.isInteger(turn) ? turn as number | 0 : undefined,
   };
+}
+
+/** What a thread says that it is blocked on: in words, and whether that ends by itself. */
+export function checkParking(value: unknown): readonly [on: string, limited: boolean] {
+  const [on, limited] = Array.isArray(value) ? value : [];
+  return [String(on), limited === true];
 }
 
 /** A reason that a Worker gives; if it cannot be understood here (its class is not known), what is wrong with it. */

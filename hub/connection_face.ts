@@ -11,7 +11,6 @@ import { whenReleased } from "../bridge/given.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { handle } from "../bridge/handle.ts";
 import type { WaitingOptions } from "../bridge/sync/core.ts";
-import { checkCount } from "../sync/permits.ts";
 import { servedCall } from "./call_context.ts";
 import type { Connections } from "./connections.ts";
 import type { Lent } from "./lent_connection.ts";
@@ -68,7 +67,7 @@ export class GreenFace<C extends object> {
   }
 
   async put(connection: unknown): Promise<void> {
-    await this.#connections.find(connection).giveBack();
+    await this.#connections.giveBack(connection);
   }
 
   putAsync(connection: unknown): Promise<void> {
@@ -76,7 +75,7 @@ export class GreenFace<C extends object> {
   }
 
   async discard(connection: unknown): Promise<void> {
-    await this.#connections.find(connection).giveBack(true);
+    await this.#connections.giveBack(connection, true);
   }
 
   discardAsync(connection: unknown): Promise<void> {
@@ -92,7 +91,7 @@ export class GreenFace<C extends object> {
   }
 
   resize(maxSize: number): void {
-    this.#connections.resize(checkCount("pool", maxSize));
+    this.#connections.resize(maxSize);
   }
 
   close(): Promise<void> {

@@ -12,7 +12,7 @@ import { FACE } from "../bridge/live.ts";
 import type { Sync } from "../bridge/live_types.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import type { WaitingOptions } from "../bridge/sync/core.ts";
-import { checkCount } from "../sync/permits.ts";
+import { checkSizes } from "../sync/permits.ts";
 import { GreenFace } from "./connection_face.ts";
 import { Connections } from "./connections.ts";
 import { describe } from "./targets.ts";
@@ -153,12 +153,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
         }`,
       );
     }
-    checkCount("pool", maxSize);
-    if (checkCount("pool", minSize) > maxSize) {
-      throw new RangeError(
-        `Cannot create a pool: minSize ${minSize} is more than maxSize ${maxSize}`,
-      );
-    }
+    checkSizes(minSize, maxSize);
     const connections = this.#connections = new Connections<C>({
       connect,
       cleanup: cleanup === "none" ? () => {} : cleanup ?? rollBack,
@@ -252,7 +247,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * @returns A promise that settles when it has been cleaned up.
    */
   async putAsync(connection: C): Promise<void> {
-    await this.#connections.find(connection).giveBack();
+    await this.#connections.giveBack(connection);
   }
 
   /**
@@ -271,7 +266,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * @param connection As for {@linkcode ConnectionPool.put}.
    */
   async discardAsync(connection: C): Promise<void> {
-    await this.#connections.find(connection).giveBack(true);
+    await this.#connections.giveBack(connection, true);
   }
 
   /**
@@ -294,7 +289,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * @param maxSize As in the options.
    */
   resize(maxSize: number): void {
-    this.#connections.resize(checkCount("pool", maxSize));
+    this.#connections.resize(maxSize);
   }
 
   /**

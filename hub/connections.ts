@@ -19,6 +19,7 @@ import { GreenletExit } from "../bridge/errors.ts";
 import { timedOut, type WaitingOptions } from "../bridge/sync/core.ts";
 import { CORE } from "../bridge/sync/objects.ts";
 import { Timeout } from "../bridge/timeout.ts";
+import { checkCount } from "../sync/permits.ts";
 import { Semaphore } from "../sync/semaphore.ts";
 import { type Lender, Lent, type OpenConnection } from "./lent_connection.ts";
 import { LONGEST_TIMER } from "./within.ts";
@@ -93,11 +94,15 @@ export class Connections<C extends object> implements Lender {
     return this.#treatment.onError;
   }
 
-  /** The loan behind what people hold. */
-  find(standIn: unknown): Lent<C> {
+  /**
+   * Takes back what people hold.
+   *
+   * @throws {TypeError} If it is not of this pool.
+   */
+  async giveBack(standIn: unknown, discard = false): Promise<void> {
     const isObject = typeof standIn === "object" && standIn !== null;
     const lent = isObject ? this.#lent.get(standIn) : undefined;
-    if (lent) return lent;
+    if (lent) return await lent.giveBack(discard);
     throw new TypeError("Cannot give back a connection: expected one that this pool has lent");
   }
 
@@ -141,7 +146,7 @@ export class Connections<C extends object> implements Lender {
 
   /** Changes how many there may be. */
   resize(maxSize: number): void {
-    this.#places[CORE].resize(maxSize);
+    this.#places[CORE].resize(checkCount("pool", maxSize, "resize"));
     const many = Math.max(0, this.#idle.length - this.free);
     for (const open of this.#idle.splice(0, many)) this.#close(open);
   }

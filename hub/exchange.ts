@@ -19,7 +19,7 @@ import { type FutureOptions, makeAsyncThread } from "./async_threads.ts";
 import { type Call, servedCall } from "./call_context.ts";
 import { CallDesk } from "./call_desk.ts";
 import { Callables } from "./callables.ts";
-import { checkEnding, checkParticulars, checkTarget, readReason } from "./checks.ts";
+import { checkEnding, checkParking, checkParticulars, checkTarget, readReason } from "./checks.ts";
 import { Ended } from "./ended.ts";
 import type { GreenWorker, Registry } from "./green_worker.ts";
 import { HubThread } from "./hub_thread.ts";
@@ -167,7 +167,7 @@ export class Exchange implements PoolHost, Registry {
       case Up.Abort:
         return this.#desk.abort(worker, id, readReason(worker, body), a === 1);
       case Up.Parked:
-        return this.#waits.parked(worker, id, a, b, String(decode(body, worker.referrer)));
+        return this.#waits.parked(worker, id, a, b, checkParking(decode(body, worker.referrer)));
       case Up.Unparked:
         return this.#waits.unparked(worker, id);
       case Up.At:

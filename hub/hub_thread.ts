@@ -101,6 +101,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   parkedOn: string | undefined;
   /** Whether it has been blocked for a while on something that another green thread may have to end. */
   stalled = false;
+  /** Since when it is so, without a time limit. */
+  stuckSince: number | undefined;
   /** Stands for what it said of that last, as long as that counts. */
   lastParked: object | undefined;
   /** Takes back the edge of that in the graph of waits. */

@@ -14,6 +14,10 @@ export interface HubOptions {
    * Worker, first come, first served. A blocked Worker costs about 12 MB and no processor time, so this is meant to be
    * larger than the number of cores.
    *
+   * Threads that wait for others do not keep those from starting: there may be `2 × maxWorkers + 32` Workers in all, as long as
+   * those that run are blocked on what other threads may have to end. When these are all blocked so for five seconds, without
+   * a time limit, the threads that have waited for a Worker all the while end with a `HubSaturatedError`.
+   *
    * @default {4 for each core, at least 16 and at most 128}
    */
   maxWorkers?: number;

@@ -32,6 +32,7 @@ import type { HubThread } from "./hub_thread.ts";
 import { Ended } from "./ended.ts";
 import type { Settings } from "./options.ts";
 import { Post } from "./post.ts";
+import { mostWorkers, Saturation } from "./saturation.ts";
 import { StoppedWorkers } from "./stopped_workers.ts";
 import { type Berth, Turns } from "./turns.ts";
 import { endingOf } from "./worker_endings.ts";
@@ -76,6 +77,7 @@ export class Pool {
   #crashed = 0;
   #sweeper: ReturnType<typeof setInterval> | undefined;
   readonly #growth: Growth;
+  readonly #saturation: Saturation;
   /** What a cooperative hub has. */
   readonly #turns: Turns | undefined;
   #onEmpty: (() => void) | undefined;
@@ -84,7 +86,7 @@ export class Pool {
   constructor(settings: Settings, host: PoolHost) {
     this.#settings = settings;
     this.#host = host;
-    this.board = new Board(2 * settings.maxWorkers + 32);
+    this.board = new Board(mostWorkers(settings.maxWorkers));
     if (settings.cooperative) {
       this.board.baton = new Baton(this.board, HUB_SIDE);
       this.#turns = new Turns(this.board.baton);
@@ -96,6 +98,16 @@ export class Pool {
       starting: () => this.#starting,
       closed: () => this.#closed,
       startWorker: () => this.#startWorker(),
+    });
+    this.#saturation = new Saturation({
+      name: settings.name,
+      maxWorkers: settings.maxWorkers,
+      queue: this.#queue,
+      stuckSince: () => this.#stuckSince(),
+      refuse: (thread, reason) => {
+        this.remove(thread);
+        this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
+      },
     });
     this.#boardNumber = hubPlace().addBoard(this.board);
     this.#bySlot = new Array(this.board.slots).fill(undefined);
@@ -141,6 +153,7 @@ export class Pool {
     this.#queue.add(thread);
     this.#turns?.add(thread);
     this.#assign();
+    if (this.#workers.size >= this.#settings.maxWorkers && !this.#hasSlot) this.#saturation.look();
     if (this.#queued <= maxQueue || !this.remove(thread)) return;
     throw new HubSaturatedError(
       `Cannot spawn "${thread.name}": ${maxQueue} green threads wait for a Worker of "${name}" already, and ` +
@@ -275,6 +288,7 @@ export class Pool {
   close(): Promise<void> {
     this.#closed = true;
     clearInterval(this.#sweeper);
+    this.#saturation.stop();
     for (const worker of this.#workers) this.#dismiss(worker);
     if (this.#workers.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty = resolve);
@@ -366,6 +380,7 @@ export class Pool {
    */
   relieve(): void {
     if (this.#stalls) this.urge(this.#next());
+    if (!this.#hasSlot) this.#saturation.look();
   }
 
   /** Whether nothing goes on until a thread of the queue does. */
@@ -380,6 +395,18 @@ export class Pool {
       busy++;
     }
     return busy > 0;
+  }
+
+  /** Since when all Workers that there may be are blocked on what a thread of the queue may have to end. */
+  #stuckSince(): number | undefined {
+    if (this.#starting > 0 || this.#hasSlot) return undefined;
+    let since = 0;
+    for (const { stack } of this.#workers) {
+      const innermost = stack.at(-1);
+      if (innermost?.stuckSince === undefined || this.isQueued(innermost)) return undefined;
+      since = Math.max(since, innermost.stuckSince);
+    }
+    return since;
   }
 
   #assign(): void {

@@ -5,7 +5,7 @@
  */
 
 import { handle } from "../bridge/handle.ts";
-import { Op } from "../bridge/live.ts";
+import { isClass, Op } from "../bridge/live.ts";
 import type { Sync } from "../bridge/live_types.ts";
 import { intern } from "../bridge/protocol.ts";
 import { type Remote, remoteOf, standsForLater } from "../bridge/remote.ts";
@@ -34,6 +34,8 @@ const scope = globalThis as { [KEY]?: Map<string, object> };
  * - **In green code** it is a blocking handle to that object, from every Worker to the same one: see `handle()`. The module
  *   is imported on the hub when green code uses the object first.
  * - Each use in green code is a round trip, so two of them are not one step: see {@linkcode update}.
+ * - **A lock, a queue and their like** are the same on both sides: in green code it is the object itself, with its blocking
+ *   methods, and no round trip but the first one.
  *
  * @param meta The `import.meta` of the module that this stands in, at its top level.
  * @param init Makes the object. Its name is the object's name, one of its kind in the module.
@@ -80,7 +82,11 @@ export function shared<R extends object>(meta: ImportMeta, init: () => R): Share
 export function update<T extends object, R>(object: T, fn: (object: T) => R): R {
   blocking("update()", "await updateAsync()");
   const remote = remoteOf(object);
-  if (!remote) throw new TypeError("Cannot update: expected a shared object or a handle");
+  if (!remote) {
+    throw new TypeError(
+      "Cannot update: expected a shared object or a handle, and none to a lock, a queue or the like, which is its own",
+    );
+  }
   const lock = remote.ask(Op.Lock, [], "update") as Remote;
   try {
     return fn(object);
@@ -130,7 +136,7 @@ function make(url: string, name: string, init: () => object): object {
   return object;
 }
 
-/** A stand-in that asks for its object when it is used first. */
+/** A stand-in that asks for its object when it is used first: gets a handle to it, or the object itself if that crosses. */
 function makeLater(url: string, name: string): object {
   const target = intern({ kind: "shared", url, name });
   let known: object | undefined;
@@ -149,8 +155,8 @@ function forwardTo(real: () => object): ProxyHandler<object> {
       return (_target: object, key: unknown, ...rest: unknown[]) => {
         // `await` and module loading look for this on everything.
         if (trap === "get" && key === "then") return undefined;
-        // A method has to find itself on the handle and not on this.
-        if (trap === "get") return Reflect.get(real(), key as PropertyKey);
+        // A method has to find itself on the handle, or the object, and not on this.
+        if (trap === "get") return memberOf(real(), key as PropertyKey);
         if (trap === "set") return Reflect.set(real(), key as PropertyKey, rest[0]);
         const result = (Reflect as unknown as Record<PropertyKey, Trap>)[trap](
           real(),
@@ -162,6 +168,13 @@ function forwardTo(real: () => object): ProxyHandler<object> {
       };
     },
   });
+}
+
+/** A member of a handle, or of an object that has crossed as itself: its methods are tied to it. */
+function memberOf(object: object, key: PropertyKey): unknown {
+  const value = Reflect.get(object, key);
+  if (typeof value !== "function" || remoteOf(object) || isClass(value)) return value;
+  return value.bind(object);
 }
 
 /**

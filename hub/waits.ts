@@ -185,9 +185,15 @@ export class Waits {
    * @param id Its id.
    * @param holder The id of the thread that has what it waits for, if there is one.
    * @param object The id of the object that it waits at; -1 if it may take another green thread to end it otherwise, else 0.
-   * @param on What it is parked on, for people.
+   * @param parking What it is parked on, for people, and whether that ends by itself.
    */
-  parked(worker: GreenWorker, id: number, holder: number, object: number, on: string): void {
+  parked(
+    worker: GreenWorker,
+    id: number,
+    holder: number,
+    object: number,
+    [on, limited]: readonly [on: string, limited: boolean],
+  ): void {
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) return;
     worker.proven = true;
@@ -196,6 +202,7 @@ export class Waits {
     thread.unpark = undefined;
     thread.parkedOn = on;
     thread.stalled = object !== 0;
+    if (thread.stalled && !limited) thread.stuckSince ??= performance.now();
     if (thread.stalled) this.#pool.relieve();
     const to = this.#threads.byId(holder);
     if (!to) return;
@@ -225,6 +232,7 @@ export class Waits {
     if (!thread) return;
     thread.parkedOn = undefined;
     thread.stalled = false;
+    thread.stuckSince = undefined;
     thread.lastParked = undefined;
     thread.suspicions = 0;
     thread.unpark?.();

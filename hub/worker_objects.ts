@@ -19,6 +19,7 @@ import {
   resolveShared,
 } from "../bridge/sync/objects.ts";
 import { hubPlace } from "../bridge/sync/place.ts";
+import type { Permits } from "../sync/permits.ts";
 
 /** The objects that Workers hold, of all hubs. */
 const held = new Map<number, { readonly object: Coordination; count: number }>();
@@ -93,6 +94,11 @@ export class WorkerObjects {
     releaseObject(id, released);
   }
 
+  /** The Worker passes on a permit that a thread of it holds; says whether one does. */
+  takeOver(permits: Permits, account: number | undefined): boolean {
+    return account !== undefined && permits.takeOver(account, this.#key);
+  }
+
   /**
    * The Worker is not listened to any more: whatever its threads waited for or held is settled.
    *
@@ -106,8 +112,14 @@ export class WorkerObjects {
     }
   }
 
-  /** The Worker goes on, but nobody listens to it: nothing is kept for its sake. It was settled before. */
+  /**
+   * The Worker goes on, but nobody listens to it: nothing is kept for its sake.
+   *
+   * It was settled when it was stopped. Since then it gets nothing (see `GreenRuntime`), but for what it was about to take at that
+   * moment: that is settled now, some hundred milliseconds later.
+   */
   lost(): void {
+    this.settle(true);
     for (const [id, count] of [...this.#holds]) this.letGo(id, count);
     this.#passage.close();
   }

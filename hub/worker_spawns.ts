@@ -12,14 +12,15 @@ import { usesContext } from "../bridge/context.ts";
 import { BridgeProtocolError } from "../bridge/errors.ts";
 import { isThenable } from "../bridge/live.ts";
 import type { Message } from "../bridge/message.ts";
-import { type Particulars, Referent, targetName } from "../bridge/protocol.ts";
+import { type Particulars, Referent, type Target, targetName } from "../bridge/protocol.ts";
 import { makeAsyncThread } from "./async_threads.ts";
 import type { CallDesk } from "./call_desk.ts";
 import { boundTarget } from "./checks.ts";
 import { Ended } from "./ended.ts";
 import type { GreenWorker, Registry } from "./green_worker.ts";
-import { HubThread } from "./hub_thread.ts";
-import type { Launches } from "./launches.ts";
+import { HubThread, type Work } from "./hub_thread.ts";
+import type { Launch, Launches } from "./launches.ts";
+import { joinPool, takeSlot } from "./pool_members.ts";
 import type { Threads } from "./threads.ts";
 import { readViews } from "./views.ts";
 
@@ -55,25 +56,36 @@ export class WorkerSpawns {
     const { id, a, b, body } = message;
     const target = boundTarget(worker, a);
     this.#checkNewId(id);
-    const particulars = this.#takeParticulars(id);
-    const launch = { ...particulars, parent: b };
-    let thread: HubThread;
+    const launch = { ...this.#takeParticulars(id), parent: b };
+    let work: Work | undefined;
+    let reason: unknown;
     try {
       const values = usesContext() ? worker.context.given(message, b) : undefined;
-      const work = values || mayRefer(body)
+      work = values || mayRefer(body)
         ? this.#launches.pack(
           target,
           readViews(body, worker.referrer).passing as unknown[],
           values,
         )
         : { target, args: body };
-      thread = this.#launches.launch(work, launch, id);
-    } catch (reason) {
-      if (reason instanceof BridgeProtocolError) throw reason;
-      thread = new HubThread(this.#threads, id, { label: targetName(target), ...launch });
-      thread.end(Ended.of({ status: "rejected", reason }));
+    } catch (error) {
+      if (error instanceof BridgeProtocolError) throw error;
+      reason = error;
     }
+    // There will be a thread now, which has the slot. Before this the Worker has it, and gives it back with its end.
+    takeSlot(worker.objects, launch);
+    const thread = work
+      ? this.#launches.launch(work, launch, id)
+      : this.#stillborn(id, target, launch, reason);
     this.#hand(worker, thread);
+  }
+
+  /** A thread that has failed before it could be made. */
+  #stillborn(id: number, target: Target, launch: Launch, reason: unknown): HubThread {
+    const thread = new HubThread(this.#threads, id, { label: targetName(target), ...launch });
+    joinPool(thread, launch);
+    thread.end(Ended.of({ status: "rejected", reason }));
+    return thread;
   }
 
   /** A Worker starts a function of the hub as a thread: `Up.Start`. */

@@ -9,7 +9,8 @@
  * ```
  *
  * The words and their races are those of `permits.ts`. A slot is taken by whoever spawns, without the hub, and passes to the
- * hub with the spawn: the hub knows when the thread has ended, whichever way, and gives the slot back.
+ * hub with the spawn, by the account that the spawn names: the hub knows when the thread has ended, whichever way, and gives the
+ * slot back. Whoever dies when, the slot is the Worker's until the hub has taken the spawn in, and the thread's after that.
  *
  * @module
  */
@@ -46,13 +47,6 @@ class PoolCore extends Permits {
     super.resize(limit);
     this.enter();
     this.#endJoins();
-    this.leave();
-  }
-
-  /** The slot that this thread has taken passes to the hub. */
-  handOver(): void {
-    this.enter();
-    this.uncount();
     this.leave();
   }
 
@@ -392,11 +386,13 @@ export class GreenPool extends Coordination {
   // deno-lint-ignore no-explicit-any
   #launch(fn: unknown, args: any[], detached: boolean): GreenThread<any> {
     const core = this[CORE];
+    const slot = greenSide() ? core.passOn() : undefined;
     try {
-      const thread = launch(fn, args, { pool: this, detached });
-      if (greenSide()) core.handOver();
+      const thread = launch(fn, args, { pool: this, slot, detached });
+      if (slot !== undefined) core.passed(slot);
       return thread;
     } catch (error) {
+      if (slot !== undefined) core.notPassed(slot);
       core.release();
       throw error;
     }
@@ -420,13 +416,19 @@ export class GreenPool extends Coordination {
     if (core.tryAcquire("spawnAsync")) return this.#launch(fn, args, detached);
     const controller = new AbortController();
     const gate = core.acquireAsync({ signal: controller.signal });
-    const thread = launch(fn, args, { memberOf: core.id, detached, gate });
     // Whoever ends before the slot came does not want it; whoever has it gives it back.
-    thread.onEnd(() => {
+    const letGo = () => {
       controller.abort();
       gate.then((slot) => slot.release(), () => {});
-    });
-    return thread;
+    };
+    try {
+      const thread = launch(fn, args, { memberOf: core.id, detached, gate });
+      thread.onEnd(letGo);
+      return thread;
+    } catch (error) {
+      letGo();
+      throw error;
+    }
   }
 }
 

@@ -18,6 +18,13 @@
  * Worker may die at any moment outside of the lock, and its permit is given back once: first as granted, then as held, never as
  * both or neither.
  *
+ * **Passing a permit on.** A slot of a `GreenPool` goes with a message to the hub, which gives it back when the thread that has
+ * it has ended. The message names the account, which the Worker does not touch from then on, and the hub ends it, ACCOUNT ->
+ * FREE, as it takes the message in. So a Worker may die before, in the middle of, and after its sending: the hub reads what it
+ * has said before it settles its accounts, and finds the account open if, and only if, there is no such thread. (Were it the
+ * Worker that ends the account, then before the message the slot would be nobody's for a moment, and lost if it died then, and
+ * after the message it would be the Worker's and the thread's, and given back by both.)
+ *
  * @module
  */
 
@@ -223,6 +230,42 @@ export class Permits extends Core {
     this.#close();
   }
 
+  /**
+   * A permit that a thread of this Worker has just taken is about to go to the hub, with a message.
+   *
+   * @returns Its account, to be named in the message.
+   */
+  passOn(): number {
+    return this.#accounts.pop()!;
+  }
+
+  /** The message has gone. */
+  passed(account: number): void {
+    this.place.nodes.giveLater(account);
+  }
+
+  /** The message has not gone: the permit is still this Worker's. */
+  notPassed(account: number): void {
+    this.#accounts.push(account);
+  }
+
+  /**
+   * A message has come that passes a permit on. Hub only.
+   *
+   * @param account What the message names.
+   * @param owner The key of the Worker that sent it.
+   * @returns Whether that Worker held such a permit; it is the caller's now.
+   */
+  takeOver(account: number, owner: number): boolean {
+    const { arena } = this.place;
+    if (!arena.isNode(account)) return false;
+    const { words } = arena;
+    const isIts = words[account + Node.Owner] === owner && words[account + Node.Object] === this.id;
+    const { Account, Free } = State;
+    return isIts &&
+      Atomics.compareExchange(words, account + Node.State, Account, Free) === Account;
+  }
+
   /** Takes a permit, or a node for the wait. */
   #takeOrWait(thread: number): number {
     this.enter();
@@ -314,6 +357,18 @@ export function checkCount(what: string, count: unknown, verb = "create"): numbe
     );
   }
   return count;
+}
+
+/**
+ * Checks how many resources a pool is to make at once, and how many it may have.
+ *
+ * @throws {TypeError} If one is not a number.
+ * @throws {RangeError} If one is not a whole number from 0, or the first is more than the second.
+ */
+export function checkSizes(minSize: unknown, maxSize: unknown): void {
+  const most = checkCount("pool", maxSize);
+  if (checkCount("pool", minSize) <= most) return;
+  throw new RangeError(`Cannot create a pool: minSize ${minSize} is more than maxSize ${maxSize}`);
 }
 
 /** The most permits, or items, that there may be. */

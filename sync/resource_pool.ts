@@ -11,8 +11,9 @@ import { greenSide } from "../bridge/side.ts";
 import type { WaitingOptions } from "../bridge/sync/core.ts";
 import { CORE } from "../bridge/sync/objects.ts";
 import { registerClass } from "../bridge/classes.ts";
+import { crossesAsItself } from "../bridge/handle.ts";
 import { Empty } from "../bridge/errors.ts";
-import { checkCount, Permit, twin } from "./permits.ts";
+import { checkCount, checkSizes, Permit, twin } from "./permits.ts";
 import { LifoQueue, LightQueue } from "./queue.ts";
 import { Semaphore } from "./semaphore.ts";
 
@@ -96,6 +97,7 @@ export class Pool<T> {
 
   static {
     partsOf = (pool) => pool.#parts;
+    crossesAsItself(this.prototype);
   }
 
   /**
@@ -113,12 +115,7 @@ export class Pool<T> {
       return;
     }
     const { create, destroy, minSize = 0, maxSize = 4, lifo = false } = options;
-    checkCount("pool", maxSize);
-    if (checkCount("pool", minSize) > maxSize) {
-      throw new RangeError(
-        `Cannot create a pool: minSize ${minSize} is more than maxSize ${maxSize}`,
-      );
-    }
+    checkSizes(minSize, maxSize);
     const idle = lifo ? new LifoQueue<T>() : new LightQueue<T>();
     this.#parts = { permits: new Semaphore(maxSize), idle, create, destroy };
     for (let i = 0; i < minSize; i++) idle.tryPut(this.#createNow());

@@ -18,7 +18,8 @@
  * ```
  *
  * A node belongs to the thread that took it from a chunk of its own, and goes back to that one's list of free nodes, so
- * taking a node is no race. Others change it only while it stands in an object's list.
+ * taking a node is no race. Others change it only while it stands in an object's list, or is an account that was passed on to
+ * the hub (see `permits.ts`): the hub writes FREE, and its owner, who looks now and then, puts it into its list after that.
  *
  * @module
  */
@@ -121,6 +122,12 @@ export class Arena {
     Atomics.store(this.words, OWNERS + chunk, key + 1);
   }
 
+  /** Whether there is a node at a place that somebody else has named. */
+  isNode(at: number): boolean {
+    return Number.isInteger(at) && at >= NODES &&
+      at < this.words.length && (at - NODES) % NODE_WORDS === 0;
+  }
+
   /** The nodes of a chunk, each by its place in the words. */
   *nodesOf(chunk: number): Generator<number> {
     // The first place would be 0 if the nodes began there, so 0 can mean "none".
@@ -180,6 +187,8 @@ export class Nodes {
   readonly #arena: Arena;
   readonly #key: number;
   readonly #free: number[] = [];
+  /** Those that are free as soon as the hub says so. */
+  #later: number[] = [];
   readonly #chunks: () => number | undefined;
 
   /**
@@ -202,7 +211,7 @@ export class Nodes {
    * @param data What the waiter offers.
    */
   take(object: number, list: number, thread: number, data: number): number {
-    const node = this.#free.pop() ?? this.#more();
+    const node = this.#free.pop() ?? this.#again() ?? this.#more();
     const { words } = this.#arena;
     words[node + Node.Object] = object;
     words[node + Node.Owner] = this.#key;
@@ -216,6 +225,22 @@ export class Nodes {
   give(node: number): void {
     Atomics.store(this.#arena.words, node + Node.State, State.Free);
     this.#free.push(node);
+  }
+
+  /** The hub gives a node back, in its own time. */
+  giveLater(node: number): void {
+    this.#later.push(node);
+  }
+
+  /** Looks which nodes the hub has given back; gives one of them. */
+  #again(): number | undefined {
+    if (this.#later.length === 0) return undefined;
+    const { words } = this.#arena;
+    const isFree = (node: number) => Atomics.load(words, node + Node.State) === State.Free;
+    const later: number[] = [];
+    for (const node of this.#later) (isFree(node) ? this.#free : later).push(node);
+    this.#later = later;
+    return this.#free.pop();
   }
 
   #more(): number {

@@ -15,6 +15,7 @@ import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { BlobUrl } from "../blob_urls.ts";
 import { isBlob, isBlobOrForm, referToBlob, resolveBlob } from "../blobs.ts";
 import { BridgeProtocolError } from "../errors.ts";
+import { crossesAsItself } from "../handle.ts";
 import { Referent } from "../protocol.ts";
 import type { Giver, Taker } from "../message.ts";
 import type { Reference } from "../referrer.ts";
@@ -32,6 +33,9 @@ export abstract class Coordination {
    * @internal
    */
   abstract readonly [CORE]: Core;
+  static {
+    crossesAsItself(this.prototype);
+  }
 
   /**
    * What the object is doing, to find out what is stuck.

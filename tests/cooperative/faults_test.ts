@@ -7,14 +7,19 @@ import {
   HubClosedError,
   HubSaturatedError,
   Lock,
+  Queue,
   Semaphore,
+  Timeout,
   useHub,
   WorkerCrashedError,
 } from "@aiohub/aiohub";
+import { sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
+import { delay } from "@std/async/delay";
 import { newWords, Word, type Words } from "../fixtures/cooperative_faults.ts";
 import * as faults from "../fixtures/cooperative_faults.ts";
 import * as threads from "../fixtures/cooperative_threads.ts";
+import { runFaults } from "../lifetimes/fault_runner.ts";
 import { ending, parked, reasonOf } from "../lifetimes/support.ts";
 import { fixture, moduleOf, rejection, runDeno, testApart, until } from "../support.ts";
 import { cooperative, newTrace, notes } from "./support.ts";
@@ -126,6 +131,33 @@ Deno.test("a kill ends one that computes at a checkpoint(), and one in a shield(
   assertEquals((await ending(shielded)).status, "killed");
   assertEquals(words[Word.company], 0);
   assertEquals(hub.statistics().threads, 0);
+});
+
+Deno.test("a put() into a rendezvous that has taken place does not fail, whatever happens before it goes on", async () => {
+  await using hub = cooperative();
+  const putThen = (queue: Queue<string>, words: Words, ms: number) => {
+    using _limit = ms > 0 ? new Timeout(ms) : undefined;
+    queue.put("item");
+    Atomics.add(words, 5, 1);
+    sleep(60_000);
+  };
+  for (const ms of [0, 10]) {
+    const words = newWords();
+    const queue = new Queue<string>(0);
+    const got = queue.getAsync();
+    const putter = hub.spawn(putThen, queue, words, ms);
+    // Has its turn when the putter hands over, and keeps it.
+    const greedy = faults.loops(words);
+    await began(words);
+    if (ms === 0) putter.kill();
+    else await delay(2 * ms);
+    Atomics.store(words, Word.stop, 1);
+    await greedy;
+    const { status, reason } = await ending(putter) as PromiseRejectedResult;
+    assertEquals([await got, Atomics.load(words, 5)], ["item", 1]);
+    if (ms === 0) assertEquals(status as string, "killed");
+    else assertInstanceOf(reason, Timeout);
+  }
 });
 
 Deno.test("time limits end waits in their turns", async () => {
@@ -380,24 +412,5 @@ Deno.test("threads of two cooperative hubs, and of one that is not, wake each ot
 });
 
 Deno.test("faults at all blocking points of cooperative hubs: every thread ends as the table says, nothing is left", async () => {
-  const seed = String(Math.trunc(Math.random() * 2 ** 31));
-  console.log(`seed ${seed}`);
-  const { code, signal, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--allow-all",
-      "--no-prompt",
-      "--v8-flags=--expose-gc",
-      fixture("lifetimes/faults.ts"),
-      "--cooperative",
-      "--seed",
-      seed,
-    ],
-    stdin: "null",
-    env: { NO_COLOR: "1" },
-    signal: AbortSignal.timeout(240_000),
-  }).output();
-  const out = new TextDecoder().decode(stdout);
-  const failure = `${out}\n${new TextDecoder().decode(stderr)}`;
-  assertEquals([out.trim().split("\n").at(-1), code, signal], ["ok", 0, null], failure);
+  await runFaults("--cooperative");
 });

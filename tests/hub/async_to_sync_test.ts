@@ -1,11 +1,11 @@
-import { asyncToSync, BlockingCallError, GreenThread, spawn, useHub } from "@aiohub/aiohub";
+import { asyncToSync, BlockingCallError, call, GreenThread, spawn, useHub } from "@aiohub/aiohub";
 import { assertEquals, assertInstanceOf, assertMatch, assertRejects } from "@std/assert";
 import { assertStrictEquals, assertThrows } from "@std/assert";
 import { catchFailure, double, echo, echoNow, failLater, failNow } from "../fixtures/both_ways.ts";
 import { manyCalls, orderOfReplies, overlap, startTwice } from "../fixtures/hub_callers.ts";
 import { callHidden } from "../fixtures/not_exported.ts";
 import { callMisplaced } from "../fixtures/wrong_meta.ts";
-import { meeting, rejection, TestHub } from "../support.ts";
+import { meeting, rejection, TestHub, thrownBy } from "../support.ts";
 
 Deno.test("J1 asyncToSync() gives green code the result of the async function", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
@@ -13,7 +13,7 @@ Deno.test("J1 asyncToSync() gives green code the result of the async function", 
   assertEquals(hub.statistics().totalCalls, 3);
 });
 
-Deno.test("asyncToSync() on the hub throws at once and names the twin", () => {
+Deno.test("P253 asyncToSync() on the hub throws at once and names the twin", () => {
   const error = assertThrows(() => echo(1), BlockingCallError);
   assertMatch(error.message, /^Cannot call echo\(\) on the hub as it would block the event loop/);
   assertMatch(error.message, /use await echo\.async\(\)$/);
@@ -147,4 +147,65 @@ Deno.test("useHub() decides where asyncToSync().spawn() counts", async () => {
   assertStrictEquals(useHub(hub), hub);
   await echo.spawn(1);
   assertEquals(hub.statistics().threads, 0);
+});
+
+Deno.test("P259 a call that fails leaves no trace in the search for deadlocks", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  hub.expose({
+    callsBack: async (fails: boolean) =>
+      await hub.spawn((fails: boolean) => {
+        if (fails) throw new RangeError("no");
+        return "well";
+      }, fails),
+  });
+  const thread = hub.spawn(() => {
+    const seen: unknown[] = [];
+    for (const fails of [true, false, true, false]) {
+      try {
+        seen.push(call("callsBack", fails));
+      } catch (error) {
+        seen.push((error as Error).name);
+      }
+    }
+    return seen;
+  });
+  assertEquals(await thread, ["RangeError", "well", "RangeError", "well"]);
+});
+
+Deno.test("P265 arguments that look like options are arguments", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const like = { name: "a", delay: 60_000, timeout: 0, signal: 1, detached: true, pool: 5 };
+  hub.expose({ same: (value: unknown) => value });
+  const both = (value: unknown) => [value, call("same", value)];
+  for (const spawner of [hub, hub.with({ name: "b" })]) {
+    assertEquals(await spawner.spawn(both, like), [like, like]);
+  }
+});
+
+Deno.test("P283 what looks like the end of an iteration is thrown as any value is", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const end = { done: true, value: 3 };
+  hub.expose({
+    fails: () => Promise.reject(end),
+    async *failsLater() {
+      yield await Promise.resolve(1);
+      throw end;
+    },
+  });
+  const thread = hub.spawn(() => {
+    const seen: unknown[] = [];
+    try {
+      call("fails");
+    } catch (thrown) {
+      seen.push(thrown);
+    }
+    try {
+      for (const n of call("failsLater") as Iterable<number>) seen.push(n);
+    } catch (thrown) {
+      seen.push(thrown);
+    }
+    return seen;
+  });
+  assertEquals(await thread, [end, 1, end]);
+  assertEquals(await thrownBy(hub.spawn((end: unknown) => Promise.reject(end), end)), end);
 });

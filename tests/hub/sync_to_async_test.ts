@@ -7,7 +7,7 @@ import { deep } from "../fixtures/deep.ts";
 import { fib } from "../fixtures/recursion.ts";
 import { rejection, TestHub, until } from "../support.ts";
 
-Deno.test("syncToAsync() gives a function that spawns a green thread on the hub", async () => {
+Deno.test("P251 syncToAsync() gives a function that spawns a green thread on the hub", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   const thread = double(21);
   assertInstanceOf(thread, GreenThread);
@@ -47,11 +47,15 @@ Deno.test("J114 syncToAsync() keeps name and arity", () => {
   assertEquals([double.name, double.length], ["double", 1]);
 });
 
-Deno.test("syncToAsync() refuses what is no import.meta or no named synchronous function", () => {
+Deno.test("P252 syncToAsync() refuses what is no import.meta or no named synchronous function", () => {
   const message = (meta: unknown, fn: unknown) =>
     assertThrows(() => syncToAsync(meta as ImportMeta, fn as () => void), TypeError).message;
   assertMatch(message(undefined, () => 1), /expected import\.meta as the first argument, found/);
   assertMatch(message({}, () => 1), /expected import\.meta as the first argument/);
+  assertMatch(
+    message(import.meta, { async call() {} }),
+    /expected a function as the second argument, found an object/,
+  );
   assertMatch(message(import.meta, 1), /expected a function as the second argument, found number/);
   assertMatch(message(import.meta, () => 1), /the function has no name; give it the name under/);
   assertMatch(

@@ -306,3 +306,26 @@ Deno.test("J66 a closing hub lets green threads wait for each other, and refuses
   assertInstanceOf(await thrownBy(late), HubClosedError);
   assertEquals(GreenletExit.name, "GreenletExit");
 });
+
+Deno.test("P258 closing a busy hub holds up neither the event loop nor another hub", async () => {
+  const busy = new Hub({ name: "busy", maxWorkers: 1 });
+  await using other = new TestHub({ maxWorkers: 1 });
+  const words = new Int32Array(new SharedArrayBuffer(8));
+  const thread = busy.spawn((words: Int32Array) => {
+    Atomics.store(words, 0, 1);
+    while (Atomics.load(words, 1) === 0);
+    return "done";
+  }, words);
+  await until(() => Atomics.load(words, 0) === 1);
+  let isClosed = false;
+  const closing = busy.close().then(() => isClosed = true);
+  let turns = 0;
+  const timer = setInterval(() => turns++, 1);
+  assertEquals(await other.spawn(() => "goes on"), "goes on");
+  await until(() => turns > 3);
+  assertEquals(isClosed, false);
+  clearInterval(timer);
+  Atomics.store(words, 1, 1);
+  assertEquals(await thread, "done");
+  await closing;
+});

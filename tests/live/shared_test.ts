@@ -1,6 +1,15 @@
-import { BlockingCallError, shared, update, updateAsync } from "@aiohub/aiohub";
+import {
+  BlockingCallError,
+  handle,
+  Queue,
+  Semaphore,
+  shared,
+  update,
+  updateAsync,
+} from "@aiohub/aiohub";
 import { assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { meeting, TestHub, until } from "../support.ts";
+import * as objects from "../fixtures/shared_objects.ts";
 import * as state from "../fixtures/state.ts";
 
 Deno.test("J100 shared() is the object itself on the hub, and one for all Workers", async () => {
@@ -88,4 +97,40 @@ Deno.test("a shared object that travels to the hub is the object itself", async 
   await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await state.sendShared((map: unknown) => map === state.cache), true);
   assertStrictEquals(state.cache, state.cache);
+});
+
+Deno.test("shared() of a lock or a queue is that object in green code, which blocks there", async () => {
+  await using hub = new TestHub({ maxWorkers: 3 });
+  assertEquals(await objects.useQueue(), [true, String(objects.queue), 0, 1, 2, 3]);
+  assertEquals(objects.queue.closed, true);
+  assertEquals(await objects.useLocks(), [true, true, "Timeout", false, true, false]);
+  assertEquals(await objects.usePool(), [1, 0]);
+  assertEquals(await objects.usePool(), [1, 0]);
+  // It is one for both sides, and for all Workers.
+  const gate = new Semaphore(0);
+  const holder = objects.holdLock(gate);
+  await until(() => gate.waiting === 1);
+  assertEquals(objects.lock.locked, true);
+  const waits = [
+    objects.lock.acquireAsync().then((permit) => permit.release()),
+    objects.holdLock(gate),
+  ];
+  await until(() => objects.lock.waiting === 2);
+  gate.release();
+  gate.release();
+  await Promise.all([holder, ...waits]);
+  assertEquals([objects.lock.locked, hub.statistics().handles], [false, 0]);
+  await assertRejects(
+    async () => await objects.updateQueue(),
+    TypeError,
+    "none to a lock, a queue",
+  );
+});
+
+Deno.test("handle() of a lock, a queue or a thread is the object itself", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const [queue, thread] = [new Queue<number>(), hub.spawn(() => 5)];
+  assertStrictEquals(handle(queue) as unknown, queue);
+  assertStrictEquals(handle(thread) as unknown, thread);
+  assertEquals(await objects.useHandles(...objects.handlesFor(queue, thread)), [1, 5, "a", 2]);
 });

@@ -15,7 +15,7 @@
  * **Sound for plain accesses.** Only atomic operations are points where the parties take turns. That is all orders there are if
  * no word is accessed plainly by one while another may access it, and each plain access is checked for it, against the rules
  * at the heads of `core.ts` and `arena.ts`: an object's words need its lock; a node that is in a list needs its object's lock;
- * any other node is its owner's alone (the hub's, when the owner has died).
+ * any other node is its owner's alone (the hub's, when the owner has died; of an account the hub may read whose it is, and end it).
  *
  * **What the model leaves out.** A spin lock's turns: to take an object's lock is a step that can be taken only while it is
  * free. Spinning before a sleep, which only makes it shorter. When time passes is up to nobody: a time limit may be over at any
@@ -85,9 +85,10 @@ export interface Words {
   isLock(buffer: string, index: number): boolean;
   /** Where an object has its id. */
   readonly idAt: number;
-  /** The states of a node: in a list, and nobody's. */
+  /** The states of a node: in a list, nobody's, and an account, which the main thread may end. */
   readonly waiting: number;
   readonly free: number;
+  readonly account: number;
 }
 
 export interface NodeWords {
@@ -261,7 +262,9 @@ class Accesses implements Rules {
       if (!(isMine && looks) && !this.#holdsLockOf(run, this.#value(run, arena, node.object))) {
         this.#refuse(run, slot, writes, "while the node is in a list, without the lock");
       }
-    } else if (!isMine) this.#refuse(run, slot, writes, "of a node that is somebody else's");
+    } else if (!isMine && !(key === MAIN && state === words.account && (looks || isState))) {
+      this.#refuse(run, slot, writes, "of a node that is somebody else's");
+    }
   }
 
   #refuse(run: Run, slot: number, writes: boolean, why: string): never {

@@ -13,7 +13,8 @@ import type { HubPlace, WorkerPlace } from "../../bridge/sync/place.ts";
 import type { Coordination } from "../../bridge/sync/objects.ts";
 import type { Doorbell } from "../../hub/doorbell.ts";
 import type { WorkerObjects } from "../../hub/worker_objects.ts";
-import type { GreenEvent, LightQueue, Lock, Queue, Semaphore } from "../../sync/mod.ts";
+import type { joinPool, takeSlot } from "../../hub/pool_members.ts";
+import type { GreenEvent, GreenPool, LightQueue, Lock, Queue, Semaphore } from "../../sync/mod.ts";
 
 /** What the model uses of the library. */
 export interface Library {
@@ -29,6 +30,9 @@ export interface Library {
   readonly Lock: typeof Lock;
   readonly Queue: typeof Queue;
   readonly LightQueue: typeof LightQueue;
+  readonly GreenPool: typeof GreenPool;
+  readonly joinPool: typeof joinPool;
+  readonly takeSlot: typeof takeSlot;
   /** Makes the object for memory that has arrived. */
   revive(kind: string, buffer: unknown): Coordination;
   /** Forgets what Workers are held to have. */
@@ -48,8 +52,10 @@ const MODULES = [
   "bridge/ring.ts",
   "bridge/sync/place.ts",
   "hub/doorbell.ts",
+  "hub/pool_members.ts",
   "hub/worker_objects.ts",
   "sync/event.ts",
+  "sync/green_pool.ts",
   "sync/lock.ts",
   "sync/queue.ts",
   "sync/semaphore.ts",

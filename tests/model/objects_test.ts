@@ -9,7 +9,9 @@ import { expect } from "./explorer.ts";
 import type { Library } from "./library.ts";
 import { type Green, type Hub, meet, type MeetingEnd } from "./parties.ts";
 import { tryOut } from "./mutants.ts";
-import type { GreenEvent, Lock, Queue, Semaphore } from "../../sync/mod.ts";
+import { CORE } from "../../bridge/sync/objects.ts";
+import type { HubThread } from "../../hub/hub_thread.ts";
+import type { GreenEvent, GreenPool, Lock, Queue, Semaphore } from "../../sync/mod.ts";
 
 const LOST = /nobody will wake/;
 const UNLOCKED = /without the lock/;
@@ -624,5 +626,72 @@ tryOut("a Worker dies between giving and waking", {
       text: "    if (inTheMiddle) place.wakeEverybody();",
       instead: "",
     }, LOST],
+  },
+});
+
+// A slot of a pool passes from the Worker that spawns to the hub's thread, and the Worker dies at any moment.
+
+type Slots = { pool: GreenPool };
+/** Two slots, one of which async code has taken. */
+const slots = ({ GreenPool }: Library) => {
+  const pool = new GreenPool(2);
+  pool[CORE].tryAcquire("test");
+  return { pool };
+};
+
+/** The words of the message: the account, and that it is there. */
+const ACCOUNT = 0;
+const SENT = 1;
+
+const spawner: Green<Slots> = {
+  mortal: true,
+  before(world) {
+    world.spawns = ({ slot }) => {
+      Atomics.store(world.words, ACCOUNT, slot!);
+      Atomics.store(world.words, SENT, 1);
+      world.board.ring();
+    };
+  },
+  green: ({ objects: { pool } }) => void pool.trySpawn(() => {}),
+};
+
+/** Makes the thread, which does not end. */
+const spawns: Hub<Slots> = {
+  hub: () => Promise.resolve(),
+  takeIn({ objects: { pool }, library, note, words }, [objects]) {
+    if (Atomics.exchange(words, SENT, 0) === 0) return false;
+    const particulars = { pool, slot: Atomics.load(words, ACCOUNT) };
+    library.takeSlot(objects, particulars);
+    library.joinPool({ onEnd() {} } as unknown as HubThread, particulars);
+    note("spawned");
+    return true;
+  },
+};
+
+const passOn = (library: Library) =>
+  meet(library, slots, {
+    parties: [spawner, spawns],
+    check({ notes, dead, look }) {
+      if (dead.length === 0) expect(notes, ["spawned"]);
+      expect(look(({ pool }) => pool[CORE].value), 1 - notes.length);
+    },
+  });
+
+tryOut("a slot is the Worker's until its thread is there, and the thread's after that", {
+  explore: passOn,
+  mutants: {
+    "the Worker lets go of it before it says so": [{
+      file: permits,
+      text: "    return this.#accounts.pop()!;",
+      instead: `    const account = this.#accounts.pop()!;
+    this.give(account);
+    return account;`,
+    }, /holds no slot|Expected .* found/],
+    "the Worker lets go of it after it has said so": [{
+      file: permits,
+      text:
+        "      Atomics.compareExchange(words, account + Node.State, Account, Free) === Account;",
+      instead: "      Atomics.load(words, account + Node.State) === Account || Free === 1;",
+    }, WRONG],
   },
 });

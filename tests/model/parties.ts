@@ -10,6 +10,8 @@
  */
 
 import type { GreenRuntime } from "../../bridge/green_runtime.ts";
+import type { GreenThread } from "../../bridge/green_thread.ts";
+import type { Particulars } from "../../bridge/protocol.ts";
 import type { Coordination, Passage } from "../../bridge/sync/objects.ts";
 import { Node, State } from "../../bridge/sync/arena.ts";
 import { CORE } from "../../bridge/sync/objects.ts";
@@ -42,6 +44,8 @@ export interface World<O> {
   readonly ring: SharedArrayBuffer;
   /** Writes down that something happened. */
   note(text: string): void;
+  /** What `spawn` does in a Worker. */
+  spawns?: (particulars: Particulars) => void;
   /** Kills the thread of a Worker. */
   kill(worker: number): void;
   /** Has what blocks the thread of a Worker fail: as when there is no room on its stack for what has arrived. */
@@ -64,11 +68,12 @@ export interface Hub<O> {
   /** What it does before all others begin. */
   before?(world: World<O>): void;
   hub(world: World<O>): Promise<void>;
-  /** What the doorbell has taken in besides what is due at objects. */
-  takeIn?(world: World<O>): boolean;
+  /** What the doorbell has taken in besides what is due at objects. What a Worker has said before it died is taken in too. */
+  takeIn?(world: World<O>, workers: readonly WorkerObjects[]): boolean;
 }
 
 type Board = InstanceType<Library["Board"]>;
+type WorkerObjects = InstanceType<Library["WorkerObjects"]>;
 
 /** What is explored: parties that meet at objects. */
 export interface Meeting<O> {
@@ -178,7 +183,7 @@ class Stage<O extends Record<string, Coordination>> {
         const arena = run.layout.buffer("arena", 0) as never;
         const place = new library.WorkerPlace({ arena, board: BOARD }, board, slot);
         scope[PLACE] = place;
-        scope[GREEN] = runtime(run, board, slot);
+        scope[GREEN] = runtime(run, board, slot, (particulars) => world.spawns!(particulars));
         place.nodes.give(place.nodes.take(0, 0, 0, 0));
         world = worldOf(run, library, board, this.#revive());
         before?.(world);
@@ -191,7 +196,7 @@ class Stage<O extends Record<string, Coordination>> {
     const library = this.#library;
     let world: World<O>;
     let bell: InstanceType<Library["Doorbell"]>;
-    let objects: InstanceType<Library["WorkerObjects"]>[] = [];
+    let objects: WorkerObjects[] = [];
     return {
       name: "hub",
       key: 0,
@@ -209,7 +214,7 @@ class Stage<O extends Record<string, Coordination>> {
         });
         world = worldOf(run, library, board, revived);
         bell = new library.Doorbell(board, () => {
-          const more = takeIn?.(world) ?? false;
+          const more = takeIn?.(world, objects) ?? false;
           return place.takeIn() || more;
         });
         before?.(world);
@@ -219,7 +224,10 @@ class Stage<O extends Record<string, Coordination>> {
         bell.listen().catch(() => {});
         return end;
       },
-      onDeath: (_, dead) => objects[dead].exited(true),
+      onDeath(_, dead) {
+        takeIn?.(world, objects);
+        objects[dead].exited(true);
+      },
     };
   }
 
@@ -237,6 +245,7 @@ class Stage<O extends Record<string, Coordination>> {
       idAt: 1,
       waiting: State.Waiting,
       free: State.Free,
+      account: State.Account,
       isLock: (buffer, index) => index === 0 && objectAt(buffer) !== undefined,
       lockOf(buffer, index) {
         const object = objectAt(buffer);
@@ -329,12 +338,16 @@ class Killed extends Error {
   override name = "Killed";
 }
 
-function runtime(run: Run, board: Board, slot: number) {
+function runtime(run: Run, board: Board, slot: number, spawns: (how: Particulars) => void) {
   const kills = new Int32Array(run.layout.buffer("kills", 64) as never);
-  const runtime: Pick<GreenRuntime, "enter" | "threadId" | "arm" | "block"> = {
+  const runtime: Pick<GreenRuntime, "enter" | "threadId" | "arm" | "block" | "spawn"> = {
     enter: () => slot + 1,
     threadId: () => slot + 1,
     arm: () => () => {},
+    spawn: (_target, _args, particulars) => {
+      spawns(particulars!);
+      return {} as GreenThread;
+    },
     block(condition, deadline) {
       for (;;) {
         const seen = board.woken(slot);

@@ -8,12 +8,24 @@ import {
   Semaphore,
 } from "@aiohub/aiohub";
 import { assert, assertEquals } from "@std/assert";
-import { define, type Table, thrown, values, write } from "./ways.ts";
+import { define, type Table, thrown, thrownBy, values, write } from "./ways.ts";
 
 const newLog = () => new Int32Array(new SharedArrayBuffer(4 * 64));
 const entries = (log: Int32Array) => [...log.slice(1, 1 + log[0])];
 
 export const locks: Table = {
+  "P71 new Semaphore() checks how many permits there are": define({
+    make: () => ({}),
+    parties: [() =>
+      [Semaphore, BoundedSemaphore].map((Class) => [
+        [0, 1, 1e2].map((count) => new Class(count).value),
+        ["foo", -1, 1.5].map((count) => thrownBy(() => new Class(count as number))),
+      ])],
+    check(endings) {
+      const expected = [[0, 1, 1e2], ["TypeError", "RangeError", "RangeError"]];
+      assertEquals(values(endings), [[expected, expected]]);
+    },
+  }),
   "P65 CappedSemaphore.release() waits at the limit, and the balance counts both lines": define({
     make: () => ({ semaphore: new CappedSemaphore(2, 3) }),
     parties: [

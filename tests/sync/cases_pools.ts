@@ -12,8 +12,18 @@ import {
   TokenPool,
 } from "@aiohub/aiohub";
 import { assert, assertEquals } from "@std/assert";
-import { define, type Table, thrown, values, type World } from "./ways.ts";
-import { add, enter, inverse, maybe, nested, put, square, waitsForAll } from "./work.ts";
+import { define, type Table, thrown, thrownBy, values, type World, write } from "./ways.ts";
+import {
+  add,
+  countsInside,
+  enter,
+  inverse,
+  maybe,
+  nested,
+  put,
+  square,
+  waitsForAll,
+} from "./work.ts";
 
 /** A thread's result, on either side. */
 export async function resultOf<T>({ green }: World, thread: GreenThread<T>): Promise<T> {
@@ -59,6 +69,15 @@ function* failing() {
 }
 
 export const pools: Table = {
+  "P55 new GreenPool() checks its size": define({
+    make: () => ({}),
+    parties: [() => {
+      const sizes = [0, 1, 1e3].map((size) => new GreenPool(size).free);
+      return [sizes, ["foo", -1, 1.5].map((size) => thrownBy(() => new GreenPool(size as number)))];
+    }],
+    check: (endings) =>
+      assertEquals(values(endings), [[[0, 1, 1e3], ["TypeError", "RangeError", "RangeError"]]]),
+  }),
   "P33 GreenPool.spawn() gives the results of ten calls of each in four slots": define({
     make: () => ({ pool: new GreenPool(4) }),
     parties: [0, 1].map(() => async ({ pool }: P, world: World) => {
@@ -249,6 +268,40 @@ export const pools: Table = {
     ],
     check: (endings) => assertEquals(values(endings), [1, [true, "Timeout", 0]]),
   }),
+  "P231 GreenPool has a slot back once: when a thread was killed, and not once more when that ends":
+    define({
+      make: gated(2),
+      parties: [
+        ({ pool, gate }, world) => resultOf(world, pool.spawnAsync(enter, gate, 1)),
+        async ({ pool, gate }, { until }) => {
+          await until(() => gate.waiting === 1);
+          const thread = pool.spawnAsync(enter, gate, 2);
+          await until(() => gate.waiting === 2);
+          thread.kill();
+          thread.kill();
+          await until(() => pool.running === 1);
+          const free = pool.free;
+          gate.release();
+          await pool.waitAllAsync();
+          return [free, pool.free];
+        },
+      ],
+      check: (endings) => assertEquals(values(endings), [1, [1, 2]]),
+    }),
+  "P282 GreenPool runs no more threads at a time than it has slots": define({
+    make: () => ({ pool: new GreenPool(3), inside: newLog() }),
+    parties: [0, 1].map(
+      () => async ({ pool, inside }: P & { inside: Int32Array }, world: World) => {
+        const threads = upTo(10).map(() => pool.spawnAsync(countsInside, inside));
+        for (const thread of threads) await resultOf(world, thread);
+      },
+    ),
+    check(endings, { inside }) {
+      values(endings);
+      assertEquals([inside[0], inside[2]], [0, 20]);
+      assert(inside[1] <= 3, `${inside[1]} at a time`);
+    },
+  }),
   "P234 GreenPool.imap() does not end early when the source blocks before its end": define({
     make: () => ({ pool: new GreenPool(3), queue: new Queue<number>() }),
     parties: [
@@ -397,17 +450,80 @@ export const pools: Table = {
       assertEquals(pool.free, 3);
     },
   }),
-  "P102 Pool.resize() drops what is too many when it is put back": define({
-    make: () => ({ pool: integers({ maxSize: 3 }) }),
-    parties: [async ({ pool }) => {
+  "P102 Pool.resize() does away with what is too many when it is put back": define({
+    make: () => destroyed({ maxSize: 3 }),
+    parties: [async ({ pool, gone }, { until }) => {
       const items = [await pool.getAsync(), await pool.getAsync(), await pool.getAsync()];
       pool.resize(1);
       for (const item of items) pool.put(item);
       const small = pool.free;
       pool.resize(3);
+      await until(() => gone[0] === 2);
       return [small, pool.free, await pool.getAsync()];
     }],
-    check: (endings) => assertEquals(values(endings), [[1, 3, 3]]),
+    check(endings, { gone }) {
+      assertEquals(values(endings), [[1, 3, 3]]);
+      assertEquals(entries(gone), [1, 2]);
+    },
+  }),
+  "P102 Pool.resize() to less does away with those that nobody uses": define({
+    make: () => destroyed({ minSize: 3, maxSize: 3 }),
+    parties: [async ({ pool, gone }, { until }) => {
+      pool.resize(1);
+      await until(() => gone[0] === 2);
+      return [pool.free, await pool.getAsync()];
+    }],
+    check(endings, { gone }) {
+      assertEquals(values(endings), [[1, 3]]);
+      assertEquals(entries(gone), [1, 2]);
+    },
+  }),
+  "P108 Pool.put(undefined) frees the place, and the next get() makes anew": define({
+    make: () => ({ pool: integers({ maxSize: 1 }) }),
+    parties: [
+      async ({ pool }, { until }) => {
+        await pool.getAsync();
+        await until(() => pool.waiting === 1);
+        pool.put(undefined);
+      },
+      async ({ pool }, { until }) => {
+        await until(() => pool.free === 0);
+        return await pool.getAsync();
+      },
+    ],
+    check: (endings) => assertEquals(values(endings), [undefined, 2]),
+  }),
+  "P110 Pool.item() gives its resource back once, however often it is disposed of": define({
+    make: () => ({ pool: integers({ maxSize: 2 }) }),
+    parties: [async ({ pool }) => {
+      const lease = await pool.itemAsync();
+      lease[Symbol.dispose]();
+      lease[Symbol.dispose]();
+      return [pool.free, await pool.getAsync(), await pool.getAsync()];
+    }],
+    check: (endings) => assertEquals(values(endings), [[2, 1, 2]]),
+  }),
+  "P112 Pool.clear() does away with those that nobody uses, and others are made": define({
+    make: () => destroyed({ minSize: 2 }),
+    parties: [async ({ pool, gone }, { until }) => {
+      pool.clear();
+      await until(() => gone[0] === 2);
+      return [pool.free, await pool.getAsync()];
+    }],
+    check(endings, { gone }) {
+      assertEquals(values(endings), [[4, 3]]);
+      assertEquals(entries(gone), [1, 2]);
+    },
+  }),
+  "P115 Pool.get() whose create throws gives the place back": define({
+    make: () => ({
+      pool: new Pool<number>({ create: () => Promise.reject(new RangeError("no")), maxSize: 1 }),
+    }),
+    parties: [0, 1].map(() => ({ pool }: { pool: Pool<number> }) => pool.getAsync()),
+    check(endings, { pool }) {
+      assertEquals(endings.map(thrown), ["RangeError", "RangeError"]);
+      assertEquals([pool.free, pool.waiting], [1, 0]);
+    },
   }),
   "P105 Pool without create fails on get": define({
     make: () => ({ pool: new Pool<number>({} as never) }),
@@ -444,6 +560,17 @@ export const pools: Table = {
     },
   }),
 };
+
+const newLog = () => new Int32Array(new SharedArrayBuffer(4 * 16));
+const entries = (log: Int32Array) => [...log.slice(1, 1 + log[0])];
+
+/** A pool of numbers, and which of them it did away with. */
+function destroyed(options: { maxSize?: number; minSize?: number }) {
+  last = 0;
+  const gone = newLog();
+  const destroy = (n: number) => write(gone, n);
+  return { pool: new Pool<number>({ create: () => ++last, destroy, ...options }), gone };
+}
 
 let last = 0;
 

@@ -1,4 +1,4 @@
-import { Hub, LightQueue, Lock, RLock, Semaphore, spawn, useHub } from "@aiohub/aiohub";
+import { Hub, LightQueue, Lock, Semaphore, spawn, useHub } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
 import { heldObjects } from "../../hub/worker_objects.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
@@ -13,25 +13,6 @@ async function withHub(fn: () => Promise<void>): Promise<void> {
     useHub(before);
   }
 }
-
-Deno.test("a Worker that dies while its thread holds a lock gives it back", () =>
-  withHub(async () => {
-    for (const lock of [new Lock(), new RLock()]) {
-      const go = new Semaphore(0);
-      const die = (lock: Lock | RLock, go: Semaphore) => {
-        lock.acquire();
-        go.acquire();
-        Deno.exit(3);
-      };
-      const dying = spawn(die, lock, go);
-      await until(() => go.waiting === 1);
-      const waiting = lock.acquireAsync();
-      go.release();
-      await assertRejects(() => dying.then());
-      (await waiting).release();
-      assert(!lock.locked);
-    }
-  }));
 
 Deno.test("a Worker that dies gives back the permits that its threads held, and no more", () =>
   withHub(async () => {

@@ -1,4 +1,4 @@
-import { Hub, Pool, Semaphore, spawn } from "@aiohub/aiohub";
+import { Pool, Semaphore, spawn } from "@aiohub/aiohub";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 
 const until = async (condition: () => boolean) => {
@@ -32,59 +32,6 @@ Deno.test("P98 Pool.get() beyond maxSize goes on only when something is put back
   assertEquals([greedy.dead, pool.free], [false, 0]);
   pool.put(7);
   assertEquals(await greedy, [1, 2, 3, 4, 7]);
-});
-
-Deno.test("P110 Pool.item() gives its resource back once, however often it is disposed of", async () => {
-  const { pool } = integers({ maxSize: 2 });
-  const lease = await pool.itemAsync();
-  lease[Symbol.dispose]();
-  lease[Symbol.dispose]();
-  assertEquals([pool.free, await pool.getAsync(), await pool.getAsync()], [2, 1, 2]);
-});
-
-Deno.test("Pool has its places back when the Worker of those who had them dies", async () => {
-  await using hub = new Hub({ maxWorkers: 1 });
-  const { pool } = integers({ maxSize: 2 });
-  const die = (pool: Pool<number>) => {
-    pool.get();
-    pool.get();
-    Deno.exit(3);
-  };
-  await assertRejects(() => hub.spawn(die, pool).then());
-  assertEquals([pool.free, await pool.getAsync()], [2, 3]);
-});
-
-Deno.test("P102 Pool.resize() drops what is too many when it is put back", async () => {
-  const { pool, gone } = integers({ maxSize: 3 });
-  const items = [await pool.getAsync(), await pool.getAsync(), await pool.getAsync()];
-  pool.resize(1);
-  for (const item of items) pool.put(item);
-  assertEquals([gone, pool.free], [[1, 2], 1]);
-  pool.resize(3);
-  assertEquals(pool.free, 3);
-});
-
-Deno.test("P108 Pool.put(undefined) frees the place, and the next get makes anew", async () => {
-  const { pool } = integers({ maxSize: 1 });
-  await pool.getAsync();
-  pool.put(undefined);
-  assertEquals(await pool.getAsync(), 2);
-});
-
-Deno.test("P112 Pool.clear() does away with those that nobody uses", async () => {
-  const { pool, gone } = integers({ minSize: 2 });
-  pool.clear();
-  assertEquals([gone, await pool.getAsync()], [[1, 2], 3]);
-});
-
-Deno.test("P115 Pool.get() whose create throws gives the place back (both sides)", async () => {
-  const pool = new Pool<number>({
-    create: () => Promise.reject(new RangeError("no")),
-    maxSize: 1,
-  });
-  await assertRejects(() => pool.getAsync(), RangeError);
-  await assertRejects(() => spawn((pool: Pool<number>) => pool.get(), pool).then(), RangeError);
-  assertEquals(pool.free, 1);
 });
 
 Deno.test("Pool.get() in green code runs an async create on the hub", async () => {

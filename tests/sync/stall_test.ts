@@ -46,7 +46,7 @@ const waits: Readonly<Record<string, () => PromiseLike<unknown>>> = {
 };
 
 for (const [name, begin] of Object.entries(waits)) {
-  Deno.test(`${name} ends though the only Worker is the one that waits`, async () => {
+  Deno.test(`P260 ${name} ends though the only Worker is the one that waits`, async () => {
     await using _hub = new TestHub({ maxWorkers: 1 });
     assertEquals(await begin(), 3);
   });

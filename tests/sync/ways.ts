@@ -5,7 +5,7 @@
  * both sides do.
  */
 
-import { type GreenThread, syncToAsync } from "@aiohub/aiohub";
+import { getHub, type GreenThread, syncToAsync } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
 
 /** What a party has besides the objects. */
@@ -38,6 +38,10 @@ export interface Case<O = any> {
   readonly parties: readonly ((objects: O, world: World) => unknown)[];
   drive?(objects: O, control: Control): Promise<void>;
   check?(endings: Ending[], objects: O): void | Promise<void>;
+  /** Whose Worker dies under them: these are green in each way, as on the hub it would be the process that dies. */
+  readonly dying?: readonly number[];
+  /** How many Workers die: as many as there are `dying` by default. */
+  readonly crashes?: number;
 }
 
 export type Table = Readonly<Record<string, Case>>;
@@ -59,6 +63,31 @@ async function tables(): Promise<Table> {
   const { table } = await import("./cases.ts");
   return table;
 }
+
+/**
+ * The ways in which a case is run that differ: one party alone cannot be mixed, and whoever dies is green.
+ *
+ * @returns The name of each, and for each party whether it is green.
+ */
+export function waysOf({ parties, dying = [] }: Case): Map<string, readonly boolean[]> {
+  const ways = new Map<string, readonly boolean[]>();
+  const seen = new Set<string>();
+  for (const [name, isGreen] of Object.entries(WAYS)) {
+    const greens = parties.map((_, i) => dying.includes(i) || isGreen(i));
+    if (seen.has(greens.join())) continue;
+    seen.add(greens.join());
+    ways.set(name, greens);
+  }
+  return ways;
+}
+
+/** How many Workers die in a case. */
+export function crashesOf({ dying = [], crashes = dying.length }: Case): number {
+  return crashes;
+}
+
+/** How long a case may take, in milliseconds. */
+const LIMIT = 60_000;
 
 /** Runs a party in a green thread. */
 export const runParty = syncToAsync(
@@ -83,12 +112,37 @@ const hubUntil = async (condition: () => boolean) => {
   while (!condition()) await new Promise((resolve) => setTimeout(resolve, 0));
 };
 
-/** Runs a case. */
-export async function runCase(name: string, given: Case, way: (party: number) => boolean) {
+/**
+ * Runs a case.
+ *
+ * @param name Its name.
+ * @param given The case.
+ * @param greens For each party whether it is green.
+ */
+export async function runCase(
+  name: string,
+  given: Case,
+  greens: readonly boolean[],
+): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
+      const threads = getHub().threads().map(({ name, parkedOn }) => `${name}: ${parkedOn}`);
+      reject(new Error(`It did not end in ${LIMIT} ms; threads: ${threads.join(", ")}`));
+    }, LIMIT);
+  });
+  try {
+    await Promise.race([play(name, given, greens), late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+async function play(name: string, given: Case, greens: readonly boolean[]): Promise<void> {
   const objects = given.make();
   const stops: (() => void)[] = [];
   const endings = given.parties.map((party, i) => {
-    if (!way(i)) {
+    if (!greens[i]) {
       const controller = new AbortController();
       const world = { green: false, signal: controller.signal, until: hubUntil };
       stops.push(() => controller.abort(new Error("stopped")));
@@ -130,6 +184,16 @@ export function thrown(ending: Ending): string | undefined {
   return (ending.reason as Error).name === "Error"
     ? (ending.reason as Error).message
     : (ending.reason as Error).name;
+}
+
+/** The class of what a call throws; "nothing" if it throws nothing. */
+export function thrownBy(call: () => unknown): string {
+  try {
+    call();
+    return "nothing";
+  } catch (error) {
+    return (error as Error).name;
+  }
 }
 
 /** A log that all parties write: numbers, in the order in which they were written. */

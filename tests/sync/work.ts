@@ -7,6 +7,7 @@ import {
   type Semaphore,
   syncToAsync,
 } from "@aiohub/aiohub";
+import { sleep } from "@aiohub/aiohub/green";
 
 export const square = syncToAsync(import.meta, function square(n: number) {
   return n * n;
@@ -25,6 +26,18 @@ export const add = syncToAsync(import.meta, function add(a: number, b: number) {
 export const enter = syncToAsync(import.meta, function enter(gate: Semaphore, n: number) {
   gate.acquire();
   return n;
+});
+
+/** Counts who is inside, how many there were at a time, and how many in all. */
+export const countsInside = syncToAsync(import.meta, function countsInside(words: Int32Array) {
+  const inside = Atomics.add(words, 0, 1) + 1;
+  for (;;) {
+    const most = Atomics.load(words, 1);
+    if (inside <= most || Atomics.compareExchange(words, 1, most, inside) === most) break;
+  }
+  sleep(2);
+  Atomics.add(words, 2, 1);
+  Atomics.sub(words, 0, 1);
 });
 
 export const put = syncToAsync(import.meta, function put(queue: Queue<number>, n: number) {
@@ -75,3 +88,16 @@ export const holdTask = syncToAsync(
 export const failTask = syncToAsync(import.meta, function failTask(): number {
   throw new RangeError("no");
 });
+
+/** Takes its Worker with it. */
+export const die = syncToAsync(import.meta, function die(): void {
+  Deno.exit(3);
+});
+
+/** The same as a task. */
+export const dieInTask = syncToAsync(
+  import.meta,
+  function dieInTask(_key: string, _results: DagResults<number>): number {
+    Deno.exit(3);
+  },
+);

@@ -1,0 +1,90 @@
+/**
+ * What is done when a hub may have no more Workers, and all that it has are blocked.
+ *
+ * A blocked thread keeps its Worker, and there may be a good many more than `maxWorkers` of them (see {@linkcode mostWorkers}), so
+ * that threads which wait for others do not keep those from starting. When these are used up too, threads in the queue may be just
+ * the ones that all others wait for, and nobody could ever go on. That is not known: async code may put the item that one of
+ * them waits for. So they are given time; when all Workers have been blocked all the while, each thread that has waited in the queue
+ * all the while ends with an error that says so.
+ *
+ * A thread whose wait has a time limit goes on by itself, as does one that waits for an async function: neither counts as blocked.
+ *
+ * @module
+ */
+
+import { HubSaturatedError } from "../bridge/errors.ts";
+import type { HubThread } from "./hub_thread.ts";
+
+/** How long all Workers have to have been blocked, in milliseconds. */
+const PATIENCE = 5000;
+
+/** How many Workers a hub may have in all, those that run what blocked threads wait for included. */
+export function mostWorkers(maxWorkers: number): number {
+  return 2 * maxWorkers + 32;
+}
+
+/** The pool that may be saturated. */
+export interface Saturable {
+  readonly name: string;
+  readonly maxWorkers: number;
+  /** The threads in the queue. */
+  readonly queue: ReadonlySet<HubThread>;
+  /** Since when all Workers that there may be are blocked; nothing if they are not. */
+  stuckSince(): number | undefined;
+  /** Ends a thread of the queue. */
+  refuse(thread: HubThread, reason: HubSaturatedError): void;
+}
+
+/** Watches whether a pool is saturated. */
+export class Saturation {
+  readonly #pool: Saturable;
+  readonly #patience: number;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+
+  /**
+   * @param pool The pool.
+   * @param patience How long all have to have been blocked, in milliseconds.
+   */
+  constructor(pool: Saturable, patience: number = PATIENCE) {
+    this.#pool = pool;
+    this.#patience = patience;
+  }
+
+  /** Something has come to wait: a thread in the queue, or one on its Worker. */
+  look(): void {
+    const { queue } = this.#pool;
+    if (this.#timer !== undefined || queue.size === 0) return;
+    if (this.#pool.stuckSince() === undefined) return;
+    const since = performance.now();
+    const waiting = [...queue];
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      const stuck = this.#pool.stuckSince();
+      if (stuck !== undefined && stuck <= since) this.#refuse(waiting);
+      this.look();
+    }, this.#patience);
+    Deno.unrefTimer(this.#timer);
+  }
+
+  /** Nothing will be run any more. */
+  stop(): void {
+    clearTimeout(this.#timer);
+  }
+
+  #refuse(waiting: readonly HubThread[]): void {
+    const { name, maxWorkers, queue } = this.#pool;
+    for (const thread of waiting) {
+      if (!queue.has(thread)) continue;
+      const reason = new HubSaturatedError(
+        `Cannot start "${thread.name}": all ${
+          mostWorkers(maxWorkers)
+        } Workers that hub "${name}" may have, with maxWorkers ${maxWorkers}, run green threads that have been blocked for ` +
+          `${
+            this.#patience / 1000
+          } s, and what they wait for may be this one: raise maxWorkers, or have fewer of them, ` +
+          "or async functions",
+      );
+      this.#pool.refuse(thread, reason);
+    }
+  }
+}
