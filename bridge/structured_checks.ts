@@ -17,6 +17,24 @@ export function fail(why: string, cause?: unknown): never {
   );
 }
 
+/** What was thrown for classes: mistakes of the application, and no reason to distrust the other side. */
+const mistakes = new WeakSet<object>();
+
+/** Says what is wrong with an instance of a class of the application: never returns. */
+export function failForClass(why: string, cause?: unknown): never {
+  try {
+    return fail(why, cause);
+  } catch (error) {
+    mistakes.add(error as Error);
+    throw error;
+  }
+}
+
+/** Whether an error says that the other side wrote what this library never writes, so that it cannot be trusted. */
+export function isBreach(error: unknown): error is BridgeProtocolError {
+  return error instanceof BridgeProtocolError && !mistakes.has(error);
+}
+
 /** Carries what a referrer threw past the checks, which would take it for malformed bytes. */
 export class ForeignError {
   /** What was thrown. */

@@ -19,6 +19,7 @@ import { makeView } from "./structured_buffers.ts";
 import {
   excerpt,
   fail,
+  failForClass,
   type Fields,
   fields,
   ForeignError,
@@ -318,7 +319,7 @@ function isNode(array: unknown[]): boolean {
 function makeInstance(name: string, wire: unknown, error: Error | undefined): unknown {
   const registered = classOfName(name) ?? platformClassNamed(name);
   if (registered === undefined) {
-    return error ?? fail(
+    return error ?? failForClass(
       `no class is registered as "${excerpt(name)}" on this side: call registerClass() in a ` +
         "module that both sides import",
     );
@@ -326,6 +327,7 @@ function makeInstance(name: string, wire: unknown, error: Error | undefined): un
   try {
     return registered.fromWire(wire);
   } catch (cause) {
-    return error ?? fail(`fromWire of class "${name}" failed: ${describeFailure(cause)}`, cause);
+    return error ??
+      failForClass(`fromWire of class "${name}" failed: ${describeFailure(cause)}`, cause);
   }
 }

@@ -9,6 +9,7 @@
 
 import { type Body, decode } from "../bridge/codec.ts";
 import { BridgeProtocolError } from "../bridge/errors.ts";
+import { isBreach } from "../bridge/structured_checks.ts";
 import { intern, type Particulars, type Target } from "../bridge/protocol.ts";
 import { coreOf } from "../bridge/sync/objects.ts";
 import type { GreenWorker } from "./green_worker.ts";
@@ -75,7 +76,7 @@ export function readReason(worker: GreenWorker, body: Body): unknown {
   try {
     return decode(body, worker.referrer);
   } catch (error) {
-    if (error instanceof BridgeProtocolError) throw error;
+    if (isBreach(error)) throw error;
     return error;
   }
 }

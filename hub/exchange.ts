@@ -15,6 +15,7 @@ import { Down, Ending, type ThreadReference, Up } from "../bridge/protocol.ts";
 import { type ContextValues, findScopeBy, useContext, usesContext } from "../bridge/context.ts";
 import { knowsWhatRefers } from "../bridge/sync/parcels.ts";
 import { hubPlace } from "../bridge/sync/place.ts";
+import { isBreach } from "../bridge/structured_checks.ts";
 import { type FutureOptions, makeAsyncThread } from "./async_threads.ts";
 import { type Call, servedCall } from "./call_context.ts";
 import { CallDesk } from "./call_desk.ts";
@@ -222,7 +223,7 @@ export class Exchange implements PoolHost, Registry {
       if (usesContext()) changes = worker.context.changes(message);
       value = decode(body, worker.referrer);
     } catch (error) {
-      if (error instanceof BridgeProtocolError) throw error;
+      if (isBreach(error)) throw error;
       ending = Ending.Rejected;
       value = error;
     }

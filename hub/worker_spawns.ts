@@ -13,6 +13,7 @@ import { BridgeProtocolError } from "../bridge/errors.ts";
 import { isThenable } from "../bridge/live.ts";
 import type { Message } from "../bridge/message.ts";
 import { type Particulars, Referent, type Target, targetName } from "../bridge/protocol.ts";
+import { isBreach } from "../bridge/structured_checks.ts";
 import { makeAsyncThread } from "./async_threads.ts";
 import type { CallDesk } from "./call_desk.ts";
 import { boundTarget } from "./checks.ts";
@@ -69,7 +70,7 @@ export class WorkerSpawns {
         )
         : { target, args: body };
     } catch (error) {
-      if (error instanceof BridgeProtocolError) throw error;
+      if (isBreach(error)) throw error;
       reason = error;
     }
     // There will be a thread now, which has the slot. Before this the Worker has it, and gives it back with its end.

@@ -1,7 +1,8 @@
 import { futureToGreenlet, greenletToFuture, spawnWith } from "@aiohub/aiohub";
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertStringIncludes, assertThrows } from "@std/assert";
+import * as fussy from "../fixtures/fussy.ts";
 import { mistakes, nothing } from "../fixtures/lifetimes/mistakes.ts";
-import { TestHub } from "../support.ts";
+import { TestHub, thrownBy } from "../support.ts";
 
 // deno-lint-ignore no-explicit-any
 type Wrong = any;
@@ -58,4 +59,14 @@ Deno.test("async code that gets a call wrong is told at once what was expected a
     assertEquals(assertThrows(call, TypeError).message, message);
   }
   await thread;
+});
+
+Deno.test("an instance that the hub cannot make fails whoever sends it, and not the Worker", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const found = await fussy.tries();
+  const said = 'fromWire of class "test.Fussy" failed: RangeError: not on the hub';
+  for (const text of found) assertStringIncludes(text, said);
+  assertEquals(found.length, 4);
+  assertStringIncludes(String(await thrownBy(fussy.make(1))), said);
+  assertEquals(hub.statistics().crashed, 0);
 });
