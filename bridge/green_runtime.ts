@@ -579,7 +579,11 @@ export class GreenRuntime {
       for (;;) {
         if (this.#line.shut) throw stopped();
         if (turns.holding || parking.keeps) {
-          if (condition.done && !owes) return true;
+          if (condition.done && !owes) {
+            // As in `block()`: what was found out about this wait is not for the next one.
+            frame.thrown = undefined;
+            return true;
+          }
           if (!parking.done && this.#stack.isStruck(frame) && leaves(condition)) {
             this.#stack.interrupt(frame);
           }
