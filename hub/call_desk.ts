@@ -172,10 +172,10 @@ export class CallDesk {
     const changes = changesIn(call);
     try {
       if (changes) {
-        context = worker.references.attempt(() => encodeContext(changes, worker.referrer));
+        context = worker.attempt(() => encodeContext(changes, worker.referrer));
       }
       body = ending === Ending.Fulfilled
-        ? worker.references.attempt(() => encode(asReferent(value), "result", referrer))
+        ? worker.attempt(() => encode(asReferent(value), "result", referrer))
         : encodeThrown(value, "error", worker.referrer);
     } catch (error) {
       // Of two errors the first one is for the caller.

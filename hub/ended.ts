@@ -19,6 +19,14 @@ import type { Outcome } from "../bridge/green_thread.ts";
 import { Ending } from "../bridge/protocol.ts";
 import { readViews } from "./views.ts";
 
+/** The Worker that an ending goes to. */
+interface Receiver {
+  /** Makes references for it. */
+  readonly referrer: Referrer;
+  /** Encodes something, and takes the references in it back if that fails. */
+  attempt<T>(encode: () => T): T;
+}
+
 /** An ending: its value, or the bytes of it. */
 export class Ended {
   #outcome: Outcome<unknown> | undefined;
@@ -82,17 +90,18 @@ export class Ended {
   /**
    * The ending as it goes to a Worker.
    *
-   * @param referrer Makes the references for that Worker.
+   * @param worker The Worker.
    */
-  encodeFor(referrer: Referrer): { ending: number; body: Body } {
+  encodeFor(worker: Receiver): { ending: number; body: Body } {
     if (this.#encoded) return this.#encoded;
     const outcome = this.passing;
     const ending = STATUS.indexOf(outcome.status);
+    const { referrer } = worker;
     if (outcome.status !== "fulfilled") {
       return { ending, body: encodeThrown(outcome.reason, "error", referrer) };
     }
     try {
-      return { ending, body: encode(outcome.value, "result", referrer) };
+      return { ending, body: worker.attempt(() => encode(outcome.value, "result", referrer)) };
     } catch (error) {
       return { ending: Ending.Rejected, body: encodeThrown(error, "error", referrer) };
     }

@@ -38,6 +38,7 @@ import { HubThread } from "./hub_thread.ts";
 import { type Call, servedCall } from "./call_context.ts";
 import type { Post } from "./post.ts";
 import { WorkerContext } from "./worker_context.ts";
+import { coreOf } from "../bridge/sync/objects.ts";
 import type { WorkerObjects } from "./worker_objects.ts";
 import { Ended } from "./ended.ts";
 
@@ -119,6 +120,8 @@ export class GreenWorker {
   #onExit!: () => void;
   readonly #replies = new Map<number, Reply>();
   #lastReply = 0;
+  /** What was referred to in an attempt: kinds and numbers. */
+  #trail: [kind: number, id: number][] | undefined;
   /** How often each thread was sent to it. */
   readonly #threadHolds = new Map<number, number>();
   /** The functions and objects that it and the hub hold of each other. */
@@ -140,6 +143,7 @@ export class GreenWorker {
       serial,
       given: registry.given,
       ask: (...request) => this.ask(...request),
+      referred: (number) => this.#note(Referent.HubFunction, number),
       saySignalled: (number, reason) => {
         if (this.dead) return;
         const body = encodeThrown(reason, "reason", this.referrer);
@@ -222,7 +226,7 @@ export class GreenWorker {
 
   /** Tells it how a thread ended. */
   tell(thread: HubThread): void {
-    const { ending, body } = thread.ended!.encodeFor(this.referrer);
+    const { ending, body } = thread.ended!.encodeFor(this);
     if (thread.changes) this.#sendContext(thread.changes);
     this.post.send(Down.Settled, thread.id, ending, 0, body);
     if (this.watched.delete(thread.id) || this.stack.at(-1)?.waitingFor === thread) {
@@ -233,7 +237,7 @@ export class GreenWorker {
   /** Says what the next message brings along of async context. What cannot cross is reported. */
   #sendContext(values: ContextValues): void {
     try {
-      const body = this.references.attempt(() => encodeContext(values, this.referrer));
+      const body = this.attempt(() => encodeContext(values, this.referrer));
       this.post.send(Down.Context, 0, 0, 0, body);
     } catch (error) {
       this.#registry.reportError(error);
@@ -252,7 +256,7 @@ export class GreenWorker {
     const all = part === undefined ? args : [...args, part];
     if (part !== undefined) op |= PART_OF_CALL;
     const values = usesContext() ? currentValues() : undefined;
-    const [body, context] = this.references.attempt(() => [
+    const [body, context] = this.attempt(() => [
       encode(all, "arguments", this.liveReferrer),
       values && encodeContext(values, this.referrer),
     ]);
@@ -298,6 +302,24 @@ export class GreenWorker {
   /** Whether it does something for the hub beside its threads. */
   get serving(): boolean {
     return this.#replies.size > 0;
+  }
+
+  /** Encodes something for it; what that had referred to is taken back if something else in it cannot cross. */
+  attempt<T>(encode: () => T): T {
+    const outer = this.#trail;
+    const trail: [number, number][] = this.#trail = [];
+    try {
+      return encode();
+    } catch (error) {
+      for (const [kind, id] of trail) this.letGo(kind, id, 1);
+      throw error;
+    } finally {
+      this.#trail = outer;
+    }
+  }
+
+  #note(kind: number, id: number): void {
+    this.#trail?.push([kind, id]);
   }
 
   /** The Worker holds a reference. */
@@ -363,7 +385,11 @@ export class GreenWorker {
 
   #refer(value: object, all: boolean): Reference | undefined {
     if (value instanceof HubThread) return this.#referToThread(value);
-    return this.objects.refer(value) ?? this.references.refer(value, all);
+    const shared = this.objects.refer(value);
+    if (!shared) return this.references.refer(value, all);
+    const core = coreOf(value);
+    if (core) this.#note(Referent.Coordination, core.id);
+    return shared;
   }
 
   #referToThread(thread: HubThread): Reference {
@@ -372,6 +398,7 @@ export class GreenWorker {
     if (!thread.ended) {
       this.hold(Referent.Thread, id);
       thread.holds++;
+      this.#note(Referent.Thread, id);
       return { kind: Referent.Thread, data: { id, name } };
     }
     const outcome = thread.ended.passing;

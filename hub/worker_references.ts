@@ -28,6 +28,8 @@ export interface ReferenceHost {
   readonly given: Given;
   /** Asks the Worker to do something to one of its objects. */
   ask(number: number, op: number, args: readonly unknown[], what: string): Promise<unknown>;
+  /** A reference to one of the hub's things was made, which the Worker holds from now on. */
+  referred(number: number): void;
   /** Tells the Worker that nothing here stands for one of its objects any more. */
   sayReleased(number: number, count: number): void;
   /** Tells the Worker that a signal of the hub was aborted. */
@@ -57,8 +59,6 @@ export class WorkerReferences {
   readonly #listening = new Map<number, () => void>();
   /** What stays when the threads that gave it have ended. */
   readonly #lasting = new Set<number>();
-  /** What was referred to in an attempt. */
-  #trail: number[] | undefined;
 
   constructor(host: ReferenceHost) {
     this.#host = host;
@@ -96,22 +96,8 @@ export class WorkerReferences {
     if (!referent) return undefined;
     const { reference, number } = referTo(this.#host.given, referent);
     this.hold(number);
-    this.#trail?.push(number);
+    this.#host.referred(number);
     return reference;
-  }
-
-  /** Encodes something; what it had referred to is taken back if something else in it cannot cross. */
-  attempt<T>(encode: () => T): T {
-    const outer = this.#trail;
-    const trail = this.#trail = [] as number[];
-    try {
-      return encode();
-    } catch (error) {
-      for (const number of trail) this.letGo(number, 1);
-      throw error;
-    } finally {
-      this.#trail = outer;
-    }
   }
 
   /** Gives the near object for a reference that came from the Worker; `undefined` if it is none of these. */

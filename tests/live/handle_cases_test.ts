@@ -1,6 +1,7 @@
-import { asyncToSync, handle, spawn, type Sync, syncToAsync } from "@aiohub/aiohub";
+import { asyncToSync, handle, Lock, spawn, type Sync, syncToAsync } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertRejects } from "@std/assert";
+import { heldObjects } from "../../hub/worker_objects.ts";
 import { meeting, TestHub, until } from "../support.ts";
 
 class Token {
@@ -92,13 +93,15 @@ Deno.test("J110 progress that a thread reports comes before its result", async (
 });
 
 export const refusedResult = asyncToSync(import.meta, function refusedResult() {
-  return { fn: () => 1, handle: handle({}), bad: Symbol("x") };
+  return { fn: () => 1, handle: handle({}), lock: new Lock(), bad: Symbol("x") };
 });
 
-Deno.test("a result that is refused leaves no functions and handles behind", async () => {
+Deno.test("a result that is refused leaves no functions, handles and locks behind", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
+  const held = heldObjects();
   const message = await spawnRefused();
   assert(message.includes("result.bad"), message);
+  assertEquals(heldObjects(), held);
   const { functions, handles } = hub.statistics();
   assertEquals([functions, handles], [0, 0]);
 });
