@@ -19,13 +19,8 @@
  * @module
  */
 
-export {
-  type CloseOptions,
-  Hub,
-  type HubStatistics,
-  type ThreadInfo,
-  UnhandledThreadEvent,
-} from "./hub/hub.ts";
+export { type CloseOptions, Hub, type HubStatistics, type ThreadInfo } from "./hub/hub.ts";
+export { type HubEventMap, type HubListener, UnhandledThreadEvent } from "./hub/hub_events.ts";
 export type { HubOptions } from "./hub/options.ts";
 export type { ResourceLimits } from "./bridge/worker_kind.ts";
 export { getHub, useHub } from "./hub/default_hub.ts";

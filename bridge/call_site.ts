@@ -12,7 +12,7 @@ const ROOT = new URL("../", import.meta.url).href;
 const OWN = ["bridge/", "green/", "hub/", "sync/", "mod.ts"].map((name) => ROOT + name);
 
 /** How many lines the engine and the library put before the source of an inline function. */
-const BEFORE_SOURCE = 2;
+export const LINES_BEFORE_SOURCE = 2;
 
 /** How many lines of a stack are looked at. */
 const DEPTH = 200;
@@ -50,5 +50,5 @@ export function siteIn(stack: string, above: number): string | undefined {
 /** An inline function has no URL: it is the source that its thread was spawned with. */
 function readable(place: string): string {
   const inline = /^<anonymous>:(\d+):\d+$/.exec(place);
-  return inline ? `line ${Number(inline[1]) - BEFORE_SOURCE} of its source` : place;
+  return inline ? `line ${Number(inline[1]) - LINES_BEFORE_SOURCE} of its source` : place;
 }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { LINES_BEFORE_SOURCE } from "./call_site.ts";
 import * as own from "./errors.ts";
 
 /** A class of errors, as far as the table needs it. */
@@ -241,7 +242,7 @@ const OWN_MODULES: readonly string[] = ["bridge/", "hub/", "green/", "sync/"]
  * @param nearStack The stack of an error made on the near side. Its first line is left out.
  */
 export function joinStacks(error: unknown, crossing: string, nearStack: string): void {
-  changeStack(error, (far) => [farFrames(far), crossing, ...callerFrames(nearStack)].join("\n"));
+  changeStack(error, (far) => [userFrames(far), crossing, ...callerFrames(nearStack)].join("\n"));
 }
 
 /**
@@ -275,10 +276,12 @@ function callerFrames(stack: string): string[] {
 }
 
 /**
- * A stack without what called the far function: frames of this library, and those of the runtime under them. The
- * runtime's at the top stay: they say what was being done.
+ * A stack without what called the user's function: frames of this library, and those of the runtime under them. The
+ * runtime's at the top stay: they say what was being done. A frame of an inline function says which line of its source it is.
+ *
+ * @param stack The stack of an error, in one piece.
  */
-function farFrames(stack: string): string {
+export function userFrames(stack: string): string {
   if (!OWN_MODULES.some((url) => stack.includes(url))) return stack;
   let below = false;
   return stack.split("\n").filter((line) => {
@@ -286,7 +289,14 @@ function farFrames(stack: string): string {
     // Above this line it crossed before, and below it are frames of another side.
     if (!FRAME.test(line)) return !(below = false);
     return !(below && isRuntimes(line));
-  }).join("\n");
+  }).map((line) => line.replace(INLINE, inlinePlace)).join("\n");
+}
+
+/** Where a frame of an inline function is, as the engine says it. */
+const INLINE = /\(eval at make \(\S*\/bridge\/loader\.ts:\d+:\d+\), <anonymous>:(\d+):(\d+)\)$/;
+
+function inlinePlace(_: string, line: string, column: string): string {
+  return `(inline function:${Number(line) - LINES_BEFORE_SOURCE}:${column})`;
 }
 
 /** Whether a frame is of this library; those of inline functions only have their origin there. */

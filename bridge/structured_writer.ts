@@ -9,7 +9,14 @@
  */
 
 import { classOfPrototype, type RegisteredClass } from "./classes.ts";
-import { fieldKeys, hiddenKeys, isError, isKnownError, textOfError } from "./error_values.ts";
+import {
+  fieldKeys,
+  hiddenKeys,
+  isError,
+  isKnownError,
+  textOfError,
+  userFrames,
+} from "./error_values.ts";
 import { NotCloneableError } from "./errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";
@@ -380,7 +387,9 @@ export class StructuredWriter {
     const { kind, ...texts } = textOfError(value);
     const message = this.write(texts.message);
     const name = this.write(texts.name);
-    const stack = this.write(texts.stack);
+    // Whoever gets it did not make it: what of this library had called is nothing to them.
+    const told = texts.stack !== null && this.#describes ? userFrames(texts.stack) : texts.stack;
+    const stack = this.write(told);
     const from = value as unknown as Fields;
     const hiddenNames = hiddenKeys(value, kind);
     const hidden = this.#fields(from, hiddenNames, level);

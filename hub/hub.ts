@@ -13,6 +13,7 @@ import type { FutureOptions } from "./async_threads.ts";
 import { Doorbell } from "./doorbell.ts";
 import { Exchange } from "./exchange.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
+import { type HubEventMap, type HubListener, UnhandledThreadEvent } from "./hub_events.ts";
 import type { HubThread } from "./hub_thread.ts";
 import type { Launch } from "./launches.ts";
 import { checkOptions, type HubOptions } from "./options.ts";
@@ -102,9 +103,10 @@ const LAST_GRACE_MS = 1000;
  * - Most programs need no hub of their own: the functions `spawn`, `syncToAsync` and the like use the default one.
  * - Closing: see {@linkcode Hub.close}. `await using` closes at the end of the block.
  *
- * It dispatches two events: `"unhandledthread"` (an {@linkcode UnhandledThreadEvent}) when a thread has failed and nobody
- * has asked for its result, and `"error"` (an `ErrorEvent`) when something failed that belongs to no thread, such as a
- * callback of `link()`. If nobody calls `preventDefault()` on it, it is printed to stderr.
+ * It dispatches three events: `"unhandledthread"` (an {@linkcode UnhandledThreadEvent}) when a thread has failed and nobody
+ * has asked for its result, `"error"` (an `ErrorEvent`) when something failed that belongs to no thread, such as a
+ * callback of `link()`, and `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than
+ * `blockedWarningMs`. If nobody calls `preventDefault()` on it, it is printed to stderr.
  *
  * @example A hub of one's own
  * ```ts
@@ -384,6 +386,70 @@ export class Hub extends EventTarget implements AsyncDisposable {
     exchange.keepAlive.close();
   }
 
+  /**
+   * Listens to an event of the hub.
+   *
+   * @param type The event's type.
+   * @param listener What to call.
+   * @param options As for any `EventTarget`.
+   */
+  override addEventListener<K extends keyof HubEventMap>(
+    type: K,
+    listener: HubListener<HubEventMap[K]> | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  /**
+   * Listens to an event of any other type.
+   *
+   * @param type The event's type.
+   * @param listener What to call.
+   * @param options As for any `EventTarget`.
+   */
+  override addEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | AddEventListenerOptions,
+  ): void;
+  override addEventListener(
+    type: string,
+    listener: unknown,
+    options?: boolean | AddEventListenerOptions,
+  ): void {
+    super.addEventListener(type, listener as EventListener, options);
+  }
+
+  /**
+   * Listens to an event of the hub no longer.
+   *
+   * @param type The event's type.
+   * @param listener What is called.
+   * @param options As for any `EventTarget`.
+   */
+  override removeEventListener<K extends keyof HubEventMap>(
+    type: K,
+    listener: HubListener<HubEventMap[K]> | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  /**
+   * Listens to an event of any other type no longer.
+   *
+   * @param type The event's type.
+   * @param listener What is called.
+   * @param options As for any `EventTarget`.
+   */
+  override removeEventListener(
+    type: string,
+    listener: EventListenerOrEventListenerObject | null,
+    options?: boolean | EventListenerOptions,
+  ): void;
+  override removeEventListener(
+    type: string,
+    listener: unknown,
+    options?: boolean | EventListenerOptions,
+  ): void {
+    super.removeEventListener(type, listener as EventListener, options);
+  }
+
   #stopAll(): void {
     const { pool } = this.#exchange;
     const reason = this.#exchange.closedError();
@@ -408,25 +474,5 @@ export class Hub extends EventTarget implements AsyncDisposable {
   #reportError(error: unknown): void {
     const event = new ErrorEvent("error", { error, cancelable: true });
     if (this.dispatchEvent(event)) console.error(`Uncaught (in hub "${this.name}")`, error);
-  }
-}
-
-/** A green thread has failed and nobody has asked for its result. */
-export class UnhandledThreadEvent extends Event {
-  /** The thread. */
-  readonly thread: GreenThread;
-  /** What it threw. */
-  readonly reason: unknown;
-
-  /**
-   * Makes the event.
-   *
-   * @param thread The thread.
-   * @param reason What it threw.
-   */
-  constructor(thread: GreenThread, reason: unknown) {
-    super("unhandledthread", { cancelable: true });
-    this.thread = thread;
-    this.reason = reason;
   }
 }

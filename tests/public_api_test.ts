@@ -114,6 +114,8 @@ Deno.test("mod.ts exports these names and no others", async () => {
     "FutureToGreenletOptions",
     "GreenModule",
     "GreenletToFutureOptions",
+    "HubEventMap",
+    "HubListener",
     "HubModule",
     "HubOptions",
     "HubStatistics",

@@ -406,7 +406,7 @@ function newHub(name: string, maxWorkers: number): Hub {
   });
   hub.addEventListener("error", (event) => {
     event.preventDefault();
-    problem(`an error on the hub: ${Deno.inspect((event as ErrorEvent).error)}`);
+    problem(`an error on the hub: ${Deno.inspect(event.error)}`);
   });
   return hub;
 }

@@ -64,7 +64,7 @@ Deno.test("spawnN() reports a failure exactly once, also to one who links nothin
   const { promise, resolve } = Promise.withResolvers<void>();
   hub.addEventListener("unhandledthread", (event) => {
     event.preventDefault();
-    events.push(event as UnhandledThreadEvent);
+    events.push(event);
     resolve();
   });
   const thread = hub.spawnN(() => {
@@ -83,7 +83,7 @@ Deno.test("spawnN() in green code reports a failure too", async () => {
   const { promise, resolve } = Promise.withResolvers<UnhandledThreadEvent>();
   hub.addEventListener("unhandledthread", (event) => {
     event.preventDefault();
-    resolve(event as UnhandledThreadEvent);
+    resolve(event);
   });
   await hub.spawn(() => {
     spawnN(() => {
@@ -151,7 +151,7 @@ Deno.test("P316 spawn() reports a failure that nobody looked at, and it still ra
   hub.addEventListener("unhandledthread", (event) => {
     event.preventDefault();
     events++;
-    resolve(event as UnhandledThreadEvent);
+    resolve(event);
   });
   const thread = hub.spawn(() => {
     throw new RangeError("looked at late");
@@ -312,7 +312,7 @@ Deno.test("P5 GreenThread.link() of an ended thread calls back soon, and isolate
   const { promise, resolve } = Promise.withResolvers<unknown>();
   hub.addEventListener("error", (event) => {
     event.preventDefault();
-    resolve((event as ErrorEvent).error);
+    resolve(event.error);
   });
   const log: string[] = [];
   thread.link(() => {

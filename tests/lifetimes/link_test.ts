@@ -62,7 +62,7 @@ Deno.test("GreenThread.link() isolates errors, of async functions too, and repor
   const reported: string[] = [];
   hub.addEventListener("error", (event) => {
     event.preventDefault();
-    reported.push((event as ErrorEvent).error.message);
+    reported.push(event.error.message);
   });
   const called: string[] = [];
   const thread = hub.spawn(() => "unharmed");
@@ -143,7 +143,7 @@ Deno.test("link() and unlink() in green code: of threads elsewhere, here, ended,
   const errors: string[] = [];
   hub.addEventListener("error", (event) => {
     event.preventDefault();
-    errors.push((event as ErrorEvent).error.message);
+    errors.push(event.error.message);
   });
   assertEquals(await links.linksInGreenCode(), [
     ["running 1", "running 2", "elsewhere fulfilled"],

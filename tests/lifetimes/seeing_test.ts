@@ -120,7 +120,7 @@ Deno.test("P150 Hub({ blockedWarningMs }) reports a function that keeps the even
   const messages: string[] = [];
   hub.addEventListener("blocked", (event) => {
     event.preventDefault();
-    messages.push((event as ErrorEvent).message);
+    messages.push(event.message);
   });
   hub.expose({
     computes(ms: number) {

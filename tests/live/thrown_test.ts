@@ -4,7 +4,7 @@
  * @module
  */
 
-import { handle } from "@aiohub/aiohub";
+import { handle, spawn } from "@aiohub/aiohub";
 import { assert, assertEquals } from "@std/assert";
 import { TestHub, thrownBy } from "../support.ts";
 import * as thrown from "../fixtures/thrown_values.ts";
@@ -154,11 +154,43 @@ Deno.test("J21 the stack of what is thrown tells of both sides, in both directio
   }
 });
 
+Deno.test("the stacks of causes, of parts, and of what nobody awaits are without the library's frames", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const fail = () => {
+    const part = new Error("part");
+    try {
+      JSON.parse("{");
+    } catch (cause) {
+      throw new AggregateError([part], "whole", { cause });
+    }
+  };
+  const awaited = await thrownBy(spawn(fail)) as AggregateError;
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  hub.addEventListener("unhandledthread", (event) => {
+    event.preventDefault();
+    resolve(event.reason);
+  });
+  hub.spawnN(fail);
+  for (const error of [awaited, await promise as AggregateError]) {
+    const [part] = error.errors as Error[];
+    const cause = error.cause as Error;
+    const lines = [error, part, cause].map(({ stack }) => {
+      assertNoOwnFrames(stack!);
+      return /\(inline function:(\d+):\d+\)/.exec(stack!)?.[1];
+    });
+    assertEquals(lines, ["6", "2", "4"]);
+  }
+});
+
 /** Checks the frames of the far side, then a line that says where it crossed, then those of the near side. */
 function assertStory(stack: string, far: RegExp, near: string): void {
   const at = stack.indexOf("\n    --- ");
   assert(at > 0 && far.test(stack.slice(0, at)), stack);
   assert(stack.slice(at).includes(near), stack);
+  assertNoOwnFrames(stack);
+}
+
+function assertNoOwnFrames(stack: string): void {
   for (const folder of ["bridge", "hub"]) {
     assert(!stack.includes(new URL(`../../${folder}/`, import.meta.url).href), stack);
   }
