@@ -47,8 +47,8 @@ export class GreenReferences {
   readonly #functions: Adopted<Callable>;
   readonly #objects: Adopted<object>;
   readonly #signals: SignalStandIns;
-  /** This Worker's signals that the hub has, and that are listened to, by the threads that they go with. */
-  readonly #heard = new Map<number, Set<number>>();
+  /** What ends listening to this Worker's signals that the hub has, by their numbers, by the threads that they go with. */
+  readonly #heard = new Map<number, Map<number, () => void>>();
   #hasAdopted = false;
   /** What was referred to in an attempt. */
   #trail: number[] | undefined;
@@ -181,13 +181,25 @@ export class GreenReferences {
   endThread(owner: number): void {
     this.#given.endOwner(owner);
     this.#signals.drop(owner);
-    for (const number of this.#heard.get(owner) ?? []) this.#host.saySignalled(number);
+    for (const [number, stop] of this.#heard.get(owner) ?? []) {
+      stop();
+      this.#host.saySignalled(number);
+    }
     this.#heard.delete(owner);
   }
 
   /** The hub gives back so many counts. */
   release(number: number, count: number): void {
     this.#given.release(number, count);
+    if (this.#heard.size > 0 && !this.#given.get(number)) this.#unhear(number);
+  }
+
+  /** The hub has a signal no longer. */
+  #unhear(number: number): void {
+    for (const [owner, heard] of this.#heard) {
+      heard.get(number)?.();
+      if (heard.delete(number) && heard.size === 0) this.#heard.delete(owner);
+    }
   }
 
   #referToSignal(signal: AbortSignal, returned: boolean): Reference {
@@ -203,15 +215,16 @@ export class GreenReferences {
 
   #listen(signal: AbortSignal, number: number, owner: number): void {
     if (signal.aborted) return this.#host.saySignalled(number, signal);
-    const heard = this.#heard.get(owner);
-    if (heard?.has(number)) return;
-    if (heard) heard.add(number);
-    else this.#heard.set(owner, new Set([number]));
+    const heard = this.#heard.get(owner) ?? new Map<number, () => void>();
+    if (heard.has(number)) return;
     const onAbort = () => {
       this.#heard.get(owner)?.delete(number);
       if (this.#given.get(number)) this.#host.saySignalled(number, signal);
     };
     signal.addEventListener("abort", onAbort, { once: true });
+    // It may outlive those that give it away by far: one of a module does.
+    heard.set(number, () => signal.removeEventListener("abort", onAbort));
+    this.#heard.set(owner, heard);
   }
 
   #own(number: number): object {

@@ -54,15 +54,17 @@ export function makeAsyncThread(
       if (scope && !thread.dead) thread.changes = changesIn(scope);
       threads.endThread(thread, ended);
     };
-    const working = Promise.try(begin, controller.signal).then(
-      (value) => end(Ended.of({ status: "fulfilled", value })),
-      (reason) => end(abortedEnding(reason, autokill)),
-    );
+    const { promise: working, resolve: worked } = Promise.withResolvers<void>();
+    // First, as the work may kill the thread that it is for before its first await.
     thread.abort = (reason) => {
       if (!autocancel) return;
       if (heeds()) threads.awaitAborted(thread, working);
       controller.abort(reason);
     };
+    Promise.try(begin, controller.signal).then(
+      (value) => end(Ended.of({ status: "fulfilled", value })),
+      (reason) => end(abortedEnding(reason, autokill)),
+    ).then(worked);
   };
   if (autostart) start();
   else thread.begin = start;

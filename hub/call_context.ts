@@ -22,6 +22,9 @@ export interface CurrentCall {
   readonly threadId: number;
 }
 
+/** See {@linkcode Call.awaits}. */
+const LEAST_AWAITED = 16;
+
 /** Where a call finds the thread that made it. */
 interface CallingThreads {
   threadById(id: number): GreenThread | undefined;
@@ -32,8 +35,6 @@ export class Call implements CurrentCall, Scope {
   readonly threadId: number;
   /** Where it came from, and its number there; nothing where nobody is blocked for it. */
   origin: { readonly worker: object; readonly number: number } | undefined;
-  /** Called when the call has been answered or given up. */
-  onEnd: (() => void)[] | undefined;
   /** What settles when the function has, if it is async. */
   work: Promise<unknown> | undefined;
   /** Whether it has been answered or given up. */
@@ -49,6 +50,10 @@ export class Call implements CurrentCall, Scope {
   #result: PromiseLike<unknown> | undefined;
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
+  /** The threads that its function awaits, each with what takes that back. */
+  #awaited: Map<GreenThread, () => void> | undefined;
+  /** With how many of them it is looked which have ended. */
+  #mostAwaited = LEAST_AWAITED;
 
   constructor(threadId: number, readonly name: string, threads?: CallingThreads) {
     this.threadId = threadId;
@@ -101,12 +106,31 @@ export class Call implements CurrentCall, Scope {
     return this.#aborted !== undefined;
   }
 
+  /**
+   * Its function awaits a thread. One that goes on and on may await any number, one after another: so those that have ended
+   * are forgotten when there are twice as many as were left the last time.
+   *
+   * @param takeBack Called when the thread, or the call, has ended; at the latest when the call has.
+   */
+  awaits(thread: GreenThread, takeBack: () => void): void {
+    const awaited = this.#awaited ??= new Map();
+    awaited.get(thread)?.();
+    awaited.set(thread, takeBack);
+    if (awaited.size < this.#mostAwaited) return;
+    for (const [thread, takeBack] of awaited) {
+      if (!thread.dead) continue;
+      awaited.delete(thread);
+      takeBack();
+    }
+    this.#mostAwaited = Math.max(LEAST_AWAITED, 2 * awaited.size);
+  }
+
   /** The call has been answered, or nobody waits for it. */
   end(): void {
     this.ended = true;
-    const onEnd = this.onEnd;
-    this.onEnd = undefined;
-    onEnd?.forEach((fn) => fn());
+    const awaited = this.#awaited;
+    this.#awaited = undefined;
+    awaited?.forEach((takeBack) => takeBack());
   }
 
   /** Nobody waits for the call any more. */

@@ -72,7 +72,7 @@ export class Waits {
     const by = `a call to ${call!.name}()`;
     const edge = this.#graph.add({ from: caller, to: thread, by, sure: true });
     if (edge instanceof Circle) return edge;
-    (call!.onEnd ??= []).push(edge);
+    call!.awaits(thread, edge);
     // The caller keeps its Worker, so that the thread may need one more.
     this.#pool.urge(thread);
     const stuck = this.#stuck(thread);

@@ -98,7 +98,7 @@ class EventCore extends Core {
     if (item.parcel !== 0) {
       throw new RangeError(`Cannot send: values that nobody has taken fill ${this.title}`);
     }
-    this.send(asParcel(value, status === ERROR), value, status);
+    this.send(asParcel(value, this, status === ERROR), value, status);
   }
 
   reset(): void {
@@ -151,7 +151,7 @@ class EventCore extends Core {
     let value: unknown;
     const thrown = isThrown(this.#heap.format(block));
     try {
-      value = this.#heap.read(block);
+      value = this.#heap.read(block, true);
     } finally {
       this.enter();
       this.#uncount(block);
@@ -234,6 +234,7 @@ export class GreenEvent<T = unknown> extends Coordination {
   constructor(options?: NameOptions) {
     super();
     this[CORE] = new EventCore(undefined, options?.name);
+    this[CORE].object = this;
   }
 
   /** Whether it was sent: `wait()` would not wait. */
@@ -265,7 +266,8 @@ export class GreenEvent<T = unknown> extends Coordination {
    * @throws {NotCloneableError} If the value cannot cross.
    */
   send(value?: T): void {
-    this[CORE].send(makeItem(value), value, VALUE);
+    const core = this[CORE];
+    core.send(makeItem(value, core), value, VALUE);
   }
 
   /**
@@ -275,7 +277,8 @@ export class GreenEvent<T = unknown> extends Coordination {
    * @throws {Error} If it was sent already.
    */
   sendError(error: unknown): void {
-    this[CORE].send(makeThrown(error), error, ERROR);
+    const core = this[CORE];
+    core.send(makeThrown(error, core), error, ERROR);
   }
 
   /**

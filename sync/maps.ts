@@ -4,11 +4,22 @@
  * @module
  */
 
+import { NotCloneableError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { Finishers } from "./join.ts";
 
 /** What is ahead of the consumer: a thread, or what the source threw in its place. */
 type Ahead<R> = { readonly thread: GreenThread<R> } | { readonly error: unknown };
+
+/** Makes a call. Arguments that cannot cross are the failure of that call, in its place. */
+function begin<A, R>(spawn: (args: A) => GreenThread<R>, args: A): Ahead<R> {
+  try {
+    return { thread: spawn(args) };
+  } catch (error) {
+    if (error instanceof NotCloneableError) return { error };
+    throw error;
+  }
+}
 
 const END = { done: true, value: undefined } as const;
 
@@ -90,9 +101,8 @@ export class GreenMap<A, R> implements IterableIterator<R> {
   }
 
   #begin(args: A): void {
-    const thread = this.#spawn(args);
-    if (this.#finishers) this.#finishers.add(thread);
-    else this.#ahead.push({ thread });
+    if (this.#finishers) this.#finishers.add(this.#spawn(args));
+    else this.#ahead.push(begin(this.#spawn, args));
   }
 }
 
@@ -170,18 +180,18 @@ export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
         this.#ahead.push({ error });
         return;
       }
+      // Whoever left while the source was busy wants no more calls.
+      if (this.#exhausted) return;
       if (item.done) this.#exhausted = true;
       else this.#begin(item.value);
     }
   }
 
   #begin(args: A): void {
-    const thread = this.#spawn(args);
-    if (this.#finishers) this.#finishers.add(thread);
-    else {
-      // It may fail long before anybody asks for it.
-      thread.then(undefined, () => {});
-      this.#ahead.push({ thread });
-    }
+    if (this.#finishers) return this.#finishers.add(this.#spawn(args));
+    const call = begin(this.#spawn, args);
+    // It may fail long before anybody asks for it.
+    if ("thread" in call) call.thread.then(undefined, () => {});
+    this.#ahead.push(call);
   }
 }

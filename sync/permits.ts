@@ -300,8 +300,13 @@ export class Permits extends Core {
   #giveBack(thread: number): void {
     this.enter();
     // A thread that the hub has given up holds nothing any more.
-    if (thread === 0 || this.#close()) this.releaseOne();
+    if (thread === 0 ? this.#isOut : this.#close()) this.releaseOne();
     this.leave();
+  }
+
+  /** Whether async code can hold a permit: a lock may have been released by hand, and be somebody else's by now. */
+  get #isOut(): boolean {
+    return !this.#exclusive || this.words[HOLDER] === ASYNC;
   }
 
   /** A thread of this Worker has taken a permit. Under the lock. */

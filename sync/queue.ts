@@ -76,6 +76,7 @@ export class LightQueue<T = unknown> extends Coordination {
     super();
     const { wireName, order } = Object.getPrototypeOf(this)[WAY] as Way;
     this[CORE] = new QueueCore(wireName, order, maxSize, options?.name);
+    this[CORE].object = this;
   }
 
   /** How many items there are. */

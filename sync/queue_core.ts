@@ -140,7 +140,7 @@ export class QueueCore extends Core {
   put(value: unknown, priority: number, options: WaitingOptions | undefined): void {
     const green = blocking("put()", "await putAsync()");
     const thread = entering(green, "put()", options);
-    const item = makeItem(value);
+    const item = makeItem(value, this);
     const result = this.#put(item, priority, timeLimit(options) > 0 ? thread : undefined);
     if (result > -3) {
       this.#checkPut(result, item);
@@ -165,7 +165,7 @@ export class QueueCore extends Core {
     options: WaitingOptions | undefined,
   ): Promise<void> {
     checkWaiting(options);
-    const item = makeItem(value);
+    const item = makeItem(value, this);
     const result = this.#put(item, priority, timeLimit(options) > 0 ? 0 : undefined);
     if (result > -3) return this.#checkPut(result, item);
     const node = -3 - result;
@@ -181,7 +181,7 @@ export class QueueCore extends Core {
 
   tryPut(value: unknown, priority: number): void {
     threadHere("tryPut()");
-    const item = makeItem(value);
+    const item = makeItem(value, this);
     this.#checkPut(this.#put(item, priority, undefined), item);
   }
 

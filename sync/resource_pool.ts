@@ -177,6 +177,7 @@ export class Pool<T> {
    *
    * @param resource The resource; `undefined` or `null` for one that is of no use any more: another one can be made.
    * @throws {RangeError} If nothing is lent: it was put back already.
+   * @throws {NotCloneableError} If it cannot be sent. Its place is free then, and it is the caller's to do away with.
    */
   put(resource: T | undefined | null): void {
     const { permits, idle, destroy } = this.#parts;
@@ -185,8 +186,12 @@ export class Pool<T> {
       throw new RangeError(`Cannot put: all ${this.maxSize} places of the pool are free already`);
     }
     const keeps = permits.value >= 0 && resource !== undefined && resource !== null;
-    if (keeps) idle.tryPut(resource);
-    permits.release();
+    try {
+      // A thread that is killed puts back what it had as it unwinds: what takes the hub for that would throw the kill again.
+      if (keeps) shielded(() => idle.tryPut(resource));
+    } finally {
+      permits.release();
+    }
     if (!keeps && resource !== undefined && resource !== null) destroy?.(resource);
   }
 
@@ -269,6 +274,13 @@ export class Pool<T> {
         "the pool's create is async, so make the pool on the hub, and without minSize",
     );
   }
+}
+
+/** Calls a function that a kill does not keep from blocking, on either side. */
+function shielded(fn: () => void): void {
+  const green = greenSide();
+  if (green) green.shield(fn);
+  else fn();
 }
 
 /** A pool of tokens, which stand for nothing: a {@linkcode Semaphore} in the shape of a {@linkcode Pool}. */

@@ -186,7 +186,9 @@ export function objectFor<T extends Coordination>(
   Class: { readonly prototype: T },
   core: T[typeof CORE],
 ): T {
-  return Object.defineProperty(Object.create(Class.prototype), CORE, { value: core });
+  const object = Object.defineProperty(Object.create(Class.prototype), CORE, { value: core });
+  core.object = object;
+  return object;
 }
 
 registerKind("Semaphore", {

@@ -30,6 +30,7 @@ import { show } from "../show.ts";
 import { greenSide } from "../side.ts";
 import { Timeout } from "../timeout.ts";
 import { Node, State } from "./arena.ts";
+import type { Coordination } from "./objects.ts";
 import { HUB, hubPlace, type Place, place } from "./place.ts";
 import { LIST_WORDS, Waiters } from "./waiters.ts";
 
@@ -89,6 +90,11 @@ export abstract class Core {
   /** The name under which objects of its kind cross. */
   abstract readonly wireName: string;
   name: string | undefined;
+  /**
+   * What people hold, where the kind needs it. An iteration or a permit holds the core alone: by this it holds the object too, as
+   * long as which the hub looks after it.
+   */
+  object: Coordination | undefined;
   readonly #arena = this.place.arena.words;
   readonly #key = this.place.key + 1;
   /** Who is to be woken when the lock is free again. Used only while the lock is held, and at once after that. */

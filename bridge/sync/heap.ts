@@ -16,6 +16,7 @@
  */
 
 import { type Body, decode, Format } from "../codec.ts";
+import type { Core } from "./core.ts";
 import { readText, writeText } from "../text.ts";
 import { deposit, drop, NO_REFERENCES, peek, plainBody, thrownBody } from "./parcels.ts";
 
@@ -66,16 +67,18 @@ const scratchView = new DataView(scratch.buffer);
 /**
  * Makes a value ready. In green code it may block, if the value has to go by the hub.
  *
+ * @param value The value.
+ * @param core The object that it is for.
  * @throws {NotCloneableError} If something in it cannot cross.
  */
-export function makeItem(value: unknown): Item {
+export function makeItem(value: unknown, core: Core): Item {
   const body = plainBody(value);
-  return (body && writeBody(body)) ?? parcelItem(deposit(value));
+  return (body && writeBody(body)) ?? parcelItem(deposit(value, core));
 }
 
 /** Makes a thrown value ready; as {@linkcode makeItem}. */
-export function makeThrown(value: unknown): Item {
-  return asThrown(writeBody(thrownBody(value)) ?? parcelItem(deposit(value)));
+export function makeThrown(value: unknown, core: Core): Item {
+  return asThrown(writeBody(thrownBody(value)) ?? parcelItem(deposit(value, core)));
 }
 
 function asThrown(item: Item): Item {
@@ -93,8 +96,8 @@ export function discard(item: Item): void {
 }
 
 /** Makes a value into one that takes little memory: what there is too little of. */
-export function asParcel(value: unknown, thrown: boolean): Item {
-  const item = parcelItem(deposit(value));
+export function asParcel(value: unknown, core: Core, thrown: boolean): Item {
+  const item = parcelItem(deposit(value, core));
   return thrown ? asThrown(item) : item;
 }
 
@@ -223,15 +226,17 @@ export class Heap {
   /**
    * The value in a block. Not under the lock; in green code it blocks if the value is on the hub.
    *
+   * @param block The block.
+   * @param shared Whether others get it too.
    * @throws What keeps it from being decoded, or ends the thread.
    */
-  read(block: number): unknown {
+  read(block: number, shared = false): unknown {
     const format = this.format(block) % THROWN;
     const length = this.words[block + Block.Length];
     const at = (block + HEADER_WORDS) * 4;
     switch (format) {
       case PARCEL:
-        return peek(this.words[at >> 2]);
+        return peek(this.words[at >> 2], shared);
       case Format.Int:
         return this.words[at >> 2];
       case Format.IntInArray:

@@ -6,28 +6,67 @@
  * references are kept track of, and only its number lies in shared memory. Depositing it and taking it are ordinary
  * calls to the hub.
  *
+ * A parcel belongs to the object for which it was deposited, and goes with it: when nobody has the object any more, nobody can
+ * ask for what is in it. The hub knows when that is, as it has each object as long as any Worker has it; so one that has never
+ * left its Worker crosses together with its first parcel.
+ *
  * @module
  */
 
-import { type Body, encode, encodeThrown } from "../codec.ts";
+import { type Body, decode, encode, encodeThrown } from "../codec.ts";
 import { handledObject } from "../handle.ts";
+import { keep } from "../message.ts";
 import { intern, type Target } from "../protocol.ts";
 import type { Referrer } from "../referrer.ts";
 import { greenSide } from "../side.ts";
-import { isShared } from "./objects.ts";
+import type { Core } from "./core.ts";
+import { type Coordination, coreOf, isShared, objectById } from "./objects.ts";
 import { place } from "./place.ts";
 
 /** A value as it is on the hub, and as it goes to green code: there an object of the hub may have to be a handle. */
 interface Parcel {
   readonly here: unknown;
   readonly passing: unknown;
+  /** The numbers of all parcels of the same object. */
+  readonly siblings: Set<number> | undefined;
 }
 
 const parcels = new Map<number, Parcel>();
 
-/** Leaves a value on the hub. */
-export function depositParcel(id: number, here: unknown, passing: unknown = here): void {
-  parcels.set(id, { here, passing });
+/** The numbers of the parcels of each object, by its core. */
+const owned = new WeakMap<Core, Set<number>>();
+const abandoned = new FinalizationRegistry<Set<number>>((numbers) => {
+  for (const number of numbers) parcels.delete(number);
+});
+
+/**
+ * Leaves a value on the hub.
+ *
+ * @param id The parcel's number.
+ * @param here The value.
+ * @param owner The object that it is for; of one that the hub has already its id will do.
+ * @param passing The value as it goes to green code.
+ */
+export function depositParcel(
+  id: number,
+  here: unknown,
+  owner: Coordination | number,
+  passing: unknown = here,
+): void {
+  const object = typeof owner === "number" ? objectById(owner) : owner;
+  const siblings = object && siblingsOf(coreOf(object));
+  parcels.set(id, { here, passing, siblings });
+  siblings?.add(id);
+}
+
+function siblingsOf(core: Core | undefined): Set<number> | undefined {
+  if (!core) return undefined;
+  let siblings = owned.get(core);
+  if (!siblings) {
+    owned.set(core, siblings = new Set());
+    abandoned.register(core, siblings);
+  }
+  return siblings;
 }
 
 /** Looks at a value that was left on the hub, for green code. */
@@ -37,7 +76,13 @@ export function peekParcel(id: number): unknown {
 
 /** Throws a value away that was left on the hub. */
 export function dropParcel(id: number): void {
+  parcels.get(id)?.siblings?.delete(id);
   parcels.delete(id);
+}
+
+/** How many values lie on the hub. For tests. */
+export function parcelCount(): number {
+  return parcels.size;
 }
 
 function onHub(name: string): Target {
@@ -47,19 +92,26 @@ function onHub(name: string): Target {
 /** What leaves a value on the hub. */
 export const DEPOSIT: Target = onHub("depositParcel");
 
-/** On either side: leaves a value on the hub. In green code it blocks. */
-export function deposit(value: unknown): number {
+/**
+ * On either side: leaves a value on the hub. In green code it blocks.
+ *
+ * @param value The value.
+ * @param core The object that it is for.
+ * @returns The parcel's number.
+ */
+export function deposit(value: unknown, core: Core): number {
   const id = place().arena.takeId();
+  const owner = core.object!;
   const green = greenSide();
   if (!green) {
     // It must be able to cross, be it taken on the hub or not.
-    encode(value, "item", BLIND);
-    const here = typeof value === "object" && value !== null ? handledObject(value) : undefined;
-    depositParcel(id, here ?? value, value);
+    const copy = copyOf(value);
+    const here = typeof copy === "object" && copy !== null ? handledObject(copy) : undefined;
+    depositParcel(id, here ?? copy, owner, copy);
     return id;
   }
   try {
-    green.callAtOnce(DEPOSIT, [id, value]);
+    green.callAtOnce(DEPOSIT, [id, value, objectById(core.id) ? core.id : owner]);
   } catch (error) {
     drop(id);
     throw error;
@@ -67,10 +119,17 @@ export function deposit(value: unknown): number {
   return id;
 }
 
-/** On either side: looks at a value. In green code it blocks. */
-export function peek(id: number): unknown {
+/**
+ * On either side: looks at a value. In green code it blocks.
+ *
+ * @param id The parcel's number.
+ * @param shared Whether others get it too: then each gets a value of its own.
+ */
+export function peek(id: number, shared: boolean): unknown {
   const green = greenSide();
-  return green ? green.callAtOnce(onHub("peekParcel"), [id]) : parcels.get(id)?.here;
+  if (green) return green.callAtOnce(onHub("peekParcel"), [id]);
+  const parcel = parcels.get(id);
+  return parcel && shared && parcel.here === parcel.passing ? copyOf(parcel.here) : parcel?.here;
 }
 
 /** On either side: throws a value away. */
@@ -87,13 +146,18 @@ export function knowsWhatRefers(tells: (value: object) => boolean): void {
   goesByReference = tells;
 }
 
-/** Refers to all that can be referred to, without keeping count. */
-const BLIND: Referrer = {
-  refer: (value) => isShared(value) || goesByReference(value) ? { kind: 0, data: 0 } : undefined,
-  resolve(kind) {
-    throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
-  },
-};
+/** A value as it would arrive, but with the very things in it that go by reference. */
+function copyOf(value: unknown): unknown {
+  const referred: object[] = [];
+  const referrer: Referrer = {
+    refer: (value) =>
+      isShared(value) || goesByReference(value)
+        ? { kind: 0, data: referred.push(value) - 1 }
+        : undefined,
+    resolve: (_kind, data) => referred[data as number],
+  };
+  return decode(keep(encode(value, "item", referrer)), referrer);
+}
 
 /** Thrown by {@linkcode plainBody} at the first thing that may go by reference. */
 const REFERS = new Error("The value refers to something");

@@ -107,3 +107,21 @@ Deno.test("a call that was given up is the function's until it settles, or can n
   assertEquals(seen, [true, true]);
   await collected(() => servedCount() === 0);
 });
+
+Deno.test("a call that goes on and on keeps nothing of the threads that it has awaited", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const made: WeakRef<object>[] = [];
+  const left = () => made.filter((thread) => thread.deref() !== undefined).length;
+  hub.expose({
+    async serve() {
+      for (let i = 0; i < 100; i++) {
+        const thread = hub.spawn((i: number) => i, i);
+        made.push(new WeakRef(thread));
+        await thread;
+      }
+      // The last few may still be known.
+      await collected(() => left() < 32);
+    },
+  });
+  await hub.spawn(() => call("serve"));
+});

@@ -114,3 +114,15 @@ Deno.test("J117 GreenThread.wait() on the hub throws at once and names the twin"
   assertMatch(error.message, /^Cannot wait\(\) on the hub as it would block .*: use await$/);
   assertEquals(await thread, 1);
 });
+
+Deno.test("futureToGreenlet() work may kill its own thread before its first await", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  let signal: AbortSignal | undefined;
+  const future: GreenThread<void> = futureToGreenlet(async (its) => {
+    signal = its;
+    future.kill(new RangeError("enough"));
+    await Promise.resolve();
+  }, { autostart: false });
+  await rejection(future, RangeError);
+  assertEquals([future.state, signal?.aborted], ["killed", true]);
+});

@@ -91,3 +91,8 @@ Deno.test("signals that were passed to many threads are let go of", async () => 
     return hub.statistics().handles < 20;
   });
 });
+
+Deno.test("an AbortSignal that outlives the threads that pass it is listened to by none of them any more", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  for (let i = 0; i < 5; i++) assertEquals(await signals.passLasting(), [0, 1]);
+});

@@ -1,4 +1,4 @@
-import { GreenPool, joinAllAsync, Semaphore, spawn } from "@aiohub/aiohub";
+import { GreenPool, joinAllAsync, NotCloneableError, Semaphore, spawn } from "@aiohub/aiohub";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
 
 const odd = (n: number) => {
@@ -93,4 +93,43 @@ Deno.test("GreenPool.waitAll() on the hub names its twin", () => {
 Deno.test("joinAll() with throwOnError throws what the first thread that failed threw", async () => {
   const failing = spawn(odd, 0);
   await assertRejects(() => joinAllAsync([failing], { throwOnError: true }), RangeError, "zero");
+});
+
+Deno.test("GreenPool.imapAsync() has the error of arguments that cannot cross in their place", async () => {
+  const pool = new GreenPool(2);
+  const results = pool.imapAsync((n: unknown) => n, [1, Symbol("two"), 3]);
+  assertEquals(await results.next(), { done: false, value: 1 });
+  await assertRejects(() => results.next(), NotCloneableError);
+  assertEquals(await results.next(), { done: false, value: 3 });
+  assertEquals(await results.next(), { done: true, value: undefined });
+  assertEquals(pool.running, 0);
+});
+
+Deno.test("GreenPool.imap() has the error of arguments that cannot cross in their place", async () => {
+  const steps = await spawn((pool: GreenPool) => {
+    const results = pool.imap((n: unknown) => n, [1, Symbol("two"), 3]);
+    return [1, 2, 3, 4].map(() => {
+      try {
+        const { done, value } = results.next();
+        return done ? "done" : value;
+      } catch (error) {
+        return (error as Error).name;
+      }
+    });
+  }, new GreenPool(2));
+  assertEquals(steps, [1, "NotCloneableError", 3, "done"]);
+});
+
+Deno.test("GreenPool.imapAsync() begins no call once it was left", async () => {
+  const pool = new GreenPool(2);
+  const { promise, resolve } = Promise.withResolvers<IteratorResult<number>>();
+  const source = { [Symbol.asyncIterator]: () => ({ next: () => promise }) };
+  const results = pool.imapAsync((n: number) => n, source);
+  const first = results.next();
+  await tick();
+  const left = results.return!();
+  resolve({ done: false, value: 1 });
+  assertEquals(await first, { done: true, value: undefined });
+  await left;
+  assertEquals(pool.running, 0);
 });

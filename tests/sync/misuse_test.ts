@@ -13,10 +13,12 @@ import {
   Pool,
   PriorityQueue,
   Queue,
+  RLock,
   Semaphore,
   spawn,
 } from "@aiohub/aiohub";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { until } from "../support.ts";
 
 const wrong = (value: unknown) => value as never;
 
@@ -109,3 +111,31 @@ Deno.test("Condition refuses to wait and to notify without its lock", async () =
   await assertRejects(() => condition.waitAsync(), Error, "its lock is not held");
   assertThrows(() => new Condition(wrong(5)), TypeError);
 });
+
+for (const Kind of [Lock, RLock]) {
+  Deno.test(`${Kind.name}.acquireAsync() a permit does not release what was released by hand`, async () => {
+    const lock = new Kind();
+    const permit = await lock.acquireAsync();
+    lock.release();
+    permit.release();
+    assertEquals(lock.tryAcquire() !== undefined, true);
+    assertEquals(lock.tryAcquire(), undefined);
+    lock.release();
+
+    const go = new Semaphore(0);
+    const early = await lock.acquireAsync();
+    lock.release();
+    const thread = spawn(holdUntil, lock, go);
+    await until(() => lock.locked);
+    early.release();
+    assertEquals(lock.locked, true);
+    go.release();
+    await thread;
+    assertEquals(lock.locked, false);
+  });
+}
+
+function holdUntil(lock: Lock | RLock, go: Semaphore): void {
+  using _permit = lock.acquire();
+  go.acquire();
+}

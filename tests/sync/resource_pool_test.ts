@@ -1,4 +1,5 @@
-import { Pool, Semaphore, spawn } from "@aiohub/aiohub";
+import { handle, NotCloneableError, Pool, Semaphore, spawn } from "@aiohub/aiohub";
+import { sleep } from "@aiohub/aiohub/green";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 
 const until = async (condition: () => boolean) => {
@@ -46,4 +47,35 @@ Deno.test("new Pool() checks its sizes, and that create for minSize is not async
   assertThrows(() => new Pool({ create, maxSize: -1 }), RangeError);
   assertThrows(() => new Pool({ create, maxSize: "4" as never }), TypeError);
   assertThrows(() => new Pool({ create: () => Promise.resolve(1), minSize: 1 }), TypeError);
+});
+
+Deno.test("Pool.item() goes back when its thread is killed, a handle too", async () => {
+  type Log = Pick<string[], "push" | "length">;
+  const log: string[] = [];
+  const pool = new Pool<Log>({ create: () => handle(log) as never, maxSize: 1 });
+  const busy = new Semaphore(0);
+  const thread = spawn(
+    (pool: Pool<Log>, busy: Semaphore) => {
+      using lease = pool.item();
+      lease.value.push("used");
+      busy.release();
+      sleep(60_000);
+    },
+    pool,
+    busy,
+  );
+  await busy.acquireAsync();
+  thread.kill();
+  await thread.then(undefined, () => {});
+  assertEquals([thread.state, pool.free], ["killed", 1]);
+  const again = spawn((pool: Pool<Log>) => pool.get().push("used again"), pool);
+  assertEquals(await again, 2);
+  assertEquals(log, ["used", "used again"]);
+});
+
+Deno.test("Pool.put() frees the place of what cannot be sent", async () => {
+  const pool = new Pool({ create: () => ({ promise: Promise.resolve() }), maxSize: 1 });
+  const resource = await pool.getAsync();
+  assertThrows(() => pool.put(resource), NotCloneableError);
+  assertEquals(pool.free, 1);
 });
