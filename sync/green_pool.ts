@@ -38,6 +38,11 @@ class PoolCore extends Permits {
     return this.limit - this.value;
   }
 
+  /** Each slot is passed on by its account. */
+  protected override get mostAccounts(): number {
+    return Infinity;
+  }
+
   override releaseOne(): void {
     super.releaseOne();
     this.#endJoins();

@@ -16,7 +16,8 @@
  * back, unless VALUE is at LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals,
  * nobody *holds* a permit. A permit that a waiter is granted is counted by one step: its node goes from GRANTED to ACCOUNT. So a
  * Worker may die at any moment outside of the lock, and its permit is given back once: first as granted, then as held, never as
- * both or neither.
+ * both or neither. There are no more accounts than LIMIT in a Worker: the hub would not give more back. What is acquired beyond
+ * that is only counted, so that one who acquires what others release, again and again, does not use up the arena.
  *
  * **Passing a permit on.** A slot of a `GreenPool` goes with a message to the hub, which gives it back when the thread that has
  * it has ended. The message names the account, which the Worker does not touch from then on, and the hub ends it, ACCOUNT ->
@@ -107,6 +108,8 @@ export class Permits extends Core {
   readonly #exclusive: boolean;
   /** The accounts: what the threads of this Worker hold. */
   readonly #accounts: number[] = [];
+  /** How many permits they hold beside those. */
+  #beyond = 0;
 
   /**
    * @param what What is particular about the kind.
@@ -169,8 +172,12 @@ export class Permits extends Core {
   tryAcquire(call: string): Permit | undefined {
     const thread = threadHere(`${call}()`);
     this.enter();
-    const taken = this.#take(thread);
-    this.leave();
+    let taken: boolean;
+    try {
+      taken = this.#take(thread);
+    } finally {
+      this.leave();
+    }
     return taken ? this.#permit(thread) : undefined;
   }
 
@@ -205,9 +212,10 @@ export class Permits extends Core {
   /** Takes a permit if there is one. Under the lock. */
   #take(thread: number): boolean {
     if (this.words[VALUE] <= 0 && !this.refill()) return false;
+    // First, as there may be no node for it.
+    if (thread !== 0) this.#account(thread);
     this.words[VALUE]--;
     if (this.#exclusive) this.words[HOLDER] = thread || ASYNC;
-    if (thread !== 0) this.#account(thread);
     this.wasTaken();
     return true;
   }
@@ -269,9 +277,11 @@ export class Permits extends Core {
   /** Takes a permit, or a node for the wait. */
   #takeOrWait(thread: number): number {
     this.enter();
-    const node = this.#take(thread) ? 0 : this.enlist(0, thread);
-    this.leave();
-    return node;
+    try {
+      return this.#take(thread) ? 0 : this.enlist(0, thread);
+    } finally {
+      this.leave();
+    }
   }
 
   /** Hands a permit to the first waiter. Under the lock. */
@@ -309,8 +319,17 @@ export class Permits extends Core {
     return !this.#exclusive || this.words[HOLDER] === ASYNC;
   }
 
+  /** How many accounts a Worker may have. */
+  protected get mostAccounts(): number {
+    return this.words[LIMIT];
+  }
+
   /** A thread of this Worker has taken a permit. Under the lock. */
   #account(thread: number): void {
+    if (this.#accounts.length >= this.mostAccounts) {
+      this.#beyond++;
+      return;
+    }
     const node = this.place.nodes.take(this.id, 0, thread, 0);
     Atomics.store(this.place.arena.words, node + Node.State, State.Account);
     this.#accounts.push(node);
@@ -323,14 +342,23 @@ export class Permits extends Core {
     if (Atomics.compareExchange(words, node + Node.State, Granted, Account) !== Granted) {
       throw stopped();
     }
-    this.#accounts.push(node);
+    if (this.#accounts.length < this.mostAccounts) this.#accounts.push(node);
+    else {
+      this.#beyond++;
+      this.give(node);
+    }
   }
 
   /** A thread of this Worker holds one permit less; says whether it held one, for all that the hub knows. Under the lock. */
   #close(): boolean {
-    const node = this.#accounts.pop();
-    if (node === undefined) return false;
-    const isOpen = Atomics.load(this.place.arena.words, node + Node.State) === State.Account;
+    const node = this.#accounts.at(-1);
+    const isOpen = node !== undefined &&
+      Atomics.load(this.place.arena.words, node + Node.State) === State.Account;
+    if (this.#beyond > 0) {
+      this.#beyond--;
+      return isOpen || node === undefined;
+    }
+    this.#accounts.pop();
     if (isOpen) this.give(node);
     return isOpen;
   }

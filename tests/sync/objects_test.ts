@@ -1,5 +1,6 @@
 import { getHub, Hub, Lock, Queue, Semaphore, spawn } from "@aiohub/aiohub";
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import { hubPlace } from "../../bridge/sync/place.ts";
 
 Deno.test("an object that goes to green code and comes back is the same object", async () => {
   const lock = new Lock({ name: "mine" });
@@ -132,3 +133,26 @@ Deno.test("describe() says who holds a lock and how many wait", async () => {
   await holder;
   assertEquals(lock.describe().holder, undefined);
 });
+
+for (const value of [0, 3]) {
+  Deno.test(`a semaphore of ${value} whose permits others release uses up nothing of the arena`, async () => {
+    await using hub = new Hub({ maxWorkers: 2 });
+    // How many were ever taken: see `arena.ts`.
+    const chunks = () => Atomics.load(hubPlace().arena.words, 1);
+    const semaphore = new Semaphore(value);
+    const back = new Semaphore(0);
+    const before = chunks();
+    const pass = (from: Semaphore, to: Semaphore) => {
+      for (let i = 0; i < 3000; i++) {
+        from.acquire();
+        to.release();
+      }
+    };
+    const threads = [hub.spawn(pass, semaphore, back), hub.spawn(pass, back, semaphore)];
+    if (value === 0) semaphore.release();
+    await Promise.all(threads);
+    // There are 32 nodes in a chunk.
+    assert(chunks() < before + 10, `${before} chunks became ${chunks()}`);
+    assertEquals(semaphore.value, Math.max(1, value));
+  });
+}
