@@ -33,18 +33,18 @@ export async function withTimeoutAsync<R, V = never>(
   fn: (signal: AbortSignal) => R | PromiseLike<R>,
 ): Promise<R | V> {
   const hasValue = typeof limit === "object" && limit !== null;
-  const ms = hasValue ? limit.ms : limit;
-  const timeout = new Timeout(ms);
+  const timeout = new Timeout(hasValue ? limit.ms : limit);
   // The timer below counts, in an async green function too.
   timeout.cancel();
   const controller = new AbortController();
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
-    if (ms === undefined || ms > LONGEST_TIMER) return;
+    // `null` is no limit either: see `Timeout`.
+    if (timeout.ms === undefined || timeout.ms > LONGEST_TIMER) return;
     timer = setTimeout(() => {
       controller.abort(timeout);
       reject(timeout);
-    }, Math.max(0, ms));
+    }, Math.max(0, timeout.ms));
   });
   try {
     return await Promise.race([limits().run(true, () => Promise.try(fn, controller.signal)), late]);

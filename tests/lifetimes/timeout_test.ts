@@ -267,3 +267,9 @@ Deno.test("J62 a result that is ready wins over a limit that is due", async () =
   assertEquals(await thread, 5);
   assert((await ending(thread)).status === "fulfilled");
 });
+
+Deno.test("withTimeoutAsync() takes no limit for none, as Timeout does, be it undefined or null", async () => {
+  const turn = () => new Promise((resolve) => setTimeout(resolve, 10, "done"));
+  assertEquals(await withTimeoutAsync(undefined, turn), "done");
+  assertEquals(await withTimeoutAsync(null as unknown as undefined, turn), "done");
+});
