@@ -21,6 +21,7 @@ import { encodeContext } from "../bridge/context_wire.ts";
 import type { Callable } from "../bridge/loader.ts";
 import type { Message } from "../bridge/message.ts";
 import { Down, Ending, type Target, targetName } from "../bridge/protocol.ts";
+import { Service } from "../bridge/service.ts";
 import { DEPOSIT } from "../bridge/sync/parcels.ts";
 import { Call } from "./call_context.ts";
 import type { Callables } from "./callables.ts";
@@ -75,7 +76,7 @@ export class CallDesk {
     const answer = (ending: number, value: unknown) => {
       call.settled();
       call.end();
-      if (worker.calls.get(id) !== call) return;
+      if (worker.calls.get(id) !== call) return letGo(value);
       worker.calls.delete(id);
       if (!worker.dead) this.#reply(worker, id, ending, value, call, referrer);
     };
@@ -188,4 +189,13 @@ export class CallDesk {
     worker.post.send(Down.Reply, id, ending, 0, body);
     worker.post.ready();
   }
+}
+
+/**
+ * Nobody will ever have what was made for a caller: a lock, or an iteration with its first batch. The caller may go in the very
+ * turn in which it is made, so only here it is known.
+ */
+function letGo(value: unknown): void {
+  const made = Array.isArray(value) ? value[0] : value;
+  if (made instanceof Service) made.released();
 }

@@ -1,6 +1,7 @@
 import { currentCall, GreenletExit } from "@aiohub/aiohub";
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { servedCount } from "../../hub/call_context.ts";
+import { takeLock } from "../../hub/object_lock.ts";
 import { parked } from "../lifetimes/support.ts";
 import { rejection, TestHub, until } from "../support.ts";
 
@@ -124,4 +125,31 @@ Deno.test("a call that goes on and on keeps nothing of the threads that it has a
     },
   });
   await hub.spawn(() => call("serve"));
+});
+
+Deno.test("a lock that is taken for a caller who has gone meanwhile is let go of", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const object = {};
+  const [asked, gate] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+  const answered = Promise.withResolvers<void>();
+  hub.expose({
+    async lock() {
+      asked.resolve();
+      await gate.promise;
+      try {
+        return takeLock(object);
+      } finally {
+        answered.resolve();
+      }
+    },
+  });
+  const thread = hub.spawn(() => call("lock"));
+  await asked.promise;
+  thread.kill();
+  await rejection(thread, GreenletExit);
+  gate.resolve();
+  await answered.promise;
+  // Whoever asks now, and whoever waited, has it.
+  const lock = await takeLock(object);
+  lock.released();
 });
