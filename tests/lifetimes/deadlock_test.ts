@@ -88,7 +88,7 @@ Deno.test("a DeadlockError tells where inline functions are too, and has the sta
   all.resolve(threads);
   const { message, stack } = await rejection(threads[0], DeadlockError);
   assertMatch(message, /\n {4}"[ab]" at line 3 of its source\n {4}"[ab]" at line 3 of its source$/);
-  assertMatch(stack!, /^ {4}at .*<anonymous>:5:\d+\)$/m);
+  assertMatch(stack!, /^ {4}at .*inline function:3:\d+\)$/m);
   await threads[1].then(() => {}, () => {});
 });
 
