@@ -2,7 +2,7 @@
  * Where in people's code a blocked thread is.
  *
  * A thread that is blocked is asked for this on top of its own stack, so the stack that is had there tells it. When several
- * threads are on that stack, each waits for the one above it, which was begun by `#runNested` of `green_runtime.ts`.
+ * threads are on that stack, each waits for the one above it, which was begun by `#runNested` of `thread_runner.ts`.
  *
  * @module
  */
