@@ -73,6 +73,8 @@ export interface RuntimeOptions {
 
 /** A Worker's side of the bridge. */
 export class GreenRuntime {
+  /** What is asked of threads. */
+  readonly waits: ThreadWaits;
   readonly #line: Line;
   readonly #stack = new FrameStack();
   readonly #caller: Caller;
@@ -85,7 +87,6 @@ export class GreenRuntime {
   readonly #blocking: Blocking;
   readonly #calls: HubCalls;
   readonly #callbacks: Callbacks;
-  readonly #waits: ThreadWaits;
   readonly #spawns: GreenSpawns;
   readonly #endings: ThreadEndings;
   readonly #runner: ThreadRunner;
@@ -126,12 +127,18 @@ export class GreenRuntime {
     const eventLoopTurns = new EventLoopTurns();
     const intake = this.#intake = new Intake(base, eventLoopTurns, {
       take: (message) => this.#take(message),
-      serve: (message) => this.#serve(message),
+      // Without one more step: a thread that is run nested has as much of the stack as may be.
+      serve: (message) => {
+        if (message.kind === Down.Call) this.#callbacks.serve(message);
+        else if (message.kind === Down.Where) this.#sayWhere(message.id);
+        else if (stack.frames.length > 0) this.#runner.runNested(message);
+        else this.#runner.enqueue(message);
+      },
     });
     const blocking = this.#blocking = new Blocking(base, intake);
     const calls = this.#calls = new HubCalls(base, blocking);
     this.#callbacks = new Callbacks(base, calls, eventLoopTurns);
-    const waits = this.#waits = new ThreadWaits(base, blocking);
+    const waits = this.waits = new ThreadWaits(base, blocking);
     this.#spawns = new GreenSpawns(base, waits, options.debug);
     const endings = this.#endings = new ThreadEndings(base, blocking, waits);
     const awaiting = new Awaiting(base, intake);
@@ -289,21 +296,6 @@ export class GreenRuntime {
 
   // What handles of threads call.
 
-  /** Blocks until a thread's ending is known here. */
-  waitFor(thread: RemoteThread, timeout: number): void {
-    this.#waits.waitFor(thread, timeout);
-  }
-
-  /** Asks for a thread's ending without blocking for it. */
-  watch(thread: RemoteThread): void {
-    this.#waits.watch(thread);
-  }
-
-  /** Kills a thread; a thread that kills itself ends here and now. */
-  kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, graceMs?: number): void {
-    this.#waits.kill(thread, reason, onlyPending, graceMs);
-  }
-
   /** A thread failed, and nobody here has asked for its result. */
   failedUnseen(thread: RemoteThread): void {
     this.#endings.failedUnseen(thread);
@@ -345,7 +337,7 @@ export class GreenRuntime {
       case Down.Reply:
         return this.#calls.answer(message);
       case Down.Settled:
-        return this.#waits.settle(message);
+        return this.waits.settle(message);
       case Down.Bind:
         return this.#targets.learn(id, this.#crossing.decode(body) as Target);
       case Down.Prepare:
@@ -360,7 +352,7 @@ export class GreenRuntime {
         return this.soon(() => this.#crossing.references.signalled(id, reason));
       }
       case Down.Refuse:
-        return this.#waits.refuse(message);
+        return this.waits.refuse(message);
       case Down.Context:
         return this.#context.arrive(body);
       case Down.Close:
@@ -368,13 +360,6 @@ export class GreenRuntime {
       case Down.Fence:
         return this.#blocking.fenced(id);
     }
-  }
-
-  /** What runs code or writes messages. */
-  #serve(message: Message): void {
-    if (message.kind === Down.Call) this.#callbacks.serve(message);
-    else if (message.kind === Down.Where) this.#sayWhere(message.id);
-    else this.#runner.accept(message);
   }
 
   /** Tells where a thread on this stack is blocked. */

@@ -102,12 +102,6 @@ export class ThreadRunner {
     this.#jobs.push({ message });
   }
 
-  /** A thread is to be run: now, if another one on this stack waits for it. */
-  accept(message: Message): void {
-    if (this.#frames.length > 0) this.#runNested(message);
-    else this.enqueue(message);
-  }
-
   /** The hub says something about a thread that it is about to send. */
   prepare(id: number, particulars: Particulars): void {
     this.#particulars.set(id, particulars);
@@ -214,8 +208,8 @@ export class ThreadRunner {
     return this.#awaiting.until(settled);
   }
 
-  /** Runs a thread on top of the one that waits for it. */
-  #runNested(job: Message): void {
+  /** Runs a thread on top of the one that waits for it. Its name tells `call_site.ts` where a thread begins on a stack. */
+  runNested(job: Message): void {
     const target = this.#targets.at(job.a);
     const frame = this.#enter(job, target);
     if (frame.killed) return this.#endUnrun(job, frame);
