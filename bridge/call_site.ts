@@ -2,7 +2,7 @@
  * Where in people's code a blocked thread is.
  *
  * A thread that is blocked is asked for this on top of its own stack, so the stack that is had there tells it. When several
- * threads are on that stack, each waits for the one above it, which was begun by `#runNested` of `green_runtime.ts`.
+ * threads are on that stack, each waits for the one above it, which was begun by `ThreadRunner.runNested`.
  *
  * @module
  */
@@ -13,6 +13,9 @@ const OWN = ["bridge/", "green/", "hub/", "sync/", "mod.ts"].map((name) => ROOT 
 
 /** How many lines the engine and the library put before the source of an inline function. */
 export const LINES_BEFORE_SOURCE = 2;
+
+/** What the line of a stack has that begins a thread on top of another one. */
+const BEGINS = "ThreadRunner.runNested (";
 
 /** How many lines of a stack are looked at. */
 const DEPTH = 200;
@@ -38,12 +41,12 @@ export function callSite(above: number): string | undefined {
 export function siteIn(stack: string, above: number): string | undefined {
   for (const line of stack.split("\n")) {
     if (above > 0) {
-      if (line.includes("#runNested")) above--;
+      if (line.includes(BEGINS)) above--;
       continue;
     }
     const place = PLACE.exec(line)?.[1];
     if (place && !OWN.some((own) => place.startsWith(own))) return readable(place);
-    if (line.includes("#runNested")) return undefined;
+    if (line.includes(BEGINS)) return undefined;
   }
 }
 

@@ -34,7 +34,7 @@ export class Frame implements Scope {
   /** The timeout that was thrown last, and what was thrown for it. */
   fired: { readonly timeout: Timeout; readonly error: unknown } | undefined;
   /** Threads that it spawned which failed, and whose failure nobody has looked at. */
-  readonly failed = new Set<RemoteThread>();
+  readonly failed: Set<RemoteThread> = new Set();
   /** Values of `local()`s, by their key. */
   locals: Map<object, unknown> | undefined;
   /** The id of the `GreenPool` that it is a member of. */

@@ -24,14 +24,19 @@ import type { Referrer } from "./referrer.ts";
 /** A Worker's contexts. */
 export class GreenContext {
   readonly #referrer: Referrer;
+  readonly #fault: (error: unknown) => void;
   /** For the next message. */
   #next: Body | undefined;
   /** For messages that wait. */
   readonly #attached = new WeakMap<Message, Body>();
 
-  /** @param referrer Makes and resolves references. */
-  constructor(referrer: Referrer) {
+  /**
+   * @param referrer Makes and resolves references.
+   * @param fault Reports what cannot be understood here.
+   */
+  constructor(referrer: Referrer, fault: (error: unknown) => void) {
     this.#referrer = referrer;
+    this.#fault = fault;
   }
 
   /** A context has arrived. */
@@ -40,8 +45,20 @@ export class GreenContext {
     this.#next = body;
   }
 
+  /** What the message that has arrived now says was changed; what cannot be understood here is reported. */
+  takeChanges(): Changes | undefined {
+    const body = this.#take();
+    if (!body) return undefined;
+    try {
+      return new Changes(decodeContext(body, this.#referrer));
+    } catch (error) {
+      this.#fault(error);
+      return undefined;
+    }
+  }
+
   /** What came with the message that has arrived now. */
-  take(): Body | undefined {
+  #take(): Body | undefined {
     const body = this.#next;
     this.#next = undefined;
     return body;
@@ -49,7 +66,7 @@ export class GreenContext {
 
   /** The message that has arrived now is looked at later. */
   attach(message: Message): void {
-    const body = this.take();
+    const body = this.#take();
     if (body) this.#attached.set(message, body);
   }
 
@@ -88,10 +105,5 @@ export class GreenContext {
   changes(scope: Scope, referrer: Referrer): Body | undefined {
     const changes = changesIn(scope);
     return changes && encodeContext(changes, referrer);
-  }
-
-  /** What the hub says was changed. */
-  changesFrom(body: Body): Changes {
-    return new Changes(decodeContext(body, this.#referrer));
   }
 }

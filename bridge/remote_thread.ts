@@ -141,7 +141,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
         `Cannot wait(): expected a number of milliseconds for "timeout", found ${show(timeout)}`,
       );
     }
-    if (!this.done) this.#runtime.waitFor(this, timeout);
+    if (!this.done) this.#runtime.waits.waitFor(this, timeout);
     this.#back?.takeOver();
     const outcome = this.outcome()!;
     if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
@@ -159,10 +159,10 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   override kill(reason?: unknown, options: KillOptions = {}): void {
     const graceMs = checkGrace(options.graceMs);
     if (this.done) return;
-    this.#runtime.kill(this, reason, false, graceMs);
+    this.#runtime.waits.kill(this, reason, false, graceMs);
     if (!options.wait) return;
     // The ending comes before the answer.
-    this.#runtime.watch(this);
+    this.#runtime.waits.watch(this);
     this.#runtime.call(KILL, [this]);
   }
 
@@ -173,7 +173,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override cancel(reason?: unknown): void {
-    if (!this.done) this.#runtime.kill(this, reason, true);
+    if (!this.done) this.#runtime.waits.kill(this, reason, true);
   }
 
   override link<A extends unknown[]>(
@@ -184,7 +184,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     this.seen = true;
     this.#links.push({ fn, args });
     if (this.done) this.#runLinks();
-    else this.#runtime.watch(this);
+    else this.#runtime.waits.watch(this);
   }
 
   override onEnd(fn: () => void): void {

@@ -43,7 +43,7 @@ const runtime = new GreenRuntime({
 });
 becomeGreen(runtime);
 runtime.ready();
-// By a macrotask, each time: see `GreenRuntime.serve`. When there is no next time, the Worker ends, whatever timers and
+// By a macrotask, each time: see `ThreadRunner.run`. When there is no next time, the Worker ends, whatever timers and
 // the like green code has left behind.
 setImmediate(function step() {
   const turn = runtime.serve();

@@ -2,7 +2,8 @@
  * The pool: which thread runs on which Worker, and when.
  *
  * - Threads wait in one queue, first come, first served. A Worker takes one when it has nothing on its stack.
- * - Workers are started when threads wait and those that run do not end theirs quickly enough: see `growth.ts`.
+ * - Workers are started when threads wait and those that run do not end theirs quickly enough: see `growth.ts`. They are
+ *   told to end when they have nothing to do: see `shrinking.ts`.
  * - A thread that waits for one in the queue runs it on its own stack: it could not go on anyway, so recursion cannot use
  *   up the pool. Where that cannot be done (the wait has a time limit, or the module is not loaded there) the awaited thread
  *   gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first one in the queue when all Workers are blocked
@@ -14,38 +15,27 @@
  * @module
  */
 
-import { MessageChannel } from "node:worker_threads";
 import { Baton, HUB_SIDE } from "../bridge/baton.ts";
 import { Board } from "../bridge/board.ts";
 import { HubSaturatedError, WorkerCrashedError } from "../bridge/errors.ts";
-import { Inbox } from "../bridge/inbox.ts";
-import { Outbox } from "../bridge/outbox.ts";
 import { EMPTY, type Message } from "../bridge/message.ts";
 import { Down } from "../bridge/protocol.ts";
-import { createRing, RingReader, RingWriter } from "../bridge/ring.ts";
-import { Passage } from "../bridge/sync/objects.ts";
-import { hubPlace, keyOf } from "../bridge/sync/place.ts";
+import { hubPlace } from "../bridge/sync/place.ts";
 import { startWorker } from "../bridge/worker_kind.ts";
-import { GreenWorker, type Registry } from "./green_worker.ts";
+import type { GreenWorker, Registry } from "./green_worker.ts";
 import { Growth } from "./growth.ts";
 import type { HubThread } from "./hub_thread.ts";
 import { Ended } from "./ended.ts";
+import { makeWorker } from "./new_worker.ts";
 import type { Settings } from "./options.ts";
-import { Post } from "./post.ts";
 import { mostWorkers, Saturation } from "./saturation.ts";
+import { Shrinking } from "./shrinking.ts";
 import { StoppedWorkers } from "./stopped_workers.ts";
 import { type Berth, Turns } from "./turns.ts";
 import { endingOf } from "./worker_endings.ts";
-import { WorkerObjects } from "./worker_objects.ts";
 
 /** How many messages of one Worker are taken before the next one's turn. */
 const MESSAGES_A_TURN = 64;
-
-/** How long a Worker beyond `maxWorkers` is kept when it has nothing to do, in milliseconds. */
-const EXTRA_MS = 100;
-
-/** How often idle Workers are looked for, as a part of `idleTimeout`. */
-const SWEEPS = 4;
 
 /** What the pool needs of the rest of the hub. */
 export interface PoolHost extends Registry {
@@ -75,8 +65,8 @@ export class Pool {
   #starting = 0;
   #serial = 0;
   #crashed = 0;
-  #sweeper: ReturnType<typeof setInterval> | undefined;
   readonly #growth: Growth;
+  readonly #shrinking: Shrinking;
   readonly #saturation: Saturation;
   /** What a cooperative hub has. */
   readonly #turns: Turns | undefined;
@@ -98,6 +88,12 @@ export class Pool {
       starting: () => this.#starting,
       closed: () => this.#closed,
       startWorker: () => this.#startWorker(),
+    });
+    this.#shrinking = new Shrinking({
+      workers: this.#workers,
+      idle: this.#idle,
+      settings,
+      dismiss: (worker) => this.#dismiss(worker),
     });
     this.#saturation = new Saturation({
       name: settings.name,
@@ -287,7 +283,7 @@ export class Pool {
   /** Tells all Workers to end; those with threads on them when these have ended. */
   close(): Promise<void> {
     this.#closed = true;
-    clearInterval(this.#sweeper);
+    this.#shrinking.stop();
     this.#saturation.stop();
     for (const worker of this.#workers) this.#dismiss(worker);
     if (this.#workers.size === 0) return Promise.resolve();
@@ -351,18 +347,7 @@ export class Pool {
     this.#idle.push(worker);
     this.#assign();
     if (!this.#idle.includes(worker)) return;
-    if (this.#staying > this.#settings.maxWorkers) this.#dismissLater(worker);
-    else this.#sweepLater();
-  }
-
-  /** One more than there may be is kept for a moment: whoever has waited for a thread there may well do so again. */
-  #dismissLater(worker: GreenWorker): void {
-    const { idleSince } = worker;
-    const timer = setTimeout(() => {
-      const isExtra = this.#staying > this.#settings.maxWorkers && !worker.references.lasting;
-      if (isExtra && worker.idle && worker.idleSince === idleSince) this.#dismiss(worker);
-    }, EXTRA_MS);
-    Deno.unrefTimer(timer);
+    this.#shrinking.rested(worker);
   }
 
   /** Whether as many Workers run threads as may. Those that lend their place to the thread that they wait for count. */
@@ -485,13 +470,6 @@ export class Pool {
     }
   }
 
-  /** How many Workers there are that have not been told to end. */
-  get #staying(): number {
-    let count = 0;
-    for (const { closing } of this.#workers) if (!closing) count++;
-    return count;
-  }
-
   get #hasSlot(): boolean {
     return this.#bySlot.includes(undefined);
   }
@@ -506,32 +484,19 @@ export class Pool {
   #startWorker(): boolean {
     const slot = this.#bySlot.indexOf(undefined);
     if (slot < 0) return false;
-    const up = createRing();
-    const down = createRing();
-    const { port1, port2 } = new MessageChannel();
-    const passage = new Passage(port1, true);
-    const inbox = new Inbox(new RingReader(up), passage);
-    const outbox = new Outbox(new RingWriter(down), passage);
-    const post = new Post(this.board, slot, outbox, inbox);
-    const objects = new WorkerObjects(passage, keyOf(this.#boardNumber, slot));
-    const worker = new GreenWorker(++this.#serial, slot, post, objects, this.#host);
+    const { worker, start } = makeWorker({
+      board: this.board,
+      boardNumber: this.#boardNumber,
+      slot,
+      serial: ++this.#serial,
+      registry: this.#host,
+      scope: this.#host.scope,
+      debug: this.#settings.debug,
+    });
     this.#bySlot[slot] = worker;
     this.board.baton?.enroll(slot);
     this.#workers.add(worker);
     this.#starting++;
-    const start = {
-      slots: this.board.slots,
-      board: this.board.buffer,
-      slot,
-      serial: worker.serial,
-      up,
-      down,
-      scope: this.#host.scope,
-      debug: this.#settings.debug,
-      place: { arena: hubPlace().arena.buffer, board: this.#boardNumber },
-      passage: port2,
-      baton: this.board.baton?.buffer,
-    };
     const onExit = (code: number) => {
       worker.hasExited();
       // It has not: see `stop()`. Its slot is never used again, as it may still write there.
@@ -603,25 +568,5 @@ export class Pool {
     const at = this.#idle.indexOf(worker);
     if (at >= 0) this.#idle.splice(at, 1);
     worker.post.send(Down.Close, 0, 0, 0, EMPTY);
-  }
-
-  #sweepLater(): void {
-    const { idleTimeout } = this.#settings;
-    if (this.#sweeper !== undefined || idleTimeout === Infinity) return;
-    this.#sweeper = setInterval(() => this.#sweep(), Math.max(10, idleTimeout / SWEEPS));
-    Deno.unrefTimer(this.#sweeper);
-  }
-
-  #sweep(): void {
-    const { idleTimeout, minWorkers } = this.#settings;
-    const now = performance.now();
-    for (const worker of [...this.#idle]) {
-      if (this.#staying <= minWorkers || now - worker.idleSince < idleTimeout) break;
-      if (worker.serving || worker.references.lasting) continue;
-      this.#dismiss(worker);
-    }
-    if (this.#idle.length > 0 && this.#staying > minWorkers) return;
-    clearInterval(this.#sweeper);
-    this.#sweeper = undefined;
   }
 }

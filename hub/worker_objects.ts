@@ -115,7 +115,7 @@ export class WorkerObjects {
   /**
    * The Worker goes on, but nobody listens to it: nothing is kept for its sake.
    *
-   * It was settled when it was stopped. Since then it gets nothing (see `GreenRuntime`), but for what it was about to take at that
+   * It was settled when it was stopped. Since then it gets nothing (see `Blocking`), but for what it was about to take at that
    * moment: that is settled now, some hundred milliseconds later.
    */
   lost(): void {

@@ -2,7 +2,7 @@
  * The parties of a model: Workers that run green code, and the main thread with its doorbell, on the library's own boards,
  * places and objects.
  *
- * A Worker has no `GreenRuntime`: what stands in its place is the loop of `GreenRuntime.block()` without the messages: read the
+ * A Worker has no `GreenRuntime`: what stands in its place is the loop of `Blocking.block()` without the messages: read the
  * wake counter; take in (here: whether the thread was killed); look; give up if it was killed or its time is over; park. What
  * the model says of that loop is true of the real one as long as they have one order.
  *

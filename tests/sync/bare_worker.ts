@@ -5,7 +5,8 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { Board } from "../../bridge/board.ts";
-import type { Condition, GreenRuntime } from "../../bridge/green_runtime.ts";
+import type { Condition } from "../../bridge/blocking.ts";
+import type { GreenRuntime } from "../../bridge/green_runtime.ts";
 import { becomeGreen } from "../../bridge/side.ts";
 import { becomeWorkerPlace, WorkerPlace } from "../../bridge/sync/place.ts";
 import { LightQueue, Semaphore } from "../../sync/mod.ts";

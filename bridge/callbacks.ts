@@ -1,0 +1,109 @@
+/**
+ * Callbacks: the hub calls functions that green code gave away, and uses objects that it handed out.
+ *
+ * One is served on top of a thread that is blocked here, and what it asks of the hub it asks as that thread; on an empty stack,
+ * or when the call that it belongs to was aborted, it is a thread of its own. What ends it and was meant for the thread below
+ * (its kill, a timeout that it had armed) ends that as well: see {@linkcode Frame.passing}.
+ *
+ * @module
+ */
+
+import { type Body, encode, encodeThrown } from "./codec.ts";
+import { type Scope, usesContext } from "./context.ts";
+import { GreenletExit } from "./errors.ts";
+import type { EventLoopTurns } from "./event_loop_turns.ts";
+import { Frame } from "./frame.ts";
+import { isMeantFor } from "./frame_stack.ts";
+import type { GreenBase } from "./green_base.ts";
+import type { HubCalls } from "./hub_calls.ts";
+import { isThenable, Op } from "./live.ts";
+import type { Message } from "./message.ts";
+import { Ending, PART_OF_CALL, Up } from "./protocol.ts";
+import { place } from "./sync/place.ts";
+
+/** What the hub calls in a Worker. */
+export class Callbacks {
+  readonly #line: GreenBase["line"];
+  readonly #stack: GreenBase["stack"];
+  readonly #frames: readonly Frame[];
+  readonly #caller: GreenBase["caller"];
+  readonly #handles: GreenBase["handles"];
+  readonly #crossing: GreenBase["crossing"];
+  readonly #context: GreenBase["context"];
+  readonly #calls: HubCalls;
+  readonly #eventLoopTurns: EventLoopTurns;
+
+  /**
+   * @param base What all parts stand on.
+   * @param calls The calls that callbacks may belong to.
+   * @param eventLoopTurns Is told of each callback.
+   */
+  constructor(base: GreenBase, calls: HubCalls, eventLoopTurns: EventLoopTurns) {
+    this.#line = base.line;
+    this.#stack = base.stack;
+    this.#frames = base.stack.frames;
+    this.#caller = base.caller;
+    this.#handles = base.handles;
+    this.#crossing = base.crossing;
+    this.#context = base.context;
+    this.#calls = calls;
+    this.#eventLoopTurns = eventLoopTurns;
+  }
+
+  /** Calls a function that green code gave away, for the hub. */
+  serve(message: Message): void {
+    const { id, a, body } = message;
+    const op = message.b & ~PART_OF_CALL;
+    // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
+    const below = this.#frames.at(-1);
+    let frame = below ? undefined : this.#enterCallback();
+    const armed = below && below.timeouts.length > 0 ? [...below.timeouts] : [];
+    const importing = this.#caller.importing;
+    this.#caller.importing = undefined;
+    this.#eventLoopTurns.noteCallback();
+    let ending: number = Ending.Fulfilled;
+    let reply: Body;
+    const scope: Scope = {};
+    const act = () => {
+      const args = this.#crossing.decode(body) as unknown[];
+      if (op !== message.b && !this.#calls.isPending(args.pop() as number)) {
+        frame ??= this.#enterCallback();
+        const exit = new GreenletExit("The call that this callback belongs to was aborted");
+        this.#stack.kill(frame, exit);
+      }
+      return this.#crossing.references.perform(a, op, args);
+    };
+    let context: Body | undefined;
+    try {
+      const value = usesContext() ? this.#context.enter(message, scope, act) : act();
+      if (isThenable(value)) {
+        throw new TypeError(
+          "Cannot return a promise from a green function that the hub calls: green code that the hub waits for has to " +
+            "be synchronous",
+        );
+      }
+      const referrer = op === Op.Call ? this.#crossing.referrer : this.#crossing.liveReferrer;
+      reply = this.#crossing.references.attempt(() => {
+        if (scope.changes) context = this.#context.changes(scope, referrer);
+        return encode(value, "result", referrer);
+      });
+    } catch (error) {
+      if (!frame && isMeantFor(below!, error, armed)) below!.passing = { error };
+      ending = Ending.Rejected;
+      reply = encodeThrown(error, "error", this.#crossing.referrer);
+    } finally {
+      this.#caller.importing = importing;
+      if (frame) this.#stack.remove(frame);
+    }
+    if (context) this.#line.send(Up.Context, id, Up.Reply, 0, context);
+    this.#line.send(Up.Reply, id, ending, 0, reply);
+  }
+
+  #enterCallback(): Frame {
+    const id = place().arena.takeThreadId();
+    const frame = new Frame(id, this.#handles.of(id, `callback-${id}`));
+    frame.thread.start();
+    this.#stack.frames.push(frame);
+    return frame;
+  }
+}

@@ -1,0 +1,278 @@
+/**
+ * Running threads: from a message that says so to the thread's end.
+ *
+ * ```text
+ * a job   arrived ──> waits for the bottom of the stack ──> entered ──> (its module is loaded ──> waits again) ──> begun ──> ended
+ *         arrived ──> entered, on top of the thread that waits for it ──> ended
+ * ```
+ *
+ * A thread has a frame from when it is entered. A kill finds it before that, among what has arrived, and dooms it; after that,
+ * on the stack. One that was killed before it was begun ends without running, and so does one that is killed while its module is
+ * loaded; the module goes on loading.
+ *
+ * @module
+ */
+
+import type { Awaiting } from "./awaiting.ts";
+import { encode } from "./codec.ts";
+import { usesContext } from "./context.ts";
+import { Frame } from "./frame.ts";
+import type { GreenBase } from "./green_base.ts";
+import type { Intake } from "./intake.ts";
+import { isThenable } from "./live.ts";
+import type { Callable, Loader } from "./loader.ts";
+import type { Message } from "./message.ts";
+import { Ending, type Particulars, type Target, targetName, Up } from "./protocol.ts";
+import { hasRoom, MUCH_ROOM } from "./stack_room.ts";
+import type { ThreadEndings } from "./thread_endings.ts";
+import type { ThreadWaits } from "./thread_waits.ts";
+
+/** Up to so many threads on one stack nobody looks how much room there is. */
+const SHALLOW = 64;
+
+/** A thread to run from the bottom of the stack; with its frame if its module had to be loaded first. */
+export interface Job {
+  readonly message: Message;
+  readonly frame?: Frame;
+}
+
+/** What runs threads in a Worker besides {@linkcode GreenBase}. */
+export interface RunnerParts {
+  readonly intake: Intake;
+  readonly awaiting: Awaiting;
+  readonly waits: ThreadWaits;
+  readonly endings: ThreadEndings;
+  readonly loader: Loader;
+}
+
+/** Runs threads. */
+export class ThreadRunner {
+  readonly #line: GreenBase["line"];
+  readonly #stack: GreenBase["stack"];
+  readonly #frames: readonly Frame[];
+  readonly #caller: GreenBase["caller"];
+  readonly #handles: GreenBase["handles"];
+  readonly #crossing: GreenBase["crossing"];
+  readonly #context: GreenBase["context"];
+  readonly #targets: GreenBase["targets"];
+  readonly #intake: Intake;
+  readonly #awaiting: Awaiting;
+  readonly #waits: ThreadWaits;
+  readonly #endings: ThreadEndings;
+  readonly #loader: Loader;
+  /** What was said about a thread before it runs here. */
+  readonly #particulars = new Map<number, Particulars>();
+  /** Threads to run from the bottom of the stack. */
+  readonly #jobs: Job[] = [];
+  /** Threads that were killed after they had been sent here and before they were begun. */
+  readonly #doomed = new Map<number, unknown>();
+
+  /**
+   * @param base What all parts stand on.
+   * @param parts What it needs besides.
+   */
+  constructor(base: GreenBase, parts: RunnerParts) {
+    this.#line = base.line;
+    this.#stack = base.stack;
+    this.#frames = base.stack.frames;
+    this.#caller = base.caller;
+    this.#handles = base.handles;
+    this.#crossing = base.crossing;
+    this.#context = base.context;
+    this.#targets = base.targets;
+    this.#intake = parts.intake;
+    this.#awaiting = parts.awaiting;
+    this.#waits = parts.waits;
+    this.#endings = parts.endings;
+    this.#loader = parts.loader;
+  }
+
+  /** Whether a thread waits for the bottom of the stack. */
+  get hasJobs(): boolean {
+    return this.#jobs.length > 0;
+  }
+
+  /** Takes out the next thread to run from the bottom of the stack. */
+  nextJob(): Job | undefined {
+    return this.#jobs.shift();
+  }
+
+  /** A thread is to be run from the bottom of the stack. */
+  enqueue(message: Message): void {
+    this.#jobs.push({ message });
+  }
+
+  /** The hub says something about a thread that it is about to send. */
+  prepare(id: number, particulars: Particulars): void {
+    this.#particulars.set(id, particulars);
+  }
+
+  /**
+   * The hub kills a thread that it has sent here.
+   *
+   * @param id The thread's id.
+   * @param reason What it is killed with.
+   * @param once Whether only what it is blocked in is to throw that.
+   */
+  kill(id: number, reason: unknown, once: boolean): void {
+    const frame = this.#stack.find(id);
+    if (frame && once) {
+      frame.thrown = { error: reason };
+      return;
+    }
+    if (frame) return this.#stack.kill(frame, reason);
+    const isHere = this.#intake.holdsThread(id) ||
+      this.#jobs.some(({ message }) => message.id === id);
+    if (isHere && !this.#doomed.has(id)) this.#doomed.set(id, reason);
+  }
+
+  /**
+   * Runs a thread; gives a promise when it needs the event loop first. Green code is always run by `Serving.serve()`, never by a
+   * microtask: a Worker that runs out of memory in a microtask goes on as if nothing had happened (Deno 2.9.6).
+   */
+  run(job: Job): Promise<unknown> | undefined {
+    const { message } = job;
+    const target = this.#targets.at(message.a);
+    const frame = job.frame ?? this.#enter(message, target);
+    const fn = this.#loader.find(target);
+    if (fn) return this.#begin(message, frame, target, fn);
+    // Its kill came together with it: what it needs may take for ever to load.
+    if (frame.killed) return this.#endUnrun(message, frame);
+    return this.#awaiting.until(this.#load(message, frame, target), true);
+  }
+
+  /** Loads what a thread is to run. A thread that is killed meanwhile ends at once; the module goes on loading. */
+  #load(message: Message, frame: Frame, target: Target): Promise<void> {
+    this.#caller.importing = target.kind === "export" ? target.url : "";
+    return new Promise<void>((resolve) => {
+      let left = false;
+      const leave = (act: () => void) => {
+        if (left) return;
+        left = true;
+        frame.onKill = undefined;
+        this.#caller.importing = undefined;
+        act();
+        resolve();
+      };
+      frame.onKill = () => leave(() => this.#endUnrun(message, frame));
+      this.#loader.load(target).then(
+        () => {
+          this.#sayLoaded(message.a, target);
+          leave(() => this.#jobs.unshift({ message, frame }));
+        },
+        (error) =>
+          leave(() => {
+            this.#dropJob(message);
+            this.#endings.end(frame, Ending.Rejected, error);
+          }),
+      );
+    });
+  }
+
+  #sayLoaded(number: number, target: Target): void {
+    const names = target.kind === "export" ? this.#loader.synchronousNames(target.url) : [];
+    this.#line.send(Up.Loaded, number, 0, 0, encode(names, "names", this.#crossing.referrer));
+  }
+
+  /** A thread was killed before it was begun: its body never runs. */
+  #endUnrun(message: Message, frame: Frame): undefined {
+    this.#dropJob(message);
+    return this.#endings.end(frame, Ending.Killed, frame.killed!.reason);
+  }
+
+  #begin(
+    message: Message,
+    frame: Frame,
+    target: Target,
+    fn: Callable,
+  ): Promise<unknown> | undefined {
+    if (frame.killed) return this.#endUnrun(message, frame);
+    let value: unknown;
+    try {
+      value = this.#apply(message, frame, fn);
+    } catch (error) {
+      return this.#endings.end(
+        frame,
+        ...this.#endings.judge(frame, this.#loader.explain(target, error)),
+      );
+    }
+    if (!isThenable(value)) return this.#endings.end(frame, Ending.Fulfilled, value);
+    const settled = Promise.resolve(value).then(
+      (value) => this.#endings.end(frame, Ending.Fulfilled, value),
+      (error) =>
+        this.#endings.end(
+          frame,
+          ...this.#endings.judge(frame, this.#loader.explain(target, error)),
+        ),
+    );
+    return this.#awaiting.until(settled);
+  }
+
+  /** Runs a thread on top of the one that waits for it. Its name tells `call_site.ts` where a thread begins on a stack. */
+  runNested(job: Message): void {
+    const target = this.#targets.at(job.a);
+    const frame = this.#enter(job, target);
+    if (frame.killed) return this.#endUnrun(job, frame);
+    if (this.#frames.length > SHALLOW && !hasRoom(MUCH_ROOM)) {
+      this.#dropJob(job);
+      return this.#endings.end(frame, Ending.Rejected, tooDeep(frame, this.#frames.length));
+    }
+    const fn = this.#loader.find(target);
+    let ending: number = Ending.Fulfilled;
+    let value: unknown;
+    try {
+      if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
+      value = this.#apply(job, frame, fn);
+      if (isThenable(value)) {
+        throw new TypeError(
+          `Cannot run "${
+            targetName(target)
+          }" on the stack of a thread that waits for it: it returned a promise`,
+        );
+      }
+    } catch (error) {
+      [ending, value] = this.#endings.judge(frame, this.#loader.explain(target, error));
+    }
+    this.#endings.end(frame, ending, value);
+  }
+
+  /** Calls a thread's function, in the thread's async context. */
+  #apply(message: Message, frame: Frame, fn: Callable): unknown {
+    if (!usesContext()) return fn(...this.#crossing.decode(message.body) as unknown[]);
+    return this.#context.enter(
+      message,
+      frame,
+      () => fn(...this.#crossing.decode(message.body) as unknown[]),
+    );
+  }
+
+  #enter(job: Message, target: Target): Frame {
+    const particulars = this.#particulars.get(job.id);
+    const name = particulars?.name ?? `${targetName(target)}-${job.id}`;
+    this.#particulars.delete(job.id);
+    const thread = this.#waits.awaited(job.id) ?? this.#handles.of(job.id, name);
+    thread.start();
+    const frame = new Frame(job.id, thread);
+    frame.memberOf = particulars?.memberOf;
+    frame.sites = particulars?.sites;
+    this.#stack.frames.push(frame);
+    if (this.#doomed.has(job.id)) this.#stack.kill(frame, this.#doomed.get(job.id));
+    this.#doomed.delete(job.id);
+    return frame;
+  }
+
+  /** A thread that was sent here will not run. */
+  #dropJob(message: Message): void {
+    if (usesContext()) this.#context.drop(message, this.#crossing.discarder);
+    this.#crossing.drop(message.body);
+  }
+}
+
+function tooDeep({ thread }: Frame, depth: number): Error {
+  return new RangeError(
+    `Cannot run "${thread.name}" on the stack of a thread that waits for it: ${
+      depth - 1
+    } green threads wait there, each one ` +
+      "for the next, and there is no room for more",
+  );
+}
