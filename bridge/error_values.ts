@@ -1,11 +1,9 @@
 /**
- * Errors as values: which class an error crosses as, how it is made again on the other side, and how
- * the stacks of the two sides become one story.
+ * Errors as values: which class an error crosses as, and how it is made again on the other side.
  *
  * @module
  */
 
-import { LINES_BEFORE_SOURCE } from "./call_site.ts";
 import * as own from "./errors.ts";
 
 /** A class of errors, as far as the table needs it. */
@@ -222,89 +220,4 @@ export function completeError(made: unknown, { stack, cause }: Error): void {
   defineHidden(made as Error, "stack", stack);
   if (cause === undefined || Object.hasOwn(made, "cause")) return;
   defineHidden(made as Error, "cause", cause);
-}
-
-const FRAME = /^\s+at /;
-
-/** Where this library's own modules are, so that its frames can be told from the caller's. */
-const OWN_MODULES: readonly string[] = ["bridge/", "hub/", "green/", "sync/"]
-  .map((folder) => new URL(`../${folder}`, import.meta.url).href);
-
-/**
- * Makes one stack of two, that reads as one story: the frames of the far side, a line that says
- * where it crossed, and the frames of the near side. On both sides this library's own frames are left out, with what
- * the runtime has between and below them.
- *
- * Never throws: what has no stack, or does not let it be set, is left as it is.
- *
- * @param error What arrived. Anything but an error is left as it is.
- * @param crossing The line between, for example `    --- called by green thread "x" ---`.
- * @param nearStack The stack of an error made on the near side. Its first line is left out.
- */
-export function joinStacks(error: unknown, crossing: string, nearStack: string): void {
-  changeStack(error, (far) => [userFrames(far), crossing, ...callerFrames(nearStack)].join("\n"));
-}
-
-/**
- * Adds the caller's frames to a stack that has been joined already, when nobody had asked for it yet.
- *
- * @param error What arrived.
- * @param nearStack The stack of an error made on the near side.
- */
-export function addCaller(error: unknown, nearStack: string): void {
-  changeStack(error, (stack) => [stack, ...callerFrames(nearStack)].join("\n"));
-}
-
-function changeStack(error: unknown, change: (stack: string) => string): void {
-  try {
-    if (typeof error !== "object" || error === null || !isError(error)) return;
-    // V8 would let the stack of a frozen error be set all the same.
-    if (Object.isFrozen(error)) return;
-    const { stack } = error;
-    if (typeof stack === "string") error.stack = change(stack);
-  } catch {
-    // Its stack cannot be read or set: it is still the error.
-  }
-}
-
-/** The lines of a stack after its first, which may be several, without frames that are not the caller's. */
-function callerFrames(stack: string): string[] {
-  const lines = stack.split("\n");
-  const first = lines.findIndex((line) => FRAME.test(line));
-  if (first < 0) return [];
-  return lines.slice(first).filter((line) => !isRuntimes(line) && !isOwn(line));
-}
-
-/**
- * A stack without what called the user's function: frames of this library, and those of the runtime under them. The
- * runtime's at the top stay: they say what was being done. A frame of an inline function says which line of its source it is.
- *
- * @param stack The stack of an error, in one piece.
- */
-export function userFrames(stack: string): string {
-  if (!OWN_MODULES.some((url) => stack.includes(url))) return stack;
-  let below = false;
-  return stack.split("\n").filter((line) => {
-    if (isOwn(line)) return !(below = true);
-    // Above this line it crossed before, and below it are frames of another side.
-    if (!FRAME.test(line)) return !(below = false);
-    return !(below && isRuntimes(line));
-  }).map((line) => line.replace(INLINE, inlinePlace)).join("\n");
-}
-
-/** Where a frame of an inline function is, as the engine says it. */
-const INLINE = /\(eval at make \(\S*\/bridge\/loader\.ts:\d+:\d+\), <anonymous>:(\d+):(\d+)\)$/;
-
-function inlinePlace(_: string, line: string, column: string): string {
-  return `(inline function:${Number(line) - LINES_BEFORE_SOURCE}:${column})`;
-}
-
-/** Whether a frame is of this library; those of inline functions only have their origin there. */
-function isOwn(line: string): boolean {
-  return FRAME.test(line) && !line.includes("(eval at ") &&
-    OWN_MODULES.some((url) => line.includes(url));
-}
-
-function isRuntimes(line: string): boolean {
-  return FRAME.test(line) && line.includes("ext:");
 }

@@ -16,7 +16,7 @@
 import { type Body, encode, encodeThrown } from "./codec.ts";
 import { type Changes, usesContext } from "./context.ts";
 import type { Blocking } from "./blocking.ts";
-import { joinStacks } from "./error_values.ts";
+import { joinStacks } from "./stacks.ts";
 import type { GreenBase } from "./green_base.ts";
 import { EMPTY, type Message } from "./message.ts";
 import { Ending, intern, type Target, Up } from "./protocol.ts";

@@ -11,7 +11,7 @@ import { type Body, mayRefer } from "./codec.ts";
 import type { ContextValues } from "./context.ts";
 import { ContextReturn, hearOfAwaits } from "./context_return.ts";
 import { DeadlockError } from "./errors.ts";
-import { joinStacks } from "./error_values.ts";
+import { joinStacks } from "./stacks.ts";
 import {
   checkGrace,
   checkLink,

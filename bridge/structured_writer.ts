@@ -9,14 +9,8 @@
  */
 
 import { classOfPrototype, type RegisteredClass } from "./classes.ts";
-import {
-  fieldKeys,
-  hiddenKeys,
-  isError,
-  isKnownError,
-  textOfError,
-  userFrames,
-} from "./error_values.ts";
+import { fieldKeys, hiddenKeys, isError, isKnownError, textOfError } from "./error_values.ts";
+import { userFrames } from "./stacks.ts";
 import { NotCloneableError } from "./errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";

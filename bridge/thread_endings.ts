@@ -13,7 +13,7 @@ import type { Blocking } from "./blocking.ts";
 import { type Body, encode, encodeThrown } from "./codec.ts";
 import type { ContextValues } from "./context.ts";
 import { copyWithin } from "./copy_within.ts";
-import { joinStacks } from "./error_values.ts";
+import { joinStacks } from "./stacks.ts";
 import { GreenletExit, HubClosedError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import { isNothingBut } from "./frame_stack.ts";

@@ -14,7 +14,7 @@ import type { Blocking, Condition } from "./blocking.ts";
 import { callSite } from "./call_site.ts";
 import { encodeThrown } from "./codec.ts";
 import { usesContext } from "./context.ts";
-import { joinStacks } from "./error_values.ts";
+import { joinStacks } from "./stacks.ts";
 import { GreenletExit } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { GreenBase } from "./green_base.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { addCaller } from "../bridge/error_values.ts";
+import { addCaller } from "../bridge/stacks.ts";
 import { Op, Trait } from "../bridge/live.ts";
 import type { Remote } from "../bridge/remote.ts";
 

@@ -20,7 +20,7 @@ import {
   usesContext,
 } from "../bridge/context.ts";
 import { encodeContext } from "../bridge/context_wire.ts";
-import { joinStacks } from "../bridge/error_values.ts";
+import { joinStacks } from "../bridge/stacks.ts";
 import { EMPTY } from "../bridge/message.ts";
 import {
   Down,

@@ -16,7 +16,7 @@ import type { Body } from "../bridge/codec.ts";
 import type { ContextValues } from "../bridge/context.ts";
 import { ContextReturn, hearOfAwaits } from "../bridge/context_return.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
-import { joinStacks } from "../bridge/error_values.ts";
+import { joinStacks } from "../bridge/stacks.ts";
 import {
   checkGrace,
   checkLink,

@@ -7,7 +7,8 @@ import {
 } from "@std/assert";
 import { registerClass } from "../../bridge/classes.ts";
 import { encodeThrown, Format } from "../../bridge/codec.ts";
-import { joinStacks, registerOwnError } from "../../bridge/error_values.ts";
+import { registerOwnError } from "../../bridge/error_values.ts";
+import { joinStacks } from "../../bridge/stacks.ts";
 import * as errors from "../../bridge/errors.ts";
 import { cross, crossThrown, ListReferrer } from "./codec_support.ts";
 
