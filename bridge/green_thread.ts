@@ -198,6 +198,12 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
     return `GreenThread ${this.name} (${this.state})`;
   }
 
+  /** What `JSON.stringify()` tells of the thread. */
+  toJSON(): { id: number; name: string; state: ThreadState } {
+    const { id, name, state } = this;
+    return { id, name, state };
+  }
+
   /** As `toString()`, for `console.log`. */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();

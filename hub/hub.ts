@@ -450,6 +450,18 @@ export class Hub extends EventTarget implements AsyncDisposable {
     super.removeEventListener(type, listener as EventListener, options);
   }
 
+  /** A short description for logs. */
+  override toString(): string {
+    const { threads, workers } = this.statistics();
+    const state = this.closed ? "closed" : `threads: ${threads}, Workers: ${workers}`;
+    return `Hub "${this.name}" (${state})`;
+  }
+
+  /** As `toString()`, for `console.log`. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+
   #stopAll(): void {
     const { pool } = this.#exchange;
     const reason = this.#exchange.closedError();

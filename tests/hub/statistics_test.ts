@@ -1,4 +1,5 @@
 import { futureToGreenlet, type Hub, spawn } from "@aiohub/aiohub";
+import { getCurrent } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { meeting, TestHub, until } from "../support.ts";
 
@@ -108,4 +109,23 @@ Deno.test("threads() and statistics() belong to one hub", async () => {
   await spawn(() => 1);
   assertEquals(other.statistics().totalThreads, 0);
   assertEquals(hub.statistics().totalThreads, 1);
+});
+
+Deno.test("hubs and threads have short descriptions for logs, as text and as JSON", async () => {
+  const hub = new TestHub({ maxWorkers: 1, name: "shop" });
+  const gate = Promise.withResolvers<void>();
+  const thread = hub.with({ name: "order" }).spawn((wait: () => void) => {
+    wait();
+    return [JSON.stringify(getCurrent()), Deno.inspect(getCurrent())];
+  }, () => gate.promise);
+  await until(() => hub.statistics().calls === 1);
+  assertEquals(Deno.inspect(hub), 'Hub "shop" (threads: 1, Workers: 1)');
+  assertEquals(Deno.inspect(thread), "GreenThread order (running)");
+  const json = (state: string) => JSON.stringify({ id: thread.id, name: "order", state });
+  assertEquals(JSON.stringify({ thread }), `{"thread":${json("running")}}`);
+  gate.resolve();
+  assertEquals(await thread, [json("running"), "GreenThread order (running)"]);
+  assertEquals(JSON.stringify(thread), json("fulfilled"));
+  await hub.close();
+  assertEquals(`${hub}`, 'Hub "shop" (closed)');
 });
