@@ -33,7 +33,8 @@
  * - **New threads** have places in the line too: each one takes an order number when it is spawned, which the spawn message
  *   tells the hub. Only the lowest is in shared memory. When it comes first, the baton goes to the hub, which knows all
  *   others: nobody runs green code then, and all that was said before is in the rings. It gives the baton to the Worker that it
- *   sends the thread to; that one has it (`arrived`) when it takes the thread in.
+ *   sends the thread to; that one has it (`arrived`) when it takes the thread in. What was said too late after all, or got lost, the
+ *   hub says once more (`announce`) whenever it looks whose turn it is.
  * - **No scheduler.** Whoever gives the baton up, or finds that nobody has it, picks the next one (`dispatch`) under LOCK, and
  *   wakes it after that.
  *
@@ -241,6 +242,18 @@ export class Baton {
     this.#enter();
     this.#words[NEXT] = next;
     Atomics.store(this.#words, HOLDER, slot + 1);
+    this.#leave();
+  }
+
+  /**
+   * The lowest order number that the hub knows. Whoever takes a number without the baton (an `async` green function that went on
+   * by itself) may do so just when the hub says which is the next one, and would be passed over.
+   */
+  announce(order: number): void {
+    if (Atomics.load(this.#words, NEXT) === order) return;
+    this.#enter();
+    const next = this.#words[NEXT];
+    if (next === 0 || isBefore(order, next)) this.#words[NEXT] = order;
     this.#leave();
   }
 

@@ -72,6 +72,7 @@ export class Turns {
     berth: (thread: HubThread) => Berth,
     waits: (thread: HubThread) => boolean,
   ): { thread: HubThread; worker: GreenWorker } | undefined {
+    this.#announce();
     for (;;) {
       const { turn } = this.#baton;
       if (turn === 0) return undefined;
@@ -83,11 +84,11 @@ export class Turns {
         if (!worker) continue;
         this.#late.delete(thread);
         if (own && own !== thread && waits(own)) this.#late.add(own);
-        this.#baton.give(worker.slot, this.#take(turn));
+        this.#baton.give(worker.slot, this.#take(turn, waits));
         return { thread, worker };
       }
       if (own && waits(own)) this.#late.add(own);
-      this.#baton.pass(this.#take(turn));
+      this.#baton.pass(this.#take(turn, waits));
     }
   }
 
@@ -98,7 +99,7 @@ export class Turns {
   }
 
   /** The turn with a number is over; gives the next number, or 0. */
-  #take(number: number): number {
+  #take(number: number, waits: (thread: HubThread) => boolean): number {
     this.#last = number;
     const numbers = this.#numbers;
     while (numbers.length > 0 && !isBefore(number, numbers[0])) {
@@ -107,7 +108,7 @@ export class Turns {
       this.#threads.delete(gone);
       if (thread === null) this.#recalls--;
       // Its turn should have been earlier; it is not to be lost, whatever has happened to that.
-      else if (thread && gone !== number) this.#late.add(thread);
+      else if (thread && gone !== number && waits(thread)) this.#late.add(thread);
     }
     return numbers[0] ?? 0;
   }
@@ -119,6 +120,11 @@ export class Turns {
     let at = numbers.length;
     while (at > 0 && isBefore(number, numbers[at - 1])) at--;
     numbers.splice(at, 0, number);
+    if (at === 0) this.#announce();
+  }
+
+  #announce(): void {
+    if (this.#numbers.length > 0) this.#baton.announce(this.#numbers[0]);
   }
 }
 

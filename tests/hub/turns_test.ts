@@ -72,6 +72,21 @@ Deno.test("Turns.next() waits while a Worker is started, and passes those who ha
   assertEquals(begin(), ["late"]);
 });
 
+Deno.test("Turns.next() passes nobody over whose number was taken when the hub had just said which is the next", () => {
+  const { baton, spawn, begin, berths, free } = party();
+  for (const name of ["a", "b", "c"]) berths.set(name, free);
+  spawn("a", baton.enlist());
+  // Without the baton: an async function that its own timer has resumed.
+  const b = baton.enlist();
+  assertEquals(begin(), ["a"]);
+  spawn("b", b);
+  assertEquals(begin(), ["b"]);
+  // Lost in any other way: it is said again when the hub looks.
+  spawn("c", baton.enlist());
+  baton.pass(0);
+  assertEquals(begin(), ["c"]);
+});
+
 Deno.test("Turns: those who are late have the next turn for which there is a Worker, the first of them first", () => {
   const { turns, spawn, begin, berths, free } = party();
   for (const name of ["a", "b", "c"]) spawn(name);
