@@ -1,4 +1,4 @@
-import { GreenEvent, Hub, Lock, Queue } from "@aiohub/aiohub";
+import { GreenEvent, Hub, Lock, Queue, spawn } from "@aiohub/aiohub";
 import { assert, assertEquals } from "@std/assert";
 import { newWords, Word } from "../fixtures/cooperative_faults.ts";
 import { program } from "../fixtures/cooperative_mix.ts";
@@ -22,6 +22,20 @@ Deno.test("a count that is not atomic loses nothing, over many threads and all w
   assertEquals(words[Word.company], 0);
   assertEquals(words[Word.count], counted.reduce((a, b) => a + b));
   assert(words[Word.count] > 3000);
+});
+
+Deno.test("threads that are spawned without the baton, by what timers resume, all have their turn", async () => {
+  await using hub = cooperative({ maxWorkers: 6 });
+  const spawnsFromTimers = async (times: number) => {
+    let sum = 0;
+    for (let i = 0; i < times; i++) {
+      await new Promise((resolve) => setTimeout(resolve, 0));
+      sum += spawn(() => 1).wait();
+    }
+    return sum;
+  };
+  const all = Array.from({ length: 4 }, () => hub.spawn(spawnsFromTimers, 100));
+  assertEquals(await Promise.all(all), [100, 100, 100, 100]);
 });
 
 Deno.test("in a hub that is not cooperative the same threads have company", async () => {
