@@ -319,9 +319,9 @@ export class Permits extends Core {
     return !this.#exclusive || this.words[HOLDER] === ASYNC;
   }
 
-  /** How many accounts a Worker may have. */
+  /** How many accounts a Worker may have. Whoever was granted a permit asks without the lock: a little less or more does no harm. */
   protected get mostAccounts(): number {
-    return this.words[LIMIT];
+    return Atomics.load(this.words, LIMIT);
   }
 
   /** A thread of this Worker has taken a permit. Under the lock. */

@@ -542,28 +542,32 @@ tryOut("a lock that a dead Worker was given, or held, goes to the next one once"
   mutants: {
     "a permit is both granted and counted for a moment": [{
       file: permits,
-      text: `    this.#accounts.push(node);
+      text: `    if (this.#accounts.length < this.mostAccounts) this.#accounts.push(node);
+    else {
+      this.#beyond++;
+      this.give(node);
+    }
   }
-
-  /** A thread of this Worker holds`,
+`,
       instead: `    Atomics.store(words, node + Node.State, Granted);
     this.#account(0);
     this.give(node);
   }
-
-  /** A thread of this Worker holds`,
+`,
     }, WRONG],
     "a permit is neither granted nor counted for a moment": [{
       file: permits,
-      text: `    this.#accounts.push(node);
+      text: `    if (this.#accounts.length < this.mostAccounts) this.#accounts.push(node);
+    else {
+      this.#beyond++;
+      this.give(node);
+    }
   }
-
-  /** A thread of this Worker holds`,
+`,
       instead: `    this.give(node);
     this.#account(0);
   }
-
-  /** A thread of this Worker holds`,
+`,
     }, WRONG],
   },
 });
