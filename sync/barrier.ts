@@ -84,14 +84,15 @@ class BarrierCore extends Core {
   /** The number of the one who came last, or a node for the wait, made negative. */
   #arrive(thread: number): number {
     this.enter();
-    const broken = this.words[BROKEN] !== 0;
-    const number = this.lists[0].size;
-    let result = number;
-    if (!broken && number + 1 < this.words[PARTIES]) result = -this.enlist(0, thread, number);
-    else if (!broken) { while (this.lists[0].grant(this.wakes) !== 0); }
-    this.leave();
-    if (broken) throw this.#brokenError();
-    return result;
+    try {
+      if (this.words[BROKEN] !== 0) throw this.#brokenError();
+      const number = this.lists[0].size;
+      if (number + 1 < this.words[PARTIES]) return -this.enlist(0, thread, number);
+      while (this.lists[0].grant(this.wakes) !== 0);
+      return number;
+    } finally {
+      this.leave();
+    }
   }
 
   #end(node: number, inTime: boolean, options: WaitingOptions | undefined): number {

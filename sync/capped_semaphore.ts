@@ -51,14 +51,15 @@ class CappedCore extends Permits {
 
   #releaseOrWait(thread: number): number {
     this.enter();
-    const waits = this.value >= this.limit && this.waiting === 0;
-    const node = waits ? this.enlist(RELEASERS, thread) : 0;
-    if (!waits) {
+    try {
+      const waits = this.value >= this.limit && this.waiting === 0;
+      if (waits) return this.enlist(RELEASERS, thread);
       this.uncount();
       this.releaseOne();
+      return 0;
+    } finally {
+      this.leave();
     }
-    this.leave();
-    return node;
   }
 
   protected override handBack(list = 0): void {

@@ -94,9 +94,11 @@ class ConditionCore extends Core {
 
   #enlist(thread: number): number {
     this.enter();
-    const node = this.enlist(0, thread);
-    this.leave();
-    return node;
+    try {
+      return this.enlist(0, thread);
+    } finally {
+      this.leave();
+    }
   }
 
   #releaseAll(): number {

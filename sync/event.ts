@@ -122,9 +122,11 @@ class EventCore extends Core {
   /** The block with the value, or a node for the wait (less than 0). */
   takeOrWait(thread: number): number {
     this.enter();
-    const block = this.#takeNow() || -this.enlist(0, thread);
-    this.leave();
-    return block;
+    try {
+      return this.#takeNow() || -this.enlist(0, thread);
+    } finally {
+      this.leave();
+    }
   }
 
   /** Waits in green code; gives the block. */

@@ -83,9 +83,11 @@ class PoolCore extends Permits {
 
   #joinOrWait(thread: number): number {
     this.enter();
-    const node = this.running === 0 ? 0 : this.enlist(JOINERS, thread);
-    this.leave();
-    return node;
+    try {
+      return this.running === 0 ? 0 : this.enlist(JOINERS, thread);
+    } finally {
+      this.leave();
+    }
   }
 
   #endJoins(): void {

@@ -210,13 +210,14 @@ export class QueueCore extends Core {
    */
   #get(thread: number | undefined): number {
     this.enter();
-    let result = this.#take();
-    if (result === NOTHING) {
-      if (this.words[CLOSED] !== 0) result = ENDED;
-      else if (thread !== undefined) result = -this.enlist(GETTERS, thread);
+    try {
+      const block = this.#take();
+      if (block !== NOTHING) return block;
+      if (this.words[CLOSED] !== 0) return ENDED;
+      return thread === undefined ? NOTHING : -this.enlist(GETTERS, thread);
+    } finally {
+      this.leave();
     }
-    this.leave();
-    return result;
   }
 
   get(options: WaitingOptions | undefined): unknown {
@@ -345,9 +346,11 @@ export class QueueCore extends Core {
 
   #joinOrWait(thread: number): number {
     this.enter();
-    const node = this.words[UNFINISHED] === 0 ? 0 : this.enlist(JOINERS, thread);
-    this.leave();
-    return node;
+    try {
+      return this.words[UNFINISHED] === 0 ? 0 : this.enlist(JOINERS, thread);
+    } finally {
+      this.leave();
+    }
   }
 
   resize(size: number): void {

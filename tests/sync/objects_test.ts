@@ -1,5 +1,18 @@
-import { getHub, Hub, Lock, Queue, Semaphore, spawn } from "@aiohub/aiohub";
-import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
+import {
+  Barrier,
+  CappedSemaphore,
+  Condition,
+  type Coordination,
+  getHub,
+  GreenEvent,
+  Hub,
+  Lock,
+  Queue,
+  Semaphore,
+  spawn,
+} from "@aiohub/aiohub";
+import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
+import { coreOf } from "../../bridge/sync/objects.ts";
 import { hubPlace } from "../../bridge/sync/place.ts";
 
 Deno.test("an object that goes to green code and comes back is the same object", async () => {
@@ -154,5 +167,65 @@ for (const value of [0, 3]) {
     // There are 32 nodes in a chunk.
     assert(chunks() < before + 10, `${before} chunks became ${chunks()}`);
     assertEquals(semaphore.value, Math.max(1, value));
+  });
+}
+
+const fullArena: Readonly<Record<string, () => [Coordination, () => PromiseLike<unknown>]>> = {
+  Lock: () => {
+    const lock = new Lock();
+    lock.tryAcquire();
+    return [lock, () => lock.acquireAsync()];
+  },
+  GreenEvent: () => {
+    const event = new GreenEvent();
+    return [event, () => event.waitAsync()];
+  },
+  Condition: () => {
+    const condition = new Condition();
+    condition.lock.tryAcquire();
+    return [condition, () => condition.waitAsync()];
+  },
+  Barrier: () => {
+    const barrier = new Barrier(2);
+    return [barrier, () => barrier.waitAsync()];
+  },
+  CappedSemaphore: () => {
+    const semaphore = new CappedSemaphore(1, 1);
+    return [semaphore, () => semaphore.releaseAsync()];
+  },
+  "Queue.getAsync()": () => {
+    const queue = new Queue();
+    return [queue, () => queue.getAsync()];
+  },
+  "Queue.putAsync()": () => {
+    const queue = new Queue(0);
+    return [queue, () => queue.putAsync(1)];
+  },
+  "Queue.joinAsync()": () => {
+    const queue = new Queue();
+    queue.tryPut(1);
+    return [queue, () => queue.joinAsync()];
+  },
+};
+
+for (const [name, make] of Object.entries(fullArena)) {
+  Deno.test(`${name} is free for others when there is no memory for one who is to wait`, async () => {
+    const [object, wait] = make();
+    const core = coreOf(object)!;
+    const { nodes } = core.place;
+    // What a million waits do to it.
+    Object.defineProperty(nodes, "take", {
+      configurable: true,
+      value: () => {
+        throw new RangeError("Cannot wait: a million waits are going on at once already");
+      },
+    });
+    try {
+      await assertRejects(async () => await wait(), RangeError, "a million waits");
+    } finally {
+      Reflect.deleteProperty(nodes, "take");
+    }
+    assertEquals(core.words[0], 0);
+    assertEquals(object.describe().waiting, 0);
   });
 }
