@@ -11,6 +11,7 @@
  * @module
  */
 
+import { show } from "../bridge/show.ts";
 import { blocking } from "../bridge/side.ts";
 import {
   checkWaiting,
@@ -42,7 +43,8 @@ class ConditionCore extends Core {
     this.named(name);
   }
 
-  wait(options: WaitingOptions | undefined): void {
+  /** Says whether it was notified in time. */
+  wait(options: WaitingOptions | undefined): boolean {
     const green = blocking("wait()", "await waitAsync()");
     const thread = entering(green, "wait()", options);
     this.checkHeld("wait()");
@@ -57,10 +59,11 @@ class ConditionCore extends Core {
       green.shield(() => this.lock[CORE].acquire("acquire", undefined));
       this.#restore(depth);
     }
-    if (!inTime) throw timedOut(options);
+    return inTime;
   }
 
-  async waitAsync(options: WaitingOptions | undefined): Promise<void> {
+  /** As `wait()`, in async code. */
+  async waitAsync(options: WaitingOptions | undefined): Promise<boolean> {
     checkWaiting(options);
     this.checkHeld("waitAsync()");
     const node = this.#enlist(0);
@@ -73,7 +76,7 @@ class ConditionCore extends Core {
       await this.lock[CORE].acquireAsync(undefined);
       this.#restore(depth);
     }
-    if (!inTime) throw timedOut(options);
+    return inTime;
   }
 
   notify(count: number): void {
@@ -84,8 +87,18 @@ class ConditionCore extends Core {
   }
 
   checkHeld(call: string): void {
-    if (this.lock.locked) return;
-    throw new Error(`Cannot call ${call} of ${this.title}: its lock is not held: acquire it first`);
+    const { lock } = this;
+    if (!lock.locked) {
+      throw new Error(
+        `Cannot call ${call} of ${this.title}: its lock is not held: acquire it first`,
+      );
+    }
+    // A lock that is not reentrant is anybody's to release; this one is its holder's.
+    const other = lock instanceof RLock ? lock[CORE].otherHolder(call) : undefined;
+    if (other === undefined) return;
+    throw new Error(
+      `Cannot call ${call} of ${this.title}: the green thread ${other} holds its lock: acquire it first`,
+    );
   }
 
   protected handBack(): void {
@@ -194,11 +207,11 @@ export class Condition extends Coordination {
    *
    * @param options See {@linkcode WaitingOptions}.
    * @throws {Timeout} If it was not notified in time; the lock is held then too.
-   * @throws {Error} If nobody holds the lock.
+   * @throws {Error} If nobody holds the lock, or another green thread holds an `RLock`.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
    */
   wait(options?: WaitingOptions): void {
-    this[CORE].wait(options);
+    if (!this[CORE].wait(options)) throw timedOut(options);
   }
 
   /**
@@ -208,19 +221,25 @@ export class Condition extends Coordination {
    * @returns A promise that settles when it was notified and has the lock.
    */
   waitAsync(options?: WaitingOptions): Promise<void> {
-    return twin(() => this.wait(options), () => this[CORE].waitAsync(options));
+    return twin(() => this.wait(options), async () => {
+      if (!await this[CORE].waitAsync(options)) throw timedOut(options);
+    });
   }
 
   /**
-   * Waits until something holds: it is asked at once, and after each notification.
+   * Waits until something holds: it is asked at once, after each notification, and once more when the time is over.
    *
    * @param predicate What is to hold. It runs with the lock held.
    * @param options See {@linkcode WaitingOptions}; `timeout` is for all of it.
    * @throws {Timeout} If it did not hold in time.
    */
   waitFor(predicate: () => boolean, options?: WaitingOptions): void {
+    checkPredicate(predicate, "waitFor()");
     const until = performance.now() + timeLimit(options);
-    while (!predicate()) this.wait({ ...options, timeout: until - performance.now() });
+    for (let inTime = true; !predicate();) {
+      if (!inTime) throw timedOut(options);
+      inTime = this[CORE].wait({ ...options, timeout: until - performance.now() });
+    }
   }
 
   /**
@@ -229,29 +248,48 @@ export class Condition extends Coordination {
    * @param predicate What is to hold.
    * @param options See {@linkcode WaitingOptions}.
    */
-  async waitForAsync(predicate: () => boolean, options?: WaitingOptions): Promise<void> {
-    const until = performance.now() + timeLimit(options);
-    while (!predicate()) await this.waitAsync({ ...options, timeout: until - performance.now() });
+  waitForAsync(predicate: () => boolean, options?: WaitingOptions): Promise<void> {
+    return twin(() => this.waitFor(predicate, options), async () => {
+      checkPredicate(predicate, "waitForAsync()");
+      const until = performance.now() + timeLimit(options);
+      for (let inTime = true; !predicate();) {
+        if (!inTime) throw timedOut(options);
+        inTime = await this[CORE].waitAsync({ ...options, timeout: until - performance.now() });
+      }
+    });
   }
 
   /**
    * Notifies those who have waited longest. They go on when the lock is free.
    *
    * @param count How many.
-   * @throws {Error} If nobody holds the lock.
+   * @throws {TypeError} If `count` is not a number.
+   * @throws {RangeError} If it is not a whole number from 0.
+   * @throws {Error} If nobody holds the lock, or another green thread holds an `RLock`.
    */
   notify(count: number = 1): void {
+    if (typeof count !== "number") {
+      throw new TypeError(`Cannot notify: expected a number of waiters, found ${show(count)}`);
+    }
+    if (count !== Infinity && (!Number.isInteger(count) || count < 0)) {
+      throw new RangeError(`Cannot notify: expected a whole number from 0, found ${count}`);
+    }
     this[CORE].notify(count);
   }
 
   /**
    * Notifies all who wait.
    *
-   * @throws {Error} If nobody holds the lock.
+   * @throws {Error} If nobody holds the lock, or another green thread holds an `RLock`.
    */
   notifyAll(): void {
     this[CORE].notify(Infinity);
   }
+}
+
+function checkPredicate(predicate: unknown, call: string): void {
+  if (typeof predicate === "function") return;
+  throw new TypeError(`Cannot call ${call}: expected a function, found ${show(predicate)}`);
 }
 
 registerKind("Condition", {

@@ -76,12 +76,18 @@ class RLockCore extends Permits {
 
   override release(): void {
     if (this.value > 0) throw new Error(`Cannot release ${this.title}: nobody has acquired it`);
-    const me = onBehalfOf("release()");
-    const holder = this.holder();
-    if (holder !== undefined && holder > 0 && holder !== me) {
-      throw new Error(`Cannot release ${this.title}: the green thread ${holder} holds it`);
+    const other = this.otherHolder("release()");
+    if (other !== undefined) {
+      throw new Error(`Cannot release ${this.title}: the green thread ${other} holds it`);
     }
     this.leaveOnce();
+  }
+
+  /** The green thread that holds it, if it is not the one on whose behalf this code runs. */
+  otherHolder(call: string): number | undefined {
+    const me = onBehalfOf(call);
+    const holder = this.holder();
+    return holder !== undefined && holder > 0 && holder !== me ? holder : undefined;
   }
 
   override settleAccount(): void {

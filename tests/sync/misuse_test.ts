@@ -16,6 +16,7 @@ import {
   RLock,
   Semaphore,
   spawn,
+  Timeout,
 } from "@aiohub/aiohub";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { until } from "../support.ts";
@@ -139,3 +140,44 @@ function holdUntil(lock: Lock | RLock, go: Semaphore): void {
   using _permit = lock.acquire();
   go.acquire();
 }
+
+Deno.test("Condition refuses to wait and to notify while another thread holds its RLock", async () => {
+  const condition = new Condition(new RLock());
+  const go = new Semaphore(0);
+  const holder = spawn(holdUntil, condition.lock, go);
+  await until(() => condition.lock.locked);
+  const refusal = `the green thread ${holder.id} holds its lock`;
+  await assertRejects(() => condition.waitAsync(), Error, refusal);
+  assertThrows(() => condition.notifyAll(), Error, refusal);
+  const other = spawn((condition: Condition) => condition.wait(), condition);
+  await assertRejects(async () => await other, Error, refusal);
+  assertEquals(condition.lock.locked, true);
+  assertEquals(condition.waiting, 0);
+  go.release();
+  await holder;
+});
+
+Deno.test("Condition.notify() and waitForAsync() check what they are given", async () => {
+  const condition = new Condition();
+  using _permit = await condition.acquireAsync();
+  assertThrows(() => condition.notify(wrong("2")), TypeError, 'found "2"');
+  for (const count of [NaN, -1, 1.5]) {
+    assertThrows(() => condition.notify(count), RangeError, `found ${count}`);
+  }
+  await assertRejects(() => condition.waitForAsync(wrong(true)), TypeError, "expected a function");
+});
+
+Deno.test("Condition.waitForAsync() names the limit that it was given, and asks once more when it is over", async () => {
+  const condition = new Condition();
+  using _permit = await condition.acquireAsync();
+  const waiting = condition.waitForAsync(() => false, { timeout: 60 });
+  setTimeout(async () => {
+    using _permit = await condition.acquireAsync();
+    condition.notifyAll();
+  }, 20);
+  const error = await assertRejects(() => waiting, Timeout, "Timed out after 60 ms");
+  assertEquals(error.ms, 60);
+  let asked = 0;
+  await condition.waitForAsync(() => asked++ > 0, { timeout: 1 });
+  assertEquals(asked, 2);
+});
