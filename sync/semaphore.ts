@@ -37,6 +37,11 @@ class SemaphoreCore extends Permits {
     }
     super.release();
   }
+
+  /** A permit of `using`, or of a thread that has ended, that was given back by hand before makes no permit too many. */
+  override releaseOne(): void {
+    if (!this.bounded || this.value < this.limit) super.releaseOne();
+  }
 }
 
 /**

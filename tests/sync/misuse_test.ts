@@ -2,6 +2,7 @@
 
 import {
   Barrier,
+  BoundedSemaphore,
   Condition,
   GreenEvent,
   GreenPool,
@@ -180,4 +181,29 @@ Deno.test("Condition.waitForAsync() names the limit that it was given, and asks 
   let asked = 0;
   await condition.waitForAsync(() => asked++ > 0, { timeout: 1 });
   assertEquals(asked, 2);
+});
+
+Deno.test("a BoundedSemaphore keeps its bound when a permit was given back by hand", async () => {
+  const semaphore = new BoundedSemaphore(1);
+  {
+    using _permit = await semaphore.acquireAsync();
+    semaphore.release();
+  }
+  assertEquals(semaphore.value, 1);
+  const [thread, go] = [new Semaphore(0), new Semaphore(0)];
+  const holder = spawn(
+    (semaphore: Semaphore, thread: Semaphore, go: Semaphore) => {
+      using _permit = semaphore.acquire();
+      thread.release();
+      go.acquire();
+    },
+    semaphore,
+    thread,
+    go,
+  );
+  await thread.acquireAsync();
+  semaphore.release();
+  go.release();
+  await holder;
+  assertEquals(semaphore.value, 1);
 });
