@@ -7,6 +7,7 @@
  * @module
  */
 
+import { checkOptionsObject } from "./check_options.ts";
 import { type Body, mayRefer } from "./codec.ts";
 import type { ContextValues } from "./context.ts";
 import { ContextReturn, hearOfAwaits } from "./context_return.ts";
@@ -157,6 +158,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override kill(reason?: unknown, options: KillOptions = {}): void {
+    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }");
     const graceMs = checkGrace(options.graceMs);
     if (this.done) return;
     this.#runtime.waits.kill(this, reason, false, graceMs);

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkOptionsObject } from "./check_options.ts";
 import { greenSide } from "./side.ts";
 import { registerOwnError } from "./error_values.ts";
 import { show } from "./show.ts";
@@ -93,6 +94,7 @@ export class Timeout extends Error {
         `Cannot set a timeout: expected an error or an error class to throw, found ${show(error)}`,
       );
     }
+    checkOptionsObject("set a timeout", options, "{ abandon: true }");
     this.ms = ms ?? undefined;
     this.error = error;
     this.abandon = options.abandon ?? false;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { show } from "./show.ts";
 import { blocking } from "./side.ts";
 import { Timeout } from "./timeout.ts";
 
@@ -13,6 +14,27 @@ export interface TimeoutValue<V> {
   ms: number | undefined;
   /** What to return when the time is over, instead of throwing. */
   timeoutValue: V;
+}
+
+/**
+ * Whether a limit comes with a value.
+ *
+ * @throws {TypeError} If it is an object without a limit: a limit under a wrong name is no limit.
+ */
+export function hasTimeoutValue<V>(
+  limit: number | undefined | TimeoutValue<V>,
+): limit is TimeoutValue<V> {
+  if (typeof limit !== "object" || limit === null) return false;
+  if ("ms" in limit) return true;
+  throw new TypeError(
+    `Cannot set a timeout: expected a number or { ms, timeoutValue }, found an object without "ms"`,
+  );
+}
+
+/** Checks what is to be called under a time limit. */
+export function checkFunction(call: string, fn: unknown): void {
+  if (typeof fn === "function") return;
+  throw new TypeError(`Cannot call ${call}: expected a function, found ${show(fn)}`);
 }
 
 /**
@@ -44,7 +66,8 @@ export function withTimeout<A extends unknown[], R, V = never>(
   ...args: A
 ): R | V {
   blocking("withTimeout()", "await withTimeoutAsync()");
-  const hasValue = typeof limit === "object" && limit !== null;
+  const hasValue = hasTimeoutValue(limit);
+  checkFunction("withTimeout()", fn);
   using timeout = new Timeout(hasValue ? limit.ms : limit);
   try {
     return fn(...args);

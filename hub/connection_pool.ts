@@ -7,6 +7,7 @@
  * @module
  */
 
+import { checkOptionsObject } from "../bridge/check_options.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { FACE } from "../bridge/live.ts";
 import type { Sync } from "../bridge/live_types.ts";
@@ -139,6 +140,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    */
   constructor(options: ConnectionPoolOptions<C>) {
     if (greenSide()) refuseInGreen();
+    checkOptionsObject("create a pool", options ?? null, "{ connect: () => new Client() }");
     const { minSize = 0, maxSize = 4, maxIdle = 10_000, maxAge = 30_000 } = options;
     const { connectTimeout = 5_000, lifo = true, connect, cleanup, close, onError } = options;
     checkFunction("connect", connect);

@@ -5,6 +5,7 @@
  */
 
 import { BlockingCallError } from "../bridge/errors.ts";
+import { show } from "../bridge/show.ts";
 import { greenSide } from "../bridge/side.ts";
 import { setLauncher } from "../sync/launch.ts";
 import { Hub } from "./hub.ts";
@@ -46,6 +47,7 @@ setLauncher((fn, args, launch) => getHub().launch(fn, args, launch));
  *
  * @param hub The hub, or `undefined` to go back to one with the default options.
  * @returns The hub that was used until now, if there was one.
+ * @throws {TypeError} If it is neither.
  *
  * @example A default hub with options
  * ```ts
@@ -58,6 +60,10 @@ setLauncher((fn, args, launch) => getHub().launch(fn, args, launch));
  * ```
  */
 export function useHub(hub: Hub | undefined): Hub | undefined {
+  // Another copy of the library has another class of hubs.
+  if (hub !== undefined && typeof (hub as Partial<Hub> | null)?.launch !== "function") {
+    throw new TypeError(`Cannot use a hub: expected a Hub or undefined, found ${show(hub)}`);
+  }
   const previous = scope[KEY];
   scope[KEY] = hub;
   return previous;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkOptionsObject } from "../bridge/check_options.ts";
 import { GreenThread } from "../bridge/green_thread.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { greenSide } from "../bridge/side.ts";
@@ -61,6 +62,7 @@ export function greenletToFuture<T>(
   thread: GreenThread<T>,
   options: GreenletToFutureOptions = {},
 ): Promise<T> {
+  checkOptionsObject("make a future", options, "{ autokill: false }");
   const { signal, autostart = true, autokill = true, autocancel = true } = options;
   if (!(thread instanceof GreenThread)) {
     throw new TypeError(
@@ -147,6 +149,7 @@ export function futureToGreenlet<T>(
   future: PromiseLike<T> | ((signal: AbortSignal) => PromiseLike<T>),
   options: FutureToGreenletOptions = {},
 ): GreenThread<T> {
+  checkOptionsObject("make a green thread", options, "{ autostart: false }");
   if (future instanceof GreenThread) return future;
   if (future instanceof HubPromise) return future.thread;
   const isFunction = typeof future === "function";

@@ -6,6 +6,7 @@
 
 import { currentValues, outsideContext } from "../bridge/context.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
+import { checkOptionsObject } from "../bridge/check_options.ts";
 import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
 import { greenSide } from "../bridge/side.ts";
 import { ITS_TURN } from "../bridge/turns.ts";
@@ -320,9 +321,10 @@ export class Hub extends EventTarget implements AsyncDisposable {
    *
    * @param options See {@linkcode CloseOptions}.
    * @returns A promise that settles when all Workers have ended. It never rejects.
-   * @throws {TypeError} If `graceMs` is not a number.
+   * @throws {TypeError} If `graceMs` is not a number, or `options` is no object.
    */
   close(options?: CloseOptions): Promise<void> {
+    checkOptionsObject("close the hub", options, "{ graceMs: 1000 }");
     return this.#closing ??= this.#close(checkGrace(options?.graceMs ?? DEFAULT_GRACE_MS));
   }
 

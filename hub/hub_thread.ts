@@ -12,6 +12,7 @@
  * @module
  */
 
+import { checkOptionsObject } from "../bridge/check_options.ts";
 import type { Body } from "../bridge/codec.ts";
 import type { ContextValues } from "../bridge/context.ts";
 import { ContextReturn, hearOfAwaits } from "../bridge/context_return.ts";
@@ -234,6 +235,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   override kill(reason?: unknown, options: KillOptions = {}): void {
+    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }");
     const graceMs = checkGrace(options.graceMs);
     if (options.wait) {
       throw new BlockingCallError(

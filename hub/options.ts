@@ -5,6 +5,7 @@
  */
 
 import { MAX_SLOTS } from "../bridge/board.ts";
+import { checkOptionsObject } from "../bridge/check_options.ts";
 import type { ResourceLimits } from "../bridge/worker_kind.ts";
 
 /** Options for {@linkcode Hub}. */
@@ -106,6 +107,7 @@ const OLD_GENERATION_MB = 1024;
  * @throws {RangeError} If an option is out of range.
  */
 export function checkOptions(options: HubOptions = {}): Settings {
+  checkOptionsObject("create a hub", options, "{ maxWorkers: 4 }");
   const known = [
     "maxWorkers",
     "minWorkers",

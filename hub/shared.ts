@@ -9,6 +9,7 @@ import { isClass, Op } from "../bridge/live.ts";
 import type { Sync } from "../bridge/live_types.ts";
 import { intern } from "../bridge/protocol.ts";
 import { type Remote, remoteOf, standsForLater } from "../bridge/remote.ts";
+import { show } from "../bridge/show.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import type { HeldLock } from "./object_lock.ts";
 import { takeLock } from "./object_lock.ts";
@@ -101,12 +102,16 @@ export function update<T extends object, R>(object: T, fn: (object: T) => R): R 
  * @param object The object, or a promise of it.
  * @param fn Called with the object; what it returns is awaited before the next one has its turn.
  * @returns What `fn` returned.
+ * @throws {TypeError} If it is no object.
  */
 export async function updateAsync<T extends object, R>(
   object: T,
   fn: (object: Awaited<T>) => R,
 ): Promise<Awaited<R>> {
   const awaited = await object;
+  if (typeof awaited !== "object" && typeof awaited !== "function" || awaited === null) {
+    throw new TypeError(`Cannot update: expected an object, found ${show(awaited)}`);
+  }
   const lock: HeldLock = await takeLock(awaited as object);
   try {
     return await fn(awaited);

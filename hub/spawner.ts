@@ -127,6 +127,11 @@ export class Spawner {
 const KNOWN = ["name", "signal", "timeout", "graceMs"];
 
 function checkSpawnOptions(options: SpawnOptions): void {
+  if (typeof options !== "object" || options === null) {
+    throw new TypeError(
+      `Cannot spawn with options: expected an object of options, found ${describe(options)}`,
+    );
+  }
   const { name, signal, timeout } = options;
   // A limit under a wrong name is no limit.
   for (const key of Object.keys(options)) {

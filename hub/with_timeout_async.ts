@@ -5,7 +5,7 @@
  */
 
 import { Timeout } from "../bridge/timeout.ts";
-import type { TimeoutValue } from "../bridge/with_timeout.ts";
+import { checkFunction, hasTimeoutValue, type TimeoutValue } from "../bridge/with_timeout.ts";
 import { limits } from "./call_context.ts";
 import { LONGEST_TIMER } from "./within.ts";
 
@@ -32,7 +32,8 @@ export async function withTimeoutAsync<R, V = never>(
   limit: number | undefined | TimeoutValue<V>,
   fn: (signal: AbortSignal) => R | PromiseLike<R>,
 ): Promise<R | V> {
-  const hasValue = typeof limit === "object" && limit !== null;
+  const hasValue = hasTimeoutValue(limit);
+  checkFunction("withTimeoutAsync()", fn);
   const timeout = new Timeout(hasValue ? limit.ms : limit);
   // The timer below counts, in an async green function too.
   timeout.cancel();

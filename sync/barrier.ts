@@ -21,6 +21,7 @@ import {
   entering,
   FIRST_WORD,
   listAt,
+  nameIn,
   timedOut,
   type WaitingOptions,
 } from "../bridge/sync/core.ts";
@@ -161,7 +162,7 @@ export class Barrier extends Coordination {
     if (checkCount("barrier", parties) === 0) {
       throw new RangeError("Cannot create a barrier: expected a whole number from 1, found 0");
     }
-    this[CORE] = new BarrierCore(parties, options?.name);
+    this[CORE] = new BarrierCore(parties, nameIn(options));
   }
 
   /** How many pass together. */

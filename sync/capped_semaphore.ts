@@ -7,7 +7,13 @@
  */
 
 import { blocking } from "../bridge/side.ts";
-import { checkWaiting, entering, timedOut, type WaitingOptions } from "../bridge/sync/core.ts";
+import {
+  checkWaiting,
+  entering,
+  nameIn,
+  timedOut,
+  type WaitingOptions,
+} from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
 import { type NameOptions, objectFor } from "./semaphore.ts";
@@ -113,7 +119,7 @@ export class CappedSemaphore extends Coordination {
         `Cannot create a capped semaphore: expected at most ${limit} permits, found ${value}`,
       );
     }
-    this[CORE] = new CappedCore(value, limit, options?.name);
+    this[CORE] = new CappedCore(value, limit, nameIn(options));
   }
 
   /** How many permits there are now. */

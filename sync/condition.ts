@@ -19,6 +19,7 @@ import {
   entering,
   FIRST_WORD,
   listAt,
+  nameIn,
   timedOut,
   timeLimit,
   type WaitingOptions,
@@ -174,7 +175,7 @@ export class Condition extends Coordination {
     if (!(lock instanceof Lock) && !(lock instanceof RLock)) {
       throw new TypeError("Cannot create a condition: expected a Lock or an RLock");
     }
-    this[CORE] = new ConditionCore(lock, undefined, options?.name);
+    this[CORE] = new ConditionCore(lock, undefined, nameIn(options));
   }
 
   /** Its lock. */

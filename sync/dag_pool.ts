@@ -16,7 +16,7 @@ import { Collision, CycleError, PropagateError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { intern, type Target } from "../bridge/protocol.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
-import { Core, FIRST_WORD } from "../bridge/sync/core.ts";
+import { Core, FIRST_WORD, nameIn } from "../bridge/sync/core.ts";
 import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/sync/objects.ts";
 import { mark } from "../bridge/wrapped.ts";
 import { registerClass } from "../bridge/classes.ts";
@@ -349,8 +349,15 @@ export class DAGPool<V = unknown> extends Coordination {
   ) {
     super();
     const core = takeCore<DagCore>();
-    this[CORE] = core ?? new DagCore(undefined, options?.name);
+    this[CORE] = core ?? new DagCore(undefined, nameIn(options));
     if (core) return;
+    if (typeof values !== "object" && typeof values !== "function" || values === null) {
+      throw new TypeError(
+        `Cannot create a DAGPool: expected an object or pairs of values, found ${
+          typeof values === "string" ? `"${values}"` : String(values)
+        }`,
+      );
+    }
     const pairs = Symbol.iterator in values
       ? values as Iterable<readonly [DagKey, V]>
       : Object.entries(values as Record<string, V>);
@@ -375,6 +382,13 @@ export class DAGPool<V = unknown> extends Coordination {
     fn: (key: any, results: DagResults<V>, ...args: A) => V | PromiseLike<V>,
     ...args: A
   ): void {
+    if (typeof (depends as Partial<Iterable<DagKey>> | null)?.[Symbol.iterator] !== "function") {
+      throw new TypeError(
+        `Cannot spawn ${show(key)}: expected an iterable of the keys that it needs, found ${
+          String(depends)
+        }`,
+      );
+    }
     ask(this, "spawn", key, [...depends], spawnTarget(fn), args);
   }
 

@@ -18,6 +18,7 @@
  * @module
  */
 
+import { show } from "../bridge/show.ts";
 import { blocking } from "../bridge/side.ts";
 import {
   checkWaiting,
@@ -25,6 +26,7 @@ import {
   entering,
   FIRST_WORD,
   listAt,
+  nameIn,
   timedOut,
   type WaitingOptions,
 } from "../bridge/sync/core.ts";
@@ -235,7 +237,7 @@ export class GreenEvent<T = unknown> extends Coordination {
    */
   constructor(options?: NameOptions) {
     super();
-    this[CORE] = new EventCore(undefined, options?.name);
+    this[CORE] = new EventCore(undefined, nameIn(options));
     this[CORE].object = this;
   }
 
@@ -287,8 +289,17 @@ export class GreenEvent<T = unknown> extends Coordination {
    * Sends how a green thread ended: `thread.link((thread) => event.settle(thread.outcome()!))`.
    *
    * @param outcome What `outcome()` gave.
+   * @throws {TypeError} If it is no outcome: the thread has not ended.
    */
   settle(outcome: Outcome<T>): void {
+    const status: unknown = (outcome as Partial<Outcome<T>> | null | undefined)?.status;
+    if (status !== "fulfilled" && status !== "rejected" && status !== "killed") {
+      throw new TypeError(
+        `Cannot settle an event: expected what outcome() of a thread that has ended gave, found ${
+          show(outcome)
+        }`,
+      );
+    }
     if (outcome.status === "fulfilled") this.send(outcome.value);
     else this.sendError(outcome.reason);
   }

@@ -19,7 +19,13 @@ import type { Spawnable } from "../hub/spawner.ts";
 import { DeadlockError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
-import { checkWaiting, entering, timedOut, type WaitingOptions } from "../bridge/sync/core.ts";
+import {
+  checkWaiting,
+  entering,
+  nameIn,
+  timedOut,
+  type WaitingOptions,
+} from "../bridge/sync/core.ts";
 import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/sync/objects.ts";
 import { launch } from "./launch.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
@@ -139,7 +145,7 @@ export class GreenPool extends Coordination {
   constructor(size: number = 1000, options?: NameOptions) {
     super();
     this[CORE] = takeCore<PoolCore>() ??
-      new PoolCore(checkCount("green pool", size), options?.name);
+      new PoolCore(checkCount("green pool", size), nameIn(options));
   }
 
   /** How many threads may run at a time. */

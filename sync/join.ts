@@ -5,8 +5,15 @@
  */
 
 import { type GreenThread, type KillOptions, unwrap } from "../bridge/green_thread.ts";
+import { show } from "../bridge/show.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
-import { LONGEST, timedOut, timeLimit, type WaitingOptions } from "../bridge/sync/core.ts";
+import {
+  checkWaiting,
+  LONGEST,
+  timedOut,
+  timeLimit,
+  type WaitingOptions,
+} from "../bridge/sync/core.ts";
 
 /** Options for {@linkcode iwait}. */
 export interface IwaitOptions extends WaitingOptions {
@@ -42,11 +49,7 @@ export class Finishers<T> {
 
   /** One more. */
   add(thread: GreenThread<T>): void {
-    if (typeof thread?.unlink !== "function") {
-      throw new TypeError(
-        `Cannot wait for threads: expected a GreenThread, found ${typeof thread}`,
-      );
-    }
+    checkThread(thread);
     if (this.#running.has(thread)) return;
     this.#running.add(thread);
     thread.link(this.#link);
@@ -137,10 +140,11 @@ export function* iwait<T>(
   threads: Iterable<GreenThread<T>>,
   options: IwaitOptions = {},
 ): Generator<GreenThread<T>, void, undefined> {
+  checkWaiting(options);
   const finishers = new Finishers<T>();
   const until = performance.now() + timeLimit(options);
   try {
-    for (const thread of threads) finishers.add(thread);
+    for (const thread of iterated(threads)) finishers.add(thread);
     let left = Math.min(countOf(options), finishers.left);
     while (left-- > 0) {
       const thread = finishers.next(until, options.signal);
@@ -150,6 +154,27 @@ export function* iwait<T>(
   } finally {
     finishers.leave();
   }
+}
+
+function iterated<T>(threads: Iterable<T>): Iterable<T> {
+  if (typeof (threads as Partial<Iterable<T>> | null)?.[Symbol.iterator] === "function") {
+    return threads;
+  }
+  throw new TypeError(
+    `Cannot wait for threads: expected an iterable of them, found ${show(threads)}`,
+  );
+}
+
+/** Checks all before one is killed. */
+function checkThreads(threads: Iterable<GreenThread>): GreenThread[] {
+  const all = [...iterated(threads)];
+  for (const thread of all) checkThread(thread);
+  return all;
+}
+
+function checkThread(thread: unknown): void {
+  if (typeof (thread as Partial<GreenThread> | null)?.unlink === "function") return;
+  throw new TypeError(`Cannot wait for threads: expected a GreenThread, found ${show(thread)}`);
 }
 
 function countOf({ count = Infinity }: IwaitOptions): number {
@@ -169,10 +194,11 @@ export async function* iwaitAsync<T>(
   threads: Iterable<GreenThread<T>>,
   options: IwaitOptions = {},
 ): AsyncGenerator<[GreenThread<T>], void, undefined> {
+  checkWaiting(options);
   const finishers = new Finishers<T>();
   const until = performance.now() + timeLimit(options);
   try {
-    for (const thread of threads) finishers.add(thread);
+    for (const thread of iterated(threads)) finishers.add(thread);
     let left = Math.min(countOf(options), finishers.left);
     while (left-- > 0) {
       const [thread] = greenSide()
@@ -244,7 +270,8 @@ export function killAll(
   options: KillAllOptions = {},
 ): void {
   blocking("killAll()", "await killAllAsync()");
-  const all = [...threads];
+  const all = checkThreads(threads);
+  checkWaiting(options);
   for (const thread of all) thread.kill(reason, options);
   if (joinAll(all, options).length < new Set(all).size) throw timedOut(options);
 }
@@ -261,7 +288,8 @@ export async function killAllAsync(
   reason?: unknown,
   options: KillAllOptions = {},
 ): Promise<void> {
-  const all = [...threads];
+  const all = checkThreads(threads);
+  checkWaiting(options);
   for (const thread of all) thread.kill(reason, options);
   if ((await joinAllAsync(all, options)).length < new Set(all).size) throw timedOut(options);
 }

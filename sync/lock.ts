@@ -7,7 +7,7 @@
  */
 
 import { DeadlockError } from "../bridge/errors.ts";
-import { threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
+import { nameIn, threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
 import { greenSide } from "../bridge/side.ts";
 import { type Permit, Permits, twin } from "./permits.ts";
@@ -85,7 +85,7 @@ export class Lock extends Coordination {
    */
   constructor(options?: NameOptions) {
     super();
-    this[CORE] = new LockCore(undefined, options?.name);
+    this[CORE] = new LockCore(undefined, nameIn(options));
   }
 
   /** Whether somebody holds it. */

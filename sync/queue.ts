@@ -6,7 +6,9 @@
  * @module
  */
 
-import type { WaitingOptions } from "../bridge/sync/core.ts";
+import { show } from "../bridge/show.ts";
+import { checkOptionsObject } from "../bridge/check_options.ts";
+import { nameIn, type WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
 import { twin } from "./permits.ts";
 import {
@@ -75,7 +77,7 @@ export class LightQueue<T = unknown> extends Coordination {
   constructor(maxSize: number = Infinity, options?: NameOptions) {
     super();
     const { wireName, order } = Object.getPrototypeOf(this)[WAY] as Way;
-    this[CORE] = new QueueCore(wireName, order, maxSize, options?.name);
+    this[CORE] = new QueueCore(wireName, order, maxSize, nameIn(options));
     this[CORE].object = this;
   }
 
@@ -207,6 +209,7 @@ export class LightQueue<T = unknown> extends Coordination {
    * @param options See {@linkcode QueueCloseOptions}.
    */
   close(options?: QueueCloseOptions): void {
+    checkOptionsObject("close a queue", options, "{ immediate: true }");
     this[CORE].close(options?.immediate ?? false);
   }
 
@@ -319,8 +322,15 @@ function priorityOf(
   options: Pick<PutOptions, "priority"> | undefined,
 ): number {
   if (order !== "priority") return 0;
+  checkOptionsObject("put", options, "{ priority: 1 }");
+  const given = options?.priority ?? undefined;
+  if (given !== undefined && (typeof given !== "number" || Number.isNaN(given))) {
+    throw new TypeError(
+      `Cannot put: expected a number for "priority", found ${show(given)}`,
+    );
+  }
   const own: unknown = Array.isArray(item) ? item[0] : item;
-  const priority = options?.priority ?? own;
+  const priority = given ?? own;
   if (typeof priority === "number" && !Number.isNaN(priority)) return priority;
   throw new TypeError(
     "Cannot put: the item is neither a number nor an array that begins with one: give its priority in the options",

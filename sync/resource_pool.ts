@@ -7,6 +7,7 @@
  * @module
  */
 
+import { checkOptionsObject } from "../bridge/check_options.ts";
 import { greenSide } from "../bridge/side.ts";
 import type { WaitingOptions } from "../bridge/sync/core.ts";
 import { CORE } from "../bridge/sync/objects.ts";
@@ -114,6 +115,7 @@ export class Pool<T> {
       this.#parts = parts;
       return;
     }
+    checkOptionsObject("create a pool", options ?? null, "{ create: () => new Thing() }");
     const { create, destroy, minSize = 0, maxSize = 4, lifo = false } = options;
     checkSizes(minSize, maxSize);
     const idle = lifo ? new LifoQueue<T>() : new LightQueue<T>();

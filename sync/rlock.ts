@@ -10,7 +10,7 @@
  * @module
  */
 
-import { threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
+import { nameIn, threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
 import { greenSide } from "../bridge/side.ts";
 import { Permit, Permits, twin } from "./permits.ts";
@@ -137,7 +137,7 @@ export class RLock extends Coordination {
    */
   constructor(options?: NameOptions) {
     super();
-    this[CORE] = new RLockCore(undefined, options?.name);
+    this[CORE] = new RLockCore(undefined, nameIn(options));
   }
 
   /** Whether somebody holds it. */

@@ -6,7 +6,7 @@
  * @module
  */
 
-import type { WaitingOptions } from "../bridge/sync/core.ts";
+import { nameIn, type WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
 import { checkCount, MOST, type Permit, Permits, type PermitsKind, twin } from "./permits.ts";
 
@@ -88,7 +88,7 @@ export class Semaphore extends Coordination {
   constructor(value: number = 1, options?: NameOptions) {
     super();
     const what = this instanceof BoundedSemaphore ? BOUNDED : SEMAPHORE;
-    this[CORE] = semaphoreCore(what, value, options?.name);
+    this[CORE] = semaphoreCore(what, value, nameIn(options));
   }
 
   /** How many permits there are now. */

@@ -23,6 +23,7 @@
  * @module
  */
 
+import { checkOptionsObject } from "../check_options.ts";
 import { GreenletExit } from "../errors.ts";
 import type { GreenRuntime } from "../green_runtime.ts";
 import { pause } from "../patience.ts";
@@ -359,12 +360,29 @@ export function listAt(first: number, number: number): number {
 }
 
 /**
+ * The name that an object was given.
+ *
+ * @param options The options of its constructor.
+ * @throws {TypeError} If they are no options, or the name is no string.
+ */
+export function nameIn(options: { readonly name?: string } | undefined): string | undefined {
+  checkOptionsObject("create a coordination object", options, '{ name: "cache" }');
+  const name = options?.name;
+  if (name === undefined || typeof name === "string") return name;
+  throw new TypeError(
+    `Cannot create a coordination object: expected a string for "name", found ${show(name)}`,
+  );
+}
+
+/**
  * The time limit of a wait.
  *
  * @throws {TypeError} If it is not a number.
  */
 export function timeLimit(options: WaitingOptions | undefined): number {
-  const timeout = options?.timeout;
+  if (options === undefined) return Infinity;
+  checkOptionsObject("wait", options, "{ timeout: 1000 }");
+  const { timeout } = options;
   if (timeout === undefined) return Infinity;
   if (typeof timeout !== "number" || Number.isNaN(timeout)) {
     throw new TypeError(`Cannot wait: expected a number of milliseconds, found ${show(timeout)}`);
