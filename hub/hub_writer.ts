@@ -21,18 +21,24 @@ export class HubWriter {
     await writer.ready;
   }
 
-  /** Ends the stream and waits until all is written. */
+  /** Ends the stream and waits until all is written. Whether or not that fails, the stream is given back. */
   async close(): Promise<void> {
     const writer = this.#lock();
-    await writer.close();
-    this.#unlock();
+    try {
+      await writer.close();
+    } finally {
+      this.#unlock();
+    }
   }
 
-  /** Breaks the stream off. */
+  /** Breaks the stream off, and gives it back. */
   async abort(reason?: unknown): Promise<void> {
     const writer = this.#lock();
-    await writer.abort(reason);
-    this.#unlock();
+    try {
+      await writer.abort(reason);
+    } finally {
+      this.#unlock();
+    }
   }
 
   /** Gives the stream back without ending it. */

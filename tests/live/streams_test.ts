@@ -103,6 +103,23 @@ Deno.test("a WritableStream that fails throws in green code", async () => {
   );
 });
 
+for (const way of ["close", "abort"] as const) {
+  Deno.test(`a WritableStream whose ${way}() fails throws that in green code, and is not left locked`, async () => {
+    await using _hub = new TestHub({ maxWorkers: 1 });
+    const fail = () => {
+      throw new RangeError("disk full");
+    };
+    const writable = new WritableStream({ [way]: fail });
+    const thread = spawn(
+      (writer: { close(): void; abort(): void }, way: "close" | "abort") => writer[way](),
+      writable as never,
+      way,
+    );
+    await assertRejects(async () => await thread, RangeError, "disk full");
+    assertEquals(writable.locked, false);
+  });
+}
+
 Deno.test("J109 P138 a green generator function gives the hub an async iterable", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   const items: number[] = [];
