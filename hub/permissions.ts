@@ -13,6 +13,7 @@ const OWN_MODULES: ReadonlySet<string> = new Set([
   new URL("./blobs.ts", import.meta.url).href,
   new URL("./afterwards.ts", import.meta.url).href,
   new URL("../bridge/sync/parcels.ts", import.meta.url).href,
+  new URL("../sync/dag_pool.ts", import.meta.url).href,
 ]);
 
 /** Says what green code may import on the hub. */

@@ -1,4 +1,4 @@
-import { asyncToSync, Hub, hubImport, spawn } from "@aiohub/aiohub";
+import { asyncToSync, DAGPool, type DagResults, Hub, hubImport, spawn } from "@aiohub/aiohub";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { fixture, moduleOf, TestHub } from "../support.ts";
 
@@ -113,4 +113,13 @@ Deno.test("fetch(), killing and queues of ./green work where hubImport is off", 
   await assertRejects(async () => {
     await spawn((url: string) => fetch(url), "http://127.0.0.1:1/");
   });
+});
+
+Deno.test("Hub({ hubImport: false }) lets green code use a DAGPool", async () => {
+  await using _hub = new TestHub({ maxWorkers: 2, hubImport: false });
+  const thread = spawn((pool: DAGPool<number>) => {
+    pool.spawn("b", ["a"], (_key, results: DagResults<number>) => results.toObject().a + 1);
+    return pool.at("b");
+  }, new DAGPool({ a: 1 }));
+  assertEquals(await thread, 2);
 });
