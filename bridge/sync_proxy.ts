@@ -56,6 +56,8 @@ export function makeSyncProxy(remote: Remote): object {
 class SyncHandler implements ProxyHandler<object> {
   readonly #remote: Remote;
   readonly #members = new Map<string, Method>();
+  /** What was set on this object, perhaps over a method of its class. */
+  readonly #own = new Set<string>();
 
   constructor(remote: Remote) {
     this.#remote = remote;
@@ -70,7 +72,9 @@ class SyncHandler implements ProxyHandler<object> {
     if (Array.isArray(target) && CALLING_BACK.has(name)) return Reflect.get(target, name);
     // `then` is asked of whatever is awaited or returned by an async function; a handle is no promise.
     if (name === "then" || isRefused(name)) return undefined;
-    if (methods.get(this.#remote.kind)?.has(name)) return this.#member(name);
+    if (methods.get(this.#remote.kind)?.has(name) && !this.#own.has(name)) {
+      return this.#member(name);
+    }
     const [found, value] = this.#remote.ask(Op.Get, [name], name) as [number, unknown];
     if (found !== Found.Value) {
       if (found === Found.ClassMethod) this.#note(name);
@@ -82,6 +86,7 @@ class SyncHandler implements ProxyHandler<object> {
   set(_: object, key: PropertyKey, value: unknown): boolean {
     if (typeof key === "symbol" || isRefused(key as string)) return false;
     this.#members.delete(String(key));
+    this.#own.add(String(key));
     this.#remote.ask(Op.Set, [String(key), value], String(key));
     return true;
   }

@@ -104,6 +104,27 @@ Deno.test("J101 handle() of an array agrees with the array", async () => {
   assertEquals(list, [2, 3, 4, 10]);
 });
 
+Deno.test("what is set over a method of a handle's class is what is read then", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  class Counter {
+    next(): number {
+      return 1;
+    }
+  }
+  const counter = new Counter();
+  const thread = spawn(
+    (counter: { next: unknown }, other: { next(): number }) => {
+      const before = (counter as { next(): number }).next();
+      counter.next = 5;
+      return [before, counter.next, other.next()];
+    },
+    handle(counter) as never,
+    handle(new Counter()) as never,
+  );
+  assertEquals(await thread, [1, 5, 1]);
+  assertEquals(counter.next as unknown, 5);
+});
+
 Deno.test("J104 handle() of a class constructs, and has its statics", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   const result = await handles.classRemotely(handle(Connection) as Sync<typeof Connection>);
