@@ -151,7 +151,7 @@ export class WorkerObjects {
     const state = Atomics.load(words, node + Node.State);
     if (!isSettled(state)) {
       if (state !== State.Account) core.settleFor(words[node + Node.List], node);
-      else if (inTheMiddle) core.settleAccount();
+      else if (inTheMiddle) core.settleAccount(words[node + Node.Thread]);
       Atomics.store(words, node + Node.State, State.Settled);
     }
     core.leave();

@@ -14,7 +14,7 @@
  * **Accounts.** For each permit that the threads of a Worker hold there is a node of the arena in the state ACCOUNT. The
  * Worker alone makes and ends it; the hub reads it when the Worker has died in the middle of a thread, and gives the permit
  * back, unless VALUE is at LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals,
- * nobody *holds* a permit. A permit that a waiter is granted is counted by one step: its node goes from GRANTED to ACCOUNT. So a
+ * nobody *holds* a permit; and unless it is that of a lock which has another HOLDER by now, as it was released by hand. A permit that a waiter is granted is counted by one step: its node goes from GRANTED to ACCOUNT. So a
  * Worker may die at any moment outside of the lock, and its permit is given back once: first as granted, then as held, never as
  * both or neither. There are no more accounts than LIMIT in a Worker: the hub would not give more back. What is acquired beyond
  * that is only counted, so that one who acquires what others release, again and again, does not use up the arena.
@@ -299,8 +299,8 @@ export class Permits extends Core {
     this.releaseOne();
   }
 
-  override settleAccount(): void {
-    if (this.words[VALUE] < this.words[LIMIT]) this.releaseOne();
+  override settleAccount(thread: number): void {
+    if (this.words[VALUE] < this.words[LIMIT] && this.isHeldBy(thread)) this.releaseOne();
   }
 
   #permit(thread: number): Permit {
@@ -310,13 +310,17 @@ export class Permits extends Core {
   #giveBack(thread: number): void {
     this.enter();
     // A thread that the hub has given up holds nothing any more.
-    if (thread === 0 ? this.#isOut : this.#close()) this.releaseOne();
+    const isOut = thread === 0 || this.#close();
+    if (isOut && this.isHeldBy(thread || ASYNC)) this.releaseOne();
     this.leave();
   }
 
-  /** Whether async code can hold a permit: a lock may have been released by hand, and be somebody else's by now. */
-  get #isOut(): boolean {
-    return !this.#exclusive || this.words[HOLDER] === ASYNC;
+  /**
+   * Whether somebody can hold a permit: a lock may have been released by hand, on the other side too, and be somebody else's
+   * by now. Under the lock.
+   */
+  protected isHeldBy(holder: number): boolean {
+    return !this.#exclusive || this.words[HOLDER] === (holder | 0);
   }
 
   /** How many accounts a Worker may have. Whoever was granted a permit asks without the lock: a little less or more does no harm. */
@@ -327,6 +331,7 @@ export class Permits extends Core {
   /** A thread of this Worker has taken a permit. Under the lock. */
   #account(thread: number): void {
     if (this.#accounts.length >= this.mostAccounts) {
+      this.#hold(thread);
       this.#beyond++;
       return;
     }
@@ -344,8 +349,17 @@ export class Permits extends Core {
     }
     if (this.#accounts.length < this.mostAccounts) this.#accounts.push(node);
     else {
+      this.#hold(words[node + Node.Thread]);
       this.#beyond++;
       this.give(node);
+    }
+  }
+
+  /** The account of a lock that others have released is from now on that of the thread that has it now. */
+  #hold(thread: number): void {
+    const node = this.#accounts.at(-1);
+    if (this.#exclusive && node !== undefined) {
+      Atomics.store(this.place.arena.words, node + Node.Thread, thread);
     }
   }
 

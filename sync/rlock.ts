@@ -90,9 +90,9 @@ class RLockCore extends Permits {
     return holder !== undefined && holder > 0 && holder !== me ? holder : undefined;
   }
 
-  override settleAccount(): void {
-    Atomics.store(this.words, DEPTH, 0);
-    super.settleAccount();
+  override settleAccount(thread: number): void {
+    if (this.isHeldBy(thread)) Atomics.store(this.words, DEPTH, 0);
+    super.settleAccount(thread);
   }
 }
 

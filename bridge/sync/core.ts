@@ -342,8 +342,12 @@ export abstract class Core {
     } else if (state === State.Granted) this.handBack(list, node);
   }
 
-  /** A side has died that held a permit: it is given back. Under the lock. */
-  settleAccount(): void {}
+  /**
+   * A side has died that held a permit: it is given back. Under the lock.
+   *
+   * @param _thread The id of the thread that held it.
+   */
+  settleAccount(_thread: number): void {}
 }
 
 /** For a thread that goes on after the hub has stopped its Worker. */

@@ -540,10 +540,47 @@ tryOut("a lock that a dead Worker was given, or held, goes to the next one once"
       },
     }),
   mutants: {
+    "a permit is neither granted nor counted for a moment": [{
+      file: permits,
+      text: `    if (this.#accounts.length < this.mostAccounts) this.#accounts.push(node);
+    else {
+      this.#hold(words[node + Node.Thread]);
+      this.#beyond++;
+      this.give(node);
+    }
+  }
+`,
+      instead: `    this.give(node);
+    this.#account(0);
+  }
+`,
+    }, WRONG],
+  },
+});
+
+/** Of a semaphore nobody can tell by its holder that a permit was given back already. */
+const heldPermit = ({ Semaphore }: Library) => {
+  const semaphore = new Semaphore(1);
+  semaphore.tryAcquire();
+  return { lock: semaphore as unknown as Lock };
+};
+
+tryOut("a permit that a dead Worker was given, or held, goes to the next one once", {
+  explore: (library) =>
+    meet(library, heldPermit, {
+      parties: [keeps, twoTasks],
+      check({ notes, dead }) {
+        const tasks = notes.filter((note) => note === "task in").length;
+        const mine = dead.length === 0 ? notes.length - tasks : 0;
+        expect(tasks + mine, 1);
+      },
+    }),
+  mutants: {
     "a permit is both granted and counted for a moment": [{
       file: permits,
       text: `    if (this.#accounts.length < this.mostAccounts) this.#accounts.push(node);
     else {
+      this.#hold(words[node + Node.Thread]);
       this.#beyond++;
       this.give(node);
     }
@@ -559,6 +596,7 @@ tryOut("a lock that a dead Worker was given, or held, goes to the next one once"
       file: permits,
       text: `    if (this.#accounts.length < this.mostAccounts) this.#accounts.push(node);
     else {
+      this.#hold(words[node + Node.Thread]);
       this.#beyond++;
       this.give(node);
     }

@@ -20,7 +20,7 @@ import {
   Timeout,
 } from "@aiohub/aiohub";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { until } from "../support.ts";
+import { TestHub, until } from "../support.ts";
 
 const wrong = (value: unknown) => value as never;
 
@@ -206,4 +206,67 @@ Deno.test("a BoundedSemaphore keeps its bound when a permit was given back by ha
   go.release();
   await holder;
   assertEquals(semaphore.value, 1);
+});
+
+for (const ending of ["goes on", "crashes"] as const) {
+  Deno.test(`Lock.release() by hand: the thread that had the lock and ${ending} leaves the next holder's alone`, async () => {
+    await using hub = new TestHub({ maxWorkers: 1 }, { crashed: ending === "crashes" ? 1 : 0 });
+    const lock = new Lock();
+    const go = new Semaphore(0);
+    const thread = hub.spawn(
+      (lock: Lock, go: Semaphore, ending: string) => {
+        using _permit = lock.acquire();
+        go.acquire();
+        if (ending === "crashes") Deno.exit(3);
+      },
+      lock,
+      go,
+      ending,
+    );
+    await until(() => go.waiting === 1);
+    lock.release();
+    const permit = await lock.acquireAsync();
+    go.release();
+    await Promise.allSettled([thread]);
+    await until(() => ending === "goes on" || hub.statistics().workers === 0);
+    assertEquals(lock.describe().holder, -1);
+    permit.release();
+    assertEquals(lock.locked, false);
+  });
+}
+
+Deno.test("a lock that was released by hand is free again when the Worker of its next holder crashes", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 }, { crashed: 1 });
+  const lock = new Lock();
+  const [held, go] = [new Semaphore(0), new Semaphore(0)];
+  // The second one runs on the stack of the first, in its Worker.
+  const thread = hub.spawn(
+    (lock: Lock, held: Semaphore, go: Semaphore) => {
+      using _permit = lock.acquire();
+      held.release();
+      spawn(
+        (lock: Lock, held: Semaphore, go: Semaphore) => {
+          go.acquire();
+          using _permit = lock.acquire();
+          held.release();
+          go.acquire();
+          Deno.exit(3);
+        },
+        lock,
+        held,
+        go,
+      ).wait();
+    },
+    lock,
+    held,
+    go,
+  );
+  await held.acquireAsync();
+  lock.release();
+  go.release();
+  await held.acquireAsync();
+  assertEquals(lock.locked, true);
+  go.release();
+  await Promise.allSettled([thread]);
+  await until(() => !lock.locked);
 });
