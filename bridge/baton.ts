@@ -81,8 +81,14 @@ const SPINS = 200;
 /** How long to sleep for the lock at a time, in milliseconds. */
 const NAP = 0.05;
 
-/** After how long the hub takes a Worker that has the lock for dead, in milliseconds. */
-const GIVEN_UP = 2000;
+/** After how long the lock of a Worker that is gone is broken, by whoever wants it, in milliseconds. */
+const GONE_FOR = 500;
+
+/**
+ * After how long the hub takes a Worker that has the lock for dead, in milliseconds. One that lives and had no core for so long
+ * would change the words beside others after that.
+ */
+const GIVEN_UP = 10_000;
 
 /**
  * The clock that all Workers share, in milliseconds. Where the system's clock was set while Workers were started, theirs differ
@@ -411,7 +417,7 @@ export class Baton {
       Atomics.wait(this.#words, LOCK, owner, NAP);
       // One that was stopped may have ended in the middle, and the hub may never ask for the lock again.
       const isDead = owner > 1 && this.#state(owner - 2) === GONE &&
-        performance.now() - since > GIVEN_UP / 4;
+        performance.now() - since > GONE_FOR;
       const isLost = this.#key === HUB_SIDE + 1 && performance.now() - since > GIVEN_UP;
       if (isDead || isLost) Atomics.compareExchange(this.#words, LOCK, owner, 0);
     }

@@ -14,7 +14,7 @@
  * never while anything blocks, awaits, calls the application or allocates without bound. One that finds it taken spins, then
  * sleeps for a few microseconds at a time (its holder may have lost the processor), on the hub too. A Worker that dies while
  * it holds the lock says so by its key in LOCK: the hub then frees it (see `hub/worker_objects.ts`), at the latest when it
- * has waited for the lock itself for two seconds; what was being changed may be half changed, by one permit or one item.
+ * has waited for the lock itself for ten seconds; what was being changed may be half changed, by one permit or one item.
  *
  * **Waiting.** A waiter that finds the object not ready puts a node into one of its lists under the lock, and waits for the
  * node's STATE to change: a green thread parks on its Worker's own word, as for everything, and async code has a promise. Who
@@ -49,9 +49,9 @@ const NAP = 0.05;
 
 /**
  * After how long the hub takes a side that holds the lock for dead, in milliseconds: it cannot hear of a Worker's death while it
- * waits for the lock.
+ * waits for the lock. One that lives and had no core for so long would change the words beside others after that.
  */
-const GIVEN_UP = 2000;
+const GIVEN_UP = 10_000;
 
 /** Options for whatever waits. */
 export interface WaitingOptions {
