@@ -301,31 +301,35 @@ Deno.test("a close that throws is reported, and its place is free", async () => 
 });
 
 Deno.test("what a thread has when it ends comes back: killed, crashed, or forgotten", async () => {
-  await using hub = new TestHub({}, { crashed: 1 });
+  await using _hub = new TestHub({}, { crashed: 1 });
   const { pool, opened } = fakes({ maxSize: 1 });
-  const never = () => new Promise<void>(() => {});
+  let parked = 0;
+  const never = () => {
+    parked++;
+    return new Promise<void>(() => {});
+  };
   const clean = async () => {
     await until(() => pool.free === 1);
     await using connection = await pool.itemAsync();
     assertEquals(await connection.read(), []);
     return [connection.number, opened.length];
   };
-  const kill = async (thread: GreenThread<unknown>) => {
-    await until(() => hub.threads().some(({ parkedOn }) => parkedOn !== undefined));
+  const kill = async (thread: GreenThread<unknown>, isBlocked: () => boolean) => {
+    await until(isBlocked);
     assertEquals(pool.free, 0);
     thread.kill();
     await rejection(thread, GreenletExit);
   };
-  await kill(green.hold(pool, "park", never));
+  await kill(green.hold(pool, "park", never), () => parked === 1);
   assertEquals(await clean(), [1, 1]);
-  await kill(green.hold(pool, "using", never));
+  await kill(green.hold(pool, "using", never), () => parked === 2);
   assertEquals(await clean(), [1, 1]);
   await green.hold(pool, "return", never);
   assertEquals(await clean(), [1, 1]);
   await rejection(green.hold(pool, "exit", never), WorkerCrashedError);
   assertEquals(await clean(), [1, 1]);
   // In the middle of an operation nobody knows what a clean-up would do.
-  await kill(green.hold(pool, "call", never));
+  await kill(green.hold(pool, "call", never), () => opened[0].log.at(-1) === "blocked");
   assertEquals(await clean(), [2, 2]);
   assertEquals(opened[0].log.slice(-2), ["blocked", "close"]);
 });
