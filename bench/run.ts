@@ -50,7 +50,7 @@ export async function runRows(rows: Row[], columns: Column[], options: RunOption
   return results;
 }
 
-/** How long the warm-up takes, in budgets. */
+/** How long the warm-up takes, in budgets, where the row does not say. */
 const WARM_UP = 4;
 
 async function runRow(
@@ -61,7 +61,7 @@ async function runRow(
 ): Promise<void> {
   const rounds = Math.min(row.rounds ?? options.rounds, options.rounds);
   // Optimized code and memory that is used again come late: the first round is longer, and does not count.
-  const warmUp = { ...options, budget: options.budget * WARM_UP };
+  const warmUp = { ...options, budget: options.budget * (row.warmUp ?? WARM_UP) };
   for (let round = row.fresh ? 0 : -1; round < rounds; round++) {
     await options.machine.wait();
     for (const [column, cell] of cells) {
