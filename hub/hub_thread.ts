@@ -246,6 +246,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   override killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void> {
+    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }");
     this.kill(reason, { ...options, wait: false });
     return this.afterwards();
   }

@@ -14,10 +14,11 @@
  * **Accounts.** For each permit that the threads of a Worker hold there is a node of the arena in the state ACCOUNT. The
  * Worker alone makes and ends it; the hub reads it when the Worker has died in the middle of a thread, and gives the permit
  * back, unless VALUE is at LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals,
- * nobody *holds* a permit; and unless it is that of a lock which has another HOLDER by now, as it was released by hand. A permit that a waiter is granted is counted by one step: its node goes from GRANTED to ACCOUNT. So a
- * Worker may die at any moment outside of the lock, and its permit is given back once: first as granted, then as held, never as
- * both or neither. There are no more accounts than LIMIT in a Worker: the hub would not give more back. What is acquired beyond
- * that is only counted, so that one who acquires what others release, again and again, does not use up the arena.
+ * nobody *holds* a permit; and unless it is that of a lock which has another HOLDER by now, as it was released by hand. A permit
+ * that a waiter is granted is counted by one step: its node goes from GRANTED to ACCOUNT. So a Worker may die at any moment outside
+ * of the lock, and its permit is given back once: first as granted, then as held, never as both or neither. There are no more
+ * accounts than LIMIT in a Worker: the hub would not give more back. What is acquired beyond that is only counted, so that one
+ * who acquires what others release, again and again, does not use up the arena.
  *
  * **Passing a permit on.** A slot of a `GreenPool` goes with a message to the hub, which gives it back when the thread that has
  * it has ended. The message names the account, which the Worker does not touch from then on, and the hub ends it, ACCOUNT ->
@@ -323,7 +324,9 @@ export class Permits extends Core {
     return !this.#exclusive || this.words[HOLDER] === (holder | 0);
   }
 
-  /** How many accounts a Worker may have. Whoever was granted a permit asks without the lock: a little less or more does no harm. */
+  /**
+   * How many accounts a Worker may have. Whoever was granted a permit asks without the lock: a little less or more does no harm.
+   */
   protected get mostAccounts(): number {
     return Atomics.load(this.words, LIMIT);
   }

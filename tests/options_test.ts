@@ -39,6 +39,7 @@ const takers: Readonly<Record<string, (options: never) => unknown>> = {
   "Hub.close()": (options) => getHub().close(options),
   "spawnWith()": (options) => spawnWith(options),
   "GreenThread.kill()": (options) => spawn(() => 1).kill(undefined, options),
+  "GreenThread.killAsync()": (options) => spawn(() => 1).killAsync(undefined, options),
   "futureToGreenlet()": (options) => futureToGreenlet(Promise.resolve(1), options),
   "greenletToFuture()": (options) => greenletToFuture(spawn(() => 1), options),
   "new ConnectionPool()": (options) => new ConnectionPool(options),
