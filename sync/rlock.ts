@@ -103,9 +103,10 @@ const DEPTH = 4 + 3 + 3;
 /**
  * A lock that its holder may acquire again; it is free when it was released as often.
  *
- * The holder is a green thread, and with it an async function on the hub that serves a call of that thread. Other async code
- * has nothing by which it could be known again, so there it is as a {@linkcode Lock}. For the rest its contract is that of
- * `Lock`; only the holder may release it.
+ * The holder is a green thread, and with it an async function on the hub that serves a call of that thread: it may acquire again
+ * what the thread holds. Other async code has nothing by which it could be known again, so there it is as a {@linkcode Lock};
+ * and so is what a function that serves a call acquires first, or has back after `Condition.waitAsync()`: it is async code's
+ * then, and not the thread's. For the rest its contract is that of `Lock`; only the holder may release it.
  *
  * @example Acquire it twice
  * ```ts
