@@ -86,8 +86,12 @@ async function measure(
   if (row.method === "start") return await Child.timeFirstResult(column, verbose);
   const child = await children.get(column);
   if (!child.methods.includes(row.method)) throw new MissingError();
-  const params = { budget, ...row.params };
-  const value = await child.measure(row.method, params, params.budget * 2 + 12_000);
+  const take = (budget: number) => {
+    const params = { budget, ...row.params };
+    return child.measure(row.method, params, params.budget * 2 + 12_000);
+  };
+  if (row.fresh && row.warmUp) await take(budget * row.warmUp);
+  const value = await take(budget);
   if (row.fresh) await children.kill(column);
   return value;
 }

@@ -140,7 +140,7 @@ export class Post {
       this.#outbox.tidy(performance.now());
       this.#board.wake(this.#slot);
       this.#tidyLater();
-    }, Math.ceil(tidyAt - performance.now()) + 1);
+    }, Math.max(0, Math.ceil(tidyAt - performance.now())) + 1);
     Deno.unrefTimer(this.#tidying);
   }
 }

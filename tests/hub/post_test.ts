@@ -1,4 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
+import process from "node:process";
 import { setImmediate } from "node:timers";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { Board } from "../../bridge/board.ts";
@@ -140,4 +141,31 @@ Deno.test("Post wakes the Worker for each message", () => {
   const before = board.woken(1);
   post.send(FIRST_KIND, 1, 0, 0, EMPTY);
   assertEquals([board.woken(1), board.woken(0)], [before + 1, 0]);
+});
+
+Deno.test("Post lets go of memory whose time is long over, where the event loop was late, without a warning", async () => {
+  const warnings: Error[] = [];
+  const note = (warning: Error) => void warnings.push(warning);
+  process.on("warning", note);
+  const board = new Board(1);
+  const outbox = new Outbox(new RingWriter(createRing()));
+  const { promise: tidied, resolve } = Promise.withResolvers<void>();
+  let tidyAt = performance.now() - 5000;
+  Object.defineProperty(outbox, "tidyAt", { get: () => tidyAt });
+  outbox.tidy = () => {
+    tidyAt = Infinity;
+    resolve();
+  };
+  const post = new Post(board, 0, outbox, new Inbox(new RingReader(createRing())));
+  const text = "x".repeat(RING_BYTES);
+  post.send(FIRST_KIND, 1, 0, 0, { format: Format.Text, text, meta: undefined, blobs: [] });
+  // The post's own timer does not keep the process alive.
+  const alive = setTimeout(() => {}, 60_000);
+  await tidied;
+  clearTimeout(alive);
+  // A warning is told in a turn of its own.
+  await new Promise<void>((resolve) => setImmediate(resolve));
+  process.off("warning", note);
+  post.retire();
+  assertEquals(warnings, []);
 });
