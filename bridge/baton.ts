@@ -33,8 +33,8 @@
  * - **New threads** have places in the line too: each one takes an order number when it is spawned, which the spawn message
  *   tells the hub. Only the lowest is in shared memory. When it comes first, the baton goes to the hub, which knows all
  *   others: nobody runs green code then, and all that was said before is in the rings. It gives the baton to the Worker that it
- *   sends the thread to; that one has it (`arrived`) when it takes the thread in. What was said too late after all, or got lost, the
- *   hub says once more (`announce`) whenever it looks whose turn it is.
+ *   sends the thread to; that one has it (`arrived`) when it takes the thread in. What was said too late after all, or got
+ *   lost, the hub says once more (`announce`) whenever it looks whose turn it is.
  * - **No scheduler.** Whoever gives the baton up, or finds that nobody has it, picks the next one (`dispatch`) under LOCK, and
  *   wakes it after that.
  *

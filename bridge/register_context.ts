@@ -40,7 +40,8 @@ type AnyFunction = (...args: any[]) => unknown;
  *   of a thread (`greenletToFuture()`) takes nothing back, nor does a thread that crashed.
  * - **Apart**: each thread has its own, also when several run one after another in a Worker, or on one stack. What starts
  *   on its own, such as an exposed function that a thread without a value calls, has none.
- * - Values cross as arguments do; one that cannot is a `NotCloneableError` of the `spawn()` or the call. They are copies: change a value by `enterWith()`, not by writing into it.
+ * - Values cross as arguments do; one that cannot is a `NotCloneableError` of the `spawn()` or the call. They are copies:
+ *   change a value by `enterWith()`, not by writing into it.
  * - A side that has not registered the name carries its value through.
  * - What the storage held before it was registered is not seen any more.
  *

@@ -56,5 +56,14 @@ export function importGreen<M extends object>(url: string | URL, spawn: Spawn): 
 
 /** Absolute, so that the hub and all Workers mean the same module. */
 function resolve(specifier: string): string {
-  return URL.canParse(specifier) ? specifier : import.meta.resolve(specifier);
+  if (URL.canParse(specifier)) return specifier;
+  try {
+    return import.meta.resolve(specifier);
+  } catch (cause) {
+    throw new TypeError(
+      `Cannot greenImport("${specifier}"): there is no such name in the import map: ` +
+        `add it to "imports" in deno.json, or pass a URL such as "npm:${specifier}"`,
+      { cause },
+    );
+  }
 }

@@ -236,7 +236,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    *
    * @param url The module: `import.meta.resolve("./m.ts")`, a `URL`, or a bare name that the import map knows.
    * @returns An object with the module's functions; each call spawns a green thread.
-   * @throws {TypeError} If the specifier is relative.
+   * @throws {TypeError} If the specifier is relative, or a name that the import map does not know.
    *
    * @example Call a module of plain synchronous functions
    * ```ts ignore

@@ -114,7 +114,7 @@ export function spawnN<A extends unknown[]>(
  *
  * @param url The module: `import.meta.resolve("./m.ts")`, a `URL`, or a bare name that the import map knows.
  * @returns An object with the module's functions; each call spawns a green thread.
- * @throws {TypeError} If the specifier is relative.
+ * @throws {TypeError} If the specifier is relative, or a name that the import map does not know.
  */
 export function greenImport<M extends object>(url: string | URL): GreenModule<M> {
   return importGreen<M>(url, (fn, args) => spawn(fn as Spawnable<unknown[], unknown>, ...args));

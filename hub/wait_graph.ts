@@ -12,8 +12,8 @@
  * is no circle. The holder of a lock may have changed since it was reported, so such an edge is not *sure*. It counts only if
  * the lock's memory says at that moment that the holder is still the same: many who take turns at one lock seem to wait for each
  * other, where the hub hears late of who goes on. And a circle with such an edge is only believed when the parked thread has
- * reported it several times in a row; it does so every 100 ms, with the holder as it is then. A thread has few edges at a time: one for its own wait, more only through hub functions that await
- * several threads at once.
+ * reported it several times in a row; it does so every 100 ms, with the holder as it is then. A thread has few edges at a
+ * time: one for its own wait, more only through hub functions that await several threads at once.
  *
  * @module
  */

@@ -120,6 +120,16 @@ Deno.test("J6 greenImport() refuses a relative specifier and shows the way", () 
   }
 });
 
+Deno.test("greenImport() refuses a name that the import map does not know, and says where names are told", () => {
+  const error = assertThrows(() => greenImport("no-such-name"), TypeError);
+  assertEquals(
+    error.message,
+    'Cannot greenImport("no-such-name"): there is no such name in the import map: ' +
+      'add it to "imports" in deno.json, or pass a URL such as "npm:no-such-name"',
+  );
+  assertMatch(String(error.cause), /no-such-name/);
+});
+
 Deno.test("greenImport() refuses what is no specifier", () => {
   const message = (url: unknown) =>
     assertThrows(() => greenImport(url as string), TypeError).message;

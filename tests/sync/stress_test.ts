@@ -6,8 +6,9 @@
  * That these tests find what they are for was tried by breaking the code: `Core.enter()` without the lock, and a waiter that
  * gives up and stays in the list, fail in the first test; `Waiters.wake()` without every 1,000th wake-up is found between green
  * code and the hub. A green thread that was not woken looks again by itself after some milliseconds, as it tells the hub what
- * it is blocked on: what that hides is found by `bare_test.ts`, and `tests/model/` tries all orders. The million operations have found a node whose DATA was read
- * after its grant, when its owner may have used it elsewhere already: some item in a run was lost.
+ * it is blocked on: what that hides is found by `bare_test.ts`, and `tests/model/` tries all orders. The million operations
+ * have found a node whose DATA was read after its grant, when its owner may have used it elsewhere already: some item in a
+ * run was lost.
  */
 
 import { type GreenThread, Hub, Semaphore, useHub } from "@aiohub/aiohub";
