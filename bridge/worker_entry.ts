@@ -21,9 +21,11 @@ import { becomeGreen } from "./side.ts";
 import { Passage } from "./sync/objects.ts";
 import { becomeWorkerPlace, WorkerPlace } from "./sync/place.ts";
 import "../sync/mod.ts";
+import { exitWithoutSpinning, GivenUpError } from "./worker_exit.ts";
 import type { WorkerStart } from "./worker_kind.ts";
 
 const start = workerData as WorkerStart;
+exitWithoutSpinning();
 // Green code may replace it.
 const { exit } = process;
 const board = new Board(start.slots, start.board);
@@ -49,5 +51,9 @@ setImmediate(function step() {
   const turn = runtime.serve();
   if (turn) return void turn.finally(() => setImmediate(step));
   inbox.leave();
-  exit(0);
+  try {
+    exit(0);
+  } catch (error) {
+    if (!(error instanceof GivenUpError)) throw error;
+  }
 });

@@ -66,7 +66,7 @@ export interface HubStatistics {
   readonly totalCalls: number;
   /** Workers that ended on their own. */
   readonly crashed: number;
-  /** Workers that were stopped by force: what they computed may go on computing until the process ends. */
+  /** Workers that were stopped by force: what they computed may go on until it returns, or the process ends. */
   readonly leaked: number;
 }
 

@@ -1,8 +1,9 @@
 /**
  * Workers that were stopped: each ends by itself as soon as it hears of it, and otherwise is given up.
  *
- * One that is blocked, or in its event loop, hears of it at once and unwinds. One that computes does not: it cannot be
- * terminated either, so it goes on until the process ends, nobody listens to it, and its slot is never used again.
+ * One that is blocked, or in its event loop, hears of it as soon as it gets a core, and unwinds. One that computes does not:
+ * it cannot be terminated either, so it goes on until its code returns (see `bridge/worker_exit.ts`), at the latest when the
+ * process ends; nobody listens to it, and its slot is never used again.
  *
  * @module
  */
@@ -11,7 +12,7 @@ import type { GreenWorker } from "./green_worker.ts";
 import { within } from "./within.ts";
 
 /** How long a Worker that was stopped may take to hear of it, in milliseconds. */
-const STOP_MS = 300;
+const STOP_MS = 1000;
 
 /** How long it may then take to end by itself, in milliseconds. */
 const UNWIND_MS = 5000;
