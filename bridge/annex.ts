@@ -24,6 +24,7 @@
 import { Buffer } from "node:buffer";
 import { type Body, Format } from "./codec.ts";
 import { BridgeProtocolError } from "./errors.ts";
+import { keepFreedMemory } from "./freed_memory.ts";
 import { ANNEXES, hasBlobs, NO_BYTES, type Placed } from "./message.ts";
 import { align, type RingReader, type RingWriter } from "./ring.ts";
 import { readAscii } from "./text.ts";
@@ -116,6 +117,7 @@ export class AnnexWriter {
 
   #makeRoom(annex: Annex, bytes: number): boolean {
     if (annex.bytes.length >= bytes) return true;
+    keepFreedMemory();
     try {
       const size = Math.max(LEAST, 2 ** Math.ceil(Math.log2(bytes)));
       const buffer = new SharedArrayBuffer(size);

@@ -21,6 +21,7 @@
 import type { Body } from "./codec.ts";
 import { Format } from "./codec.ts";
 import { BridgeProtocolError } from "./errors.ts";
+import { keepFreedMemory } from "./freed_memory.ts";
 import { HANDED, hasBlobs, MOST_PART, type Placed } from "./message.ts";
 import type { RingReader, RingWriter } from "./ring.ts";
 import { isTransferred } from "./transfer.ts";
@@ -62,6 +63,7 @@ export class HandingWriter {
     }
     if (bytes < LEAST || bytes < LEAST_EACH * parts.length) return undefined;
     if ((this.#handed - this.#ring.taken(HANDED) >>> 0) >= MOST_ON_THEIR_WAY) return undefined;
+    keepFreedMemory();
     try {
       // What is handed over has no length here any more.
       const lengths = blobs.map(({ length }) => length);
