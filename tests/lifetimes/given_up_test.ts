@@ -3,7 +3,7 @@
  * seen by their threads, which only Linux shows.
  */
 
-import { GreenletExit } from "@aiohub/aiohub";
+import { GreenletExit, type GreenThread } from "@aiohub/aiohub";
 import { assertEquals } from "@std/assert";
 import * as crashes from "../fixtures/lifetimes/crashes.ts";
 import { Mark, marked, newMarks } from "../fixtures/lifetimes/marks.ts";
@@ -22,34 +22,27 @@ function workerThreads(): number {
   }).length;
 }
 
-const isLinux = Deno.build.os === "linux";
+/** Has the hub give up the Worker of a thread that computes, lets that go on, and waits for the Worker's end. */
+async function endsLate(compute: (marks: SharedArrayBuffer) => GreenThread): Promise<void> {
+  await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
+  const before = workerThreads();
+  const marks = newMarks();
+  const thread = compute(marks);
+  await until(() => marked(marks, Mark.Started) === 1);
+  thread.kill(undefined, { graceMs: 0 });
+  await rejection(thread, GreenletExit);
+  await until(() => hub.statistics().leaked === 1);
+  assertEquals(workerThreads(), before + 1);
+  Atomics.store(new Int32Array(marks), 7, 1);
+  await until(() => workerThreads() === before);
+}
 
-if (isLinux) {
+if (Deno.build.os === "linux") {
   testApart(import.meta, "a Worker that was given up ends when its code returns", async () => {
-    await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
-    const before = workerThreads();
-    const marks = newMarks();
-    const thread = threads.busy(marks);
-    await until(() => marked(marks, Mark.Started) === 1);
-    thread.kill(undefined, { graceMs: 0 });
-    await rejection(thread, GreenletExit);
-    await until(() => hub.statistics().leaked === 1);
-    assertEquals(workerThreads(), before + 1);
-    Atomics.store(new Int32Array(marks), 7, 1);
-    await until(() => workerThreads() === before);
-    assertEquals(marked(marks, Mark.Disposed), 1);
+    await endsLate(threads.busy);
   });
 
   testApart(import.meta, "a Worker that was given up ends when its code exits", async () => {
-    await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
-    const before = workerThreads();
-    const marks = newMarks();
-    const thread = crashes.exitsLate(marks);
-    await until(() => marked(marks, Mark.Started) === 1);
-    thread.kill(undefined, { graceMs: 0 });
-    await rejection(thread, GreenletExit);
-    await until(() => hub.statistics().leaked === 1);
-    Atomics.store(new Int32Array(marks), 7, 1);
-    await until(() => workerThreads() === before);
+    await endsLate(crashes.exitsLate);
   });
 }
