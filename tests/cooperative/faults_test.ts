@@ -318,7 +318,11 @@ Deno.test("close() lets those finish who take turns", async () => {
 Deno.test("deadlocks are found: locks in a circle, a thread that waits for itself", async () => {
   await using _hub = cooperative();
   const [a, b] = [new Lock({ name: "a" }), new Lock({ name: "b" })];
-  const results = await Promise.all([faults.takesTwo(a, b), faults.takesTwo(b, a)]);
+  const words = newWords();
+  const results = await Promise.all([
+    faults.takesTwo(words, a, b),
+    faults.takesTwo(words, b, a),
+  ]);
   assertEquals(results.toSorted(), ["DeadlockError", "both"]);
   const self = await threads.waitsForItself();
   assertEquals(self, DeadlockError.name);

@@ -213,7 +213,7 @@ Deno.test("P113 with maxIdle or maxAge 0 nothing is kept", async () => {
 });
 
 Deno.test("P113 a connection that lies idle for maxIdle, or is older than maxAge, is closed", async () => {
-  for (const options of [{ maxIdle: 40 }, { maxAge: 40 }]) {
+  for (const options of [{ maxIdle: 400 }, { maxAge: 400 }]) {
     const { pool, opened } = fakes(options);
     const keepsRunning = setInterval(() => {}, 10);
     await pool.putAsync(await pool.getAsync());

@@ -64,13 +64,14 @@ Deno.test("Hub.threads() forgets what a thread was parked on when it goes on", a
   await using hub = new TestHub({ maxWorkers: 1 });
   const marks = newMarks();
   const thread = hub.spawn((marks: SharedArrayBuffer) => {
-    sleep(60);
     const words = new Int32Array(marks);
+    while (Atomics.load(words, 6) === 0) sleep(60);
     Atomics.store(words, 0, 1);
     while (Atomics.load(words, 7) === 0);
     sleep(60_000);
   }, marks);
   await parked(hub, thread, /^sleep/);
+  new Int32Array(marks)[6] = 1;
   await until(() => new Int32Array(marks)[0] === 1 && parkedOn(hub, thread) === undefined);
   assertEquals(thread.state, "running");
   new Int32Array(marks)[7] = 1;

@@ -144,9 +144,9 @@ Deno.test("spawnWith({ timeout }) kills a thread that runs for too long with a T
   await parked(hub, before);
   before.kill();
   await ending(before);
-  const thread = spawnWith({ timeout: 50 }).spawn(threads.sleeper, marks);
+  const thread = spawnWith({ timeout: 200 }).spawn(threads.sleeper, marks);
   const timeout = await rejection(thread, Timeout);
-  assertEquals([timeout.ms, thread.state], [50, "killed"]);
+  assertEquals([timeout.ms, thread.state], [200, "killed"]);
   assertEquals(set(marks), ["Started", "Caught", "Finally", "Disposed"]);
   assertEquals(await hub.with({ timeout: 60_000 }).spawn(() => "in time"), "in time");
   assertEquals(await hub.with({ timeout: Infinity }).spawn(() => "in time"), "in time");
@@ -156,10 +156,12 @@ Deno.test("spawnWith({ timeout }) kills a thread that runs for too long with a T
 Deno.test("J56 spawnWith({ timeout }): the clock starts when the thread leaves the queue", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const { promise, resolve } = Promise.withResolvers<void>();
+  // The time that a Worker takes to load its module counts too, where it does: not here.
+  await timeouts.sleeper(0);
   const first = hub.spawn((wait: () => void) => wait(), () => promise);
   await parked(hub, first);
-  const queued = hub.with({ timeout: 150 }).spawn(timeouts.sleeper, 1);
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  const queued = hub.with({ timeout: 400 }).spawn(timeouts.sleeper, 1);
+  await new Promise((resolve) => setTimeout(resolve, 450));
   assertEquals(queued.state, "pending");
   resolve();
   assertEquals(await queued, "slept");
