@@ -4,15 +4,24 @@
  * Everything here happens on the Worker's one thread; what it shares are the two rings and the board (see there for the
  * races). A wait spins a little before it sleeps, where that has paid: see `patience.ts`.
  *
+ * **A full ring.** A message that finds no room waits for some, and what has arrived is taken in meanwhile, as the hub may wait
+ * for room too. What is to be sent because of that (a handle was let go of, say) is put off until the message has gone: written
+ * on top of it, it would find no room either, take in what arrived because of that, and so on until the stack is full.
+ * Whoever blocks on top of it (a class of the application may, when an instance is taken in) has it written first, as the hub
+ * may have to answer that. The ring is hungry as long as any message waits.
+ *
  * @module
  */
 
 import type { Board } from "./board.ts";
 import type { Body } from "./codec.ts";
 import type { Inbox } from "./inbox.ts";
-import type { Message } from "./message.ts";
+import { keep, type Message } from "./message.ts";
 import type { Outbox } from "./outbox.ts";
 import { Patience, pause } from "./patience.ts";
+
+/** What {@linkcode Line.send} was called with. */
+type Sent = Parameters<Line["send"]>;
 
 /** How long a Worker spins at the most, in milliseconds: about what a wake-up costs. */
 const MOST_SPIN = 0.1;
@@ -25,6 +34,9 @@ export class Line {
   readonly #inbox: Inbox;
   readonly #takeInWhileWriting: () => void;
   readonly #patience = new Patience(MOST_SPIN);
+  /** How many messages wait for room, each on top of the one before, and what was put off meanwhile. */
+  #hungry = 0;
+  readonly #putOff: Sent[] = [];
   /** How many cores there are beside the hub's. */
   readonly #spareCores = Math.max(0, navigator.hardwareConcurrency - 1);
 
@@ -72,6 +84,17 @@ export class Line {
 
   /** Sends a message, and waits for room if need be. A kill does not interrupt it. */
   send(kind: number, id: number, a: number, b: number, body: Body): void {
+    if (this.#hungry === 0 && this.#putOff.length === 0) this.#write(kind, id, a, b, body);
+    else this.#putOff.push([kind, id, a, b, keep(body)]);
+    if (this.#hungry === 0 && this.#putOff.length > 0) this.#catchUp();
+  }
+
+  /** Sends what was put off. */
+  #catchUp(): void {
+    for (let sent = this.#putOff.shift(); sent; sent = this.#putOff.shift()) this.#write(...sent);
+  }
+
+  #write(kind: number, id: number, a: number, b: number, body: Body): void {
     if (body.carried !== undefined) this.#out.carry(body.carried);
     if (!this.#out.write(kind, id, a, b, body)) this.#sendSlowly(kind, id, a, b, body);
     this.#board.raise(this.#slot);
@@ -80,16 +103,20 @@ export class Line {
   #sendSlowly(kind: number, id: number, a: number, b: number, body: Body): void {
     const departure = this.#out.begin(kind, id, a, b, body);
     if (departure.advance()) return;
-    for (;;) {
-      const seen = this.woken();
-      this.#out.setHungry(true);
-      if (departure.advance()) break;
-      this.#board.raise(this.#slot);
-      this.#takeInWhileWriting();
-      if (this.#inbox.shut) return;
-      this.pause(seen, performance.now(), Infinity);
+    this.#hungry++;
+    try {
+      for (;;) {
+        const seen = this.woken();
+        this.#out.setHungry(true);
+        if (departure.advance()) break;
+        this.#board.raise(this.#slot);
+        this.#takeInWhileWriting();
+        if (this.#inbox.shut) return;
+        this.#pause(seen, performance.now(), Infinity);
+      }
+    } finally {
+      if (--this.#hungry === 0) this.#out.setHungry(false);
     }
-    this.#out.setHungry(false);
   }
 
   /** When {@linkcode Line.tidy} has something to do, in `performance.now()` time. */
@@ -111,11 +138,17 @@ export class Line {
 
   /** Sleeps until the Worker is woken or the time is over, at `deadline` in `performance.now()` time. */
   park(seen: number, now: number, deadline: number): void {
+    if (this.#putOff.length > 0) return this.#catchUp();
     this.#board.park(this.#slot, seen, deadline - now);
   }
 
   /** The same, but spins first where that may pay. */
   pause(seen: number, now: number, deadline: number): void {
+    if (this.#putOff.length > 0) return this.#catchUp();
+    this.#pause(seen, now, deadline);
+  }
+
+  #pause(seen: number, now: number, deadline: number): void {
     const budget = this.#patience.next();
     // With this Worker and the hub each on a core, more Workers that are awake want one of these two.
     if (budget > 0 && this.#board.awake <= this.#spareCores) {

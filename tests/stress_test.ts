@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
 import { createRing, RING_BYTES } from "../bridge/ring.ts";
-import { crossCheck, many } from "./fixtures/stress.ts";
+import { crossCheck, many, sumOf } from "./fixtures/stress.ts";
 import { fib } from "./fixtures/recursion.ts";
 import { runProgram, TestHub } from "./support.ts";
 
@@ -42,6 +42,11 @@ Deno.test("J98 asyncToSync() answers ten thousand calls in a tight loop from one
   await using hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await crossCheck(7, 10_000), { wrong: 0, calls: 10_000 });
   assertEquals(hub.statistics().calls, 0);
+});
+
+Deno.test("asyncToSync().spawn() has twenty thousand calls in flight from one green thread", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  assertEquals(await sumOf(20_000), 20_000 * 19_999 / 2);
 });
 
 Deno.test("asyncToSync().spawn() keeps a thousand calls in flight from each of two green threads", async () => {
