@@ -169,8 +169,7 @@ export class Blocking {
     const due = Math.min(deadline, frame.deadline);
     const hasWork = () =>
       condition.done || this.#intake.hasWork ||
-      performance.now() >= due || frame.thrown !== undefined ||
-      frame.shields === 0 && this.#stack.kills > 0;
+      performance.now() >= due || this.#stack.isStruck(frame);
     let report = performance.now() + REPORT_AFTER;
     let reported = false;
     const waiting: Waiting = {

@@ -13,13 +13,13 @@ import { type Scope, usesContext } from "./context.ts";
 import { GreenletExit } from "./errors.ts";
 import type { EventLoopTurns } from "./event_loop_turns.ts";
 import { Frame } from "./frame.ts";
-import { isMeantFor } from "./frame_stack.ts";
 import type { GreenBase } from "./green_base.ts";
 import type { HubCalls } from "./hub_calls.ts";
 import { isThenable, Op } from "./live.ts";
 import type { Message } from "./message.ts";
 import { Ending, PART_OF_CALL, Up } from "./protocol.ts";
 import { place } from "./sync/place.ts";
+import type { ThreadEndings } from "./thread_endings.ts";
 
 /** What the hub calls in a Worker. */
 export class Callbacks {
@@ -31,14 +31,21 @@ export class Callbacks {
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
   readonly #calls: HubCalls;
+  readonly #endings: ThreadEndings;
   readonly #eventLoopTurns: EventLoopTurns;
 
   /**
    * @param base What all parts stand on.
    * @param calls The calls that callbacks may belong to.
+   * @param endings Reports what callbacks leave behind.
    * @param eventLoopTurns Is told of each callback.
    */
-  constructor(base: GreenBase, calls: HubCalls, eventLoopTurns: EventLoopTurns) {
+  constructor(
+    base: GreenBase,
+    calls: HubCalls,
+    endings: ThreadEndings,
+    eventLoopTurns: EventLoopTurns,
+  ) {
     this.#line = base.line;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
@@ -47,6 +54,7 @@ export class Callbacks {
     this.#crossing = base.crossing;
     this.#context = base.context;
     this.#calls = calls;
+    this.#endings = endings;
     this.#eventLoopTurns = eventLoopTurns;
   }
 
@@ -57,7 +65,7 @@ export class Callbacks {
     // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
     const below = this.#frames.at(-1);
     let frame = below ? undefined : this.#enterCallback();
-    const armed = below && below.timeouts.length > 0 ? [...below.timeouts] : [];
+    const isMeantForBelow = this.#stack.guard();
     const importing = this.#caller.importing;
     this.#caller.importing = undefined;
     this.#eventLoopTurns.noteCallback();
@@ -88,15 +96,20 @@ export class Callbacks {
         return encode(value, "result", referrer);
       });
     } catch (error) {
-      if (!frame && isMeantFor(below!, error, armed)) below!.passing = { error };
+      if (!frame && isMeantForBelow(error)) below!.passing = { error };
       ending = Ending.Rejected;
       reply = encodeThrown(error, "error", this.#crossing.referrer);
     } finally {
       this.#caller.importing = importing;
-      if (frame) this.#stack.remove(frame);
+      if (frame) this.#leave(frame);
     }
     if (context) this.#line.send(Up.Context, id, Up.Reply, 0, context);
     this.#line.send(Up.Reply, id, ending, 0, reply);
+  }
+
+  #leave(frame: Frame): void {
+    this.#stack.remove(frame);
+    this.#endings.reportUnseen(frame);
   }
 
   #enterCallback(): Frame {

@@ -8,7 +8,7 @@ import { blobWithin, formOf, isBlob } from "./blobs.ts";
 import { decode, encode, encodeThrown, type Reference, type Referrer } from "./codec.ts";
 import { goesByReference } from "./green_references.ts";
 import { handledObject } from "./handle.ts";
-import { keep } from "./message.ts";
+import { copyOf } from "./message.ts";
 import { Referent } from "./protocol.ts";
 import { isShared } from "./sync/objects.ts";
 
@@ -39,7 +39,7 @@ export function copyWithin(
     },
   };
   const body = thrown ? encodeThrown(value, "error", referrer) : encode(value, "result", referrer);
-  return decode(keep(body), referrer);
+  return decode(copyOf(body), referrer);
 }
 
 /** For what a registered class's `toWire` makes anew each time it is asked. */

@@ -50,8 +50,9 @@ export class Frame implements Scope {
    */
   constructor(readonly id: number, readonly thread: RemoteThread) {}
 
-  /** The next moment at which a timeout of this frame is due, in `performance.now()` time. */
+  /** The next moment at which a timeout of this frame is to be thrown, in `performance.now()` time: in a `shield()` none is. */
   get deadline(): number {
+    if (this.shields > 0) return Infinity;
     let earliest = Infinity;
     for (const { due } of this.timeouts) if (due < earliest) earliest = due;
     return earliest;

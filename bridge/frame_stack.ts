@@ -62,7 +62,19 @@ export class FrameStack {
     if (frame.timeouts.length > 0) throwIfDue(frame);
   }
 
-  /** Throws what ended a callback on top of a thread and was meant for the thread. */
+  /**
+   * Watches what runs on top of the thread that is blocked.
+   *
+   * @returns Whether an error that ended it is the kill of the thread below, or a timeout that this had armed before.
+   */
+  guard(): (error: unknown) => boolean {
+    const below = this.innermost;
+    if (!below) return () => false;
+    const armed = below.timeouts.length > 0 ? [...below.timeouts] : [];
+    return (error) => isMeantFor(below, error, armed);
+  }
+
+  /** Throws what ended something on top of a thread and was meant for the thread. */
   throwPassing(frame: Frame): never {
     const { error } = frame.passing!;
     frame.passing = undefined;
@@ -107,12 +119,7 @@ export function isNothingBut(reason: unknown, error: unknown): boolean {
     isNothingBut(reason, error.suppressed);
 }
 
-/** Whether what ended a callback is the kill of the thread below, or a timeout that this had armed before. */
-export function isMeantFor(
-  { killed, fired }: Frame,
-  error: unknown,
-  armed: readonly Timeout[],
-): boolean {
+function isMeantFor({ killed, fired }: Frame, error: unknown, armed: readonly Timeout[]): boolean {
   if (killed && isNothingBut(killed.reason, error)) return true;
   return fired !== undefined && fired.error === error && armed.includes(fired.timeout);
 }

@@ -16,6 +16,7 @@ import { GreenSource } from "./green_source.ts";
 import { handledObject } from "./handle.ts";
 import { classNumber, isClass, Op, perform, Trait, traitsOf } from "./live.ts";
 import type { Callable } from "./loader.ts";
+import { platformClassOf } from "./platform_classes.ts";
 import { Referent } from "./protocol.ts";
 import { Remote, remoteOf } from "./remote.ts";
 import { Service } from "./service.ts";
@@ -36,6 +37,8 @@ export interface GreenReferenceHost {
   look(): void;
   /** The thread that runs now; 0 for none. */
   owner(): number;
+  /** See `FrameStack.guard()`. */
+  guard(): (error: unknown) => boolean;
 }
 
 /** A Worker's references. */
@@ -52,6 +55,12 @@ export class GreenReferences {
   #hasAdopted = false;
   /** What was referred to in an attempt. */
   #trail: number[] | undefined;
+  readonly #performer = {
+    iterate: (object: object) => new GreenSource(object, () => this.#host.guard()).begin(),
+    lock(): never {
+      throw new TypeError("Cannot lock an object of green code");
+    },
+  };
 
   constructor(host: GreenReferenceHost) {
     this.#host = host;
@@ -174,7 +183,7 @@ export class GreenReferences {
    * @throws {Error} If the thread that gave it has ended.
    */
   perform(number: number, op: number, args: readonly unknown[]): unknown {
-    return perform(greenHost, this.#own(number), op, args);
+    return perform(this.#performer, this.#own(number), op, args);
   }
 
   /** A thread has ended, and what goes with it. */
@@ -276,13 +285,6 @@ const HUB_KINDS: ReadonlySet<number> = new Set([
   Referent.HubSignal,
 ]);
 
-const greenHost = {
-  iterate: (object: object) => new GreenSource(object).begin(),
-  lock(): never {
-    throw new TypeError("Cannot lock an object of green code");
-  },
-};
-
 /**
  * Whether an object of green code goes by reference without being passed by `handle()`.
  *
@@ -294,5 +296,5 @@ export function goesByReference(value: object, all: boolean): boolean {
     return true;
   }
   if (!all || value instanceof Promise || value instanceof Error) return false;
-  return !classOfPrototype(Object.getPrototypeOf(value));
+  return !classOfPrototype(Object.getPrototypeOf(value)) && !platformClassOf(value);
 }

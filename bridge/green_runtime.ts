@@ -137,10 +137,10 @@ export class GreenRuntime {
     });
     const blocking = this.#blocking = new Blocking(base, intake);
     const calls = this.#calls = new HubCalls(base, blocking);
-    this.#callbacks = new Callbacks(base, calls, eventLoopTurns);
     const waits = this.waits = new ThreadWaits(base, blocking);
     this.#spawns = new GreenSpawns(base, waits, options.debug);
     const endings = this.#endings = new ThreadEndings(base, blocking, waits);
+    this.#callbacks = new Callbacks(base, calls, endings, eventLoopTurns);
     const awaiting = new Awaiting(base, intake);
     const loader = new Loader(options.scope);
     const runner = this.#runner = new ThreadRunner(base, {
@@ -162,7 +162,9 @@ export class GreenRuntime {
 
   /** The handle of the green thread that runs now. */
   current(): GreenThread {
-    return this.#caller.frame("getCurrent()").thread;
+    const { thread } = this.#caller.frame("getCurrent()");
+    thread.given = true;
+    return thread;
   }
 
   /**

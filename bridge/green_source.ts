@@ -14,11 +14,17 @@ const COLLECT_MS = 1;
 /** Takes items from an iterator of green code when the hub asks for them. */
 export class GreenSource extends Service {
   readonly #iterator: Iterator<unknown>;
+  readonly #guard: () => (error: unknown) => boolean;
   #error: { readonly error: unknown } | undefined;
   #done = false;
 
-  constructor(object: object) {
+  /**
+   * @param object What to iterate over.
+   * @param guard Tells errors that are meant for the thread on top of which this runs; see `FrameStack.guard()`.
+   */
+  constructor(object: object, guard: () => (error: unknown) => boolean) {
     super();
+    this.#guard = guard;
     const make = (object as Partial<Iterable<unknown>>)[Symbol.iterator];
     if (typeof make !== "function") {
       throw new TypeError("Cannot iterate over a handle: its object is not iterable");
@@ -48,6 +54,7 @@ export class GreenSource extends Service {
 
   #pull(): [unknown[], boolean] {
     const items: unknown[] = [];
+    const isMeantForBelow = this.#guard();
     const until = performance.now() + COLLECT_MS;
     let bytes = 0;
     while (!this.#done && items.length < BATCH_ITEMS && bytes < BATCH_BYTES) {
@@ -61,6 +68,8 @@ export class GreenSource extends Service {
         }
       } catch (error) {
         this.#done = true;
+        // The thread below is to have it now, whatever was collected.
+        if (isMeantForBelow(error)) throw error;
         this.#error = { error };
       }
     }

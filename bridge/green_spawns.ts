@@ -59,7 +59,7 @@ export class GreenSpawns {
     const number = this.#targets.bind(target);
     const id = place().arena.takeThreadId();
     if (takesTurn) particulars = { ...particulars, turn: this.#turns!.enlist() };
-    const thread = this.#handles.of(id, particulars?.name ?? `${targetName(target)}-${id}`);
+    const thread = this.#handles.give(id, particulars?.name ?? `${targetName(target)}-${id}`);
     thread.hold.count = 1;
     this.#waits.expect(thread);
     // The failure of a detached thread is reported by the hub.

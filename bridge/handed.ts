@@ -80,7 +80,8 @@ export class HandingWriter {
 /** A buffer that holds these bytes and nothing else, and is nobody else's. */
 function ownBuffer(bytes: Uint8Array): ArrayBuffer {
   const { buffer } = bytes;
-  const isAll = buffer instanceof ArrayBuffer && bytes.length === buffer.byteLength;
+  const isAll = buffer instanceof ArrayBuffer && !buffer.resizable &&
+    bytes.length === buffer.byteLength;
   if (isAll && !buffer.detached && isTransferred(buffer)) return buffer;
   // This way the new memory is not filled with zeros first.
   return new Uint8Array(bytes).buffer;

@@ -13,7 +13,6 @@
 
 import { usesContext } from "./context.ts";
 import type { EventLoopTurns } from "./event_loop_turns.ts";
-import type { Frame } from "./frame.ts";
 import type { GreenBase } from "./green_base.ts";
 import type { Message } from "./message.ts";
 import { Down } from "./protocol.ts";
@@ -30,7 +29,7 @@ export interface Receiver {
 /** What has arrived. */
 export class Intake {
   readonly #line: GreenBase["line"];
-  readonly #frames: readonly Frame[];
+  readonly #stack: GreenBase["stack"];
   readonly #context: GreenBase["context"];
   readonly #crossing: GreenBase["crossing"];
   readonly #turns: GreenBase["turns"];
@@ -47,7 +46,7 @@ export class Intake {
    */
   constructor(base: GreenBase, eventLoopTurns: EventLoopTurns, receiver: Receiver) {
     this.#line = base.line;
-    this.#frames = base.stack.frames;
+    this.#stack = base.stack;
     this.#context = base.context;
     this.#crossing = base.crossing;
     this.#turns = base.turns;
@@ -92,7 +91,7 @@ export class Intake {
   serveNext(): boolean {
     if (this.#deferred.length === 0) return false;
     // What there is no room for stays, for a place where the stack is less full.
-    if (this.#frames.length > 0 && !hasRoom(SOME_ROOM)) {
+    if (this.#stack.frames.length > 0 && !hasRoom(SOME_ROOM)) {
       throw new RangeError(
         "Cannot block: there is no room on the stack for what arrived meanwhile",
       );
@@ -102,11 +101,13 @@ export class Intake {
     return true;
   }
 
-  /** Calls what is to be called soon; what it throws is reported and harms nobody. */
+  /** Calls what is to be called soon; what it throws is reported, or is for the thread that is blocked below. */
   runSoon(): void {
     for (;;) {
       const fn = this.#soon.shift();
       if (!fn) break;
+      const below = this.#stack.innermost;
+      const isMeantForBelow = this.#stack.guard();
       try {
         const result = fn();
         if (!(result instanceof Promise)) continue;
@@ -114,7 +115,8 @@ export class Intake {
         // It goes on when the event loop has a turn.
         this.#eventLoopTurns.hurry();
       } catch (error) {
-        this.#crossing.fault(error);
+        if (isMeantForBelow(error)) below!.passing = { error };
+        else this.#crossing.fault(error);
       }
     }
   }

@@ -132,7 +132,14 @@ export function keep(body: Body): Body {
   return body.blobs.length === 0 ? body : { ...body, blobs: body.blobs.map(keepBytes) };
 }
 
-/** The same for one run of bytes. */
+/** The same with all of its bytes copied: what was given away goes to one reader only, and here is another one. */
+export function copyOf(body: Body): Body {
+  return body.blobs.length === 0
+    ? body
+    : { ...body, blobs: body.blobs.map((bytes) => bytes.slice()) };
+}
+
+/** As {@linkcode keep}, for one run of bytes. */
 export function keepBytes(bytes: Uint8Array): Uint8Array {
   return isTransferred(bytes.buffer) ? bytes : bytes.slice();
 }

@@ -57,6 +57,8 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   spawner = 0;
   /** Whether anybody here has asked for its result, or passed it on. */
   seen = false;
+  /** Whether green code here may have it. */
+  given = false;
   readonly #runtime: GreenRuntime;
   #started = false;
   #ended: { readonly ending: number; readonly body: Body } | undefined;

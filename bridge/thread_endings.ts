@@ -18,6 +18,8 @@ import { GreenletExit, HubClosedError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import { isNothingBut } from "./frame_stack.ts";
 import type { GreenBase } from "./green_base.ts";
+import type { Outcome } from "./green_thread.ts";
+import { copyOf } from "./message.ts";
 import { Ending, type SpawnSite, Up } from "./protocol.ts";
 import { outcomeOf, type RemoteThread } from "./remote_thread.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
@@ -88,11 +90,12 @@ export class ThreadEndings {
       }
     }
     this.#crossing.references.endThread(frame.id);
-    for (const failed of frame.failed) this.#reportUnseen(frame.id, failed);
+    this.reportUnseen(frame);
     const { thread } = frame;
     // Always: green code may have kept the handle that `getCurrent()` gave, and the hub forgets the thread.
     this.#waits.forget(frame.id);
-    this.#settleHere(thread, ending, value, body, context && frame.changes);
+    if (thread.given) this.#settleHere(thread, ending, value, body, context && frame.changes);
+    else this.#handles.drop(thread);
     this.#handles.letGo(thread);
     if (context) this.#line.send(Up.Context, frame.id, Up.Done, 0, context);
     this.#line.send(Up.Done, frame.id, ending, 0, body);
@@ -114,7 +117,15 @@ export class ThreadEndings {
     else this.#reportUnseen(thread.spawner, thread);
   }
 
-  /** Those who wait here get a copy too; but references in the body have been counted for the hub. */
+  /** Who has spawned the threads of a frame that failed will not look at them any more. */
+  reportUnseen({ id, failed }: Frame): void {
+    for (const thread of failed) this.#reportUnseen(id, thread);
+  }
+
+  /**
+   * Those who have its handle here get a copy too; but references in the body have been counted for the hub. What cannot be
+   * copied, since a class of it fails, is a failure for them, as it will be on the hub.
+   */
   #settleHere(
     thread: RemoteThread,
     ending: number,
@@ -123,8 +134,14 @@ export class ThreadEndings {
     changes: ContextValues | undefined,
   ): void {
     const referred = this.#crossing.takeReferred();
-    const copy = referred && copyWithin(value, referred, ending !== Ending.Fulfilled);
-    thread.settle(ending, body, changes, referred && outcomeOf(ending, copy));
+    if (!referred) return thread.settle(ending, copyOf(body), changes);
+    let outcome: Outcome<unknown>;
+    try {
+      outcome = outcomeOf(ending, copyWithin(value, referred, ending !== Ending.Fulfilled));
+    } catch (reason) {
+      outcome = { status: "rejected", reason };
+    }
+    thread.settle(ending, body, changes, outcome);
   }
 
   #reportUnseen(spawner: number, thread: RemoteThread): void {

@@ -28,6 +28,13 @@ export class ThreadHandles {
     this.#sayReleased = sayReleased;
   }
 
+  /** The one handle that a thread has here, for green code. */
+  give(id: number, name: string): RemoteThread {
+    const thread = this.of(id, name);
+    thread.given = true;
+    return thread;
+  }
+
   /** The one handle that a thread has here. */
   of(id: number, name: string): RemoteThread {
     const known = this.#handles.get(id)?.deref();
@@ -55,7 +62,7 @@ export class ThreadHandles {
 
   /** The handle for a reference. */
   adopt({ id, name, ended }: ThreadReference): RemoteThread {
-    const thread = this.of(id, name);
+    const thread = this.give(id, name);
     if (!ended) thread.hold.count++;
     else if (ended.ending === Ending.Fulfilled) {
       thread.settleWith({ status: "fulfilled", value: ended.value });
@@ -70,6 +77,11 @@ export class ThreadHandles {
   letGo({ hold }: RemoteThread): void {
     if (hold.count > 0) this.#sayReleased(hold.id, hold.count);
     hold.count = 0;
+  }
+
+  /** The thread has ended, and nobody here has its handle: who gets one later gets another, and asks the hub. */
+  drop({ id }: RemoteThread): void {
+    this.#handles.delete(id);
   }
 
   /** A handle was garbage-collected. */

@@ -188,15 +188,17 @@ export class ThreadRunner {
   ): Promise<unknown> | undefined {
     if (frame.killed) return this.#endUnrun(message, frame);
     let value: unknown;
+    let isAsync: boolean;
     try {
       value = this.#apply(message, frame, fn);
+      isAsync = isThenable(value);
     } catch (error) {
       return this.#endings.end(
         frame,
         ...this.#endings.judge(frame, this.#loader.explain(target, error)),
       );
     }
-    if (!isThenable(value)) return this.#endings.end(frame, Ending.Fulfilled, value);
+    if (!isAsync) return this.#endings.end(frame, Ending.Fulfilled, value);
     const settled = Promise.resolve(value).then(
       (value) => this.#endings.end(frame, Ending.Fulfilled, value),
       (error) =>

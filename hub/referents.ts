@@ -7,6 +7,7 @@
 import { classOfPrototype } from "../bridge/classes.ts";
 import { handle, handledObject } from "../bridge/handle.ts";
 import { FACE, isClass } from "../bridge/live.ts";
+import { platformClassOf } from "../bridge/platform_classes.ts";
 import { Referent } from "../bridge/protocol.ts";
 import { remoteOf } from "../bridge/remote.ts";
 import { Service } from "../bridge/service.ts";
@@ -38,8 +39,9 @@ export function hubReferent(value: object, all: boolean): HubReferent | undefine
   if (FACE in value || value instanceof Service || isIteration(value) || isBody(value)) {
     return object(value);
   }
-  if (!all || isError(value) || classOfPrototype(Object.getPrototypeOf(value))) return undefined;
-  return value instanceof Promise ? undefined : object(value);
+  if (!all || isError(value) || value instanceof Promise) return undefined;
+  const isValue = classOfPrototype(Object.getPrototypeOf(value)) || platformClassOf(value);
+  return isValue ? undefined : object(value);
 }
 
 /** An iterable without a class of its own would be taken for plain data: this sees to it that it is not. */

@@ -10,3 +10,11 @@ Deno.test("sixteen parked green threads and an idle hub use no more than two per
   assertLess(ms, 20);
   assertEquals([ended, last], [0, "still quick"]);
 });
+
+Deno.test("a limit or a kill that a shield() holds off keeps no core busy", async () => {
+  const { code, stdout, stderr } = await runProgram("shielded_limits.ts", "--allow-all");
+  assertEquals([code, stderr], [0, ""]);
+  const all = stdout.trim().split(/\s/).map(Number);
+  assertEquals(all.length, 4);
+  for (const ms of all) assertLess(ms, 200, stdout);
+});

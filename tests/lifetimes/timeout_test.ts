@@ -116,6 +116,16 @@ Deno.test("wait({ timeout }) throws a Timeout that is not armed, and the thread 
   await until(() => hub.statistics().threads === 0);
 });
 
+Deno.test("a Timeout that runs out in a link or in a generator of the hub is its thread's all the same", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  let errors = 0;
+  hub.addEventListener("error", () => errors++);
+  assertEquals(await timeouts.aroundLink(), "late");
+  assertEquals(await timeouts.aroundItems(false), "late");
+  assertEquals(await timeouts.aroundItems(true), "late");
+  assertEquals(errors, 0);
+});
+
 Deno.test("P31 Timeout that is over is kept by nobody but its owner", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   // Armed ones are looked at by each blocking call: one that stayed would be thrown here.

@@ -114,6 +114,25 @@ Deno.test("a child that outlives its green parent and fails then is reported", a
   assertEquals((reports[0].reason as Error).message, "late");
 });
 
+Deno.test("a child that fails while a callback goes on that has spawned it is reported when that has ended", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const reports = reportsOf(hub);
+  // Returned, so that it is called on an empty stack: as a thread of its own.
+  const callback = await hub.spawn(() => (wait: () => void) => {
+    const child = spawn(() => {
+      throw new RangeError("of a callback");
+    });
+    while (!child.dead) sleep(1);
+    wait();
+  }) as (wait: () => void) => Promise<void>;
+  let told = 0;
+  await callback(() => {
+    told = reports.length;
+  });
+  await until(() => reports.length === 1);
+  assertEquals([told, (reports[0].reason as Error).message], [0, "of a callback"]);
+});
+
 Deno.test("a child whose parent's Worker has crashed is looked after by the hub", async () => {
   await using hub = new TestHub({ maxWorkers: 2 }, { crashed: 1 });
   const reports = reportsOf(hub);

@@ -1,7 +1,14 @@
 import { NotCloneableError, transfer } from "@aiohub/aiohub";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { rejection, TestHub } from "../support.ts";
-import { makeBytes, makeText, makeTexts, sizeOf } from "../fixtures/big_values.ts";
+import {
+  growth,
+  makeBytes,
+  makeResizable,
+  makeText,
+  makeTexts,
+  sizeOf,
+} from "../fixtures/big_values.ts";
 
 /** How large the values are; AIOHUB_BIG_MB=512 for the long run. */
 const MB = Number(Deno.env.get("AIOHUB_BIG_MB") ?? 48);
@@ -14,6 +21,16 @@ Deno.test("J94 transfer() detaches the sender's buffer, in both directions", asy
   assertEquals(bytes.length, 0);
   const back = await makeBytes(8 << 20);
   assertEquals([back.length, back[9]], [8 << 20, 7]);
+});
+
+Deno.test("transfer() of a resizable buffer of any size, in both directions", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  for (const length of [1000, 100_000, 2_000_000]) {
+    const buffer = new ArrayBuffer(length, { maxByteLength: 2 * length });
+    assertEquals(await growth(transfer(buffer)), [length, 2 * length]);
+    const back = await makeResizable(length);
+    assertEquals([back.byteLength, back.maxByteLength], [length, 2 * length]);
+  }
 });
 
 Deno.test("transfer() takes buffers and all views of them, and nothing else", () => {

@@ -70,6 +70,28 @@ Deno.test("the hub survives anything that a Worker asks of handles", async () =>
   assertEquals(hub.statistics().calls, 0);
 });
 
+Deno.test("what a method of a handle returns is a value where it can be one, in both directions", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const clock = {
+    day: () => Temporal.PlainDate.from("2024-02-29"),
+    image: () => new ImageData(2, 2),
+  };
+  const found = await spawn((there: Sync<typeof clock>) => [
+    there.day() instanceof Temporal.PlainDate,
+    there.image() instanceof ImageData,
+    there.day().toString(),
+  ], handle(clock));
+  assertEquals(found, [true, true, "2024-02-29"]);
+  const there = await spawn(() =>
+    handle({
+      day: () => Temporal.PlainDate.from("2024-02-29"),
+      image: () => new ImageData(2, 2),
+    })
+  );
+  assertEquals((await there.day()) instanceof Temporal.PlainDate, true);
+  assertEquals((await there.image()) instanceof ImageData, true);
+});
+
 Deno.test("J106 a handle says so when it is used after its release", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   const [name, self, sent, wrong] = await handles.used() as string[];
