@@ -18,7 +18,6 @@ import type { HubCalls } from "./hub_calls.ts";
 import { isThenable, Op } from "./live.ts";
 import type { Message } from "./message.ts";
 import { Ending, PART_OF_CALL, Up } from "./protocol.ts";
-import { place } from "./sync/place.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 
 /** What the hub calls in a Worker. */
@@ -64,7 +63,7 @@ export class Callbacks {
     const op = message.b & ~PART_OF_CALL;
     // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
     const below = this.#frames.at(-1);
-    let frame = below ? undefined : this.#enterCallback();
+    let frame = below ? undefined : this.#enterCallback(id);
     const isMeantForBelow = this.#stack.guard();
     const importing = this.#caller.importing;
     this.#caller.importing = undefined;
@@ -75,7 +74,7 @@ export class Callbacks {
     const act = () => {
       const args = this.#crossing.decode(body) as unknown[];
       if (op !== message.b && !this.#calls.isPending(args.pop() as number)) {
-        frame ??= this.#enterCallback();
+        frame ??= this.#enterCallback(id);
         const exit = new GreenletExit("The call that this callback belongs to was aborted");
         this.#stack.kill(frame, exit);
       }
@@ -112,8 +111,7 @@ export class Callbacks {
     this.#endings.reportUnseen(frame);
   }
 
-  #enterCallback(): Frame {
-    const id = place().arena.takeThreadId();
+  #enterCallback(id: number): Frame {
     const frame = new Frame(id, this.#handles.of(id, `callback-${id}`));
     frame.thread.start();
     this.#stack.frames.push(frame);

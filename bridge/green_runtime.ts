@@ -366,9 +366,12 @@ export class GreenRuntime {
 
   /** Tells where a thread on this stack is blocked. */
   #sayWhere(id: number): void {
-    const { frames } = this.#stack;
+    const { frames, innermost } = this.#stack;
     const at = frames.findLastIndex((frame) => frame.id === id);
     const site = at < 0 ? undefined : callSite(frames.length - 1 - at);
-    this.#line.send(Up.At, id, 0, 0, encode(site ?? "", "text", this.#crossing.referrer));
+    const leaves = innermost && at >= 0 &&
+      this.#stack.isStruck(innermost) && this.#stack.isStruck(frames[at]);
+    const body = encode(site ?? "", "text", this.#crossing.referrer);
+    this.#line.send(Up.At, id, leaves ? 1 : 0, 0, body);
   }
 }

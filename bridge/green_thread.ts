@@ -187,6 +187,15 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
    */
   abstract onEnd(fn: () => void): void;
 
+  /**
+   * Says that somebody waits for the thread to end, and has it begin if it waits for that. For the library.
+   *
+   * @returns What says that nobody does any more.
+   */
+  want(): () => void {
+    return () => {};
+  }
+
   /** Makes the thread awaitable on the hub. Rejects with what {@linkcode GreenThread.wait} would throw. */
   abstract then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,

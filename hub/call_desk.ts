@@ -80,21 +80,29 @@ export class CallDesk {
       worker.calls.delete(id);
       if (!worker.dead) this.#reply(worker, id, ending, value, call, referrer);
     };
-    let result: unknown;
+    const fail = (error: unknown) => answer(Ending.Rejected, error);
+    /** @returns What settles when the work has ended, if it has not. */
+    const run = (begin: () => unknown): Promise<void> | undefined => {
+      let result: unknown;
+      try {
+        result = begin();
+        // A handle is a value; only an async function that returns one awaits it, as the language has it.
+        if (!(result instanceof HubThread) && isThenable(result)) {
+          return Promise.resolve(result).then((value) => answer(Ending.Fulfilled, value), fail);
+        }
+      } catch (error) {
+        return void fail(error);
+      }
+      answer(Ending.Fulfilled, result);
+    };
+    let begin: (() => unknown) | Promise<() => unknown>;
     try {
       if (usesContext()) call.given = worker.context.given(message, b);
-      result = this.invoke(worker, target, call, body);
+      begin = this.#prepare(worker, target, call, body);
     } catch (error) {
-      return answer(Ending.Rejected, error);
+      return fail(error);
     }
-    // A handle is a value; only an async function that returns one awaits it, as the language has it.
-    if (result instanceof HubThread || !isThenable(result)) {
-      return answer(Ending.Fulfilled, result);
-    }
-    call.work = Promise.resolve(result).then(
-      (value) => answer(Ending.Fulfilled, value),
-      (error) => answer(Ending.Rejected, error),
-    );
+    call.work = begin instanceof Promise ? begin.then(run, fail) : run(begin);
   }
 
   /** A call that a thread is made of. Whoever started it does not wait for it, so it is nobody's wait. */
@@ -105,12 +113,23 @@ export class CallDesk {
 
   /** Calls the function of a target, within a call. */
   invoke(worker: GreenWorker, target: Target, call: Call, body: Body): unknown {
+    const begin = this.#prepare(worker, target, call, body);
+    return begin instanceof Promise ? begin.then((begin) => begin()) : begin();
+  }
+
+  /** What calls the function of a target; a promise of that while its module is loaded. */
+  #prepare(
+    worker: GreenWorker,
+    target: Target,
+    call: Call,
+    body: Body,
+  ): (() => unknown) | Promise<() => unknown> {
     const args = this.#arguments(worker, target, body);
     if (!Array.isArray(args)) throw new TypeError("Cannot call a function without arguments");
     const fn = this.#callable(worker, target);
-    if (!(fn instanceof Promise)) return this.#runCall(call, fn, args);
+    if (!(fn instanceof Promise)) return () => this.#runCall(call, fn, args);
     // One that was given up while the module was loaded is not begun.
-    return fn.then((fn) => call.aborted ? undefined : this.#runCall(call, fn, args));
+    return fn.then((fn) => () => call.aborted ? undefined : this.#runCall(call, fn, args));
   }
 
   /** Nobody waits for a call any more: `Up.Abort`. */

@@ -60,6 +60,8 @@ export class Exchange implements PoolHost, Registry {
   readonly #waits: Waits;
   readonly #desk: CallDesk;
   readonly #spawns: WorkerSpawns;
+  /** What stands here for threads of other hubs. */
+  readonly #standIns = new WeakMap<HubThread, HubThread>();
   #closed = false;
 
   constructor(settings: Settings, scope: readonly string[], events: ExchangeEvents) {
@@ -126,6 +128,19 @@ export class Exchange implements PoolHost, Registry {
     return this.threads.byId(id);
   }
 
+  own(thread: HubThread): HubThread {
+    if (this.threads.byId(thread.id) === thread) return thread;
+    const known = this.#standIns.get(thread);
+    if (known) return known;
+    const standIn = this.future(thread.label, { name: thread.name }, (signal) => {
+      signal.addEventListener("abort", () => thread.kill(signal.reason));
+      return thread.settled(false);
+    });
+    standIn.standsFor = thread;
+    this.#standIns.set(thread, standIn);
+    return standIn;
+  }
+
   adoptThread(reference: ThreadReference, ended: Ended): HubThread {
     return this.threads.adopt(reference, ended);
   }
@@ -172,11 +187,13 @@ export class Exchange implements PoolHost, Registry {
       case Up.Unparked:
         return this.#waits.unparked(worker, id);
       case Up.At:
-        return this.#waits.at(id, String(decode(body, worker.referrer)));
+        return this.#waits.at(id, String(decode(body, worker.referrer)), a === 1);
       case Up.Unwait:
         return worker.stack.findLast((thread) => thread.id === b)?.stopWaiting?.();
       case Up.Unseen: {
-        const [name, reason] = readReason(worker, body) as [string, unknown];
+        // Where it cannot be read, as a class is not known here, why that is.
+        const read = readReason(worker, body);
+        const [name, reason] = Array.isArray(read) ? read : ["green thread", read];
         const failed = new HubThread(this.threads, id, { label: "", name: String(name) });
         failed.seen = true;
         failed.end(Ended.of({ status: "rejected", reason }));

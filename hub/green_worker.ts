@@ -39,6 +39,7 @@ import { type Call, servedCall } from "./call_context.ts";
 import type { Post } from "./post.ts";
 import { WorkerContext } from "./worker_context.ts";
 import { coreOf } from "../bridge/sync/objects.ts";
+import { hubPlace } from "../bridge/sync/place.ts";
 import type { WorkerObjects } from "./worker_objects.ts";
 import { Ended } from "./ended.ts";
 
@@ -70,6 +71,8 @@ export interface Registry {
   callAborted(call: Call): void;
   /** The thread with an id, if the hub still has it. */
   threadById(id: number): HubThread | undefined;
+  /** A thread that has not ended, or, if it is another hub's, what stands for it here. */
+  own(thread: HubThread): HubThread;
   /** A thread that is known only by its ending. */
   adoptThread(reference: ThreadReference, ended: Ended): HubThread;
   /** One hold less on a thread. */
@@ -119,7 +122,6 @@ export class GreenWorker {
   #hasScope = false;
   #onExit!: () => void;
   readonly #replies = new Map<number, Reply>();
-  #lastReply = 0;
   /** What was referred to in an attempt: kinds and numbers. */
   #trail: [kind: number, id: number][] | undefined;
   /** How often each thread was sent to it. */
@@ -262,7 +264,8 @@ export class GreenWorker {
     ]);
     // Still in the flow that calls: nothing was awaited here.
     const join = usesContext() ? new Join() : undefined;
-    const id = this.#lastReply = this.#lastReply + 1 | 0;
+    // If it has to be a thread of its own there, this is that thread's id.
+    const id = hubPlace().arena.takeThreadId();
     const { keepAlive } = this.#registry;
     keepAlive.hold();
     try {
@@ -302,6 +305,11 @@ export class GreenWorker {
   /** Whether it does something for the hub beside its threads. */
   get serving(): boolean {
     return this.#replies.size > 0;
+  }
+
+  /** Whether a thread is a callback that it serves for the hub. */
+  serves(id: number): boolean {
+    return this.#replies.has(id);
   }
 
   /** Encodes something for it; what that had referred to is taken back if something else in it cannot cross. */
@@ -393,6 +401,7 @@ export class GreenWorker {
   }
 
   #referToThread(thread: HubThread): Reference {
+    if (!thread.ended) thread = this.#registry.own(thread);
     const { id, name } = thread;
     thread.seen = true;
     if (!thread.ended) {
@@ -420,7 +429,7 @@ export class GreenWorker {
     const known = this.#registry.threadById(reference?.id);
     if (known) {
       known.seen = true;
-      return known;
+      return known.standsFor ?? known;
     }
     const { ended } = reference;
     if (!ended || !(ended.ending in STATUSES)) {

@@ -22,6 +22,8 @@ export interface Growing {
   readonly workers: ReadonlySet<GreenWorker>;
   /** How many Workers there may be. */
   readonly maxWorkers: number;
+  /** How many Workers there are, but for those that have nothing to do and take nothing, as they serve a callback. */
+  usable(): number;
   /** How many threads are in the queue. */
   queued(): number;
   /** How many Workers have been started and are not ready. */
@@ -50,8 +52,7 @@ export class Growth {
 
   /** Looks in a moment whether the threads that wait need more Workers. */
   lookLater(): void {
-    const { workers, maxWorkers } = this.#pool;
-    if (this.#timer !== undefined || workers.size >= maxWorkers) return;
+    if (this.#timer !== undefined || this.#pool.usable() >= this.#pool.maxWorkers) return;
     this.#timer = setTimeout(() => this.#grow(), LOOK_AFTER);
     Deno.unrefTimer(this.#timer);
   }
@@ -66,7 +67,7 @@ export class Growth {
     while (
       pool.queued() > ended &&
       pool.starting() < pool.queued() && unproven++ < navigator.hardwareConcurrency &&
-      pool.workers.size < pool.maxWorkers && pool.startWorker()
+      pool.usable() < pool.maxWorkers && pool.startWorker()
     );
     // From here: while a Worker is being started, no thread can be.
     this.#ended = 0;

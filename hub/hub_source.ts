@@ -7,6 +7,7 @@
 import { BATCH_BYTES, BATCH_ITEMS, weigh } from "../bridge/batch.ts";
 import { isThenable, Op } from "../bridge/live.ts";
 import { Service } from "../bridge/service.ts";
+import { show } from "../bridge/show.ts";
 import { currentCall } from "./call_context.ts";
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
@@ -85,25 +86,34 @@ export class HubSource extends Service {
       let step: unknown;
       try {
         step = this.#iterator.next();
+        if (isThenable(step)) return this.#await(step);
+        this.#add(step);
       } catch (error) {
         return this.#end(error);
       }
-      if (!isThenable(step)) this.#add(step as IteratorResult<unknown>);
-      else {
-        this.#settling = step.then((step) => {
-          this.#add(step as IteratorResult<unknown>);
-          this.#take();
-        }, (error) => this.#end(error));
-        return;
-      }
     }
+  }
+
+  #await(step: PromiseLike<unknown>): void {
+    this.#settling = step.then((step) => {
+      this.#add(step);
+      this.#take();
+    }).then(undefined, (error) => this.#end(error));
   }
 
   #isFull(): boolean {
     return this.#items.length >= BATCH_ITEMS || this.#bytes >= BATCH_BYTES;
   }
 
-  #add({ done, value }: IteratorResult<unknown>): void {
+  #add(step: unknown): void {
+    if (typeof step !== "object" && typeof step !== "function" || step === null) {
+      throw new TypeError(
+        `Cannot iterate: expected next() to give an object with "value" and "done", found ${
+          show(step)
+        }`,
+      );
+    }
+    const { done, value } = step as IteratorResult<unknown>;
     this.#taking = false;
     if (done) this.#ended ??= { failed: false };
     // What comes after the end was asked for before it.

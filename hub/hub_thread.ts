@@ -45,6 +45,8 @@ export interface ThreadHost {
    * @returns A promise of the error that it is to get instead, if it looks as if it could never go on.
    */
   awaiting(thread: HubThread): Promise<Error | undefined> | undefined;
+  /** Async code wants a thread that has not ended, and may go on before it has. */
+  wanted(thread: HubThread): void;
   /** Settles once a thread has ended, and the async work that was aborted with it. */
   afterwards(thread: HubThread): Promise<void>;
 }
@@ -128,6 +130,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   stopClock: (() => void) | undefined;
   /** How many still want its result, of those who may lose interest. */
   interest = 0;
+  /** The thread of another hub that it stands for. */
+  standsFor: HubThread | undefined;
   /** The id of the `GreenPool` that it is a member of. */
   memberOf: number | undefined;
   /** The async context with which it was started: its Worker knows it too. */
@@ -270,6 +274,13 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     if (this.#ended) queueMicrotask(() => this.#runLinks());
   }
 
+  override want(): () => void {
+    this.interest++;
+    this.begin?.();
+    if (!this.#ended) this.#host.wanted(this);
+    return () => void this.interest--;
+  }
+
   override onEnd(fn: () => void): void {
     if (this.#ended) fn();
     else (this.#links ??= []).push({ fn, args: [] });
@@ -313,6 +324,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
    */
   settled(awaits: boolean): Promise<T> {
     this.seen = true;
+    if (!this.#ended && !awaits) this.#host.wanted(this);
     const deadlock = this.#ended || !awaits ? undefined : this.#host.awaiting(this);
     if (!deadlock) return this.#promise ??= this.#makePromise();
     return deadlock.then((error) => {

@@ -57,6 +57,12 @@ export class Launches {
     return this.#count;
   }
 
+  /** Whether a thread is a callback, of which the hub knows nothing but its id: nobody depends on such a one. */
+  #isCallback(id: number): boolean {
+    for (const worker of this.#pool.workers) if (worker.serves(id)) return true;
+    return false;
+  }
+
   /**
    * Makes work for a thread of a target and its arguments.
    *
@@ -96,7 +102,9 @@ export class Launches {
     if (this.#registry.closed) work.luggage?.drop();
     if (!this.#threads.add(thread)) return thread;
     this.#registry.keepAlive.hold();
-    if (launch.local && !makeDependent(this.#threads, thread)) return thread;
+    if (launch.local && !this.#isCallback(thread.parent) && !makeDependent(this.#threads, thread)) {
+      return thread;
+    }
     if (launch.delay !== undefined) this.#enqueueLater(thread, launch.delay);
     else if (launch.gate) this.#enqueueAfter(thread, launch.gate);
     else this.#enqueue(thread);

@@ -79,6 +79,10 @@ export class Lent<C extends object> {
 
   #get(connection: C, key: PropertyKey): unknown {
     if (key === Symbol.asyncDispose) return () => this.giveBack();
+    if (key === Symbol.dispose && key in connection) {
+      // Nobody waits for it. What goes wrong with the connection its lender reports.
+      return () => void this.giveBack().catch(() => {});
+    }
     if (ASKED_IN_PASSING.has(key) || typeof key === "symbol" && this.isBack) {
       return this.isBack ? undefined : Reflect.get(connection, key);
     }

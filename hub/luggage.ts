@@ -83,6 +83,7 @@ export class Luggage implements Referrer {
   }
 
   #referToThread(thread: HubThread): Reference {
+    if (!thread.ended) thread = this.#registry.own(thread);
     thread.seen = true;
     const { id, name } = thread;
     const outcome = thread.ended?.passing;

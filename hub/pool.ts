@@ -84,6 +84,7 @@ export class Pool {
     this.#growth = new Growth({
       workers: this.#workers,
       maxWorkers: settings.maxWorkers,
+      usable: () => this.#usable,
       queued: () => this.#queue.size,
       starting: () => this.#starting,
       closed: () => this.#closed,
@@ -368,6 +369,12 @@ export class Pool {
     if (!this.#hasSlot) this.#saturation.look();
   }
 
+  get #usable(): number {
+    let usable = 0;
+    for (const { stack, serving } of this.#workers) if (stack.length > 0 || !serving) usable++;
+    return usable;
+  }
+
   /** Whether nothing goes on until a thread of the queue does. */
   get #stalls(): boolean {
     if (this.#queue.size === 0 || this.#urgent.size > 0 || this.#starting > 0) return false;
@@ -425,7 +432,7 @@ export class Pool {
       this.#urgent.add(thread);
       turns.hurry(thread);
     }
-    let free = this.#hasSlot ? this.#settings.maxWorkers - this.#workers.size : 0;
+    let free = this.#hasSlot ? this.#settings.maxWorkers - this.#usable : 0;
     for (const worker of this.#idle) if (!worker.serving) free++;
     turns.recall(free);
     // What was spawned before is in the rings, and has to be known.
@@ -452,7 +459,7 @@ export class Pool {
       const at = this.#idle.findLastIndex((worker) => !worker.serving);
       if (at >= 0) return this.#idle.splice(at, 1)[0];
       if (this.#starting > 0) return "starting";
-      const more = urgent || this.#workers.size < this.#settings.maxWorkers;
+      const more = urgent || this.#usable < this.#settings.maxWorkers;
       if (more && this.#startWorker() && this.#starting > 0) return "starting";
     }
     return undefined;
@@ -503,7 +510,7 @@ export class Pool {
       if (worker.lost) return;
       this.board.baton?.breakLock(slot);
       this.#takeLast(worker);
-      worker.objects.exited(worker.stopped || worker.stack.length > 0);
+      worker.objects.exited(worker.stopped || worker.stack.length > 0 || worker.serving);
       this.#bury(worker, code);
       this.board.lie(slot);
       this.#bySlot[slot] = undefined;
@@ -547,7 +554,7 @@ export class Pool {
     if (at >= 0) this.#idle.splice(at, 1);
     const threads = worker.stack.splice(0);
     const expected = worker.closing && threads.length === 0;
-    worker.bury(worker.stopped || threads.length > 0);
+    worker.bury(worker.stopped || threads.length > 0 || worker.serving);
     if (!expected && !worker.stopped) this.#crashed++;
     if (!expected && !wasReady && threads.length === 0 && this.#queue.size > 0) {
       const thread = this.#next();

@@ -87,7 +87,6 @@ export class Threads implements ThreadHost {
     if (graceMs !== Infinity) this.#stopAfter(worker, thread, graceMs);
     if (thread.killed) return;
     thread.killed = { reason: exit };
-    this.waits.clear(thread);
     worker.post.send(Down.Kill, thread.id, 0, 0, encodeThrown(exit, "reason", worker.referrer));
     worker.post.ready();
   }
@@ -128,6 +127,10 @@ export class Threads implements ThreadHost {
 
   awaiting(thread: HubThread): Promise<Error | undefined> | undefined {
     return this.waits.awaiting(thread);
+  }
+
+  wanted(thread: HubThread): void {
+    this.waits.wanted(thread);
   }
 
   async afterwards(thread: HubThread): Promise<void> {

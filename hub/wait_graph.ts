@@ -71,7 +71,7 @@ export class WaitGraph {
     return leads(from);
   }
 
-  /** A thread waits no longer: it has ended, or was killed. */
+  /** A thread waits no longer: it has ended, or is about to leave what it waits in. */
   clear(thread: HubThread): void {
     this.#edges.delete(thread);
   }

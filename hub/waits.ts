@@ -41,13 +41,19 @@ export class Waits {
     this.#pool = pool;
   }
 
-  /** A thread waits no longer: it has ended, or was killed. */
+  /** A thread waits no longer: it has ended. */
   clear(thread: HubThread): void {
     this.#graph.clear(thread);
   }
 
-  /** A thread says where it is blocked. */
-  at(id: number, site: string): void {
+  /**
+   * A thread says where it is blocked.
+   *
+   * @param leaves Whether it goes on now, with a kill or a timeout: then it holds nobody up.
+   */
+  at(id: number, site: string, leaves: boolean): void {
+    const thread = leaves ? this.#threads.byId(id) : undefined;
+    if (thread) this.clear(thread);
     this.#sites.take(id, site);
   }
 
@@ -63,16 +69,24 @@ export class Waits {
     return deadlock && this.#confirm(deadlock, () => this.#startAwaiting(thread));
   }
 
+  /** Async code wants a thread that has not ended, and may go on before it has: whoever keeps a Worker meanwhile. */
+  wanted(thread: HubThread): void {
+    const call = servedCall();
+    if (call && !call.ended) this.#pool.urge(thread);
+  }
+
   #startAwaiting(thread: HubThread): Deadlock | undefined {
     const call = servedCall();
     // Once it is answered, what the function left behind keeps nobody waiting.
-    const caller = call && !call.ended ? this.#threads.byId(call.threadId) : undefined;
-    if (!caller || caller.dead) return undefined;
-    if (limits().getStore()) return void this.#pool.urge(thread);
-    const by = `a call to ${call!.name}()`;
+    if (!call || call.ended) return undefined;
+    const caller = this.#threads.byId(call.threadId);
+    // A callback that is a thread of its own is none of the hub's.
+    if (!caller || limits().getStore()) return void this.#pool.urge(thread);
+    if (caller.dead) return undefined;
+    const by = `a call to ${call.name}()`;
     const edge = this.#graph.add({ from: caller, to: thread, by, sure: true });
     if (edge instanceof Circle) return edge;
-    call!.awaits(thread, edge);
+    call.awaits(thread, edge);
     // The caller keeps its Worker, so that the thread may need one more.
     this.#pool.urge(thread);
     const stuck = this.#stuck(thread);

@@ -38,8 +38,9 @@ export interface ReferenceHost {
   reportError(error: unknown): void;
 }
 
-/** Where a stand-in's object lives: a Worker's number, and the object's number there. */
+/** Where a stand-in's object lives: a hub, known by what it has given, a Worker's number, and the object's number there. */
 interface Home {
+  readonly given: Given;
   readonly serial: number;
   readonly number: number;
 }
@@ -191,14 +192,14 @@ export class WorkerReferences {
     if (lasts) this.#lasting.add(number);
     return this.#functions.adopt(number, () => {
       const standIn = (...args: unknown[]) => this.#host.ask(number, Op.Call, args, "a callback");
-      homes.set(standIn, { serial, number });
+      homes.set(standIn, { given: this.#host.given, serial, number });
       return standIn;
     });
   }
 
   #adoptSignal([serial, number, lasts]: number[]): AbortSignal {
     const signal = this.#signals.adopt(number, lasts ? 0 : number);
-    homes.set(signal, { serial, number });
+    homes.set(signal, { given: this.#host.given, serial, number });
     return signal;
   }
 
@@ -210,7 +211,7 @@ export class WorkerReferences {
       const remote = new Remote({ number, traits, kind }, ask, release);
       if (traits & Trait.Service) return remote;
       const proxy = makeAsyncProxy(remote, (error) => this.#host.reportError(error));
-      homes.set(proxy, { serial, number });
+      homes.set(proxy, { given: this.#host.given, serial, number });
       return proxy;
     });
   }
@@ -233,7 +234,8 @@ export function referTo(
 ): { readonly reference: Reference; readonly number: number } {
   const number = given.give(object);
   const home = homes.get(object);
-  const place = home ? [home.serial, home.number] : [];
+  // Another hub's Workers have the same numbers.
+  const place = home?.given === given ? [home.serial, home.number] : [];
   const data = kind !== Referent.HubObject
     ? [number, ...place]
     : [number, traitsOf(object), classNumber(object), ...place];

@@ -39,9 +39,11 @@ export interface JoinAllOptions extends IwaitOptions {
 export class Finishers<T> {
   /** Those that have ended and were not asked for. */
   readonly #ended: GreenThread<T>[] = [];
-  readonly #running = new Set<GreenThread<T>>();
+  /** Those that have not, and what says of each that nobody waits for it here any more. */
+  readonly #running = new Map<GreenThread<T>, () => void>();
   #wake: (() => void) | undefined;
   readonly #link = (thread: GreenThread<T>) => {
+    this.#running.get(thread)?.();
     if (!this.#running.delete(thread)) return;
     this.#ended.push(thread);
     this.#wake?.();
@@ -51,8 +53,8 @@ export class Finishers<T> {
   add(thread: GreenThread<T>): void {
     checkThread(thread);
     if (this.#running.has(thread)) return;
-    this.#running.add(thread);
     thread.link(this.#link);
+    this.#running.set(thread, thread.want());
   }
 
   /** How many have not been asked for. */
@@ -62,7 +64,7 @@ export class Finishers<T> {
 
   /** Those that have not ended. */
   get running(): Iterable<GreenThread<T>> {
-    return this.#running;
+    return this.#running.keys();
   }
 
   /**
@@ -109,7 +111,10 @@ export class Finishers<T> {
 
   /** Nobody wants to know about those that have not ended. */
   leave(): void {
-    for (const thread of this.#running) thread.unlink(this.#link);
+    for (const [thread, leave] of this.#running) {
+      thread.unlink(this.#link);
+      leave();
+    }
     this.#running.clear();
   }
 }

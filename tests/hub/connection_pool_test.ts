@@ -58,6 +58,24 @@ Deno.test("P97 P98 ConnectionPool.get() of an empty pool waits for the very one 
   assertEquals([opened.length, pool.waiting, pool.free], [1, 0, 1]);
 });
 
+Deno.test("`using` gives a connection back that can be disposed of at once, on the hub too", async () => {
+  const disposed: number[] = [];
+  const pool = new ConnectionPool({
+    connect: () => {
+      const it = { number: 1, [Symbol.dispose]: () => void disposed.push(1), close: () => {} };
+      return Promise.resolve(it);
+    },
+    maxSize: 1,
+  });
+  for (let i = 0; i < 2; i++) {
+    using connection = await pool.getAsync();
+    assertEquals([connection.number, pool.free], [1, 0]);
+  }
+  await until(() => pool.free === 1);
+  assertEquals(disposed, []);
+  await pool.closeAsync();
+});
+
 Deno.test("P98 a greedy get() beyond maxSize goes on only when something comes back", async () => {
   await using _hub = new TestHub();
   const { pool } = fakes({ maxSize: 2 });

@@ -4,13 +4,14 @@ import {
   type GreenThread,
   Hub,
   Lock,
+  Queue,
   spawn,
 } from "@aiohub/aiohub";
-import { sleep } from "@aiohub/aiohub/green";
+import { shield, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import * as deadlocks from "../fixtures/lifetimes/deadlocks.ts";
 import { meeting, rejection, TestHub, until } from "../support.ts";
-import { parked, turn } from "./support.ts";
+import { ending, parked, turn } from "./support.ts";
 
 /** Threads that each wait for the next one, and the last one for the first. */
 function circle(hub: Hub, names: string[]): GreenThread[] {
@@ -189,6 +190,32 @@ Deno.test("a pool that can have no more Workers: DeadlockError, and all go on", 
   assertSites(error.message, error.cycle.slice(0, 16));
   await until(() => hub.statistics().workers <= 1);
   assertEquals(await deadlocks.deep(3), 3);
+});
+
+Deno.test("a kill that a shield holds off breaks no circle; one that is heard does", async () => {
+  for (const isShielded of [true, false]) {
+    await using hub = new TestHub({ maxWorkers: 2 });
+    const next = new Queue<GreenThread<unknown>>();
+    const last = hub.spawn((next: Queue<GreenThread<unknown>>) => {
+      try {
+        return next.get().wait();
+      } catch (error) {
+        return (error as Error).name;
+      }
+    }, next);
+    const first = hub.spawn(
+      (last: GreenThread<unknown>, isShielded: boolean) =>
+        isShielded ? shield(() => last.wait()) : last.wait(),
+      last,
+      isShielded,
+    );
+    await parked(hub, first, /^thread/);
+    first.kill();
+    if (!isShielded) await ending(first);
+    await next.putAsync(first);
+    assertEquals(await last, isShielded ? "DeadlockError" : "GreenletExit");
+    await ending(first);
+  }
 });
 
 Deno.test("a deadlock of two hubs' threads is seen in each", async () => {

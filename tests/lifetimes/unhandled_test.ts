@@ -2,6 +2,7 @@ import { futureToGreenlet, type GreenThread, type Hub, spawn } from "@aiohub/aio
 import { type UnhandledThreadEvent, WorkerCrashedError } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
 import { assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
+import * as fussy from "../fixtures/fussy.ts";
 import { newMarks } from "../fixtures/lifetimes/marks.ts";
 import * as threads from "../fixtures/lifetimes/threads.ts";
 import { rejection, runDeno, TestHub, thrownBy, until } from "../support.ts";
@@ -131,6 +132,15 @@ Deno.test("a child that fails while a callback goes on that has spawned it is re
   });
   await until(() => reports.length === 1);
   assertEquals([told, (reports[0].reason as Error).message], [0, "of a callback"]);
+});
+
+Deno.test("a failure that the hub cannot read is reported as that, and its Worker lives on", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const reports = reportsOf(hub);
+  assertEquals(await fussy.leavesFailure(), "left");
+  await until(() => reports.length === 1);
+  assertMatch(String(reports[0].reason), /fromWire of class "test.Fussy" failed/);
+  assertEquals(hub.statistics().crashed, 0);
 });
 
 Deno.test("a child whose parent's Worker has crashed is looked after by the hub", async () => {

@@ -1,7 +1,7 @@
-import { spawn } from "@aiohub/aiohub";
-import { assert, assertEquals, assertRejects } from "@std/assert";
+import { handle, spawn } from "@aiohub/aiohub";
+import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { BATCH_ITEMS } from "../../bridge/batch.ts";
-import { TestHub, until } from "../support.ts";
+import { rejection, TestHub, until } from "../support.ts";
 import * as streams from "../fixtures/streams.ts";
 
 /** How many bytes a stream test moves; AIOHUB_STREAM_BYTES. */
@@ -38,6 +38,18 @@ Deno.test("J109 an error in the middle arrives after the items before it", async
   await using hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await streams.untilBroken(), [[1, 2], "RangeError", "in the middle"]);
   await until(() => hub.statistics().handles === 0);
+});
+
+Deno.test("an iterator of the hub whose next() gives no object fails, as `for await` does", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  for (const next of [() => Promise.resolve(undefined), () => 5]) {
+    const wrong = { [Symbol.asyncIterator]: () => ({ next }) } as unknown as Iterable<unknown>;
+    const thread = hub.spawn((wrong: Iterable<unknown>) => [...wrong], handle(wrong) as never);
+    assertMatch(
+      (await rejection(thread, TypeError)).message,
+      /expected next\(\) to give an object/,
+    );
+  }
 });
 
 Deno.test("GreenThread.kill() ends an iteration that is waiting", async () => {
