@@ -80,6 +80,7 @@ export class Finishers<T> {
     blocking("iwait()", "iwaitAsync()").block(condition, until, {
       what: `one of ${this.#running.size} threads`,
       peers: true,
+      limited: signal !== undefined,
     });
     if (ended.length === 0) signal?.throwIfAborted();
     return ended.shift();
