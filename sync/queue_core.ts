@@ -411,6 +411,8 @@ export class QueueCore extends Core {
   /** An item is put: it goes to the first who waits, or into the queue. */
   #accept(block: number): void {
     this.words[UNFINISHED]++;
+    // Another side may have stored it, in memory that this one has not looked at.
+    this.#heap.see(block);
     this.#heap.words[block + Block.Sequence] = this.words[SEQUENCE]++;
     if (this.lists[GETTERS].grant(this.wakes, block) === 0) this.#insert(block, false);
   }
@@ -495,8 +497,9 @@ export class QueueCore extends Core {
     this.#heap.see(b);
     if (this.#isBefore(b, a)) [a, b] = [b, a];
     const merged = this.#merge(this.#heap.words[a + Block.Right], b);
+    const left = this.#heap.words[a + Block.Link];
+    if (left !== 0) this.#heap.see(left);
     const { words } = this.#heap;
-    const left = words[a + Block.Link];
     const leftRank = left === 0 ? 0 : words[left + Block.Rank];
     const rank = words[merged + Block.Rank];
     words[a + Block.Link] = leftRank < rank ? merged : left;
