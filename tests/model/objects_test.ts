@@ -462,8 +462,8 @@ tryOut("an item that was handed to one whose wait fails goes back to the front",
   mutants: {
     "it goes to the end": [{
       file: queues,
-      text: `this.order === "lifo" || back`,
-      instead: `this.order === "lifo"`,
+      text: "    if (back) this.#linkBehind(this.#lastBefore(block), block);\n    else this",
+      instead: "    this",
     }, WRONG],
     "it is dropped": [{
       file: queues,
