@@ -88,7 +88,7 @@ export class Finishers<T> {
 
   /**
    * The next one that has ended, in an array, as a thread by itself would be awaited; an empty array when the time was over
-   * before that.
+   * before that, or nobody wants to know any more.
    */
   async nextAsync(until: number, signal?: AbortSignal): Promise<GreenThread<T>[]> {
     signal?.throwIfAborted();
@@ -108,10 +108,12 @@ export class Finishers<T> {
     return this.#ended.splice(0, 1);
   }
 
-  /** Nobody wants to know about those that have not ended. */
+  /** Nobody wants to know about any more: who waits for the next one gets none. */
   leave(): void {
     for (const thread of this.#running) thread.unlink(this.#link);
     this.#running.clear();
+    this.#ended.length = 0;
+    this.#wake?.();
   }
 }
 

@@ -152,12 +152,19 @@ export class GreenMap<A, R> implements IterableIterator<R> {
   }
 }
 
+/** The step that a call's result is. */
+async function resultOf<R>(thread: GreenThread<R>): Promise<IteratorResult<R, undefined>> {
+  return { done: false, value: await thread };
+}
+
 /** A map in async code. */
 export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
   readonly #source: Iterator<A> | AsyncIterator<A>;
   readonly #calls: Calls<A, R>;
   /** The step before: steps that are asked for at once are taken one after another. */
   #last: Promise<unknown> = Promise.resolve();
+  /** The call whose result the step that is being taken awaits, and what ends the step before that. */
+  #awaited: { readonly thread: GreenThread<R>; leave(end: typeof END): void } | undefined;
 
   /** As for {@linkcode GreenMap}. */
   constructor(
@@ -185,7 +192,13 @@ export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
   }
 
   async return(): Promise<IteratorResult<R, undefined>> {
-    for (const thread of this.#calls.leave()) {
+    const running = this.#calls.leave();
+    if (this.#awaited) {
+      running.push(this.#awaited.thread);
+      // At once: how the call takes the kill is nobody's business any more.
+      this.#awaited.leave(END);
+    }
+    for (const thread of running) {
       thread.kill();
       // Nobody will ask for it.
       thread.then(undefined, () => {});
@@ -203,12 +216,19 @@ export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
     const { ahead, finishers } = this.#calls;
     if (finishers && finishers.left > 0) {
       const [thread] = await finishers.nextAsync(Infinity);
-      return { done: false, value: await thread };
+      return thread ? await resultOf(thread) : END;
     }
     const first = ahead.shift();
     if (!first) return END;
     if ("error" in first) throw first.error;
-    return { done: false, value: await first.thread };
+    const { thread } = first;
+    const left = Promise.withResolvers<typeof END>();
+    this.#awaited = { thread, leave: left.resolve };
+    try {
+      return await Promise.race([resultOf(thread), left.promise]);
+    } finally {
+      this.#awaited = undefined;
+    }
   }
 
   async #fill(): Promise<void> {

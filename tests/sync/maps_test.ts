@@ -2,6 +2,7 @@
 
 import { GreenPool, Hub, Semaphore, Timeout } from "@aiohub/aiohub";
 import { assertEquals } from "@std/assert";
+import { until } from "../support.ts";
 
 type Way = "imap" | "starmap" | "imapUnordered" | "imapAsync";
 
@@ -72,3 +73,34 @@ Deno.test("GreenPool.imap() in a member begins a call once that it was not allow
   assertEquals(results, ["Timeout", 10, 20]);
   assertEquals(begun.value, 2);
 });
+
+for (const way of ["imapAsync", "imapUnorderedAsync"] as const) {
+  Deno.test(`GreenPool.${way}() ends the steps that are pending when it is left, and kills all calls`, async () => {
+    const pool = new GreenPool(2);
+    const [gate, killed] = [new Semaphore(0), new Semaphore(0)];
+    const call = ({ gate, killed }: { gate: Semaphore; killed: Semaphore }) => {
+      try {
+        gate.acquire();
+      } finally {
+        killed.release();
+      }
+    };
+    const results = pool[way](call, [1, 2, 3].map(() => ({ gate, killed })));
+    const steps = [results.next(), results.next()];
+    await until(() => gate.waiting === 2);
+    const end = { done: true, value: undefined } as const;
+    assertEquals(await results.return!(), end);
+    await until(() => killed.value === 2);
+    assertEquals(await Promise.all([...steps, results.next()]), [end, end, end]);
+    await pool.waitAllAsync();
+  });
+
+  Deno.test(`GreenPool.${way}() has nothing more when it was left, results that were there included`, async () => {
+    const pool = new GreenPool(2);
+    const results = pool[way]((n: number) => n, [1, 2, 3]);
+    await results.next();
+    await until(() => pool.running === 0);
+    await results.return!();
+    assertEquals(await results.next(), { done: true, value: undefined });
+  });
+}
