@@ -32,6 +32,12 @@ export interface Parking {
    */
   readonly peers?: boolean;
   /**
+   * Whether it may end by itself otherwise than by a time limit: a signal that may be aborted.
+   *
+   * @default {false}
+   */
+  readonly limited?: boolean;
+  /**
    * Whether it may end soon, so that spinning may pay.
    *
    * @default {true}

@@ -7,7 +7,8 @@
  * them waits for. So they are given time; when all Workers have been blocked all the while, each thread that has waited in the queue
  * all the while ends with an error that says so.
  *
- * A thread whose wait has a time limit goes on by itself, as does one that waits for an async function: neither counts as blocked.
+ * A thread whose wait has a time limit or a signal may go on by itself, as does one that waits for an async function: neither
+ * counts as blocked.
  *
  * @module
  */

@@ -2,11 +2,11 @@
  * Who waits for whom, so that a circle of waits is an error and not a hang.
  *
  * An edge says "A cannot go on before B has ended (or has let go of something)". Only waits that nothing else can end
- * are edges: a wait with a time limit is not one, nor is a wait for a lock whose holder is not known. Edges come from
+ * are edges: a wait with a time limit or a signal is not one, nor is a wait for a lock whose holder is not known. Edges come from
  *
  * - `wait()` in green code (`Up.Wait` without a limit);
  * - a function of the hub that awaits a green thread while it serves another one's call;
- * - what a thread has been parked on for a while, if that has one holder (`Up.Parked`).
+ * - what a thread has been parked on for a while without a limit, if that has one holder (`Up.Parked`).
  *
  * A circle is looked for when an edge is added, so whoever closes it gets the error, and the others go on. Slow progress
  * is no circle. The holder of a lock may have changed since it was reported, so such an edge is not *sure*. It counts only if

@@ -4,7 +4,7 @@
  * Three kinds of waits are told of: a green thread's `wait()` (`Up.Wait`), what one has been parked on for a while
  * (`Up.Parked`), and a function of the hub that awaits a thread while it serves a call. Each may be a deadlock: a circle in
  * the graph (`wait_graph.ts`), or a thread that can never start. Those in it are asked where they are, and then it is looked again
- * whether it still is one.
+ * whether it still is one. A wait that is *limited*, as it may end by itself (a timeout, a signal), is never part of one.
  *
  * @module
  */
@@ -219,7 +219,8 @@ export class Waits {
     if (thread.stalled && !limited) thread.stuckSince ??= performance.now();
     if (thread.stalled) this.#pool.relieve();
     const to = this.#threads.byId(holder);
-    if (!to) return;
+    if (limited) thread.suspicions = 0;
+    if (!to || limited) return;
     const holds = () => heldObject(object)?.[CORE].holder() === holder;
     const add = () => {
       const edge = this.#graph.add({ from: thread, to, by: on, sure: false, holds });

@@ -29,10 +29,14 @@ import {
 import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/sync/objects.ts";
 import { launch } from "./launch.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
-import { AsyncMap, GreenMap } from "./maps.ts";
+import { AsyncMap, type Begin, GreenMap } from "./maps.ts";
 import type { NameOptions } from "./semaphore.ts";
 
 const JOINERS = 1;
+
+/** Is given a thread before it may be waited for. */
+// deno-lint-ignore no-explicit-any
+type Begun = (thread: GreenThread<any>) => void;
 
 /** The core of a pool. */
 class PoolCore extends Permits {
@@ -310,7 +314,7 @@ export class GreenPool extends Coordination {
     items: Iterable<A>,
   ): IterableIterator<Awaited<R>> {
     blocking("imap()", "for await … of imapAsync()");
-    return new GreenMap(this.#ahead, items, (args) => this.spawn(fn, ...args), true);
+    return new GreenMap(this.#ahead, items, this.#begins(fn), true);
   }
 
   /**
@@ -321,12 +325,7 @@ export class GreenPool extends Coordination {
    */
   imapUnordered<T, R>(fn: Spawnable<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
     blocking("imapUnordered()", "for await … of imapUnorderedAsync()");
-    return new GreenMap(
-      this.#ahead,
-      singles(items),
-      (args: [T]) => this.spawn(fn, ...args),
-      false,
-    );
+    return new GreenMap(this.#ahead, singles(items), this.#begins(fn), false);
   }
 
   /**
@@ -339,12 +338,7 @@ export class GreenPool extends Coordination {
     fn: Spawnable<[T], R>,
     items: Iterable<T> | AsyncIterable<T>,
   ): AsyncIterableIterator<Awaited<R>> {
-    return new AsyncMap(
-      this.#ahead,
-      singlesAsync(items),
-      (args: [T]) => this.spawnAsync(fn, ...args),
-      true,
-    );
+    return new AsyncMap(this.#ahead, singlesAsync(items), this.#begins(fn), true);
   }
 
   /**
@@ -358,7 +352,7 @@ export class GreenPool extends Coordination {
     fn: Spawnable<A, R>,
     items: Iterable<A> | AsyncIterable<A>,
   ): AsyncIterableIterator<Awaited<R>> {
-    return new AsyncMap(this.#ahead, items, (args: A) => this.spawnAsync(fn, ...args), true);
+    return new AsyncMap(this.#ahead, items, this.#begins(fn), true);
   }
 
   /**
@@ -371,12 +365,7 @@ export class GreenPool extends Coordination {
     fn: Spawnable<[T], R>,
     items: Iterable<T> | AsyncIterable<T>,
   ): AsyncIterableIterator<Awaited<R>> {
-    return new AsyncMap(
-      this.#ahead,
-      singlesAsync(items),
-      (args: [T]) => this.spawnAsync(fn, ...args),
-      false,
-    );
+    return new AsyncMap(this.#ahead, singlesAsync(items), this.#begins(fn), false);
   }
 
   /** How many calls of a map may be ahead: at least one, which waits if the pool has no slots. */
@@ -384,15 +373,26 @@ export class GreenPool extends Coordination {
     return () => Math.max(1, this.size);
   }
 
+  /** Makes the calls of a map. */
   // deno-lint-ignore no-explicit-any
-  #spawn(fn: unknown, args: any[], detached: boolean): GreenThread<any> {
+  #begins<A extends any[], R>(fn: Spawnable<A, R>): Begin<A, Awaited<R>> {
+    return (args, begun) => {
+      if (greenSide()) this.#spawn(fn, [...args], false, begun);
+      else begun(this.#spawnLater(fn, [...args], false));
+    };
+  }
+
+  // deno-lint-ignore no-explicit-any
+  #spawn(fn: unknown, args: any[], detached: boolean, begun?: Begun): GreenThread<any> {
     const core = this[CORE];
     const green = blocking("spawn()", "spawnAsync()");
     if (green.memberOf === core.id && !core.tryAcquire("spawn")) {
-      return this.#runInline(fn, args, detached);
+      return this.#runInline(fn, args, detached, begun);
     }
     if (green.memberOf !== core.id) core.acquire("spawn", undefined);
-    return this.#launch(fn, args, detached);
+    const thread = this.#launch(fn, args, detached);
+    begun?.(thread);
+    return thread;
   }
 
   /** A slot was taken: it passes to the thread. */
@@ -412,8 +412,9 @@ export class GreenPool extends Coordination {
   }
 
   // deno-lint-ignore no-explicit-any
-  #runInline(fn: unknown, args: any[], detached: boolean): GreenThread<any> {
+  #runInline(fn: unknown, args: any[], detached: boolean, begun?: Begun): GreenThread<any> {
     const thread = launch(fn, args, { memberOf: this[CORE].id });
+    begun?.(thread);
     try {
       thread.wait();
     } catch (error) {

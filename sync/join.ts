@@ -82,6 +82,7 @@ export class Finishers<T> {
     blocking("iwait()", "iwaitAsync()").block(condition, until, {
       what: `one of ${this.#running.size} threads`,
       peers: true,
+      limited: signal !== undefined,
     });
     if (ended.length === 0) signal?.throwIfAborted();
     return ended.shift();
@@ -89,7 +90,7 @@ export class Finishers<T> {
 
   /**
    * The next one that has ended, in an array, as a thread by itself would be awaited; an empty array when the time was over
-   * before that.
+   * before that, or nobody wants to know any more.
    */
   async nextAsync(until: number, signal?: AbortSignal): Promise<GreenThread<T>[]> {
     signal?.throwIfAborted();
@@ -109,13 +110,15 @@ export class Finishers<T> {
     return this.#ended.splice(0, 1);
   }
 
-  /** Nobody wants to know about those that have not ended. */
+  /** Nobody wants to know about any more: who waits for the next one gets none. */
   leave(): void {
     for (const [thread, leave] of this.#running) {
       thread.unlink(this.#link);
       leave();
     }
     this.#running.clear();
+    this.#ended.length = 0;
+    this.#wake?.();
   }
 }
 

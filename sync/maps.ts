@@ -11,72 +11,123 @@ import { Finishers } from "./join.ts";
 /** What is ahead of the consumer: a thread, or what the source threw in its place. */
 type Ahead<R> = { readonly thread: GreenThread<R> } | { readonly error: unknown };
 
-/** Makes a call. Arguments that cannot cross are the failure of that call, in its place. */
-function begin<A, R>(spawn: (args: A) => GreenThread<R>, args: A): Ahead<R> {
-  try {
-    return { thread: spawn(args) };
-  } catch (error) {
-    if (error instanceof NotCloneableError) return { error };
-    throw error;
+const END = { done: true, value: undefined } as const;
+
+/**
+ * Makes a call. It may wait for a slot of the pool first, and be interrupted there.
+ *
+ * @param args What to call with.
+ * @param begun Is given the thread as soon as there is one: what is thrown after that is no failure to begin.
+ */
+export type Begin<A, R> = (args: A, begun: (thread: GreenThread<R>) => void) => void;
+
+/** The calls of a map that nobody has the results of yet. */
+class Calls<A, R> {
+  /** Those of an ordered map. */
+  readonly ahead: Ahead<R>[] = [];
+  /** Those of one that is not. */
+  readonly finishers: Finishers<R> | undefined;
+  /** Whether the source is not to be asked any more. */
+  exhausted = false;
+  readonly #most: () => number;
+  readonly #begin: Begin<A, R>;
+  /** What was taken from the source while its call has not begun: the wait for a slot may throw. */
+  #next: { readonly args: A } | undefined;
+
+  constructor(most: () => number, begin: Begin<A, R>, ordered: boolean) {
+    this.#most = most;
+    this.#begin = begin;
+    if (!ordered) this.finishers = new Finishers();
+  }
+
+  /** Whether the source is to be asked for one more. */
+  get wantsMore(): boolean {
+    return !this.exhausted && (this.finishers?.left ?? this.ahead.length) < this.#most();
+  }
+
+  /** What the source has thrown comes in the place of a result, and is the last. */
+  fail(error: unknown): void {
+    this.exhausted = true;
+    this.ahead.push({ error });
+  }
+
+  /** Begins a call with what has come from the source. */
+  begin(args: A): void {
+    this.#next = { args };
+    this.resume();
+  }
+
+  /** Begins the call that was not begun when that was interrupted. */
+  resume(): void {
+    if (!this.#next) return;
+    try {
+      this.#begin(this.#next.args, (thread) => this.#add(thread));
+    } catch (error) {
+      // Neither will be otherwise when it is tried again.
+      const refused = error instanceof NotCloneableError;
+      if (refused || error instanceof TypeError) this.#next = undefined;
+      // Arguments that cannot cross are the failure of that call, in its place.
+      if (!refused || this.finishers) throw error;
+      this.ahead.push({ error });
+    }
+  }
+
+  #add(thread: GreenThread<R>): void {
+    this.#next = undefined;
+    if (this.finishers) this.finishers.add(thread);
+    else this.ahead.push({ thread });
+  }
+
+  /** Nobody will ask for more results: gives those that run. */
+  leave(): GreenThread<R>[] {
+    this.exhausted = true;
+    this.#next = undefined;
+    const running = [...this.finishers?.running ?? []];
+    for (const ahead of this.ahead) if ("thread" in ahead) running.push(ahead.thread);
+    this.ahead.length = 0;
+    this.finishers?.leave();
+    return running;
   }
 }
 
-const END = { done: true, value: undefined } as const;
-
 /** A map in green code. */
 export class GreenMap<A, R> implements IterableIterator<R> {
-  readonly #most: () => number;
   readonly #source: Iterator<A>;
-  readonly #spawn: (args: A) => GreenThread<R>;
-  readonly #ahead: Ahead<R>[] = [];
-  readonly #finishers: Finishers<R> | undefined;
-  #exhausted = false;
+  readonly #calls: Calls<A, R>;
 
   /**
    * @param most How many calls may be ahead.
    * @param items What to call with.
-   * @param spawn Makes a call.
+   * @param begin Makes a call.
    * @param ordered Whether results come in the order of the items.
    */
-  constructor(
-    most: () => number,
-    items: Iterable<A>,
-    spawn: (args: A) => GreenThread<R>,
-    ordered: boolean,
-  ) {
-    this.#most = most;
+  constructor(most: () => number, items: Iterable<A>, begin: Begin<A, R>, ordered: boolean) {
     this.#source = items[Symbol.iterator]();
-    this.#spawn = spawn;
-    if (!ordered) this.#finishers = new Finishers();
+    this.#calls = new Calls(most, begin, ordered);
   }
 
   next(): IteratorResult<R, undefined> {
     this.#fill();
-    const unordered = this.#finishers;
-    if (unordered && unordered.left > 0) {
-      return { done: false, value: unordered.next(Infinity)!.wait() };
+    const { ahead, finishers } = this.#calls;
+    if (finishers && finishers.left > 0) {
+      return { done: false, value: finishers.next(Infinity)!.wait() };
     }
-    const [first] = this.#ahead;
+    const [first] = ahead;
     if (!first) return END;
     if ("error" in first) {
-      this.#ahead.shift();
+      ahead.shift();
       throw first.error;
     }
     try {
       return { done: false, value: first.thread.wait() };
     } finally {
       // One who is killed or times out here may ask for the same result again.
-      if (first.thread.dead) this.#ahead.shift();
+      if (first.thread.dead) ahead.shift();
     }
   }
 
   return(): IteratorResult<R, undefined> {
-    this.#exhausted = true;
-    for (const ahead of this.#ahead) if ("thread" in ahead) ahead.thread.kill();
-    this.#ahead.length = 0;
-    const running = [...this.#finishers?.running ?? []];
-    this.#finishers?.leave();
-    for (const thread of running) thread.kill();
+    for (const thread of this.#calls.leave()) thread.kill();
     this.#source.return?.();
     return END;
   }
@@ -86,50 +137,52 @@ export class GreenMap<A, R> implements IterableIterator<R> {
   }
 
   #fill(): void {
-    while (!this.#exhausted && (this.#finishers?.left ?? this.#ahead.length) < this.#most()) {
+    const calls = this.#calls;
+    calls.resume();
+    while (calls.wantsMore) {
       let item: IteratorResult<A>;
       try {
         item = this.#source.next();
       } catch (error) {
-        this.#exhausted = true;
-        this.#ahead.push({ error });
-        return;
+        return calls.fail(error);
       }
-      if (item.done) this.#exhausted = true;
-      else this.#begin(item.value);
+      if (item.done) calls.exhausted = true;
+      else calls.begin(item.value);
     }
   }
+}
 
-  #begin(args: A): void {
-    if (this.#finishers) this.#finishers.add(this.#spawn(args));
-    else this.#ahead.push(begin(this.#spawn, args));
-  }
+/** The step that a call's result is. */
+async function resultOf<R>(thread: GreenThread<R>): Promise<IteratorResult<R, undefined>> {
+  return { done: false, value: await thread };
 }
 
 /** A map in async code. */
 export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
-  readonly #most: () => number;
   readonly #source: Iterator<A> | AsyncIterator<A>;
-  readonly #spawn: (args: A) => GreenThread<R>;
-  readonly #ahead: Ahead<R>[] = [];
-  readonly #finishers: Finishers<R> | undefined;
-  #exhausted = false;
+  readonly #calls: Calls<A, R>;
   /** The step before: steps that are asked for at once are taken one after another. */
   #last: Promise<unknown> = Promise.resolve();
+  /** The call whose result the step that is being taken awaits, and what ends the step before that. */
+  #awaited: { readonly thread: GreenThread<R>; leave(end: typeof END): void } | undefined;
 
   /** As for {@linkcode GreenMap}. */
   constructor(
     most: () => number,
     items: Iterable<A> | AsyncIterable<A>,
-    spawn: (args: A) => GreenThread<R>,
+    begin: Begin<A, R>,
     ordered: boolean,
   ) {
-    this.#most = most;
     this.#source = Symbol.asyncIterator in items
       ? items[Symbol.asyncIterator]()
       : items[Symbol.iterator]();
-    this.#spawn = spawn;
-    if (!ordered) this.#finishers = new Finishers();
+    const beginQuietly: Begin<A, R> = (args, begun) =>
+      begin(args, (thread) => {
+        begun(thread);
+        // It may fail long before anybody asks for it.
+        if (ordered) thread.then(undefined, () => {});
+      });
+    this.#calls = new Calls(most, beginQuietly, ordered);
   }
 
   next(): Promise<IteratorResult<R, undefined>> {
@@ -139,11 +192,12 @@ export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
   }
 
   async return(): Promise<IteratorResult<R, undefined>> {
-    this.#exhausted = true;
-    const running: GreenThread<R>[] = [...this.#finishers?.running ?? []];
-    for (const ahead of this.#ahead) if ("thread" in ahead) running.push(ahead.thread);
-    this.#ahead.length = 0;
-    this.#finishers?.leave();
+    const running = this.#calls.leave();
+    if (this.#awaited) {
+      running.push(this.#awaited.thread);
+      // At once: how the call takes the kill is nobody's business any more.
+      this.#awaited.leave(END);
+    }
     for (const thread of running) {
       thread.kill();
       // Nobody will ask for it.
@@ -159,39 +213,38 @@ export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
 
   async #step(): Promise<IteratorResult<R, undefined>> {
     await this.#fill();
-    const unordered = this.#finishers;
-    if (unordered && unordered.left > 0) {
-      const [thread] = await unordered.nextAsync(Infinity);
-      return { done: false, value: await thread };
+    const { ahead, finishers } = this.#calls;
+    if (finishers && finishers.left > 0) {
+      const [thread] = await finishers.nextAsync(Infinity);
+      return thread ? await resultOf(thread) : END;
     }
-    const first = this.#ahead.shift();
+    const first = ahead.shift();
     if (!first) return END;
     if ("error" in first) throw first.error;
-    return { done: false, value: await first.thread };
+    const { thread } = first;
+    const left = Promise.withResolvers<typeof END>();
+    this.#awaited = { thread, leave: left.resolve };
+    try {
+      return await Promise.race([resultOf(thread), left.promise]);
+    } finally {
+      this.#awaited = undefined;
+    }
   }
 
   async #fill(): Promise<void> {
-    while (!this.#exhausted && (this.#finishers?.left ?? this.#ahead.length) < this.#most()) {
+    const calls = this.#calls;
+    calls.resume();
+    while (calls.wantsMore) {
       let item: IteratorResult<A>;
       try {
         item = await this.#source.next();
       } catch (error) {
-        this.#exhausted = true;
-        this.#ahead.push({ error });
-        return;
+        return calls.fail(error);
       }
       // Whoever left while the source was busy wants no more calls.
-      if (this.#exhausted) return;
-      if (item.done) this.#exhausted = true;
-      else this.#begin(item.value);
+      if (calls.exhausted) return;
+      if (item.done) calls.exhausted = true;
+      else calls.begin(item.value);
     }
-  }
-
-  #begin(args: A): void {
-    if (this.#finishers) return this.#finishers.add(this.#spawn(args));
-    const call = begin(this.#spawn, args);
-    // It may fail long before anybody asks for it.
-    if ("thread" in call) call.thread.then(undefined, () => {});
-    this.#ahead.push(call);
   }
 }

@@ -20,8 +20,9 @@
  * empty, and nobody who comes in between gets anything before those who wait.
  *
  * **One who gives up.** A getter that is killed, or dies, after it was handed an item puts it back to the front, or hands it to
- * the next getter: it was the oldest. A putter whose item was not taken takes it back; one whose item was taken has put it.
- * One that dies while it reads its item takes the item with it.
+ * the next getter: it was the oldest. Several that come back stand at the front in the order of their turns, whichever comes
+ * first: a block's SEQUENCE says when it was put, its RANK that it came back. A putter whose item was not taken takes it back;
+ * one whose item was taken has put it. One that dies while it reads its item takes the item with it.
  *
  * **A priority queue** is a leftist heap: at each node the right spine is the shortest way to a leaf, so merging two heaps,
  * which is all that putting and getting do, takes logarithmic time, and no memory.
@@ -76,6 +77,9 @@ const ENDED = -1;
 
 /** How much memory a queue begins with, and may grow to. */
 const MEMORY = { bytes: 4096, most: 1 << 28 } as const;
+
+/** The Rank of a block that came back, in queues that are no heaps. */
+const CAME_BACK = 1;
 
 /** In which order items leave a queue. */
 export type Order = "fifo" | "lifo" | "priority";
@@ -410,11 +414,16 @@ export class QueueCore extends Core {
 
   /** An item is put: it goes to the first who waits, or into the queue. */
   #accept(block: number): void {
+    this.#count(block);
+    if (this.lists[GETTERS].grant(this.wakes, block) === 0) this.#insert(block, false);
+  }
+
+  /** An item is put, wherever it goes: it gets its number. */
+  #count(block: number): void {
     this.words[UNFINISHED]++;
     // Another side may have stored it, in memory that this one has not looked at.
     this.#heap.see(block);
     this.#heap.words[block + Block.Sequence] = this.words[SEQUENCE]++;
-    if (this.lists[GETTERS].grant(this.wakes, block) === 0) this.#insert(block, false);
   }
 
   /** Takes an item: the first in the queue, or of the first who waits for room. */
@@ -426,7 +435,7 @@ export class QueueCore extends Core {
     }
     // A rendezvous: whoever waits with an item meets whoever asks for one.
     const block = this.#takeFromPutter();
-    if (block !== 0) this.words[UNFINISHED]++;
+    if (block !== 0) this.#count(block);
     return block;
   }
 
@@ -462,19 +471,38 @@ export class QueueCore extends Core {
       blocks[block + Block.Link] = blocks[block + Block.Right] = 0;
       blocks[block + Block.Rank] = 1;
       words[FRONT] = this.#merge(front, block);
-    } else if (this.order === "lifo" || back) {
-      blocks[block + Block.Link] = front;
-      words[FRONT] = block;
-      if (front === 0) words[BACK] = block;
-    } else {
-      blocks[block + Block.Link] = 0;
-      if (front === 0) words[FRONT] = block;
-      else {
-        this.#heap.see(words[BACK]);
-        this.#heap.words[words[BACK] + Block.Link] = block;
-      }
-      words[BACK] = block;
+      return;
     }
+    blocks[block + Block.Rank] = back ? CAME_BACK : 0;
+    if (back) this.#linkBehind(this.#lastBefore(block), block);
+    else this.#linkBehind(this.order === "lifo" || front === 0 ? 0 : words[BACK], block);
+  }
+
+  /** Links an item behind another one; to the front behind 0. */
+  #linkBehind(before: number, block: number): void {
+    const { words } = this;
+    if (before !== 0) this.#heap.see(before);
+    const blocks = this.#heap.words;
+    const next = before === 0 ? words[FRONT] : blocks[before + Block.Link];
+    blocks[block + Block.Link] = next;
+    if (before === 0) words[FRONT] = block;
+    else blocks[before + Block.Link] = block;
+    if (next === 0) words[BACK] = block;
+  }
+
+  /** The item behind which one belongs that comes back: only others that came back can be before it. 0 for the front. */
+  #lastBefore(block: number): number {
+    let before = 0;
+    for (let next = this.words[FRONT]; next !== 0;) {
+      this.#heap.see(next);
+      const { words } = this.#heap;
+      if (words[next + Block.Rank] !== CAME_BACK) break;
+      const isOlder = this.#isOlder(next, block);
+      if (isOlder === (this.order === "lifo")) break;
+      before = next;
+      next = words[next + Block.Link];
+    }
+    return before;
   }
 
   #pop(): number {
@@ -509,10 +537,15 @@ export class QueueCore extends Core {
   }
 
   #isBefore(a: number, b: number): boolean {
-    const { words, numbers } = this.#heap;
+    const { numbers } = this.#heap;
     const first = numbers[(a + Block.Number) / 2];
     const second = numbers[(b + Block.Number) / 2];
-    if (first !== second) return first < second;
+    return first === second ? this.#isOlder(a, b) : first < second;
+  }
+
+  /** Whether one item was put before another one; right also when the numbers have come round. */
+  #isOlder(a: number, b: number): boolean {
+    const { words } = this.#heap;
     return (words[a + Block.Sequence] - words[b + Block.Sequence] | 0) < 0;
   }
 

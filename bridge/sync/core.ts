@@ -221,7 +221,8 @@ export abstract class Core {
     };
     let inTime: boolean;
     try {
-      inTime = green.block(condition, performance.now() + timeLimit(options), this.#parking);
+      const parking = signal ? { ...this.#parking, limited: true } : this.#parking;
+      inTime = green.block(condition, performance.now() + timeLimit(options), parking);
     } catch (error) {
       if (!left) this.#leaveList(list, node);
       throw error;

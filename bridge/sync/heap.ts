@@ -261,7 +261,8 @@ export class Heap {
     const free = this.#at + 1 + size;
     const block = this.#object[free];
     if (block !== 0) {
-      this.see(block);
+      // All of it, and not only as much as was in it last.
+      if (block + (LEAST << size) / 4 > this.words.length) this.#look();
       this.#object[free] = this.words[block + Block.Link];
       return block;
     }

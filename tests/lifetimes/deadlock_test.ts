@@ -138,6 +138,43 @@ Deno.test("a wait with a time limit is no deadlock: it ends by itself", async ()
   assertEquals(await deadlocks.throughTheHubWithALimit(), "gave up");
 });
 
+/** Two threads that each have one of two locks and wait for the other one, each in its way. */
+async function crossed(ways: [deadlocks.How, deadlocks.How], ms: number): Promise<string[]> {
+  await using _hub = new TestHub({ maxWorkers: 2 });
+  const [a, b] = [new Lock({ name: "a" }), new Lock({ name: "b" })];
+  const controller = new AbortController();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const meet = meeting(2);
+  const met = async () => {
+    await meet();
+    timer ??= setTimeout(() => controller.abort(new RangeError("aborted")), ms);
+  };
+  const take = (how: deadlocks.How, first: Lock, second: Lock) =>
+    deadlocks.takesTwoSomehow(first, second, met as () => void, how, ms, controller.signal);
+  const results = await Promise.all([take(ways[0], a, b), take(ways[1], b, a)]);
+  clearTimeout(timer);
+  return results;
+}
+
+for (const how of ["timeout", "Timeout", "signal"] as const) {
+  const end = how === "signal" ? "RangeError" : "Timeout";
+  Deno.test(`locks taken in opposite order are no deadlock with a ${how}`, async () => {
+    // Long enough for a circle to be believed several times.
+    const results = await crossed([how, how], 1500);
+    assert(results.includes(end), Deno.inspect(results));
+    assert(!results.includes("DeadlockError"), Deno.inspect(results));
+    for (const ways of [[how, "no limit"], ["no limit", how]] as const) {
+      const one = await crossed([...ways], 1500);
+      assertEquals(one, ways.map((way) => way === how ? end : "both"));
+    }
+  });
+}
+
+Deno.test("a Timeout that a shield() holds off is no limit: DeadlockError", async () => {
+  const results = await crossed(["shield", "no limit"], 600_000);
+  assertEquals(results.toSorted(), ["DeadlockError", "both"]);
+});
+
 Deno.test("slow progress is no deadlock", async () => {
   await using hub = new TestHub({ maxWorkers: 4 });
   const gate = Promise.withResolvers<number>();

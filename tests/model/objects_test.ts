@@ -384,8 +384,8 @@ tryOut("items pass a queue of one in order", {
     }, /reads Data of node .* somebody else's/],
     "an item goes into the queue past one who waits for it": [{
       file: queues,
-      text: `    this.#heap.words[block + Block.Sequence] = this.words[SEQUENCE]++;
-    if (this.lists[GETTERS].grant(this.wakes, block) === 0) this.#insert(block, false);`,
+      text:
+        "    if (this.lists[GETTERS].grant(this.wakes, block) === 0) this.#insert(block, false);",
       instead: "    this.#insert(block, false);",
     }, LOST],
   },
@@ -462,8 +462,8 @@ tryOut("an item that was handed to one whose wait fails goes back to the front",
   mutants: {
     "it goes to the end": [{
       file: queues,
-      text: `this.order === "lifo" || back`,
-      instead: `this.order === "lifo"`,
+      text: "    if (back) this.#linkBehind(this.#lastBefore(block), block);\n    else this",
+      instead: "    this",
     }, WRONG],
     "it is dropped": [{
       file: queues,
