@@ -133,7 +133,7 @@ export class WorkerObjects {
     const place = hubPlace();
     for (const id of this.#holds.keys()) held.get(id)?.object[CORE].breakLock(this.#key);
     this.settle(inTheMiddle);
-    for (const chunk of place.arena.chunksOf(this.#key)) place.recycle(chunk);
+    for (const chunk of place.arena.chunksOf(this.#key)) place.arena.recycle(chunk);
     for (const [id, count] of [...this.#holds]) this.letGo(id, count);
     this.#passage.close();
     // It may have given somebody something and not have come to wake them.

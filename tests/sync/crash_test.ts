@@ -1,5 +1,6 @@
 import { Hub, LightQueue, Lock, Semaphore, spawn, useHub } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
+import { hubPlace } from "../../bridge/sync/place.ts";
 import { heldObjects } from "../../hub/worker_objects.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { testApart, until } from "../support.ts";
@@ -75,6 +76,39 @@ Deno.test("a Worker that is stopped while its thread waits leaves the line intac
     queue.tryPut(7);
     assertEquals(await second, 7);
   }));
+
+for (const ending of ["has nothing to do", "crashes"]) {
+  Deno.test(`the nodes of a Worker that ${ending} are used again, each by one`, async () => {
+    await using hub = new Hub({ maxWorkers: 1, idleTimeout: 0 });
+    // How many chunks were ever taken: see `arena.ts`.
+    const chunks = () => Atomics.load(hubPlace().arena.words, 1);
+    const lock = new Lock();
+    const live = async () => {
+      const thread = hub.spawn(
+        (lock: Lock, ending: string) => {
+          using _permit = lock.acquire();
+          if (ending === "crashes") Deno.exit(3);
+        },
+        lock,
+        ending,
+      );
+      await Promise.allSettled([thread]);
+      await until(() => hub.statistics().workers === 0);
+    };
+    await live();
+    const before = chunks();
+    for (let i = 0; i < 4; i++) await live();
+    const after = chunks();
+    // More waits than there are nodes in those chunks.
+    const gate = new Semaphore(0);
+    const waits = Array.from({ length: 300 }, () => gate.acquireAsync());
+    assertEquals(gate.waiting, 300);
+    for (const _ of waits) gate.release();
+    assertEquals([gate.value, gate.waiting], [0, 0]);
+    await Promise.all(waits);
+    assertEquals(after, before);
+  });
+}
 
 testApart(
   import.meta,
