@@ -18,7 +18,9 @@
  * that a waiter is granted is counted by one step: its node goes from GRANTED to ACCOUNT. So a Worker may die at any moment outside
  * of the lock, and its permit is given back once: first as granted, then as held, never as both or neither. There are no more
  * accounts than LIMIT in a Worker: the hub would not give more back. What is acquired beyond that is only counted, so that one
- * who acquires what others release, again and again, does not use up the arena.
+ * who acquires what others release, again and again, does not use up the arena. A thread that releases for somebody else ends an
+ * account too, as nothing tells that release from one of its own: then the last permit of the Worker has none when it is given
+ * back. An account that the hub has settled says that it has given up the Worker: what that gives back is not its own any more.
  *
  * **Passing a permit on.** A slot of a `GreenPool` goes with a message to the hub, which gives it back when the thread that has
  * it has ended. The message names the account, which the Worker does not touch from then on, and the hub ends it, ACCOUNT ->
@@ -62,6 +64,8 @@ export interface PermitsKind {
   readonly wireName: string;
   /** Whether there is one permit, whose holder is remembered. */
   readonly exclusive?: boolean;
+  /** Whether a `using` in green code gives nothing back when the Worker's threads have released all that they had by hand. */
+  readonly bounded?: boolean;
 }
 
 /**
@@ -107,6 +111,7 @@ export class Permits extends Core {
     this.list(1, listAt(LISTS, 1)),
   ];
   readonly #exclusive: boolean;
+  readonly #bounded: boolean;
   /** The accounts: what the threads of this Worker hold. */
   readonly #accounts: number[] = [];
   /** How many permits they hold beside those. */
@@ -122,6 +127,7 @@ export class Permits extends Core {
     this.kind = what.kind;
     this.wireName = what.wireName;
     this.#exclusive = what.exclusive ?? false;
+    this.#bounded = what.bounded ?? false;
     if (typeof value === "number") this.words[VALUE] = this.words[LIMIT] = value;
     this.named(name);
   }
@@ -234,9 +240,23 @@ export class Permits extends Core {
     this.words[LIMIT] = limit;
   }
 
-  /** A thread of this Worker holds one permit less. Under the lock. */
-  uncount(): void {
-    this.#close();
+  /**
+   * A thread of this Worker holds one permit less. Under the lock.
+   *
+   * @returns Whether it may give that back: not when the hub has done so, as it has given up the Worker.
+   */
+  uncount(): boolean {
+    const node = this.#accounts.at(-1);
+    const isOpen = node !== undefined &&
+      Atomics.load(this.place.arena.words, node + Node.State) === State.Account;
+    // What the hub has settled stays: it says the same to whoever comes after that.
+    if (node !== undefined && !isOpen) return false;
+    if (this.#beyond > 0) this.#beyond--;
+    else if (node !== undefined) {
+      this.#accounts.pop();
+      this.give(node);
+    }
+    return true;
   }
 
   /**
@@ -310,10 +330,15 @@ export class Permits extends Core {
 
   #giveBack(thread: number): void {
     this.enter();
-    // A thread that the hub has given up holds nothing any more.
-    const isOut = thread === 0 || this.#close();
+    const isOut = thread === 0 || this.#isCounted && this.uncount();
     if (isOut && this.isHeldBy(thread || ASYNC)) this.releaseOne();
     this.leave();
+  }
+
+  /** Whether threads of this Worker may hold a permit, for all that is known. Under the lock. */
+  get #isCounted(): boolean {
+    // A holder is known, and one who has released somebody else's permit of a semaphore has its own still.
+    return !this.#bounded || this.#accounts.length > 0 || this.#beyond > 0;
   }
 
   /**
@@ -364,20 +389,6 @@ export class Permits extends Core {
     if (this.#exclusive && node !== undefined) {
       Atomics.store(this.place.arena.words, node + Node.Thread, thread);
     }
-  }
-
-  /** A thread of this Worker holds one permit less; says whether it held one, for all that the hub knows. Under the lock. */
-  #close(): boolean {
-    const node = this.#accounts.at(-1);
-    const isOpen = node !== undefined &&
-      Atomics.load(this.place.arena.words, node + Node.State) === State.Account;
-    if (this.#beyond > 0) {
-      this.#beyond--;
-      return isOpen || node === undefined;
-    }
-    this.#accounts.pop();
-    if (isOpen) this.give(node);
-    return isOpen;
   }
 }
 
