@@ -34,6 +34,7 @@
 
 import { Node, State } from "../bridge/sync/arena.ts";
 import {
+  checkHeard,
   checkWaiting,
   Core,
   entering,
@@ -190,9 +191,10 @@ export class Permits extends Core {
 
   /** Gives a permit back, whoever has acquired it. */
   release(): void {
+    checkHeard();
     this.enter();
-    this.uncount();
-    this.releaseOne();
+    // The hub may have given the Worker up in this moment, and the permit to somebody else.
+    if (this.uncount()) this.releaseOne();
     this.leave();
   }
 

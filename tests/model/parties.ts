@@ -338,11 +338,15 @@ class Killed extends Error {
   override name = "Killed";
 }
 
+/** What objects use of the runtime. */
+type Used = "enter" | "threadId" | "checkHeard" | "arm" | "block" | "spawn";
+
 function runtime(run: Run, board: Board, slot: number, spawns: (how: Particulars) => void) {
   const kills = new Int32Array(run.layout.buffer("kills", 64) as never);
-  const runtime: Pick<GreenRuntime, "enter" | "threadId" | "arm" | "block" | "spawn"> = {
+  const runtime: Pick<GreenRuntime, Used> = {
     enter: () => slot + 1,
     threadId: () => slot + 1,
+    checkHeard: () => {},
     arm: () => () => {},
     spawn: (_target, _args, particulars) => {
       spawns(particulars!);
