@@ -19,7 +19,6 @@ import type { HubCalls } from "./hub_calls.ts";
 import { isThenable, Op } from "./live.ts";
 import type { Message } from "./message.ts";
 import { Ending, PART_OF_CALL, Up } from "./protocol.ts";
-import { place } from "./sync/place.ts";
 
 /** What the hub calls in a Worker. */
 export class Callbacks {
@@ -56,7 +55,7 @@ export class Callbacks {
     const op = message.b & ~PART_OF_CALL;
     // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
     const below = this.#frames.at(-1);
-    let frame = below ? undefined : this.#enterCallback();
+    let frame = below ? undefined : this.#enterCallback(id);
     const armed = below && below.timeouts.length > 0 ? [...below.timeouts] : [];
     const importing = this.#caller.importing;
     this.#caller.importing = undefined;
@@ -67,7 +66,7 @@ export class Callbacks {
     const act = () => {
       const args = this.#crossing.decode(body) as unknown[];
       if (op !== message.b && !this.#calls.isPending(args.pop() as number)) {
-        frame ??= this.#enterCallback();
+        frame ??= this.#enterCallback(id);
         const exit = new GreenletExit("The call that this callback belongs to was aborted");
         this.#stack.kill(frame, exit);
       }
@@ -99,8 +98,8 @@ export class Callbacks {
     this.#line.send(Up.Reply, id, ending, 0, reply);
   }
 
-  #enterCallback(): Frame {
-    const id = place().arena.takeThreadId();
+  /** The hub knows the thread by the number of its call, so it can give back what it holds. */
+  #enterCallback(id: number): Frame {
     const frame = new Frame(id, this.#handles.of(id, `callback-${id}`));
     frame.thread.start();
     this.#stack.frames.push(frame);

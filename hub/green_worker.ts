@@ -39,6 +39,7 @@ import { type Call, servedCall } from "./call_context.ts";
 import type { Post } from "./post.ts";
 import { WorkerContext } from "./worker_context.ts";
 import { coreOf } from "../bridge/sync/objects.ts";
+import { hubPlace } from "../bridge/sync/place.ts";
 import type { WorkerObjects } from "./worker_objects.ts";
 import { Ended } from "./ended.ts";
 
@@ -118,8 +119,8 @@ export class GreenWorker {
   /** Whether it has loaded what inline functions need. */
   #hasScope = false;
   #onExit!: () => void;
+  /** By their numbers, each of which is the id of a thread: what serves the call has it, if it runs on no thread's stack. */
   readonly #replies = new Map<number, Reply>();
-  #lastReply = 0;
   /** What was referred to in an attempt: kinds and numbers. */
   #trail: [kind: number, id: number][] | undefined;
   /** How often each thread was sent to it. */
@@ -262,7 +263,7 @@ export class GreenWorker {
     ]);
     // Still in the flow that calls: nothing was awaited here.
     const join = usesContext() ? new Join() : undefined;
-    const id = this.#lastReply = this.#lastReply + 1 | 0;
+    const id = hubPlace().arena.takeThreadId() | 0;
     const { keepAlive } = this.#registry;
     keepAlive.hold();
     try {
@@ -340,14 +341,20 @@ export class GreenWorker {
     this.#registry.releaseThread(id, released);
   }
 
+  /** The ids of what runs on it: of its threads, and of the calls into it, which are threads of their own there. */
+  get running(): number[] {
+    return [...this.stack.map(({ id }) => id), ...this.#replies.keys()];
+  }
+
   /**
    * The Worker has ended: nothing that waited for it may go on waiting.
    *
-   * @param inTheMiddle Whether a thread ran on it.
+   * @returns The threads that ran on it.
    */
-  bury(inTheMiddle: boolean): void {
+  bury(): HubThread[] {
     this.dead = true;
-    this.objects.settle(inTheMiddle);
+    this.objects.settle(this.running);
+    const threads = this.stack.splice(0);
     const gone = this.#gone();
     for (const { join, reject } of this.#replies.values()) {
       join?.settle(undefined);
@@ -363,6 +370,7 @@ export class GreenWorker {
     for (const [id, count] of [...this.#threadHolds]) this.letGo(Referent.Thread, id, count);
     this.references.letGoOfAll();
     this.post.retire();
+    return threads;
   }
 
   #gone(): Error {

@@ -11,16 +11,18 @@
  * All words change under the object's lock only (see `core.ts`). A permit that is given back goes to the first waiter
  * directly, without passing through VALUE: so one who comes in between cannot take it.
  *
- * **Accounts.** For each permit that the threads of a Worker hold there is a node of the arena in the state ACCOUNT. The
- * Worker alone makes and ends it; the hub reads it when the Worker has died in the middle of a thread, and gives the permit
- * back, unless VALUE is at LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals,
- * nobody *holds* a permit; and unless it is that of a lock which has another HOLDER by now, as it was released by hand. A permit
- * that a waiter is granted is counted by one step: its node goes from GRANTED to ACCOUNT. So a Worker may die at any moment outside
- * of the lock, and its permit is given back once: first as granted, then as held, never as both or neither. There are no more
- * accounts than LIMIT in a Worker: the hub would not give more back. What is acquired beyond that is only counted, so that one
- * who acquires what others release, again and again, does not use up the arena. A thread that releases for somebody else ends an
- * account too, as nothing tells that release from one of its own: then the last permit of the Worker has none when it is given
- * back. An account that the hub has settled says that it has given up the Worker: what that gives back is not its own any more.
+ * **Accounts.** For each permit that the threads of a Worker hold there is a node of the arena in the state ACCOUNT. The Worker
+ * alone makes and ends it; the hub reads it when the Worker has died in the middle of that thread, and gives the permit back,
+ * unless VALUE is at LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals, nobody
+ * *holds* a permit; and unless it is that of a lock which has another HOLDER by now, as it was released by hand. What a thread
+ * has left out that ended before stays out: it may have given it to somebody else. A permit that a waiter is granted is counted
+ * by one step: its node goes from GRANTED to ACCOUNT. So a Worker may die at any moment outside of the lock, and its permit is
+ * given back once: first as granted, then as held, never as both or neither. There are no more accounts than LIMIT in a Worker:
+ * the hub would not give more back. What is acquired beyond that is only counted, so that one who acquires what others release,
+ * again and again, does not use up the arena; as others have released so many, an account of another thread is that of the one
+ * who acquires from then on. A thread that releases for somebody else ends an account too, as nothing tells that release from one
+ * of its own: then the last permit of the Worker has none when it is given back. An account that the hub has settled says that it
+ * has given up the Worker: what that gives back is not its own any more.
  *
  * **Passing a permit on.** A slot of a `GreenPool` goes with a message to the hub, which gives it back when the thread that has
  * it has ended. The message names the account, which the Worker does not touch from then on, and the hub ends it, ACCOUNT ->
@@ -58,6 +60,9 @@ const WORDS = 3 + 6;
 
 /** In {@linkcode Permits.holder}: async code. */
 const ASYNC = -1;
+
+/** How many accounts to look at, so that one who acquires again and again what others release stays quick. */
+const MOST_LOOKS = 8;
 
 /** What is particular about a kind of permits. */
 export interface PermitsKind {
@@ -117,6 +122,8 @@ export class Permits extends Core {
   readonly #accounts: number[] = [];
   /** How many permits they hold beside those. */
   #beyond = 0;
+  /** How many accounts were looked at for one that stands for nothing. */
+  #looks = 0;
 
   /**
    * @param what What is particular about the kind.
@@ -385,11 +392,14 @@ export class Permits extends Core {
     }
   }
 
-  /** The account of a lock that others have released is from now on that of the thread that has it now. */
+  /** A thread has a permit that others have released: an account of another thread is from now on that of this one. */
   #hold(thread: number): void {
-    const node = this.#accounts.at(-1);
-    if (this.#exclusive && node !== undefined) {
-      Atomics.store(this.place.arena.words, node + Node.Thread, thread);
+    const { words } = this.place.arena;
+    const { length } = this.#accounts;
+    for (let i = 0; i < Math.min(length, MOST_LOOKS); i++) {
+      const node = this.#accounts[this.#looks++ % length];
+      if (words[node + Node.Thread] === (thread | 0)) continue;
+      return void Atomics.store(words, node + Node.Thread, thread);
     }
   }
 }

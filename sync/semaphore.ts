@@ -50,8 +50,10 @@ class SemaphoreCore extends Permits {
  * - *Whose:* anybody may `release()`, also what somebody else has acquired. A permit that `using` disposes of is given back
  *   besides: one that is released by hand as well counts twice.
  * - *Kill, timeout, abort* of one who waits: it leaves the line; a permit that it had just been given goes to the next one.
- * - *Crash* of a Worker: the permits that its threads had acquired and not released are given back, as far as that does not
- *   raise `value` over what it was at the start.
+ * - *Crash* of a Worker: the permits that the threads running on it had acquired and not released are given back, as far as that
+ *   does not raise `value` over what it was at the start. What threads had left out that ended before stays out. If somebody else
+ *   has released a permit that such a thread had acquired, this is not known: it is given back once more, although the next one
+ *   may have it by then. A `Lock` knows who has it.
  * - An uncontended acquire or release makes no round trip to the hub.
  * - It has no close.
  *
@@ -156,7 +158,8 @@ export class Semaphore extends Coordination {
  * A {@linkcode Semaphore} that refuses a release too many.
  *
  * When `using` disposes of a permit after a release by hand, that makes no permit too many. In green code it gives nothing back
- * then, if the Worker's threads have no other one: a thread that releases somebody else's permit is to release its own by hand too.
+ * then, if the Worker's threads have no other one: a thread that releases somebody else's permit is to release its own by hand
+ * too.
  *
  * @example A release too many
  * ```ts

@@ -550,8 +550,9 @@ tryOut("a lock that a dead Worker was given, or held, goes to the next one once"
     }
   }
 `,
-      instead: `    this.give(node);
-    this.#account(0);
+      instead: `    const thread = words[node + Node.Thread];
+    this.give(node);
+    this.#account(thread);
   }
 `,
     }, WRONG],
@@ -587,7 +588,7 @@ tryOut("a permit that a dead Worker was given, or held, goes to the next one onc
   }
 `,
       instead: `    Atomics.store(words, node + Node.State, Granted);
-    this.#account(0);
+    this.#account(words[node + Node.Thread]);
     this.give(node);
   }
 `,
@@ -602,8 +603,9 @@ tryOut("a permit that a dead Worker was given, or held, goes to the next one onc
     }
   }
 `,
-      instead: `    this.give(node);
-    this.#account(0);
+      instead: `    const thread = words[node + Node.Thread];
+    this.give(node);
+    this.#account(thread);
   }
 `,
     }, WRONG],
