@@ -111,6 +111,7 @@ export class Callbacks {
     this.#endings.reportUnseen(frame);
   }
 
+  /** The hub knows the thread by the number of its call, so it can give back what it holds. */
   #enterCallback(id: number): Frame {
     const frame = new Frame(id, this.#handles.of(id, `callback-${id}`));
     frame.thread.start();

@@ -24,6 +24,11 @@ export class Caller {
     this.#line = line;
   }
 
+  /** For a call that needs no thread: throws in a Worker that was stopped by force. */
+  checkHeard(): void {
+    if (this.#line.shut) throw stopped();
+  }
+
   /**
    * The frame of the thread that runs now.
    *
@@ -32,7 +37,7 @@ export class Caller {
   frame(call: string): Frame {
     const frame = this.#frames[this.#frames.length - 1];
     if (this.importing !== undefined) throw topLevel(call, this.importing);
-    if (this.#line.shut) throw stopped();
+    this.checkHeard();
     if (frame) return frame;
     throw new BlockingCallError(
       `Cannot call ${call} outside of a green thread: the thread that started this has ended`,

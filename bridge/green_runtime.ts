@@ -268,6 +268,11 @@ export class GreenRuntime {
     return this.#caller.frame(call).id;
   }
 
+  /** For a call that needs no thread: throws in a Worker that was stopped by force. */
+  checkHeard(): void {
+    this.#caller.checkHeard();
+  }
+
   /** Arms a timeout for the thread that runs now; gives what disarms it. */
   arm(timeout: Timeout): () => void {
     const { timeouts } = this.#caller.frame("new Timeout()");

@@ -90,8 +90,9 @@ export const Down = {
   /** The thread `id` ended with the {@linkcode Ending} `a`. */
   Settled: 11,
   /**
-   * Do `b` (see `live.ts`) to the function or object `a` that was sent from here; reply to `id`. Body: the arguments; if
-   * `b` has the bit {@linkcode PART_OF_CALL}, the last of them is the number of the `Up.Call` that this is a part of.
+   * Do `b` (see `live.ts`) to the function or object `a` that was sent from here; reply to `id`, which is the id of a thread
+   * of its own, for when none runs there. Body: the arguments; if `b` has the bit {@linkcode PART_OF_CALL}, the last of them
+   * is the number of the `Up.Call` that this is a part of.
    */
   Call: 12,
   /** Kill the thread `id`, which runs here; `b` 1 to throw only once, where it is blocked now. Body: the reason. */

@@ -121,6 +121,7 @@ export class GreenWorker {
   /** Whether it has loaded what inline functions need. */
   #hasScope = false;
   #onExit!: () => void;
+  /** By their numbers, each of which is the id of a thread: what serves the call has it, if it runs on no thread's stack. */
   readonly #replies = new Map<number, Reply>();
   /** What was referred to in an attempt: kinds and numbers. */
   #trail: [kind: number, id: number][] | undefined;
@@ -264,8 +265,8 @@ export class GreenWorker {
     ]);
     // Still in the flow that calls: nothing was awaited here.
     const join = usesContext() ? new Join() : undefined;
-    // If it has to be a thread of its own there, this is that thread's id.
-    const id = hubPlace().arena.takeThreadId();
+    // If it has to be a thread of its own there, this is the id of that.
+    const id = hubPlace().arena.takeThreadId() | 0;
     const { keepAlive } = this.#registry;
     keepAlive.hold();
     try {
@@ -348,14 +349,20 @@ export class GreenWorker {
     this.#registry.releaseThread(id, released);
   }
 
+  /** The ids of what runs on it: of its threads, and of the calls into it, which are threads of their own there. */
+  get running(): number[] {
+    return [...this.stack.map(({ id }) => id), ...this.#replies.keys()];
+  }
+
   /**
    * The Worker has ended: nothing that waited for it may go on waiting.
    *
-   * @param inTheMiddle Whether a thread ran on it.
+   * @returns The threads that ran on it.
    */
-  bury(inTheMiddle: boolean): void {
+  bury(): HubThread[] {
     this.dead = true;
-    this.objects.settle(inTheMiddle);
+    this.objects.settle(this.running);
+    const threads = this.stack.splice(0);
     const gone = this.#gone();
     for (const { join, reject } of this.#replies.values()) {
       join?.settle(undefined);
@@ -371,6 +378,7 @@ export class GreenWorker {
     for (const [id, count] of [...this.#threadHolds]) this.letGo(Referent.Thread, id, count);
     this.references.letGoOfAll();
     this.post.retire();
+    return threads;
   }
 
   #gone(): Error {

@@ -510,7 +510,7 @@ export class Pool {
       if (worker.lost) return;
       this.board.baton?.breakLock(slot);
       this.#takeLast(worker);
-      worker.objects.exited(worker.stopped || worker.stack.length > 0 || worker.serving);
+      worker.objects.exited(worker.running);
       this.#bury(worker, code);
       this.board.lie(slot);
       this.#bySlot[slot] = undefined;
@@ -552,9 +552,8 @@ export class Pool {
     this.#workers.delete(worker);
     const at = this.#idle.indexOf(worker);
     if (at >= 0) this.#idle.splice(at, 1);
-    const threads = worker.stack.splice(0);
+    const threads = worker.bury();
     const expected = worker.closing && threads.length === 0;
-    worker.bury(worker.stopped || threads.length > 0 || worker.serving);
     if (!expected && !worker.stopped) this.#crashed++;
     if (!expected && !wasReady && threads.length === 0 && this.#queue.size > 0) {
       const thread = this.#next();

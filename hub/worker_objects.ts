@@ -2,7 +2,8 @@
  * The coordination objects that a Worker uses, as the hub keeps them.
  *
  * The hub holds on to each object while any Worker does, since it is the one who cleans up when a Worker dies: who waited
- * there waits no longer, what it had been given goes to the next one, and the permits that its threads held are given back.
+ * there waits no longer, what it had been given goes to the next one, and the permits that the threads running on it held are
+ * given back.
  *
  * @module
  */
@@ -49,6 +50,8 @@ export class WorkerObjects {
   readonly #key: number;
   /** How often each object has crossed between the hub and this Worker. */
   readonly #holds = new Map<number, number>();
+  /** The threads that ran on it when it was settled first, by their ids as nodes have them. */
+  #running: ReadonlySet<number> | undefined;
 
   /**
    * @param passage The hub's end of the Worker's passage for shared memory.
@@ -102,13 +105,14 @@ export class WorkerObjects {
   /**
    * The Worker is not listened to any more: whatever its threads waited for or held is settled.
    *
-   * @param inTheMiddle Whether a thread ran on it. What is out otherwise was left out by threads that have ended: somebody
-   * else may release it, whether or not their Worker is still there.
+   * @param running The ids of the threads that ran on it; it is the first call that counts. What is out otherwise was left out by
+   * threads that have ended: somebody else may have it, and release it, whether or not their Worker is still there.
    */
-  settle(inTheMiddle: boolean): void {
+  settle(running: readonly number[]): void {
+    this.#running ??= new Set(running.map((id) => id | 0));
     const { arena } = hubPlace();
     for (const chunk of arena.chunksOf(this.#key)) {
-      for (const node of arena.nodesOf(chunk)) this.#settleNode(arena.words, node, inTheMiddle);
+      for (const node of arena.nodesOf(chunk)) this.#settleNode(arena.words, node, this.#running);
     }
   }
 
@@ -119,7 +123,7 @@ export class WorkerObjects {
    * moment: that is settled now, some hundred milliseconds later.
    */
   lost(): void {
-    this.settle(true);
+    this.settle([]);
     for (const [id, count] of [...this.#holds]) this.letGo(id, count);
     this.#passage.close();
   }
@@ -127,20 +131,22 @@ export class WorkerObjects {
   /**
    * The Worker has ended, and touches nothing any more.
    *
-   * @param inTheMiddle Whether a thread ran on it.
+   * @param running As for {@linkcode WorkerObjects.settle}.
    */
-  exited(inTheMiddle: boolean): void {
+  exited(running: readonly number[]): void {
+    // One that was settled before was stopped in the middle.
+    const inTheMiddle = this.#running !== undefined || running.length > 0;
     const place = hubPlace();
     for (const id of this.#holds.keys()) held.get(id)?.object[CORE].breakLock(this.#key);
-    this.settle(inTheMiddle);
-    for (const chunk of place.arena.chunksOf(this.#key)) place.recycle(chunk);
+    this.settle(running);
+    for (const chunk of place.arena.chunksOf(this.#key)) place.arena.recycle(chunk);
     for (const [id, count] of [...this.#holds]) this.letGo(id, count);
     this.#passage.close();
     // It may have given somebody something and not have come to wake them.
     if (inTheMiddle) place.wakeEverybody();
   }
 
-  #settleNode(words: Int32Array, node: number, inTheMiddle: boolean): void {
+  #settleNode(words: Int32Array, node: number, running: ReadonlySet<number>): void {
     const isSettled = (state: number) => state === State.Free || state === State.Settled;
     if (isSettled(Atomics.load(words, node + Node.State))) return;
     // An object that the hub does not know has never left the Worker, and dies with it.
@@ -150,8 +156,9 @@ export class WorkerObjects {
     // Under the lock: a Worker that was given up may go on, and others may grant it something.
     const state = Atomics.load(words, node + Node.State);
     if (!isSettled(state)) {
+      const thread = words[node + Node.Thread];
       if (state !== State.Account) core.settleFor(words[node + Node.List], node);
-      else if (inTheMiddle) core.settleAccount(words[node + Node.Thread]);
+      else if (running.has(thread)) core.settleAccount(thread);
       Atomics.store(words, node + Node.State, State.Settled);
     }
     core.leave();

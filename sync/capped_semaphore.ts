@@ -60,8 +60,7 @@ class CappedCore extends Permits {
     try {
       const waits = this.value >= this.limit && this.waiting === 0;
       if (waits) return this.enlist(RELEASERS, thread);
-      this.uncount();
-      this.releaseOne();
+      if (this.uncount()) this.releaseOne();
       return 0;
     } finally {
       this.leave();

@@ -11,14 +11,18 @@
  * All words change under the object's lock only (see `core.ts`). A permit that is given back goes to the first waiter
  * directly, without passing through VALUE: so one who comes in between cannot take it.
  *
- * **Accounts.** For each permit that the threads of a Worker hold there is a node of the arena in the state ACCOUNT. The
- * Worker alone makes and ends it; the hub reads it when the Worker has died in the middle of a thread, and gives the permit
- * back, unless VALUE is at LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals,
- * nobody *holds* a permit; and unless it is that of a lock which has another HOLDER by now, as it was released by hand. A permit
- * that a waiter is granted is counted by one step: its node goes from GRANTED to ACCOUNT. So a Worker may die at any moment outside
- * of the lock, and its permit is given back once: first as granted, then as held, never as both or neither. There are no more
- * accounts than LIMIT in a Worker: the hub would not give more back. What is acquired beyond that is only counted, so that one
- * who acquires what others release, again and again, does not use up the arena.
+ * **Accounts.** For each permit that the threads of a Worker hold there is a node of the arena in the state ACCOUNT. The Worker
+ * alone makes and ends it; the hub reads it when the Worker has died in the middle of that thread, and gives the permit back,
+ * unless VALUE is at LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals, nobody
+ * *holds* a permit; and unless it is that of a lock which has another HOLDER by now, as it was released by hand. What a thread
+ * has left out that ended before stays out: it may have given it to somebody else. A permit that a waiter is granted is counted
+ * by one step: its node goes from GRANTED to ACCOUNT. So a Worker may die at any moment outside of the lock, and its permit is
+ * given back once: first as granted, then as held, never as both or neither. There are no more accounts than LIMIT in a Worker:
+ * the hub would not give more back. What is acquired beyond that is only counted, so that one who acquires what others release,
+ * again and again, does not use up the arena; as others have released so many, an account of another thread is that of the one
+ * who acquires from then on. A thread that releases for somebody else ends an account too, as nothing tells that release from one
+ * of its own: then the last permit of the Worker has none when it is given back. An account that the hub has settled says that it
+ * has given up the Worker: what that gives back is not its own any more.
  *
  * **Passing a permit on.** A slot of a `GreenPool` goes with a message to the hub, which gives it back when the thread that has
  * it has ended. The message names the account, which the Worker does not touch from then on, and the hub ends it, ACCOUNT ->
@@ -32,6 +36,7 @@
 
 import { Node, State } from "../bridge/sync/arena.ts";
 import {
+  checkHeard,
   checkWaiting,
   Core,
   entering,
@@ -56,12 +61,17 @@ const WORDS = 3 + 6;
 /** In {@linkcode Permits.holder}: async code. */
 const ASYNC = -1;
 
+/** How many accounts to look at, so that one who acquires again and again what others release stays quick. */
+const MOST_LOOKS = 8;
+
 /** What is particular about a kind of permits. */
 export interface PermitsKind {
   readonly kind: string;
   readonly wireName: string;
   /** Whether there is one permit, whose holder is remembered. */
   readonly exclusive?: boolean;
+  /** Whether a `using` in green code gives nothing back when the Worker's threads have released all that they had by hand. */
+  readonly bounded?: boolean;
 }
 
 /**
@@ -107,10 +117,13 @@ export class Permits extends Core {
     this.list(1, listAt(LISTS, 1)),
   ];
   readonly #exclusive: boolean;
+  readonly #bounded: boolean;
   /** The accounts: what the threads of this Worker hold. */
   readonly #accounts: number[] = [];
   /** How many permits they hold beside those. */
   #beyond = 0;
+  /** How many accounts were looked at for one that stands for nothing. */
+  #looks = 0;
 
   /**
    * @param what What is particular about the kind.
@@ -122,6 +135,7 @@ export class Permits extends Core {
     this.kind = what.kind;
     this.wireName = what.wireName;
     this.#exclusive = what.exclusive ?? false;
+    this.#bounded = what.bounded ?? false;
     if (typeof value === "number") this.words[VALUE] = this.words[LIMIT] = value;
     this.named(name);
   }
@@ -184,9 +198,10 @@ export class Permits extends Core {
 
   /** Gives a permit back, whoever has acquired it. */
   release(): void {
+    checkHeard();
     this.enter();
-    this.uncount();
-    this.releaseOne();
+    // The hub may have given the Worker up in this moment, and the permit to somebody else.
+    if (this.uncount()) this.releaseOne();
     this.leave();
   }
 
@@ -234,9 +249,23 @@ export class Permits extends Core {
     this.words[LIMIT] = limit;
   }
 
-  /** A thread of this Worker holds one permit less. Under the lock. */
-  uncount(): void {
-    this.#close();
+  /**
+   * A thread of this Worker holds one permit less. Under the lock.
+   *
+   * @returns Whether it may give that back: not when the hub has done so, as it has given up the Worker.
+   */
+  uncount(): boolean {
+    const node = this.#accounts.at(-1);
+    const isOpen = node !== undefined &&
+      Atomics.load(this.place.arena.words, node + Node.State) === State.Account;
+    // What the hub has settled stays: it says the same to whoever comes after that.
+    if (node !== undefined && !isOpen) return false;
+    if (this.#beyond > 0) this.#beyond--;
+    else if (node !== undefined) {
+      this.#accounts.pop();
+      this.give(node);
+    }
+    return true;
   }
 
   /**
@@ -310,10 +339,15 @@ export class Permits extends Core {
 
   #giveBack(thread: number): void {
     this.enter();
-    // A thread that the hub has given up holds nothing any more.
-    const isOut = thread === 0 || this.#close();
+    const isOut = thread === 0 || this.#isCounted && this.uncount();
     if (isOut && this.isHeldBy(thread || ASYNC)) this.releaseOne();
     this.leave();
+  }
+
+  /** Whether threads of this Worker may hold a permit, for all that is known. Under the lock. */
+  get #isCounted(): boolean {
+    // A holder is known, and one who has released somebody else's permit of a semaphore has its own still.
+    return !this.#bounded || this.#accounts.length > 0 || this.#beyond > 0;
   }
 
   /**
@@ -358,26 +392,15 @@ export class Permits extends Core {
     }
   }
 
-  /** The account of a lock that others have released is from now on that of the thread that has it now. */
+  /** A thread has a permit that others have released: an account of another thread is from now on that of this one. */
   #hold(thread: number): void {
-    const node = this.#accounts.at(-1);
-    if (this.#exclusive && node !== undefined) {
-      Atomics.store(this.place.arena.words, node + Node.Thread, thread);
+    const { words } = this.place.arena;
+    const { length } = this.#accounts;
+    for (let i = 0; i < Math.min(length, MOST_LOOKS); i++) {
+      const node = this.#accounts[this.#looks++ % length];
+      if (words[node + Node.Thread] === (thread | 0)) continue;
+      return void Atomics.store(words, node + Node.Thread, thread);
     }
-  }
-
-  /** A thread of this Worker holds one permit less; says whether it held one, for all that the hub knows. Under the lock. */
-  #close(): boolean {
-    const node = this.#accounts.at(-1);
-    const isOpen = node !== undefined &&
-      Atomics.load(this.place.arena.words, node + Node.State) === State.Account;
-    if (this.#beyond > 0) {
-      this.#beyond--;
-      return isOpen || node === undefined;
-    }
-    this.#accounts.pop();
-    if (isOpen) this.give(node);
-    return isOpen;
   }
 }
 

@@ -70,7 +70,8 @@ let partsOf: (pool: Pool<unknown>) => unknown;
  * - *Order:* those who wait for a resource get one in the order of their arrival, whichever side they are on. Resources are
  *   used again in the order in which they were put back, or the other way round with `lifo`.
  * - *Kill, timeout, abort* of one who waits: it leaves the line. A `create` that throws gives the place back.
- * - *Crash* of a Worker: the places of the resources that its threads had are free again; the resources are lost.
+ * - *Crash* of a Worker: the places of the resources that the threads running on it had are free again; the resources are lost.
+ *   A resource of a thread that ended before, which has returned it, say, stays out until somebody puts it back.
  * - A resource whose `create` is still at work on the hub when its green thread is killed is lost. For connections and their
  *   like there is `ConnectionPool`, which keeps them on the hub and takes them back from threads that have ended.
  * - Resources are sent as any value is: pass what cannot cross by `handle()`.

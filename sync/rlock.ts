@@ -4,7 +4,8 @@
  * The states and the races are those of `permits.ts`, and one word more:
  *
  * ```text
- * DEPTH   how often the holder has acquired it beyond the first time   the holder only; the hub when its Worker has died
+ * DEPTH   how often the holder has acquired it beyond the first time   the holder only; the hub when its Worker has died, or
+ *                                                                      was given up: so it is changed under the object's lock
  * ```
  *
  * @module
@@ -43,8 +44,12 @@ class RLockCore extends Permits {
   reenter(call: string): Permit | undefined {
     const me = onBehalfOf(call);
     if (me === 0 || this.holder() !== me) return undefined;
-    Atomics.add(this.words, DEPTH, 1);
-    return new Permit(() => this.leaveOnce());
+    this.enter();
+    // A Worker that was given up in this moment holds nothing.
+    const isStillMine = this.holder() === me;
+    if (isStillMine) Atomics.add(this.words, DEPTH, 1);
+    this.leave();
+    return isStillMine ? new Permit(() => this.#leaveAs(me)) : undefined;
   }
 
   /** Releases it, however often it was acquired; gives how often beyond the first time. */
@@ -60,27 +65,39 @@ class RLockCore extends Permits {
     Atomics.store(this.words, DEPTH, depth);
   }
 
-  /** Releases it once. */
-  leaveOnce(): void {
-    if (this.depth > 0) Atomics.sub(this.words, DEPTH, 1);
-    else super.release();
-  }
-
   /** The permit of the first time: the one that is disposed last may be another one. */
   first(permit: Permit): Permit {
+    const me = this.holder();
     return new Permit(() => {
-      if (this.depth > 0) Atomics.sub(this.words, DEPTH, 1);
-      else permit.release();
+      if (!this.#leaveInner(me)) permit.release();
     });
+  }
+
+  /** Releases it once, if somebody still holds it: its Worker may have been given up since. */
+  #leaveAs(holder: number | undefined): void {
+    if (!this.#leaveInner(holder) && this.holder() === holder) super.release();
+  }
+
+  /** Takes back one of the times beyond the first; says whether there was one, and nobody else's by now. */
+  #leaveInner(holder: number | undefined): boolean {
+    if (this.depth === 0) return false;
+    this.enter();
+    const now = this.holder();
+    // What async code has back after a wait at a condition is its own since then, whoever acquired it: see the class.
+    const isInner = this.depth > 0 && (now === holder || now === -1);
+    if (isInner) Atomics.sub(this.words, DEPTH, 1);
+    this.leave();
+    return isInner;
   }
 
   override release(): void {
     if (this.value > 0) throw new Error(`Cannot release ${this.title}: nobody has acquired it`);
+    const holder = this.holder();
     const other = this.otherHolder("release()");
     if (other !== undefined) {
       throw new Error(`Cannot release ${this.title}: the green thread ${other} holds it`);
     }
-    this.leaveOnce();
+    this.#leaveAs(holder);
   }
 
   /** The green thread that holds it, if it is not the one on whose behalf this code runs. */

@@ -18,13 +18,11 @@ export interface NameOptions {
 
 /** What {@linkcode Semaphore} and its like are made of. */
 class SemaphoreCore extends Permits {
-  constructor(
-    what: PermitsKind,
-    value: number | SharedArrayBuffer,
-    name: string | undefined,
-    readonly bounded: boolean,
-  ) {
+  readonly bounded: boolean;
+
+  constructor(what: PermitsKind, value: number | SharedArrayBuffer, name: string | undefined) {
     super(what, value, name);
+    this.bounded = what.bounded ?? false;
   }
 
   override release(): void {
@@ -49,9 +47,13 @@ class SemaphoreCore extends Permits {
  *
  * - *Order:* permits go to those who wait in the order of their arrival, whichever side they are on; nobody who comes later
  *   gets one before them.
+ * - *Whose:* anybody may `release()`, also what somebody else has acquired. A permit that `using` disposes of is given back
+ *   besides: one that is released by hand as well counts twice.
  * - *Kill, timeout, abort* of one who waits: it leaves the line; a permit that it had just been given goes to the next one.
- * - *Crash* of a Worker: the permits that its threads had acquired and not released are given back, as far as that does not
- *   raise `value` over what it was at the start.
+ * - *Crash* of a Worker: the permits that the threads running on it had acquired and not released are given back, as far as that
+ *   does not raise `value` over what it was at the start. What threads had left out that ended before stays out. If somebody else
+ *   has released a permit that such a thread had acquired, this is not known: it is given back once more, although the next one
+ *   may have it by then. A `Lock` knows who has it.
  * - An uncontended acquire or release makes no round trip to the hub.
  * - It has no close.
  *
@@ -155,6 +157,10 @@ export class Semaphore extends Coordination {
 /**
  * A {@linkcode Semaphore} that refuses a release too many.
  *
+ * When `using` disposes of a permit after a release by hand, that makes no permit too many. In green code it gives nothing back
+ * then, if the Worker's threads have no other one: a thread that releases somebody else's permit is to release its own by hand
+ * too.
+ *
  * @example A release too many
  * ```ts
  * import { BoundedSemaphore } from "@aiohub/aiohub";
@@ -175,7 +181,7 @@ export class BoundedSemaphore extends Semaphore {
 }
 
 const SEMAPHORE = { kind: "semaphore", wireName: "Semaphore" } as const;
-const BOUNDED = { kind: "bounded semaphore", wireName: "BoundedSemaphore" } as const;
+const BOUNDED = { kind: "bounded semaphore", wireName: "BoundedSemaphore", bounded: true } as const;
 
 function semaphoreCore(
   what: PermitsKind,
@@ -183,7 +189,7 @@ function semaphoreCore(
   name: string | undefined,
 ): Permits {
   if (!(value instanceof SharedArrayBuffer)) checkCount(what.kind, value);
-  return new SemaphoreCore(what, value, name, what === BOUNDED);
+  return new SemaphoreCore(what, value, name);
 }
 
 /** Makes the object of a class for a core, without running its constructor. */

@@ -8,11 +8,14 @@
  * ```text
  * NEXT_ID      anybody adds 1 to take the id of an object, a value or a buffer
  * NEXT_THREAD  anybody adds 1 to take the id of a green thread
- * NEXT_CHUNK   anybody adds 1 to take a chunk of nodes
+ * NEXT_CHUNK   anybody adds 1 to take a chunk of nodes that nobody has had
+ * REUSABLE     1 while there may be chunks of dead Workers to be taken: the hub stores 1 after it has freed one; whoever takes
+ *              one stores 0 before it looks, and 1 when it has found one, as there may be more
  * DUE          anybody sets bit 0 after it has set a bit among the BITS, bit 1 to have all Workers woken;
  *              the hub clears it before it looks
  * BITS         1,024 bits: the objects, by their id, with something for waiters on the hub
- * owners       for each chunk who took it: the taker only, and the hub when it gives a dead Worker's chunk away again
+ * owners       for each chunk who has it: 0 nobody yet, 1 + the key of its taker, -1 nobody any more. Its taker writes it
+ *              once; the hub writes -1 when that one has died; then any side takes it, by compare-and-swap from -1
  * a node       STATE, DATA and the links: whoever holds the lock of the object that the node belongs to; its owner
  *              only, while it is FREE
  * ```
@@ -21,6 +24,10 @@
  * taking a node is no race. Others change it only while it stands in an object's list, or is an account that was passed on to
  * the hub (see `permits.ts`): the hub writes FREE, and its owner, who looks now and then, puts it into its list after that.
  *
+ * **A dead Worker's chunks** are taken again, by whichever side needs one next. Before that the hub has taken each of their nodes
+ * out of its list, unless the list has died with the Worker, and written FREE; so nobody refers to one. Their other words are as
+ * they were: whoever takes a node writes those. A Worker that was given up may go on, so it keeps its chunks.
+ *
  * @module
  */
 
@@ -28,9 +35,13 @@ const NEXT_ID = 0;
 const NEXT_CHUNK = 1;
 const DUE = 2;
 const NEXT_THREAD = 3;
+const REUSABLE = 4;
 const BITS = 32;
 const BUCKETS = 1024;
 const OWNERS = 64;
+
+/** In the owners: a chunk whose Worker has died. */
+const NOBODY = -1;
 
 /** How many nodes a side takes at a time. */
 const CHUNK_NODES = 32;
@@ -101,25 +112,45 @@ export class Arena {
   }
 
   /**
-   * Takes a chunk of nodes that nobody has had.
+   * Takes a chunk of nodes: one of a dead Worker, or else one that nobody has had.
    *
    * @param key Who takes it.
    * @returns Its number.
    * @throws {RangeError} If there are none left: a million waits are going on.
    */
   takeChunk(key: number): number {
+    const used = this.#takeReusable(key);
+    if (used !== undefined) return used;
     const chunk = Atomics.add(this.words, NEXT_CHUNK, 1);
     if (chunk >= CHUNKS || chunk < 0) {
       Atomics.sub(this.words, NEXT_CHUNK, 1);
       throw new RangeError("Cannot wait: a million waits are going on at once already");
     }
-    this.own(chunk, key);
+    Atomics.store(this.words, OWNERS + chunk, key + 1);
     return chunk;
   }
 
-  /** Says whose chunk it is. */
-  own(chunk: number, key: number): void {
-    Atomics.store(this.words, OWNERS + chunk, key + 1);
+  #takeReusable(key: number): number | undefined {
+    const { words } = this;
+    if (Atomics.load(words, REUSABLE) === 0) return undefined;
+    // Before looking: what is freed meanwhile, where this one has looked already, is said after it.
+    Atomics.store(words, REUSABLE, 0);
+    for (const chunk of this.#chunksWith(NOBODY)) {
+      const found = Atomics.compareExchange(words, OWNERS + chunk, NOBODY, key + 1);
+      if (found !== NOBODY) continue;
+      Atomics.store(words, REUSABLE, 1);
+      return chunk;
+    }
+    return undefined;
+  }
+
+  /** A dead Worker's chunk can be taken again: none of its nodes is in a list. Hub only. */
+  recycle(chunk: number): void {
+    for (const node of this.nodesOf(chunk)) {
+      Atomics.store(this.words, node + Node.State, State.Free);
+    }
+    Atomics.store(this.words, OWNERS + chunk, NOBODY);
+    Atomics.store(this.words, REUSABLE, 1);
   }
 
   /** Whether there is a node at a place that somebody else has named. */
@@ -135,11 +166,15 @@ export class Arena {
     for (let i = 0; i < CHUNK_NODES; i++) yield first + i * NODE_WORDS;
   }
 
-  /** The chunks that a side has taken. Hub only. */
-  *chunksOf(key: number): Generator<number> {
+  /** The chunks that a side has. Hub only. */
+  chunksOf(key: number): Generator<number> {
+    return this.#chunksWith(key + 1);
+  }
+
+  *#chunksWith(owner: number): Generator<number> {
     const most = Math.min(CHUNKS, Atomics.load(this.words, NEXT_CHUNK));
     for (let chunk = 0; chunk < most; chunk++) {
-      if (Atomics.load(this.words, OWNERS + chunk) === key + 1) yield chunk;
+      if (Atomics.load(this.words, OWNERS + chunk) === owner) yield chunk;
     }
   }
 
@@ -189,17 +224,14 @@ export class Nodes {
   readonly #free: number[] = [];
   /** Those that are free as soon as the hub says so. */
   #later: number[] = [];
-  readonly #chunks: () => number | undefined;
 
   /**
    * @param arena The arena.
    * @param key The side's key.
-   * @param chunks Gives a chunk that a dead Worker had, if there is one.
    */
-  constructor(arena: Arena, key: number, chunks: () => number | undefined = () => undefined) {
+  constructor(arena: Arena, key: number) {
     this.#arena = arena;
     this.#key = key;
-    this.#chunks = chunks;
   }
 
   /**
@@ -244,9 +276,7 @@ export class Nodes {
   }
 
   #more(): number {
-    let chunk = this.#chunks();
-    if (chunk === undefined) chunk = this.#arena.takeChunk(this.#key);
-    else this.#arena.own(chunk, this.#key);
+    const chunk = this.#arena.takeChunk(this.#key);
     for (const node of this.#arena.nodesOf(chunk)) this.#free.push(node);
     return this.#free.pop()!;
   }

@@ -436,6 +436,11 @@ export function threadHere(call: string): number {
   return green === undefined ? HUB : green.threadId(call);
 }
 
+/** For a call that needs no thread: throws in a Worker that was stopped by force, as what is there is not its own any more. */
+export function checkHeard(): void {
+  greenSide()?.checkHeard();
+}
+
 /** A `Timeout` to throw, which is not armed. */
 export function timedOut(options: WaitingOptions | undefined): Timeout {
   const timeout = new Timeout(timeLimit(options));

@@ -95,9 +95,7 @@ export class WorkerPlace implements Place {
 export class HubPlace implements Place {
   readonly arena: Arena = new Arena();
   readonly key = HUB;
-  /** Chunks whose Worker has died. */
-  readonly #chunks: number[] = [];
-  readonly nodes: Nodes = new Nodes(this.arena, HUB, () => this.#chunks.pop());
+  readonly nodes: Nodes = new Nodes(this.arena, HUB);
   readonly #boards = new Map<number, Board>();
   #lastBoard = 0;
   /** The waits of async code: for each list of an object its nodes in the order of their arrival. */
@@ -191,14 +189,6 @@ export class HubPlace implements Place {
   wakeEverybody(): void {
     this.wakeAll();
     for (const key of [...this.#watched.keys()]) this.#settleList(key);
-  }
-
-  /** A dead Worker's chunk can be used again. */
-  recycle(chunk: number): void {
-    for (const node of this.arena.nodesOf(chunk)) {
-      Atomics.store(this.arena.words, node + Node.State, State.Free);
-    }
-    this.#chunks.push(chunk);
   }
 
   /** Settles the nodes of a list that were taken out of it: lists are served from the front, so they are the first. */

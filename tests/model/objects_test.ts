@@ -550,8 +550,9 @@ tryOut("a lock that a dead Worker was given, or held, goes to the next one once"
     }
   }
 `,
-      instead: `    this.give(node);
-    this.#account(0);
+      instead: `    const thread = words[node + Node.Thread];
+    this.give(node);
+    this.#account(thread);
   }
 `,
     }, WRONG],
@@ -587,7 +588,7 @@ tryOut("a permit that a dead Worker was given, or held, goes to the next one onc
   }
 `,
       instead: `    Atomics.store(words, node + Node.State, Granted);
-    this.#account(0);
+    this.#account(words[node + Node.Thread]);
     this.give(node);
   }
 `,
@@ -602,8 +603,9 @@ tryOut("a permit that a dead Worker was given, or held, goes to the next one onc
     }
   }
 `,
-      instead: `    this.give(node);
-    this.#account(0);
+      instead: `    const thread = words[node + Node.Thread];
+    this.give(node);
+    this.#account(thread);
   }
 `,
     }, WRONG],
@@ -668,6 +670,91 @@ tryOut("a Worker dies between giving and waking", {
       text: "    if (inTheMiddle) place.wakeEverybody();",
       instead: "",
     }, LOST],
+  },
+});
+
+// The chunks of dead Workers: one is free from the start, and another one is freed meanwhile.
+
+const REUSABLE = 4;
+const OWNERS = 64;
+
+const takesChunk: Green<Held> = {
+  green({ objects: { lock }, note }) {
+    const { arena, key } = lock[CORE].place;
+    note(`${arena.takeChunk(key)}`);
+  },
+};
+
+const freed = (library: Library) => {
+  let chunks: number[];
+  return meet(library, held, {
+    parties: [takesChunk, takesChunk, {
+      before({ objects: { lock } }) {
+        const { arena } = lock[CORE].place;
+        chunks = [0, 0].map(() => arena.takeChunk(SOMEBODY));
+        arena.recycle(chunks[0]);
+      },
+      hub({ objects: { lock } }) {
+        lock[CORE].place.arena.recycle(chunks[1]);
+        return Promise.resolve();
+      },
+    }] as (Green<Held> | Hub<Held>)[],
+    check({ notes, look }) {
+      expect(new Set(notes).size, 2);
+      const free = chunks.filter((chunk) => !notes.includes(`${chunk}`));
+      const [reusable, ...owners] = look(({ lock }) => {
+        const { words } = lock[CORE].place.arena;
+        return [REUSABLE, ...free.map((chunk) => OWNERS + chunk)].map((at) => words[at]);
+      });
+      expect(owners, free.map(() => -1));
+      // Whoever looks next finds them.
+      if (free.length > 0) expect(reusable, 1);
+    },
+  });
+};
+
+/** The key of a Worker that has died. */
+const SOMEBODY = 99;
+
+tryOut("a dead Worker's chunk is taken once, and none is forgotten", {
+  explore: freed,
+  mutants: {
+    "it is taken by whoever sees it": [{
+      file: arena,
+      text: "      const found = Atomics.compareExchange(words, OWNERS + chunk, NOBODY, key + 1);",
+      instead: `      const found = Atomics.load(words, OWNERS + chunk);
+      if (found === NOBODY) Atomics.store(words, OWNERS + chunk, key + 1);`,
+    }, WRONG],
+    "one that has found none says so after looking": [{
+      file: arena,
+      text: `    Atomics.store(words, REUSABLE, 0);
+    for (const chunk of this.#chunksWith(NOBODY)) {
+      const found = Atomics.compareExchange(words, OWNERS + chunk, NOBODY, key + 1);
+      if (found !== NOBODY) continue;
+      Atomics.store(words, REUSABLE, 1);
+      return chunk;
+    }
+`,
+      instead: `    for (const chunk of this.#chunksWith(NOBODY)) {
+      const found = Atomics.compareExchange(words, OWNERS + chunk, NOBODY, key + 1);
+      if (found === NOBODY) return chunk;
+    }
+    Atomics.store(words, REUSABLE, 0);
+`,
+    }, WRONG],
+    "one that has found one leaves it at that": [{
+      file: arena,
+      text: `      Atomics.store(words, REUSABLE, 1);
+      return chunk;`,
+      instead: "      return chunk;",
+    }, WRONG],
+    "it is said before it is so": [{
+      file: arena,
+      text: `    Atomics.store(this.words, OWNERS + chunk, NOBODY);
+    Atomics.store(this.words, REUSABLE, 1);`,
+      instead: `    Atomics.store(this.words, REUSABLE, 1);
+    Atomics.store(this.words, OWNERS + chunk, NOBODY);`,
+    }, WRONG],
   },
 });
 

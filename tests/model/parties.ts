@@ -226,7 +226,7 @@ class Stage<O extends Record<string, Coordination>> {
       },
       onDeath(_, dead) {
         takeIn?.(world, objects);
-        objects[dead].exited(true);
+        objects[dead].exited([threadOf(dead)]);
       },
     };
   }
@@ -338,11 +338,20 @@ class Killed extends Error {
   override name = "Killed";
 }
 
+/** The id of a Worker's thread. */
+function threadOf(slot: number): number {
+  return slot + 1;
+}
+
+/** What objects use of the runtime. */
+type Used = "enter" | "threadId" | "checkHeard" | "arm" | "block" | "spawn";
+
 function runtime(run: Run, board: Board, slot: number, spawns: (how: Particulars) => void) {
   const kills = new Int32Array(run.layout.buffer("kills", 64) as never);
-  const runtime: Pick<GreenRuntime, "enter" | "threadId" | "arm" | "block" | "spawn"> = {
-    enter: () => slot + 1,
-    threadId: () => slot + 1,
+  const runtime: Pick<GreenRuntime, Used> = {
+    enter: () => threadOf(slot),
+    threadId: () => threadOf(slot),
+    checkHeard: () => {},
     arm: () => () => {},
     spawn: (_target, _args, particulars) => {
       spawns(particulars!);

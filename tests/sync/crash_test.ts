@@ -1,5 +1,16 @@
-import { Hub, LightQueue, Lock, Semaphore, spawn, useHub } from "@aiohub/aiohub";
+import {
+  Hub,
+  LightQueue,
+  Lock,
+  Pool,
+  RLock,
+  Semaphore,
+  spawn,
+  useHub,
+  WorkerCrashedError,
+} from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
+import { hubPlace } from "../../bridge/sync/place.ts";
 import { heldObjects } from "../../hub/worker_objects.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { testApart, until } from "../support.ts";
@@ -53,6 +64,88 @@ Deno.test("what an ended thread has left out stays out when its Worker has nothi
   assertEquals([semaphore.value, lock.locked], [3, false]);
 });
 
+/** Threads on one Worker, one after the other, the last of which dies with it. */
+async function dieOnOneWorker(act: (hub: Hub) => Promise<void>): Promise<void> {
+  await using hub = new Hub({ maxWorkers: 1 });
+  await act(hub);
+  await assertRejects(() => hub.spawn(() => Deno.exit(3)).then(), WorkerCrashedError);
+}
+
+Deno.test("what an ended thread has left out stays out when another one dies with the Worker", async () => {
+  const [lock, reentrant, semaphore] = [new Lock(), new RLock(), new Semaphore(2)];
+  await dieOnOneWorker(async (hub) => {
+    const leave = (...all: (Lock | RLock | Semaphore)[]) => {
+      for (const object of all) object.acquire();
+    };
+    await hub.spawn(leave, lock, reentrant, semaphore);
+  });
+  assertEquals([lock.locked, reentrant.locked, semaphore.value], [true, true, 1]);
+});
+
+Deno.test("a resource that a thread has returned is not lent twice when another one dies with the Worker", async () => {
+  let made = 0;
+  const pool = new Pool({ create: () => ++made, maxSize: 1 });
+  let resource = 0;
+  await dieOnOneWorker(async (hub) => {
+    resource = await hub.spawn((pool: Pool<number>) => pool.get(), pool);
+  });
+  assertEquals([resource, pool.free], [1, 0]);
+  pool.put(resource);
+  assertEquals([await pool.getAsync(), pool.free], [1, 0]);
+});
+
+Deno.test("a Worker that dies gives back what its thread held below one that ran on its stack", async () => {
+  await using hub = new Hub({ maxWorkers: 1 });
+  const semaphore = new Semaphore(3);
+  const outer = hub.spawn((semaphore: Semaphore) => {
+    semaphore.acquire();
+    spawn((semaphore: Semaphore) => {
+      semaphore.acquire();
+      Deno.exit(3);
+    }, semaphore).wait();
+  }, semaphore);
+  await assertRejects(() => outer.then(), WorkerCrashedError);
+  assertEquals(semaphore.value, 3);
+});
+
+Deno.test("a Worker that dies gives back what its thread held beyond what ended ones have left out", async () => {
+  await using hub = new Hub({ maxWorkers: 1 });
+  const semaphore = new Semaphore(3);
+  const take = (semaphore: Semaphore, count: number, dies: boolean) => {
+    for (let i = 0; i < count; i++) semaphore.acquire();
+    if (dies) Deno.exit(3);
+  };
+  await hub.spawn(take, semaphore, 2, false);
+  for (let i = 0; i < 2; i++) semaphore.release();
+  await assertRejects(() => hub.spawn(take, semaphore, 3, true).then(), WorkerCrashedError);
+  assertEquals(semaphore.value, 3);
+});
+
+Deno.test("a Worker that dies in a callback gives back what that held", async () => {
+  await using hub = new Hub({ maxWorkers: 1 });
+  const [lock, semaphore] = [new Lock(), new Semaphore(3)];
+  const die = await hub.spawn(() => (lock: Lock, semaphore: Semaphore) => {
+    lock.acquire();
+    semaphore.acquire();
+    Deno.exit(3);
+  }) as unknown as (lock: Lock, semaphore: Semaphore) => Promise<void>;
+  await assertRejects(() => die(lock, semaphore), WorkerCrashedError);
+  assertEquals([lock.locked, semaphore.value], [false, 3]);
+});
+
+Deno.test("a Worker that is stopped in a callback gives back what that held", async () => {
+  const [lock, never] = [new Lock(), new Semaphore(0)];
+  const hub = new Hub({ maxWorkers: 1 });
+  const hold = await hub.spawn(() => (lock: Lock, never: Semaphore) => {
+    using _permit = lock.acquire();
+    never.acquire();
+  }) as unknown as (lock: Lock, never: Semaphore) => Promise<void>;
+  const held = hold(lock, never);
+  await until(() => never.waiting === 1);
+  await Promise.all([assertRejects(() => held), hub.close({ graceMs: 0 })]);
+  assertEquals([lock.locked, never.waiting], [false, 0]);
+});
+
 Deno.test("a Worker that is stopped while its thread waits leaves the line intact", () =>
   withHub(async () => {
     const queue = new LightQueue<number>();
@@ -75,6 +168,39 @@ Deno.test("a Worker that is stopped while its thread waits leaves the line intac
     queue.tryPut(7);
     assertEquals(await second, 7);
   }));
+
+for (const ending of ["has nothing to do", "crashes"]) {
+  Deno.test(`the nodes of a Worker that ${ending} are used again, each by one`, async () => {
+    await using hub = new Hub({ maxWorkers: 1, idleTimeout: 0 });
+    // How many chunks were ever taken: see `arena.ts`.
+    const chunks = () => Atomics.load(hubPlace().arena.words, 1);
+    const lock = new Lock();
+    const live = async () => {
+      const thread = hub.spawn(
+        (lock: Lock, ending: string) => {
+          using _permit = lock.acquire();
+          if (ending === "crashes") Deno.exit(3);
+        },
+        lock,
+        ending,
+      );
+      await Promise.allSettled([thread]);
+      await until(() => hub.statistics().workers === 0);
+    };
+    await live();
+    const before = chunks();
+    for (let i = 0; i < 4; i++) await live();
+    const after = chunks();
+    // More waits than there are nodes in those chunks.
+    const gate = new Semaphore(0);
+    const waits = Array.from({ length: 300 }, () => gate.acquireAsync());
+    assertEquals(gate.waiting, 300);
+    for (const _ of waits) gate.release();
+    assertEquals([gate.value, gate.waiting], [0, 0]);
+    await Promise.all(waits);
+    assertEquals(after, before);
+  });
+}
 
 testApart(
   import.meta,

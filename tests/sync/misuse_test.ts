@@ -208,6 +208,48 @@ Deno.test("a BoundedSemaphore keeps its bound when a permit was given back by ha
   assertEquals(semaphore.value, 1);
 });
 
+Deno.test("a permit of a Semaphore is given back by a thread that releases somebody else's before", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const semaphore = new Semaphore(2);
+  const release = (semaphore: Semaphore) => {
+    using _own = semaphore.acquire();
+    semaphore.release();
+  };
+  for (let i = 0; i < 3; i++) {
+    await semaphore.acquireAsync();
+    await hub.spawn(release, semaphore);
+    assertEquals(semaphore.value, 2);
+  }
+});
+
+for (const Class of [Lock, RLock, BoundedSemaphore]) {
+  Deno.test(`a permit of a ${Class.name} that a thread releases by hand is not given back once more`, async () => {
+    await using hub = new TestHub({ maxWorkers: 1 });
+    const [object, go] = [new Class(), new Semaphore(0)];
+    const thread = hub.spawn(
+      (object: Lock | RLock | Semaphore, go: Semaphore) => {
+        const permit = object.acquire();
+        go.acquire();
+        object.release();
+        permit.release();
+        permit.release();
+      },
+      object,
+      go,
+    );
+    await until(() => go.waiting === 1);
+    // The next one in the line has it from then on.
+    const next = object.acquireAsync();
+    go.release();
+    await thread;
+    const permit = await next;
+    assertEquals(object.tryAcquire(), undefined);
+    permit.release();
+    object.tryAcquire()!.release();
+    assertEquals(object.locked, false);
+  });
+}
+
 for (const ending of ["goes on", "crashes"] as const) {
   Deno.test(`Lock.release() by hand: the thread that had the lock and ${ending} leaves the next holder's alone`, async () => {
     await using hub = new TestHub({ maxWorkers: 1 }, { crashed: ending === "crashes" ? 1 : 0 });
