@@ -58,28 +58,31 @@ export interface AsyncToSync<A extends unknown[], R> {
  * const body = fetchBody("http://127.0.0.1:8000/");
  * ```
  */
-export function asyncToSync<A extends unknown[], R>(
+export function asyncToSync<F extends (...args: never[]) => unknown>(
   meta: ImportMeta,
-  fn: (...args: A) => R,
-): AsyncToSync<A, R> {
+  fn: F,
+): AsyncToSync<Parameters<F>, ReturnType<F>> {
   const target = intern(exportTarget("asyncToSync()", meta, fn));
   const { name } = fn;
-  const wrapped = (...args: A) =>
-    blocking(`${name}()`, `await ${name}.async()`).call(target, args) as Awaited<R>;
-  const onHub = (...args: A): Promise<Awaited<R>> =>
+  const wrapped = (...args: Parameters<F>) =>
+    blocking(`${name}()`, `await ${name}.async()`).call(target, args);
+  const onHub = (...args: Parameters<F>): Promise<unknown> =>
     // A synchronous throw is a rejection too, as in any async function.
-    new Promise((resolve) => resolve(fn(...args) as Awaited<R>));
-  const async = (...args: A) => {
+    new Promise((resolve) => resolve(fn(...args)));
+  const async = (...args: Parameters<F>) => {
     const green = greenSide();
     return green ? new HubPromise(green.start(target, args)) : onHub(...args);
   };
-  const spawn = (...args: A) => {
+  const spawn = (...args: Parameters<F>) => {
     const green = greenSide();
     return green ? green.start(target, args) : getHub().future(name, () => onHub(...args));
   };
   Object.defineProperty(wrapped, "name", { value: name });
   Object.defineProperty(wrapped, "length", { value: fn.length });
   if (!greenSide()) noteWrapped(meta.url, name);
-  mark(wrapped, target, fn as (...args: never[]) => unknown);
-  return Object.assign(wrapped, { async, spawn }) as unknown as AsyncToSync<A, R>;
+  mark(wrapped, target, fn);
+  return Object.assign(wrapped, { async, spawn }) as unknown as AsyncToSync<
+    Parameters<F>,
+    ReturnType<F>
+  >;
 }

@@ -49,10 +49,10 @@ export interface SyncToAsync<A extends unknown[], R> {
  * console.log(await titleOf("http://127.0.0.1:8000/"));
  * ```
  */
-export function syncToAsync<A extends unknown[], R>(
+export function syncToAsync<F extends (...args: never[]) => unknown>(
   meta: ImportMeta,
-  fn: (...args: A) => R,
-): SyncToAsync<A, R> {
+  fn: F,
+): SyncToAsync<Parameters<F>, ReturnType<F>> {
   const target = exportTarget("syncToAsync()", meta, fn);
   if (fn.constructor.name.startsWith("Async")) {
     throw new TypeError(
@@ -61,13 +61,13 @@ export function syncToAsync<A extends unknown[], R>(
       } is async already: call it on the hub, or use asyncToSync()`,
     );
   }
-  const wrapped = (...args: Passed<A>) => spawn(wrapped as unknown as (...args: A) => R, ...args);
-  const sync = (...args: A): R => {
+  const wrapped = (...args: unknown[]): GreenThread => spawn(wrapped, ...args);
+  const sync = (...args: Parameters<F>) => {
     blocking(`${fn.name}.sync()`, `await ${fn.name}()`);
     return fn(...args);
   };
   Object.defineProperty(wrapped, "name", { value: fn.name });
   Object.defineProperty(wrapped, "length", { value: fn.length });
-  mark(wrapped, target, fn as (...args: never[]) => unknown);
-  return Object.assign(wrapped, { sync });
+  mark(wrapped, target, fn);
+  return Object.assign(wrapped, { sync }) as SyncToAsync<Parameters<F>, ReturnType<F>>;
 }
