@@ -13,6 +13,7 @@ import { getHub } from "./default_hub.ts";
 import { HubPromise } from "./hub_promise.ts";
 import { noteWrapped } from "./permissions.ts";
 import { exportTarget } from "./targets.ts";
+import { noteName } from "./wrapped_names.ts";
 
 /** An async function that green code may call as if it were synchronous. */
 export interface AsyncToSync<A extends unknown[], R> {
@@ -42,7 +43,8 @@ export interface AsyncToSync<A extends unknown[], R> {
  * @param meta The `import.meta` of the module that exports the result.
  * @param fn The function. Its name must be that of the export: the hub finds it by that.
  * @returns A function that blocks the green thread that calls it until the original has settled on the hub.
- * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function or has no name.
+ * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function or has no name; or if another function of
+ * the module was wrapped under that name.
  *
  * @example A module that both sides import
  * ```ts ignore
@@ -63,6 +65,7 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
   fn: F,
 ): AsyncToSync<Parameters<F>, ReturnType<F>> {
   const target = intern(exportTarget("asyncToSync()", meta, fn));
+  noteName("asyncToSync()", meta.url, fn);
   const { name } = fn;
   const wrapped = (...args: Parameters<F>) =>
     blocking(`${name}()`, `await ${name}.async()`).call(target, args);

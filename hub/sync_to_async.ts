@@ -10,6 +10,7 @@ import { mark } from "../bridge/wrapped.ts";
 import type { Passed, Result } from "./spawner.ts";
 import { spawn } from "./spawn.ts";
 import { describe, exportTarget } from "./targets.ts";
+import { noteName } from "./wrapped_names.ts";
 
 /** A synchronous function that runs in a green thread. */
 export interface SyncToAsync<A extends unknown[], R> {
@@ -33,7 +34,8 @@ export interface SyncToAsync<A extends unknown[], R> {
  * @param meta The `import.meta` of the module that exports the result.
  * @param fn The function. Its name must be that of the export: the Worker finds it by that.
  * @returns A function that spawns a green thread.
- * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function, has no name, or is `async`.
+ * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function, has no name, or is `async`; or if another
+ * function of the module was wrapped under that name.
  *
  * @example A module that both sides import
  * ```ts ignore
@@ -61,6 +63,7 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
       } is async already: call it on the hub, or use asyncToSync()`,
     );
   }
+  noteName("syncToAsync()", meta.url, fn);
   const wrapped = (...args: unknown[]): GreenThread => spawn(wrapped, ...args);
   const sync = (...args: Parameters<F>) => {
     blocking(`${fn.name}.sync()`, `await ${fn.name}()`);
