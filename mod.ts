@@ -29,7 +29,10 @@ export { greenImport, spawn, spawnAfter, spawnAfterLocal, spawnN, spawnWith } fr
 export {
   type Passed,
   type Result,
+  type Returned,
   type Spawnable,
+  type SpawnableWith,
+  type SpawnArguments,
   Spawner,
   type SpawnOptions,
 } from "./hub/spawner.ts";

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { compile, explain } from "./inline_functions.ts";
 import type { Target } from "./protocol.ts";
 import { bodyOf, notExported } from "./wrapped.ts";
 
@@ -72,17 +73,7 @@ export class Loader {
 
   /** Makes more of an error that an inline function threw because its surroundings did not come along. */
   explain(target: Target, error: unknown): unknown {
-    if (target.kind !== "source" || !(error instanceof ReferenceError)) return error;
-    const name = /^(\S+) is not defined$/.exec(error.message)?.[1];
-    if (!name || !new RegExp(`(?<![\\w$])${RegExp.escape(name)}(?![\\w$])`).test(target.source)) {
-      return error;
-    }
-    return new ReferenceError(
-      `Cannot find "${name}" in an inline green thread: the function was sent to a Worker as source text, without ` +
-        `what surrounds it. Pass "${name}" as an argument: spawn((${name}) => …, ${name}). Or export the function from ` +
-        "a module, which may import what it needs: export const f = syncToAsync(import.meta, function f() { … })",
-      { cause: error },
-    );
+    return target.kind === "source" ? explain(target.source, error) : error;
   }
 
   async #loadScope(): Promise<void> {
@@ -95,21 +86,4 @@ export class Loader {
 function functionIn(module: Record<string, unknown>, name: string): Callable | undefined {
   const value = Object.hasOwn(module, name) ? module[name] : undefined;
   return typeof value === "function" ? bodyOf(value) as Callable ?? value : undefined;
-}
-
-/** Compiles an inline function with the library's names in scope. */
-function compile(source: string, name: string, scope: Record<string, unknown>): Callable {
-  // A name of the library that the function itself declares is shadowed as usual.
-  const make = (text: string) =>
-    new Function(...Object.keys(scope), `"use strict"; return (${text}\n);`)(
-      ...Object.values(scope),
-    );
-  try {
-    return make(source);
-  } catch (error) {
-    if (!(error instanceof SyntaxError)) throw error;
-  }
-  // A method in short form, `{ work() {} }`, is a function only inside of an object.
-  const methods = make(`{${source}}`);
-  return methods[name] ?? Object.values(methods)[0];
 }

@@ -76,7 +76,8 @@ export function userFrames(stack: string): string {
 }
 
 /** Where a frame of an inline function is, as the engine says it. */
-const INLINE = /\(eval at make \(\S*\/bridge\/loader\.ts:\d+:\d+\), <anonymous>:(\d+):(\d+)\)$/;
+const INLINE =
+  /\(eval at make \(\S*\/bridge\/inline_functions\.ts:\d+:\d+\), <anonymous>:(\d+):(\d+)\)$/;
 
 function inlinePlace(_: string, line: string, column: string): string {
   return `(inline function:${Number(line) - LINES_BEFORE_SOURCE}:${column})`;

@@ -5,6 +5,7 @@
  */
 
 import { checkOptionsObject } from "./check_options.ts";
+import { BlockingCallError } from "./errors.ts";
 import { greenSide } from "./side.ts";
 import { registerOwnError } from "./error_values.ts";
 import { show } from "./show.ts";
@@ -29,8 +30,9 @@ export interface TimeoutOptions {
  * - A call to the hub that is left this way is aborted: see `currentCall().signal`.
  * - Code that never blocks is not interrupted; `checkpoint()` is a place where it can be.
  *
- * On the hub a `Timeout` may be made and thrown by hand, but not armed: use {@linkcode withTimeoutAsync}
- * there.
+ * On the hub a `Timeout` may be made and thrown by hand, but not armed: use {@linkcode withTimeoutAsync} or
+ * `AbortSignal.timeout()` there. The end of a `using` block throws a `BlockingCallError` that says so: it would have been a
+ * limit that is none.
  *
  * @example Leave a block after 50 ms
  * ```ts
@@ -69,6 +71,8 @@ export class Timeout extends Error {
   /** Whether the work of a call that it cuts short goes on. */
   readonly abandon: boolean;
   #disarm: (() => void) | undefined;
+  /** Whether it was made where nothing blocks, and not called off since: it limits nothing there. */
+  #limitsNothing = false;
 
   /**
    * Arms a time limit.
@@ -99,7 +103,10 @@ export class Timeout extends Error {
     this.error = error;
     this.abandon = options.abandon ?? false;
     this.due = this.ms === undefined ? Infinity : performance.now() + this.ms;
-    if (this.ms !== undefined) this.#disarm = greenSide()?.arm(this);
+    if (this.ms !== undefined) {
+      this.#disarm = greenSide()?.arm(this);
+      this.#limitsNothing = !this.#disarm;
+    }
     for (const field of ["due", "ms", "error", "abandon"]) {
       Object.defineProperty(this, field, { enumerable: false });
     }
@@ -113,13 +120,24 @@ export class Timeout extends Error {
 
   /** Disarms it: it will not be thrown. Harmless when it is not armed. */
   cancel(): void {
+    if (#limitsNothing in this) this.#limitsNothing = false;
     if (!this.pending) return;
     this.#disarm!();
     this.#disarm = undefined;
   }
 
-  /** Disarms it at the end of a `using` block. */
+  /**
+   * Disarms it at the end of a `using` block.
+   *
+   * @throws {BlockingCallError} If it was made on the hub: it could not be armed there.
+   */
   [Symbol.dispose](): void {
+    if (#limitsNothing in this && this.#limitsNothing) {
+      throw new BlockingCallError(
+        `Cannot limit a block by new Timeout(${this.ms}) on the hub as nothing blocks there: use await ` +
+          `withTimeoutAsync(${this.ms}, async (signal) => …) or AbortSignal.timeout(${this.ms})`,
+      );
+    }
     this.cancel();
   }
 

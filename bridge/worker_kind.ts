@@ -7,7 +7,7 @@
  * @module
  */
 
-import { type MessagePort, Worker } from "node:worker_threads";
+import { type MessagePort, SHARE_ENV, Worker } from "node:worker_threads";
 import type { PlaceStart } from "./sync/place.ts";
 
 /** What a Worker needs to start. */
@@ -76,6 +76,8 @@ export function startWorker(start: WorkerStart, options: WorkerOptions): Running
     transferList: [start.passage],
     name: options.name,
     resourceLimits: options.resourceLimits,
+    // Without it, the runtime copies `process.env` for the Worker, and at a terminal asks the user for it.
+    env: SHARE_ENV,
   });
   worker.unref();
   worker.on("error", options.onError);

@@ -57,9 +57,13 @@ export function notExported(
 ): Error {
   const names = Object.keys(module);
   const found = names.length === 0 ? "nothing" : names.map((name) => `"${name}"`).join(", ");
+  // A Worker cannot tell who asks: what `greenImport()` imports needs no wrapping.
+  const ways = wrapper === "syncToAsync"
+    ? `. For greenImport(): export function ${name}() { … }. For syncToAsync(),`
+    : "";
   return new TypeError(
     `Cannot find "${name}" in "${url}": the module exports ${found}. ` +
-      `Export the function under its own name from the module whose import.meta it was given: ` +
+      `Export the function under its own name${ways} from the module whose import.meta it was given: ` +
       `export const ${name} = ${wrapper}(import.meta, function ${name}() { … })`,
   );
 }

@@ -13,6 +13,7 @@ import { getHub } from "./default_hub.ts";
 import { HubPromise } from "./hub_promise.ts";
 import { noteWrapped } from "./permissions.ts";
 import { exportTarget } from "./targets.ts";
+import { noteName } from "./wrapped_names.ts";
 
 /** An async function that green code may call as if it were synchronous. */
 export interface AsyncToSync<A extends unknown[], R> {
@@ -42,7 +43,8 @@ export interface AsyncToSync<A extends unknown[], R> {
  * @param meta The `import.meta` of the module that exports the result.
  * @param fn The function. Its name must be that of the export: the hub finds it by that.
  * @returns A function that blocks the green thread that calls it until the original has settled on the hub.
- * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function or has no name.
+ * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function or has no name; or if another function of
+ * the module was wrapped under that name.
  *
  * @example A module that both sides import
  * ```ts ignore
@@ -58,28 +60,32 @@ export interface AsyncToSync<A extends unknown[], R> {
  * const body = fetchBody("http://127.0.0.1:8000/");
  * ```
  */
-export function asyncToSync<A extends unknown[], R>(
+export function asyncToSync<F extends (...args: never[]) => unknown>(
   meta: ImportMeta,
-  fn: (...args: A) => R,
-): AsyncToSync<A, R> {
+  fn: F,
+): AsyncToSync<Parameters<F>, ReturnType<F>> {
   const target = intern(exportTarget("asyncToSync()", meta, fn));
+  noteName("asyncToSync()", meta.url, fn);
   const { name } = fn;
-  const wrapped = (...args: A) =>
-    blocking(`${name}()`, `await ${name}.async()`).call(target, args) as Awaited<R>;
-  const onHub = (...args: A): Promise<Awaited<R>> =>
+  const wrapped = (...args: Parameters<F>) =>
+    blocking(`${name}()`, `await ${name}.async()`).call(target, args);
+  const onHub = (...args: Parameters<F>): Promise<unknown> =>
     // A synchronous throw is a rejection too, as in any async function.
-    new Promise((resolve) => resolve(fn(...args) as Awaited<R>));
-  const async = (...args: A) => {
+    new Promise((resolve) => resolve(fn(...args)));
+  const async = (...args: Parameters<F>) => {
     const green = greenSide();
     return green ? new HubPromise(green.start(target, args)) : onHub(...args);
   };
-  const spawn = (...args: A) => {
+  const spawn = (...args: Parameters<F>) => {
     const green = greenSide();
     return green ? green.start(target, args) : getHub().future(name, () => onHub(...args));
   };
   Object.defineProperty(wrapped, "name", { value: name });
   Object.defineProperty(wrapped, "length", { value: fn.length });
   if (!greenSide()) noteWrapped(meta.url, name);
-  mark(wrapped, target, fn as (...args: never[]) => unknown);
-  return Object.assign(wrapped, { async, spawn }) as unknown as AsyncToSync<A, R>;
+  mark(wrapped, target, fn);
+  return Object.assign(wrapped, { async, spawn }) as unknown as AsyncToSync<
+    Parameters<F>,
+    ReturnType<F>
+  >;
 }

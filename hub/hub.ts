@@ -22,7 +22,10 @@ import {
   checkDelay,
   type Passed,
   type Result,
+  type Returned,
   type Spawnable,
+  type SpawnableWith,
+  type SpawnArguments,
   Spawner,
   type SpawnOptions,
 } from "./spawner.ts";
@@ -169,10 +172,17 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @throws {TypeError} If `fn` is no function, or has no source text.
    * @throws {NotCloneableError} If an argument cannot cross.
    */
+  spawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+    fn: F,
+    ...args: SpawnArguments<F, P>
+  ): GreenThread<Result<Returned<F>>>;
+  /** As above, for a generic function: this finds what it returns. */
   spawn<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
-  ): GreenThread<Result<R>> {
+  ): GreenThread<Result<R>>;
+  // deno-lint-ignore no-explicit-any
+  spawn(fn: unknown, ...args: unknown[]): GreenThread<any> {
     return this.#spawn(fn, args, {});
   }
 
@@ -185,11 +195,19 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @returns The thread; `cancel()` calls it off.
    * @throws {TypeError} If `ms` is not a number.
    */
+  spawnAfter<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+    ms: number,
+    fn: F,
+    ...args: SpawnArguments<F, P>
+  ): GreenThread<Result<Returned<F>>>;
+  /** As above, for a generic function: this finds what it returns. */
   spawnAfter<A extends unknown[], R>(
     ms: number,
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
-  ): GreenThread<Result<R>> {
+  ): GreenThread<Result<R>>;
+  // deno-lint-ignore no-explicit-any
+  spawnAfter(ms: number, fn: unknown, ...args: unknown[]): GreenThread<any> {
     return this.#spawn(fn, args, { delay: checkDelay(ms) });
   }
 
@@ -200,10 +218,16 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param args As for {@linkcode Hub.spawn}.
    * @returns The thread, to watch or to kill.
    */
+  spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+    fn: F,
+    ...args: SpawnArguments<F, P>
+  ): GreenThread<unknown>;
+  /** As above, for a generic function. */
   spawnN<A extends unknown[]>(
     fn: Spawnable<A, unknown>,
     ...args: A | Passed<A>
-  ): GreenThread<unknown> {
+  ): GreenThread<unknown>;
+  spawnN(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
     return this.#spawn(fn, args, { detached: true });
   }
 

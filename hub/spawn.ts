@@ -13,19 +13,24 @@ import {
   checkDelay,
   type Passed,
   type Result,
+  type Returned,
   type Spawnable,
+  type SpawnableWith,
+  type SpawnArguments,
   Spawner,
   type SpawnOptions,
 } from "./spawner.ts";
 import { describe, spawnTarget } from "./targets.ts";
+
+// deno-lint-ignore no-explicit-any
+type AnyThread = GreenThread<any>;
 
 /** Spawns from green code, or gives `undefined` on the hub. */
 function spawnHere(
   fn: unknown,
   args: readonly unknown[],
   particulars?: Particulars,
-  // deno-lint-ignore no-explicit-any
-): GreenThread<any> | undefined {
+): AnyThread | undefined {
   return greenSide()?.spawn(spawnTarget(fn), args, particulars);
 }
 
@@ -51,10 +56,16 @@ function spawnHere(
  * assertEquals(await thread, 42);
  * ```
  */
+export function spawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+  fn: F,
+  ...args: SpawnArguments<F, P>
+): GreenThread<Result<Returned<F>>>;
+/** As above, for a generic function: this finds what it returns. */
 export function spawn<A extends unknown[], R>(
   fn: Spawnable<A, R>,
   ...args: A | Passed<A>
-): GreenThread<Result<R>> {
+): GreenThread<Result<R>>;
+export function spawn(fn: Spawnable<unknown[], unknown>, ...args: unknown[]): AnyThread {
   return spawnHere(fn, args) ?? getHub().spawn(fn, ...args);
 }
 
@@ -67,11 +78,22 @@ export function spawn<A extends unknown[], R>(
  * @returns The thread; `cancel()` calls it off.
  * @throws {TypeError} If `ms` is not a number.
  */
+export function spawnAfter<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+  ms: number,
+  fn: F,
+  ...args: SpawnArguments<F, P>
+): GreenThread<Result<Returned<F>>>;
+/** As above, for a generic function: this finds what it returns. */
 export function spawnAfter<A extends unknown[], R>(
   ms: number,
   fn: Spawnable<A, R>,
   ...args: A | Passed<A>
-): GreenThread<Result<R>> {
+): GreenThread<Result<R>>;
+export function spawnAfter(
+  ms: number,
+  fn: Spawnable<unknown[], unknown>,
+  ...args: unknown[]
+): AnyThread {
   return spawnHere(fn, args, { delay: checkDelay(ms) }) ?? getHub().spawnAfter(ms, fn, ...args);
 }
 
@@ -86,11 +108,22 @@ export function spawnAfter<A extends unknown[], R>(
  * @returns The thread; `cancel()` calls it off.
  * @throws {TypeError} If `ms` is not a number.
  */
+export function spawnAfterLocal<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+  ms: number,
+  fn: F,
+  ...args: SpawnArguments<F, P>
+): GreenThread<Result<Returned<F>>>;
+/** As above, for a generic function: this finds what it returns. */
 export function spawnAfterLocal<A extends unknown[], R>(
   ms: number,
   fn: Spawnable<A, R>,
   ...args: A | Passed<A>
-): GreenThread<Result<R>> {
+): GreenThread<Result<R>>;
+export function spawnAfterLocal(
+  ms: number,
+  fn: Spawnable<unknown[], unknown>,
+  ...args: unknown[]
+): AnyThread {
   return spawnHere(fn, args, { delay: checkDelay(ms), local: true }) ??
     getHub().spawnAfter(ms, fn, ...args);
 }
@@ -102,9 +135,18 @@ export function spawnAfterLocal<A extends unknown[], R>(
  * @param args As for {@linkcode spawn}.
  * @returns The thread, to watch or to kill.
  */
+export function spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+  fn: F,
+  ...args: SpawnArguments<F, P>
+): GreenThread<unknown>;
+/** As above, for a generic function. */
 export function spawnN<A extends unknown[]>(
   fn: Spawnable<A, unknown>,
   ...args: A | Passed<A>
+): GreenThread<unknown>;
+export function spawnN(
+  fn: Spawnable<unknown[], unknown>,
+  ...args: unknown[]
 ): GreenThread<unknown> {
   return spawnHere(fn, args, { detached: true }) ?? getHub().spawnN(fn, ...args);
 }

@@ -24,6 +24,22 @@ export type Passed<A extends unknown[]> = {
     : AsyncBinary<A[K]>;
 };
 
+/**
+ * Any function, for arguments that begin with these: a parameter without a type takes that of its argument, or of its
+ * default value if there is no argument.
+ */
+export type SpawnableWith<P extends unknown[]> =
+  | ((...args: [...P, ...never[]]) => unknown)
+  | CallableFunction;
+
+/** The arguments to spawn a function of this type with. A generic or overloaded one has none here: the second form is for it. */
+export type SpawnArguments<F, P extends unknown[]> = F extends (...args: infer A) => infer R
+  ? ((...args: A) => R) extends F ? A | Passed<A> : [fn: never]
+  : P;
+
+/** What a function of this type returns. */
+export type Returned<F> = F extends (...args: never[]) => infer R ? R : never;
+
 /** What a green function's result is to one who awaits its thread: a generator is an async iterable there. */
 export type Result<R> = AsyncResult<Awaited<R>>;
 
@@ -79,27 +95,48 @@ export class Spawner {
   }
 
   /** Spawns a green thread: see {@linkcode Hub.spawn}. */
+  spawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+    fn: F,
+    ...args: SpawnArguments<F, P>
+  ): GreenThread<Result<Returned<F>>>;
+  /** As above, for a generic function: this finds what it returns. */
   spawn<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
-  ): GreenThread<Result<R>> {
+  ): GreenThread<Result<R>>;
+  // deno-lint-ignore no-explicit-any
+  spawn(fn: unknown, ...args: unknown[]): GreenThread<any> {
     return this.#spawn(fn, args, {});
   }
 
   /** Spawns a green thread after some time: see {@linkcode Hub.spawnAfter}. */
+  spawnAfter<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+    ms: number,
+    fn: F,
+    ...args: SpawnArguments<F, P>
+  ): GreenThread<Result<Returned<F>>>;
+  /** As above, for a generic function: this finds what it returns. */
   spawnAfter<A extends unknown[], R>(
     ms: number,
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
-  ): GreenThread<Result<R>> {
+  ): GreenThread<Result<R>>;
+  // deno-lint-ignore no-explicit-any
+  spawnAfter(ms: number, fn: unknown, ...args: unknown[]): GreenThread<any> {
     return this.#spawn(fn, args, { delay: checkDelay(ms) });
   }
 
   /** Spawns a green thread whose result nobody wants: see {@linkcode Hub.spawnN}. */
+  spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+    fn: F,
+    ...args: SpawnArguments<F, P>
+  ): GreenThread<unknown>;
+  /** As above, for a generic function. */
   spawnN<A extends unknown[]>(
     fn: Spawnable<A, unknown>,
     ...args: A | Passed<A>
-  ): GreenThread<unknown> {
+  ): GreenThread<unknown>;
+  spawnN(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
     return this.#spawn(fn, args, { detached: true });
   }
 

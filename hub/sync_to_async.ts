@@ -10,6 +10,7 @@ import { mark } from "../bridge/wrapped.ts";
 import type { Passed, Result } from "./spawner.ts";
 import { spawn } from "./spawn.ts";
 import { describe, exportTarget } from "./targets.ts";
+import { noteName } from "./wrapped_names.ts";
 
 /** A synchronous function that runs in a green thread. */
 export interface SyncToAsync<A extends unknown[], R> {
@@ -33,7 +34,8 @@ export interface SyncToAsync<A extends unknown[], R> {
  * @param meta The `import.meta` of the module that exports the result.
  * @param fn The function. Its name must be that of the export: the Worker finds it by that.
  * @returns A function that spawns a green thread.
- * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function, has no name, or is `async`.
+ * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function, has no name, or is `async`; or if another
+ * function of the module was wrapped under that name.
  *
  * @example A module that both sides import
  * ```ts ignore
@@ -49,10 +51,10 @@ export interface SyncToAsync<A extends unknown[], R> {
  * console.log(await titleOf("http://127.0.0.1:8000/"));
  * ```
  */
-export function syncToAsync<A extends unknown[], R>(
+export function syncToAsync<F extends (...args: never[]) => unknown>(
   meta: ImportMeta,
-  fn: (...args: A) => R,
-): SyncToAsync<A, R> {
+  fn: F,
+): SyncToAsync<Parameters<F>, ReturnType<F>> {
   const target = exportTarget("syncToAsync()", meta, fn);
   if (fn.constructor.name.startsWith("Async")) {
     throw new TypeError(
@@ -61,13 +63,14 @@ export function syncToAsync<A extends unknown[], R>(
       } is async already: call it on the hub, or use asyncToSync()`,
     );
   }
-  const wrapped = (...args: Passed<A>) => spawn(wrapped as unknown as (...args: A) => R, ...args);
-  const sync = (...args: A): R => {
+  noteName("syncToAsync()", meta.url, fn);
+  const wrapped = (...args: unknown[]): GreenThread => spawn(wrapped, ...args);
+  const sync = (...args: Parameters<F>) => {
     blocking(`${fn.name}.sync()`, `await ${fn.name}()`);
     return fn(...args);
   };
   Object.defineProperty(wrapped, "name", { value: fn.name });
   Object.defineProperty(wrapped, "length", { value: fn.length });
-  mark(wrapped, target, fn as (...args: never[]) => unknown);
-  return Object.assign(wrapped, { sync });
+  mark(wrapped, target, fn);
+  return Object.assign(wrapped, { sync }) as SyncToAsync<Parameters<F>, ReturnType<F>>;
 }

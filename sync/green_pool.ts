@@ -15,7 +15,7 @@
  * @module
  */
 
-import type { Spawnable } from "../hub/spawner.ts";
+import type { Passed, Returned, Spawnable, SpawnableWith, SpawnArguments } from "../hub/spawner.ts";
 import { DeadlockError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
@@ -180,8 +180,17 @@ export class GreenPool extends Coordination {
    * @returns The thread.
    * @throws {BlockingCallError} If it is called on the hub: use `spawnAsync()` there.
    */
+  spawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+    fn: F,
+    ...args: SpawnArguments<F, P>
+  ): GreenThread<Awaited<Returned<F>>>;
+  /** As above, for a generic function: this finds what it returns. */
+  spawn<A extends unknown[], R>(
+    fn: Spawnable<A, R>,
+    ...args: A | Passed<A>
+  ): GreenThread<Awaited<R>>;
   // deno-lint-ignore no-explicit-any
-  spawn<A extends any[], R>(fn: Spawnable<A, R>, ...args: A): GreenThread<Awaited<R>> {
+  spawn(fn: unknown, ...args: unknown[]): GreenThread<any> {
     return this.#spawn(fn, args, false);
   }
 
@@ -191,8 +200,13 @@ export class GreenPool extends Coordination {
    * @param fn As for the function `spawn`.
    * @param args What to call it with.
    */
-  // deno-lint-ignore no-explicit-any
-  spawnN<A extends any[]>(fn: Spawnable<A, unknown>, ...args: A): void {
+  spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+    fn: F,
+    ...args: SpawnArguments<F, P>
+  ): void;
+  /** As above, for a generic function. */
+  spawnN<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A | Passed<A>): void;
+  spawnN(fn: unknown, ...args: unknown[]): void {
     this.#spawn(fn, args, true);
   }
 
@@ -203,8 +217,17 @@ export class GreenPool extends Coordination {
    * @param args What to call it with.
    * @returns The thread, at once.
    */
+  spawnAsync<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+    fn: F,
+    ...args: SpawnArguments<F, P>
+  ): GreenThread<Awaited<Returned<F>>>;
+  /** As above, for a generic function: this finds what it returns. */
+  spawnAsync<A extends unknown[], R>(
+    fn: Spawnable<A, R>,
+    ...args: A | Passed<A>
+  ): GreenThread<Awaited<R>>;
   // deno-lint-ignore no-explicit-any
-  spawnAsync<A extends any[], R>(fn: Spawnable<A, R>, ...args: A): GreenThread<Awaited<R>> {
+  spawnAsync(fn: unknown, ...args: unknown[]): GreenThread<any> {
     return greenSide() ? this.#spawn(fn, args, false) : this.#spawnLater(fn, args, false);
   }
 
@@ -214,8 +237,13 @@ export class GreenPool extends Coordination {
    * @param fn As for the function `spawn`.
    * @param args What to call it with.
    */
-  // deno-lint-ignore no-explicit-any
-  spawnNAsync<A extends any[]>(fn: Spawnable<A, unknown>, ...args: A): void {
+  spawnNAsync<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+    fn: F,
+    ...args: SpawnArguments<F, P>
+  ): void;
+  /** As above, for a generic function. */
+  spawnNAsync<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A | Passed<A>): void;
+  spawnNAsync(fn: unknown, ...args: unknown[]): void {
     if (greenSide()) this.#spawn(fn, args, true);
     else this.#spawnLater(fn, args, true);
   }
@@ -227,13 +255,19 @@ export class GreenPool extends Coordination {
    * @param args What to call it with.
    * @returns The thread, or `undefined`.
    */
-  // deno-lint-ignore no-explicit-any
-  trySpawn<A extends any[], R>(
+  trySpawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+    fn: F,
+    ...args: SpawnArguments<F, P>
+  ): GreenThread<Awaited<Returned<F>>> | undefined;
+  /** As above, for a generic function: this finds what it returns. */
+  trySpawn<A extends unknown[], R>(
     fn: Spawnable<A, R>,
-    ...args: A
-  ): GreenThread<Awaited<R>> | undefined {
+    ...args: A | Passed<A>
+  ): GreenThread<Awaited<R>> | undefined;
+  // deno-lint-ignore no-explicit-any
+  trySpawn(fn: unknown, ...args: unknown[]): GreenThread<any> | undefined {
     if (!this[CORE].tryAcquire("trySpawn")) return undefined;
-    return this.#launch(fn, args, false) as GreenThread<Awaited<R>>;
+    return this.#launch(fn, args, false);
   }
 
   /**

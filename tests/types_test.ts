@@ -7,7 +7,15 @@
 
 import { asyncToSync, call, futureToGreenlet, greenImport, greenletToFuture } from "@aiohub/aiohub";
 import { getHub, type GreenThread, type Hub, hubImport, type HubPromise } from "@aiohub/aiohub";
-import { type Outcome, spawn, spawnAfter, spawnN, syncToAsync } from "@aiohub/aiohub";
+import {
+  type GreenPool,
+  type Outcome,
+  spawn,
+  spawnAfter,
+  spawnAfterLocal,
+  spawnN,
+} from "@aiohub/aiohub";
+import { spawnWith, syncToAsync } from "@aiohub/aiohub";
 import { fetch, getCurrent, type GreenResponse, sleep, urlopen } from "@aiohub/aiohub/green";
 import { assertEquals } from "@std/assert";
 
@@ -63,6 +71,108 @@ const progress = asyncToSync(
     return await tell(1);
   },
 );
+
+const greet = syncToAsync(import.meta, function greet(name: string, mark = "!", times = 2) {
+  return name + mark.repeat(times);
+});
+
+const retry = asyncToSync(import.meta, async function retry(url: string, tries = 3) {
+  await null;
+  return url.length / tries;
+});
+
+function identity<T>(value: T): T {
+  return value;
+}
+
+function firstOf<T extends { n: number }>(values: readonly T[]): T {
+  return values[0];
+}
+
+/** Parameters with default values, in all forms; it is compiled and never called. */
+export function defaults(hub: Hub, pool: GreenPool) {
+  is<GreenThread<string>>()(greet("a"));
+  is<GreenThread<string>>()(greet("a", "?", 1));
+  is<string>()(greet.sync("a", "?"));
+  is<[name: string, mark?: string, times?: number]>()(null! as Parameters<typeof greet.sync>);
+  is<number>()(retry("a"));
+  is<number>()(retry("a", 5));
+  is<HubPromise<number>>()(retry.async("a", 5));
+  is<GreenThread<number>>()(retry.spawn("a"));
+  is<GreenThread<number>>()(spawn((a: number, b = 2) => a * b, 4));
+  is<GreenThread<number>>()(spawn((a: number, b = 2) => a * b, 4, 5));
+  is<GreenThread<number>>()(spawn((a = 1) => a));
+  is<GreenThread<number>>()(spawnAfter(5, (a: number, b = 2) => a * b, 4));
+  is<GreenThread<number>>()(spawnAfterLocal(5, (a: number, b = 2) => a * b, 4));
+  is<GreenThread<unknown>>()(spawnN((a: number, b = 2) => a * b, 4));
+  is<GreenThread<number>>()(hub.spawn((a: number, b = 2) => a * b, 4));
+  is<GreenThread<number>>()(hub.spawnAfter(5, (a: number, b = 2) => a * b, 4));
+  is<GreenThread<unknown>>()(hub.spawnN((a: number, b = 2) => a * b, 4));
+  is<GreenThread<number>>()(hub.with({}).spawn((a: number, b = 2) => a * b, 4));
+  is<GreenThread<number>>()(spawnWith({}).spawnAfter(5, (a: number, b = 2) => a * b, 4));
+  is<GreenThread<unknown>>()(spawnWith({}).spawnN((a: number, b = 2) => a * b, 4));
+  is<GreenThread<number>>()(pool.spawn((a: number, b = 2) => a * b, 4));
+  is<GreenThread<number>>()(pool.spawnAsync((a: number, b = 2) => a * b, 4));
+  is<GreenThread<number> | undefined>()(pool.trySpawn((a: number, b = 2) => a * b, 4));
+  is<void>()(pool.spawnN((a: number, b = 2) => a * b, 4));
+  is<void>()(pool.spawnNAsync((a: number, b = 2) => a * b, 4));
+  // With callbacks, whose parameters get their types from the function.
+  is<GreenThread<number>>()(
+    spawn((f: (n: number) => number, times = 2) => f(1) * times, async (n) => await delayed(n)),
+  );
+  is<GreenThread<number>>()(
+    spawn((f: (n: number) => number, times = 2) => f(1) * times, (n) => n.valueOf(), 4),
+  );
+  // @ts-expect-error the mark is a string
+  greet("a", 1);
+  // @ts-expect-error the name is missing
+  greet();
+  // @ts-expect-error there is no fourth argument
+  greet("a", "?", 1, 2);
+  // @ts-expect-error tries are a number
+  retry("a", "b");
+  // @ts-expect-error tries are a number
+  retry.async("a", "b");
+  // @ts-expect-error the first argument is missing
+  spawn((a: number, b = 2) => a * b);
+  // @ts-expect-error the first argument is a number
+  spawn((a: number, b = 2) => a * b, "a");
+  // @ts-expect-error the second argument is a number
+  spawn((a: number, b = 2) => a + b.valueOf(), 4, {});
+  // @ts-expect-error there is no third argument
+  spawn((a: number, b = 2) => a * b, 4, 5, 6);
+  // @ts-expect-error the first argument is a number
+  pool.spawn((a: number, b = 2) => a * b, "a");
+  // @ts-expect-error the first argument is missing
+  spawnN((a: number, b = 2) => a * b);
+}
+
+declare function delayed<T>(value: T): Promise<T>;
+
+/** Other kinds of functions to spawn; it is compiled and never called. */
+export function kinds(pool: GreenPool, either: (() => string) | (() => number)) {
+  // Parameters without a type get that of the argument.
+  is<GreenThread<number>>()(spawn((a) => a.length, "a"));
+  is<GreenThread<number>>()(spawn((a, b = 3) => a * b, 4));
+  is<GreenThread<number>>()(pool.spawnAsync((a) => a.length, "a"));
+  // Optional and rest parameters.
+  is<GreenThread<number>>()(spawn((a: number, b?: number) => a * (b ?? 1), 4));
+  is<GreenThread<number>>()(spawn((a: number, ...rest: number[]) => a + rest.length, 4, 5, 6));
+  is<GreenThread<number>>()(spawn((a: number, _: string) => a, ...[1, "a"] as [number, string]));
+  is<GreenThread<"x" | "y">>()(spawn((o: { b: "x" | "y" }) => o.b, { b: "x" }));
+  is<GreenThread<void>>()(spawn((wait: () => void) => wait(), () => Promise.resolve()));
+  // Generic ones.
+  is<GreenThread<number>>()(spawn(identity, 5));
+  is<GreenThread<{ n: number; m: string }>>()(spawn(firstOf, [{ n: 1, m: "a" }]));
+  is<GreenThread<string>>()(pool.spawn(<T>(values: T[]) => values[0], ["a"]));
+  is<GreenThread<string | number>>()(spawn(either));
+  // @ts-expect-error the rest are numbers
+  spawn((a: number, ...rest: number[]) => a + rest.length, 4, 5, "a");
+  // @ts-expect-error there are no such values
+  spawn(firstOf, [{ m: "a" }]);
+  // @ts-expect-error it is no function
+  syncToAsync(import.meta, 5);
+}
 
 /** All forms of the hub's side; it is compiled and never called. */
 export async function onTheHub(hub: Hub) {
@@ -172,5 +282,11 @@ export function inGreenCode(thread: GreenThread<string>) {
 Deno.test("the types of all forms follow through to their results", async () => {
   await using hub = getHub();
   const sum: number = await hub.spawn((a: number, b: number) => a + b, 20, 22);
-  assertEquals([sum, typeof onTheHub, typeof inGreenCode], [42, "function", "function"]);
+  assertEquals([sum, ...[onTheHub, inGreenCode, defaults, kinds].map((f) => typeof f)], [
+    42,
+    "function",
+    "function",
+    "function",
+    "function",
+  ]);
 });

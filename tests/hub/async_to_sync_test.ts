@@ -122,6 +122,7 @@ Deno.test("asyncToSync() of a function that is not exported under its name says 
   await using _hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(callHidden(), TypeError);
   assertMatch(error.message, /^Cannot find "hiddenOnHub" in "file:.*not_exported\.ts"/);
+  assertMatch(error.message, /Export the function under its own name from the module whose import/);
   assertMatch(
     error.message,
     /export const hiddenOnHub = asyncToSync\(import\.meta, function/,

@@ -192,6 +192,10 @@ Deno.test("J14 greenImport() of a function that the module does not export lists
   const error = await rejection(counter.decrement(), TypeError);
   assertMatch(error.message, /^Cannot find "decrement" in "file:.*counter\.ts"/);
   assertMatch(error.message, /the module exports "increment"/);
+  assertMatch(
+    error.message,
+    /For greenImport\(\): export function decrement\(\) \{ … \}\. For sync/,
+  );
   const empty = greenImport<Anything>(moduleOf("export {}"));
   assertMatch((await rejection(empty.f(), TypeError)).message, /the module exports nothing/);
 });

@@ -1,6 +1,13 @@
 import { getHub, GreenThread, Hub, NotCloneableError, spawn } from "@aiohub/aiohub";
 import { spawnAfter, spawnN, type UnhandledThreadEvent, WorkerCrashedError } from "@aiohub/aiohub";
-import { call, GreenletExit, HubClosedError, hubImport, syncToAsync } from "@aiohub/aiohub";
+import {
+  call,
+  GreenletExit,
+  GreenPool,
+  HubClosedError,
+  hubImport,
+  syncToAsync,
+} from "@aiohub/aiohub";
 import { getCurrent, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertNotEquals } from "@std/assert";
 import { assertGreaterOrEqual, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
@@ -408,6 +415,75 @@ Deno.test("inline functions keep a ReferenceError that is none of theirs", async
   const url = moduleOf("export function work() { return missing; }");
   const thread = hub.spawn(async (url: string) => (await import(url)).work(), url);
   assertEquals((await rejection(thread, ReferenceError)).message, "missing is not defined");
+});
+
+/** A class whose methods need it around them. */
+class Needy extends class {
+  after(): number {
+    return 1;
+  }
+} {
+  #secret = 1;
+  knows(other: object) {
+    return #secret in other && this.#secret;
+  }
+  above() {
+    return () => super.toString();
+  }
+  before() {
+    return super.after();
+  }
+  static(n: number) {
+    return n + 1;
+  }
+}
+
+Deno.test("an inline function that does not compile in a Worker is one rejected thread that says why", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const above = new Needy().above();
+  const pool = new GreenPool(1);
+  const cases: [() => PromiseLike<unknown>, RegExp][] = [
+    [() => hub.spawn(() => import.meta.url), /"anonymous" .*: Cannot use 'import\.meta' outside/],
+    [() => hub.spawn(async () => await import.meta.resolve("./a.ts")), /'import\.meta' outside/],
+    [() => hub.spawn(Needy.prototype.knows, {}), /"knows" .*: Private field '#secret' must be/],
+    [() => hub.spawn(above), /: 'super' keyword unexpected here/],
+    [() => hub.spawnN(() => import.meta.url), /'import\.meta' outside/],
+    [() => hub.with({ name: "url" }).spawn(() => import.meta.url), /'import\.meta' outside/],
+    [() => pool.spawnAsync(() => import.meta.url), /'import\.meta' outside/],
+    [() => pool.imapAsync((_: number) => import.meta.url, [1]).next(), /'import\.meta' outside/],
+    [() => hub.spawn(() => spawn(() => import.meta.url).wait()), /'import\.meta' outside/],
+  ];
+  for (const [run, expected] of cases) {
+    const { message } = await rejection(run(), TypeError);
+    assertMatch(message, /^Cannot compile "\w*" in an inline green thread: /);
+    assertMatch(message, expected);
+    assertMatch(
+      message,
+      /import\.meta, super and #private names do not exist\. Pass the value as an/,
+    );
+    assertMatch(message, /export const f = syncToAsync\(import\.meta, function f\(\)/);
+  }
+  const { message } = await rejection(hub.spawn(Needy.prototype.before), TypeError);
+  assertMatch(
+    message,
+    /^Cannot call "super\.after" in an inline green thread: .*without its class/,
+  );
+  assertEquals([hub.statistics().crashed, await hub.spawn(() => "goes on")], [0, "goes on"]);
+});
+
+Deno.test("spawn() takes a method that is named static", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  assertEquals(await hub.spawn(Needy.prototype.static, 1), 2);
+});
+
+Deno.test("an inline function that imports a relative specifier is told how to pass it", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const thread = hub.spawn(async () => await import("./no_such_module.ts" as string));
+  assertEquals(
+    (await rejection(thread, TypeError)).message,
+    'Cannot import("./no_such_module.ts") in an inline green thread: a relative specifier says nothing there: pass ' +
+      'import.meta.resolve("./no_such_module.ts") as an argument',
+  );
 });
 
 Deno.test("spawn() refuses what has no source text to send", async () => {

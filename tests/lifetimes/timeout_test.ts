@@ -84,6 +84,39 @@ Deno.test("Timeout checks what it is given", () => {
   assertThrows(() => withTimeout(5, () => 1), BlockingCallError, "withTimeoutAsync()");
 });
 
+Deno.test("Timeout in a `using` block on the hub limits nothing, and says what does", () => {
+  const inBlock = (ms?: number) => () => {
+    using timeout = new Timeout(ms);
+    return timeout.pending;
+  };
+  assertThrows(
+    inBlock(5),
+    BlockingCallError,
+    "Cannot limit a block by new Timeout(5) on the hub as nothing blocks there: use await withTimeoutAsync(5, ",
+  );
+  assertThrows(inBlock(0), BlockingCallError, "AbortSignal.timeout(0)");
+  // No limit was asked for; or it was called off.
+  assertEquals(inBlock()(), false);
+  {
+    using timeout = new Timeout(5);
+    timeout.cancel();
+  }
+});
+
+Deno.test("Timeout that has crossed is disposed of without an error, on either side", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const thread = hub.spawn(() => {
+    throw new Timeout(5);
+  });
+  const crossed = await rejection(thread, Timeout);
+  crossed[Symbol.dispose]();
+  const disposed = hub.spawn((timeout: Timeout) => {
+    timeout[Symbol.dispose]();
+    return timeout instanceof Timeout;
+  }, new Timeout(5));
+  assertEquals(await disposed, true);
+});
+
 Deno.test("P135, P139 Timeout during a call aborts it, and the late answer harms nobody", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   threads.log.length = 0;

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { runProgram } from "../support.ts";
+import { runDeno, runProgram } from "../support.ts";
 
 Deno.test("a program with green modules needs --allow-read and nothing else", async () => {
   const { code, stdout, stderr } = await runProgram("five_lines.ts", "--allow-read");
@@ -46,4 +46,34 @@ Deno.test("green code that lacks a permission gets an error that names the flag,
   assertMatch(environment, /^NotCapable: Requires env access to "HOME", .*--allow-env/);
   assertMatch(network, /^NotCapable: Requires net access to "127\.0\.0\.1:8111", .*--allow-net/);
   assertEquals([rest, code], ["goes on", 0]);
+});
+
+Deno.test("a program asks for no permission but to read, so nothing prompts at a terminal", async () => {
+  const log = await Deno.makeTempFile();
+  try {
+    const program = new URL("../fixtures/programs/five_lines.ts", import.meta.url).pathname;
+    // All that is asked for is written down, also what the runtime asks for by itself and takes a "no" for.
+    const { code, stdout, stderr } = await runDeno(
+      ["run", "--no-prompt", "--allow-read", program],
+      { env: { DENO_AUDIT_PERMISSIONS: log } },
+    );
+    assertEquals([code, stdout, stderr], [0, "42\n", ""]);
+    const lines = (await Deno.readTextFile(log)).trim().split("\n");
+    const asked = lines.map((line) => JSON.parse(line).permission);
+    assertEquals([...new Set(asked)], ["read"]);
+  } finally {
+    await Deno.remove(log);
+  }
+});
+
+Deno.test("green code sees the environment as it is, and not at all without --allow-env", async () => {
+  const program = new URL("../fixtures/programs/environment.ts", import.meta.url).pathname;
+  const run = (...rest: string[]) =>
+    runDeno(["run", "--no-prompt", "--allow-read", ...rest], {
+      env: { AIOHUB_TEST_VARIABLE: "first" },
+    });
+  const allowed = await run("--allow-env", program, "see");
+  assertEquals(allowed.stdout, "first first\nsecond second\nthird third\n", allowed.stderr);
+  const denied = await run(program);
+  assertEquals(denied.stdout, "NotCapable NotCapable\n", denied.stderr);
 });

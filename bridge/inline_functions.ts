@@ -1,0 +1,105 @@
+/**
+ * Inline functions in a Worker: from source text to a function, and what went wrong because only the text came along.
+ *
+ * @module
+ */
+
+import type { Callable } from "./loader.ts";
+
+/** How to bring along what an inline function is missing. */
+const EXPORT_IT = "export the function from a module, which may import what it needs: " +
+  "export const f = syncToAsync(import.meta, function f() { … })";
+
+/**
+ * Compiles an inline function.
+ *
+ * @param source Its source text.
+ * @param name Its name.
+ * @param scope What is in scope: the library's names.
+ * @returns The function; of a text that does not compile one that throws a `TypeError` which says why, so that it fails
+ * as a thread does.
+ */
+export function compile(source: string, name: string, scope: Record<string, unknown>): Callable {
+  // A name of the library that the function itself declares is shadowed as usual.
+  const make = (text: string) =>
+    new Function(...Object.keys(scope), `"use strict"; return (${text}\n);`)(
+      ...Object.values(scope),
+    );
+  const errors: SyntaxError[] = [];
+  for (const read of [plain, method, namedStatic]) {
+    try {
+      return read(source, name, make);
+    } catch (error) {
+      if (!(error instanceof SyntaxError)) throw error;
+      errors.push(error);
+    }
+  }
+  // A text that was read as the wrong kind of function has an unexpected token somewhere.
+  const cause = errors.find(({ message }) => !message.startsWith("Unexpected")) ?? errors[0];
+  return () => {
+    throw new TypeError(
+      `Cannot compile "${
+        name || "anonymous"
+      }" in an inline green thread: ${cause.message}: the function was sent to a ` +
+        "Worker as source text, where import.meta, super and #private names do not exist. Pass the value as an argument: " +
+        `spawn((url) => …, import.meta.url). Or ${EXPORT_IT}`,
+      { cause },
+    );
+  };
+}
+
+type Reader = (source: string, name: string, make: (text: string) => unknown) => Callable;
+
+const plain: Reader = (source, _, make) => make(source) as Callable;
+
+/** A method in short form, `{ work() {} }`, is a function only inside of an object. */
+const method: Reader = (source, name, make) => {
+  const methods = make(`{${source}}`) as Record<string, Callable>;
+  return methods[name] ?? Object.values(methods)[0];
+};
+
+/** V8 leaves the name out of the text of a method named `static`. */
+const namedStatic: Reader = (source, _, make) => make(`function ${source}`) as Callable;
+
+/** Makes more of an error that an inline function threw because its surroundings did not come along. */
+export function explain(source: string, error: unknown): unknown {
+  if (error instanceof ReferenceError) return explainName(source, error);
+  if (error instanceof TypeError) return explainImport(source, explainSuper(source, error));
+  return error;
+}
+
+/** A method that is alone has the prototype of all objects above it. */
+function explainSuper(source: string, error: TypeError): TypeError {
+  const name = /^\(intermediate value\)\.(\S+) is not a function$/.exec(error.message)?.[1];
+  if (!name || !source.includes(`super.${name}`)) return error;
+  return new TypeError(
+    `Cannot call "super.${name}" in an inline green thread: the method was sent to a Worker as source text, without its ` +
+      `class. Call what needs no super, or ${EXPORT_IT}`,
+    { cause: error },
+  );
+}
+
+function explainName(source: string, error: ReferenceError): ReferenceError {
+  const name = /^(\S+) is not defined$/.exec(error.message)?.[1];
+  if (!name || !new RegExp(`(?<![\\w$])${RegExp.escape(name)}(?![\\w$])`).test(source)) {
+    return error;
+  }
+  return new ReferenceError(
+    `Cannot find "${name}" in an inline green thread: the function was sent to a Worker as source text, without ` +
+      `what surrounds it. Pass "${name}" as an argument: spawn((${name}) => …, ${name}). Or ${EXPORT_IT}`,
+    { cause: error },
+  );
+}
+
+function explainImport(source: string, error: TypeError): TypeError {
+  for (const [, specifier] of source.matchAll(/\bimport\(\s*["'`](\.{1,2}\/[^"'`]*)["'`]/g)) {
+    // The runtime takes it as relative to where the text was compiled, which is this module.
+    if (!error.message.includes(`"${new URL(specifier, import.meta.url)}"`)) continue;
+    return new TypeError(
+      `Cannot import("${specifier}") in an inline green thread: a relative specifier says nothing there: pass ` +
+        `import.meta.resolve("${specifier}") as an argument`,
+      { cause: error },
+    );
+  }
+  return error;
+}
