@@ -6,6 +6,7 @@
  * @module
  */
 
+import { explainMissing } from "./missing_names.ts";
 import type { Target } from "./protocol.ts";
 import { bodyOf, notExported } from "./wrapped.ts";
 
@@ -72,17 +73,7 @@ export class Loader {
 
   /** Makes more of an error that an inline function threw because its surroundings did not come along. */
   explain(target: Target, error: unknown): unknown {
-    if (target.kind !== "source" || !(error instanceof ReferenceError)) return error;
-    const name = /^(\S+) is not defined$/.exec(error.message)?.[1];
-    if (!name || !new RegExp(`(?<![\\w$])${RegExp.escape(name)}(?![\\w$])`).test(target.source)) {
-      return error;
-    }
-    return new ReferenceError(
-      `Cannot find "${name}" in an inline green thread: the function was sent to a Worker as source text, without ` +
-        `what surrounds it. Pass "${name}" as an argument: spawn((${name}) => …, ${name}). Or export the function from ` +
-        "a module, which may import what it needs: export const f = syncToAsync(import.meta, function f() { … })",
-      { cause: error },
-    );
+    return target.kind === "source" ? explainMissing(target.source, error) : error;
   }
 
   async #loadScope(): Promise<void> {
