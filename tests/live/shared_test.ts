@@ -55,6 +55,11 @@ Deno.test("shared() refuses what is no object and a function without a name", ()
   assertThrows(twice, TypeError, "another shared object of that name");
 });
 
+Deno.test("shared() of an array is an array in the JSON of green code too", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  assertEquals(await state.asJson(), JSON.stringify({ rows: state.rows }));
+});
+
 Deno.test("update() and updateAsync() have their turns one after another", async () => {
   await using _hub = new TestHub({ maxWorkers: 2 });
   state.cache.clear();
