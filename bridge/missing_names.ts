@@ -6,7 +6,10 @@
 
 const WRAP = "export const f = asyncToSync(import.meta, function f() { … })";
 
-/** Globals that a Worker lacks (Deno 2.9): what to do about each. Those of browsers are here, as code that was ported asks for them. */
+/**
+ * Globals that a Worker lacks (Deno 2.9): what to do about each. Those of browsers are here, as code that was ported asks for
+ * them.
+ */
 const NOT_IN_WORKERS: ReadonlyMap<string, string> = new Map([
   ...["self", "window"].map((name) => [name, "use globalThis"] as const),
   ["document", "Deno has none"],

@@ -32,8 +32,8 @@ import { within } from "./within.ts";
 /** Options for {@linkcode Hub.close}. */
 export interface CloseOptions {
   /**
-   * How long the threads that run may go on, in milliseconds. Then they are killed with a `HubClosedError`, and, if they do not end soon after
-   * that, their Workers are stopped.
+   * How long the threads that run may go on, in milliseconds. Then they are killed with a `HubClosedError`, and, if they do
+   * not end soon after that, their Workers are stopped.
    *
    * @default {5_000}
    */
