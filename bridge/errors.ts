@@ -17,8 +17,9 @@ function nameErrors(errorClass: { prototype: Error }, name: string): void {
 }
 
 /**
- * A green thread was asked to end: by `kill()`, by `cancel()`, or because its hub closes. It is
- * thrown inside the green thread at its next blocking point, and whoever awaits the thread gets it.
+ * A green thread was asked to end: by `kill()` or `cancel()` without another reason, or by an abort
+ * signal. It is thrown inside the green thread at its next blocking point, and whoever awaits the
+ * thread gets it. A thread that ends as its hub closes gets a {@linkcode HubClosedError} instead.
  *
  * It is a cancellation and no failure: let it pass, and clean up in `finally`. A green thread that
  * catches it and goes on has refused to end.
@@ -55,7 +56,8 @@ export class BlockingCallError extends Error {
 }
 
 /**
- * The hub is closed or is closing, so it takes no new work; work that was waiting for it ends with
+ * The hub is closed or is closing, so it takes no new work; a thread that still runs after the time
+ * that `close()` gives it is killed with this error, and work that was waiting for it ends with
  * this error too.
  *
  * Make a new `Hub`, or close the hub later.

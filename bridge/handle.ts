@@ -45,8 +45,12 @@ const handler: ProxyHandler<Handle> = {
  * - **An object of green code on the hub**: methods return promises; `await` a property to read it; `for await`
  *   iterates. The methods run in the green thread's Worker: in a thread that is blocked there, or when none runs. What a
  *   thread has passed goes with the thread; what it has *returned* stays. See {@linkcode Async}.
- * - What a method returns crosses as a value where it can, and else as a handle too: a connection gives a statement, and
- *   that a cursor.
+ * - What a method returns or a property has crosses as a value where it can, and else as a handle too: a connection gives a
+ *   statement, and that a cursor.
+ * - **Such a value is a copy**, and so is what a method is given. `object.list.push(3)` and `object.nested.n = 5` change
+ *   nothing where the object lives, and a buffer given to `read(buffer)` stays as it is: that fills its own copy. What works
+ *   is to set the property (`object.nested = { n: 5 }`), a method that makes the change or returns the bytes, and a method
+ *   that returns `handle(this.nested)`.
  * - Sent back, a handle is the original object. One object has one stand-in at a time in each Worker, so `===` holds.
  * - What can be reached is what the object and its classes have: not `constructor`, `__proto__`, `prototype`, and nothing
  *   of `Object.prototype`.

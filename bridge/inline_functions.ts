@@ -5,6 +5,7 @@
  */
 
 import type { Callable } from "./loader.ts";
+import { explainMissing } from "./missing_names.ts";
 
 /** How to bring along what an inline function is missing. */
 const EXPORT_IT = "export the function from a module, which may import what it needs: " +
@@ -63,7 +64,7 @@ const namedStatic: Reader = (source, _, make) => make(`function ${source}`) as C
 
 /** Makes more of an error that an inline function threw because its surroundings did not come along. */
 export function explain(source: string, error: unknown): unknown {
-  if (error instanceof ReferenceError) return explainName(source, error);
+  if (error instanceof ReferenceError) return explainMissing(source, error);
   if (error instanceof TypeError) return explainImport(source, explainSuper(source, error));
   return error;
 }
@@ -75,18 +76,6 @@ function explainSuper(source: string, error: TypeError): TypeError {
   return new TypeError(
     `Cannot call "super.${name}" in an inline green thread: the method was sent to a Worker as source text, without its ` +
       `class. Call what needs no super, or ${EXPORT_IT}`,
-    { cause: error },
-  );
-}
-
-function explainName(source: string, error: ReferenceError): ReferenceError {
-  const name = /^(\S+) is not defined$/.exec(error.message)?.[1];
-  if (!name || !new RegExp(`(?<![\\w$])${RegExp.escape(name)}(?![\\w$])`).test(source)) {
-    return error;
-  }
-  return new ReferenceError(
-    `Cannot find "${name}" in an inline green thread: the function was sent to a Worker as source text, without ` +
-      `what surrounds it. Pass "${name}" as an argument: spawn((${name}) => …, ${name}). Or ${EXPORT_IT}`,
     { cause: error },
   );
 }

@@ -10,6 +10,7 @@
 
 import { remoteOf } from "./remote.ts";
 import { Service } from "./service.ts";
+import { servedAs } from "./wrapped.ts";
 
 /** What can be done. The numbers are in messages, so they are only added to. The arguments follow. */
 export const Op = {
@@ -237,14 +238,14 @@ function read(object: object, name: string): unknown {
 type Method = (...args: any[]) => any;
 
 function callable(object: object): Method {
-  if (typeof object === "function") return object as Method;
+  if (typeof object === "function") return servedAs(object as Method);
   throw new TypeError("Cannot call a handle: its object is no function");
 }
 
 function method(object: object, value: unknown): Method {
   const key = name(value);
   const fn = find(object, key) === Where.Nowhere ? undefined : (object as Members)[key];
-  if (typeof fn === "function") return fn;
+  if (typeof fn === "function") return servedAs(fn);
   const found = fn === undefined ? "the object has no such method" : `it is ${typeof fn}`;
   throw new TypeError(`Cannot call "${key}" of a handle: ${found}`);
 }

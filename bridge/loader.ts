@@ -8,6 +8,7 @@
 
 import { compile, explain } from "./inline_functions.ts";
 import type { Target } from "./protocol.ts";
+import { addLine } from "./stacks.ts";
 import { bodyOf, notExported } from "./wrapped.ts";
 
 /** A function that can be called with anything. */
@@ -52,7 +53,7 @@ export class Loader {
     if (target.kind === "source") return await this.#loadScope();
     if (target.kind !== "export") throw new TypeError(`Cannot run a target of kind ${target.kind}`);
     const { url, name } = target;
-    const module = await import(url);
+    const module = await importNamed(url);
     this.#modules.set(url, module);
     if (functionIn(module, name)) return;
     const value = Object.hasOwn(module, name) ? module[name] : undefined;
@@ -79,6 +80,19 @@ export class Loader {
   async #loadScope(): Promise<void> {
     const modules = await Promise.all(this.#scopeUrls.map((url) => import(url)));
     this.#scope = Object.assign(Object.create(null), ...modules);
+  }
+}
+
+/** Imports a module. The stack of what it throws says so: it reads as if the green function had thrown that. */
+async function importNamed(url: string): Promise<Record<string, unknown>> {
+  try {
+    return await import(url);
+  } catch (error) {
+    addLine(
+      error,
+      `    --- while a Worker imported "${url}": what is to run only once stands under \`if (import.meta.main)\` ---`,
+    );
+    throw error;
   }
 }
 

@@ -26,7 +26,7 @@ export function becomeGreen(runtime: GreenRuntime): void {
  * The green side, for a call that blocks.
  *
  * @param call The call as people wrote it: `sleep()`.
- * @param instead What to write on the hub: `await delay()`.
+ * @param instead What to write on the hub: `await thread`.
  * @returns What green code can do.
  * @throws {BlockingCallError} If this is the hub.
  */

@@ -38,6 +38,20 @@ export function addCaller(error: unknown, nearStack: string): void {
   changeStack(error, (stack) => [stack, ...callerFrames(nearStack)].join("\n"));
 }
 
+/**
+ * Adds a line to the stack of an error that people's code has thrown, once.
+ *
+ * @param error What was thrown. An error whose stack has no frame of people's code is left as it is.
+ * @param line The line.
+ */
+export function addLine(error: unknown, line: string): void {
+  changeStack(error, (stack) => {
+    const frames = userFrames(stack);
+    const isPeoples = frames.split("\n").some((line) => FRAME.test(line) && !isRuntimes(line));
+    return !isPeoples || stack.includes(line) ? stack : `${frames}\n${line}`;
+  });
+}
+
 function changeStack(error: unknown, change: (stack: string) => string): void {
   try {
     if (typeof error !== "object" || error === null || !isError(error)) return;

@@ -172,6 +172,10 @@ class SyncHandler implements ProxyHandler<object> {
     if (name === "toString" || name === "toLocaleString") {
       return () => this.#remote.ask(Op.Primitive, ["string"], name);
     }
+    // A shared array is behind another proxy, which does not look like an array.
+    if (name === "toJSON" && Array.isArray(target)) {
+      return () => [...new SyncIteration(this.#remote)];
+    }
     const root = typeof target === "function" ? Function.prototype : Object.prototype;
     const value = Reflect.get(root, name, receiver);
     return typeof value === "function" ? value : undefined;

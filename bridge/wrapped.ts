@@ -11,11 +11,13 @@ import { intern, type Target } from "./protocol.ts";
 
 const TARGET = Symbol.for("aiohub.target");
 const BODY = Symbol.for("aiohub.body");
+const SERVED_AS = Symbol.for("aiohub.servedAs");
 
 /** A function that stands for something to run or to call. */
 export type Marked = ((...args: never[]) => unknown) & {
   [TARGET]?: Target;
   [BODY]?: (...args: never[]) => unknown;
+  [SERVED_AS]?: (...args: never[]) => unknown;
 };
 
 /**
@@ -38,6 +40,16 @@ export function targetOf(fn: unknown): Target | undefined {
 /** The function behind a marked one, if it is known on this side. */
 export function bodyOf(fn: unknown): ((...args: never[]) => unknown) | undefined {
   return typeof fn === "function" ? (fn as Marked)[BODY] : undefined;
+}
+
+/** Says what is called in place of a function that blocks where green code has it called on the hub: its async form. */
+export function serveAs(fn: Marked, form: (...args: never[]) => unknown): void {
+  Object.defineProperty(fn, SERVED_AS, { value: form });
+}
+
+/** What to call here when the other side calls a function: the function itself, or what {@linkcode serveAs} has said. */
+export function servedAs<F extends (...args: never[]) => unknown>(fn: F): F {
+  return (fn as Marked)[SERVED_AS] as F | undefined ?? fn;
 }
 
 /**

@@ -4,8 +4,12 @@
  * @module
  */
 
+import type { SyncBlob } from "../bridge/blob_types.ts";
+import { blockingBlob } from "../bridge/blocking_blob.ts";
 import { blocking } from "../bridge/side.ts";
 import { intern } from "../bridge/protocol.ts";
+import { remoteOf } from "../bridge/remote.ts";
+import { show } from "../bridge/show.ts";
 
 /** A response that has arrived in full: reading it blocks nobody. */
 export interface GreenResponse {
@@ -28,6 +32,10 @@ export interface GreenResponse {
   json(): any;
   /** The body's bytes. */
   bytes(): Uint8Array;
+  /** The body's bytes, in a buffer of their own. */
+  arrayBuffer(): ArrayBuffer;
+  /** The body as a blob, which is read without a promise too. */
+  blob(): SyncBlob;
 }
 
 /** What to send with {@linkcode fetch}. */
@@ -59,7 +67,7 @@ interface WireResponse {
   readonly url: string;
   readonly redirected: boolean;
   readonly headers: [string, string][];
-  readonly body: Uint8Array;
+  readonly body: Uint8Array<ArrayBuffer>;
 }
 
 const target = intern({
@@ -70,12 +78,12 @@ const target = intern({
 
 /**
  * Fetches a URL on the hub and blocks this green thread until the whole response is there. A kill or a timeout aborts
- * the request.
+ * the request. Inline functions that name `fetch` without importing it get this one; the platform's is `globalThis.fetch`.
  *
- * @param url What to fetch.
+ * @param url What to fetch. No `Request`, whose body green code could not read: what is in it goes into `init`.
  * @param init Method, headers and body.
- * @returns The response.
- * @throws {TypeError} If the server cannot be reached, or the URL is not valid.
+ * @returns The response. It is no promise, and to `await` it does no harm.
+ * @throws {TypeError} If the server cannot be reached, or the URL is not valid or no URL.
  * @throws {BlockingCallError} If it is called on the hub: use the global `fetch()` there.
  *
  * @example Fetch in a green thread
@@ -91,6 +99,7 @@ const target = intern({
  */
 export function fetch(url: string | URL, init: GreenFetchInit = {}): GreenResponse {
   const green = blocking("fetch()", "await globalThis.fetch()");
+  checkUrl("fetch", url);
   const headers = init.headers === undefined ? undefined : [...new Headers(init.headers)];
   const body = init.body instanceof URLSearchParams ? String(init.body) : init.body;
   if (init.body instanceof URLSearchParams && !headers?.some(([name]) => name === "content-type")) {
@@ -107,17 +116,32 @@ export function fetch(url: string | URL, init: GreenFetchInit = {}): GreenRespon
   return respond(green.call(target, [String(url), { ...init, headers, body }]));
 }
 
+/** What is not checked by types: a request, or a handle to one, would be sent as the text `[object Request]`. */
+function checkUrl(action: string, url: unknown): void {
+  if (typeof url === "string" || url instanceof URL) return;
+  const found = url instanceof Request || typeof url === "object" && url !== null && remoteOf(url)
+    ? "a Request or a handle"
+    : show(url);
+  throw new TypeError(
+    `Cannot ${action}() in green code: expected a string or a URL, found ${found}: of a request pass what is in it: ` +
+      "fetch(request.url, { method, headers, body })",
+  );
+}
+
 function respond(value: unknown): GreenResponse {
-  const { body, headers, status, ...rest } = value as WireResponse;
+  const { body, status, ...rest } = value as WireResponse;
+  const headers = new Headers(rest.headers);
   const text = () => new TextDecoder().decode(body);
   return {
     ...rest,
     status,
     ok: status >= 200 && status <= 299,
-    headers: new Headers(headers),
+    headers,
     text,
     json: () => JSON.parse(text()),
     bytes: () => body,
+    arrayBuffer: () => body.slice().buffer,
+    blob: () => blockingBlob(new Blob([body], { type: headers.get("content-type") ?? "" })),
   };
 }
 
@@ -155,6 +179,7 @@ export interface OpenedUrl {
  */
 export function urlopen(url: string | URL): OpenedUrl {
   blocking("urlopen()", "await fetch()");
+  checkUrl("urlopen", url);
   const response = fetch(url);
   const { status, statusText, headers } = response;
   if (status >= 400) {

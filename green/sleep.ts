@@ -23,7 +23,7 @@ import { blocking } from "../bridge/side.ts";
  * ```
  */
 export function sleep(ms: number = 0): void {
-  const green = blocking("sleep()", "await delay()");
+  const green = blocking("sleep()", "await new Promise((done) => setTimeout(done, ms))");
   if (typeof ms !== "number" || Number.isNaN(ms)) {
     throw new TypeError(`Cannot sleep: expected a number of milliseconds, found ${String(ms)}`);
   }

@@ -8,7 +8,7 @@ import type { GreenThread } from "../bridge/green_thread.ts";
 import type { SyncArgument, SyncResult } from "../bridge/live_types.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import { intern } from "../bridge/protocol.ts";
-import { mark } from "../bridge/wrapped.ts";
+import { mark, serveAs } from "../bridge/wrapped.ts";
 import { getHub } from "./default_hub.ts";
 import { HubPromise } from "./hub_promise.ts";
 import { noteWrapped } from "./permissions.ts";
@@ -18,7 +18,8 @@ import { noteName } from "./wrapped_names.ts";
 /** An async function that green code may call as if it were synchronous. */
 export interface AsyncToSync<A extends unknown[], R> {
   /**
-   * Runs the function on the hub and blocks for its result. For green code.
+   * Runs the function on the hub and blocks for its result. For green code, which may also be given it as an argument: it
+   * blocks there too. Its `.async()` and `.spawn()` do not come along; who imports it has them.
    *
    * @throws What the function threw.
    * @throws {BlockingCallError} If it is called on the hub: use `.async()` there.
@@ -82,7 +83,10 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
   };
   Object.defineProperty(wrapped, "name", { value: name });
   Object.defineProperty(wrapped, "length", { value: fn.length });
-  if (!greenSide()) noteWrapped(meta.url, name);
+  if (!greenSide()) {
+    noteWrapped(meta.url, name);
+    serveAs(wrapped, onHub);
+  }
   mark(wrapped, target, fn);
   return Object.assign(wrapped, { async, spawn }) as unknown as AsyncToSync<
     Parameters<F>,

@@ -5,7 +5,7 @@
  */
 
 import type { Target } from "../bridge/protocol.ts";
-import { bodyOf, notExported, targetOf } from "../bridge/wrapped.ts";
+import { bodyOf, notExported, servedAs, targetOf } from "../bridge/wrapped.ts";
 import { handle } from "../bridge/handle.ts";
 import { isClass } from "../bridge/live.ts";
 import type { Callable } from "../bridge/loader.ts";
@@ -36,11 +36,11 @@ export class Callables {
         throw new TypeError(`Cannot expose "${name}": expected a function, found ${typeof fn}`);
       }
       const taken = this.#exposed.get(name);
-      if (taken && taken !== fn) {
+      if (taken && taken !== servedAs(fn as Callable)) {
         throw new TypeError(`Cannot expose "${name}": another function has that name`);
       }
     }
-    for (const [name, fn] of entries) this.#exposed.set(name, fn as Callable);
+    for (const [name, fn] of entries) this.#exposed.set(name, servedAs(fn as Callable));
   }
 
   /** The function, if it can be had at once. */
@@ -114,7 +114,7 @@ async function loadShared(url: string, name: string): Promise<Callable> {
 async function loadExport(specifier: string, name: string): Promise<Callable> {
   const module = await importHere(specifier);
   const value = Object.hasOwn(module, name) ? module[name] : undefined;
-  if (typeof value === "function") return value.bind(undefined);
+  if (typeof value === "function") return servedAs(value as Callable).bind(undefined);
   throw new TypeError(
     `Cannot call "${name}" of "${specifier}": ${
       value === undefined

@@ -35,8 +35,8 @@ import { within } from "./within.ts";
 /** Options for {@linkcode Hub.close}. */
 export interface CloseOptions {
   /**
-   * How long the threads that run may go on, in milliseconds. Then they are killed, and, if they do not end soon after
-   * that, their Workers are stopped.
+   * How long the threads that run may go on, in milliseconds. Then they are killed with a `HubClosedError`, and, if they do
+   * not end soon after that, their Workers are stopped.
    *
    * @default {5_000}
    */
@@ -341,7 +341,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   /**
    * Closes the hub: refuses new threads, ends those that have not started with a `HubClosedError`, lets those that run
-   * finish, or kills them after `graceMs`, and ends all Workers. Closing again waits for the first closing.
+   * finish, or kills them with that error after `graceMs`, and ends all Workers. Closing again waits for the first closing.
    *
    * @param options See {@linkcode CloseOptions}.
    * @returns A promise that settles when all Workers have ended. It never rejects.

@@ -29,11 +29,14 @@ const scope = globalThis as { [KEY]?: Map<string, object> };
  * Makes one object for all: it lives on the hub, whoever asks for it first.
  *
  * Green threads share no heap: a module's variables are there once in each Worker. What they are to have in common goes
- * here. A program that was ported with a module-level `const cache = new Map()` needs no other change:
+ * here. A program that was ported with a module-level `const cache = new Map()` needs no other change, as long as it replaces
+ * the map's values and does not change them in place:
  *
  * - **On the hub** this calls `init` at once and returns the very object (or the promise, if `init` is async).
  * - **In green code** it is a blocking handle to that object, from every Worker to the same one: see `handle()`. The module
  *   is imported on the hub when green code uses the object first.
+ * - **What a property or a method gives is a copy** where it can cross: in green code `cache.get(key)!.hits++` changes that
+ *   copy alone. Say `cache.set(key, { ...entry, hits })`, or share an object of a class with a method that does it.
  * - Each use in green code is a round trip, so two of them are not one step: see {@linkcode update}.
  * - **A lock, a queue and their like** are the same on both sides: in green code it is the object itself, with its blocking
  *   methods, and no round trip but the first one.

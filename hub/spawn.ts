@@ -165,7 +165,8 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
 /**
  * Spawns with options: {@linkcode Hub.with} on the default hub, or on the hub of the green thread that calls it.
  *
- * @param options See {@linkcode SpawnOptions}. In green code without `signal`: signals do not cross.
+ * @param options See {@linkcode SpawnOptions}. In green code without `signal`, which nobody would hear there while the
+ * spawner computes, or after its end: `kill()` the thread, or have a function of the hub spawn it.
  * @returns What spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
  * @throws {TypeError} If an option has the wrong type or is not known.
  *

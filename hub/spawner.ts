@@ -49,7 +49,8 @@ export interface SpawnOptions {
   name?: string;
   /**
    * Kills the threads when it is aborted: with a `GreenletExit` whose `cause` is the signal's reason. On the hub only:
-   * signals do not cross.
+   * whoever spawns listens, and a green thread hears of an abort at its own blocking calls alone, and no more when it has
+   * ended.
    */
   signal?: AbortSignal;
   /**

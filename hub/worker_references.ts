@@ -8,6 +8,7 @@
 
 import { Adopted } from "../bridge/adopted.ts";
 import type { Reference } from "../bridge/codec.ts";
+import { BlockingCallError } from "../bridge/errors.ts";
 import type { Given } from "../bridge/given.ts";
 import { classNumber, Op, perform, Trait, traitsOf } from "../bridge/live.ts";
 import type { Callable } from "../bridge/loader.ts";
@@ -120,7 +121,12 @@ export class WorkerReferences {
 
   /** Does something to one of the hub's objects, for the Worker. */
   perform(number: unknown, op: unknown, args: readonly unknown[]): unknown {
-    return perform(host, this.#own(number), Number(op), args);
+    const object = this.#own(number);
+    try {
+      return perform(host, object, Number(op), args);
+    } catch (error) {
+      throw ofPassed(op === Op.Call ? (object as Callable).name : args[0], error);
+    }
   }
 
   /** Whether what has a number is not at home on the hub, but in a Worker. */
@@ -215,6 +221,19 @@ export class WorkerReferences {
       return proxy;
     });
   }
+}
+
+/**
+ * Makes another error of the one that a blocking function of this library has thrown, if green code has it called here: what its
+ * message says is for async code, and here green code was given what it has anyway.
+ */
+function ofPassed(name: unknown, error: unknown): unknown {
+  if (!(error instanceof BlockingCallError)) return error;
+  if (!error.message.startsWith(`Cannot call ${String(name)}() on the hub`)) return error;
+  return new BlockingCallError(
+    `Cannot call ${name}() on the hub, which is where a function runs that green code was given: use the library's own ` +
+      `${name}() in green code: inline functions have it in scope, modules import it`,
+  );
 }
 
 const host = {

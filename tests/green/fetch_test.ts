@@ -94,6 +94,37 @@ Deno.test("fetch() gives JSON, bytes, large and empty bodies", async () => {
   });
 });
 
+Deno.test("fetch() gives a buffer and a blob of the body without a promise", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  await using server = serve();
+  const thread = spawn((url: string) => {
+    const response = fetch(`${url}/text`);
+    const blob = response.blob();
+    new Uint8Array(response.arrayBuffer()).fill(0);
+    return {
+      buffer: response.arrayBuffer(),
+      blob: [blob.size, blob.type, blob.text(), blob.slice(0, 2).text()],
+      none: [fetch(`${url}/empty`).blob().type, fetch(`${url}/empty`).arrayBuffer().byteLength],
+    };
+  }, server.url);
+  assertEquals(await thread, {
+    buffer: new TextEncoder().encode("grüße\u{1F600}").buffer,
+    blob: [11, "text/plain;charset=utf-8", "grüße\u{1F600}", "gr"],
+    none: ["", 0],
+  });
+});
+
+Deno.test("fetch() and urlopen() refuse a Request by name", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const request = new Request("data:text/plain,hello");
+  const made = spawn((url: string) => fetch(new Request(url) as never).text(), request.url);
+  const passed = spawn((request: unknown) => urlopen(request as URL).read(), request);
+  assertMatch((await rejection(made, TypeError)).message, /^Cannot fetch\(\) .* found a Request/);
+  assertMatch((await rejection(passed, TypeError)).message, /^Cannot urlopen\(\) .* a Request/);
+  const other = spawn(() => fetch(5 as never).text());
+  assertMatch((await rejection(other, TypeError)).message, /expected a string or a URL, found 5/);
+});
+
 Deno.test("fetch() follows redirects and keeps repeated headers", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   await using server = serve();

@@ -82,7 +82,7 @@ Deno.test("checkpoint() and shield() do nothing in a green thread that nobody ki
 });
 
 Deno.test("sleep(), checkpoint() and shield() on the hub throw a BlockingCallError", () => {
-  assertThrows(() => sleep(1), BlockingCallError, "use await delay()");
+  assertThrows(() => sleep(1), BlockingCallError, "use await new Promise(");
   assertThrows(() => checkpoint(), BlockingCallError, "Cannot call checkpoint() on the hub");
   assertThrows(() => shield(() => 1), BlockingCallError, "Cannot call shield() on the hub");
 });

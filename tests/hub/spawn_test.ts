@@ -410,6 +410,15 @@ Deno.test("inline functions get an error for any other free variable, with both 
   assertMatch((await rejection(nested, ReferenceError)).message, /^Cannot find "neverDeclared"/);
 });
 
+Deno.test("inline functions get an error for a global that the main thread alone has", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const asking = await rejection(hub.spawn(() => prompt("name?")), ReferenceError);
+  assertMatch(asking.message, /^Cannot find "prompt" in an inline green thread: it is no global/);
+  assertMatch(asking.message, /only the main thread has it: .* asyncToSync\(/);
+  const browser = await rejection(hub.spawn(() => (self as never)["name"]), ReferenceError);
+  assertMatch(browser.message, /: use globalThis\. If it is a variable of your own/);
+});
+
 Deno.test("inline functions keep a ReferenceError that is none of theirs", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const url = moduleOf("export function work() { return missing; }");

@@ -87,6 +87,15 @@ Deno.test("J36 syncToAsync() of a module that throws when it is loaded rejects w
   const { work } = await import("../fixtures/throws_at_top_level.ts");
   const error = await rejection(work(), RangeError);
   assertEquals(error.message, "Cannot load me in a Worker");
+  for (const thrown of [error, await rejection(work(), RangeError)]) {
+    const [top, line, ...rest] = String(thrown.stack).split("\n").slice(1);
+    assertMatch(top, /throws_at_top_level\.ts:\d+:\d+\)?$/);
+    assertMatch(
+      line,
+      /^ {4}--- while a Worker imported "file:.*throws_at_top_level\.ts": .*main\)` ---$/,
+    );
+    assertMatch(rest[0], /^ {4}--- thrown in green thread "work-\d+", awaited on the hub ---$/);
+  }
   assertEquals(await hub.spawn(() => 1), 1);
 });
 

@@ -1,6 +1,15 @@
-import { call, getHub, spawn } from "@aiohub/aiohub";
+import {
+  BlockingCallError,
+  call,
+  getHub,
+  handle,
+  hubImport,
+  spawn,
+  type Sync,
+} from "@aiohub/aiohub";
+import { sleep } from "@aiohub/aiohub/green";
 import { assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
-import { TestHub } from "../support.ts";
+import { rejection, TestHub } from "../support.ts";
 import * as callbacks from "../fixtures/callbacks.ts";
 
 Deno.test("spawn() passes callbacks nested in objects and arrays, to be called many times", async () => {
@@ -15,6 +24,39 @@ Deno.test("J102 spawn() passes a callback that blocks green code for its result"
   await using _hub = new TestHub({ maxWorkers: 1 });
   const doubled = await spawn((fn: (n: number) => number) => fn(10) + 2, (n: number) => n * 2);
   assertEquals(doubled, 22);
+});
+
+Deno.test("an asyncToSync() function that green code is given blocks there for the result", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const { next } = callbacks;
+  const given = await spawn((fn: (value: number) => number) => fn(0) + fn(1), next);
+  assertEquals(given, 3);
+  const member = (object: Sync<{ fn(value: number): number }>) => object.fn(3);
+  assertEquals(await spawn(member, handle({ fn: next })), 4);
+  hub.expose({ next });
+  hub.expose({ next });
+  assertEquals(await spawn(() => call<number>("next", 4)), 5);
+  const module = new URL("../fixtures/callbacks.ts", import.meta.url).href;
+  const imported = spawn(
+    (url: string) => hubImport<typeof import("../fixtures/callbacks.ts")>(url).next(5),
+    module,
+  );
+  assertEquals(await imported, 6);
+});
+
+Deno.test("a syncToAsync() function that green code is given blocks there for the result", async () => {
+  await using _hub = new TestHub({ maxWorkers: 2 });
+  const { callIt } = callbacks;
+  const thread = spawn((fn: (fn: (n: number) => number) => number) => fn((n) => n * 2), callIt);
+  assertEquals(await thread, 41);
+});
+
+Deno.test("a blocking function of the library that green code is given says where it has one", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const passed = spawn((zzz: (ms: number) => void) => zzz(1), sleep);
+  assertMatch((await rejection(passed, BlockingCallError)).message, /own sleep\(\) in green code/);
+  const other = spawn((fn: () => void) => fn(), () => sleep(1));
+  assertMatch((await rejection(other, BlockingCallError)).message, /setTimeout\(done, ms\)\)$/);
 });
 
 Deno.test("a green callback runs inside the wait of the thread that passed it", async () => {

@@ -55,6 +55,11 @@ Deno.test("shared() refuses what is no object and a function without a name", ()
   assertThrows(twice, TypeError, "another shared object of that name");
 });
 
+Deno.test("shared() of an array is an array in the JSON of green code too", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  assertEquals(await state.asJson(), JSON.stringify({ rows: state.rows }));
+});
+
 Deno.test("update() and updateAsync() have their turns one after another", async () => {
   await using _hub = new TestHub({ maxWorkers: 2 });
   state.cache.clear();
@@ -97,6 +102,26 @@ Deno.test("a shared object that travels to the hub is the object itself", async 
   await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await state.sendShared((map: unknown) => map === state.cache), true);
   assertStrictEquals(state.cache, state.cache);
+});
+
+Deno.test("shared() of a lock is one for all Workers, and a lock of the module itself is not", async () => {
+  await using _hub = new TestHub({ maxWorkers: 2 });
+  const gate = new Semaphore(0);
+  const free: boolean[][] = [];
+  const held = (both: boolean[]) => void free.push(both);
+  const threads = [objects.holdBoth(held, gate), objects.holdBoth(held, gate)];
+  await until(() => gate.waiting === 2);
+  assertEquals(free.map(([shared]) => shared).sort(), [false, true]);
+  assertEquals(free.map(([, own]) => own), [true, true]);
+  assertEquals(objects.guard.tryAcquire(), undefined);
+  for (const _ of threads) gate.release();
+  await Promise.all(threads);
+  using permit = await objects.guard.acquireAsync();
+  const third = objects.holdBoth(held, gate);
+  await until(() => gate.waiting === 1);
+  assertEquals([free.at(-1), permit !== undefined], [[false, true], true]);
+  gate.release();
+  await third;
 });
 
 Deno.test("shared() of a lock or a queue is that object in green code, which blocks there", async () => {
