@@ -19,12 +19,15 @@ import { noteName } from "./wrapped_names.ts";
 export interface AsyncToSync<A extends unknown[], R> {
   /**
    * Runs the function on the hub and blocks for its result. For green code, which may also be given it as an argument: it
-   * blocks there too. Its `.async()` and `.spawn()` do not come along; who imports it has them.
+   * blocks there too. Its `.async()` and `.spawn()` do not come along; who imports it has them. A green thread that it
+   * returns without being `async` arrives as a handle.
    *
    * @throws What the function threw.
    * @throws {BlockingCallError} If it is called on the hub: use `.async()` there.
    */
-  (...args: { [K in keyof A]: SyncArgument<A[K]> }): SyncResult<Awaited<R>>;
+  (
+    ...args: { [K in keyof A]: SyncArgument<A[K]> }
+  ): R extends GreenThread<unknown> ? R : SyncResult<Awaited<R>>;
   /**
    * On the hub: calls the function as it is. In green code: starts it on the hub without waiting, and gives a promise to
    * hand to `futureToGreenlet`.
