@@ -121,7 +121,10 @@ export function encode(value: unknown, root: string, referrer: Referrer): Body {
     return encodeSingle(value) ?? encodePlain(value) ??
       encodeStructured(value, root, referrer, false);
   } catch (error) {
-    throw isStackOverflow(error) ? tooDeep(root, error) : error;
+    const refusal = isStackOverflow(error) ? tooDeep(root, error) : error;
+    // Its story is who sent the value, and not how deep in it that was found which cannot be sent.
+    if (refusal instanceof NotCloneableError) Error.captureStackTrace(refusal, encode);
+    throw refusal;
   }
 }
 

@@ -14,8 +14,9 @@
  */
 
 import { type Body, decode, encode, encodeThrown } from "../codec.ts";
+import { NotCloneableError } from "../errors.ts";
 import { handledObject } from "../handle.ts";
-import { keep } from "../message.ts";
+import { copyOf as copyBytes } from "../message.ts";
 import { intern, type Target } from "../protocol.ts";
 import type { Referrer } from "../referrer.ts";
 import { greenSide } from "../side.ts";
@@ -114,9 +115,17 @@ export function deposit(value: unknown, core: Core): number {
     green.callAtOnce(DEPOSIT, [id, value, objectById(core.id) ? core.id : owner]);
   } catch (error) {
     drop(id);
-    throw error;
+    throw error instanceof NotCloneableError ? asItem(error) : error;
   }
   return id;
+}
+
+/** Whoever gave the value knows of no other arguments. */
+function asItem(error: NotCloneableError): NotCloneableError {
+  for (const part of ["path", "message", "stack"] as const) {
+    error[part] = error[part]?.replace("arguments[1]", "item") ?? "";
+  }
+  return error;
 }
 
 /**
@@ -146,7 +155,10 @@ export function knowsWhatRefers(tells: (value: object) => boolean): void {
   goesByReference = tells;
 }
 
-/** A value as it would arrive, but with the very things in it that go by reference. */
+/**
+ * A value as it would arrive, but with the very things in it that go by reference. Bytes that were given away are copied too:
+ * there may be many who get them.
+ */
 function copyOf(value: unknown): unknown {
   const referred: object[] = [];
   const referrer: Referrer = {
@@ -156,7 +168,7 @@ function copyOf(value: unknown): unknown {
         : undefined,
     resolve: (_kind, data) => referred[data as number],
   };
-  return decode(keep(encode(value, "item", referrer)), referrer);
+  return decode(copyBytes(encode(value, "item", referrer)), referrer);
 }
 
 /** Thrown by {@linkcode plainBody} at the first thing that may go by reference. */

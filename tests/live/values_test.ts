@@ -5,9 +5,15 @@
  */
 
 import { handle, type Sync } from "@aiohub/aiohub";
-import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
+import {
+  assert,
+  assertEquals,
+  assertInstanceOf,
+  assertMatch,
+  assertStrictEquals,
+} from "@std/assert";
 import { rejection, TestHub } from "../support.ts";
-import { NotCloneableError } from "@aiohub/aiohub";
+import { NotCloneableError, Queue } from "@aiohub/aiohub";
 import * as values from "../fixtures/values.ts";
 import { Money, Purse, Reading, Store } from "../fixtures/values.ts";
 
@@ -54,6 +60,23 @@ Deno.test("a class that was not registered, and a subclass of one that was, are 
   }
   const fromGreen = await rejection(values.makeUnregistered(), NotCloneableError);
   assertEquals(fromGreen.path, 'result.get("a")[1]');
+});
+
+Deno.test("a refusal names the line that sent the value, on either side, and what it was there", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  class Coupon {}
+  const fromHub = await rejection(
+    Promise.try(() => values.echo({ list: [new Coupon()] })),
+    NotCloneableError,
+  );
+  assertMatch(fromHub.stack!, /values_test\.ts/);
+  const call = (fn: (value: unknown) => void) => fn(new (class Coupon {})());
+  const called = await rejection(hub.spawn(call, () => {}), NotCloneableError);
+  assertMatch(called.stack!, /inline function:1:\d+/);
+  const put = (queue: Queue<unknown>) => queue.put([new (class Coupon {})()]);
+  const queued = await rejection(hub.spawn(put, new Queue<unknown>()), NotCloneableError);
+  assertEquals(queued.path, "item[0]");
+  assertMatch(queued.stack!, /Cannot send item\[0\]: [^]*inline function:1:\d+/);
 });
 
 Deno.test("an instance that is part of what its toWire gives is refused, not sent for ever", async () => {

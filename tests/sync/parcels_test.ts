@@ -1,4 +1,4 @@
-import { GreenEvent, Queue, spawn } from "@aiohub/aiohub";
+import { GreenEvent, Queue, spawn, transfer } from "@aiohub/aiohub";
 import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
 import { parcelCount } from "../../bridge/sync/parcels.ts";
 import { TestHub } from "../support.ts";
@@ -31,6 +31,22 @@ Deno.test("a large value is taken when it is put, and what is got is a value of 
   const [one, other] = await Promise.all([event.waitAsync(), event.waitAsync()]);
   assertEquals([one, other], [large(2), large(2)]);
   assertNotStrictEquals(one, other);
+});
+
+Deno.test("bytes that were given away to an event are there for all who wait for it", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const event = new GreenEvent<Uint8Array>();
+  const waits = (event: GreenEvent<Uint8Array>) => {
+    const bytes = event.wait();
+    return [bytes.length, bytes.fill(9)[0]];
+  };
+  event.send(transfer(new Uint8Array(3_000_000).fill(7)));
+  for (let i = 0; i < 2; i++) {
+    assertEquals(await hub.spawn(waits, event), [3_000_000, 9]);
+    const bytes = await event.waitAsync();
+    assertEquals([bytes.length, bytes[0]], [3_000_000, 7]);
+    bytes.fill(8);
+  }
 });
 
 Deno.test("what goes by reference in a value that was put is itself on the hub", () => {
