@@ -94,8 +94,10 @@ export class ThreadEndings {
     const { thread } = frame;
     // Always: green code may have kept the handle that `getCurrent()` gave, and the hub forgets the thread.
     this.#waits.forget(frame.id);
-    if (thread.given) this.#settleHere(thread, ending, value, body, context && frame.changes);
-    else this.#handles.drop(thread);
+    // Taken in any case: what went by reference is kept for nobody.
+    const referred = this.#crossing.takeReferred();
+    if (!thread.given) this.#handles.drop(thread);
+    else this.#settleHere(thread, ending, value, body, context && frame.changes, referred);
     this.#handles.letGo(thread);
     if (context) this.#line.send(Up.Context, frame.id, Up.Done, 0, context);
     this.#line.send(Up.Done, frame.id, ending, 0, body);
@@ -132,8 +134,8 @@ export class ThreadEndings {
     value: unknown,
     body: Body,
     changes: ContextValues | undefined,
+    referred: ReadonlySet<object> | undefined,
   ): void {
-    const referred = this.#crossing.takeReferred();
     if (!referred) return thread.settle(ending, copyOf(body), changes);
     let outcome: Outcome<unknown>;
     try {

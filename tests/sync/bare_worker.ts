@@ -43,6 +43,7 @@ function play(start: BareStart): unknown {
   const bare = {
     enter: () => slot + 1,
     threadId: () => slot + 1,
+    checkHeard() {},
     block(condition: Condition, deadline: number) {
       for (;;) {
         const seen = board.woken(slot);
