@@ -236,9 +236,7 @@ export class Blocking {
   /** Tells the hub what a thread that has been blocked for a while is blocked on. */
   #reportParked(frame: Frame, parking: Parking, left: number): void {
     const { what, holder, object, peers } = parking;
-    // In a `shield()` no timeout of the thread ends it.
-    const limited = parking.limited === true || left < Infinity ||
-      frame.shields === 0 && frame.deadline < Infinity;
+    const limited = parking.limited === true || left < Infinity || frame.deadline < Infinity;
     const body = encode([describeParking(what, left), limited], "text", this.#crossing.referrer);
     const at = object ?? (peers || what instanceof RemoteThread ? -1 : 0);
     this.#line.send(Up.Parked, frame.id, holder?.() ?? 0, at, body);

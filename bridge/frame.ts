@@ -50,7 +50,7 @@ export class Frame implements Scope {
    */
   constructor(readonly id: number, readonly thread: RemoteThread) {}
 
-  /** The next moment at which a timeout of this frame is to be thrown, in `performance.now()` time: in a `shield()` none is. */
+  /** When the next timeout of this frame is to be thrown, in `performance.now()` time: in a `shield()` none is. */
   get deadline(): number {
     if (this.shields > 0) return Infinity;
     let earliest = Infinity;

@@ -70,7 +70,10 @@ export const Up = {
    * be, as its thread has ended. Body: the reason.
    */
   Signalled: 28,
-  /** Where the thread `id` is blocked, asked for by `Down.Where`. Body: a text; empty if it cannot be told. */
+  /**
+   * Where the thread `id` is blocked, asked for by `Down.Where`; `a` 1: it leaves that now, with a kill or a timeout. Body: a
+   * text; empty if it cannot be told.
+   */
   At: 29,
   /** Answer with `Down.Fence` and the same `id` when everything before this has been done. */
   Fence: 30,

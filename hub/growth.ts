@@ -1,10 +1,10 @@
 /**
  * When a pool starts more Workers.
  *
- * Workers are started when threads wait, none is idle, and those that run do not end their threads so quickly that they
- * empty the queue before one more has started. Starting one takes about 40 ms, half of which the event loop stands
- * still, so no more are started than there are cores until those have shown how quick they are: by ending a thread,
- * or by being blocked.
+ * Workers are started when threads wait, none is idle (one that serves a callback takes no thread), and those that run do not
+ * end their threads so quickly that they empty the queue before one more has started. Starting one takes about 40 ms, half of
+ * which the event loop stands still, so no more are started than there are cores until those have shown how quick they are: by
+ * ending a thread, or by being blocked.
  *
  * @module
  */
