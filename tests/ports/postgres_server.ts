@@ -27,7 +27,9 @@ export async function startPostgres(): Promise<Server> {
 /** As whom the server is to run, as it refuses to be root; nothing if there is no server. */
 async function serverUser(): Promise<string | undefined> {
   if (Deno.env.get("AIOHUB_PGLITE")) return;
-  if (!await succeeds("initdb", "--version") || !await succeeds("pg_ctl", "--version")) return;
+  for (const tool of ["initdb", "pg_ctl", "pg_isready"]) {
+    if (!await succeeds(tool, "--version")) return;
+  }
   if (Deno.uid() !== 0) return "";
   return await succeeds("runuser", "-u", "postgres", "--", "true") ? "postgres" : undefined;
 }
@@ -41,7 +43,7 @@ async function startReal(user: string): Promise<Server> {
   const [command, ...args] = [...as, "postgres", "-D", data, "-p", String(port), "-k", "", "-F"];
   const child = new Deno.Command(command, { args, stdout: "null", stderr: "null", cwd: "/" })
     .spawn();
-  await listening(port, child.status);
+  await accepting(port, child.status);
   return {
     kind: "postgres",
     options: { host: "127.0.0.1", port, user: "test", database: "postgres", password: "" },
@@ -81,18 +83,13 @@ function freePort(): number {
   return (listener.addr as Deno.NetAddr).port;
 }
 
-/** Waits until a port answers; fails when the server ends. */
-async function listening(port: number, ended: Promise<Deno.CommandStatus>): Promise<void> {
+/** Waits until the server takes connections: it listens before that. Fails when it ends. */
+async function accepting(port: number, ended: Promise<Deno.CommandStatus>): Promise<void> {
   let over = false;
   ended.then(() => over = true);
-  for (;;) {
-    try {
-      using _connection = await Deno.connect({ hostname: "127.0.0.1", port });
-      return;
-    } catch {
-      if (over) throw new Error("The PostgreSQL server ended at its start");
-      await new Promise((resolve) => setTimeout(resolve, 20));
-    }
+  while (!await succeeds("pg_isready", "-q", "-h", "127.0.0.1", "-p", String(port))) {
+    if (over) throw new Error("The PostgreSQL server ended at its start");
+    await new Promise((resolve) => setTimeout(resolve, 20));
   }
 }
 
