@@ -352,9 +352,12 @@ async function consumers(world: World, isOver: () => boolean): Promise<void> {
   const line = async () => {
     while (!isOver()) {
       const thread = work.consumer(world.counters, world.queue);
-      const timer = setTimeout(() => thread.kill(), 50 + upTo(500));
+      const timer = setInterval(() => {
+        // One that waits for a Worker may be what all Workers wait for: the queue is full.
+        if (thread.state !== "pending") thread.kill();
+      }, 50 + upTo(500));
       await follow("consumers", thread);
-      clearTimeout(timer);
+      clearInterval(timer);
     }
   };
   await Promise.all([line(), line()]);

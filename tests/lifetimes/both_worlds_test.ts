@@ -1,5 +1,5 @@
 import { currentCall, futureToGreenlet, GreenletExit, greenletToFuture } from "@aiohub/aiohub";
-import { type GreenThread, spawn, spawnWith, Timeout } from "@aiohub/aiohub";
+import { type GreenThread, spawn, spawnWith } from "@aiohub/aiohub";
 import { checkpoint, shield, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { Mark, marked, newMarks, set } from "../fixtures/lifetimes/marks.ts";
@@ -409,17 +409,7 @@ Deno.test("futureToGreenlet({ autostart: false }) starts with the first one who 
 Deno.test("an aborted call whose function goes on all the same is answered to nobody", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   threads.log.length = 0;
-  const thread = hub.spawn(async (url: string) => {
-    const { echo, late } = await import(url) as typeof threads;
-    try {
-      using _timeout = new Timeout(5);
-      late(40, "nobody");
-    } catch {
-      // It is too late; the next calls get their own answers.
-    }
-    return [echo(1), echo(2), echo(3)];
-  }, new URL("../fixtures/lifetimes/threads.ts", import.meta.url).href);
-  assertEquals(await thread, [1, 2, 3]);
+  assertEquals(await threads.callsOn(), [1, 2, 3]);
   await until(() => threads.log.length === 1);
   assertEquals(threads.log, ["late nobody: aborted"]);
   assertEquals(await hub.spawn(() => "still serving"), "still serving");
@@ -431,7 +421,7 @@ testApart(
   async () => {
     await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
     const controller = new AbortController();
-    const spawner = hub.with({ signal: controller.signal, graceMs: 50 });
+    const spawner = hub.with({ signal: controller.signal, graceMs: 20_000 });
     const heard = spawner.spawn(() => sleep(60_000));
     await parked(hub, heard);
     controller.abort();
