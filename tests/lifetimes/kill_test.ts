@@ -234,7 +234,7 @@ Deno.test("GreenThread.kill() of the thread that waits for the killer", async ()
   }
 });
 
-Deno.test("P307 GreenThread.kill() from another green thread, with the hub idle, is heard at once", async () => {
+Deno.test("P307, J62 GreenThread.kill() from another green thread, with the hub idle, is heard at once", async () => {
   await using hub = new TestHub({ maxWorkers: 3 });
   threads.log.length = 0;
   const target = threads.caller(newMarks());

@@ -301,7 +301,7 @@ Deno.test("withTimeoutAsync() around a green thread: the thread goes on, unless 
   assertInstanceOf(exit.cause, Timeout);
 });
 
-Deno.test("J62 a result that is ready wins over a limit that is due", async () => {
+Deno.test("a result that is ready wins over a limit that is due", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await threads.readyInTime(), ["ready", true]);
 });
