@@ -72,8 +72,6 @@ export class ThreadWaits {
       const sites = frames.map((_, i) => callSite(frames.length - 1 - i));
       throw selfWait(frames.map(({ thread }) => thread), sites);
     }
-    this.#stack.interrupt(frame);
-    this.#awaited.set(thread.id, thread);
     const wait = {
       thread,
       frame,
@@ -82,6 +80,27 @@ export class ThreadWaits {
         return isOver(this);
       },
     } as Wait;
+    // Who is to end begins no wait. But an ending that has arrived, read or not, wins over a timeout that is due.
+    if (this.#stack.kills > 0 && frame.shields === 0) this.#stack.throwIfKilled(frame);
+    const struck = this.#stack.isStruck(frame);
+    const ready = struck && this.#blocking.block(wait, 0, { what: thread });
+    if (!ready) this.#block(wait, limited, timeout);
+    if (wait.refusal) {
+      const { error } = wait.refusal;
+      const line = `    --- in green thread "${frame.thread.name}" by wait() ---`;
+      joinStacks(error, line, new Error().stack ?? "");
+      throw error;
+    }
+    // It ran on this stack, and ended early because this thread is to end: not its reason counts but this one's.
+    if (thread.state === "killed" && this.#stack.kills > 0 && frame.shields === 0) {
+      this.#stack.throwIfKilled(frame);
+    }
+  }
+
+  /** Asks for a thread's ending, and blocks for it. */
+  #block(wait: Wait, limited: boolean, timeout: number): void {
+    const { thread, frame } = wait;
+    this.#awaited.set(thread.id, thread);
     this.#waits.push(wait);
     try {
       this.#line.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
@@ -96,16 +115,6 @@ export class ThreadWaits {
       throw error;
     } finally {
       this.#waits.splice(this.#waits.indexOf(wait), 1);
-    }
-    if (wait.refusal) {
-      const { error } = wait.refusal;
-      const line = `    --- in green thread "${frame.thread.name}" by wait() ---`;
-      joinStacks(error, line, new Error().stack ?? "");
-      throw error;
-    }
-    // It ran on this stack, and ended early because this thread is to end: not its reason counts but this one's.
-    if (thread.state === "killed" && this.#stack.kills > 0 && frame.shields === 0) {
-      this.#stack.throwIfKilled(frame);
     }
   }
 

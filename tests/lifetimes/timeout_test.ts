@@ -301,10 +301,20 @@ Deno.test("withTimeoutAsync() around a green thread: the thread goes on, unless 
   assertInstanceOf(exit.cause, Timeout);
 });
 
-Deno.test("a result that is ready wins over a limit that is due", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
-  assertEquals(await threads.readyInTime(), ["ready", true]);
-});
+for (const cooperative of [false, true]) {
+  const kind = cooperative ? "cooperative" : "ordinary";
+  for (const [what, reads] of [["known", true], ["not read yet", false]] as const) {
+    Deno.test(`a result that is ready and ${what} wins over a limit that is due: ${kind} hub`, async () => {
+      await using _hub = new TestHub({ maxWorkers: 1, cooperative });
+      assertEquals(await threads.readyInTime(reads, false), ["ready", true]);
+    });
+  }
+
+  Deno.test(`who is killed does not wait for a result, though it is ready: ${kind} hub`, async () => {
+    await using _hub = new TestHub({ maxWorkers: 1, cooperative });
+    assertEquals(await threads.readyInTime(false, true), ["GreenletExit", false]);
+  });
+}
 
 Deno.test("withTimeoutAsync() takes no limit for none, as Timeout does, be it undefined or null", async () => {
   const turn = () => new Promise((resolve) => setTimeout(resolve, 10, "done"));
