@@ -246,7 +246,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * await using hub = new Hub();
    * const controller = new AbortController();
    * const { signal } = controller;
-   * const thread = hub.with({ name: "adder", timeout: 1000, signal }).spawn((a: number) => a + 1, 1);
+   * const thread = hub.with({ name: "adder", timeout: 60_000, signal }).spawn((a: number) => a + 1, 1);
    * assertEquals(thread.name, "adder");
    * assertEquals(await thread, 2);
    * ```

@@ -28,6 +28,10 @@ async function pgPool(server: Server, maxSize: number): Promise<ConnectionPool<P
     },
     cleanup: (client) => client.query("rollback"),
     maxSize,
+    // The test is about who gets which connection, however long that takes here.
+    connectTimeout: 60_000,
+    maxAge: Infinity,
+    maxIdle: Infinity,
   });
 }
 

@@ -39,11 +39,24 @@ async function startReal(user: string): Promise<Server> {
   if (user) await run("chown", user, data);
   const as = user ? ["runuser", "-u", user, "--"] : [];
   await run(...as, "initdb", "-D", data, "-U", "test", "-A", "trust", "--no-sync");
-  const port = freePort();
-  const [command, ...args] = [...as, "postgres", "-D", data, "-p", String(port), "-k", "", "-F"];
-  const child = new Deno.Command(command, { args, stdout: "null", stderr: "null", cwd: "/" })
-    .spawn();
-  await accepting(port, child.status);
+  const [command, ...args] = [...as, "postgres", "-D", data, "-k", "", "-F"];
+  const start = async (port: number) => {
+    const child = new Deno.Command(command, {
+      args: [...args, "-p", String(port)],
+      stdout: "null",
+      stderr: "null",
+      cwd: "/",
+    }).spawn();
+    return await accepting(port, child.status) ? { port, child } : undefined;
+  };
+  let started: Awaited<ReturnType<typeof start>>;
+  // Somebody else may take a port that was free a moment ago.
+  for (let i = 0; i < 5 && !started; i++) started = await start(freePort());
+  if (!started) {
+    await Deno.remove(data, { recursive: true });
+    throw new Error("The PostgreSQL server ended at its start, five times");
+  }
+  const { port, child } = started;
   return {
     kind: "postgres",
     options: { host: "127.0.0.1", port, user: "test", database: "postgres", password: "" },
@@ -83,14 +96,15 @@ function freePort(): number {
   return (listener.addr as Deno.NetAddr).port;
 }
 
-/** Waits until the server takes connections: it listens before that. Fails when it ends. */
-async function accepting(port: number, ended: Promise<Deno.CommandStatus>): Promise<void> {
+/** Waits until the server takes connections: it listens before that. Says whether it does, and has not ended. */
+async function accepting(port: number, ended: Promise<Deno.CommandStatus>): Promise<boolean> {
   let over = false;
   ended.then(() => over = true);
   while (!await succeeds("pg_isready", "-q", "-h", "127.0.0.1", "-p", String(port))) {
-    if (over) throw new Error("The PostgreSQL server ended at its start");
+    if (over) return false;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
+  return !over;
 }
 
 async function succeeds(...command: string[]): Promise<boolean> {
