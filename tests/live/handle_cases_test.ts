@@ -1,5 +1,12 @@
-import { asyncToSync, handle, Lock, spawn, type Sync, syncToAsync } from "@aiohub/aiohub";
-import { sleep } from "@aiohub/aiohub/green";
+import {
+  asyncToSync,
+  handle,
+  Lock,
+  Semaphore,
+  spawn,
+  type Sync,
+  syncToAsync,
+} from "@aiohub/aiohub";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { heldObjects } from "../../hub/worker_objects.ts";
 import { meeting, TestHub, until } from "../support.ts";
@@ -116,20 +123,24 @@ const spawnRefused = syncToAsync(import.meta, function tryRefused() {
 });
 export { spawnRefused as tryRefused };
 
-export const sleeper = syncToAsync(import.meta, function sleeper() {
-  return (ms: number) => {
-    sleep(ms);
-    return ms;
+export const meeter = syncToAsync(import.meta, function meeter() {
+  return (gate: Semaphore, arrives: boolean) => {
+    if (arrives) gate.release();
+    else gate.acquire();
   };
 });
 
 Deno.test("calls of a green function are served one on top of the other while it blocks", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
-  const sleepFor = await sleeper();
-  const order: number[] = [];
-  await Promise.all([20, 5].map(async (ms) => order.push(await sleepFor(ms))));
-  // Last in, first out: the second runs in the first one's wait.
-  assertEquals(order, [5, 20]);
+  const meet = await meeter();
+  const gate = new Semaphore(0);
+  const order: string[] = [];
+  await Promise.all([
+    meet(gate, false).then(() => order.push("waits")),
+    // The second runs in the first one's wait, on the one Worker.
+    meet(gate, true).then(() => order.push("arrives")),
+  ]);
+  assertEquals(order, ["arrives", "waits"]);
 });
 
 Deno.test("a method of a handle may call back into the thread that calls it", async () => {

@@ -162,7 +162,7 @@ export const connections: Table = {
     check: (endings) => assertEquals(values(endings), [true]),
   }),
   "P106 ConnectionPool with minSize has that many ready": define({
-    make: made({ minSize: 3, lifo: false }),
+    make: made({ minSize: 3, lifo: false, maxIdle: Infinity, maxAge: Infinity }),
     parties: [async ({ pool }, { until }) => {
       await until(() => pool.open === 3 && pool.free === 4);
       return (await pool.getAsync()).number;

@@ -75,7 +75,7 @@ export const events: Table = {
   "P63 GreenEvent.wait() gives a value that was sent before its time is over": define({
     make: () => ({ event: new GreenEvent<undefined>() }),
     parties: [
-      async ({ event }) => [await event.waitAsync({ timeout: 10_000 })],
+      async ({ event }) => [await event.waitAsync({ timeout: 600_000 })],
       ({ event }) => event.send(),
     ],
     check(endings, { event }) {

@@ -146,28 +146,32 @@ Deno.test("a Worker that is stopped in a callback gives back what that held", as
   assertEquals([lock.locked, never.waiting], [false, 0]);
 });
 
-Deno.test("a Worker that is stopped while its thread waits leaves the line intact", () =>
-  withHub(async () => {
-    const queue = new LightQueue<number>();
-    const get = (queue: LightQueue<number>) => {
-      try {
-        return queue.get();
-      } finally {
-        // It does not end when it is killed, so its Worker is stopped.
-        for (;;) checkpointless();
-      }
-      function checkpointless() {}
-    };
-    const first = spawn(get, queue);
-    await until(() => queue.getting === 1);
-    const second = spawn((queue: LightQueue<number>) => queue.get(), queue);
-    await until(() => queue.getting === 2);
-    first.kill(undefined, { graceMs: 20 });
-    await assertRejects(() => first.then());
-    assertEquals(queue.getting, 1);
-    queue.tryPut(7);
-    assertEquals(await second, 7);
-  }));
+testApart(
+  import.meta,
+  "a Worker that is stopped while its thread waits leaves the line intact",
+  () =>
+    withHub(async () => {
+      const queue = new LightQueue<number>();
+      const get = (queue: LightQueue<number>) => {
+        try {
+          return queue.get();
+        } finally {
+          // It does not end when it is killed, so its Worker is stopped.
+          for (;;) checkpointless();
+        }
+        function checkpointless() {}
+      };
+      const first = spawn(get, queue);
+      await until(() => queue.getting === 1);
+      const second = spawn((queue: LightQueue<number>) => queue.get(), queue);
+      await until(() => queue.getting === 2);
+      first.kill(undefined, { graceMs: 20 });
+      await assertRejects(() => first.then());
+      assertEquals(queue.getting, 1);
+      queue.tryPut(7);
+      assertEquals(await second, 7);
+    }),
+);
 
 for (const ending of ["has nothing to do", "crashes"]) {
   Deno.test(`the nodes of a Worker that ${ending} are used again, each by one`, async () => {

@@ -146,7 +146,7 @@ Deno.test("Condition refuses to wait and to notify while another thread holds it
   const condition = new Condition(new RLock());
   const go = new Semaphore(0);
   const holder = spawn(holdUntil, condition.lock, go);
-  await until(() => condition.lock.locked);
+  await until(() => go.waiting === 1);
   const refusal = `the green thread ${holder.id} holds its lock`;
   await assertRejects(() => condition.waitAsync(), Error, refusal);
   assertThrows(() => condition.notifyAll(), Error, refusal);
