@@ -35,7 +35,7 @@ Deno.test("sleep() of zero, less or nothing returns soon", async () => {
     for (const ms of [0, -5, -Infinity, undefined]) sleep(ms);
     return performance.now() - start;
   });
-  assertLess(took, 10_000);
+  assertLess(took, 1000);
 });
 
 Deno.test("J45 sleep() of what is no number is refused", async () => {
@@ -55,12 +55,13 @@ Deno.test("sleep() lets a green thread be called back, and sleeps on", async () 
   const slept = hub.spawn((give: (fn: () => number) => void) => {
     let calls = 0;
     give(() => ++calls);
-    const start = performance.now();
-    sleep(60);
-    const took = performance.now() - start;
-    // Where the hub had no core for so long, it calls back only now.
-    while (calls === 0) sleep(1);
-    return took;
+    // The sleep in which it was called back: the hub may have no core for the length of one.
+    for (let i = 0; i < 100; i++) {
+      const start = performance.now();
+      sleep(60);
+      if (calls > 0) return performance.now() - start;
+    }
+    return 0;
   }, (fn) => void (callBack = fn as unknown as () => Promise<number>));
   await until(() => callBack !== undefined);
   assertEquals(await callBack!(), 1);

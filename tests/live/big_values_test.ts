@@ -1,5 +1,5 @@
 import { NotCloneableError, transfer } from "@aiohub/aiohub";
-import { assertEquals, assertLess, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { rejection, TestHub } from "../support.ts";
 import {
   growth,
@@ -47,18 +47,14 @@ Deno.test("transfer() takes buffers and all views of them, and nothing else", ()
 Deno.test("large bytes cross without holding up the event loop", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   await sizeOf("warm", 0);
-  // The goal is 50 ms; a loaded machine takes its own pauses, but not each time.
-  let least = Infinity;
-  for (let i = 0; i < 5 && least >= 250; i++) {
-    const bytes = transfer(new Uint8Array(BYTES).fill(5));
-    const up = await watchingLoop(() => sizeOf(bytes, BYTES - 1).then());
-    assertEquals(up.value, [BYTES, 5]);
-    const down = await watchingLoop(() => makeBytes(BYTES).then());
-    assertEquals(down.value.length, BYTES);
-    if (MB > 100) console.log(`stalls of ${Math.round(up.stall)} and ${Math.round(down.stall)} ms`);
-    least = Math.min(least, Math.max(up.stall, down.stall));
-  }
-  assertLess(least, 250);
+  const bytes = transfer(new Uint8Array(BYTES).fill(5));
+  const up = await watchingLoop(() => sizeOf(bytes, BYTES - 1).then());
+  assertEquals(up.value, [BYTES, 5]);
+  const down = await watchingLoop(() => makeBytes(BYTES).then());
+  assertEquals(down.value.length, BYTES);
+  if (MB > 100) console.log(`stalls of ${Math.round(up.stall)} and ${Math.round(down.stall)} ms`);
+  // The goal is 50 ms; a loaded machine takes its own pauses.
+  assert(up.stall < 250 && down.stall < 250, `stalled for ${up.stall} and ${down.stall} ms`);
 });
 
 Deno.test("large text crosses both ways", async () => {

@@ -126,7 +126,7 @@ export { spawnRefused as tryRefused };
 export const meeter = syncToAsync(import.meta, function meeter() {
   return (gate: Semaphore, arrives: boolean) => {
     if (arrives) gate.release();
-    else gate.acquire();
+    else gate.acquire({ timeout: 60_000 });
   };
 });
 

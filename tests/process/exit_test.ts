@@ -2,14 +2,10 @@ import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
 import { runProgram } from "../support.ts";
 
 Deno.test("J78 a five-line script prints its result and exits by itself in under two seconds", async () => {
-  // The first run may have to compile the library, and other programs may have the cores in any of them.
-  let least = Infinity;
-  for (let i = 0; i < 10 && least >= 2000; i++) {
-    const { code, stdout, stderr, ms } = await runProgram("five_lines.ts", "--allow-read");
-    assertEquals([code, stdout, stderr], [0, "42\n", ""]);
-    least = Math.min(least, ms);
-  }
-  assertLess(least, 2000);
+  const ran = await runProgram("five_lines.ts", "--allow-read");
+  assertEquals([ran.code, ran.stdout, ran.stderr], [0, "42\n", ""]);
+  // A second run, since the first one may have had to compile the library.
+  assertLess(Math.min(ran.ms, (await runProgram("five_lines.ts", "--allow-read")).ms), 2000);
 });
 
 Deno.test("J78 an idle pool does not keep the process alive", async () => {
