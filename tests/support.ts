@@ -75,7 +75,7 @@ export async function thrownBy(promise: PromiseLike<unknown>): Promise<unknown> 
  * fails after half a minute.
  */
 export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 30_000;
+  const deadline = performance.now() + 120_000;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`It never came true: ${condition}`);
     await delay(5);

@@ -200,7 +200,7 @@ Deno.test("a kill aborts the async call that the thread is in, with the reason o
   threads.log.length = 0;
   for (const reason of [undefined, new RangeError("mine")]) {
     const thread = threads.caller(newMarks());
-    await parked(hub, thread, /^hang/);
+    await until(() => threads.log.at(-1) === "hang called");
     assertEquals(hub.statistics().calls, 1);
     thread.kill(reason);
     await ending(thread);
@@ -215,10 +215,10 @@ Deno.test("a kill aborts the async call that the thread is in, with the reason o
 });
 
 Deno.test("P311 a kill aborts what `.async()` and `.spawn()` have started too", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
+  await using _hub = new TestHub({ maxWorkers: 1 });
   threads.log.length = 0;
   const thread = threads.waitsForStarted({});
-  await parked(hub, thread);
+  await until(() => threads.log.length === 1);
   thread.kill();
   await ending(thread);
   await until(() => threads.log.length === 2);
@@ -263,12 +263,15 @@ Deno.test("a callback on the hub sees the abort of its thread by currentCall() t
 Deno.test("fetch() in green code is aborted by a kill: the server hears of it", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const aborted = Promise.withResolvers<void>();
+  const asked = Promise.withResolvers<void>();
   await using server = Deno.serve({ port: 0, onListen() {} }, () => {
     const start = (stream: ReadableStreamDefaultController) => stream.enqueue(new Uint8Array(1));
+    asked.resolve();
     return new Response(new ReadableStream({ start, cancel: () => aborted.resolve() }));
   });
   const marks = newMarks();
   const thread = threads.fetcher(marks, `http://127.0.0.1:${server.addr.port}/`);
+  await asked.promise;
   await parked(hub, thread);
   thread.kill();
   await ending(thread);
@@ -313,12 +316,15 @@ Deno.test("P268, P269 an abort is seen at checkpoint(), whether or not somebody 
 Deno.test("P262 shield() around a call lets it finish; the kill comes after that", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   threads.log.length = 0;
+  const { promise, resolve: open } = Promise.withResolvers<void>();
+  threads.onHub.gate = promise;
   const marks = newMarks();
   const thread = threads.shieldedCall(marks);
-  await parked(hub, thread);
+  await parked(hub, thread, /^atGate/);
   thread.kill();
+  setTimeout(open, 50);
   assertInstanceOf(await thrownBy(thread), GreenletExit);
-  assertEquals(threads.log, ["late shielded: not aborted"]);
+  assertEquals(threads.log, ["shielded at the gate: not aborted"]);
   assertEquals(set(marks), ["Started", "Caught", "Finally", "Disposed", "After"]);
 });
 

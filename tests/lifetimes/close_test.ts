@@ -43,13 +43,16 @@ Deno.test("J75 close() lets running threads finish, ends queued ones, and refuse
 
 Deno.test("P276 close() waits for the calls of running threads too", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
-  threads.log.length = 0;
+  const { promise, resolve: open } = Promise.withResolvers<void>();
+  threads.onHub.gate = promise;
   const thread = hub.spawn(async (url: string) => {
-    const { late } = await import(url) as typeof threads;
-    return late(50, "answered");
+    const { atGate } = await import(url) as typeof threads;
+    return atGate("answered");
   }, fixture("lifetimes/threads.ts"));
   await parked(hub, thread);
-  await hub.close();
+  const closing = hub.close();
+  setTimeout(open, 50);
+  await closing;
   assertEquals([thread.state, await thread], ["fulfilled", "answered"]);
 });
 

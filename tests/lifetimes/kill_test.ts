@@ -327,14 +327,14 @@ Deno.test("P226 kill() alone does not wait for the thread", async () => {
 });
 
 Deno.test("killAsync() waits for the async clean-up that the kill has caused", async () => {
-  await using hub = new TestHub({ maxWorkers: 2 });
+  await using _hub = new TestHub({ maxWorkers: 2 });
   for (const from of ["hub", "green"]) {
     threads.log.length = 0;
     const thread = threads.tidyCaller();
-    await parked(hub, thread, /^tidy/);
+    await until(() => threads.log.at(-1) === "tidy called");
     if (from === "hub") await thread.killAsync();
     else await threads.killer(thread, undefined, true);
-    assertEquals(threads.log, ["tidy cleans up", "tidy is done"]);
+    assertEquals(threads.log, ["tidy called", "tidy cleans up", "tidy is done"]);
     assertEquals(thread.state, "killed");
   }
   const future = futureToGreenlet(async (signal) => {

@@ -26,7 +26,7 @@ Deno.test("P261 withTimeoutAsync() around green code that a call of green code a
   // Each has its own thread, and the call knows whose it is.
   assertEquals(caller, outer);
   assert(inner !== outer);
-  const [value] = await layers.outer(200, 10) as unknown[];
+  const [value] = await layers.outer(2000, 10) as unknown[];
   assertEquals(value, "late");
   // Nobody told the innermost one to end.
   await until(() => hub.threads().length === 0);
