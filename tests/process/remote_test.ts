@@ -1,6 +1,6 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path/posix";
-import { runDeno } from "../support.ts";
+import { type Ran, runDeno } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
@@ -25,6 +25,18 @@ function serveRepository() {
 async function temporaryFolder() {
   const path = await Deno.realPath(await Deno.makeTempDir({ prefix: "aiohub_remote_" }));
   return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+}
+
+/**
+ * Runs Deno with a cache of its own: in that of the machine there may be modules of an earlier run, whose server had the
+ * same port.
+ */
+async function runUncached(cwd: string, ...args: string[]): Promise<Ran> {
+  await using cache = await temporaryFolder();
+  return await runDeno(["run", "--no-prompt", "--no-lock", "--quiet", ...args], {
+    cwd,
+    env: { DENO_DIR: cache.path },
+  });
 }
 
 const GREEN = (library: string) =>
@@ -59,15 +71,12 @@ Deno.test("an app with local green modules runs with the library from a URL", as
   const library = `http://${repository.host}`;
   await Deno.writeTextFile(join(folder.path, "green.ts"), GREEN(library));
   await Deno.writeTextFile(join(folder.path, "main.ts"), MAIN(library));
-  const { code, stdout, stderr } = await runDeno([
-    "run",
-    "--no-prompt",
-    "--no-lock",
-    "--quiet",
+  const { code, stdout, stderr } = await runUncached(
+    folder.path,
     `--allow-import=${repository.host}`,
     `--allow-read=${folder.path}`,
     join(folder.path, "main.ts"),
-  ], { cwd: folder.path });
+  );
   assertEquals([code, stdout, stderr], [0, "42\n2\n4\n", ""]);
   assertEquals(repository.asked.includes("/bridge/worker_entry.ts"), true);
 });
@@ -76,9 +85,10 @@ Deno.test("J122 an app that comes from a URL as a whole runs with --allow-import
   await using repository = serveRepository();
   await using folder = await temporaryFolder();
   const program = `http://${repository.host}/tests/fixtures/programs/remote/main.ts`;
-  const { code, stdout, stderr } = await runDeno(
-    ["run", "--no-prompt", "--no-lock", "--quiet", `--allow-import=${repository.host}`, program],
-    { cwd: folder.path },
+  const { code, stdout, stderr } = await runUncached(
+    folder.path,
+    `--allow-import=${repository.host}`,
+    program,
   );
   assertEquals([code, stdout, stderr], [0, "42\n2\n4\n", ""]);
 });
@@ -88,9 +98,10 @@ Deno.test("an app from a URL without --allow-import gets an error that names the
   await using folder = await temporaryFolder();
   const library = `http://${repository.host}`;
   await Deno.writeTextFile(join(folder.path, "main.ts"), MAIN(library));
-  const { code, stderr } = await runDeno(
-    ["run", "--no-prompt", "--no-lock", "--quiet", "--allow-read", join(folder.path, "main.ts")],
-    { cwd: folder.path },
+  const { code, stderr } = await runUncached(
+    folder.path,
+    "--allow-read",
+    join(folder.path, "main.ts"),
   );
   assertMatch(stderr, /Requires import access to "127\.0\.0\.1:\d+"[\s\S]*--allow-import/);
   assertEquals(code, 1);
@@ -106,8 +117,6 @@ console.log(await remote.add(40, 2));
 `;
   await Deno.writeTextFile(join(folder.path, "main.ts"), source);
   const main = join(folder.path, "main.ts");
-  const flags = ["run", "--no-prompt", "--no-lock", "--quiet"];
-  const options = { cwd: folder.path };
-  const all = await runDeno([...flags, `--allow-import=${repository.host}`, main], options);
+  const all = await runUncached(folder.path, `--allow-import=${repository.host}`, main);
   assertEquals([all.code, all.stdout, all.stderr], [0, "42\n", ""]);
 });
