@@ -12,11 +12,11 @@ import { Down } from "../bridge/protocol.ts";
 import type { HubThread } from "./hub_thread.ts";
 import { within } from "./within.ts";
 
-/**
- * How long to wait for the answers, in milliseconds. Who is blocked answers as soon as it has a core; the answer of one that was
- * killed also says whether it leaves what it is blocked in, so that there is no circle.
- */
-const PATIENCE = 10_000;
+/** How long to wait for the answers, in milliseconds. */
+const PATIENCE = 250;
+
+/** The same where one of them was killed: if it leaves what it is blocked in, there is no circle, and its answer says so. */
+const PATIENCE_WITH_KILLED = 10_000;
 
 /** How many threads are asked: more than that nobody reads. */
 const MOST = 16;
@@ -32,7 +32,8 @@ export class CallSites {
   async of(threads: readonly HubThread[]): Promise<Sites> {
     const asked = [...new Set(threads)].slice(0, MOST);
     const answers = asked.map((thread) => this.#ask(thread));
-    await within(Promise.all(answers.map(({ answered }) => answered)), PATIENCE);
+    const patience = asked.some(({ killed }) => killed) ? PATIENCE_WITH_KILLED : PATIENCE;
+    await within(Promise.all(answers.map(({ answered }) => answered)), patience);
     const sites = new Map<HubThread, string>();
     asked.forEach((thread, i) => {
       const { site } = answers[i];

@@ -72,10 +72,10 @@ export async function thrownBy(promise: PromiseLike<unknown>): Promise<unknown> 
 
 /**
  * Waits for a condition that comes true in its own time: after a garbage collection, or when a Worker has ended. It
- * fails after half a minute.
+ * fails after half a minute, if a test does not give it another time in milliseconds.
  */
-export async function until(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 120_000;
+export async function until(condition: () => boolean, patience = 30_000): Promise<void> {
+  const deadline = performance.now() + patience;
   while (!condition()) {
     if (performance.now() > deadline) throw new Error(`It never came true: ${condition}`);
     await delay(5);

@@ -109,7 +109,7 @@ Deno.test("J73 Hub lets Workers beyond minWorkers go after idleTimeout", async (
     await meet();
     workers ||= hub.statistics().workers;
   };
-  await Promise.all([1, 2, 3].map(() => hub.spawn((met: () => void) => met(), met as () => never)));
+  await Promise.all([1, 2, 3].map(() => hub.spawn((met: () => void) => met(), met)));
   assertEquals(workers, 3);
   await until(() => hub.statistics().workers === 1);
   assertEquals(hub.statistics().crashed, 0);

@@ -82,10 +82,11 @@ Deno.test("Hub at its limit: where one ends by itself, the others wait for it", 
   await using hub = new TestHub({ maxWorkers: MAX_WORKERS });
   const [event, late] = [new GreenEvent<string>(), new GreenEvent<string>()];
   const wait = (event: GreenEvent<string>) => event.wait();
-  const waitShortly = (event: GreenEvent<string>) => event.wait({ timeout: 3_600_000 });
-  const limited = hub.spawn(waitShortly, late);
+  const waitWithLimit = (event: GreenEvent<string>) => event.wait({ timeout: 3_600_000 });
+  const limited = hub.spawn(waitWithLimit, late);
   const waiters = Array.from({ length: MOST - 1 }, () => hub.spawn(wait, event));
-  await until(() => event.waiting === MOST - 1 && late.waiting === 1);
+  // So many Workers start one after another.
+  await until(() => event.waiting === MOST - 1 && late.waiting === 1, 120_000);
   const last = hub.spawn(() => "at last");
   await past(performance.now() + 6000);
   assertEquals([hub.statistics().queued, last.state], [1, "pending"]);
