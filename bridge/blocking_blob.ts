@@ -13,9 +13,8 @@ import { intern, type Target } from "./protocol.ts";
 import { standsForLater } from "./remote.ts";
 import { blocking } from "./side.ts";
 
-const specifier: string = new URL("../hub/blobs.ts", import.meta.url).href;
-const READ: Target = intern({ kind: "hub", specifier, name: "readBlob" });
-const STREAM: Target = intern({ kind: "hub", specifier, name: "streamOfBlob" });
+const READ: Target = intern({ kind: "library", name: "readBlob" });
+const STREAM: Target = intern({ kind: "library", name: "streamOfBlob" });
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

@@ -184,6 +184,8 @@ export type Target =
   | { readonly kind: "exposed"; readonly name: string }
   /** An export of a module on the hub, loaded there by `hubImport`. */
   | { readonly kind: "hub"; readonly specifier: string; readonly name: string }
+  /** A function that the library itself serves on the hub: see `hub/served.ts`. */
+  | { readonly kind: "library"; readonly name: string }
   /** What `shared()` made, an export of a module: gives a handle to it. */
   | { readonly kind: "shared"; readonly url: string; readonly name: string }
   /** What a module on the hub exports: functions by name, and plain values. */
@@ -235,6 +237,7 @@ export function targetName(target: Target): string {
     case "export":
     case "hub":
     case "exposed":
+    case "library":
     case "shared":
       return target.name;
     case "source":
@@ -271,6 +274,8 @@ function targetKey(target: Target): string {
       return `s ${target.name} ${target.source}`;
     case "exposed":
       return `x ${target.name}`;
+    case "library":
+      return `i ${target.name}`;
     case "hub":
       return `h ${target.name} ${target.specifier}`;
     case "exports":

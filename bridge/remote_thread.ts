@@ -28,11 +28,7 @@ import { Ending, intern } from "./protocol.ts";
 import { show } from "./show.ts";
 
 /** Waits on the hub for what a killed thread leaves behind. */
-const KILL = intern({
-  kind: "hub",
-  specifier: new URL("../hub/afterwards.ts", import.meta.url).href,
-  name: "kill",
-});
+const KILL = intern({ kind: "library", name: "kill" });
 
 /** One function linked to a thread's end. */
 interface Linked {

@@ -70,11 +70,7 @@ interface WireResponse {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-const target = intern({
-  kind: "hub",
-  specifier: new URL("../hub/fetch.ts", import.meta.url).href,
-  name: "fetch",
-});
+const target = intern({ kind: "library", name: "fetch" });
 
 /**
  * Fetches a URL on the hub and blocks this green thread until the whole response is there. A kill or a timeout aborts

@@ -69,7 +69,8 @@ export class CallDesk {
     const target = boundTarget(worker, a);
     const call = new Call(b, targetName(target), this.#registry);
     call.origin = { worker, number: id };
-    const isForeign = target.kind === "live" || target.kind === "hub";
+    const { kind } = target;
+    const isForeign = kind === "live" || kind === "hub" || kind === "library";
     const referrer = isForeign ? worker.liveReferrer : worker.referrer;
     this.#count++;
     worker.calls.set(id, call);

@@ -11,6 +11,7 @@ import { isClass } from "../bridge/live.ts";
 import type { Callable } from "../bridge/loader.ts";
 import { isPlain } from "../bridge/plain.ts";
 import { type ImportPermission, isWrapped } from "./permissions.ts";
+import { servedFunction } from "./served.ts";
 import { sharedHandle } from "./shared.ts";
 
 /** The functions that one hub lets green code call. */
@@ -45,7 +46,8 @@ export class Callables {
 
   /** The function, if it can be had at once. */
   find(target: Target): Callable | undefined {
-    return target.kind === "exposed" ? this.#exposed.get(target.name) : this.#loaded.get(target);
+    if (target.kind === "exposed") return this.#exposed.get(target.name);
+    return target.kind === "library" ? servedFunction(target.name) : this.#loaded.get(target);
   }
 
   /**

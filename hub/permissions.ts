@@ -1,20 +1,11 @@
 /**
  * Which modules of the hub green code may reach.
  *
- * What the app exposed or passed may always be called. The rest is a matter of the hub's option `hubImport`, as importing
+ * What the app exposed or passed may always be called, and what the library itself serves (`served.ts`). The rest is a matter of the hub's option `hubImport`, as importing
  * a module runs it: with all the permissions of the process.
  *
  * @module
  */
-
-/** What the library's own green functions call, whatever the app allows. Nothing in these does harm. */
-const OWN_MODULES: ReadonlySet<string> = new Set([
-  new URL("./fetch.ts", import.meta.url).href,
-  new URL("./blobs.ts", import.meta.url).href,
-  new URL("./afterwards.ts", import.meta.url).href,
-  new URL("../bridge/sync/parcels.ts", import.meta.url).href,
-  new URL("../sync/dag_pool.ts", import.meta.url).href,
-]);
 
 /** Says what green code may import on the hub. */
 export class ImportPermission {
@@ -36,7 +27,7 @@ export class ImportPermission {
    * @throws {TypeError} If the hub does not allow it.
    */
   checkImport(specifier: string): void {
-    if (this.#allows(specifier) || OWN_MODULES.has(specifier)) return;
+    if (this.#allows(specifier)) return;
     throw this.#refusal("hubImport()", specifier);
   }
 

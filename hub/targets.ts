@@ -23,7 +23,7 @@ export function spawnTarget(fn: unknown): Target {
     throw new TypeError(`Cannot spawn: expected a function, found ${describe(fn)}`);
   }
   const marked = targetOf(fn) ?? known.get(fn as Callable);
-  if (marked?.kind === "hub" || marked?.kind === "exposed") {
+  if (marked?.kind === "hub" || marked?.kind === "exposed" || marked?.kind === "library") {
     throw new TypeError(
       `Cannot spawn "${marked.name}": it runs on the hub; call it in a green function and spawn that`,
     );

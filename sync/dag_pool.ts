@@ -228,7 +228,7 @@ const QUESTIONS: readonly string[] = [
   "kill",
 ];
 
-const ASK = intern({ kind: "hub", specifier: import.meta.url, name: "askDagPool" });
+const ASK = intern({ kind: "library", name: "askDagPool" });
 
 const states = new WeakMap<DAGPool, DagState>();
 

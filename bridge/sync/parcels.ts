@@ -87,7 +87,7 @@ export function parcelCount(): number {
 }
 
 function onHub(name: string): Target {
-  return intern({ kind: "hub", specifier: import.meta.url, name });
+  return intern({ kind: "library", name });
 }
 
 /** What leaves a value on the hub. */
