@@ -7,9 +7,9 @@
  */
 
 import { compile, explain } from "./inline_functions.ts";
-import type { Target } from "./protocol.ts";
+import type { ExportTarget, Target } from "./protocol.ts";
 import { addLine } from "./stacks.ts";
-import { bodyOf, notExported } from "./wrapped.ts";
+import { bodyOf, namedFunction, namesOf, notExported } from "./wrapped.ts";
 
 /** A function that can be called with anything. */
 // deno-lint-ignore no-explicit-any
@@ -41,7 +41,12 @@ export class Loader {
       return this.#scope && compile(target.source, target.name, this.#scope);
     }
     const module = target.kind === "export" ? this.#modules.get(target.url) : undefined;
-    return module && functionIn(module, (target as { name: string }).name);
+    // A name counts once its module has been run to its end: what the function uses may stand further down.
+    return module && this.#functionOf(module, target as ExportTarget);
+  }
+
+  #functionOf(module: Record<string, unknown>, { url, name }: ExportTarget): Callable | undefined {
+    return bodyOf(namedFunction(url, name)) ?? functionIn(module, name);
   }
 
   /**
@@ -55,7 +60,7 @@ export class Loader {
     const { url, name } = target;
     const module = await importNamed(url);
     this.#modules.set(url, module);
-    if (functionIn(module, name)) return;
+    if (this.#functionOf(module, target)) return;
     const value = Object.hasOwn(module, name) ? module[name] : undefined;
     if (value === undefined) throw notExported(url, name, module, "syncToAsync");
     throw new TypeError(
@@ -66,8 +71,8 @@ export class Loader {
   /** The names of a loaded module's functions that need no event loop: those that are not `async`. */
   synchronousNames(url: string): string[] {
     const module = this.#modules.get(url) ?? {};
-    return Object.keys(module).filter((name) => {
-      const fn = functionIn(module, name);
+    return [...Object.keys(module), ...namesOf(url)].filter((name) => {
+      const fn = this.#functionOf(module, { kind: "export", url, name });
       return fn !== undefined && !fn.constructor.name.startsWith("Async");
     });
   }

@@ -174,10 +174,16 @@ export interface ThreadReference {
   readonly ended?: { readonly ending: number; readonly value: unknown };
 }
 
+/** A function of a module: an export, or one that was wrapped under an explicit name. */
+export interface ExportTarget {
+  readonly kind: "export";
+  readonly url: string;
+  readonly name: string;
+}
+
 /** What can be run or called. Plain data: it crosses as JSON. */
 export type Target =
-  /** An export of a module. */
-  | { readonly kind: "export"; readonly url: string; readonly name: string }
+  | ExportTarget
   /** A function in its source form, with the library's names in scope. */
   | { readonly kind: "source"; readonly source: string; readonly name: string }
   /** A function that was exposed on the hub by name. */

@@ -52,6 +52,27 @@ export function servedAs<F extends (...args: never[]) => unknown>(fn: F): F {
   return (fn as Marked)[SERVED_AS] as F | undefined ?? fn;
 }
 
+/** The functions that were wrapped under an explicit name, by name and URL: a bundle exports none of them. */
+const NAMED = Symbol.for("aiohub.wrapped.named");
+const scope = globalThis as { [NAMED]?: Map<string, Marked> };
+
+/** Notes a function that was wrapped under an explicit name. */
+export function noteNamed(url: string, name: string, wrapped: Marked): void {
+  (scope[NAMED] ??= new Map()).set(`${name} ${url}`, wrapped);
+}
+
+/** The function that this side has wrapped under an explicit name, if there is one. */
+export function namedFunction(url: string, name: string): Marked | undefined {
+  return scope[NAMED]?.get(`${name} ${url}`);
+}
+
+/** The explicit names of a module that this side knows. */
+export function namesOf(url: string): string[] {
+  return [...scope[NAMED]?.keys() ?? []]
+    .filter((key) => key.endsWith(` ${url}`))
+    .map((key) => key.slice(0, -url.length - 1));
+}
+
 /**
  * Says what is wrong when a module does not export what a marked function promised.
  *
@@ -76,6 +97,7 @@ export function notExported(
   return new TypeError(
     `Cannot find "${name}" in "${url}": the module exports ${found}. ` +
       `Export the function under its own name${ways} from the module whose import.meta it was given: ` +
-      `export const ${name} = ${wrapper}(import.meta, function ${name}() { … })`,
+      `export const ${name} = ${wrapper}(import.meta, function ${name}() { … }). ` +
+      `In a bundle give it a name as text: ${wrapper}(import.meta, "${name}", …)`,
   );
 }

@@ -8,11 +8,11 @@ import type { GreenThread } from "../bridge/green_thread.ts";
 import type { SyncArgument, SyncResult } from "../bridge/live_types.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import { intern } from "../bridge/protocol.ts";
-import { mark, serveAs } from "../bridge/wrapped.ts";
+import { mark, noteNamed, serveAs } from "../bridge/wrapped.ts";
 import { getHub } from "./default_hub.ts";
 import { HubPromise } from "./hub_promise.ts";
 import { noteWrapped } from "./permissions.ts";
-import { exportTarget } from "./targets.ts";
+import { exportOf } from "./targets.ts";
 import { noteName } from "./wrapped_names.ts";
 
 /** An async function that green code may call as if it were synchronous. */
@@ -67,10 +67,27 @@ export interface AsyncToSync<A extends unknown[], R> {
 export function asyncToSync<F extends (...args: never[]) => unknown>(
   meta: ImportMeta,
   fn: F,
+): AsyncToSync<Parameters<F>, ReturnType<F>>;
+/**
+ * As above, under a name of its own: for code that is bundled or minified, as {@linkcode syncToAsync} has it.
+ *
+ * @param meta The `import.meta` of the module.
+ * @param name The name by which the hub finds the function: one of its kind in the file, and in a bundle of it.
+ * @param fn The function.
+ */
+export function asyncToSync<F extends (...args: never[]) => unknown>(
+  meta: ImportMeta,
+  name: string,
+  fn: F,
+): AsyncToSync<Parameters<F>, ReturnType<F>>;
+export function asyncToSync<F extends (...args: never[]) => unknown>(
+  meta: ImportMeta,
+  ...given: [fn: F] | [name: string, fn: F]
 ): AsyncToSync<Parameters<F>, ReturnType<F>> {
-  const target = intern(exportTarget("asyncToSync()", meta, fn));
-  noteName("asyncToSync()", meta.url, fn);
-  const { name } = fn;
+  const found = exportOf<F>("asyncToSync()", meta, given);
+  noteName("asyncToSync()", found);
+  const { fn, target: { name } } = found;
+  const target = intern(found.target);
   const wrapped = (...args: Parameters<F>) =>
     blocking(`${name}()`, `await ${name}.async()`).call(target, args);
   const onHub = (...args: Parameters<F>): Promise<unknown> =>
@@ -91,6 +108,7 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
     serveAs(wrapped, onHub);
   }
   mark(wrapped, target, fn);
+  if (found.named) noteNamed(meta.url, name, wrapped);
   return Object.assign(wrapped, { async, spawn }) as unknown as AsyncToSync<
     Parameters<F>,
     ReturnType<F>

@@ -5,7 +5,7 @@
  */
 
 import type { Target } from "../bridge/protocol.ts";
-import { bodyOf, notExported, servedAs, targetOf } from "../bridge/wrapped.ts";
+import { bodyOf, namedFunction, notExported, servedAs, targetOf } from "../bridge/wrapped.ts";
 import { handle } from "../bridge/handle.ts";
 import { isClass } from "../bridge/live.ts";
 import type { Callable } from "../bridge/loader.ts";
@@ -94,10 +94,18 @@ export class Callables {
   }
 }
 
-/** A function behind `asyncToSync()`: green code can only call what was wrapped so, and is exported. */
+/**
+ * A function behind `asyncToSync()`: green code can only call what was wrapped so, and is exported or has an explicit name.
+ *
+ * One that the hub knows by its name is had without an import: a module that waits at its top level for green code which calls
+ * this would wait for itself.
+ */
 async function loadWrapped(url: string, name: string): Promise<Callable> {
+  const known = namedFunction(url, name);
+  if (known) return bodyOf(known) as Callable;
   const module = await import(url);
-  const value = Object.hasOwn(module, name) ? module[name] : undefined;
+  const value = namedFunction(url, name) ??
+    (Object.hasOwn(module, name) ? module[name] : undefined);
   const target = targetOf(value);
   if (target?.kind !== "export" || target.url !== url || target.name !== name) {
     throw notExported(url, name, module, "asyncToSync");
@@ -106,7 +114,8 @@ async function loadWrapped(url: string, name: string): Promise<Callable> {
 }
 
 async function loadShared(url: string, name: string): Promise<Callable> {
-  await import(url);
+  // As above: the hub may have it already.
+  if (!isWrapped(url, name)) await import(url);
   if (!await sharedHandle(url, name)) {
     throw new TypeError(`Cannot find the shared object "${name}" in "${url}" on the hub`);
   }

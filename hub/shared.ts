@@ -14,7 +14,7 @@ import { blocking, greenSide } from "../bridge/side.ts";
 import type { HeldLock } from "./object_lock.ts";
 import { takeLock } from "./object_lock.ts";
 import { noteWrapped } from "./permissions.ts";
-import { exportTarget } from "./targets.ts";
+import { exportOf } from "./targets.ts";
 
 /**
  * A shared object: on the hub what `init` returned, in green code a handle to it, or to what its promise became.
@@ -59,8 +59,24 @@ const scope = globalThis as { [KEY]?: Map<string, object> };
  * if (!cache.has(url)) cache.set(url, render(url));
  * ```
  */
-export function shared<R extends object>(meta: ImportMeta, init: () => R): Shared<R> {
-  const { url, name } = exportTarget("shared()", meta, init) as { url: string; name: string };
+export function shared<R extends object>(meta: ImportMeta, init: () => R): Shared<R>;
+/**
+ * As above, under a name of its own: for code that is bundled or minified.
+ *
+ * @param meta The `import.meta` of the module that this stands in, at its top level.
+ * @param name The object's name, one of its kind in the file.
+ * @param init Makes the object.
+ */
+export function shared<R extends object>(
+  meta: ImportMeta,
+  name: string,
+  init: () => R,
+): Shared<R>;
+export function shared<R extends object>(
+  meta: ImportMeta,
+  ...given: [init: () => R] | [name: string, init: () => R]
+): Shared<R> {
+  const { target: { url, name }, fn: init } = exportOf<() => R>("shared()", meta, given);
   return (greenSide() ? makeLater(url, name) : make(url, name, init)) as Shared<R>;
 }
 

@@ -6,10 +6,10 @@
 
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { blocking } from "../bridge/side.ts";
-import { mark } from "../bridge/wrapped.ts";
+import { mark, noteNamed } from "../bridge/wrapped.ts";
 import type { Passed, Result } from "./spawner.ts";
 import { spawn } from "./spawn.ts";
-import { describe, exportTarget } from "./targets.ts";
+import { describe, exportOf } from "./targets.ts";
 import { noteName } from "./wrapped_names.ts";
 
 /** A synchronous function that runs in a green thread. */
@@ -54,8 +54,33 @@ export interface SyncToAsync<A extends unknown[], R> {
 export function syncToAsync<F extends (...args: never[]) => unknown>(
   meta: ImportMeta,
   fn: F,
+): SyncToAsync<Parameters<F>, ReturnType<F>>;
+/**
+ * As above, under a name of its own: for code that is bundled or minified, where the function loses its name, and the file that
+ * comes of it exports nothing. A bundle that has the library in it works so too.
+ *
+ * @param meta The `import.meta` of the module.
+ * @param name The name by which the Worker finds the function: one of its kind in the file, and in a bundle of it.
+ * @param fn The function.
+ *
+ * @example In a program that is bundled
+ * ```ts ignore
+ * const titleOf = syncToAsync(import.meta, "titleOf", (url: string) => {
+ *   return /<title>(.*?)</.exec(fetch(url).text())?.[1];
+ * });
+ * ```
+ */
+export function syncToAsync<F extends (...args: never[]) => unknown>(
+  meta: ImportMeta,
+  name: string,
+  fn: F,
+): SyncToAsync<Parameters<F>, ReturnType<F>>;
+export function syncToAsync<F extends (...args: never[]) => unknown>(
+  meta: ImportMeta,
+  ...given: [fn: F] | [name: string, fn: F]
 ): SyncToAsync<Parameters<F>, ReturnType<F>> {
-  const target = exportTarget("syncToAsync()", meta, fn);
+  const found = exportOf<F>("syncToAsync()", meta, given);
+  const { target, target: { name }, fn } = found;
   if (fn.constructor.name.startsWith("Async")) {
     throw new TypeError(
       `Cannot call syncToAsync(): ${
@@ -63,14 +88,15 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
       } is async already: call it on the hub, or use asyncToSync()`,
     );
   }
-  noteName("syncToAsync()", meta.url, fn);
+  noteName("syncToAsync()", found);
   const wrapped = (...args: unknown[]): GreenThread => spawn(wrapped, ...args);
   const sync = (...args: Parameters<F>) => {
-    blocking(`${fn.name}.sync()`, `await ${fn.name}()`);
+    blocking(`${name}.sync()`, `await ${name}()`);
     return fn(...args);
   };
-  Object.defineProperty(wrapped, "name", { value: fn.name });
+  Object.defineProperty(wrapped, "name", { value: name });
   Object.defineProperty(wrapped, "length", { value: fn.length });
   mark(wrapped, target, fn);
+  if (found.named) noteNamed(meta.url, name, wrapped);
   return Object.assign(wrapped, { sync }) as SyncToAsync<Parameters<F>, ReturnType<F>>;
 }

@@ -5,7 +5,7 @@
  */
 
 import type { Callable } from "../bridge/loader.ts";
-import { intern, type Target } from "../bridge/protocol.ts";
+import { type ExportTarget, intern, type Target } from "../bridge/protocol.ts";
 import { targetOf } from "../bridge/wrapped.ts";
 
 /** The targets of functions that were spawned before: their source is made only once. */
@@ -44,25 +44,56 @@ export function spawnTarget(fn: unknown): Target {
   return target;
 }
 
-/** Checks the first two arguments of `syncToAsync()` and `asyncToSync()`. */
-export function exportTarget(action: string, meta: ImportMeta, fn: unknown): Target {
+/** What a function is to be known by: see {@linkcode exportOf}. */
+export interface Export<F> {
+  readonly target: ExportTarget;
+  readonly fn: F;
+  /** Whether the name was given, so that the module need not export the function under it. */
+  readonly named: boolean;
+}
+
+/**
+ * Checks the arguments of `syncToAsync()`, `asyncToSync()` and `shared()`.
+ *
+ * @param action What is about to be done: `"syncToAsync()"`.
+ * @param meta The `import.meta` of the module.
+ * @param given The function, or a name and the function.
+ * @returns What the other side finds it by.
+ * @throws {TypeError} If one of them is wrong.
+ */
+export function exportOf<F>(
+  action: string,
+  meta: ImportMeta,
+  given: readonly [F] | readonly [string, F] | readonly unknown[],
+): Export<F> {
+  const named = typeof given[0] === "string" || given[1] !== undefined;
+  const fn = given[named ? 1 : 0];
   if (typeof meta?.url !== "string") {
     throw new TypeError(
       `Cannot call ${action}: expected import.meta as the first argument, found ${describe(meta)}`,
     );
   }
+  if (named && (typeof given[0] !== "string" || given[0] === "")) {
+    throw new TypeError(
+      `Cannot call ${action}: expected a name before the function, found ${describe(given[0])}`,
+    );
+  }
   if (typeof fn !== "function") {
+    const place = named ? "third" : "second";
     throw new TypeError(
-      `Cannot call ${action}: expected a function as the second argument, found ${describe(fn)}`,
+      `Cannot call ${action}: expected a function as the ${place} argument, found ${describe(fn)}`,
     );
   }
-  if (fn.name === "") {
+  const name = named ? given[0] as string : fn.name;
+  if (name === "") {
+    const wrapper = action.replace("()", "");
     throw new TypeError(
-      `Cannot call ${action}: the function has no name; give it the name under which the module exports the result: ` +
-        `export const f = ${action.replace("()", "")}(import.meta, function f() { … })`,
+      `Cannot call ${action}: the function has no name; give it the name under which the module exports the result, ` +
+        `or, in a bundle, a name as text, ${wrapper}(import.meta, "f", …): ` +
+        `export const f = ${wrapper}(import.meta, function f() { … })`,
     );
   }
-  return { kind: "export", url: meta.url, name: fn.name };
+  return { target: { kind: "export", url: meta.url, name }, fn: fn as F, named };
 }
 
 /** What something is, for a message. */

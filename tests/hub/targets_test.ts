@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
-import { describe, exportTarget, moduleSpecifier, spawnTarget } from "../../hub/targets.ts";
+import { describe, exportOf, moduleSpecifier, spawnTarget } from "../../hub/targets.ts";
 import { double, echo } from "../fixtures/both_ways.ts";
 import { fixture } from "../support.ts";
 
@@ -14,12 +14,12 @@ Deno.test("spawnTarget() is the same for the same function, source or export", (
   assertEquals(spawnTarget(echo), { ...expected, name: "echo" });
 });
 
-Deno.test("exportTarget() names the module and the function", () => {
-  assertEquals(exportTarget("syncToAsync()", import.meta, function f() {}), {
-    kind: "export",
-    url: import.meta.url,
-    name: "f",
-  });
+Deno.test("K7 exportOf() names the module and the function, by the function's name or a given one", () => {
+  const fn = function f() {};
+  const target = { kind: "export", url: import.meta.url, name: "f" } as const;
+  assertEquals(exportOf("syncToAsync()", import.meta, [fn]), { target, fn, named: false });
+  const given = exportOf("syncToAsync()", import.meta, ["g", fn]);
+  assertEquals(given, { target: { ...target, name: "g" }, fn, named: true });
 });
 
 Deno.test("moduleSpecifier() takes what is absolute or bare", () => {
