@@ -19,6 +19,8 @@
  * @module
  */
 
+import { takeAlong } from "./bridge/in_bundle.ts";
+
 export { type CloseOptions, Hub, type HubStatistics, type ThreadInfo } from "./hub/hub.ts";
 export { type HubEventMap, type HubListener, UnhandledThreadEvent } from "./hub/hub_events.ts";
 export type { HubOptions } from "./hub/options.ts";
@@ -151,3 +153,9 @@ export {
   QueueClosedError,
   WorkerCrashedError,
 } from "./bridge/errors.ts";
+
+// Never called, but in a bundle: so all that is reached by URL is in the module graph, and `deno cache` and bundlers see it.
+takeAlong(import.meta.url, {
+  entry: () => import("./bridge/worker_entry.ts"),
+  scope: () => Promise.all([import("./mod.ts"), import("./green/mod.ts")]),
+});

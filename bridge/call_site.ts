@@ -14,8 +14,8 @@ const OWN = ["bridge/", "green/", "hub/", "sync/", "mod.ts"].map((name) => ROOT 
 /** How many lines the engine and the library put before the source of an inline function. */
 export const LINES_BEFORE_SOURCE = 2;
 
-/** What the line of a stack has that begins a thread on top of another one. */
-const BEGINS = "ThreadRunner.runNested (";
+/** What the line of a stack has that begins a thread on top of another one. A minifier changes the names of classes. */
+const BEGINS = ".runNested (";
 
 /** How many lines of a stack are looked at. */
 const DEPTH = 200;

@@ -11,6 +11,7 @@ import { BlockingCallError, GreenletExit } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import type { Line } from "./line.ts";
+import { importingError } from "./side.ts";
 
 /** The thread that runs now. */
 export class Caller {
@@ -36,7 +37,7 @@ export class Caller {
    */
   frame(call: string): Frame {
     const frame = this.#frames[this.#frames.length - 1];
-    if (this.importing !== undefined) throw topLevel(call, this.importing);
+    if (this.importing !== undefined) throw importingError(call, this.importing);
     this.checkHeard();
     if (frame) return frame;
     throw new BlockingCallError(
@@ -48,13 +49,4 @@ export class Caller {
 /** What every call throws in a Worker that was stopped by force: nobody listens to it any more. */
 export function stopped(): GreenletExit {
   return new GreenletExit("The green thread was killed and did not end: its Worker was stopped");
-}
-
-/** A Worker imports the module of a function that it is to run; that must not run the app again. */
-function topLevel(call: string, url: string): Error {
-  return new Error(
-    `Cannot call ${call} while a Worker imports ${url ? `"${url}"` : "a module"}: ` +
-      "a Worker imports the module of each green function, so put code that is to run once, in the main program, " +
-      "under `if (import.meta.main)`",
-  );
 }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { bundledScope } from "./in_bundle.ts";
 import { compile, explain } from "./inline_functions.ts";
 import type { ExportTarget, Target } from "./protocol.ts";
 import { addLine } from "./stacks.ts";
@@ -83,7 +84,8 @@ export class Loader {
   }
 
   async #loadScope(): Promise<void> {
-    const modules = await Promise.all(this.#scopeUrls.map((url) => import(url)));
+    const modules = await (bundledScope() ??
+      Promise.all(this.#scopeUrls.map((url) => import(url))));
     this.#scope = Object.assign(Object.create(null), ...modules);
   }
 }

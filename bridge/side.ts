@@ -17,9 +17,18 @@ export function greenSide(): GreenRuntime | undefined {
   return (globalThis as { [KEY]?: GreenRuntime })[KEY];
 }
 
-/** Makes this thread a green side. For the Worker's entry. */
+/** Makes this thread a green side. For the Worker's entry; in a bundle the real runtime takes the place of a stand-in. */
 export function becomeGreen(runtime: GreenRuntime): void {
-  Object.defineProperty(globalThis, KEY, { value: runtime });
+  Object.defineProperty(globalThis, KEY, { value: runtime, configurable: true });
+}
+
+/** The error of a call at the top level of a module: a Worker imports that too, and must not run the app again. */
+export function importingError(call: string, url: string): Error {
+  return new Error(
+    `Cannot call ${call} while a Worker imports ${url ? `"${url}"` : "a module"}: ` +
+      "a Worker imports the module of each green function, so put code that is to run once, in the main program, " +
+      "under `if (import.meta.main)`",
+  );
 }
 
 /**

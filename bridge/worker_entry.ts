@@ -1,5 +1,5 @@
 /**
- * Where a Worker starts. Loaded by URL; it imports nothing of the hub.
+ * Where a Worker starts. Loaded by URL, or, in a bundle, by `in_bundle.ts`; it imports nothing of the hub.
  *
  * The Worker sits in `Atomics.wait` and not in its event loop, so that a thread is started without the 160 µs that a
  * message takes. It goes back to its event loop to import a module, to await what an `async` green function returned, and
@@ -12,14 +12,13 @@ import { workerData } from "node:worker_threads";
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import { Baton } from "./baton.ts";
-import { Board } from "./board.ts";
 import { GreenRuntime } from "./green_runtime.ts";
+import { boardOf } from "./in_bundle.ts";
 import { Inbox } from "./inbox.ts";
 import { Outbox } from "./outbox.ts";
 import { RingReader, RingWriter } from "./ring.ts";
 import { becomeGreen } from "./side.ts";
 import { Passage } from "./sync/objects.ts";
-import { becomeWorkerPlace, WorkerPlace } from "./sync/place.ts";
 import "../sync/mod.ts";
 import { exitWithoutSpinning, GivenUpError } from "./worker_exit.ts";
 import type { WorkerStart } from "./worker_kind.ts";
@@ -28,9 +27,8 @@ const start = workerData as WorkerStart;
 exitWithoutSpinning();
 // Green code may replace it.
 const { exit } = process;
-const board = new Board(start.slots, start.board);
+const board = boardOf(start);
 if (start.baton) board.baton = new Baton(board, start.slot + 1, start.baton);
-becomeWorkerPlace(new WorkerPlace(start.place, board, start.slot));
 const passage = new Passage(start.passage);
 const inbox = new Inbox(new RingReader(start.down), passage);
 const runtime = new GreenRuntime({

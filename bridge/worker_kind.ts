@@ -23,6 +23,8 @@ export interface WorkerStart {
   readonly down: SharedArrayBuffer;
   /** The modules whose exports are in scope of inline functions. */
   readonly scope: readonly string[];
+  /** The bundle that it starts from, if the library is in one. */
+  readonly bundle: string | undefined;
   /** Whether to record where threads are spawned. */
   readonly debug: boolean;
   /** Where it is, for coordination objects. */
@@ -71,7 +73,7 @@ export interface RunningWorker {
  * @returns The Worker.
  */
 export function startWorker(start: WorkerStart, options: WorkerOptions): RunningWorker {
-  const worker = new Worker(entryUrl(), {
+  const worker = new Worker(entryUrl(start.bundle), {
     workerData: start,
     transferList: [start.passage],
     name: options.name,
@@ -85,11 +87,17 @@ export function startWorker(start: WorkerStart, options: WorkerOptions): Running
   return { terminate: () => worker.terminate() };
 }
 
-/** A thread Worker starts from `file:` and `data:` URLs only, so an entry that was served is imported by a line of text. */
-function entryUrl(): URL {
+/**
+ * A thread Worker starts from `file:` and `data:` URLs only, so an entry that was served is imported by a line of text. So is
+ * a bundle: if it were what the Worker starts from, `import.meta.main` would be true there.
+ */
+function entryUrl(bundle: string | undefined): URL {
+  if (bundle !== undefined) return importing(bundle);
   const url = new URL("./worker_entry.ts", import.meta.url);
-  if (url.protocol === "file:") return url;
-  return new URL(
-    `data:application/javascript,${encodeURIComponent(`import ${JSON.stringify(url.href)};`)}`,
-  );
+  return url.protocol === "file:" ? url : importing(url.href);
+}
+
+function importing(url: string): URL {
+  const text = `import ${JSON.stringify(url)};`;
+  return new URL(`data:application/javascript,${encodeURIComponent(text)}`);
 }

@@ -8,6 +8,7 @@
 
 import { MessageChannel } from "node:worker_threads";
 import type { Board } from "../bridge/board.ts";
+import { bundleUrl } from "../bridge/in_bundle.ts";
 import { Inbox } from "../bridge/inbox.ts";
 import { Outbox } from "../bridge/outbox.ts";
 import { createRing, RingReader, RingWriter } from "../bridge/ring.ts";
@@ -57,6 +58,7 @@ export function makeWorker(
     up,
     down,
     scope: options.scope,
+    bundle: bundleUrl(),
     debug: options.debug,
     place: { arena: hubPlace().arena.buffer, board: boardNumber },
     passage: port2,

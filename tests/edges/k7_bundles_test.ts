@@ -1,0 +1,71 @@
+import { build, type BuildOptions, stop } from "npm:esbuild@^0.25";
+import { assertEquals, assertMatch } from "@std/assert";
+import { join } from "node:path/posix";
+import { type Ran, runDeno } from "../support.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+const LIBRARY = {
+  "@aiohub/aiohub": join(ROOT, "mod.ts"),
+  "@aiohub/aiohub/green": join(ROOT, "green/mod.ts"),
+};
+
+/** Bundles a program of `fixtures/edges/bundled/` into a folder that has nothing else, and runs it there. */
+async function runBundle(name: string, options: BuildOptions): Promise<Ran> {
+  const folder = await Deno.makeTempDir({ prefix: "aiohub_bundle_" });
+  try {
+    await build({
+      entryPoints: [join(ROOT, "tests/fixtures/edges/bundled", `${name}.ts`)],
+      outdir: folder,
+      bundle: true,
+      format: "esm",
+      platform: "neutral",
+      external: ["node:*"],
+      logLevel: "error",
+      ...options,
+    });
+    await Deno.writeTextFile(join(folder, "deno.json"), JSON.stringify({ imports: LIBRARY }));
+    return await runDeno(
+      ["run", "--no-prompt", "--no-lock", "--allow-read", "--allow-net=127.0.0.1", `${name}.js`],
+      { cwd: folder },
+    );
+  } finally {
+    await stop();
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+const INSIDE: BuildOptions = { alias: LIBRARY };
+const OUTSIDE: BuildOptions = { external: ["node:*", "@aiohub/*"] };
+const bundles: Record<string, BuildOptions> = {
+  "minified, with the library inside": { ...INSIDE, minify: true },
+  "not minified, with the library inside": INSIDE,
+  "minified, in several files": { ...INSIDE, minify: true, splitting: true },
+  "minified, with the library outside": { ...OUTSIDE, minify: true },
+};
+
+for (const [kind, options] of Object.entries(bundles)) {
+  Deno.test(`K7 a bundle runs: ${kind}`, async () => {
+    const { code, stdout, stderr } = await runBundle("main", options);
+    assertEquals([code, stdout, stderr], [0, "hello 200 1\ntrue 1000000\n20\n", ""]);
+  });
+}
+
+Deno.test("K7 a bundle with two functions of one name says which they are", async () => {
+  const { code, stderr } = await runBundle("clash", { ...INSIDE, minify: true });
+  assertMatch(
+    stderr,
+    /TypeError: Cannot call syncToAsync\(\): "file:.*clash\.js" has wrapped two functions under the name "titleOf"/,
+  );
+  assertMatch(stderr, /`\w+=>.*<title>.*` and `\w+=>\w+\.toUpperCase\(\)`/);
+  assertMatch(stderr, /give one of them another name: syncToAsync\(import\.meta, "other", …\)/);
+  assertEquals(code, 1);
+});
+
+Deno.test("K7 a bundle whose functions have lost their names says what to write", async () => {
+  const minified = await runBundle("unnamed", { ...INSIDE, minify: true });
+  assertMatch(minified.stderr, /the function has no name; .* syncToAsync\(import\.meta, "f", …\)/);
+  const renamed = await runBundle("unnamed", INSIDE);
+  assertMatch(renamed.stderr, /Cannot find "shout2" in "file:.*unnamed\.js"/);
+  assertMatch(renamed.stderr, /In a bundle give it a name as text: syncToAsync\(import\.meta, /);
+  assertEquals([minified.code, renamed.code], [1, 1]);
+});
