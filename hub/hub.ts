@@ -30,6 +30,7 @@ import {
   type SpawnOptions,
 } from "./spawner.ts";
 import { describe, spawnTarget } from "./targets.ts";
+import { onUnload } from "./unload.ts";
 import { within } from "./within.ts";
 
 /** Options for {@linkcode Hub.close}. */
@@ -127,6 +128,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   readonly name: string;
   readonly #exchange: Exchange;
   readonly #doorbell: Doorbell;
+  readonly #forgetUnload: () => void;
   #closing: Promise<void> | undefined;
 
   /**
@@ -159,6 +161,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     this.#doorbell = new Doorbell(this.#exchange.pool.board, () => this.#exchange.pool.takeIn());
     // It serves all, and not whoever made the hub.
     outsideContext(() => this.#doorbell.listen());
+    this.#forgetUnload = onUnload(() => this.#stopAll());
   }
 
   /**
@@ -408,6 +411,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     await exchange.pool.ended();
     exchange.threads.endAll();
     this.#doorbell.close();
+    this.#forgetUnload();
     exchange.keepAlive.release();
     exchange.keepAlive.close();
   }

@@ -1,0 +1,68 @@
+import { assertEquals } from "@std/assert";
+import { join } from "node:path/posix";
+import { temporaryFolder } from "../process/repository.ts";
+import { until } from "../support.ts";
+
+const LIBRARY = new URL("../../mod.ts", import.meta.url).href;
+
+/** Threads that would go on for ever, and leave a file when they end: one waits, one sleeps, one is in a call to the hub. */
+const PROGRAM = (version: number) =>
+  `import { getHub, Queue, spawn } from "${LIBRARY}";
+
+getHub().expose({ never: () => new Promise(() => {}) });
+spawn((file: string, queue: Queue) => {
+  Deno.writeTextFileSync("began-" + file, "");
+  try {
+    queue.get();
+  } finally {
+    Deno.writeTextFileSync(file, "");
+  }
+}, "waits-${version}", new Queue());
+spawn((file: string) => {
+  Deno.writeTextFileSync("began-" + file, "");
+  try {
+    for (;;) sleep(5);
+  } finally {
+    Deno.writeTextFileSync(file, "");
+  }
+}, "sleeps-${version}");
+spawn((file: string) => {
+  Deno.writeTextFileSync("began-" + file, "");
+  try {
+    call("never");
+  } finally {
+    Deno.writeTextFileSync(file, "");
+  }
+}, "calls-${version}");
+`;
+
+const THREADS = ["waits", "sleeps", "calls"];
+
+Deno.test("K7 deno run --watch leaves no Workers of the program before", async () => {
+  await using folder = await temporaryFolder();
+  const files = () => new Set([...Deno.readDirSync(folder.path)].map(({ name }) => name));
+  const save = (version: number) =>
+    Deno.writeTextFile(join(folder.path, "main.ts"), PROGRAM(version));
+  await save(1);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: ["run", "-A", "--no-lock", "--quiet", "--watch", "main.ts"],
+    cwd: folder.path,
+    stdin: "null",
+    stdout: "null",
+    stderr: "null",
+  }).spawn();
+  try {
+    for (const version of [1, 2, 3]) {
+      if (version > 1) await save(version);
+      await until(() => THREADS.every((name) => files().has(`began-${name}-${version}`)), 120_000);
+    }
+    const ended = () =>
+      THREADS.flatMap((name) => [1, 2].map((version) => `${name}-${version}`))
+        .filter((name) => files().has(name));
+    await until(() => ended().length === 2 * THREADS.length);
+    assertEquals(THREADS.filter((name) => files().has(`${name}-3`)), []);
+  } finally {
+    child.kill();
+    await child.status;
+  }
+});
