@@ -184,6 +184,7 @@ export type Target =
   | { readonly kind: "exposed"; readonly name: string }
   /** An export of a module on the hub, loaded there by `hubImport`. */
   | { readonly kind: "hub"; readonly specifier: string; readonly name: string }
+  | { readonly kind: "library"; readonly name: string }
   /** What `shared()` made, an export of a module: gives a handle to it. */
   | { readonly kind: "shared"; readonly url: string; readonly name: string }
   /** What a module on the hub exports: functions by name, and plain values. */
@@ -235,6 +236,7 @@ export function targetName(target: Target): string {
     case "export":
     case "hub":
     case "exposed":
+    case "library":
     case "shared":
       return target.name;
     case "source":
@@ -273,6 +275,8 @@ function targetKey(target: Target): string {
       return `x ${target.name}`;
     case "hub":
       return `h ${target.name} ${target.specifier}`;
+    case "library":
+      return `b ${target.name}`;
     case "exports":
       return `m ${target.specifier}`;
     case "live":

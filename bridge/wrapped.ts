@@ -2,16 +2,18 @@
  * What `syncToAsync()`, `asyncToSync()` and the imported modules leave on their functions, so that the other side finds
  * the function behind one.
  *
- * The keys are `Symbol.for` keys: two copies of the library in one process understand each other's functions.
+ * Copies of the library in one process understand each other's functions: see `state.ts`.
  *
  * @module
  */
 
+import { brandWrapped } from "./brand.ts";
 import { intern, type Target } from "./protocol.ts";
+import { keyOf } from "./state.ts";
 
-const TARGET = Symbol.for("aiohub.target");
-const BODY = Symbol.for("aiohub.body");
-const SERVED_AS = Symbol.for("aiohub.servedAs");
+const TARGET: unique symbol = keyOf("target") as never;
+const BODY: unique symbol = keyOf("body") as never;
+const SERVED_AS: unique symbol = keyOf("served as") as never;
 
 /** A function that stands for something to run or to call. */
 export type Marked = ((...args: never[]) => unknown) & {
@@ -29,6 +31,7 @@ export type Marked = ((...args: never[]) => unknown) & {
  */
 export function mark(fn: Marked, target: Target, body?: (...args: never[]) => unknown): void {
   Object.defineProperty(fn, TARGET, { value: intern(target) });
+  brandWrapped(fn);
   if (body) Object.defineProperty(fn, BODY, { value: body });
 }
 

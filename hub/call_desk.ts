@@ -7,6 +7,7 @@
  * @module
  */
 
+import { madeElsewhere } from "../bridge/brand.ts";
 import { isThenable } from "../bridge/live.ts";
 import {
   type Body,
@@ -69,7 +70,8 @@ export class CallDesk {
     const target = boundTarget(worker, a);
     const call = new Call(b, targetName(target), this.#registry);
     call.origin = { worker, number: id };
-    const isForeign = target.kind === "live" || target.kind === "hub";
+    const { kind } = target;
+    const isForeign = kind === "live" || kind === "hub" || kind === "library";
     const referrer = isForeign ? worker.liveReferrer : worker.referrer;
     this.#count++;
     worker.calls.set(id, call);
@@ -86,8 +88,9 @@ export class CallDesk {
       let result: unknown;
       try {
         result = begin();
-        // A handle is a value; only an async function that returns one awaits it, as the language has it.
-        if (!(result instanceof HubThread) && isThenable(result)) {
+        // A handle is a value; only an async function that returns one awaits it, as the language has it. That of another
+        // version cannot cross, and is refused.
+        if (!(result instanceof HubThread) && isThenable(result) && !madeElsewhere(result)) {
           return Promise.resolve(result).then((value) => answer(Ending.Fulfilled, value), fail);
         }
       } catch (error) {

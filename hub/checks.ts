@@ -21,7 +21,7 @@ export function checkTarget(value: unknown): Target {
     ? isText(url, name)
     : kind === "source"
     ? isText(source, name)
-    : kind === "exposed"
+    : kind === "exposed" || kind === "library"
     ? isText(name)
     : kind === "hub"
     ? isText(specifier, name)

@@ -7,14 +7,7 @@
  * @module
  */
 
-/** What the library's own green functions call, whatever the app allows. Nothing in these does harm. */
-const OWN_MODULES: ReadonlySet<string> = new Set([
-  new URL("./fetch.ts", import.meta.url).href,
-  new URL("./blobs.ts", import.meta.url).href,
-  new URL("./afterwards.ts", import.meta.url).href,
-  new URL("../bridge/sync/parcels.ts", import.meta.url).href,
-  new URL("../sync/dag_pool.ts", import.meta.url).href,
-]);
+import { state } from "../bridge/state.ts";
 
 /** Says what green code may import on the hub. */
 export class ImportPermission {
@@ -36,7 +29,7 @@ export class ImportPermission {
    * @throws {TypeError} If the hub does not allow it.
    */
   checkImport(specifier: string): void {
-    if (this.#allows(specifier) || OWN_MODULES.has(specifier)) return;
+    if (this.#allows(specifier)) return;
     throw this.#refusal("hubImport()", specifier);
   }
 
@@ -74,15 +67,14 @@ function isBelow(specifier: string, base: string): boolean {
 }
 
 /** The functions that `asyncToSync()` has wrapped on this thread, by export and URL. */
-const KEY = Symbol.for("aiohub.wrapped");
-const scope = globalThis as { [KEY]?: Set<string> };
+const wrapped = state("wrapped", () => new Set<string>());
 
 /** Notes that the hub has a wrapped function or a shared object. */
 export function noteWrapped(url: string, name: string): void {
-  (scope[KEY] ??= new Set()).add(`${name} ${url}`);
+  wrapped.add(`${name} ${url}`);
 }
 
 /** Whether the hub has it. */
 export function isWrapped(url: string, name: string): boolean {
-  return scope[KEY]?.has(`${name} ${url}`) ?? false;
+  return wrapped.has(`${name} ${url}`);
 }
