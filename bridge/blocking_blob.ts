@@ -9,12 +9,13 @@
  */
 
 import type { SyncBlobMethods, SyncByteStream } from "./blob_types.ts";
-import { intern, type Target } from "./protocol.ts";
+import type { Target } from "./protocol.ts";
 import { standsForLater } from "./remote.ts";
+import { servedTarget } from "./served.ts";
 import { blocking } from "./side.ts";
 
-const READ: Target = intern({ kind: "library", name: "readBlob" });
-const STREAM: Target = intern({ kind: "library", name: "streamOfBlob" });
+const READ: Target = servedTarget("readBlob");
+const STREAM: Target = servedTarget("streamOfBlob");
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

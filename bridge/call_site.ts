@@ -7,9 +7,7 @@
  * @module
  */
 
-/** The library's own folders: where it is blocked is not there but in the code that called them. */
-const ROOT = new URL("../", import.meta.url).href;
-const OWN = ["bridge/", "green/", "hub/", "sync/", "mod.ts"].map((name) => ROOT + name);
+import { ownModules } from "./own_modules.ts";
 
 /** How many lines the engine and the library put before the source of an inline function. */
 export const LINES_BEFORE_SOURCE = 2;
@@ -45,7 +43,7 @@ export function siteIn(stack: string, above: number): string | undefined {
       continue;
     }
     const place = PLACE.exec(line)?.[1];
-    if (place && !OWN.some((own) => place.startsWith(own))) return readable(place);
+    if (place && !ownModules.some((own) => place.startsWith(own))) return readable(place);
     if (line.includes(BEGINS)) return undefined;
   }
 }

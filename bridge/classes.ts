@@ -5,6 +5,8 @@
  * @module
  */
 
+import { state } from "./state.ts";
+
 /** How instances of a class cross: see {@linkcode registerClass}. */
 export interface ClassWire<T, W> {
   /**
@@ -44,16 +46,8 @@ interface Registry {
   readonly byPrototype: Map<unknown, RegisteredClass>;
 }
 
-/** Shared by all copies of this library in a thread, so its shape is only added to. */
-const REGISTRY = Symbol.for("aiohub.classes");
-
 /** The registry of this thread. */
-const registry: Registry = openRegistry(globalThis as { [REGISTRY]?: Registry });
-
-/** Finds the registry that another copy of this library has made, or makes it. */
-function openRegistry(global: { [REGISTRY]?: Registry }): Registry {
-  return global[REGISTRY] ??= { byName: new Map(), byPrototype: new Map() };
-}
+const registry: Registry = state("classes", () => ({ byName: new Map(), byPrototype: new Map() }));
 
 /**
  * Lets the instances of a class cross between the hub and green threads. Without it an instance is
@@ -100,6 +94,19 @@ function openRegistry(global: { [REGISTRY]?: Registry }): Registry {
 export function registerClass<T, W>(Class: AnyClass<T>, wire: ClassWire<T, W>): void {
   const name = checkRegistration(Class, wire);
   const { toWire, fromWire } = wire;
+  const entry = { name, Class, toWire, fromWire } as unknown as RegisteredClass;
+  registry.byName.set(name, entry);
+  registry.byPrototype.set(Class.prototype, entry);
+}
+
+/**
+ * Registers a class of the library itself. Each copy of the library has one: all of them go by the name, and what arrives is
+ * of the copy that was loaded last.
+ */
+export function registerOwnClass<T, W>(
+  Class: AnyClass<T>,
+  { name, toWire, fromWire }: ClassWire<T, W> & { name: string },
+): void {
   const entry = { name, Class, toWire, fromWire } as unknown as RegisteredClass;
   registry.byName.set(name, entry);
   registry.byPrototype.set(Class.prototype, entry);

@@ -26,6 +26,7 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { state } from "./state.ts";
 
 /** Values by the names of their storages. A change to `undefined` takes the value away. */
 export type ContextValues = ReadonlyMap<string, unknown>;
@@ -62,7 +63,7 @@ interface Layer {
   seen?: { readonly values: ContextValues | undefined };
 }
 
-/** What this thread of execution knows. Shared by all copies of the library there, so its shape is only added to. */
+/** What this thread of execution knows. */
 interface Known {
   readonly layers: AsyncLocalStorage<Layer>;
   /** Whether a storage was ever registered here, or a context came: while not, nobody has to look. */
@@ -73,13 +74,12 @@ interface Known {
   outermost: (() => Scope | undefined) | undefined;
 }
 
-const KEY = Symbol.for("aiohub.context");
-const known: Known = (globalThis as { [KEY]?: Known })[KEY] ??= {
+const known: Known = state("context", () => ({
   layers: new AsyncLocalStorage<Layer>(),
   used: false,
   writes: 0,
   outermost: undefined,
-};
+}));
 
 /** Whether there may be any context at all: the one question that a call pays for when there is none. */
 export function usesContext(): boolean {

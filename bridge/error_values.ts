@@ -4,6 +4,7 @@
  * @module
  */
 
+import { errorBrand } from "./brand.ts";
 import * as own from "./errors.ts";
 
 /** A class of errors, as far as the table needs it. */
@@ -148,6 +149,9 @@ function kindOfError(error: Error): string {
   while (prototype !== null) {
     const name = nameByPrototype.get(prototype);
     if (name !== undefined) return name;
+    // Another copy of the library has made it.
+    const brand = errorBrand(prototype);
+    if (brand !== undefined && kindByName.has(`aiohub.${brand}`)) return `aiohub.${brand}`;
     prototype = Object.getPrototypeOf(prototype);
   }
   return "Error";

@@ -7,8 +7,11 @@
  * @module
  */
 
-/** Gives a class of errors its name: on the prototype, hidden, as the language does for its own. */
+import { brandError } from "./brand.ts";
+
+/** Gives a class of errors its name: on the prototype, hidden, as the language does for its own. And its brand. */
 function nameErrors(errorClass: { prototype: Error }, name: string): void {
+  brandError(errorClass, name);
   Object.defineProperty(errorClass.prototype, "name", {
     value: name,
     writable: true,

@@ -8,6 +8,7 @@
  */
 
 import { Service } from "./service.ts";
+import { state } from "./state.ts";
 
 interface Entry {
   readonly object: object;
@@ -17,7 +18,7 @@ interface Entry {
 }
 
 /** Objects of others whose release somebody wants to hear of. */
-const watched = new WeakMap<object, () => void>();
+const watched = state("released", () => new WeakMap<object, () => void>());
 
 /** Has a function called when the other side holds an object no longer. */
 export function whenReleased(object: object, fn: () => void): void {

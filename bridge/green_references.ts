@@ -8,6 +8,7 @@
  */
 
 import { Adopted } from "./adopted.ts";
+import { madeElsewhere } from "./brand.ts";
 import { BlobLitter } from "./blob_litter.ts";
 import { classOfPrototype } from "./classes.ts";
 import type { Reference } from "./codec.ts";
@@ -292,6 +293,7 @@ const HUB_KINDS: ReadonlySet<number> = new Set([
  * @param all Whether what cannot cross goes by reference and is not refused.
  */
 export function goesByReference(value: object, all: boolean): boolean {
+  if (madeElsewhere(value)) return false;
   if (typeof value === "function" || value instanceof Service || value instanceof Iterator) {
     return true;
   }

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { brand } from "./brand.ts";
 import { crossesAsItself } from "./handle.ts";
 import { show } from "./show.ts";
 
@@ -92,6 +93,7 @@ export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
  */
 export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
   static {
+    brand(this, "GreenThread");
     crossesAsItself(this.prototype);
   }
 

@@ -4,11 +4,14 @@
  * @module
  */
 
+import { madeElsewhere, MAKER, SELF } from "./brand.ts";
+import { NotCloneableError } from "./errors.ts";
 import type { Async, Sync } from "./live_types.ts";
 import { remoteOf } from "./remote.ts";
+import { keyOf, state } from "./state.ts";
 
-/** What objects have that are the same on both sides. A `Symbol.for` key: copies of the library understand each other's objects. */
-const ITSELF = Symbol.for("aiohub.itself");
+/** What objects have that are the same on both sides. */
+const ITSELF = keyOf("itself");
 
 /**
  * Says of all objects of a class that they are the same on both sides: locks, queues and their like, threads. There is nothing
@@ -21,13 +24,14 @@ export function crossesAsItself(prototype: object): void {
 /** What an object that is to go by reference is wrapped in, until it goes. */
 class Handle {}
 
-const handled = new WeakMap<object, object>();
+const handled = state("handled", () => new WeakMap<object, object>());
 
 /** What is asked of any object in passing, by `await`, `JSON.stringify` and the like. */
 const ASKED_IN_PASSING: ReadonlySet<PropertyKey> = new Set(["then", "toJSON", "constructor"]);
 
 const handler: ProxyHandler<Handle> = {
   get(_, key) {
+    if (key === MAKER) return SELF;
     if (typeof key === "symbol" || ASKED_IN_PASSING.has(key)) return undefined;
     throw misuse(key);
   },
@@ -63,6 +67,7 @@ const handler: ProxyHandler<Handle> = {
  * @param object The object. A handle is returned as it is.
  * @returns What to pass. It is of no use on this side: go on using the object itself.
  * @throws {TypeError} If it is no object.
+ * @throws {NotCloneableError} If another version of the library made it, which shares nothing with this one.
  *
  * @example Give green code a connection
  * ```ts
@@ -88,6 +93,8 @@ export function handle<T extends object>(object: T): Sync<T> & Async<T> {
       `Cannot make a handle: expected an object, found ${object === null ? "null" : typeof object}`,
     );
   }
+  const elsewhere = madeElsewhere(object);
+  if (elsewhere) throw new NotCloneableError(`Cannot make a handle: ${elsewhere}`);
   if (remoteOf(object) || handled.has(object) || ITSELF in object) {
     return object as unknown as Sync<T> & Async<T>;
   }

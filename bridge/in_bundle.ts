@@ -17,7 +17,7 @@
 
 import { workerData } from "node:worker_threads";
 import { Board } from "./board.ts";
-import { becomeGreen, greenSide, importingError } from "./side.ts";
+import { becomeGreen, type greenSide, importingError, isGreen } from "./side.ts";
 import { becomeWorkerPlace, WorkerPlace } from "./sync/place.ts";
 import type { WorkerStart } from "./worker_kind.ts";
 
@@ -45,7 +45,7 @@ export function takeAlong(url: string, parts: Parts): void {
   taken = { url, parts };
   const start = workerData as Partial<WorkerStart> | null;
   // A bundle may hold two copies of the library: the first one runs the Worker.
-  if (start?.bundle !== url || greenSide()) return;
+  if (start?.bundle !== url || isGreen()) return;
   boardOf(start as WorkerStart);
   becomeGreen(standIn(url));
   parts.entry();

@@ -10,6 +10,7 @@
 
 import { remoteOf } from "./remote.ts";
 import { Service } from "./service.ts";
+import { keyOf } from "./state.ts";
 import { servedAs } from "./wrapped.ts";
 
 /** What can be done. The numbers are in messages, so they are only added to. The arguments follow. */
@@ -87,7 +88,7 @@ export interface LiveHost {
 }
 
 /** Where an object that always goes by reference has what the other side is to see in its place. */
-export const FACE: unique symbol = Symbol.for("aiohub.face") as never;
+export const FACE: unique symbol = keyOf("face") as never;
 
 // deno-lint-ignore no-explicit-any
 type Members = Record<PropertyKey, any>;

@@ -190,7 +190,7 @@ export type Target =
   | { readonly kind: "exposed"; readonly name: string }
   /** An export of a module on the hub, loaded there by `hubImport`. */
   | { readonly kind: "hub"; readonly specifier: string; readonly name: string }
-  /** A function that the library itself serves on the hub: see `hub/served.ts`. */
+  /** A function that the library itself serves on the hub: see `served.ts`. */
   | { readonly kind: "library"; readonly name: string }
   /** What `shared()` made, an export of a module: gives a handle to it. */
   | { readonly kind: "shared"; readonly url: string; readonly name: string }
@@ -280,10 +280,10 @@ function targetKey(target: Target): string {
       return `s ${target.name} ${target.source}`;
     case "exposed":
       return `x ${target.name}`;
-    case "library":
-      return `i ${target.name}`;
     case "hub":
       return `h ${target.name} ${target.specifier}`;
+    case "library":
+      return `b ${target.name}`;
     case "exports":
       return `m ${target.specifier}`;
     case "live":

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { madeElsewhere } from "./brand.ts";
+
 /** What to do about values of these kinds, by the tag that `Object.prototype.toString` gives. */
 const ADVICE: Readonly<Record<string, string>> = {
   AbortController: "send its signal",
@@ -70,6 +72,8 @@ function className(value: object): string | undefined {
 /** Says what to do about a value that cannot cross. */
 export function adviseOn(value: unknown): string {
   try {
+    const elsewhere = madeElsewhere(value);
+    if (elsewhere) return elsewhere;
     if (typeof value === "function") return "pass it where functions become callbacks";
     if (typeof value === "symbol") return "send a string in its place";
     if (typeof value !== "object" || value === null) return "leave it out";

@@ -4,7 +4,9 @@
  * @module
  */
 
+import { madeElsewhere, MAKER, SELF } from "./brand.ts";
 import { setValue, useContext, valueOf, withValue } from "./context.ts";
+import { state } from "./state.ts";
 
 /** What {@linkcode registerContext} needs of an `AsyncLocalStorage` of `node:async_hooks`. */
 export interface ContextStorage {
@@ -21,9 +23,7 @@ export interface ContextStorage {
 }
 
 /** The storages of this thread of execution, by name. Shared by all copies of the library there. */
-const KEY = Symbol.for("aiohub.contexts");
-const storages: Map<string, ContextStorage> =
-  (globalThis as { [KEY]?: Map<string, ContextStorage> })[KEY] ??= new Map();
+const storages = state("contexts", () => new Map<string, ContextStorage>());
 
 // deno-lint-ignore no-explicit-any
 type AnyFunction = (...args: any[]) => unknown;
@@ -85,6 +85,7 @@ export function registerContext<S extends ContextStorage>(name: string, storage:
   check(name, storage);
   if (storages.get(name) === storage) return storage;
   storages.set(name, storage);
+  Object.defineProperty(storage, MAKER, { value: SELF });
   useContext();
   const { exit, disable } = storage as unknown as Record<string, AnyFunction>;
   // What it gives where there is no value: the default that it was made with.
@@ -116,6 +117,9 @@ function check(name: string, storage: ContextStorage): void {
   if (!methods.every((method) => typeof storage?.[method] === "function")) {
     throw new TypeError(`Cannot register the context "${name}": expected an AsyncLocalStorage`);
   }
+  // Each would keep its values for itself, and nobody would see the other one's.
+  const elsewhere = madeElsewhere(storage);
+  if (elsewhere) throw new TypeError(`Cannot register the context "${name}": ${elsewhere}`);
   const other = storages.get(name);
   if (other && other !== storage) {
     throw new TypeError(`Cannot register the context "${name}": another storage has that name`);

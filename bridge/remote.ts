@@ -4,6 +4,9 @@
  * @module
  */
 
+import { brand } from "./brand.ts";
+import { state } from "./state.ts";
+
 /** Asks the other side to do something to one of its objects; see `live.ts` for the operations. */
 export type Ask = (number: number, op: number, args: readonly unknown[], what: string) => unknown;
 
@@ -24,6 +27,10 @@ export class Remote implements RemoteReference {
   readonly #ask: Ask;
   readonly #release: (remote: Remote) => void;
   #released = false;
+
+  static {
+    brand(this, "Remote");
+  }
 
   /**
    * @param reference What came.
@@ -66,16 +73,17 @@ export class Remote implements RemoteReference {
   }
 }
 
-/** The remotes behind stand-ins, those of all sides. */
-const remotes = new WeakMap<object, Remote>();
+const { remotes, later } = state("remotes", () => ({
+  /** The remotes behind stand-ins, those of all sides. */
+  remotes: new WeakMap<object, Remote>(),
+  /** Stand-ins that find out what they stand for when they are used. */
+  later: new WeakMap<object, () => object>(),
+}));
 
 /** Notes that an object is a stand-in. */
 export function standsFor(standIn: object, remote: Remote): void {
   remotes.set(standIn, remote);
 }
-
-/** Stand-ins that find out what they stand for when they are used. */
-const later = new WeakMap<object, () => object>();
 
 /** Notes that an object does as another stand-in, which it gets when it is used. */
 export function standsForLater(standIn: object, real: () => object): void {

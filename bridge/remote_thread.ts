@@ -7,6 +7,7 @@
  * @module
  */
 
+import { brand } from "./brand.ts";
 import { checkOptionsObject } from "./check_options.ts";
 import { type Body, mayRefer } from "./codec.ts";
 import type { ContextValues } from "./context.ts";
@@ -24,11 +25,12 @@ import {
   type WaitOptions,
 } from "./green_thread.ts";
 import type { GreenRuntime } from "./green_runtime.ts";
-import { Ending, intern } from "./protocol.ts";
+import { Ending } from "./protocol.ts";
+import { servedTarget } from "./served.ts";
 import { show } from "./show.ts";
 
 /** Waits on the hub for what a killed thread leaves behind. */
-const KILL = intern({ kind: "library", name: "kill" });
+const KILL = servedTarget("kill");
 
 /** One function linked to a thread's end. */
 interface Linked {
@@ -64,6 +66,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   #told = false;
 
   static {
+    brand(this, "RemoteThread");
     hearOfAwaits(this.prototype);
   }
 

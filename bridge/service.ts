@@ -4,8 +4,14 @@
  * @module
  */
 
+import { brand } from "./brand.ts";
+
 /** Something that the other side holds and asks, and that has to be tidied up when it holds it no longer. */
 export abstract class Service {
+  static {
+    brand(this, "Service");
+  }
+
   /**
    * Does what the other side asks for.
    *

@@ -6,12 +6,9 @@
 
 import { LINES_BEFORE_SOURCE } from "./call_site.ts";
 import { isError } from "./error_values.ts";
+import { ownModules } from "./own_modules.ts";
 
 const FRAME = /^\s+at /;
-
-/** Where this library's own modules are, so that its frames can be told from the caller's. */
-const OWN_MODULES: readonly string[] = ["bridge/", "hub/", "green/", "sync/"]
-  .map((folder) => new URL(`../${folder}`, import.meta.url).href);
 
 /**
  * Makes one stack of two, that reads as one story: the frames of the far side, a line that says
@@ -79,7 +76,7 @@ function callerFrames(stack: string): string[] {
  * @param stack The stack of an error, in one piece.
  */
 export function userFrames(stack: string): string {
-  if (!OWN_MODULES.some((url) => stack.includes(url))) return stack;
+  if (!ownModules.some((url) => stack.includes(url))) return stack;
   let below = false;
   return stack.split("\n").filter((line) => {
     if (isOwn(line)) return !(below = true);
@@ -100,7 +97,7 @@ function inlinePlace(_: string, line: string, column: string): string {
 /** Whether a frame is of this library; those of inline functions only have their origin there. */
 function isOwn(line: string): boolean {
   return FRAME.test(line) && !line.includes("(eval at ") &&
-    OWN_MODULES.some((url) => line.includes(url));
+    ownModules.some((url) => line.includes(url));
 }
 
 function isRuntimes(line: string): boolean {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MAKER, SELF } from "./brand.ts";
 import { Found, isRefused, isTemplateCall, Op, Trait } from "./live.ts";
 import { type Remote, standsFor } from "./remote.ts";
 import { SyncIteration } from "./sync_iteration.ts";
@@ -162,6 +163,8 @@ class SyncHandler implements ProxyHandler<object> {
         };
       case Symbol.toPrimitive:
         return (hint: string) => remote.ask(Op.Primitive, [hint]);
+      case MAKER:
+        return SELF;
       default:
         return undefined;
     }

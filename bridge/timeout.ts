@@ -4,6 +4,7 @@
  * @module
  */
 
+import { brandError } from "./brand.ts";
 import { checkOptionsObject } from "./check_options.ts";
 import { BlockingCallError } from "./errors.ts";
 import { greenSide } from "./side.ts";
@@ -55,6 +56,7 @@ export interface TimeoutOptions {
  */
 export class Timeout extends Error {
   static {
+    brandError(this, "Timeout");
     Object.defineProperty(this.prototype, "name", {
       value: "Timeout",
       writable: true,

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { state } from "./state.ts";
+
 /**
  * Takes the memory out of a buffer, for a value that is about to be sent and not needed here any more: the original is
  * detached at once, without a copy, and its memory is freed as soon as the value has gone.
@@ -44,7 +46,7 @@ export function transfer<T extends ArrayBuffer | ArrayBufferView<ArrayBuffer>>(b
 }
 
 /** Buffers that nobody changes any more: while they are on their way they need not be copied. */
-const given = new WeakSet<ArrayBufferLike>();
+const given = state("transferred", () => new WeakSet<ArrayBufferLike>());
 
 function take(buffer: ArrayBuffer): ArrayBuffer {
   const taken = buffer.transfer();

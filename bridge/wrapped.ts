@@ -2,16 +2,18 @@
  * What `syncToAsync()`, `asyncToSync()` and the imported modules leave on their functions, so that the other side finds
  * the function behind one.
  *
- * The keys are `Symbol.for` keys: two copies of the library in one process understand each other's functions.
+ * Copies of the library in one process understand each other's functions: see `state.ts`.
  *
  * @module
  */
 
+import { brandWrapped } from "./brand.ts";
 import { intern, type Target } from "./protocol.ts";
+import { keyOf, state } from "./state.ts";
 
-const TARGET = Symbol.for("aiohub.target");
-const BODY = Symbol.for("aiohub.body");
-const SERVED_AS = Symbol.for("aiohub.servedAs");
+const TARGET: unique symbol = keyOf("target") as never;
+const BODY: unique symbol = keyOf("body") as never;
+const SERVED_AS: unique symbol = keyOf("served as") as never;
 
 /** A function that stands for something to run or to call. */
 export type Marked = ((...args: never[]) => unknown) & {
@@ -29,6 +31,7 @@ export type Marked = ((...args: never[]) => unknown) & {
  */
 export function mark(fn: Marked, target: Target, body?: (...args: never[]) => unknown): void {
   Object.defineProperty(fn, TARGET, { value: intern(target) });
+  brandWrapped(fn);
   if (body) Object.defineProperty(fn, BODY, { value: body });
 }
 
@@ -53,22 +56,21 @@ export function servedAs<F extends (...args: never[]) => unknown>(fn: F): F {
 }
 
 /** The functions that were wrapped under an explicit name, by name and URL: a bundle exports none of them. */
-const NAMED = Symbol.for("aiohub.wrapped.named");
-const scope = globalThis as { [NAMED]?: Map<string, Marked> };
+const named = state("wrapped names", () => new Map<string, Marked>());
 
 /** Notes a function that was wrapped under an explicit name. */
 export function noteNamed(url: string, name: string, wrapped: Marked): void {
-  (scope[NAMED] ??= new Map()).set(`${name} ${url}`, wrapped);
+  named.set(`${name} ${url}`, wrapped);
 }
 
 /** The function that this side has wrapped under an explicit name, if there is one. */
 export function namedFunction(url: string, name: string): Marked | undefined {
-  return scope[NAMED]?.get(`${name} ${url}`);
+  return named.get(`${name} ${url}`);
 }
 
 /** The explicit names of a module that this side knows. */
 export function namesOf(url: string): string[] {
-  return [...scope[NAMED]?.keys() ?? []]
+  return [...named.keys()]
     .filter((key) => key.endsWith(` ${url}`))
     .map((key) => key.slice(0, -url.length - 1));
 }

@@ -6,10 +6,10 @@
 
 import type { SyncBlob } from "../bridge/blob_types.ts";
 import { blockingBlob } from "../bridge/blocking_blob.ts";
-import { blocking } from "../bridge/side.ts";
-import { intern } from "../bridge/protocol.ts";
 import { remoteOf } from "../bridge/remote.ts";
+import { servedTarget } from "../bridge/served.ts";
 import { show } from "../bridge/show.ts";
+import { blocking } from "../bridge/side.ts";
 
 /** A response that has arrived in full: reading it blocks nobody. */
 export interface GreenResponse {
@@ -70,7 +70,7 @@ interface WireResponse {
   readonly body: Uint8Array<ArrayBuffer>;
 }
 
-const target = intern({ kind: "library", name: "fetch" });
+const target = servedTarget("fetch");
 
 /**
  * Fetches a URL on the hub and blocks this green thread until the whole response is there. A kill or a timeout aborts

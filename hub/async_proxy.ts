@@ -4,6 +4,7 @@
  * @module
  */
 
+import { MAKER, SELF } from "../bridge/brand.ts";
 import { isRefused, Op, Trait } from "../bridge/live.ts";
 import { type Remote, standsFor } from "../bridge/remote.ts";
 import { AsyncIteration } from "./async_iteration.ts";
@@ -89,6 +90,8 @@ class AsyncHandler implements ProxyHandler<object> {
           if (remote.traits & Trait.Disposable) await remote.ask(Op.Dispose);
           remote.release();
         };
+      case MAKER:
+        return SELF;
       default:
         return undefined;
     }

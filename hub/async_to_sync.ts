@@ -6,7 +6,7 @@
 
 import type { GreenThread } from "../bridge/green_thread.ts";
 import type { SyncArgument, SyncResult } from "../bridge/live_types.ts";
-import { blocking, greenSide } from "../bridge/side.ts";
+import { blocking, greenSide, isGreen } from "../bridge/side.ts";
 import { intern } from "../bridge/protocol.ts";
 import { mark, noteNamed, serveAs } from "../bridge/wrapped.ts";
 import { getHub } from "./default_hub.ts";
@@ -103,7 +103,7 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
   };
   Object.defineProperty(wrapped, "name", { value: name });
   Object.defineProperty(wrapped, "length", { value: fn.length });
-  if (!greenSide()) {
+  if (!isGreen()) {
     noteWrapped(meta.url, name);
     serveAs(wrapped, onHub);
   }

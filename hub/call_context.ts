@@ -13,6 +13,7 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { isThenable } from "../bridge/live.ts";
 import { type ContextValues, type Scope, within } from "../bridge/context.ts";
+import { state } from "../bridge/state.ts";
 
 /** The green call that an async function on the hub serves. */
 export interface CurrentCall {
@@ -154,15 +155,12 @@ interface Served {
   current(): Call | undefined;
 }
 
-/** Under a `Symbol.for` key, so that all copies of the library in the process see the same calls. */
-const KEY = Symbol.for("aiohub.calls");
-const scope = globalThis as { [KEY]?: Served };
-const served: Served = scope[KEY] ??= {
-  numbers: new AsyncLocalStorage(),
-  calls: new Map(),
+const served: Served = state("calls", () => ({
+  numbers: new AsyncLocalStorage<number>(),
+  calls: new Map<number, Call>(),
   last: 0,
   current: servedCall,
-};
+}));
 
 const neverSettled = new FinalizationRegistry<number>((number) => served.calls.delete(number));
 
@@ -187,12 +185,11 @@ export function servedCall(): Call | undefined {
 }
 
 /** Whether what the running async function awaits ends by itself after some time; see `withTimeoutAsync()`. */
-const LIMIT_KEY = Symbol.for("aiohub.limit");
-const limitScope = globalThis as { [LIMIT_KEY]?: AsyncLocalStorage<boolean> };
+const limited = state("limits", () => new AsyncLocalStorage<boolean>());
 
 /** Where awaits have a time limit. */
 export function limits(): AsyncLocalStorage<boolean> {
-  return limitScope[LIMIT_KEY] ??= new AsyncLocalStorage<boolean>();
+  return limited;
 }
 
 /**

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { madeElsewhere } from "../bridge/brand.ts";
 import { isThenable } from "../bridge/live.ts";
 import {
   type Body,
@@ -87,8 +88,9 @@ export class CallDesk {
       let result: unknown;
       try {
         result = begin();
-        // A handle is a value; only an async function that returns one awaits it, as the language has it.
-        if (!(result instanceof HubThread) && isThenable(result)) {
+        // A handle is a value; only an async function that returns one awaits it, as the language has it. That of another
+        // version cannot cross, and is refused.
+        if (!(result instanceof HubThread) && isThenable(result) && !madeElsewhere(result)) {
           return Promise.resolve(result).then((value) => answer(Ending.Fulfilled, value), fail);
         }
       } catch (error) {

@@ -10,8 +10,11 @@ import { handle } from "../bridge/handle.ts";
 import { isClass } from "../bridge/live.ts";
 import type { Callable } from "../bridge/loader.ts";
 import { isPlain } from "../bridge/plain.ts";
+import { serve, servedBy } from "../bridge/served.ts";
+import { kill } from "./afterwards.ts";
+import { readBlob, streamOfBlob } from "./blobs.ts";
+import { fetch } from "./fetch.ts";
 import { type ImportPermission, isWrapped } from "./permissions.ts";
-import { servedFunction } from "./served.ts";
 import { sharedHandle } from "./shared.ts";
 
 /** The functions that one hub lets green code call. */
@@ -46,8 +49,8 @@ export class Callables {
 
   /** The function, if it can be had at once. */
   find(target: Target): Callable | undefined {
-    if (target.kind === "exposed") return this.#exposed.get(target.name);
-    return target.kind === "library" ? servedFunction(target.name) : this.#loaded.get(target);
+    if (target.kind === "library") return servedBy(target.name);
+    return target.kind === "exposed" ? this.#exposed.get(target.name) : this.#loaded.get(target);
   }
 
   /**
@@ -63,6 +66,8 @@ export class Callables {
 
   async #load(target: Target): Promise<Callable> {
     switch (target.kind) {
+      case "library":
+        throw new TypeError(`Cannot call "${target.name}": the library serves no such function`);
       case "exposed":
         throw this.#notExposed(target.name);
       case "export":
@@ -93,6 +98,9 @@ export class Callables {
     );
   }
 }
+
+/** The hub's halves of what green code has. */
+for (const [name, fn] of Object.entries({ fetch, kill, readBlob, streamOfBlob })) serve(name, fn);
 
 /**
  * A function behind `asyncToSync()`: green code can only call what was wrapped so, and is exported or has an explicit name.

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { FACE } from "../bridge/live.ts";
@@ -122,6 +123,10 @@ export interface ConnectionPoolOptions<C> {
  * ```
  */
 export class ConnectionPool<C extends object> implements AsyncDisposable {
+  static {
+    brand(this, "ConnectionPool");
+  }
+
   readonly #connections: Connections<C>;
   /**
    * What green code sees.

@@ -4,15 +4,15 @@
  * @module
  */
 
+import { madeElsewhere } from "../bridge/brand.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { show } from "../bridge/show.ts";
 import { greenSide } from "../bridge/side.ts";
+import { state } from "../bridge/state.ts";
 import { setLauncher } from "../sync/launch.ts";
 import { Hub } from "./hub.ts";
 
-/** One for the process, whichever copy of the library asks. */
-const KEY = Symbol.for("aiohub.hub");
-const scope = globalThis as { [KEY]?: Hub };
+const used = state("hub", (): { hub: Hub | undefined } => ({ hub: undefined }));
 
 /**
  * The hub of this process, made when it is first asked for. When it has been closed, the next call makes a new one.
@@ -35,9 +35,9 @@ export function getHub(): Hub {
         "the main program, which a Worker may import, belongs under `if (import.meta.main)`",
     );
   }
-  const hub = scope[KEY];
+  const { hub } = used;
   if (hub && !hub.closed) return hub;
-  return scope[KEY] = new Hub();
+  return used.hub = new Hub();
 }
 
 setLauncher((fn, args, launch) => getHub().launch(fn, args, launch));
@@ -60,11 +60,11 @@ setLauncher((fn, args, launch) => getHub().launch(fn, args, launch));
  * ```
  */
 export function useHub(hub: Hub | undefined): Hub | undefined {
-  // Another copy of the library has another class of hubs.
-  if (hub !== undefined && typeof (hub as Partial<Hub> | null)?.launch !== "function") {
-    throw new TypeError(`Cannot use a hub: expected a Hub or undefined, found ${show(hub)}`);
+  if (hub !== undefined && !(hub instanceof Hub)) {
+    const why = madeElsewhere(hub) ?? `expected a Hub or undefined, found ${show(hub)}`;
+    throw new TypeError(`Cannot use a hub: ${why}`);
   }
-  const previous = scope[KEY];
-  scope[KEY] = hub;
+  const previous = used.hub;
+  used.hub = hub;
   return previous;
 }

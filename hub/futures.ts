@@ -4,6 +4,7 @@
  * @module
  */
 
+import { madeElsewhere } from "../bridge/brand.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
 import { GreenThread } from "../bridge/green_thread.ts";
 import { GreenletExit } from "../bridge/errors.ts";
@@ -65,9 +66,8 @@ export function greenletToFuture<T>(
   checkOptionsObject("make a future", options, "{ autokill: false }");
   const { signal, autostart = true, autokill = true, autocancel = true } = options;
   if (!(thread instanceof GreenThread)) {
-    throw new TypeError(
-      `Cannot make a future: expected a green thread, found ${describe(thread)}`,
-    );
+    const why = madeElsewhere(thread) ?? `expected a green thread, found ${describe(thread)}`;
+    throw new TypeError(`Cannot make a future: ${why}`);
   }
   if (!(thread instanceof HubThread)) {
     throw new TypeError(

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { currentValues, outsideContext } from "../bridge/context.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
@@ -124,6 +125,10 @@ const LAST_GRACE_MS = 1000;
  * ```
  */
 export class Hub extends EventTarget implements AsyncDisposable {
+  static {
+    brand(this, "Hub");
+  }
+
   /** The hub's name. */
   readonly name: string;
   readonly #exchange: Exchange;

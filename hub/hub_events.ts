@@ -4,10 +4,15 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 
 /** A green thread has failed and nobody has asked for its result. */
 export class UnhandledThreadEvent extends Event {
+  static {
+    brand(this, "UnhandledThreadEvent");
+  }
+
   /** The thread. */
   readonly thread: GreenThread;
   /** What it threw. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 
 /**
@@ -15,6 +16,10 @@ import type { GreenThread } from "../bridge/green_thread.ts";
  * @typeParam T What it resolves to.
  */
 export class HubPromise<T> implements PromiseLike<T> {
+  static {
+    brand(this, "HubPromise");
+  }
+
   readonly #thread: GreenThread<T>;
 
   /** Made by `.async()` of a function that `asyncToSync` made. */

@@ -12,6 +12,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
 import type { Body } from "../bridge/codec.ts";
 import type { ContextValues } from "../bridge/context.ts";
@@ -146,6 +147,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   #links: Linked[] | undefined;
 
   static {
+    brand(this, "HubThread");
     hearOfAwaits(this.prototype);
   }
 

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { state } from "../bridge/state.ts";
+
 /** What a stream is to green code: writing waits while the stream has more than it wants. */
 export class HubWriter {
   readonly #stream: WritableStream<unknown>;
@@ -56,8 +58,10 @@ export class HubWriter {
   }
 }
 
-const writers = new WeakMap<WritableStream, HubWriter>();
-const streams = new WeakMap<object, WritableStream>();
+const { writers, streams } = state("writers", () => ({
+  writers: new WeakMap<WritableStream, HubWriter>(),
+  streams: new WeakMap<object, WritableStream>(),
+}));
 
 /** The one writer of a stream. */
 export function writerOf(stream: WritableStream): HubWriter {

@@ -5,6 +5,7 @@
  */
 
 import { Service } from "../bridge/service.ts";
+import { state } from "../bridge/state.ts";
 import { currentCall } from "./call_context.ts";
 
 interface Waiter {
@@ -18,7 +19,7 @@ interface Queue {
   readonly waiting: Waiter[];
 }
 
-const queues = new WeakMap<object, Queue>();
+const queues = state("locks", () => new WeakMap<object, Queue>());
 
 /** A lock that is held; letting go of it hands it to the next one. */
 export class HeldLock extends Service {

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { state } from "../bridge/state.ts";
+
 /** Says what green code may import on the hub. */
 export class ImportPermission {
   readonly #allowed: boolean | readonly string[];
@@ -65,15 +67,14 @@ function isBelow(specifier: string, base: string): boolean {
 }
 
 /** The functions that `asyncToSync()` has wrapped on this thread, by export and URL. */
-const KEY = Symbol.for("aiohub.wrapped");
-const scope = globalThis as { [KEY]?: Set<string> };
+const wrapped = state("wrapped", () => new Set<string>());
 
 /** Notes that the hub has a wrapped function or a shared object. */
 export function noteWrapped(url: string, name: string): void {
-  (scope[KEY] ??= new Set()).add(`${name} ${url}`);
+  wrapped.add(`${name} ${url}`);
 }
 
 /** Whether the hub has it. */
 export function isWrapped(url: string, name: string): boolean {
-  return scope[KEY]?.has(`${name} ${url}`) ?? false;
+  return wrapped.has(`${name} ${url}`);
 }

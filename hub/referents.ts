@@ -4,6 +4,7 @@
  * @module
  */
 
+import { madeElsewhere } from "../bridge/brand.ts";
 import { classOfPrototype } from "../bridge/classes.ts";
 import { handle, handledObject } from "../bridge/handle.ts";
 import { FACE, isClass } from "../bridge/live.ts";
@@ -31,6 +32,7 @@ export function hubReferent(value: object, all: boolean): HubReferent | undefine
   const handled = handledObject(value);
   if (handled) return object(handled instanceof WritableStream ? writerOf(handled) : handled);
   if (remoteOf(value)) return object(value);
+  if (madeElsewhere(value)) return undefined;
   if (typeof value === "function") {
     return { kind: isClass(value) ? Referent.HubObject : Referent.HubFunction, object: value };
   }

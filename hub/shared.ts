@@ -10,7 +10,8 @@ import type { Sync } from "../bridge/live_types.ts";
 import { intern } from "../bridge/protocol.ts";
 import { type Remote, remoteOf, standsForLater } from "../bridge/remote.ts";
 import { show } from "../bridge/show.ts";
-import { blocking, greenSide } from "../bridge/side.ts";
+import { blocking, isGreen } from "../bridge/side.ts";
+import { state } from "../bridge/state.ts";
 import type { HeldLock } from "./object_lock.ts";
 import { takeLock } from "./object_lock.ts";
 import { noteWrapped } from "./permissions.ts";
@@ -22,8 +23,7 @@ import { exportOf } from "./targets.ts";
 export type Shared<R> = R & Sync<Awaited<R>>;
 
 /** The objects of the hub, by export and URL. */
-const KEY = Symbol.for("aiohub.shared");
-const scope = globalThis as { [KEY]?: Map<string, object> };
+const objects = state("shared", () => new Map<string, object>());
 
 /**
  * Makes one object for all: it lives on the hub, whoever asks for it first.
@@ -77,7 +77,7 @@ export function shared<R extends object>(
   ...given: [init: () => R] | [name: string, init: () => R]
 ): Shared<R> {
   const { target: { url, name }, fn: init } = exportOf<() => R>("shared()", meta, given);
-  return (greenSide() ? makeLater(url, name) : make(url, name, init)) as Shared<R>;
+  return (isGreen() ? makeLater(url, name) : make(url, name, init)) as Shared<R>;
 }
 
 /**
@@ -140,7 +140,6 @@ export async function updateAsync<T extends object, R>(
 }
 
 function make(url: string, name: string, init: () => object): object {
-  const objects = scope[KEY] ??= new Map();
   const key = `${name} ${url}`;
   if (objects.has(key)) {
     throw new TypeError(`Cannot share "${name}": "${url}" has another shared object of that name`);
@@ -207,6 +206,6 @@ function memberOf(object: object, key: PropertyKey): unknown {
  * @returns A handle to it; `undefined` if there is none by that name.
  */
 export async function sharedHandle(url: string, name: string): Promise<object | undefined> {
-  const object = scope[KEY]?.get(`${name} ${url}`);
+  const object = objects.get(`${name} ${url}`);
   return object && handle(await object);
 }

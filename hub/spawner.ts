@@ -4,6 +4,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
 import type { AsyncBinary, AsyncResult } from "../bridge/live_types.ts";
@@ -78,6 +79,10 @@ export type Launcher = (
 
 /** Spawns green threads with the options that it was made with: see {@linkcode Hub.with}. */
 export class Spawner {
+  static {
+    brand(this, "Spawner");
+  }
+
   readonly #launch: Launcher;
   readonly #particulars: Particulars;
   readonly #signal: AbortSignal | undefined;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { wrappedElsewhere } from "../bridge/brand.ts";
 import type { Callable } from "../bridge/loader.ts";
 import { type ExportTarget, intern, type Target } from "../bridge/protocol.ts";
 import { targetOf } from "../bridge/wrapped.ts";
@@ -29,6 +30,8 @@ export function spawnTarget(fn: unknown): Target {
     );
   }
   if (marked) return marked;
+  const elsewhere = wrappedElsewhere(fn as Callable);
+  if (elsewhere) throw new TypeError(`Cannot spawn "${fn.name}": ${elsewhere}`);
   const source = Function.prototype.toString.call(fn);
   if (/\{\s*\[native code\]\s*\}$/.test(source)) {
     throw new TypeError(

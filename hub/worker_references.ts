@@ -20,6 +20,7 @@ import { streamOf } from "./hub_writer.ts";
 import { takeLock } from "./object_lock.ts";
 import { type HubReferent, hubReferent } from "./referents.ts";
 import { SignalStandIns } from "../bridge/signals.ts";
+import { state } from "../bridge/state.ts";
 
 /** What the references of one Worker need of it. */
 export interface ReferenceHost {
@@ -47,7 +48,7 @@ interface Home {
 }
 
 /** The homes of all stand-ins, so that what goes back home arrives as itself. */
-const homes = new WeakMap<object, Home>();
+const homes = state("homes", () => new WeakMap<object, Home>());
 
 /** One Worker's references. */
 export class WorkerReferences {

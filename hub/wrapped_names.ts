@@ -4,11 +4,11 @@
  * @module
  */
 
+import { state } from "../bridge/state.ts";
 import type { Export } from "./targets.ts";
 
 /** The source texts of the functions that were wrapped on this side, by name and URL. */
-const KEY = Symbol.for("aiohub.wrapped.texts");
-const scope = globalThis as { [KEY]?: Map<string, string> };
+const texts = state("wrapped texts", () => new Map<string, string>());
 
 /**
  * Notes a function that is wrapped. The same text again is the same function: a factory was called twice.
@@ -18,7 +18,6 @@ const scope = globalThis as { [KEY]?: Map<string, string> };
  * @throws {TypeError} If another function of the module was wrapped under that name.
  */
 export function noteName(action: string, given: Export<(...args: never[]) => unknown>): void {
-  const texts = scope[KEY] ??= new Map();
   const { target: { url, name }, fn, named } = given;
   const key = `${name} ${url}`;
   const text = Function.prototype.toString.call(fn);

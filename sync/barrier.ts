@@ -13,6 +13,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { BrokenBarrierError } from "../bridge/errors.ts";
 import { blocking } from "../bridge/side.ts";
 import {
@@ -142,6 +143,10 @@ class BarrierCore extends Core {
  * ```
  */
 export class Barrier extends Coordination {
+  static {
+    brand(this, "Barrier");
+  }
+
   /**
    * For the library.
    *

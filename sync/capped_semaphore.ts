@@ -6,6 +6,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { blocking } from "../bridge/side.ts";
 import {
   checkWaiting,
@@ -93,6 +94,10 @@ class CappedCore extends Permits {
  * ```
  */
 export class CappedSemaphore extends Coordination {
+  static {
+    brand(this, "CappedSemaphore");
+  }
+
   /**
    * For the library.
    *

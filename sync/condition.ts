@@ -11,6 +11,7 @@
  * @module
  */
 
+import { brand, madeElsewhere } from "../bridge/brand.ts";
 import { show } from "../bridge/show.ts";
 import { blocking } from "../bridge/side.ts";
 import {
@@ -157,6 +158,10 @@ class ConditionCore extends Core {
  * ```
  */
 export class Condition extends Coordination {
+  static {
+    brand(this, "Condition");
+  }
+
   /**
    * For the library.
    *
@@ -173,7 +178,8 @@ export class Condition extends Coordination {
   constructor(lock: Lock | RLock = new Lock(), options?: NameOptions) {
     super();
     if (!(lock instanceof Lock) && !(lock instanceof RLock)) {
-      throw new TypeError("Cannot create a condition: expected a Lock or an RLock");
+      const why = madeElsewhere(lock) ?? "expected a Lock or an RLock";
+      throw new TypeError(`Cannot create a condition: ${why}`);
     }
     this[CORE] = new ConditionCore(lock, undefined, nameIn(options));
   }

@@ -12,14 +12,17 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { Collision, CycleError, PropagateError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { intern, type Target } from "../bridge/protocol.ts";
+import { serve } from "../bridge/served.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
+import { state } from "../bridge/state.ts";
 import { Core, FIRST_WORD, nameIn } from "../bridge/sync/core.ts";
 import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/sync/objects.ts";
 import { mark } from "../bridge/wrapped.ts";
-import { registerClass } from "../bridge/classes.ts";
+import { registerOwnClass } from "../bridge/classes.ts";
 import { spawnTarget } from "../hub/targets.ts";
 import { launch } from "./launch.ts";
 import { twin } from "./permits.ts";
@@ -228,9 +231,9 @@ const QUESTIONS: readonly string[] = [
   "kill",
 ];
 
-const ASK = intern({ kind: "library", name: "askDagPool" });
+const ASK = serve("askDagPool", askDagPool);
 
-const states = new WeakMap<DAGPool, DagState>();
+const states = state("dags", () => new WeakMap<DAGPool, DagState>());
 
 function stateOf(pool: DAGPool): DagState {
   let state = states.get(pool);
@@ -267,6 +270,10 @@ export class DagCore extends Core {
  * @typeParam V The values.
  */
 export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
+  static {
+    brand(this, "DagResults");
+  }
+
   readonly #pool: DAGPool<V>;
   readonly #keys: readonly DagKey[];
 
@@ -330,6 +337,10 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
  * ```
  */
 export class DAGPool<V = unknown> extends Coordination {
+  static {
+    brand(this, "DAGPool");
+  }
+
   /**
    * For the library.
    *
@@ -583,11 +594,8 @@ registerKind("DAGPool", {
   revive: (buffer, name) => makeWith(new DagCore(buffer, name), () => new DAGPool()),
 });
 
-registerClass(
-  DagResults,
-  {
-    name: "aiohub.DagResults",
-    toWire: (results) => [results.pool, results.keys],
-    fromWire: ([pool, keys]: [DAGPool, readonly DagKey[]]) => new DagResults(pool, keys),
-  } as Parameters<typeof registerClass<DagResults, unknown>>[1],
-);
+registerOwnClass<DagResults, readonly [DAGPool, readonly DagKey[]]>(DagResults, {
+  name: "aiohub.DagResults",
+  toWire: (results) => [results.pool, results.keys],
+  fromWire: ([pool, keys]) => new DagResults(pool, keys),
+});

@@ -18,6 +18,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { show } from "../bridge/show.ts";
 import { blocking } from "../bridge/side.ts";
 import {
@@ -223,6 +224,10 @@ class EventCore extends Core {
  * ```
  */
 export class GreenEvent<T = unknown> extends Coordination {
+  static {
+    brand(this, "GreenEvent");
+  }
+
   /**
    * For the library.
    *

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { GreenPool } from "./green_pool.ts";
 
@@ -29,6 +30,10 @@ import { GreenPool } from "./green_pool.ts";
  * ```
  */
 export class GreenPile<R = unknown> {
+  static {
+    brand(this, "GreenPile");
+  }
+
   /** The pool that the threads run in. */
   readonly pool: GreenPool;
   readonly #threads: GreenThread<R>[] = [];

@@ -15,6 +15,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import type { Passed, Returned, Spawnable, SpawnableWith, SpawnArguments } from "../hub/spawner.ts";
 import { DeadlockError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
@@ -131,6 +132,10 @@ class PoolCore extends Permits {
  * ```
  */
 export class GreenPool extends Coordination {
+  static {
+    brand(this, "GreenPool");
+  }
+
   /**
    * For the library.
    *

@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type GreenThread, type KillOptions, unwrap } from "../bridge/green_thread.ts";
+import { madeElsewhere } from "../bridge/brand.ts";
+import { GreenThread, type KillOptions, unwrap } from "../bridge/green_thread.ts";
 import { show } from "../bridge/show.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import {
@@ -181,8 +182,9 @@ function checkThreads(threads: Iterable<GreenThread>): GreenThread[] {
 }
 
 function checkThread(thread: unknown): void {
-  if (typeof (thread as Partial<GreenThread> | null)?.unlink === "function") return;
-  throw new TypeError(`Cannot wait for threads: expected a GreenThread, found ${show(thread)}`);
+  if (thread instanceof GreenThread) return;
+  const why = madeElsewhere(thread) ?? `expected a GreenThread, found ${show(thread)}`;
+  throw new TypeError(`Cannot wait for threads: ${why}`);
 }
 
 function countOf({ count = Infinity }: IwaitOptions): number {

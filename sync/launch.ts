@@ -7,6 +7,7 @@
 import type { GreenThread } from "../bridge/green_thread.ts";
 import type { Particulars } from "../bridge/protocol.ts";
 import { greenSide } from "../bridge/side.ts";
+import { state } from "../bridge/state.ts";
 import { spawnTarget } from "../hub/targets.ts";
 
 /** What may be said about a thread on the hub. */
@@ -23,12 +24,11 @@ export type HubLauncher = (
 ) => GreenThread<unknown>;
 
 /** The hub's part, which a Worker does not load. */
-const KEY = Symbol.for("aiohub.launcher");
-const scope = globalThis as { [KEY]?: HubLauncher };
+const hub = state("launcher", (): { launch: HubLauncher | undefined } => ({ launch: undefined }));
 
 /** Says how threads are spawned on this side, where it is the hub's. */
 export function setLauncher(launcher: HubLauncher): void {
-  scope[KEY] ??= launcher;
+  hub.launch ??= launcher;
 }
 
 /** Spawns on whichever side this is. */
@@ -39,5 +39,5 @@ export function launch(
 ): GreenThread<unknown> {
   const green = greenSide();
   if (green) return green.spawn(spawnTarget(fn), args, particulars);
-  return scope[KEY]!(fn, args, particulars);
+  return hub.launch!(fn, args, particulars);
 }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { DeadlockError } from "../bridge/errors.ts";
 import { nameIn, threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
@@ -71,6 +72,10 @@ const LOCK = { kind: "lock", wireName: "Lock", exclusive: true } as const;
  * ```
  */
 export class Lock extends Coordination {
+  static {
+    brand(this, "Lock");
+  }
+
   /**
    * For the library.
    *

@@ -34,6 +34,7 @@
  * @module
  */
 
+import { brand, madeElsewhere } from "../bridge/brand.ts";
 import { Node, State } from "../bridge/sync/arena.ts";
 import {
   checkHeard,
@@ -88,6 +89,10 @@ export interface PermitsKind {
  * ```
  */
 export class Permit implements Disposable {
+  static {
+    brand(this, "Permit");
+  }
+
   #release: (() => void) | undefined;
 
   /** For the library: permits come from `acquire()`. */
@@ -422,7 +427,8 @@ export function twin<T>(here: () => T, there: () => Promise<T>): Promise<T> {
  */
 export function checkCount(what: string, count: unknown, verb = "create"): number {
   if (typeof count !== "number") {
-    throw new TypeError(`Cannot ${verb} a ${what}: expected a number, found ${typeof count}`);
+    const why = madeElsewhere(count) ?? `expected a number, found ${typeof count}`;
+    throw new TypeError(`Cannot ${verb} a ${what}: ${why}`);
   }
   if (!Number.isInteger(count) || count < 0 || count > MOST) {
     throw new RangeError(

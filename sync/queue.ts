@@ -6,6 +6,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { show } from "../bridge/show.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
 import { nameIn, type WaitingOptions } from "../bridge/sync/core.ts";
@@ -353,6 +354,7 @@ for (
     [PriorityQueue, "PriorityQueue", "priority"],
   ] as const
 ) {
+  brand(Class, wireName);
   Object.defineProperty(Class.prototype, WAY, { value: { wireName, order } });
   registerKind(wireName, {
     revive: (buffer, name) =>

@@ -7,11 +7,12 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
 import { greenSide } from "../bridge/side.ts";
 import type { WaitingOptions } from "../bridge/sync/core.ts";
 import { CORE } from "../bridge/sync/objects.ts";
-import { registerClass } from "../bridge/classes.ts";
+import { registerOwnClass } from "../bridge/classes.ts";
 import { crossesAsItself } from "../bridge/handle.ts";
 import { Empty } from "../bridge/errors.ts";
 import { checkCount, checkSizes, Permit, twin } from "./permits.ts";
@@ -98,6 +99,7 @@ export class Pool<T> {
   readonly #parts: Parts<T>;
 
   static {
+    brand(this, "Pool");
     partsOf = (pool) => pool.#parts;
     crossesAsItself(this.prototype);
   }
@@ -288,6 +290,10 @@ function shielded(fn: () => void): void {
 
 /** A pool of tokens, which stand for nothing: a {@linkcode Semaphore} in the shape of a {@linkcode Pool}. */
 export class TokenPool extends Pool<number> {
+  static {
+    brand(this, "TokenPool");
+  }
+
   /**
    * Makes a pool.
    *
@@ -300,7 +306,7 @@ export class TokenPool extends Pool<number> {
 }
 
 for (const [Class, name] of [[Pool, "Pool"], [TokenPool, "TokenPool"]] as const) {
-  registerClass(Class as typeof Pool, {
+  registerOwnClass(Class as typeof Pool, {
     name: `aiohub.${name}`,
     toWire: (pool) => partsOf(pool),
     fromWire: (parts) => {

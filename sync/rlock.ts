@@ -11,21 +11,21 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { nameIn, threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
 import { greenSide } from "../bridge/side.ts";
+import { stateIfMade } from "../bridge/state.ts";
 import { Permit, Permits, twin } from "./permits.ts";
 import { type NameOptions, objectFor } from "./semaphore.ts";
 
-/** What `hub/call_context.ts` keeps: the call that the running async function serves. */
-const CALLS = Symbol.for("aiohub.calls");
+/** What `hub/call_context.ts` keeps, once it is known: the call that the running async function serves. */
+let calls: { current(): { readonly threadId: number } | undefined } | undefined;
 
 /** The green thread on whose behalf this code runs: itself, or on the hub the one whose call it serves; 0 for nobody. */
 function onBehalfOf(call: string): number {
   if (greenSide()) return threadHere(call);
-  const calls = (globalThis as {
-    [CALLS]?: { current(): { readonly threadId: number } | undefined };
-  })[CALLS];
+  calls ??= stateIfMade("calls");
   return calls?.current()?.threadId ?? 0;
 }
 
@@ -141,6 +141,10 @@ const DEPTH = 4 + 3 + 3;
  * ```
  */
 export class RLock extends Coordination {
+  static {
+    brand(this, "RLock");
+  }
+
   /**
    * For the library.
    *

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { brand } from "../bridge/brand.ts";
 import { nameIn, type WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
 import { checkCount, MOST, type Permit, Permits, type PermitsKind, twin } from "./permits.ts";
@@ -72,6 +73,10 @@ class SemaphoreCore extends Permits {
  * ```
  */
 export class Semaphore extends Coordination {
+  static {
+    brand(this, "Semaphore");
+  }
+
   /**
    * For the library.
    *
@@ -170,6 +175,10 @@ export class Semaphore extends Coordination {
  * ```
  */
 export class BoundedSemaphore extends Semaphore {
+  static {
+    brand(this, "BoundedSemaphore");
+  }
+
   /**
    * Gives a permit back.
    *

@@ -20,10 +20,12 @@ import { Referent } from "../protocol.ts";
 import type { Giver, Taker } from "../message.ts";
 import type { Reference } from "../referrer.ts";
 import type { Core, Description } from "./core.ts";
+import { brand } from "../brand.ts";
+import { keyOf, state } from "../state.ts";
 import { place } from "./place.ts";
 
-/** Where an object has its core. A `Symbol.for` key: copies of the library understand each other's objects. */
-export const CORE: unique symbol = Symbol.for("aiohub.core") as never;
+/** Where an object has its core. */
+export const CORE: unique symbol = keyOf("core") as never;
 
 /** What all objects have that green threads and async code meet at. */
 export abstract class Coordination {
@@ -34,6 +36,7 @@ export abstract class Coordination {
    */
   abstract readonly [CORE]: Core;
   static {
+    brand(this, "Coordination");
     crossesAsItself(this.prototype);
   }
 
@@ -97,25 +100,24 @@ interface Known {
   readonly objects: Map<number, WeakRef<Coordination>>;
   readonly buffers: Map<number, WeakRef<object>>;
   readonly bufferIds: WeakMap<object, number>;
+  readonly listeners: Set<Forgotten>;
 }
 
-const KEY = Symbol.for("aiohub.objects");
-const scope = globalThis as { [KEY]?: Known };
-const known: Known = scope[KEY] ??= {
+const known: Known = state("objects", () => ({
   kinds: new Map(),
   objects: new Map(),
   buffers: new Map(),
   bufferIds: new WeakMap(),
-};
+  listeners: new Set<Forgotten>(),
+}));
 
 /** Called with the id of an object that nobody on this side holds any more. */
 type Forgotten = (id: number) => void;
 
-const listeners = new Set<Forgotten>();
 const collectedObjects = new FinalizationRegistry<number>((id) => {
   if (known.objects.get(id)?.deref() !== undefined) return;
   known.objects.delete(id);
-  for (const listener of listeners) listener(id);
+  for (const listener of known.listeners) listener(id);
 });
 const collectedBuffers = new FinalizationRegistry<number>((id) => {
   if (known.buffers.get(id)?.deref() === undefined) known.buffers.delete(id);
@@ -123,11 +125,12 @@ const collectedBuffers = new FinalizationRegistry<number>((id) => {
 
 /** Has a function called when an object has been garbage-collected on this side. */
 export function onForgotten(listener: Forgotten): void {
-  listeners.add(listener);
+  known.listeners.add(listener);
 }
 
 /** Says how objects of a kind cross. Beside the class, at the top level of its module. */
 export function registerKind(name: string, kind: Kind): void {
+  // Each copy of the library has a class for it: what arrives is of the copy that was loaded last.
   known.kinds.set(name, kind);
 }
 

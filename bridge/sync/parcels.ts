@@ -17,9 +17,11 @@ import { type Body, decode, encode, encodeThrown } from "../codec.ts";
 import { NotCloneableError } from "../errors.ts";
 import { handledObject } from "../handle.ts";
 import { copyOf as copyBytes } from "../message.ts";
-import { intern, type Target } from "../protocol.ts";
+import type { Target } from "../protocol.ts";
 import type { Referrer } from "../referrer.ts";
+import { serve } from "../served.ts";
 import { greenSide } from "../side.ts";
+import { state } from "../state.ts";
 import type { Core } from "./core.ts";
 import { type Coordination, coreOf, isShared, objectById } from "./objects.ts";
 import { place } from "./place.ts";
@@ -32,10 +34,11 @@ interface Parcel {
   readonly siblings: Set<number> | undefined;
 }
 
-const parcels = new Map<number, Parcel>();
-
-/** The numbers of the parcels of each object, by its core. */
-const owned = new WeakMap<Core, Set<number>>();
+const { parcels, owned } = state("parcels", () => ({
+  parcels: new Map<number, Parcel>(),
+  /** The numbers of the parcels of each object, by its core. */
+  owned: new WeakMap<Core, Set<number>>(),
+}));
 const abandoned = new FinalizationRegistry<Set<number>>((numbers) => {
   for (const number of numbers) parcels.delete(number);
 });
@@ -86,12 +89,10 @@ export function parcelCount(): number {
   return parcels.size;
 }
 
-function onHub(name: string): Target {
-  return intern({ kind: "library", name });
-}
-
 /** What leaves a value on the hub. */
-export const DEPOSIT: Target = onHub("depositParcel");
+export const DEPOSIT: Target = serve("depositParcel", depositParcel);
+const PEEK = serve("peekParcel", peekParcel);
+const DROP = serve("dropParcel", dropParcel);
 
 /**
  * On either side: leaves a value on the hub. In green code it blocks.
@@ -136,7 +137,7 @@ function asItem(error: NotCloneableError): NotCloneableError {
  */
 export function peek(id: number, shared: boolean): unknown {
   const green = greenSide();
-  if (green) return green.callAtOnce(onHub("peekParcel"), [id]);
+  if (green) return green.callAtOnce(PEEK, [id]);
   const parcel = parcels.get(id);
   return parcel && shared && parcel.here === parcel.passing ? copyOf(parcel.here) : parcel?.here;
 }
@@ -144,7 +145,7 @@ export function peek(id: number, shared: boolean): unknown {
 /** On either side: throws a value away. */
 export function drop(id: number): void {
   const green = greenSide();
-  if (green) green.start(onHub("dropParcel"), [id]);
+  if (green) green.start(DROP, [id]);
   else dropParcel(id);
 }
 

@@ -14,6 +14,7 @@
  */
 
 import type { Board } from "../board.ts";
+import { state } from "../state.ts";
 import { Arena, bucketOf, Node, Nodes, State } from "./arena.ts";
 
 /** The key of the main thread. */
@@ -226,13 +227,11 @@ function listKey(id: number, list: number): number {
   return id * LISTS + list;
 }
 
-/** One for each thread, whichever copy of the library asks. */
-const KEY = Symbol.for("aiohub.place");
-const scope = globalThis as { [KEY]?: Place };
+const here = state("place", (): { place: Place | undefined } => ({ place: undefined }));
 
 /** Where we are. */
 export function place(): Place {
-  return scope[KEY] ??= new HubPlace();
+  return here.place ??= new HubPlace();
 }
 
 /** Where we are, on the main thread. */
@@ -242,5 +241,6 @@ export function hubPlace(): HubPlace {
 
 /** Makes this thread a Worker's. For the Worker's entry. */
 export function becomeWorkerPlace(place: WorkerPlace): void {
-  Object.defineProperty(globalThis, KEY, { value: place });
+  here.place = place;
+  Object.freeze(here);
 }

@@ -117,8 +117,10 @@ Deno.test("call() refuses numbers of functions that were not passed to the Worke
   await using hub = new TestHub({ maxWorkers: 1 });
   hub.expose({ hold: () => {} });
   const error = await spawn(() => {
-    const green = (globalThis as never)[Symbol.for("aiohub.green")] as {
-      call(target: unknown, args: unknown[]): unknown;
+    const { runtime: green } = (globalThis as never)[Symbol.for("aiohub.1.green")] as {
+      runtime: {
+        call(target: unknown, args: unknown[]): unknown;
+      };
     };
     const live = { kind: "live" };
     const messages: string[] = [];

@@ -41,8 +41,10 @@ Deno.test("J108 Hub({ hubImport: false }) lets green code import nothing, and ke
   const evil = moduleOf("globalThis.evil = true; export const f = 1;");
   const results = await spawn(
     (driver: string, evil: string, fn: () => string) => {
-      const green = (globalThis as never)[Symbol.for("aiohub.green")] as {
-        call(target: unknown, args: unknown[]): unknown;
+      const { runtime: green } = (globalThis as never)[Symbol.for("aiohub.1.green")] as {
+        runtime: {
+          call(target: unknown, args: unknown[]): unknown;
+        };
       };
       const attempts = [
         () => hubImport(driver),
@@ -75,8 +77,10 @@ Deno.test("Hub({ hubImport: [...] }) allows what is listed, and functions that t
   await using _hub = new TestHub({ maxWorkers: 1, hubImport: [new URL(".", driver).href] });
   const results = await spawn(
     (driver: string, self: string) => {
-      const green = (globalThis as never)[Symbol.for("aiohub.green")] as {
-        call(target: unknown, args: unknown[]): unknown;
+      const { runtime: green } = (globalThis as never)[Symbol.for("aiohub.1.green")] as {
+        runtime: {
+          call(target: unknown, args: unknown[]): unknown;
+        };
       };
       const attempts = [
         () => hubImport<Driver>(driver).version,

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { state } from "../../bridge/state.ts";
 import type { Board } from "../../bridge/board.ts";
 import type { RingReader, RingWriter } from "../../bridge/ring.ts";
 import type { HubPlace, WorkerPlace } from "../../bridge/sync/place.ts";
@@ -130,7 +131,7 @@ interface Kinds {
 async function load(root: string): Promise<Library> {
   // The original's ways come back when a copy is gone: they are taken at once.
   const modules = await Promise.all(MODULES.map((module) => import(root + module)));
-  const { kinds } = (globalThis as never)[Symbol.for("aiohub.objects")] as Kinds;
+  const { kinds } = state("objects", (): Kinds => ({ kinds: new Map() }));
   const ways = new Map(kinds);
   return Object.assign({}, ...modules, {
     revive: (kind: string, buffer: unknown) => ways.get(kind)!.revive(buffer),

@@ -13,6 +13,7 @@ import type { GreenRuntime } from "../../bridge/green_runtime.ts";
 import type { GreenThread } from "../../bridge/green_thread.ts";
 import type { Particulars } from "../../bridge/protocol.ts";
 import type { Coordination, Passage } from "../../bridge/sync/objects.ts";
+import { state } from "../../bridge/state.ts";
 import { Node, State } from "../../bridge/sync/arena.ts";
 import { CORE } from "../../bridge/sync/objects.ts";
 import {
@@ -29,9 +30,9 @@ import { type Buffer, type Run, within } from "./memory.ts";
 /** The number of the hub's board, and how many Workers there may be. */
 const BOARD = 1;
 const SLOTS = 4;
-const PLACE = Symbol.for("aiohub.place");
-const GREEN = Symbol.for("aiohub.green");
-const scope = globalThis as unknown as Record<symbol, unknown>;
+/** Where all copies of the library look for where they are. */
+const here = state<{ place: unknown }>("place", () => ({ place: undefined }));
+const side = state<{ runtime: unknown }>("green", () => ({ runtime: undefined }));
 
 /** What a party has. */
 export interface World<O> {
@@ -135,7 +136,7 @@ class Stage<O extends Record<string, Coordination>> {
     run.bufferNames = ["board"];
     new this.#library.Board(SLOTS);
     this.#becomeMain(run);
-    const { nodes } = scope[PLACE] as InstanceType<Library["HubPlace"]>;
+    const { nodes } = here.place as InstanceType<Library["HubPlace"]>;
     // Each side's first nodes are its own already, so that it is no matter in which order they are taken.
     nodes.give(nodes.take(0, 0, 0, 0));
     this.#made = Object.entries(this.#make(this.#library)).map(([name, object]) => {
@@ -149,9 +150,9 @@ class Stage<O extends Record<string, Coordination>> {
 
   #becomeMain(run: Run) {
     run.bufferNames = ["arena"];
-    scope[GREEN] = undefined;
+    side.runtime = undefined;
     const place = new this.#library.HubPlace();
-    scope[PLACE] = place;
+    here.place = place;
     return place;
   }
 
@@ -182,8 +183,8 @@ class Stage<O extends Record<string, Coordination>> {
         const board = this.#board(run);
         const arena = run.layout.buffer("arena", 0) as never;
         const place = new library.WorkerPlace({ arena, board: BOARD }, board, slot);
-        scope[PLACE] = place;
-        scope[GREEN] = runtime(run, board, slot, (particulars) => world.spawns!(particulars));
+        here.place = place;
+        side.runtime = runtime(run, board, slot, (particulars) => world.spawns!(particulars));
         place.nodes.give(place.nodes.take(0, 0, 0, 0));
         world = worldOf(run, library, board, this.#revive());
         before?.(world);

@@ -1,0 +1,115 @@
+/**
+ * What an object is, whichever copy of the library has made it.
+ *
+ * Each copy has classes of its own. So the classes that people see, and those that the library asks about, are branded: a mark
+ * on the prototype says what the instances are, and `instanceof` asks for the mark. That is one read of a property.
+ *
+ * - The brands of errors are the same for all versions of the library, for all time: an error is a value, and crosses.
+ * - All others contain the protocol's number: a lock of a copy with another number is no lock here. But it says who has made
+ *   it, so that the refusal can say so: {@linkcode madeElsewhere}.
+ *
+ * A subclass that people make has no brand of its own: `instanceof` is the language's there.
+ *
+ * @module
+ */
+
+import { keyOf, PROTOCOL, VERSION } from "./state.ts";
+
+/** Who has made an object. The shape and the key are for all time. */
+export interface Maker {
+  /** The version of the library. */
+  readonly version: string;
+  /** See {@linkcode PROTOCOL}. */
+  readonly protocol: number;
+}
+
+/** Where objects, and a Worker's global scope, say who has made them. */
+export const MAKER: symbol = Symbol.for("aiohub.maker");
+
+/** Where a function that was wrapped says who has wrapped it. It is a function still, and crosses as one. */
+const WRAPPER = Symbol.for("aiohub.wrapper");
+
+/** Where an error says which class of the library's it is of. */
+const ERROR = Symbol.for("aiohub.error");
+
+/** This copy. */
+export const SELF: Maker = Object.freeze({ version: VERSION, protocol: PROTOCOL });
+
+type Class = { readonly prototype: object };
+type Marked = { readonly [key: symbol]: unknown } | null | undefined;
+
+const ordinary = Function.prototype[Symbol.hasInstance];
+
+/**
+ * Brands a class whose instances are bound to this process: a lock, a thread, a hub.
+ *
+ * @param Class The class.
+ * @param name Its name, which no other class of the library has.
+ */
+export function brand(Class: Class, name: string): void {
+  brandAs(Class, keyOf(`is ${name}`), true);
+  Object.defineProperty(Class.prototype, MAKER, { value: SELF });
+}
+
+/** Brands a class of errors by its name. */
+export function brandError(Class: Class, name: string): void {
+  brandAs(Class, ERROR, name);
+}
+
+function brandAs(Class: Class, key: symbol, mark: unknown): void {
+  Object.defineProperty(Class.prototype, key, { value: mark });
+  Object.defineProperty(Class, Symbol.hasInstance, {
+    value(this: unknown, value: unknown): boolean {
+      if (this !== Class) return ordinary.call(this as typeof Function, value);
+      return typeof value === "object" && (value as Marked)?.[key] === mark;
+    },
+  });
+}
+
+/** The library's class of errors that a prototype belongs to, by name. */
+export function errorBrand(prototype: object): string | undefined {
+  return Object.hasOwn(prototype, ERROR)
+    ? (prototype as { readonly [ERROR]: string })[ERROR]
+    : undefined;
+}
+
+/** Says of a function that it was wrapped by this copy. */
+export function brandWrapped(fn: object): void {
+  Object.defineProperty(fn, WRAPPER, { value: SELF });
+}
+
+/**
+ * What is to be said of an object that a copy with another protocol has made: which one, and what to do. Nothing for all others.
+ */
+export function madeElsewhere(value: unknown): string | undefined {
+  const isObject = typeof value === "object" || typeof value === "function";
+  const other = isObject ? stranger((value as Marked)?.[MAKER]) : undefined;
+  return other && `${other} made it, and this is ${SELF_NAME}: ${ONE_VERSION}`;
+}
+
+/** The same of a function that such a copy has wrapped. */
+export function wrappedElsewhere(fn: (...args: never[]) => unknown): string | undefined {
+  const other = stranger((fn as unknown as Marked)?.[WRAPPER]);
+  return other &&
+    `${other} wrapped it, and this is ${SELF_NAME}: call it instead, or ${ONE_VERSION}`;
+}
+
+/** How messages call a copy with another protocol; nothing for one with this. */
+export function stranger(maker: unknown): string | undefined {
+  return maker === undefined || maker === SELF ? undefined : otherName(maker as Maker | null);
+}
+
+function otherName(maker: Maker | null): string | undefined {
+  const { version, protocol } = maker ?? SELF;
+  // An object that has an answer to everything, such as a mock, says nothing by that.
+  return typeof protocol !== "number" || protocol === PROTOCOL
+    ? undefined
+    : `aiohub ${version} (protocol ${protocol})`;
+}
+
+/** How messages call this copy. */
+export const SELF_NAME = `aiohub ${VERSION} (protocol ${PROTOCOL})`;
+
+/** What to do where two protocols meet. */
+export const ONE_VERSION =
+  `have one version of the library in the process ("deno info" says who imports which)`;

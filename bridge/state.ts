@@ -1,0 +1,100 @@
+/**
+ * What stands in the process once, whichever copy of the library asks.
+ *
+ * A program may load the library more than once: the same version from two URLs, or two versions, as two of its
+ * dependencies ask for them. All copies with the same {@linkcode PROTOCOL} are one: they have one default hub, one registry
+ * of classes, and so on, each under a `Symbol.for` key that contains the number, and understand each other's objects, by
+ * marks (here) and brands (`brand.ts`) and not by classes, of which each copy has its own. Copies with another number have
+ * other keys, and so a hub and Workers of their own.
+ *
+ * What has to hold for that, wherever a copy may get an object of another one: it calls methods and reads public members. It
+ * reads no `#field` of what it was given, which only the copy that made the object could; and what it keeps about
+ * objects of others, in a `WeakMap` or the like, is a state.
+ *
+ * @module
+ */
+
+/** The version of the library; a test compares it with `deno.json`. */
+export const VERSION = "0.1.0";
+
+/**
+ * The number of what copies share: the shapes of the states below, the public members of the library's objects that the
+ * library uses itself, the messages, the layout of shared memory, and what is served by name. It goes up with each change to
+ * one of them, and with each addition that a copy which knows it relies on: a copy that does not may be the one that runs.
+ */
+export const PROTOCOL = 1;
+
+/** All states. Where each is made, its shape is described. */
+export type StateName =
+  /** The green calls that functions on the hub serve: `hub/call_context.ts`. */
+  | "calls"
+  /** The registered classes: `classes.ts`. */
+  | "classes"
+  /** The async context: `context.ts`. */
+  | "context"
+  /** The registered storages: `register_context.ts`. */
+  | "contexts"
+  /** The states of `DAGPool`s: `sync/dag_pool.ts`. */
+  | "dags"
+  /** What green code can do, in a Worker: `side.ts`. */
+  | "green"
+  /** What `handle()` gave: `handle.ts`. */
+  | "handled"
+  /** Where stand-ins have their objects: `hub/worker_references.ts`. */
+  | "homes"
+  /** The default hub: `hub/default_hub.ts`. */
+  | "hub"
+  /** What spawns on the hub: `sync/launch.ts`. */
+  | "launcher"
+  /** Whether awaits have a time limit: `hub/call_context.ts`. */
+  | "limits"
+  /** Who waits for which object's lock: `hub/object_lock.ts`. */
+  | "locks"
+  /** The folders of the library's own modules: `own_modules.ts`. */
+  | "modules"
+  /** Locks, queues and their like, and the memory that has crossed: `sync/objects.ts`. */
+  | "objects"
+  /** The values that are kept on the hub for queues and events: `sync/parcels.ts`. */
+  | "parcels"
+  /** Where this thread is in shared memory: `sync/place.ts`. */
+  | "place"
+  /** Who wants to hear that the other side has let go of an object: `given.ts`. */
+  | "released"
+  /** What stand-ins stand for: `remote.ts`. */
+  | "remotes"
+  /** What the library serves to its own green code: `served.ts`. */
+  | "served"
+  /** The objects that `shared()` made: `hub/shared.ts`. */
+  | "shared"
+  /** The buffers that are given away and not copied: `transfer.ts`. */
+  | "transferred"
+  /** The functions that were wrapped on the hub: `hub/permissions.ts`. */
+  | "wrapped"
+  /** Those among them that have a name as text: `wrapped.ts`. */
+  | "wrapped names"
+  /** Their sources: `hub/wrapped_names.ts`. */
+  | "wrapped texts"
+  /** The writers of streams: `hub/hub_writer.ts`. */
+  | "writers";
+
+const scope = globalThis as unknown as Record<symbol, object | undefined>;
+
+/** The key of a mark that objects have for all copies with this protocol. */
+export function keyOf(name: string): symbol {
+  return Symbol.for(`aiohub.${PROTOCOL}.${name}`);
+}
+
+/**
+ * What all copies with this protocol have in common, in this thread of execution.
+ *
+ * @param name What it is.
+ * @param make Makes it, if no copy has done so.
+ */
+export function state<T extends object>(name: StateName, make: () => T): T {
+  return (scope[keyOf(name)] ??= make()) as T;
+}
+
+/** What {@linkcode state} gives, if a copy has made it. */
+export function stateIfMade<T extends object>(name: StateName): T | undefined {
+  return scope[keyOf(name)] as T | undefined;
+}
