@@ -18,6 +18,11 @@ export function crossesAsItself(prototype: object): void {
   Object.defineProperty(prototype, ITSELF, { value: true });
 }
 
+/** Whether an object is the same on both sides. */
+export function isItself(object: object): boolean {
+  return ITSELF in object;
+}
+
 /** What an object that is to go by reference is wrapped in, until it goes. */
 class Handle {}
 
@@ -88,7 +93,7 @@ export function handle<T extends object>(object: T): Sync<T> & Async<T> {
       `Cannot make a handle: expected an object, found ${object === null ? "null" : typeof object}`,
     );
   }
-  if (remoteOf(object) || handled.has(object) || ITSELF in object) {
+  if (remoteOf(object) || handled.has(object) || isItself(object)) {
     return object as unknown as Sync<T> & Async<T>;
   }
   const wrapper = new Proxy(new Handle(), handler);

@@ -5,8 +5,10 @@
  */
 
 import { blocking } from "../bridge/side.ts";
+import { Op } from "../bridge/live.ts";
 import type { Sync } from "../bridge/live_types.ts";
 import { intern } from "../bridge/protocol.ts";
+import { remoteOf } from "../bridge/remote.ts";
 import { mark } from "../bridge/wrapped.ts";
 import type { ModuleDescription } from "./callables.ts";
 import { describe, moduleSpecifier } from "./targets.ts";
@@ -47,8 +49,13 @@ export function hubImport<M extends object>(specifier: string | URL): HubModule<
   const green = blocking("hubImport()", "await import()");
   const url = moduleSpecifier("hubImport", specifier);
   const exports = intern({ kind: "exports", specifier: url });
-  const { functions, values } = green.call(exports, []) as ModuleDescription;
+  const { functions, promises, values } = green.call(exports, []) as ModuleDescription;
   const module: Record<string, unknown> = Object.assign(Object.create(null), values);
+  for (const name of promises) {
+    const promise = remoteOf(values[name] as object)!;
+    const get = () => promise.ask(Op.Await, [], name);
+    Object.defineProperty(module, name, { get, enumerable: true });
+  }
   for (const name of functions) {
     const target = intern({ kind: "hub", specifier: url, name });
     const fn = (...args: unknown[]) => blocking(`${name}()`, `await ${name}()`).call(target, args);

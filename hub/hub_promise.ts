@@ -5,6 +5,7 @@
  */
 
 import type { GreenThread } from "../bridge/green_thread.ts";
+import { AWAITED } from "../bridge/thenables.ts";
 
 /**
  * The promise of an async function that green code started on the hub.
@@ -24,6 +25,11 @@ export class HubPromise<T> implements PromiseLike<T> {
 
   /** The green thread that stands for the work. */
   get thread(): GreenThread<T> {
+    return this.#thread;
+  }
+
+  /** The same, for the side that finds a promise of another copy of the library. */
+  get [AWAITED](): GreenThread<T> {
     return this.#thread;
   }
 

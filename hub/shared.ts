@@ -11,6 +11,7 @@ import { intern } from "../bridge/protocol.ts";
 import { type Remote, remoteOf, standsForLater } from "../bridge/remote.ts";
 import { show } from "../bridge/show.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
+import { isPromise } from "../bridge/thenables.ts";
 import type { HeldLock } from "./object_lock.ts";
 import { takeLock } from "./object_lock.ts";
 import { noteWrapped } from "./permissions.ts";
@@ -111,7 +112,7 @@ export async function updateAsync<T extends object, R>(
   object: T,
   fn: (object: Awaited<T>) => R,
 ): Promise<Awaited<R>> {
-  const awaited = await object;
+  const awaited = (isPromise(object) ? await object : object) as Awaited<T>;
   if (typeof awaited !== "object" && typeof awaited !== "function" || awaited === null) {
     throw new TypeError(`Cannot update: expected an object, found ${show(awaited)}`);
   }
@@ -138,7 +139,7 @@ function make(url: string, name: string, init: () => object): object {
     );
   }
   // Whoever uses it hears of a failure; nobody has to.
-  if (object instanceof Promise) object.catch(() => {});
+  if (isPromise(object)) object.then(undefined, () => {});
   objects.set(key, object);
   noteWrapped(url, name);
   return object;
@@ -192,5 +193,5 @@ function memberOf(object: object, key: PropertyKey): unknown {
  */
 export async function sharedHandle(url: string, name: string): Promise<object | undefined> {
   const object = scope[KEY]?.get(`${name} ${url}`);
-  return object && handle(await object);
+  return object && handle(isPromise(object) ? await object as object : object);
 }

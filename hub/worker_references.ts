@@ -10,7 +10,7 @@ import { Adopted } from "../bridge/adopted.ts";
 import type { Reference } from "../bridge/codec.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import type { Given } from "../bridge/given.ts";
-import { classNumber, Op, perform, Trait, traitsOf } from "../bridge/live.ts";
+import { classNumber, lazyTraits, Op, perform, Trait, traitsOf } from "../bridge/live.ts";
 import type { Callable } from "../bridge/loader.ts";
 import { Referent } from "../bridge/protocol.ts";
 import { type Ask, Remote, remoteOf } from "../bridge/remote.ts";
@@ -257,6 +257,6 @@ export function referTo(
   const place = home?.given === given ? [home.serial, home.number] : [];
   const data = kind !== Referent.HubObject
     ? [number, ...place]
-    : [number, traitsOf(object), classNumber(object), ...place];
+    : [number, traitsOf(object) | lazyTraits(object), classNumber(object), ...place];
   return { reference: { kind, data }, number };
 }
