@@ -8,7 +8,6 @@
  * @module
  */
 
-import { isItself } from "./handle.ts";
 import { Op, Trait } from "./live.ts";
 import { type Remote, remoteOf, standsFor } from "./remote.ts";
 import { Handle, SyncHandler } from "./sync_proxy.ts";
@@ -28,7 +27,7 @@ export function makeLazyProxy(remote: Remote): object {
 
 /** Why green code cannot return a value: on the hub the language would await it, and so run it. */
 export function refusalOfLazy(value: object): string | undefined {
-  const remote = isItself(value) ? undefined : remoteOf(value);
+  const remote = remoteOf(value);
   if (!remote || !(remote.traits & Trait.Lazy)) return undefined;
   return "it stands for a query or the like of the hub, which has not run: call its wait(), and return the result";
 }

@@ -23,6 +23,7 @@ import { isThenable } from "./live.ts";
 import type { Callable, Loader } from "./loader.ts";
 import type { Message } from "./message.ts";
 import { Ending, type Particulars, type Target, targetName, Up } from "./protocol.ts";
+import { RemoteThread } from "./remote_thread.ts";
 import { hasRoom, MUCH_ROOM } from "./stack_room.ts";
 import { gotBy } from "./thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
@@ -226,6 +227,7 @@ export class ThreadRunner {
     try {
       if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
       value = gotBy(this.#apply(job, frame, fn));
+      if (value instanceof RemoteThread) value = value.wait();
       if (isThenable(value)) {
         throw new TypeError(
           `Cannot run "${

@@ -144,8 +144,8 @@ function describeExports(module: Record<string, unknown>): ModuleDescription {
   const promises: string[] = [];
   const values: Record<string, unknown> = Object.create(null);
   for (const [name, value] of Object.entries(module)) {
-    if (isCallback(value)) functions.push(name);
     if (isPromise(value)) promises.push(name);
+    if (isCallback(value)) functions.push(name);
     else if (isPrimitive(value) || isPlain(value as object)) values[name] = value;
     else if (typeof value !== "symbol") values[name] = handle(value as object);
   }
