@@ -211,7 +211,7 @@ Deno.test("K1 what has not run has its own members still: undefined ones, and wh
       query.text,
       "limit" in query,
       "length" in query,
-      query.hasOwnProperty("hint"),
+      Object.hasOwn(query, "hint"),
     ];
   }, handle(database));
   assertEquals(seen, [undefined, "index", "select", true, false, true]);
