@@ -7,14 +7,16 @@
 import {
   GreenThread,
   handle,
+  Hub,
   hubImport,
   type NotCloneableError,
   Queue,
   spawn,
   type Sync,
+  withTimeout,
 } from "@aiohub/aiohub";
 import { assert, assertEquals, assertMatch, assertStrictEquals } from "@std/assert";
-import { thrownBy } from "../support.ts";
+import { thrownBy, until } from "../support.ts";
 import * as queries from "../fixtures/edges/queries.ts";
 import { type Database, database, ran, reset, rows } from "../fixtures/edges/queries.ts";
 
@@ -342,4 +344,82 @@ Deno.test("K1 a handle to a query is no promise on the hub, awaited or not", asy
   assertStrictEquals(await passed, passed);
   assertEquals(ran, []);
   assert(rows.length === 3);
+});
+
+Deno.test("K1 a wait() that is given up by a limit or a kill leaves the thread at once", async () => {
+  reset();
+  let settle!: (value: string) => void;
+  let asked = 0;
+  const slow = {
+    then(onFulfilled: (value: string) => void): void {
+      asked++;
+      settle = onFulfilled;
+    },
+  };
+  const seen = await spawn((slow: { wait(): string }) => {
+    try {
+      return withTimeout(20, () => slow.wait());
+    } catch (error) {
+      return (error as Error).name;
+    }
+  }, handle(slow) as never);
+  assertEquals(seen, "Timeout");
+  const thread = spawn((slow: { wait(): string }) => slow.wait(), handle(slow) as never);
+  await until(() => asked === 2);
+  thread.kill();
+  assertEquals((await thrownBy(thread) as Error).name, "GreenletExit");
+  const other = spawn((slow: { wait(): string }) => slow.wait(), handle(slow) as never);
+  await until(() => asked === 3);
+  settle("slow");
+  assertEquals(await other, "slow");
+});
+
+Deno.test("K1 a large result of a query comes whole", async () => {
+  const large = { then: (give: (value: Uint8Array) => void) => give(new Uint8Array(50e6).fill(7)) };
+  const seen = await spawn((large: { wait(): Uint8Array }) => {
+    const bytes = large.wait();
+    return [bytes.length, bytes[0], bytes.at(-1)];
+  }, handle(large) as never);
+  assertEquals(seen, [50e6, 7, 7]);
+});
+
+Deno.test("K1 queries are built and run from two hubs, and from a cooperative one", async () => {
+  reset();
+  await using first = new Hub({ maxWorkers: 1 });
+  await using second = new Hub({ maxWorkers: 1, cooperative: true });
+  const work = (db: Db) => db.select().limit(2).wait().length;
+  const query = handle(database) as unknown as Db;
+  const counts = await Promise.all([first.spawn(work, query), second.spawn(work, query)]);
+  assertEquals(counts, [2, 2]);
+  assertEquals(ran, ["select limit 2", "select limit 2"]);
+});
+
+Deno.test("K1 a thenable function is called, built on and waited for", async () => {
+  reset();
+  const make = Object.assign((n: number) => n + 1, {
+    then: (give: (value: string) => void) => {
+      ran.push("function");
+      give("given");
+    },
+  });
+  const library = { make: () => make };
+  const seen = await spawn(
+    (library: { make(): ((n: number) => number) & { wait(): string } }, fn: typeof make) => {
+      const made = library.make();
+      return [made(1), made.wait(), (fn as unknown as typeof made).wait()];
+    },
+    handle(library) as never,
+    make as never,
+  );
+  assertEquals(seen, [2, "given", "given"]);
+  assertEquals(ran, ["function", "function"]);
+});
+
+Deno.test("K1 a promise of the hub passed by handle() has wait() too", async () => {
+  const promise = Promise.resolve([1, 2]);
+  const seen = await spawn(
+    (promise: { wait(): number[] }) => promise.wait(),
+    handle(promise) as never,
+  );
+  assertEquals(seen, [1, 2]);
 });
