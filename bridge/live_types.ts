@@ -113,7 +113,7 @@ export type Sync<T> = 0 extends (1 & T) ? T
   : unknown extends T ? T
   : T extends CrossingValue ? T
   : T extends Blob | FormData ? SyncBinary<T>
-  : T extends PromiseLike<unknown>
+  : T extends { then: (...args: never) => unknown }
     ? [Exclude<keyof T, keyof Promise<unknown>>] extends [never] ? Sync<Awaited<T>>
     : T extends { readonly thread: GreenThread<unknown> } ? Sync<Awaited<T>>
     : Sync<Awaited<T>> & SyncMembers<T> & { wait(): Sync<Awaited<T>> }

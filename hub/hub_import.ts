@@ -22,7 +22,8 @@ export type HubModule<M extends object> = { readonly [K in keyof M]: Sync<M[K]> 
 /**
  * Imports a module on the hub, for green code: its functions, async or not, run there, and block the green thread that
  * calls them. Classes and objects of the module are handles, and so is what a function gives that cannot cross as a value:
- * a connection, a statement, a cursor. See `handle()`.
+ * a connection, a statement, a cursor. See `handle()`. Promises are awaited, those that the module exports when they are read;
+ * what else has a `then()`, such as a query, is a handle, whose `wait()` runs it.
  *
  * A hub can allow less: see the option `hubImport` of {@linkcode HubOptions}.
  *
