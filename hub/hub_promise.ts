@@ -28,7 +28,7 @@ export class HubPromise<T> implements PromiseLike<T> {
     return this.#thread;
   }
 
-  /** The same, for the side that finds a promise of another copy of the library. */
+  /** The same, under a key that the parts of the library know that import nothing from here. */
   get [AWAITED](): GreenThread<T> {
     return this.#thread;
   }

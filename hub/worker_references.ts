@@ -16,6 +16,7 @@ import { Referent } from "../bridge/protocol.ts";
 import { type Ask, Remote, remoteOf } from "../bridge/remote.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
 import { HubSource } from "./hub_source.ts";
+import { asked, hearOf, takeFailure } from "./unheard.ts";
 import { streamOf } from "./hub_writer.ts";
 import { takeLock } from "./object_lock.ts";
 import { type HubReferent, hubReferent } from "./referents.ts";
@@ -48,6 +49,9 @@ interface Home {
 
 /** The homes of all stand-ins, so that what goes back home arrives as itself. */
 const homes = new WeakMap<object, Home>();
+
+/** The methods of promises, each of which asks for what they become. */
+const ASKING: ReadonlySet<unknown> = new Set(["then", "catch", "finally"]);
 
 /** One Worker's references. */
 export class WorkerReferences {
@@ -108,7 +112,7 @@ export class WorkerReferences {
       case Referent.HubFunction:
       case Referent.HubObject:
       case Referent.HubSignal:
-        return streamOf(this.#own(data));
+        return this.#cameHome(this.#own(data));
       case Referent.GreenFunction:
         return this.#adoptFunction(this.#parse(data));
       case Referent.GreenObject:
@@ -122,6 +126,7 @@ export class WorkerReferences {
   /** Does something to one of the hub's objects, for the Worker. */
   perform(number: unknown, op: unknown, args: readonly unknown[]): unknown {
     const object = this.#own(number);
+    if (op === Op.Await || op === Op.Invoke && ASKING.has(args[0])) asked(object);
     try {
       return perform(host, object, Number(op), args);
     } catch (error) {
@@ -164,8 +169,20 @@ export class WorkerReferences {
       this.#holds.delete(number);
       this.#listening.get(number)?.();
       this.#listening.delete(number);
+      this.#reportUnheard(number);
     } else this.#holds.set(number, held - released);
     this.#host.given.release(number, released);
+  }
+
+  #cameHome(object: object): unknown {
+    asked(object);
+    return streamOf(object);
+  }
+
+  #reportUnheard(number: number): void {
+    const object = this.#host.given.get(number);
+    const failure = object && takeFailure(object);
+    if (failure) this.#host.reportError(failure.reason);
   }
 
   /** The Worker has ended: it holds nothing any more. */
@@ -252,11 +269,13 @@ export function referTo(
   { kind, object }: HubReferent,
 ): { readonly reference: Reference; readonly number: number } {
   const number = given.give(object);
+  const lazy = kind === Referent.HubObject ? lazyTraits(object) : 0;
+  if (lazy) hearOf(object);
   const home = homes.get(object);
   // Another hub's Workers have the same numbers.
   const place = home?.given === given ? [home.serial, home.number] : [];
   const data = kind !== Referent.HubObject
     ? [number, ...place]
-    : [number, traitsOf(object) | lazyTraits(object), classNumber(object), ...place];
+    : [number, traitsOf(object) | lazy, classNumber(object), ...place];
   return { reference: { kind, data }, number };
 }

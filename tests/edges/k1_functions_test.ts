@@ -20,6 +20,7 @@ import {
   syncToAsync,
   updateAsync,
 } from "@aiohub/aiohub";
+import { sleep } from "@aiohub/aiohub/green";
 import { assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
 import { thrownBy } from "../support.ts";
 import {
@@ -279,4 +280,46 @@ Deno.test("K1 a handle of a handle, and one that comes back, is the same query",
   );
   assertStrictEquals(seen, true);
   assertEquals(ran, []);
+});
+
+Deno.test("K1 a promise of a subclass that fails before its wait() ends nothing, and is thrown by that", async () => {
+  const library = { job: () => new LateJob((_, reject) => reject(new RangeError("too early"))) };
+  const message = await spawn((library: { job(): { wait(): unknown } }) => {
+    const job = library.job();
+    // Whatever is to be heard of on the hub is heard of meanwhile.
+    sleep(20);
+    try {
+      return job.wait();
+    } catch (error) {
+      return [error instanceof RangeError, (error as Error).message];
+    }
+  }, handle(library) as never);
+  assertEquals(message, [true, "too early"]);
+});
+
+Deno.test("K1 a promise of a subclass that fails and that nobody waits for is reported", async () => {
+  class Job extends LateJob<string> {
+    on(): this {
+      return this;
+    }
+  }
+  const library = { job: () => new Job((_, reject) => reject(new RangeError("unseen"))) };
+  const errors: unknown[] = [];
+  {
+    await using hub = new Hub({ maxWorkers: 1 });
+    hub.addEventListener("error", (event) => {
+      event.preventDefault();
+      errors.push((event as ErrorEvent).error);
+    });
+    await hub.spawn((library: { job(): { on(): { wait(): unknown } } }) => {
+      library.job().on();
+      try {
+        library.job().on().wait();
+      } catch {
+        // This one is seen.
+      }
+    }, handle(library) as never);
+    assertEquals(errors, []);
+  }
+  assertEquals(errors.map(String), ["RangeError: unseen"]);
 });
