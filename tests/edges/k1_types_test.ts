@@ -4,7 +4,7 @@
  * @module
  */
 
-import { type GreenThread, type HubPromise, type Lock, type Sync } from "@aiohub/aiohub";
+import type { GreenThread, HubPromise, Lock, Sync } from "@aiohub/aiohub";
 import { assertEquals } from "@std/assert";
 import type { Database, LazyPromise, Query, Row } from "../fixtures/edges/queries.ts";
 
