@@ -14,10 +14,12 @@ import { GreenletExit } from "./errors.ts";
 import type { EventLoopTurns } from "./event_loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./green_base.ts";
+import { isItself } from "./handle.ts";
 import type { HubCalls } from "./hub_calls.ts";
 import { isThenable, Op } from "./live.ts";
 import type { Message } from "./message.ts";
 import { Ending, PART_OF_CALL, Up } from "./protocol.ts";
+import { gotBy } from "./thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 
 /** What the hub calls in a Worker. */
@@ -82,14 +84,14 @@ export class Callbacks {
     };
     let context: Body | undefined;
     try {
-      const value = usesContext() ? this.#context.enter(message, scope, act) : act();
-      if (isThenable(value)) {
+      const value = gotBy(usesContext() ? this.#context.enter(message, scope, act) : act());
+      if (isThenable(value) && !isItself(value)) {
         throw new TypeError(
           "Cannot return a promise from a green function that the hub calls: green code that the hub waits for has to " +
             "be synchronous",
         );
       }
-      const referrer = op === Op.Call ? this.#crossing.referrer : this.#crossing.liveReferrer;
+      const referrer = op === Op.Call ? this.#crossing.replyReferrer : this.#crossing.liveReferrer;
       reply = this.#crossing.references.attempt(() => {
         if (scope.changes) context = this.#context.changes(scope, referrer);
         return encode(value, "result", referrer);

@@ -19,6 +19,7 @@ import {
 import { GreenletExit } from "./errors.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { GreenReferences } from "./green_references.ts";
+import { refusalOfLazy } from "./lazy_handle.ts";
 import type { Line } from "./line.ts";
 import { EMPTY } from "./message.ts";
 import { Referent, type ThreadReference, Up } from "./protocol.ts";
@@ -49,7 +50,9 @@ export class Crossing {
   readonly referrer: Referrer;
   /** For what a thread returns: it stays when the thread has ended. */
   readonly resultReferrer: Referrer;
-  /** For what is asked of an object: what cannot cross goes by reference too. */
+  /** For what a callback returns. */
+  readonly replyReferrer: Referrer;
+  /** For what is asked of an object: what it returns, and what cannot cross goes by reference too. */
   readonly liveReferrer: Referrer;
   /** For a value that nobody wants any more. */
   readonly discarder: Referrer;
@@ -68,8 +71,11 @@ export class Crossing {
     this.#passage = options.passage;
     const resolve = (kind: number, data: unknown) => this.#resolve(kind, data);
     this.referrer = { refer: (value) => this.#refer(value, false, false), resolve };
-    this.resultReferrer = { refer: (value) => this.#refer(value, true, false), resolve };
-    this.liveReferrer = { refer: (value) => this.#refer(value, false, true), resolve };
+    // On the hub the language awaits what comes back, and would run it.
+    const returned = { refusal: refusalOfLazy, resolve };
+    this.resultReferrer = { ...returned, refer: (value) => this.#refer(value, true, false) };
+    this.replyReferrer = { ...returned, refer: (value) => this.#refer(value, false, false) };
+    this.liveReferrer = { ...returned, refer: (value) => this.#refer(value, false, true) };
     this.discarder = {
       ...this.referrer,
       resolve: (kind, data) => this.references.discard(kind, data) || this.#resolve(kind, data),

@@ -22,7 +22,9 @@ import { Referent } from "./protocol.ts";
 import { Remote, remoteOf } from "./remote.ts";
 import { Service } from "./service.ts";
 import { lookWhenAsked, SignalStandIns } from "./signals.ts";
+import { makeLazyProxy } from "./lazy_handle.ts";
 import { makeSyncProxy } from "./sync_proxy.ts";
+import { isPromise } from "./thenables.ts";
 
 /** What the references need of the Worker. */
 export interface GreenReferenceHost {
@@ -269,7 +271,8 @@ export class GreenReferences {
         (...request) => this.#host.ask(...request),
         () => this.#objects.release(number),
       );
-      return traits & Trait.Service ? remote : makeSyncProxy(remote);
+      if (traits & Trait.Service) return remote;
+      return traits & Trait.Lazy ? makeLazyProxy(remote) : makeSyncProxy(remote);
     });
   }
 }
@@ -297,6 +300,9 @@ export function goesByReference(value: object, all: boolean): boolean {
   if (typeof value === "function" || value instanceof Service || value instanceof Iterator) {
     return true;
   }
-  if (!all || value instanceof Promise || value instanceof Error) return false;
-  return !classOfPrototype(Object.getPrototypeOf(value)) && !platformClassOf(value);
+  if (!all || value instanceof Error || isPromise(value)) return false;
+  const prototype = Object.getPrototypeOf(value);
+  // Plain data is asked about only if it has a `then`.
+  if (prototype === Object.prototype || prototype === null) return false;
+  return !classOfPrototype(prototype) && !platformClassOf(value);
 }

@@ -21,6 +21,11 @@ export function crossesAsItself(prototype: object): void {
   Object.defineProperty(prototype, ITSELF, { value: true });
 }
 
+/** Whether an object is the same on both sides. */
+export function isItself(object: object): boolean {
+  return ITSELF in object;
+}
+
 /** What an object that is to go by reference is wrapped in, until it goes. */
 class Handle {}
 
@@ -51,6 +56,8 @@ const handler: ProxyHandler<Handle> = {
  *   thread has passed goes with the thread; what it has *returned* stays. See {@linkcode Async}.
  * - What a method returns or a property has crosses as a value where it can, and else as a handle too: a connection gives a
  *   statement, and that a cursor.
+ * - What a method returns or a property has is awaited if it is a promise. What else has a `then()`, as the query of a database's
+ *   library, has not run: it is a handle on which building goes on, and its `wait()` runs it.
  * - **Such a value is a copy**, and so is what a method is given. `object.list.push(3)` and `object.nested.n = 5` change
  *   nothing where the object lives, and a buffer given to `read(buffer)` stays as it is: that fills its own copy. What works
  *   is to set the property (`object.nested = { n: 5 }`), a method that makes the change or returns the bytes, and a method
@@ -95,7 +102,7 @@ export function handle<T extends object>(object: T): Sync<T> & Async<T> {
   }
   const elsewhere = madeElsewhere(object);
   if (elsewhere) throw new NotCloneableError(`Cannot make a handle: ${elsewhere}`);
-  if (remoteOf(object) || handled.has(object) || ITSELF in object) {
+  if (remoteOf(object) || handled.has(object) || isItself(object)) {
     return object as unknown as Sync<T> & Async<T>;
   }
   const wrapper = new Proxy(new Handle(), handler);

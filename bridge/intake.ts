@@ -17,6 +17,7 @@ import type { GreenBase } from "./green_base.ts";
 import type { Message } from "./message.ts";
 import { Down } from "./protocol.ts";
 import { hasRoom, SOME_ROOM } from "./stack_room.ts";
+import { isPromise } from "./thenables.ts";
 
 /** Who does what messages say. */
 export interface Receiver {
@@ -110,8 +111,8 @@ export class Intake {
       const isMeantForBelow = this.#stack.guard();
       try {
         const result = fn();
-        if (!(result instanceof Promise)) continue;
-        result.catch((error) => this.#crossing.fault(error));
+        if (!isPromise(result)) continue;
+        result.then(undefined, (error) => this.#crossing.fault(error));
         // It goes on when the event loop has a turn.
         this.#eventLoopTurns.hurry();
       } catch (error) {

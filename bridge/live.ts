@@ -11,6 +11,7 @@
 import { remoteOf } from "./remote.ts";
 import { Service } from "./service.ts";
 import { keyOf } from "./state.ts";
+import { hasThen, isPromise } from "./thenables.ts";
 import { servedAs } from "./wrapped.ts";
 
 /** What can be done. The numbers are in messages, so they are only added to. The arguments follow. */
@@ -47,6 +48,8 @@ export const Op = {
   Template: 14,
   /** The same with a method. Its name, the strings, the raw strings, the values. */
   TemplateMember: 15,
+  /** Await it, though it is no promise. */
+  Await: 16,
   /** Of an iteration: the next batch. */
   Pull: 32,
   /** Of an iteration: end it, and wait for its `finally`. */
@@ -77,6 +80,10 @@ export const Trait = {
   Disposable: 16,
   /** It can be iterated over once: a generator, a stream. Its stand-in is let go of when that is over. */
   Once: 32,
+  /** The language would await it, but here it waits to be asked: see `thenables.ts`. Only the hub says so of its objects. */
+  Lazy: 64,
+  /** It is that, and has a `wait()` of its own. */
+  OwnWait: 128,
 } as const;
 
 /** How a side does what needs more than the object. */
@@ -120,6 +127,12 @@ export function traitsOf(object: object): number {
     (typeof each === "function" || typeof eachAsync === "function" ? Trait.Iterable : 0) |
     (typeof dispose === "function" || typeof disposeAsync === "function" ? Trait.Disposable : 0) |
     (isOnce(object) ? Trait.Once : 0);
+}
+
+/** What there is to add to the {@linkcode traitsOf} an object of the hub. */
+export function lazyTraits(object: object): number {
+  if (object instanceof Service || remoteOf(object) || !hasThen(object)) return 0;
+  return Trait.Lazy | (typeof (object as Members).wait === "function" ? Trait.OwnWait : 0);
 }
 
 const asyncGenerators: object = Object.getPrototypeOf(
@@ -204,6 +217,8 @@ export function perform(
       return callable(object)(template(args[0], args[1]), ...args.slice(2));
     case Op.TemplateMember:
       return method(object, args[0]).call(object, template(args[1], args[2]), ...args.slice(3));
+    case Op.Await:
+      return awaited(object);
     default:
       throw new TypeError(`Cannot do ${String(op)} to a handle: there is no such operation`);
   }
@@ -231,8 +246,12 @@ function read(object: object, name: string): unknown {
     return [where === Where.Own ? Found.OwnMethod : Found.ClassMethod];
   }
   // A promise is read as what it becomes.
-  if (isThenable(value)) return value.then((value) => [Found.Value, value]);
+  if (isPromise(value)) return value.then((value) => [Found.Value, value]);
   return [Found.Value, value];
+}
+
+async function awaited(object: object): Promise<unknown> {
+  return await object;
 }
 
 // deno-lint-ignore no-explicit-any
@@ -297,7 +316,7 @@ function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
-/** Whether a value is a promise or the like. */
+/** Whether the language would await a value. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return typeof value === "object" && value !== null &&
     typeof (value as { then?: unknown }).then === "function";

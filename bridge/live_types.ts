@@ -5,6 +5,7 @@
  */
 
 import type { SyncBlobMethods, SyncFormDataMethods } from "./blob_types.ts";
+import type { GreenThread } from "./green_thread.ts";
 import type { Coordination } from "./sync/objects.ts";
 
 /** What crosses as a value, or as itself, and so looks the same on both sides. */
@@ -24,6 +25,7 @@ export type CrossingValue =
   | URLSearchParams
   | Headers
   | AbortSignal
+  | GreenThread<unknown>
   | ArrayBuffer
   | SharedArrayBuffer
   | ArrayBufferView
@@ -58,19 +60,19 @@ export type AsyncArgument<T> = 0 extends (1 & T) ? T
 
 /** A function of the hub, as green code sees it; of one with overloads the last four. */
 export type SyncFunction<F, A extends unknown[], R> = ((...args: A) => R) extends F
-  ? (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<Awaited<R>>
+  ? (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<R>
   : F extends {
     (...args: infer A1): infer R1;
     (...args: infer A2): infer R2;
     (...args: infer A3): infer R3;
     (...args: infer A4): infer R4;
   } ? {
-      (...args: { [K in keyof A1]: SyncArgument<A1[K]> }): Sync<Awaited<R1>>;
-      (...args: { [K in keyof A2]: SyncArgument<A2[K]> }): Sync<Awaited<R2>>;
-      (...args: { [K in keyof A3]: SyncArgument<A3[K]> }): Sync<Awaited<R3>>;
-      (...args: { [K in keyof A4]: SyncArgument<A4[K]> }): Sync<Awaited<R4>>;
+      (...args: { [K in keyof A1]: SyncArgument<A1[K]> }): Sync<R1>;
+      (...args: { [K in keyof A2]: SyncArgument<A2[K]> }): Sync<R2>;
+      (...args: { [K in keyof A3]: SyncArgument<A3[K]> }): Sync<R3>;
+      (...args: { [K in keyof A4]: SyncArgument<A4[K]> }): Sync<R4>;
     }
-  : (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<Awaited<R>>;
+  : (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<R>;
 
 /** The members of a type, as green code sees them. */
 export type SyncMembers<T> =
@@ -83,6 +85,11 @@ export type SyncMembers<T> =
  * `ReadableStream` an iterable, a method that returns a promise one that blocks. Values stay as they are.
  *
  * Of an overloaded method this sees the last four forms; of a generic one the bounds.
+ *
+ * A promise with members of its own is both what it becomes and a handle with these members and `wait()`, as TypeScript cannot tell
+ * which it will be: the run time decides. It is awaited if it is a promise by its prototype, whatever members it has. Else,
+ * as a query of a database's library, it has not run: it has its own members and `wait()`, which runs it and gives the
+ * result, and to use any other member is an error.
  *
  * @typeParam T The type on the hub.
  *
@@ -106,7 +113,10 @@ export type Sync<T> = 0 extends (1 & T) ? T
   : unknown extends T ? T
   : T extends CrossingValue ? T
   : T extends Blob | FormData ? SyncBinary<T>
-  : T extends PromiseLike<infer R> ? Sync<R>
+  : T extends { then: (...args: never) => unknown }
+    ? [Exclude<keyof T, keyof Promise<unknown>>] extends [never] ? Sync<Awaited<T>>
+    : T extends { readonly thread: GreenThread<unknown> } ? Sync<Awaited<T>>
+    : Sync<Awaited<T>> & SyncMembers<T> & { wait(): Sync<Awaited<T>> }
   : T extends ReadableStream<infer I> ? Iterable<I> & Disposable
   : T extends WritableStream<infer I> ? SyncWriter<I>
   : T extends AsyncIterable<infer I> ? Iterable<Sync<I>> & Disposable & SyncMembers<T>

@@ -12,6 +12,8 @@ export interface Referrer {
    * before registered classes, and before refusing.
    */
   refer(value: object): Reference | undefined;
+  /** Why a value does not go at all, though it would go by reference: what to do in place of that. Asked before `refer()`. */
+  refusal?(value: object): string | undefined;
   /** Returns the near side's object for a reference that arrived. What it throws, `decode` throws. */
   resolve(kind: number, data: unknown): unknown;
 }

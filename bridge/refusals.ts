@@ -88,6 +88,9 @@ function adviseOnObject(value: object): string {
   const kind = kindOf(value);
   if (Object.hasOwn(ADVICE, kind)) return ADVICE[kind];
   const name = className(value);
+  if (typeof (value as { then?: unknown }).then === "function") {
+    return "await it first, or pass the object by reference with handle(): its wait() runs it there";
+  }
   if (name === undefined) return "copy what it has into a plain object";
   return `register the class with registerClass(${name}, { name, toWire, fromWire }) in a module ` +
     "that both sides import, or pass the object by reference with handle()";

@@ -224,6 +224,11 @@ export class StructuredWriter {
 
   #plain(value: Fields, level: number): Wire {
     if (this.#describes) return this.#fields(value, Object.keys(value), level);
+    // What waits to be awaited is no data, for a side that says so.
+    if (typeof value.then === "function") {
+      const reference = this.#reference(value, level);
+      if (reference !== undefined) return reference;
+    }
     let copy: Fields | undefined;
     for (const key of Object.keys(value)) {
       const item = value[key];
@@ -332,6 +337,8 @@ export class StructuredWriter {
 
   /** Writes what the referrer gives out for a value; nothing when it does not go by reference. */
   #reference(value: object, level: number): Wire | undefined {
+    const why = this.#referrer.refusal?.(value);
+    if (why !== undefined) this.#refuseAs(describeValue(value), why, level);
     const reference = this.#referrer.refer(value);
     if (reference === undefined) return undefined;
     if (reference.carried !== undefined) this.carried.push(reference.carried);

@@ -10,7 +10,7 @@ import { type Remote, standsFor } from "./remote.ts";
 import { SyncIteration } from "./sync_iteration.ts";
 
 /** What handles look like to `instanceof`, to `console.log` and to the codec: like nothing that it knows. */
-class Handle {}
+export class Handle {}
 class ArrayHandle extends Array {}
 
 /** For each class of the hub's objects the names that turned out to be methods. */
@@ -54,7 +54,8 @@ export function makeSyncProxy(remote: Remote): object {
   return proxy;
 }
 
-class SyncHandler implements ProxyHandler<object> {
+/** What a stand-in does with all that it is asked. */
+export class SyncHandler implements ProxyHandler<object> {
   readonly #remote: Remote;
   readonly #members = new Map<string, Method>();
   /** What was set on this object, perhaps over a method of its class. */
@@ -81,7 +82,7 @@ class SyncHandler implements ProxyHandler<object> {
       if (found === Found.ClassMethod) this.#note(name);
       return this.#member(name);
     }
-    return value === undefined ? this.#inherited(target, name, receiver) : value;
+    return value === undefined ? this.inherited(target, name, receiver) : value;
   }
 
   set(_: object, key: PropertyKey, value: unknown): boolean {
@@ -171,7 +172,7 @@ class SyncHandler implements ProxyHandler<object> {
   }
 
   /** What every object or function has, done here: it was found nowhere on the other side. */
-  #inherited(target: object, name: string, receiver: unknown): unknown {
+  protected inherited(target: object, name: string, receiver: unknown): unknown {
     if (name === "toString" || name === "toLocaleString") {
       return () => this.#remote.ask(Op.Primitive, ["string"], name);
     }

@@ -23,7 +23,9 @@ import { isThenable } from "./live.ts";
 import type { Callable, Loader } from "./loader.ts";
 import type { Message } from "./message.ts";
 import { Ending, type Particulars, type Target, targetName, Up } from "./protocol.ts";
+import { RemoteThread } from "./remote_thread.ts";
 import { hasRoom, MUCH_ROOM } from "./stack_room.ts";
+import { gotBy } from "./thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 
@@ -224,7 +226,8 @@ export class ThreadRunner {
     let value: unknown;
     try {
       if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
-      value = this.#apply(job, frame, fn);
+      value = gotBy(this.#apply(job, frame, fn));
+      if (value instanceof RemoteThread) value = value.wait();
       if (isThenable(value)) {
         throw new TypeError(
           `Cannot run "${

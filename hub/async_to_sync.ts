@@ -20,7 +20,7 @@ export interface AsyncToSync<A extends unknown[], R> {
   /**
    * Runs the function on the hub and blocks for its result. For green code, which may also be given it as an argument: it
    * blocks there too. Its `.async()` and `.spawn()` do not come along; who imports it has them. A green thread that it
-   * returns without being `async` arrives as a handle.
+   * returns without being `async` arrives as a handle. All else that has a `then()` is awaited, as for `async` functions.
    *
    * @throws What the function threw.
    * @throws {BlockingCallError} If it is called on the hub: use `.async()` there.

@@ -24,6 +24,7 @@ import type { Message } from "../bridge/message.ts";
 import { Down, Ending, type Target, targetName } from "../bridge/protocol.ts";
 import { Service } from "../bridge/service.ts";
 import { DEPOSIT } from "../bridge/sync/parcels.ts";
+import { isPromise } from "../bridge/thenables.ts";
 import { Call } from "./call_context.ts";
 import type { Callables } from "./callables.ts";
 import { boundTarget } from "./checks.ts";
@@ -88,9 +89,7 @@ export class CallDesk {
       let result: unknown;
       try {
         result = begin();
-        // A handle is a value; only an async function that returns one awaits it, as the language has it. That of another
-        // version cannot cross, and is refused.
-        if (!(result instanceof HubThread) && isThenable(result) && !madeElsewhere(result)) {
+        if (isAwaited(result, isForeign)) {
           return Promise.resolve(result).then((value) => answer(Ending.Fulfilled, value), fail);
         }
       } catch (error) {
@@ -211,6 +210,19 @@ export class CallDesk {
     worker.post.send(Down.Reply, id, ending, 0, body);
     worker.post.ready();
   }
+}
+
+/**
+ * Whether what a function gave is awaited before it is answered.
+ *
+ * - A function that the app has wrapped or exposed for green code: what `await` waits for. But for the handle of a thread, which
+ *   is a value; only an async function that returns one awaits it, as the language has it. That of another version cannot
+ *   cross, and is refused.
+ * - A library's function, or a method: a promise, and nothing else. See `thenables.ts`.
+ */
+function isAwaited(result: unknown, isForeign: boolean): result is PromiseLike<unknown> {
+  if (isForeign) return isPromise(result);
+  return isThenable(result) && !(result instanceof HubThread) && !madeElsewhere(result);
 }
 
 /**

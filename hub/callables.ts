@@ -14,6 +14,7 @@ import { serve, servedBy } from "../bridge/served.ts";
 import { kill } from "./afterwards.ts";
 import { readBlob, streamOfBlob } from "./blobs.ts";
 import { fetch } from "./fetch.ts";
+import { isPromise } from "../bridge/thenables.ts";
 import { type ImportPermission, isWrapped } from "./permissions.ts";
 import { sharedHandle } from "./shared.ts";
 
@@ -151,19 +152,23 @@ async function importHere(specifier: string): Promise<Record<string, unknown>> {
 export interface ModuleDescription {
   /** The names of the functions. */
   readonly functions: readonly string[];
+  /** The names of the promises, which are awaited when they are read: one may never settle. */
+  readonly promises: readonly string[];
   /** The other exports: plain values as they are, classes and objects by handles. */
   readonly values: Readonly<Record<string, unknown>>;
 }
 
 function describeExports(module: Record<string, unknown>): ModuleDescription {
   const functions: string[] = [];
+  const promises: string[] = [];
   const values: Record<string, unknown> = Object.create(null);
   for (const [name, value] of Object.entries(module)) {
+    if (isPromise(value)) promises.push(name);
     if (isCallback(value)) functions.push(name);
     else if (isPrimitive(value) || isPlain(value as object)) values[name] = value;
     else if (typeof value !== "symbol") values[name] = handle(value as object);
   }
-  return { functions, values: { ...values } };
+  return { functions, promises, values: { ...values } };
 }
 
 /** A function that is nothing else: no class, and without functions of its own. */

@@ -281,7 +281,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * Lets green code call functions of the hub by name: `call("name", ...args)`.
+   * Lets green code call functions of the hub by name: `call("name", ...args)`. What they return is awaited, as for `async`
+   * functions.
    *
    * @param functions The functions, sync or async, by name.
    * @throws {TypeError} If one is no function, or its name is taken by another one.

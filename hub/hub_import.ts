@@ -5,8 +5,10 @@
  */
 
 import { blocking } from "../bridge/side.ts";
+import { Op } from "../bridge/live.ts";
 import type { Sync } from "../bridge/live_types.ts";
 import { intern } from "../bridge/protocol.ts";
+import { remoteOf } from "../bridge/remote.ts";
 import { mark } from "../bridge/wrapped.ts";
 import type { ModuleDescription } from "./callables.ts";
 import { describe, moduleSpecifier } from "./targets.ts";
@@ -20,7 +22,8 @@ export type HubModule<M extends object> = { readonly [K in keyof M]: Sync<M[K]> 
 /**
  * Imports a module on the hub, for green code: its functions, async or not, run there, and block the green thread that
  * calls them. Classes and objects of the module are handles, and so is what a function gives that cannot cross as a value:
- * a connection, a statement, a cursor. See `handle()`.
+ * a connection, a statement, a cursor. See `handle()`. Promises are awaited, those that the module exports when they are read;
+ * what else has a `then()`, such as a query, is a handle, whose `wait()` runs it.
  *
  * A hub can allow less: see the option `hubImport` of {@linkcode HubOptions}.
  *
@@ -47,8 +50,14 @@ export function hubImport<M extends object>(specifier: string | URL): HubModule<
   const green = blocking("hubImport()", "await import()");
   const url = moduleSpecifier("hubImport", specifier);
   const exports = intern({ kind: "exports", specifier: url });
-  const { functions, values } = green.call(exports, []) as ModuleDescription;
+  const { functions, promises, values } = green.call(exports, []) as ModuleDescription;
   const module: Record<string, unknown> = Object.assign(Object.create(null), values);
+  for (const name of promises) {
+    // It is the stand-in that keeps the promise there.
+    const standIn = values[name] as object;
+    const get = () => remoteOf(standIn)!.ask(Op.Await, [], name);
+    Object.defineProperty(module, name, { get, enumerable: true });
+  }
   for (const name of functions) {
     const target = intern({ kind: "hub", specifier: url, name });
     const fn = (...args: unknown[]) => blocking(`${name}()`, `await ${name}()`).call(target, args);

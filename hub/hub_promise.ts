@@ -6,6 +6,7 @@
 
 import { brand } from "../bridge/brand.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
+import { AWAITED } from "../bridge/thenables.ts";
 
 /**
  * The promise of an async function that green code started on the hub.
@@ -29,6 +30,11 @@ export class HubPromise<T> implements PromiseLike<T> {
 
   /** The green thread that stands for the work. */
   get thread(): GreenThread<T> {
+    return this.#thread;
+  }
+
+  /** The same, under a key that the parts of the library know that import nothing from here. */
+  get [AWAITED](): GreenThread<T> {
     return this.#thread;
   }
 

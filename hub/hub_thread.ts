@@ -19,6 +19,7 @@ import type { ContextValues } from "../bridge/context.ts";
 import { ContextReturn, hearOfAwaits } from "../bridge/context_return.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { joinStacks } from "../bridge/stacks.ts";
+import { isPromise } from "../bridge/thenables.ts";
 import {
   checkGrace,
   checkLink,
@@ -366,7 +367,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     const onError = (error: unknown) => this.#host.reportError(error);
     try {
       const result = fn(this, ...args);
-      if (result instanceof Promise) result.catch(onError);
+      if (isPromise(result)) result.then(undefined, onError);
     } catch (error) {
       onError(error);
     }

@@ -7,6 +7,8 @@
  * @module
  */
 
+import { isPromise } from "../bridge/thenables.ts";
+
 /** A connection that is open, and since when. */
 export interface OpenConnection<C> {
   readonly connection: C;
@@ -113,7 +115,7 @@ export class Lent<C extends object> {
 
   /** Only plain promises: a query that waits for its `then()` must not be started by this. */
   #follow(result: unknown): void {
-    if (!(result instanceof Promise) || Object.getPrototypeOf(result) !== Promise.prototype) return;
+    if (!isPromise(result)) return;
     this.#calls++;
     const over = () => void this.#calls--;
     result.then(over, over);

@@ -12,6 +12,7 @@ import { platformClassOf } from "../bridge/platform_classes.ts";
 import { Referent } from "../bridge/protocol.ts";
 import { remoteOf } from "../bridge/remote.ts";
 import { Service } from "../bridge/service.ts";
+import { isLazy, isPromise } from "../bridge/thenables.ts";
 import { writerOf } from "./hub_writer.ts";
 
 /** Something that goes by reference. */
@@ -34,25 +35,37 @@ export function hubReferent(value: object, all: boolean): HubReferent | undefine
   if (remoteOf(value)) return object(value);
   if (madeElsewhere(value)) return undefined;
   if (typeof value === "function") {
-    return { kind: isClass(value) ? Referent.HubObject : Referent.HubFunction, object: value };
+    const isObject = isClass(value) || isLazy(value);
+    return { kind: isObject ? Referent.HubObject : Referent.HubFunction, object: value };
   }
   if (value instanceof AbortSignal) return { kind: Referent.HubSignal, object: value };
   if (value instanceof WritableStream) return object(writerOf(value));
   if (FACE in value || value instanceof Service || isIteration(value) || isBody(value)) {
     return object(value);
   }
-  if (!all || isError(value) || value instanceof Promise) return undefined;
+  if (isError(value)) return undefined;
+  if (isLazy(value)) return all || isBare(value) ? object(value) : undefined;
+  if (!all || isPromise(value)) return undefined;
   const isValue = classOfPrototype(Object.getPrototypeOf(value)) || platformClassOf(value);
   return isValue ? undefined : object(value);
 }
 
-/** An iterable without a class of its own would be taken for plain data: this sees to it that it is not. */
+/**
+ * An iterable without a class of its own would be taken for plain data, and so would what waits to be awaited: this sees to it
+ * that it is not.
+ */
 export function asReferent(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
-  const prototype = Object.getPrototypeOf(value);
-  if (prototype !== Object.prototype && prototype !== null) return value;
+  if (isLazy(value)) return handle(value);
+  if (!isBare(value)) return value;
   const isIterable = typeof (value as Record<symbol, unknown>)[Symbol.asyncIterator] === "function";
   return isIterable ? handle(value) : value;
+}
+
+/** Whether an object has no class. */
+function isBare(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
 }
 
 function object(object: object): HubReferent {

@@ -12,6 +12,7 @@ import { type Remote, remoteOf, standsForLater } from "../bridge/remote.ts";
 import { show } from "../bridge/show.ts";
 import { blocking, isGreen } from "../bridge/side.ts";
 import { state } from "../bridge/state.ts";
+import { isPromise } from "../bridge/thenables.ts";
 import type { HeldLock } from "./object_lock.ts";
 import { takeLock } from "./object_lock.ts";
 import { noteWrapped } from "./permissions.ts";
@@ -127,7 +128,7 @@ export async function updateAsync<T extends object, R>(
   object: T,
   fn: (object: Awaited<T>) => R,
 ): Promise<Awaited<R>> {
-  const awaited = await object;
+  const awaited = (isPromise(object) ? await object : object) as Awaited<T>;
   if (typeof awaited !== "object" && typeof awaited !== "function" || awaited === null) {
     throw new TypeError(`Cannot update: expected an object, found ${show(awaited)}`);
   }
@@ -153,7 +154,7 @@ function make(url: string, name: string, init: () => object): object {
     );
   }
   // Whoever uses it hears of a failure; nobody has to.
-  if (object instanceof Promise) object.catch(() => {});
+  if (isPromise(object)) object.then(undefined, () => {});
   objects.set(key, object);
   noteWrapped(url, name);
   return object;
@@ -207,5 +208,5 @@ function memberOf(object: object, key: PropertyKey): unknown {
  */
 export async function sharedHandle(url: string, name: string): Promise<object | undefined> {
   const object = objects.get(`${name} ${url}`);
-  return object && handle(await object);
+  return object && handle(isPromise(object) ? await object as object : object);
 }

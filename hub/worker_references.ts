@@ -10,12 +10,13 @@ import { Adopted } from "../bridge/adopted.ts";
 import type { Reference } from "../bridge/codec.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import type { Given } from "../bridge/given.ts";
-import { classNumber, Op, perform, Trait, traitsOf } from "../bridge/live.ts";
+import { classNumber, lazyTraits, Op, perform, Trait, traitsOf } from "../bridge/live.ts";
 import type { Callable } from "../bridge/loader.ts";
 import { Referent } from "../bridge/protocol.ts";
 import { type Ask, Remote, remoteOf } from "../bridge/remote.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
 import { HubSource } from "./hub_source.ts";
+import { asked, hearOf, takeFailure } from "./unheard.ts";
 import { streamOf } from "./hub_writer.ts";
 import { takeLock } from "./object_lock.ts";
 import { type HubReferent, hubReferent } from "./referents.ts";
@@ -49,6 +50,9 @@ interface Home {
 
 /** The homes of all stand-ins, so that what goes back home arrives as itself. */
 const homes = state("homes", () => new WeakMap<object, Home>());
+
+/** The methods of promises, each of which asks for what they become. */
+const ASKING: ReadonlySet<unknown> = new Set(["then", "catch", "finally"]);
 
 /** One Worker's references. */
 export class WorkerReferences {
@@ -109,7 +113,7 @@ export class WorkerReferences {
       case Referent.HubFunction:
       case Referent.HubObject:
       case Referent.HubSignal:
-        return streamOf(this.#own(data));
+        return this.#cameHome(this.#own(data));
       case Referent.GreenFunction:
         return this.#adoptFunction(this.#parse(data));
       case Referent.GreenObject:
@@ -123,6 +127,7 @@ export class WorkerReferences {
   /** Does something to one of the hub's objects, for the Worker. */
   perform(number: unknown, op: unknown, args: readonly unknown[]): unknown {
     const object = this.#own(number);
+    if (op === Op.Await || op === Op.Invoke && ASKING.has(args[0])) asked(object);
     try {
       return perform(host, object, Number(op), args);
     } catch (error) {
@@ -165,8 +170,20 @@ export class WorkerReferences {
       this.#holds.delete(number);
       this.#listening.get(number)?.();
       this.#listening.delete(number);
+      this.#reportUnheard(number);
     } else this.#holds.set(number, held - released);
     this.#host.given.release(number, released);
+  }
+
+  #cameHome(object: object): unknown {
+    asked(object);
+    return streamOf(object);
+  }
+
+  #reportUnheard(number: number): void {
+    const object = this.#host.given.get(number);
+    const failure = object && takeFailure(object);
+    if (failure) this.#host.reportError(failure.reason);
   }
 
   /** The Worker has ended: it holds nothing any more. */
@@ -253,11 +270,13 @@ export function referTo(
   { kind, object }: HubReferent,
 ): { readonly reference: Reference; readonly number: number } {
   const number = given.give(object);
+  const lazy = kind === Referent.HubObject ? lazyTraits(object) : 0;
+  if (lazy) hearOf(object);
   const home = homes.get(object);
   // Another hub's Workers have the same numbers.
   const place = home?.given === given ? [home.serial, home.number] : [];
   const data = kind !== Referent.HubObject
     ? [number, ...place]
-    : [number, traitsOf(object), classNumber(object), ...place];
+    : [number, traitsOf(object) | lazy, classNumber(object), ...place];
   return { reference: { kind, data }, number };
 }

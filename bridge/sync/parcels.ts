@@ -16,12 +16,15 @@
 import { type Body, decode, encode, encodeThrown } from "../codec.ts";
 import { NotCloneableError } from "../errors.ts";
 import { handledObject } from "../handle.ts";
+import { Trait } from "../live.ts";
 import { copyOf as copyBytes } from "../message.ts";
 import type { Target } from "../protocol.ts";
 import type { Referrer } from "../referrer.ts";
+import { remoteOf } from "../remote.ts";
 import { serve } from "../served.ts";
 import { greenSide } from "../side.ts";
 import { state } from "../state.ts";
+import { isLazy } from "../thenables.ts";
 import type { Core } from "./core.ts";
 import { type Coordination, coreOf, isShared, objectById } from "./objects.ts";
 import { place } from "./place.ts";
@@ -102,6 +105,12 @@ const DROP = serve("dropParcel", dropParcel);
  * @returns The parcel's number.
  */
 export function deposit(value: unknown, core: Core): number {
+  if (wouldRun(value)) {
+    throw new TypeError(
+      "Cannot put in a query or the like that has not run, as whoever takes it out by await would run it: call its " +
+        "wait() and put in the result, or put it in as part of an object: { query }",
+    );
+  }
   const id = place().arena.takeId();
   const owner = core.object!;
   const green = greenSide();
@@ -119,6 +128,13 @@ export function deposit(value: unknown, core: Core): number {
     throw error instanceof NotCloneableError ? asItem(error) : error;
   }
   return id;
+}
+
+/** Whether a value, or what it stands for, would be awaited by the language but is no promise. */
+function wouldRun(value: unknown): boolean {
+  if (typeof value !== "object" || value === null) return false;
+  const remote = remoteOf(value);
+  return remote ? (remote.traits & Trait.Lazy) !== 0 : isLazy(handledObject(value) ?? value);
 }
 
 /** Whoever gave the value knows of no other arguments. */

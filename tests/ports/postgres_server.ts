@@ -72,7 +72,7 @@ async function startPglite(): Promise<Server> {
   const { PGlite } = await importAny("npm:@electric-sql/pglite@0.5.16");
   const { PGLiteSocketServer } = await importAny("npm:@electric-sql/pglite-socket@0.2.10");
   const db = await PGlite.create();
-  const server = new PGLiteSocketServer({ db, host: "127.0.0.1", port: 0 });
+  const server = new PGLiteSocketServer({ db, host: "127.0.0.1", port: 0, maxConnections: 8 });
   await server.start();
   const port = Number(server.getServerConn().split(":").pop());
   return {
