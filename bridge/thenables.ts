@@ -9,6 +9,7 @@
  * @module
  */
 
+import { madeElsewhere } from "./brand.ts";
 import type { GreenThread } from "./green_thread.ts";
 import { isItself } from "./handle.ts";
 import { keyOf } from "./state.ts";
@@ -27,9 +28,12 @@ export function isPromise(value: unknown): value is PromiseLike<unknown> {
     AWAITED in value;
 }
 
-/** Whether an object would be awaited by the language but is no promise: a query that has not been sent, say. */
+/**
+ * Whether an object would be awaited by the language but is no promise: a query that has not been sent, say. What another version
+ * of the library has made is neither; it cannot cross.
+ */
 export function isLazy(value: object): boolean {
-  return hasThen(value) && !isPromise(value);
+  return hasThen(value) && !isPromise(value) && madeElsewhere(value) === undefined;
 }
 
 /** Whether the language would await an object of this side, be it a promise or not. What crosses as itself is left out. */
