@@ -7,6 +7,7 @@
  * @module
  */
 
+import { checkTime } from "./check_options.ts";
 import { crossesAsItself } from "./handle.ts";
 import { show } from "./show.ts";
 
@@ -30,6 +31,8 @@ export interface WaitOptions {
    * @default {Infinity}
    */
   timeout?: number;
+  /** Ends the wait with the signal's reason when it is aborted; the thread goes on. */
+  signal?: AbortSignal;
 }
 
 /** Options for {@linkcode GreenThread.kill}. */
@@ -50,16 +53,15 @@ export interface KillOptions {
   wait?: boolean;
 }
 
+/** The keys of {@linkcode KillOptions}. */
+export const KILL_KEYS: readonly string[] = ["graceMs", "wait"];
+
+/** The keys of what ends threads, and waits anyway. */
+export const GRACE_KEYS: readonly string[] = ["graceMs"];
+
 /** Checks how long a thread may take to end. */
 export function checkGrace(graceMs: unknown = Infinity): number {
-  if (typeof graceMs !== "number" || Number.isNaN(graceMs)) {
-    throw new TypeError(
-      `Cannot end a green thread: expected a number of milliseconds for "graceMs", found ${
-        show(graceMs)
-      }`,
-    );
-  }
-  return Math.max(0, graceMs);
+  return Math.max(0, checkTime("end a green thread", graceMs, "graceMs"));
 }
 
 /** Checks what is to be called at a thread's end: there it would be nobody's error. */

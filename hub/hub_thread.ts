@@ -21,7 +21,9 @@ import { joinStacks } from "../bridge/stacks.ts";
 import {
   checkGrace,
   checkLink,
+  GRACE_KEYS,
   GreenThread,
+  KILL_KEYS,
   type KillOptions,
   type Outcome,
   type ThreadState,
@@ -239,7 +241,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   override kill(reason?: unknown, options: KillOptions = {}): void {
-    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }");
+    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", KILL_KEYS);
     const graceMs = checkGrace(options.graceMs);
     if (options.wait) {
       throw new BlockingCallError(
@@ -250,7 +252,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   override killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void> {
-    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }");
+    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", GRACE_KEYS);
     this.kill(reason, { ...options, wait: false });
     return this.afterwards();
   }

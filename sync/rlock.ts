@@ -11,7 +11,7 @@
  * @module
  */
 
-import { nameIn, threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
+import { checkWaiting, nameIn, threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
 import { greenSide } from "../bridge/side.ts";
 import { Permit, Permits, twin } from "./permits.ts";
@@ -178,6 +178,7 @@ export class RLock extends Coordination {
    */
   acquire(options?: WaitingOptions): Permit {
     const core = this[CORE];
+    checkWaiting(options);
     return (greenSide() && core.reenter("acquire()")) ??
       core.first(core.acquire("acquire", options));
   }
@@ -192,7 +193,10 @@ export class RLock extends Coordination {
     const core = this[CORE];
     return twin(
       () => this.acquire(options),
-      async () => core.reenter("acquireAsync()") ?? core.first(await core.acquireAsync(options)),
+      async () => {
+        checkWaiting(options);
+        return core.reenter("acquireAsync()") ?? core.first(await core.acquireAsync(options));
+      },
     );
   }
 
