@@ -87,6 +87,7 @@ export class ThreadWaits {
     const struck = this.#stack.isStruck(frame);
     const ready = struck && this.#blocking.block(wait, 0, { what: thread });
     if (!ready) this.#block(wait, limited, timeout);
+    else if (!thread.done) throw signal!.reason;
     if (wait.refusal) {
       const { error } = wait.refusal;
       const line = `    --- in green thread "${frame.thread.name}" by wait() ---`;
@@ -108,7 +109,12 @@ export class ThreadWaits {
       this.#line.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
       // Whether it has ended is to be known, and not to depend on how fast the hub is.
       this.#blocking.fence();
-      if (!this.#blocking.block(wait, performance.now() + timeout, { what: thread })) {
+      if (
+        !this.#blocking.block(wait, performance.now() + timeout, {
+          what: thread,
+          signal: wait.signal,
+        })
+      ) {
         throw overdue(timeout);
       }
       if (!thread.done && !wait.refusal) throw wait.signal!.reason;

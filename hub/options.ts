@@ -50,7 +50,8 @@ export interface HubOptions {
   worker?: "thread";
   /**
    * Whether to record where each thread was spawned, so that the stack of a failure tells who spawned whom. It costs a
-   * few microseconds for each thread.
+   * few microseconds for each thread. It also warns of a timer that cannot fire, while its thread blocks with a signal of an
+   * `AbortController` that the timer may be meant to abort.
    *
    * @default {false}
    */

@@ -88,6 +88,7 @@ export class Finishers<T> {
       what: `one of ${this.#running.size} threads`,
       peers: true,
       limited: signal !== undefined,
+      signal,
     });
     if (ended.length === 0) signal?.throwIfAborted();
     return ended.shift();

@@ -221,7 +221,7 @@ export abstract class Core {
     };
     let inTime: boolean;
     try {
-      const parking = signal ? { ...this.#parking, limited: true } : this.#parking;
+      const parking = signal ? { ...this.#parking, limited: true, signal } : this.#parking;
       inTime = green.block(condition, performance.now() + timeLimit(options), parking);
     } catch (error) {
       if (!left) this.#leaveList(list, node);
