@@ -348,7 +348,7 @@ export class GreenRuntime {
 
   /** What can be done at once. */
   #take(message: Message): void {
-    const { kind, id, b, body } = message;
+    const { kind, id, a, b, body } = message;
     switch (kind) {
       case Down.Reply:
         return this.#calls.answer(message);
@@ -359,7 +359,7 @@ export class GreenRuntime {
       case Down.Prepare:
         return this.#runner.prepare(id, this.#crossing.decode(body) as Particulars);
       case Down.Kill:
-        return this.#runner.kill(id, this.#crossing.decodeReason(body), b === 1);
+        return this.#runner.kill(id, this.#crossing.decodeReason(body), b === 1, a === 1);
       case Down.Release:
         return this.#crossing.references.release(id, b);
       case Down.Signalled: {

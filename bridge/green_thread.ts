@@ -39,7 +39,8 @@ export interface WaitOptions {
 export interface KillOptions {
   /**
    * How long the thread may take to end, in milliseconds. A thread that computes without a blocking call or
-   * `checkpoint()` does not hear of the kill; after this time its Worker is stopped, and its `finally` blocks do not run.
+   * `checkpoint()` does not hear of the kill; after this time its Worker is stopped, and its `finally` blocks do not run. One of
+   * an `async` function that only awaits ends after two seconds if nothing else is said.
    *
    * @default {Infinity}
    */
@@ -138,7 +139,9 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
    * - The first reason counts. It is thrown again by each later blocking call of the thread, except in `shield()`, until
    *   the thread has ended: a `catch` on the way does not keep it alive.
    * - A call to the hub that the thread is in is aborted: see `currentCall().signal`.
-   * - An `async` green function that awaits a promise of its own does not hear of it before its next blocking call.
+   * - An `async` green function that awaits a promise of its own does not hear of it before its next blocking call. If it still
+   *   awaits two seconds later, the thread is over and its Worker is given up: what it awaits is left, and its `finally` blocks
+   *   do not run. `graceMs` is for another time. A `timeout` and a `signal` of `spawnWith()` end it in the same way.
    *
    * @param reason What is thrown in the thread and to those who wait for it; a `GreenletExit` by default.
    * @param options See {@linkcode KillOptions}.
