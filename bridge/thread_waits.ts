@@ -113,6 +113,7 @@ export class ThreadWaits {
         !this.#blocking.block(wait, performance.now() + timeout, {
           what: thread,
           signal: wait.signal,
+          limited,
         })
       ) {
         throw overdue(timeout);

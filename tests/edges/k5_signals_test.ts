@@ -1,6 +1,6 @@
 /** Signals whose time is known: a limit that they are is alive while green code blocks or computes. */
 
-import { Queue } from "@aiohub/aiohub";
+import { Hub, Lock, Queue, spawn } from "@aiohub/aiohub";
 import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import * as signals from "../fixtures/edges/k5_signals.ts";
 import { rejection, runDeno, TestHub, until } from "../support.ts";
@@ -86,6 +86,38 @@ Deno.test("K5 a limit that green code gave the hub is due after its thread has e
   await until(() => signals.heard.has("later"));
   const reason = signals.heard.get("later") as DOMException;
   assertEquals(["DOMException", reason.name, reason.message], TIMED_OUT);
+});
+
+Deno.test("K5 a limit that green code left in a queue is due on the hub, while its Worker computes", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const queue = new Queue<AbortSignal>();
+  const seen = new Int32Array(new SharedArrayBuffer(4));
+  const thread = signals.leavesInQueue(queue, seen);
+  const signal = await queue.getAsync();
+  await until(() => signal.aborted);
+  Atomics.store(seen, 0, 1);
+  assertEquals((signal.reason as DOMException).name, "TimeoutError");
+  assertEquals(await thread, true);
+});
+
+Deno.test("K5 a limit is due in a green thread of another hub", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  await using other = new Hub({ maxWorkers: 1 });
+  const { signal } = await signals.returned(50);
+  const thread = other.spawn((signal: AbortSignal) => {
+    new Queue().get({ signal });
+  }, signal);
+  assertEquals((await rejection(thread, DOMException)).name, "TimeoutError");
+});
+
+Deno.test("K5 Lock.acquire() with a limit, by the thread that holds it, ends with the limit and is no deadlock", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const thread = spawn(() => {
+    const lock = new Lock();
+    lock.acquire();
+    lock.acquire({ signal: AbortSignal.timeout(20) });
+  });
+  assertEquals((await rejection(thread, DOMException)).name, "TimeoutError");
 });
 
 Deno.test("K5 a limit that a thread returned is due on the hub", async () => {
