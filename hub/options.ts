@@ -96,6 +96,12 @@ function defaultWorkers(): number {
   return Math.min(128, Math.max(16, 4 * navigator.hardwareConcurrency));
 }
 
+const LIMIT_KEYS: readonly (keyof ResourceLimits)[] = [
+  "maxOldGenerationSizeMb",
+  "maxYoungGenerationSizeMb",
+  "stackSizeMb",
+];
+
 /** The memory that long-lived objects of a Worker may take when the hub is not told, in MiB. */
 const OLD_GENERATION_MB = 1024;
 
@@ -144,6 +150,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
       `Cannot create a hub: expected an object for "resourceLimits", found ${resourceLimits}`,
     );
   }
+  checkOptionsObject("create a hub", resourceLimits, "{ stackSizeMb: 4 }", LIMIT_KEYS);
   for (const [key, value] of Object.entries(resourceLimits)) {
     if (value !== undefined) checkNumber(`resourceLimits.${key}`, value, 1, Infinity, false);
   }

@@ -27,7 +27,13 @@ import {
   withTimeoutAsync,
 } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
-import { assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
+import {
+  assertEquals,
+  assertMatch,
+  assertRejects,
+  assertStrictEquals,
+  assertThrows,
+} from "@std/assert";
 import { gathers, others, outcome, waits } from "../fixtures/edges/k5_waits.ts";
 import { TestHub } from "../support.ts";
 
@@ -133,6 +139,15 @@ for (const [name, begin] of Object.entries({ ...hubWaits, ...hubCalls })) {
     assertMatch(await outcomeOnHub(() => begin({ timeOut: 5 })), notKnown);
   });
 }
+
+Deno.test("K5 new Hub() refuses a limit of resources that it does not know by name", () => {
+  const options = { resourceLimits: { maxOldSpaceMb: 64 } } as Wrong;
+  assertThrows(
+    () => new Hub(options),
+    TypeError,
+    'option "maxOldSpaceMb" is not known: expected max',
+  );
+});
 
 Deno.test("K5 options that are none are refused: a number, a signal, a list", async () => {
   await using _hub = new TestHub({ maxWorkers: 4 });
