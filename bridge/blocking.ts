@@ -24,6 +24,7 @@ import type { Intake } from "./intake.ts";
 import { EMPTY } from "./message.ts";
 import { describeParking, type Parking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";
 import { Up } from "./protocol.ts";
+import { isLocal } from "./signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import { ITS_TURN, type Turns, type Waiting } from "./turns.ts";
 
@@ -49,9 +50,12 @@ export class Blocking {
   readonly #frames: readonly Frame[];
   readonly #crossing: GreenBase["crossing"];
   readonly #turns: GreenBase["turns"];
+  readonly #timed: GreenBase["timed"];
   readonly #intake: Intake;
   /** The place in the line that the thread has on whose stack another one has ended. */
   #place: number | undefined;
+  /** What the innermost thread is blocked on. */
+  #parked: Parking | undefined;
   /** The last fence that was sent, and the last that has come back. */
   #lastFence = 0;
   #fenced = 0;
@@ -66,6 +70,7 @@ export class Blocking {
     this.#frames = base.stack.frames;
     this.#crossing = base.crossing;
     this.#turns = base.turns;
+    this.#timed = base.timed;
     this.#intake = intake;
   }
 
@@ -85,6 +90,8 @@ export class Blocking {
     }
     let report = 0;
     let reported = false;
+    const below = this.#parked;
+    this.#parked = parking;
     try {
       for (;;) {
         const seen = this.#line.woken();
@@ -106,13 +113,28 @@ export class Blocking {
           report = parking.holder ? now + REPORT_EVERY : Infinity;
         }
         this.#line.tidy(now);
-        const until = Math.min(deadline, frame.deadline, report, this.#line.tidyAt);
+        const until = Math.min(
+          deadline,
+          frame.deadline,
+          report,
+          this.#line.tidyAt,
+          this.#timed.next,
+        );
         if (parking.spin !== false) this.#line.pause(seen, now, until);
         else this.#line.park(seen, now, until);
       }
     } finally {
+      this.#parked = below;
       if (reported) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
     }
+  }
+
+  /** What blocks just now with a signal that nobody but this Worker can abort, in words. */
+  get blockedAt(): string | undefined {
+    const parked = this.#parked;
+    const signal = parked?.signal;
+    if (!signal || !isLocal(signal) || signal.aborted) return undefined;
+    return describeParking(parked.what, 0);
   }
 
   /** Blocks for some time. Needs nobody else. */
@@ -186,13 +208,18 @@ export class Blocking {
           report = parking.holder ? now + REPORT_EVERY : Infinity;
         }
         this.#line.tidy(now);
-        const until = Math.min(queued ? Infinity : Math.min(due, report), this.#line.tidyAt);
+        const until = Math.min(
+          queued ? Infinity : Math.min(due, report, this.#timed.next),
+          this.#line.tidyAt,
+        );
         if (parking.spin !== false) this.#line.pause(seen, now, until);
         else this.#line.park(seen, now, until);
       },
     };
     let owes = parking.yields === true;
     let { place } = parking;
+    const below = this.#parked;
+    this.#parked = parking;
     try {
       waiting.receive();
       if (turns.holding && !parking.keeps) this.#intake.runSoon();
@@ -222,6 +249,7 @@ export class Blocking {
         this.#intake.runSoon();
       }
     } finally {
+      this.#parked = below;
       if (reported) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
     }
   }

@@ -1,22 +1,80 @@
 /**
- * Options that are none.
+ * What is wrong with options, and with times: one rule for all calls, on both sides.
+ *
+ * Options are an object with keys that the call knows: under a wrong key, a limit that somebody meant would be no limit. A time
+ * is a number of milliseconds; zero or less is now, `Infinity` is never. Where nothing is given, the caller takes its default
+ * before it asks here.
  *
  * @module
  */
 
 import { show } from "./show.ts";
 
+/** The keys of whatever waits. */
+export const WAITING_KEYS: readonly string[] = ["timeout", "signal"];
+
 /**
- * Checks that options are an object: in a number, a limit that somebody meant would not be found, and be no limit.
+ * Checks that options are an object, and that the call knows all of them.
  *
  * @param action What cannot be done then: `wait`.
- * @param options The options; `undefined` for none.
+ * @param options The options; `undefined` for none, which costs nothing.
  * @param example What is meant, as it is to be written.
- * @throws {TypeError} If they are something else.
+ * @param known The keys that there are.
+ * @throws {TypeError} If they are something else, or a key is not known.
  */
-export function checkOptionsObject(action: string, options: unknown, example: string): void {
-  if (options === undefined || typeof options === "object" && options !== null) return;
+export function checkOptionsObject(
+  action: string,
+  options: unknown,
+  example: string,
+  known: readonly string[],
+): void {
+  if (options === undefined) return;
+  if (typeof options !== "object" || options === null || Array.isArray(options)) {
+    refuse(action, options, example);
+  }
+  let found = false;
+  for (const key in options) {
+    if (known.includes(key)) found = true;
+    // What a library has put on all objects is nobody's option.
+    else if (Object.hasOwn(options, key)) {
+      throw new TypeError(
+        `Cannot ${action}: option "${key}" is not known: expected ${known.join(", ")}`,
+      );
+    }
+  }
+  // An AbortSignal has no keys to go by; a class of options may have them as accessors.
+  if (!found && !isPlain(options) && !known.some((key) => key in options)) {
+    refuse(action, options, example);
+  }
+}
+
+function refuse(action: string, options: unknown, example: string): never {
+  // Whoever gave a number is told what to write for it.
+  const meant = Number.isFinite(options) ? example.replace(/\d+/, String(options)) : example;
   throw new TypeError(
-    `Cannot ${action}: expected an object of options, such as ${example}, found ${show(options)}`,
+    `Cannot ${action}: expected an object of options, such as ${meant}, found ${show(options)}`,
+  );
+}
+
+/** Whether it is an object literal, of this realm or another one. */
+function isPlain(options: object): boolean {
+  const prototype = Object.getPrototypeOf(options);
+  return prototype === null || Object.getPrototypeOf(prototype) === null;
+}
+
+/**
+ * Checks a time.
+ *
+ * @param action What cannot be done then: `sleep`.
+ * @param ms The time, in milliseconds.
+ * @param name The option that it is, if it is one.
+ * @returns It.
+ * @throws {TypeError} If it is no number, or `NaN`.
+ */
+export function checkTime(action: string, ms: unknown, name?: string): number {
+  if (typeof ms === "number" && !Number.isNaN(ms)) return ms;
+  const which = name === undefined ? "" : ` for "${name}"`;
+  throw new TypeError(
+    `Cannot ${action}: expected a number of milliseconds${which}, found ${show(ms)}`,
   );
 }

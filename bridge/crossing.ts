@@ -40,6 +40,8 @@ export interface CrossingOptions {
   ask(number: number, op: number, args: readonly unknown[], what: string): unknown;
   /** Takes in what has arrived, if that can be done here. */
   look(): void;
+  /** In how many milliseconds a signal is due, if that is known. */
+  leftOf(signal: AbortSignal): number | undefined;
 }
 
 /** A Worker's border. */
@@ -89,6 +91,7 @@ export class Crossing {
         line.send(Up.Signalled, number, aborted ? 0 : 1, 0, body);
       },
       look: options.look,
+      leftOf: options.leftOf,
       owner: () => stack.frames.at(-1)?.id ?? 0,
       guard: () => stack.guard(),
     });

@@ -18,6 +18,8 @@ export class Frame implements Scope {
   killed: { readonly reason: unknown } | undefined;
   /** Where it was spawned, and the threads that led to that, if the hub records it. */
   sites: readonly SpawnSite[] | undefined;
+  /** Whether the hub stops the Worker at a time of its own if the thread has not ended by then. */
+  killTimed = false;
   /** Called when it is killed, while it waits for something that is no blocking call. */
   onKill: (() => void) | undefined;
   /** What its blocking call is to throw once: the hub has found that it could never go on. */

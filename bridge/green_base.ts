@@ -11,6 +11,7 @@ import type { GreenContext } from "./green_context.ts";
 import type { Line } from "./line.ts";
 import type { TargetNumbers } from "./target_numbers.ts";
 import type { ThreadHandles } from "./thread_handles.ts";
+import type { TimedSignals } from "./timed_signals.ts";
 import type { Turns } from "./turns.ts";
 
 /** One of each for a Worker. */
@@ -22,6 +23,8 @@ export interface GreenBase {
   readonly crossing: Crossing;
   readonly context: GreenContext;
   readonly targets: TargetNumbers;
+  /** The signals whose time is known. */
+  readonly timed: TimedSignals;
   /** What a cooperative hub has. */
   readonly turns: Turns | undefined;
 }

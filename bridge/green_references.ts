@@ -38,6 +38,8 @@ export interface GreenReferenceHost {
   saySignalled(number: number, aborted?: { readonly reason: unknown }): void;
   /** Takes in what has arrived, if that can be done here. */
   look(): void;
+  /** In how many milliseconds a signal is due, if that is known. */
+  leftOf(signal: AbortSignal): number | undefined;
   /** The thread that runs now; 0 for none. */
   owner(): number;
   /** See `FrameStack.guard()`. */
@@ -55,6 +57,8 @@ export class GreenReferences {
   readonly #signals: SignalStandIns;
   /** What ends listening to this Worker's signals that the hub has, by their numbers, by the threads that they go with. */
   readonly #heard = new Map<number, Map<number, () => void>>();
+  /** The signal of this Worker that was referred to last. */
+  lastSignal: AbortSignal | undefined;
   #hasAdopted = false;
   /** What was referred to in an attempt. */
   #trail: number[] | undefined;
@@ -217,12 +221,16 @@ export class GreenReferences {
   #referToSignal(signal: AbortSignal, returned: boolean): Reference {
     const theirs = this.#signals.numberOf(signal);
     if (theirs !== undefined) return { kind: Referent.HubSignal, data: theirs };
+    this.lastSignal = signal;
     const owner = returned ? 0 : this.#host.owner();
     const number = this.#given.give(signal, owner);
     this.#trail?.push(number);
     this.#listen(signal, number, owner);
     const lasts = this.#given.lasts(number) ? 1 : 0;
-    return { kind: Referent.GreenSignal, data: [this.#host.serial, number, lasts] };
+    // The hub goes by its own clock: this Worker may compute all the while, or have ended the thread.
+    const left = this.#host.leftOf(signal);
+    const time = left === undefined ? [] : [left];
+    return { kind: Referent.GreenSignal, data: [this.#host.serial, number, lasts, ...time] };
   }
 
   #listen(signal: AbortSignal, number: number, owner: number): void {

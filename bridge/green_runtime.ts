@@ -52,7 +52,9 @@ import { ThreadEndings } from "./thread_endings.ts";
 import { ThreadHandles } from "./thread_handles.ts";
 import { ThreadRunner } from "./thread_runner.ts";
 import { ThreadWaits } from "./thread_waits.ts";
+import { replaceSignals, TimedSignals } from "./timed_signals.ts";
 import type { Timeout } from "./timeout.ts";
+import { warnOfTimers } from "./timer_warnings.ts";
 import { Turns } from "./turns.ts";
 
 /** What a Worker is given at its start. */
@@ -100,6 +102,12 @@ export class GreenRuntime {
       this,
       (id, count) => this.#crossing.release(Referent.Thread, id, count),
     );
+    const look = () => {
+      // What came together with the thread may be waiting for a place where it can be done.
+      if (stack.frames.length > 0 && (!line.empty || this.#intake.hasWork)) this.#intake.takeIn();
+    };
+    const timed = new TimedSignals(look);
+    replaceSignals(timed);
     const crossing = this.#crossing = new Crossing({
       serial,
       line,
@@ -107,9 +115,8 @@ export class GreenRuntime {
       handles,
       passage,
       ask: (number, op, args, what) => this.#calls.ask(number, op, args, what),
-      look: () => {
-        if (stack.frames.length > 0 && !line.empty) this.#intake.takeIn();
-      },
+      look,
+      leftOf: (signal) => timed.leftOf(signal),
     });
     const base = {
       line,
@@ -122,6 +129,7 @@ export class GreenRuntime {
         (error) => crossing.fault(error),
       ),
       targets: this.#targets = new TargetNumbers(line, crossing),
+      timed,
       turns: this.#turns = board.baton && new Turns(board.baton, board, slot),
     };
     const eventLoopTurns = new EventLoopTurns();
@@ -136,6 +144,7 @@ export class GreenRuntime {
       },
     });
     const blocking = this.#blocking = new Blocking(base, intake);
+    if (options.debug) warnOfTimers(timed, () => blocking.blockedAt);
     const calls = this.#calls = new HubCalls(base, blocking);
     const waits = this.waits = new ThreadWaits(base, blocking);
     this.#spawns = new GreenSpawns(base, waits, options.debug);
@@ -339,7 +348,7 @@ export class GreenRuntime {
 
   /** What can be done at once. */
   #take(message: Message): void {
-    const { kind, id, b, body } = message;
+    const { kind, id, a, b, body } = message;
     switch (kind) {
       case Down.Reply:
         return this.#calls.answer(message);
@@ -350,7 +359,7 @@ export class GreenRuntime {
       case Down.Prepare:
         return this.#runner.prepare(id, this.#crossing.decode(body) as Particulars);
       case Down.Kill:
-        return this.#runner.kill(id, this.#crossing.decodeReason(body), b === 1);
+        return this.#runner.kill(id, this.#crossing.decodeReason(body), b === 1, a === 1);
       case Down.Release:
         return this.#crossing.references.release(id, b);
       case Down.Signalled: {

@@ -8,6 +8,7 @@
  */
 
 import { brand } from "./brand.ts";
+import { checkTime } from "./check_options.ts";
 import { crossesAsItself } from "./handle.ts";
 import { show } from "./show.ts";
 
@@ -31,13 +32,16 @@ export interface WaitOptions {
    * @default {Infinity}
    */
   timeout?: number;
+  /** Ends the wait with the signal's reason when it is aborted; the thread goes on. */
+  signal?: AbortSignal;
 }
 
 /** Options for {@linkcode GreenThread.kill}. */
 export interface KillOptions {
   /**
    * How long the thread may take to end, in milliseconds. A thread that computes without a blocking call or
-   * `checkpoint()` does not hear of the kill; after this time its Worker is stopped, and its `finally` blocks do not run.
+   * `checkpoint()` does not hear of the kill; after this time its Worker is stopped, and its `finally` blocks do not run. One of
+   * an `async` function that only awaits ends after two seconds if nothing else is said.
    *
    * @default {Infinity}
    */
@@ -51,16 +55,15 @@ export interface KillOptions {
   wait?: boolean;
 }
 
+/** The keys of {@linkcode KillOptions}. */
+export const KILL_KEYS: readonly string[] = ["graceMs", "wait"];
+
+/** The keys of what ends threads, and waits anyway. */
+export const GRACE_KEYS: readonly string[] = ["graceMs"];
+
 /** Checks how long a thread may take to end. */
 export function checkGrace(graceMs: unknown = Infinity): number {
-  if (typeof graceMs !== "number" || Number.isNaN(graceMs)) {
-    throw new TypeError(
-      `Cannot end a green thread: expected a number of milliseconds for "graceMs", found ${
-        show(graceMs)
-      }`,
-    );
-  }
-  return Math.max(0, graceMs);
+  return Math.max(0, checkTime("end a green thread", graceMs, "graceMs"));
 }
 
 /** Checks what is to be called at a thread's end: there it would be nobody's error. */
@@ -138,7 +141,9 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
    * - The first reason counts. It is thrown again by each later blocking call of the thread, except in `shield()`, until
    *   the thread has ended: a `catch` on the way does not keep it alive.
    * - A call to the hub that the thread is in is aborted: see `currentCall().signal`.
-   * - An `async` green function that awaits a promise of its own does not hear of it before its next blocking call.
+   * - An `async` green function that awaits a promise of its own does not hear of it before its next blocking call. If it still
+   *   awaits two seconds later, the thread is over and its Worker is given up: what it awaits is left, and its `finally` blocks
+   *   do not run. `graceMs` is for another time. A `timeout` and a `signal` of `spawnWith()` end it in the same way.
    *
    * @param reason What is thrown in the thread and to those who wait for it; a `GreenletExit` by default.
    * @param options See {@linkcode KillOptions}.

@@ -79,7 +79,10 @@ export class HubCalls {
     const frame = this.#caller.frame(`${name}()`);
     // What cannot wait for the answer is not begun.
     this.#stack.interrupt(frame);
+    const { references } = this.#crossing;
+    references.lastSignal = undefined;
     const body = encode(args, "arguments", this.#crossing.referrer);
+    const signal = references.lastSignal;
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
     const id = this.#lastCall = this.#lastCall + 1 | 0;
@@ -88,7 +91,8 @@ export class HubCalls {
     try {
       if (context) this.#line.send(Up.Context, id, Up.Call, 0, context);
       this.#line.send(Up.Call, id, number, frame.id, body);
-      this.#blocking.block(call, Infinity, { what: target === LIVE ? name : target, peers, keeps });
+      const what = target === LIVE ? name : target;
+      this.#blocking.block(call, Infinity, { what, peers, keeps, signal });
     } catch (reason) {
       if (this.#calls.has(id)) {
         const { fired } = frame;

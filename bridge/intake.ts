@@ -34,6 +34,7 @@ export class Intake {
   readonly #context: GreenBase["context"];
   readonly #crossing: GreenBase["crossing"];
   readonly #turns: GreenBase["turns"];
+  readonly #timed: GreenBase["timed"];
   readonly #eventLoopTurns: EventLoopTurns;
   readonly #receiver: Receiver;
   /** What cannot be done while a message is being written: threads to run and callbacks to call. */
@@ -51,6 +52,7 @@ export class Intake {
     this.#context = base.context;
     this.#crossing = base.crossing;
     this.#turns = base.turns;
+    this.#timed = base.timed;
     this.#eventLoopTurns = eventLoopTurns;
     this.#receiver = receiver;
   }
@@ -137,5 +139,7 @@ export class Intake {
       if (!writing && this.#deferred.length > 0) break;
     }
     this.#line.makeRoom();
+    // What time has aborted meanwhile is as if it had arrived.
+    if (this.#timed.next < Infinity) this.#timed.ring((fn) => this.#soon.push(fn));
   }
 }

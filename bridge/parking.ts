@@ -37,6 +37,8 @@ export interface Parking {
    * @default {false}
    */
   readonly limited?: boolean;
+  /** A signal that ends it, or that its call was given. */
+  readonly signal?: AbortSignal;
   /**
    * Whether it may end soon, so that spinning may pay.
    *

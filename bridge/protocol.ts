@@ -37,7 +37,10 @@ export const Up = {
    * the reason.
    */
   Abort: 17,
-  /** Kill the thread `id`; `a` 1 to cancel it only if it has not started. Body: the reason. */
+  /**
+   * Kill the thread `id`; `a` 1 to cancel it only if it has not started; `b`: after how many milliseconds to stop its Worker, -1
+   * for never. Body: the reason.
+   */
   Kill: 18,
   /** Something failed here outside of any thread. Body: the error. */
   Fault: 20,
@@ -98,7 +101,10 @@ export const Down = {
    * is the number of the `Up.Call` that this is a part of.
    */
   Call: 12,
-  /** Kill the thread `id`, which runs here; `b` 1 to throw only once, where it is blocked now. Body: the reason. */
+  /**
+   * Kill the thread `id`, which runs here; `a` 1 if the hub stops the Worker at a time of its own; `b` 1 to throw only once, where
+   * it is blocked now. Body: the reason.
+   */
   Kill: 13,
   /** Nobody on the hub refers to the function or object `id` any more; `b` times it was sent there. */
   Release: 14,
@@ -162,7 +168,7 @@ export const Referent = {
   FormData: 13,
   /** An `AbortSignal` that lives on the hub. Data: as of a function. */
   HubSignal: 14,
-  /** An `AbortSignal` that lives in a Worker. Data: as of a function. */
+  /** An `AbortSignal` that lives in a Worker. Data: as of a function, and in how many milliseconds it is due if that is known. */
   GreenSignal: 15,
 } as const;
 

@@ -8,7 +8,7 @@
  */
 
 import { brand } from "./brand.ts";
-import { checkOptionsObject } from "./check_options.ts";
+import { checkOptionsObject, checkTime, WAITING_KEYS } from "./check_options.ts";
 import { type Body, mayRefer } from "./codec.ts";
 import type { ContextValues } from "./context.ts";
 import { ContextReturn, hearOfAwaits } from "./context_return.ts";
@@ -18,6 +18,7 @@ import {
   checkGrace,
   checkLink,
   GreenThread,
+  KILL_KEYS,
   type KillOptions,
   type Outcome,
   type ThreadState,
@@ -43,6 +44,31 @@ interface Linked {
 export interface Hold {
   readonly id: number;
   count: number;
+}
+
+/** A wait without options. */
+const UNLIMITED: Limits = { timeout: Infinity, signal: undefined };
+
+/** When a wait ends that its thread does not end. */
+interface Limits {
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Checks the options of `wait()`: in a number, or under a wrong name, a limit would be no limit. */
+function checkWait(options: WaitOptions): Limits {
+  checkOptionsObject("wait()", options, "{ timeout: 1000 }", WAITING_KEYS);
+  const { timeout, signal } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(
+      `Cannot wait(): expected an AbortSignal for "signal", found ${show(signal)}`,
+    );
+  }
+  signal?.throwIfAborted();
+  return {
+    timeout: timeout === undefined ? Infinity : checkTime("wait()", timeout, "timeout"),
+    signal,
+  };
 }
 
 /** A handle to a green thread, in a Worker. */
@@ -137,13 +163,8 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override wait(options?: WaitOptions): T {
-    const timeout = options?.timeout ?? Infinity;
-    if (typeof timeout !== "number" || Number.isNaN(timeout)) {
-      throw new TypeError(
-        `Cannot wait(): expected a number of milliseconds for "timeout", found ${show(timeout)}`,
-      );
-    }
-    if (!this.done) this.#runtime.waits.waitFor(this, timeout);
+    const { timeout, signal } = options === undefined ? UNLIMITED : checkWait(options);
+    if (!this.done) this.#runtime.waits.waitFor(this, timeout, signal);
     this.#back?.takeOver();
     const outcome = this.outcome()!;
     if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
@@ -159,7 +180,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override kill(reason?: unknown, options: KillOptions = {}): void {
-    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }");
+    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", KILL_KEYS);
     const graceMs = checkGrace(options.graceMs);
     if (this.done) return;
     this.#runtime.waits.kill(this, reason, false, graceMs);

@@ -18,6 +18,7 @@ export class Serving {
   readonly #line: GreenBase["line"];
   readonly #crossing: GreenBase["crossing"];
   readonly #turns: GreenBase["turns"];
+  readonly #timed: GreenBase["timed"];
   readonly #intake: Intake;
   readonly #runner: ThreadRunner;
   readonly #eventLoopTurns: EventLoopTurns;
@@ -38,6 +39,7 @@ export class Serving {
     this.#line = base.line;
     this.#crossing = base.crossing;
     this.#turns = base.turns;
+    this.#timed = base.timed;
     this.#intake = intake;
     this.#runner = runner;
     this.#eventLoopTurns = eventLoopTurns;
@@ -87,7 +89,7 @@ export class Serving {
       if (this.#eventLoopTurns.worked && this.#crossing.references.takeLitter()) return undefined;
       const now = performance.now();
       this.#line.tidy(now);
-      this.#line.pause(seen, now, this.#line.tidyAt);
+      this.#line.pause(seen, now, Math.min(this.#line.tidyAt, this.#timed.next));
     }
   }
 

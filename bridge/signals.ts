@@ -108,17 +108,32 @@ export class SignalStandIns {
   }
 }
 
-/** The getter of `aborted`. */
+/** The getters of the platform. */
 const isAborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")!.get!;
+const reasonOf = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "reason")!.get!;
+
+/** Whether nobody but code of this Worker can abort a signal: neither the hub nor the clock. */
+export function isLocal(signal: AbortSignal): boolean {
+  return !Object.hasOwn(signal, "aborted");
+}
+
+/** The time at which a signal is aborted, if that is known. */
+export interface DueTime {
+  /** Whether it is over, and the platform does not know yet. */
+  readonly isDue: boolean;
+  /** With what the signal is aborted then. */
+  readonly reason: unknown;
+}
 
 /**
- * Has a stand-in look for messages whenever it is asked whether it is aborted: green code that computes, and only asks
- * now and then, would never know.
+ * Has a signal look for messages, and at the clock, whenever it is asked whether it is aborted: green code that computes, and
+ * only asks now and then, would never know.
  *
- * @param signal The stand-in.
+ * @param signal The signal.
  * @param look Takes in what has arrived.
+ * @param time When it is aborted at the latest, if that is known.
  */
-export function lookWhenAsked(signal: AbortSignal, look: () => void): void {
+export function lookWhenAsked(signal: AbortSignal, look: () => void, time?: DueTime): void {
   let looking = false;
   Object.defineProperties(signal, {
     aborted: {
@@ -133,8 +148,12 @@ export function lookWhenAsked(signal: AbortSignal, look: () => void): void {
             looking = false;
           }
         }
-        return isAborted.call(signal);
+        return isAborted.call(signal) || time !== undefined && time.isDue;
       },
+    },
+    reason: {
+      configurable: true,
+      get: () => signal.aborted && !isAborted.call(signal) ? time!.reason : reasonOf.call(signal),
     },
     throwIfAborted: {
       configurable: true,

@@ -13,8 +13,9 @@
  * @module
  */
 
+import { clearTimeout, setTimeout } from "node:timers";
 import type { Awaiting } from "./awaiting.ts";
-import { encode } from "./codec.ts";
+import { encode, encodeThrown } from "./codec.ts";
 import { usesContext } from "./context.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./green_base.ts";
@@ -28,6 +29,9 @@ import { hasRoom, MUCH_ROOM } from "./stack_room.ts";
 import { gotBy } from "./thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
+
+/** How long a killed `async` function may go on awaiting, in milliseconds: time for its clean-up, if that awaits. */
+const AWAIT_GRACE_MS = 2000;
 
 /** Up to so many threads on one stack nobody looks how much room there is. */
 const SHALLOW = 64;
@@ -115,14 +119,18 @@ export class ThreadRunner {
    * @param id The thread's id.
    * @param reason What it is killed with.
    * @param once Whether only what it is blocked in is to throw that.
+   * @param timed Whether the hub stops the Worker at a time of its own if the thread has not ended by then.
    */
-  kill(id: number, reason: unknown, once: boolean): void {
+  kill(id: number, reason: unknown, once: boolean, timed: boolean): void {
     const frame = this.#stack.find(id);
     if (frame && once) {
       frame.thrown = { error: reason };
       return;
     }
-    if (frame) return this.#stack.kill(frame, reason);
+    if (frame) {
+      frame.killTimed ||= timed;
+      return this.#stack.kill(frame, reason);
+    }
     const isHere = this.#intake.holdsThread(id) ||
       this.#jobs.some(({ message }) => message.id === id);
     if (isHere && !this.#doomed.has(id)) this.#doomed.set(id, reason);
@@ -209,7 +217,25 @@ export class ThreadRunner {
           ...this.#endings.judge(frame, this.#loader.explain(target, error)),
         ),
     );
-    return this.#awaiting.until(settled);
+    return this.#awaiting.until(this.#giveUpLater(frame, settled));
+  }
+
+  /**
+   * Sees to it that a killed thread ends that only awaits: it hears of its kill at its next blocking call, and may never come to
+   * one. What it awaits cannot be taken from it, so the hub is asked to stop the Worker.
+   */
+  #giveUpLater(frame: Frame, settled: Promise<unknown>): Promise<unknown> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const begin = () => {
+      if (frame.killTimed) return;
+      timer = setTimeout(() => {
+        const body = encodeThrown(frame.killed!.reason, "reason", this.#crossing.referrer);
+        this.#line.send(Up.Kill, frame.id, 0, 0, body);
+      }, AWAIT_GRACE_MS);
+    };
+    if (frame.killed) begin();
+    else frame.onKill = begin;
+    return settled.finally(() => clearTimeout(timer));
   }
 
   /** Runs a thread on top of the one that waits for it. Its name tells `call_site.ts` where a thread begins on a stack. */

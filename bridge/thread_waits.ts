@@ -27,6 +27,7 @@ import { Timeout } from "./timeout.ts";
 interface Wait extends Condition {
   readonly thread: RemoteThread;
   readonly frame: Frame;
+  readonly signal: AbortSignal | undefined;
   refusal: { readonly error: unknown } | undefined;
 }
 
@@ -63,9 +64,9 @@ export class ThreadWaits {
   }
 
   /** Blocks until a thread's ending is known here. */
-  waitFor(thread: RemoteThread, timeout: number): void {
+  waitFor(thread: RemoteThread, timeout: number, signal?: AbortSignal): void {
     const frame = this.#caller.frame("wait()");
-    const limited = timeout !== Infinity || frame.timeouts.length > 0;
+    const limited = timeout !== Infinity || frame.timeouts.length > 0 || signal !== undefined;
     const at = limited ? -1 : this.#frames.findIndex(({ id }) => id === thread.id);
     if (at >= 0) {
       const frames = this.#frames.slice(at);
@@ -75,6 +76,7 @@ export class ThreadWaits {
     const wait = {
       thread,
       frame,
+      signal,
       refusal: undefined,
       get done() {
         return isOver(this);
@@ -85,6 +87,7 @@ export class ThreadWaits {
     const struck = this.#stack.isStruck(frame);
     const ready = struck && this.#blocking.block(wait, 0, { what: thread });
     if (!ready) this.#block(wait, limited, timeout);
+    else if (!thread.done) throw signal!.reason;
     if (wait.refusal) {
       const { error } = wait.refusal;
       const line = `    --- in green thread "${frame.thread.name}" by wait() ---`;
@@ -106,9 +109,16 @@ export class ThreadWaits {
       this.#line.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
       // Whether it has ended is to be known, and not to depend on how fast the hub is.
       this.#blocking.fence();
-      if (!this.#blocking.block(wait, performance.now() + timeout, { what: thread })) {
+      if (
+        !this.#blocking.block(wait, performance.now() + timeout, {
+          what: thread,
+          signal: wait.signal,
+          limited,
+        })
+      ) {
         throw overdue(timeout);
       }
+      if (!thread.done && !wait.refusal) throw wait.signal!.reason;
     } catch (error) {
       // Whoever gives up waiting is no longer one for whose sake the thread is to go on.
       if (!thread.done) this.#line.send(Up.Unwait, thread.id, 0, frame.id, EMPTY);
@@ -175,8 +185,8 @@ export class ThreadWaits {
   }
 }
 
-function isOver({ thread, refusal }: Wait): boolean {
-  return thread.done || refusal !== undefined;
+function isOver({ thread, refusal, signal }: Wait): boolean {
+  return thread.done || refusal !== undefined || signal !== undefined && signal.aborted;
 }
 
 /** What is thrown when a wait takes too long. It is not armed: it is thrown here and now. */

@@ -5,7 +5,7 @@
  */
 
 import { brandError } from "./brand.ts";
-import { checkOptionsObject } from "./check_options.ts";
+import { checkOptionsObject, checkTime } from "./check_options.ts";
 import { BlockingCallError } from "./errors.ts";
 import { greenSide } from "./side.ts";
 import { registerOwnError } from "./error_values.ts";
@@ -20,6 +20,8 @@ export interface TimeoutOptions {
    */
   abandon?: boolean;
 }
+
+const KEYS = ["abandon"];
 
 /**
  * A time limit: thrown, as itself, at the first blocking call that is still blocked, or begun, after its time.
@@ -89,18 +91,14 @@ export class Timeout extends Error {
     error?: Error | (new () => Error),
     options: TimeoutOptions = {},
   ) {
-    super(ms === undefined || ms === null ? "No time limit" : `Timed out after ${ms} ms`);
-    if (ms !== undefined && ms !== null && (typeof ms !== "number" || Number.isNaN(ms))) {
-      throw new TypeError(
-        `Cannot set a timeout: expected a number of milliseconds, found ${show(ms)}`,
-      );
-    }
+    const isNone = ms === undefined || ms === null;
+    super(isNone ? "No time limit" : `Timed out after ${checkTime("set a timeout", ms)} ms`);
     if (error !== undefined && !(error instanceof Error) && typeof error !== "function") {
       throw new TypeError(
         `Cannot set a timeout: expected an error or an error class to throw, found ${show(error)}`,
       );
     }
-    checkOptionsObject("set a timeout", options, "{ abandon: true }");
+    checkOptionsObject("set a timeout", options, "{ abandon: true }", KEYS);
     this.ms = ms ?? undefined;
     this.error = error;
     this.abandon = options.abandon ?? false;

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkOptionsObject } from "./check_options.ts";
 import { show } from "./show.ts";
 import { blocking } from "./side.ts";
 import { Timeout } from "./timeout.ts";
@@ -12,23 +13,33 @@ import { Timeout } from "./timeout.ts";
 export interface TimeoutValue<V> {
   /** How long, in milliseconds; `undefined` for no limit. */
   ms: number | undefined;
-  /** What to return when the time is over, instead of throwing. */
+  /** What to return when the time is over, instead of throwing: `undefined` too, if it is given. */
   timeoutValue: V;
 }
 
+/** A time limit, and whether there is a value for when it is over. */
+export interface Limit<V> {
+  readonly ms: number | undefined;
+  readonly hasValue: boolean;
+  readonly value?: V;
+}
+
+const KEYS = ["ms", "timeoutValue"];
+
 /**
- * Whether a limit comes with a value.
+ * Takes a limit apart.
  *
  * @throws {TypeError} If it is an object without a limit: a limit under a wrong name is no limit.
  */
-export function hasTimeoutValue<V>(
-  limit: number | undefined | TimeoutValue<V>,
-): limit is TimeoutValue<V> {
-  if (typeof limit !== "object" || limit === null) return false;
-  if ("ms" in limit) return true;
-  throw new TypeError(
-    `Cannot set a timeout: expected a number or { ms, timeoutValue }, found an object without "ms"`,
-  );
+export function limitOf<V>(limit: number | undefined | TimeoutValue<V>): Limit<V> {
+  if (typeof limit !== "object" || limit === null) return { ms: limit, hasValue: false };
+  if (!("ms" in limit)) {
+    throw new TypeError(
+      `Cannot set a timeout: expected a number or { ms, timeoutValue }, found an object without "ms"`,
+    );
+  }
+  checkOptionsObject("set a timeout", limit, '{ ms: 1000, timeoutValue: "late" }', KEYS);
+  return { ms: limit.ms, hasValue: "timeoutValue" in limit, value: limit.timeoutValue };
 }
 
 /** Checks what is to be called under a time limit. */
@@ -66,13 +77,13 @@ export function withTimeout<A extends unknown[], R, V = never>(
   ...args: A
 ): R | V {
   blocking("withTimeout()", "await withTimeoutAsync()");
-  const hasValue = hasTimeoutValue(limit);
+  const { ms, hasValue, value } = limitOf(limit);
   checkFunction("withTimeout()", fn);
-  using timeout = new Timeout(hasValue ? limit.ms : limit);
+  using timeout = new Timeout(ms);
   try {
     return fn(...args);
   } catch (error) {
-    if (error === timeout && hasValue) return limit.timeoutValue;
+    if (error === timeout && hasValue) return value as V;
     throw error;
   }
 }

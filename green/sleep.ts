@@ -4,6 +4,7 @@
  * @module
  */
 
+import { checkTime } from "../bridge/check_options.ts";
 import { blocking } from "../bridge/side.ts";
 
 /**
@@ -24,10 +25,7 @@ import { blocking } from "../bridge/side.ts";
  */
 export function sleep(ms: number = 0): void {
   const green = blocking("sleep()", "await new Promise((done) => setTimeout(done, ms))");
-  if (typeof ms !== "number" || Number.isNaN(ms)) {
-    throw new TypeError(`Cannot sleep: expected a number of milliseconds, found ${String(ms)}`);
-  }
-  green.sleep(ms);
+  green.sleep(checkTime("sleep", ms));
 }
 
 /**

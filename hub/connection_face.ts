@@ -10,7 +10,7 @@
 import { whenReleased } from "../bridge/given.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { handle } from "../bridge/handle.ts";
-import type { WaitingOptions } from "../bridge/sync/core.ts";
+import { checkWaiting, type WaitingOptions } from "../bridge/sync/core.ts";
 import { servedCall } from "./call_context.ts";
 import type { Connections } from "./connections.ts";
 import type { Lent } from "./lent_connection.ts";
@@ -41,9 +41,12 @@ export class GreenFace<C extends object> {
     return this.#connections.open;
   }
 
-  async get(options: WaitingOptions = {}): Promise<object> {
+  async get(options?: WaitingOptions): Promise<object> {
     const call = servedCall();
-    const lent = await this.#connections.lend({ timeout: options.timeout, signal: call?.signal });
+    checkWaiting(options);
+    const signals = [options?.signal, call?.signal].filter((signal) => signal !== undefined);
+    const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
+    const lent = await this.#connections.lend({ timeout: options?.timeout, signal });
     const giveBack = () => this.#giveBack(lent);
     // Nobody is there to take it: the caller has gone since, goes before the answer leaves, or does not look at it.
     if (call?.ended) giveBack();

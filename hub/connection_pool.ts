@@ -75,6 +75,19 @@ export interface ConnectionPoolOptions<C> {
   lifo?: boolean;
 }
 
+const KEYS: readonly (keyof ConnectionPoolOptions<unknown>)[] = [
+  "connect",
+  "close",
+  "cleanup",
+  "onError",
+  "minSize",
+  "maxSize",
+  "maxIdle",
+  "maxAge",
+  "connectTimeout",
+  "lifo",
+];
+
 /**
  * Connections that are opened when they are asked for, up to a number, and used again. Semantics: eventlet's `db_pool`.
  *
@@ -145,7 +158,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    */
   constructor(options: ConnectionPoolOptions<C>) {
     if (greenSide()) refuseInGreen();
-    checkOptionsObject("create a pool", options ?? null, "{ connect: () => new Client() }");
+    checkOptionsObject("create a pool", options ?? null, "{ connect: () => new Client() }", KEYS);
     const { minSize = 0, maxSize = 4, maxIdle = 10_000, maxAge = 30_000 } = options;
     const { connectTimeout = 5_000, lifo = true, connect, cleanup, close, onError } = options;
     checkFunction("connect", connect);
@@ -205,7 +218,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * @throws What `connect` threw.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
-  get(options?: Omit<WaitingOptions, "signal">): Sync<C> {
+  get(options?: WaitingOptions): Sync<C> {
     return this.#onHub("get", options);
   }
 
@@ -214,7 +227,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    *
    * @param options See {@linkcode WaitingOptions}.
    */
-  async getAsync(options: WaitingOptions = {}): Promise<C> {
+  async getAsync(options?: WaitingOptions): Promise<C> {
     return (await this.#connections.lend(options)).standIn;
   }
 
@@ -223,7 +236,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    *
    * @param options As for {@linkcode ConnectionPool.get}.
    */
-  item(options?: Omit<WaitingOptions, "signal">): Sync<C> & Disposable {
+  item(options?: WaitingOptions): Sync<C> & Disposable {
     return this.#onHub("item", options);
   }
 
@@ -232,7 +245,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    *
    * @param options See {@linkcode WaitingOptions}.
    */
-  async itemAsync(options: WaitingOptions = {}): Promise<C & AsyncDisposable> {
+  async itemAsync(options?: WaitingOptions): Promise<C & AsyncDisposable> {
     return (await this.#connections.lend(options)).standIn;
   }
 

@@ -16,7 +16,7 @@
 
 import { setTimeout } from "node:timers";
 import { GreenletExit } from "../bridge/errors.ts";
-import { timedOut, type WaitingOptions } from "../bridge/sync/core.ts";
+import { checkWaiting, timedOut, type WaitingOptions } from "../bridge/sync/core.ts";
 import { CORE } from "../bridge/sync/objects.ts";
 import { Timeout } from "../bridge/timeout.ts";
 import { checkCount } from "../sync/permits.ts";
@@ -73,8 +73,10 @@ export class Connections<C extends object> implements Lender {
   }
 
   /** Lends a connection. */
-  async lend({ timeout, signal }: WaitingOptions): Promise<Lent<C>> {
+  async lend(options: WaitingOptions | undefined): Promise<Lent<C>> {
     this.#checkOpen();
+    checkWaiting(options);
+    const { timeout, signal } = options ?? {};
     const ends = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
     const place = await this.#places.acquireAsync({ timeout, signal: ends });
     const leave = () => place.release();

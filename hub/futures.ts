@@ -38,6 +38,8 @@ export interface GreenletToFutureOptions {
   autocancel?: boolean;
 }
 
+const TO_FUTURE_KEYS = ["signal", "autostart", "autokill", "autocancel"];
+
 /**
  * The promise of a green thread's result. For the hub. Semantics: asyncio-gevent's `greenlet_to_future`.
  *
@@ -63,7 +65,7 @@ export function greenletToFuture<T>(
   thread: GreenThread<T>,
   options: GreenletToFutureOptions = {},
 ): Promise<T> {
-  checkOptionsObject("make a future", options, "{ autokill: false }");
+  checkOptionsObject("make a future", options, "{ autokill: false }", TO_FUTURE_KEYS);
   const { signal, autostart = true, autokill = true, autocancel = true } = options;
   if (!(thread instanceof GreenThread)) {
     const why = madeElsewhere(thread) ?? `expected a green thread, found ${describe(thread)}`;
@@ -126,6 +128,8 @@ export interface FutureToGreenletOptions {
   autokill?: boolean;
 }
 
+const TO_GREENLET_KEYS = ["autostart", "autocancel", "autokill"];
+
 /**
  * A green thread that stands for a promise: green code waits for it as for any other. Semantics: aiohub's
  * `future_to_greenlet`; it has started, as there.
@@ -149,7 +153,7 @@ export function futureToGreenlet<T>(
   future: PromiseLike<T> | ((signal: AbortSignal) => PromiseLike<T>),
   options: FutureToGreenletOptions = {},
 ): GreenThread<T> {
-  checkOptionsObject("make a green thread", options, "{ autostart: false }");
+  checkOptionsObject("make a green thread", options, "{ autostart: false }", TO_GREENLET_KEYS);
   if (future instanceof GreenThread) return future;
   if (future instanceof HubPromise) return future.thread;
   const isFunction = typeof future === "function";

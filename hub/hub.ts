@@ -8,7 +8,7 @@ import { brand } from "../bridge/brand.ts";
 import { currentValues, outsideContext } from "../bridge/context.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
-import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
+import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/green_thread.ts";
 import { greenSide } from "../bridge/side.ts";
 import { ITS_TURN } from "../bridge/turns.ts";
 import type { FutureOptions } from "./async_threads.ts";
@@ -357,8 +357,9 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @throws {TypeError} If `graceMs` is not a number, or `options` is no object.
    */
   close(options?: CloseOptions): Promise<void> {
-    checkOptionsObject("close the hub", options, "{ graceMs: 1000 }");
-    return this.#closing ??= this.#close(checkGrace(options?.graceMs ?? DEFAULT_GRACE_MS));
+    checkOptionsObject("close the hub", options, "{ graceMs: 1000 }", GRACE_KEYS);
+    const { graceMs = DEFAULT_GRACE_MS } = options ?? {};
+    return this.#closing ??= this.#close(checkGrace(graceMs));
   }
 
   /** Closes the hub at the end of an `await using` block. */

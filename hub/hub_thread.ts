@@ -23,7 +23,9 @@ import { isPromise } from "../bridge/thenables.ts";
 import {
   checkGrace,
   checkLink,
+  GRACE_KEYS,
   GreenThread,
+  KILL_KEYS,
   type KillOptions,
   type Outcome,
   type ThreadState,
@@ -242,7 +244,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   override kill(reason?: unknown, options: KillOptions = {}): void {
-    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }");
+    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", KILL_KEYS);
     const graceMs = checkGrace(options.graceMs);
     if (options.wait) {
       throw new BlockingCallError(
@@ -253,7 +255,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   override killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void> {
-    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }");
+    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", GRACE_KEYS);
     this.kill(reason, { ...options, wait: false });
     return this.afterwards();
   }

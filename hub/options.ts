@@ -50,7 +50,8 @@ export interface HubOptions {
   worker?: "thread";
   /**
    * Whether to record where each thread was spawned, so that the stack of a failure tells who spawned whom. It costs a
-   * few microseconds for each thread.
+   * few microseconds for each thread. It also warns of a timer that cannot fire, while its thread blocks with a signal of an
+   * `AbortController` that the timer may be meant to abort.
    *
    * @default {false}
    */
@@ -95,6 +96,12 @@ function defaultWorkers(): number {
   return Math.min(128, Math.max(16, 4 * navigator.hardwareConcurrency));
 }
 
+const LIMIT_KEYS: readonly (keyof ResourceLimits)[] = [
+  "maxOldGenerationSizeMb",
+  "maxYoungGenerationSizeMb",
+  "stackSizeMb",
+];
+
 /** The memory that long-lived objects of a Worker may take when the hub is not told, in MiB. */
 const OLD_GENERATION_MB = 1024;
 
@@ -107,7 +114,6 @@ const OLD_GENERATION_MB = 1024;
  * @throws {RangeError} If an option is out of range.
  */
 export function checkOptions(options: HubOptions = {}): Settings {
-  checkOptionsObject("create a hub", options, "{ maxWorkers: 4 }");
   const known = [
     "maxWorkers",
     "minWorkers",
@@ -121,13 +127,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
     "cooperative",
     "name",
   ];
-  for (const key of Object.keys(options)) {
-    if (!known.includes(key)) {
-      throw new TypeError(
-        `Cannot create a hub: option "${key}" is not known: expected ${known.join(", ")}`,
-      );
-    }
-  }
+  checkOptionsObject("create a hub", options, "{ maxWorkers: 4 }", known);
   const {
     minWorkers = 0,
     maxWorkers = Math.max(defaultWorkers(), minWorkers),
@@ -150,6 +150,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
       `Cannot create a hub: expected an object for "resourceLimits", found ${resourceLimits}`,
     );
   }
+  checkOptionsObject("create a hub", resourceLimits, "{ stackSizeMb: 4 }", LIMIT_KEYS);
   for (const [key, value] of Object.entries(resourceLimits)) {
     if (value !== undefined) checkNumber(`resourceLimits.${key}`, value, 1, Infinity, false);
   }

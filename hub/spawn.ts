@@ -181,7 +181,7 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
 export function spawnWith(options: SpawnOptions): Spawner {
   const green = greenSide();
   if (!green) return getHub().with(options);
-  if (options.signal) {
+  if (options?.signal) {
     throw new TypeError(
       `Cannot spawn with options: a signal (${
         describe(options.signal)

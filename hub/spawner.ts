@@ -5,6 +5,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
+import { checkOptionsObject, checkTime } from "../bridge/check_options.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
 import type { AsyncBinary, AsyncResult } from "../bridge/live_types.ts";
@@ -94,7 +95,7 @@ export class Spawner {
     const { name, timeout = Infinity, graceMs = Infinity, signal } = options;
     this.#particulars = {
       ...name === undefined ? {} : { name },
-      ...timeout === Infinity ? {} : { timeout },
+      ...timeout === Infinity ? {} : { timeout: Math.max(0, timeout) },
       ...graceMs === Infinity ? {} : { graceMs: checkGrace(graceMs) },
     };
     this.#signal = signal;
@@ -170,19 +171,8 @@ export class Spawner {
 const KNOWN = ["name", "signal", "timeout", "graceMs"];
 
 function checkSpawnOptions(options: SpawnOptions): void {
-  if (typeof options !== "object" || options === null) {
-    throw new TypeError(
-      `Cannot spawn with options: expected an object of options, found ${describe(options)}`,
-    );
-  }
+  checkOptionsObject("spawn with options", options ?? null, "{ timeout: 1000 }", KNOWN);
   const { name, signal, timeout } = options;
-  // A limit under a wrong name is no limit.
-  for (const key of Object.keys(options)) {
-    if (KNOWN.includes(key)) continue;
-    throw new TypeError(
-      `Cannot spawn with options: option "${key}" is not known: expected ${KNOWN.join(", ")}`,
-    );
-  }
   if (name !== undefined && typeof name !== "string") {
     throw new TypeError(
       `Cannot spawn with options: expected a string for "name", found ${describe(name)}`,
@@ -193,26 +183,16 @@ function checkSpawnOptions(options: SpawnOptions): void {
       `Cannot spawn with options: expected an AbortSignal for "signal", found ${describe(signal)}`,
     );
   }
-  if (timeout !== undefined && (typeof timeout !== "number" || !(timeout >= 0))) {
-    throw new TypeError(
-      `Cannot spawn with options: expected a number of milliseconds from 0 for "timeout", found ${
-        describe(timeout)
-      }`,
-    );
-  }
+  if (timeout !== undefined) checkTime("spawn with options", timeout, "timeout");
 }
 
 /** Checks the time that `spawnAfter` waits. */
 export function checkDelay(ms: unknown): number {
-  if (typeof ms !== "number" || Number.isNaN(ms)) {
-    throw new TypeError(
-      `Cannot spawn later: expected a number of milliseconds, found ${describe(ms)}`,
-    );
-  }
-  if (ms > LONGEST_TIMER) {
+  const delay = checkTime("spawn later", ms);
+  if (delay > LONGEST_TIMER) {
     throw new RangeError(
       `Cannot spawn later: expected at most ${LONGEST_TIMER} milliseconds, found ${ms}`,
     );
   }
-  return Math.max(0, ms);
+  return Math.max(0, delay);
 }

@@ -12,7 +12,7 @@ import { spawn } from "./spawn.ts";
 import { describe, exportOf } from "./targets.ts";
 import { noteName } from "./wrapped_names.ts";
 
-/** A synchronous function that runs in a green thread. */
+/** A function that runs in a green thread. */
 export interface SyncToAsync<A extends unknown[], R> {
   /**
    * Runs the function in a green thread.
@@ -31,11 +31,14 @@ export interface SyncToAsync<A extends unknown[], R> {
 /**
  * Makes a synchronous function one that runs in a green thread, callable from either side.
  *
+ * The function may be `async` as well: its Worker awaits what it returns, in its event loop. It is killed and limited at its
+ * blocking calls; see `GreenThread.kill()` for one that only awaits.
+ *
  * @param meta The `import.meta` of the module that exports the result.
  * @param fn The function. Its name must be that of the export: the Worker finds it by that.
  * @returns A function that spawns a green thread.
- * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function, has no name, or is `async`; or if another
- * function of the module was wrapped under that name.
+ * @throws {TypeError} If `meta` is no `import.meta`, or `fn` is no function, has no name, or is an async generator; or if
+ * another function of the module was wrapped under that name.
  *
  * @example A module that both sides import
  * ```ts ignore
@@ -81,11 +84,11 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
 ): SyncToAsync<Parameters<F>, ReturnType<F>> {
   const found = exportOf<F>("syncToAsync()", meta, given);
   const { target, target: { name }, fn } = found;
-  if (fn.constructor.name.startsWith("Async")) {
+  if (fn.constructor.name === "AsyncGeneratorFunction") {
     throw new TypeError(
       `Cannot call syncToAsync(): ${
         describe(fn)
-      } is async already: call it on the hub, or use asyncToSync()`,
+      } is an async generator, whose items cannot cross: make it a generator without async, which may block`,
     );
   }
   noteName("syncToAsync()", found);

@@ -87,7 +87,9 @@ export class Threads implements ThreadHost {
     if (graceMs !== Infinity) this.#stopAfter(worker, thread, graceMs);
     if (thread.killed) return;
     thread.killed = { reason: exit };
-    worker.post.send(Down.Kill, thread.id, 0, 0, encodeThrown(exit, "reason", worker.referrer));
+    const isTimed = graceMs === Infinity ? 0 : 1;
+    const body = encodeThrown(exit, "reason", worker.referrer);
+    worker.post.send(Down.Kill, thread.id, isTimed, 0, body);
     worker.post.ready();
   }
 

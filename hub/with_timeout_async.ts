@@ -5,7 +5,7 @@
  */
 
 import { Timeout } from "../bridge/timeout.ts";
-import { checkFunction, hasTimeoutValue, type TimeoutValue } from "../bridge/with_timeout.ts";
+import { checkFunction, limitOf, type TimeoutValue } from "../bridge/with_timeout.ts";
 import { limits } from "./call_context.ts";
 import { LONGEST_TIMER } from "./within.ts";
 
@@ -32,9 +32,9 @@ export async function withTimeoutAsync<R, V = never>(
   limit: number | undefined | TimeoutValue<V>,
   fn: (signal: AbortSignal) => R | PromiseLike<R>,
 ): Promise<R | V> {
-  const hasValue = hasTimeoutValue(limit);
+  const { ms, hasValue, value } = limitOf(limit);
   checkFunction("withTimeoutAsync()", fn);
-  const timeout = new Timeout(hasValue ? limit.ms : limit);
+  const timeout = new Timeout(ms);
   // The timer below counts, in an async green function too.
   timeout.cancel();
   const controller = new AbortController();
@@ -50,7 +50,7 @@ export async function withTimeoutAsync<R, V = never>(
   try {
     return await Promise.race([limits().run(true, () => Promise.try(fn, controller.signal)), late]);
   } catch (error) {
-    if (error === timeout && hasValue) return limit.timeoutValue;
+    if (error === timeout && hasValue) return value as V;
     throw error;
   } finally {
     clearTimeout(timer);

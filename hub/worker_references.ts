@@ -6,6 +6,7 @@
  * @module
  */
 
+import { clearTimeout, setTimeout } from "node:timers";
 import { Adopted } from "../bridge/adopted.ts";
 import type { Reference } from "../bridge/codec.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
@@ -22,6 +23,8 @@ import { takeLock } from "./object_lock.ts";
 import { type HubReferent, hubReferent } from "./referents.ts";
 import { SignalStandIns } from "../bridge/signals.ts";
 import { state } from "../bridge/state.ts";
+import { timeoutReason } from "../bridge/timed_signals.ts";
+import { LONGEST_TIMER } from "./within.ts";
 
 /** What the references of one Worker need of it. */
 export interface ReferenceHost {
@@ -64,6 +67,8 @@ export class WorkerReferences {
   readonly #signals: SignalStandIns;
   /** What ends listening to the hub's signals that the Worker has. */
   readonly #listening = new Map<number, () => void>();
+  /** The timers of the Worker's signals whose time is known. */
+  readonly #clocks = new Map<number, ReturnType<typeof setTimeout>>();
   /** What stays when the threads that gave it have ended. */
   readonly #lasting = new Set<number>();
 
@@ -71,6 +76,7 @@ export class WorkerReferences {
     this.#host = host;
     const onRelease = (number: number, count: number) => {
       this.#lasting.delete(number);
+      this.#stopClock(number);
       host.sayReleased(number, count);
     };
     this.#functions = new Adopted(onRelease);
@@ -151,8 +157,27 @@ export class WorkerReferences {
 
   /** A signal of the Worker was aborted; without a reason, it never will be. */
   signalled(number: number, aborted?: { readonly reason: unknown }): void {
-    if (aborted) this.#signals.abort(number, aborted.reason);
-    this.#signals.drop(number);
+    if (aborted) {
+      this.#stopClock(number);
+      this.#signals.abort(number, aborted.reason);
+    }
+    // A limit whose time is known outlives its thread.
+    if (!this.#clocks.has(number)) this.#signals.drop(number);
+  }
+
+  /** Aborts one of the Worker's signals at its time. */
+  #startClock(number: number, ms: number): void {
+    const clock = setTimeout(
+      () => this.signalled(number, { reason: timeoutReason() }),
+      Math.min(Math.max(0, ms), LONGEST_TIMER),
+    );
+    clock.unref();
+    this.#clocks.set(number, clock);
+  }
+
+  #stopClock(number: number): void {
+    clearTimeout(this.#clocks.get(number));
+    this.#clocks.delete(number);
   }
 
   #listen(signal: AbortSignal, number: number): void {
@@ -221,8 +246,10 @@ export class WorkerReferences {
     });
   }
 
-  #adoptSignal([serial, number, lasts]: number[]): AbortSignal {
-    const signal = this.#signals.adopt(number, lasts ? 0 : number);
+  #adoptSignal([serial, number, lasts, left]: number[]): AbortSignal {
+    const isTimed = left !== undefined;
+    const signal = this.#signals.adopt(number, lasts && !isTimed ? 0 : number);
+    if (isTimed && !signal.aborted && !this.#clocks.has(number)) this.#startClock(number, left);
     homes.set(signal, { given: this.#host.given, serial, number });
     return signal;
   }

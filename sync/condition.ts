@@ -12,6 +12,7 @@
  */
 
 import { brand, madeElsewhere } from "../bridge/brand.ts";
+import { checkOptionsObject, WAITING_KEYS } from "../bridge/check_options.ts";
 import { show } from "../bridge/show.ts";
 import { blocking } from "../bridge/side.ts";
 import {
@@ -242,6 +243,7 @@ export class Condition extends Coordination {
    */
   waitFor(predicate: () => boolean, options?: WaitingOptions): void {
     checkPredicate(predicate, "waitFor()");
+    checkWaitingKeys(options);
     const until = performance.now() + timeLimit(options);
     for (let inTime = true; !predicate();) {
       if (!inTime) throw timedOut(options);
@@ -258,6 +260,7 @@ export class Condition extends Coordination {
   waitForAsync(predicate: () => boolean, options?: WaitingOptions): Promise<void> {
     return twin(() => this.waitFor(predicate, options), async () => {
       checkPredicate(predicate, "waitForAsync()");
+      checkWaitingKeys(options);
       const until = performance.now() + timeLimit(options);
       for (let inTime = true; !predicate();) {
         if (!inTime) throw timedOut(options);
@@ -297,6 +300,11 @@ export class Condition extends Coordination {
 function checkPredicate(predicate: unknown, call: string): void {
   if (typeof predicate === "function") return;
   throw new TypeError(`Cannot call ${call}: expected a function, found ${show(predicate)}`);
+}
+
+/** What holds at once needs no wait, which would check them. */
+function checkWaitingKeys(options: WaitingOptions | undefined): void {
+  checkOptionsObject("wait", options, "{ timeout: 1000 }", WAITING_KEYS);
 }
 
 registerKind("Condition", {

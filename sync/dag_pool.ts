@@ -13,6 +13,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
+import { checkOptionsObject } from "../bridge/check_options.ts";
 import { Collision, CycleError, PropagateError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { intern, type Target } from "../bridge/protocol.ts";
@@ -27,6 +28,8 @@ import { spawnTarget } from "../hub/targets.ts";
 import { launch } from "./launch.ts";
 import { twin } from "./permits.ts";
 import type { NameOptions } from "./semaphore.ts";
+
+const POST_KEYS = ["replace"];
 
 /** What a task is known by. */
 export type DagKey = string | number;
@@ -429,6 +432,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @throws {Collision} If the pool has the key already.
    */
   post(key: DagKey, value: V, options?: { replace?: boolean }): void {
+    checkOptionsObject("post", options, "{ replace: true }", POST_KEYS);
     ask(this, "post", key, value, options?.replace ?? false);
   }
 

@@ -39,6 +39,13 @@ const JOINERS = 1;
 // deno-lint-ignore no-explicit-any
 type Begun = (thread: GreenThread<any>) => void;
 
+/** A thread that may have to wait for its slot. */
+interface Later<T> {
+  readonly thread: GreenThread<T>;
+  /** Settles when it has its slot, or does not want it any more; without one it has it. */
+  readonly gate?: Promise<unknown>;
+}
+
 /** The core of a pool. */
 class PoolCore extends Permits {
   constructor(size: number | SharedArrayBuffer, name: string | undefined) {
@@ -112,7 +119,8 @@ class PoolCore extends Permits {
  *
  * - *Order:* who waits for a slot gets one in the order of arrival, whichever side it is on.
  * - `spawn()` in green code blocks while all slots are taken. On the hub `spawnAsync()` gives the thread at once, which starts
- *   when there is a slot; `waitAvailableAsync()` is there to hold a producer back.
+ *   when there is a slot: to `await` it is to wait for its end. `const { thread } = await pool.startAsync(…)` waits for the slot,
+ *   which holds a loop back.
  * - A member of the pool that spawns while all slots are taken runs the new thread on its own stack, before it goes on: waiting
  *   for a slot it might wait for itself. What the new thread throws is had from its handle.
  * - A slot is free again when its thread has ended, whichever way, a kill before its start and a crash included.
@@ -218,9 +226,22 @@ export class GreenPool extends Coordination {
   /**
    * Spawns a green thread, in async code: it starts when there is a slot.
    *
+   * To `await` what this gives is to wait until the thread has ended: in a loop, one thread would run at a time. To hold back
+   * a loop that spawns, use {@linkcode GreenPool.startAsync}.
+   *
    * @param fn As for the function `spawn`.
    * @param args What to call it with.
    * @returns The thread, at once.
+   *
+   * @example Spawn all, then await all
+   * ```ts
+   * import { GreenPool } from "@aiohub/aiohub";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const pool = new GreenPool(2);
+   * const threads = [1, 2, 3].map((n) => pool.spawnAsync((n: number) => n * n, n)); // no await
+   * assertEquals(await Promise.all(threads), [1, 4, 9]);
+   * ```
    */
   spawnAsync<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
@@ -233,7 +254,45 @@ export class GreenPool extends Coordination {
   ): GreenThread<Awaited<R>>;
   // deno-lint-ignore no-explicit-any
   spawnAsync(fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return greenSide() ? this.#spawn(fn, args, false) : this.#spawnLater(fn, args, false);
+    return greenSide() ? this.#spawn(fn, args, false) : this.#spawnLater(fn, args, false).thread;
+  }
+
+  /**
+   * Spawns a green thread, in async code, and waits for its slot, and not for its end.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args What to call it with.
+   * @returns The thread, when it has a slot. It comes in an object: a thread by itself would be awaited.
+   *
+   * @example A loop that is held back while all slots are taken
+   * ```ts
+   * import { GreenPool, type GreenThread } from "@aiohub/aiohub";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const pool = new GreenPool(2);
+   * const threads: GreenThread<number>[] = [];
+   * for (let n = 1; n <= 3; n++) {
+   *   const { thread } = await pool.startAsync((n: number) => n * n, n); // the third waits for a slot
+   *   threads.push(thread);
+   * }
+   * assertEquals(await Promise.all(threads), [1, 4, 9]);
+   * ```
+   */
+  startAsync<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
+    fn: F,
+    ...args: SpawnArguments<F, P>
+  ): Promise<{ readonly thread: GreenThread<Awaited<Returned<F>>> }>;
+  /** As above, for a generic function: this finds what it returns. */
+  startAsync<A extends unknown[], R>(
+    fn: Spawnable<A, R>,
+    ...args: A | Passed<A>
+  ): Promise<{ readonly thread: GreenThread<Awaited<R>> }>;
+  async startAsync(fn: unknown, ...args: unknown[]): Promise<{ readonly thread: GreenThread }> {
+    if (greenSide()) return { thread: this.#spawn(fn, args, false) };
+    const { thread, gate } = this.#spawnLater(fn, args, false);
+    // One that ends before its turn tells by itself how.
+    await gate?.then(() => {}, () => {});
+    return { thread };
   }
 
   /**
@@ -417,7 +476,7 @@ export class GreenPool extends Coordination {
   #begins<A extends any[], R>(fn: Spawnable<A, R>): Begin<A, Awaited<R>> {
     return (args, begun) => {
       if (greenSide()) this.#spawn(fn, [...args], false, begun);
-      else begun(this.#spawnLater(fn, [...args], false));
+      else begun(this.#spawnLater(fn, [...args], false).thread);
     };
   }
 
@@ -464,9 +523,9 @@ export class GreenPool extends Coordination {
   }
 
   // deno-lint-ignore no-explicit-any
-  #spawnLater(fn: unknown, args: any[], detached: boolean): GreenThread<any> {
+  #spawnLater(fn: unknown, args: any[], detached: boolean): Later<any> {
     const core = this[CORE];
-    if (core.tryAcquire("spawnAsync")) return this.#launch(fn, args, detached);
+    if (core.tryAcquire("spawnAsync")) return { thread: this.#launch(fn, args, detached) };
     const controller = new AbortController();
     const gate = core.acquireAsync({ signal: controller.signal });
     // Whoever ends before the slot came does not want it; whoever has it gives it back.
@@ -477,7 +536,7 @@ export class GreenPool extends Coordination {
     try {
       const thread = launch(fn, args, { memberOf: core.id, detached, gate });
       thread.onEnd(letGo);
-      return thread;
+      return { thread, gate };
     } catch (error) {
       letGo();
       throw error;

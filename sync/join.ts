@@ -5,7 +5,8 @@
  */
 
 import { madeElsewhere } from "../bridge/brand.ts";
-import { GreenThread, type KillOptions, unwrap } from "../bridge/green_thread.ts";
+import { WAITING_KEYS } from "../bridge/check_options.ts";
+import { GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/green_thread.ts";
 import { show } from "../bridge/show.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import {
@@ -26,6 +27,8 @@ export interface IwaitOptions extends WaitingOptions {
   count?: number;
 }
 
+const IWAIT_KEYS = [...WAITING_KEYS, "count"];
+
 /** Options for {@linkcode joinAll}. */
 export interface JoinAllOptions extends IwaitOptions {
   /**
@@ -35,6 +38,8 @@ export interface JoinAllOptions extends IwaitOptions {
    */
   throwOnError?: boolean;
 }
+
+const JOIN_ALL_KEYS = [...IWAIT_KEYS, "throwOnError"];
 
 /** Threads as they end. */
 export class Finishers<T> {
@@ -84,6 +89,7 @@ export class Finishers<T> {
       what: `one of ${this.#running.size} threads`,
       peers: true,
       limited: signal !== undefined,
+      signal,
     });
     if (ended.length === 0) signal?.throwIfAborted();
     return ended.shift();
@@ -149,7 +155,14 @@ export function* iwait<T>(
   threads: Iterable<GreenThread<T>>,
   options: IwaitOptions = {},
 ): Generator<GreenThread<T>, void, undefined> {
-  checkWaiting(options);
+  checkWaiting(options, IWAIT_KEYS);
+  yield* ending(threads, options);
+}
+
+function* ending<T>(
+  threads: Iterable<GreenThread<T>>,
+  options: IwaitOptions,
+): Generator<GreenThread<T>, void, undefined> {
   const finishers = new Finishers<T>();
   const until = performance.now() + timeLimit(options);
   try {
@@ -204,7 +217,14 @@ export async function* iwaitAsync<T>(
   threads: Iterable<GreenThread<T>>,
   options: IwaitOptions = {},
 ): AsyncGenerator<[GreenThread<T>], void, undefined> {
-  checkWaiting(options);
+  checkWaiting(options, IWAIT_KEYS);
+  yield* endingAsync(threads, options);
+}
+
+async function* endingAsync<T>(
+  threads: Iterable<GreenThread<T>>,
+  options: IwaitOptions,
+): AsyncGenerator<[GreenThread<T>], void, undefined> {
   const finishers = new Finishers<T>();
   const until = performance.now() + timeLimit(options);
   try {
@@ -236,8 +256,9 @@ export function joinAll<T>(
   options: JoinAllOptions = {},
 ): GreenThread<T>[] {
   blocking("joinAll()", "await joinAllAsync()");
+  checkWaiting(options, JOIN_ALL_KEYS);
   const ended: GreenThread<T>[] = [];
-  for (const thread of iwait(threads, options)) {
+  for (const thread of ending(threads, options)) {
     ended.push(thread);
     if (options.throwOnError) unwrap(thread.outcome()!);
   }
@@ -254,8 +275,9 @@ export async function joinAllAsync<T>(
   threads: Iterable<GreenThread<T>>,
   options: JoinAllOptions = {},
 ): Promise<GreenThread<T>[]> {
+  checkWaiting(options, JOIN_ALL_KEYS);
   const ended: GreenThread<T>[] = [];
-  for await (const [thread] of iwaitAsync(threads, options)) {
+  for await (const [thread] of endingAsync(threads, options)) {
     ended.push(thread);
     if (options.throwOnError) unwrap(thread.outcome()!);
   }
@@ -264,6 +286,8 @@ export async function joinAllAsync<T>(
 
 /** Options for {@linkcode killAll}. */
 export interface KillAllOptions extends KillOptions, WaitingOptions {}
+
+const KILL_ALL_KEYS = [...WAITING_KEYS, ...KILL_KEYS];
 
 /**
  * Kills several green threads and blocks until all have ended.
@@ -281,9 +305,9 @@ export function killAll(
 ): void {
   blocking("killAll()", "await killAllAsync()");
   const all = checkThreads(threads);
-  checkWaiting(options);
-  for (const thread of all) thread.kill(reason, options);
-  if (joinAll(all, options).length < new Set(all).size) throw timedOut(options);
+  const { waiting, killing } = split(options);
+  for (const thread of all) thread.kill(reason, killing);
+  if (joinAll(all, waiting).length < new Set(all).size) throw timedOut(options);
 }
 
 /**
@@ -299,7 +323,14 @@ export async function killAllAsync(
   options: KillAllOptions = {},
 ): Promise<void> {
   const all = checkThreads(threads);
-  checkWaiting(options);
-  for (const thread of all) thread.kill(reason, options);
-  if ((await joinAllAsync(all, options)).length < new Set(all).size) throw timedOut(options);
+  const { waiting, killing } = split(options);
+  for (const thread of all) thread.kill(reason, killing);
+  if ((await joinAllAsync(all, waiting)).length < new Set(all).size) throw timedOut(options);
+}
+
+/** What is for the wait, and what is for each kill, which knows its own only. */
+function split(options: KillAllOptions): { waiting: WaitingOptions; killing: KillOptions } {
+  checkWaiting(options, KILL_ALL_KEYS);
+  const { timeout, signal, graceMs, wait } = options;
+  return { waiting: { timeout, signal }, killing: { graceMs, wait } };
 }

@@ -22,7 +22,8 @@ class LockCore extends Permits {
 
   override acquire(call: string, options: WaitingOptions | undefined): Permit {
     // Whoever holds it cannot be killed or time out in a call that would never end, so it is told.
-    if (options?.timeout === undefined && greenSide() && this.holder() === threadHere(call)) {
+    const limited = options?.timeout !== undefined || options?.signal !== undefined;
+    if (!limited && greenSide() && this.holder() === threadHere(call)) {
       throw new DeadlockError(
         `Cannot acquire ${this.title}: the green thread that asks holds it already; use an RLock to acquire it again`,
       );
@@ -109,7 +110,7 @@ export class Lock extends Coordination {
    * @param options See {@linkcode WaitingOptions}.
    * @returns The permit, for `using`.
    * @throws {Timeout} If it was not free in time.
-   * @throws {DeadlockError} If this green thread holds it already, and there is no timeout.
+   * @throws {DeadlockError} If this green thread holds it already, and there is neither a timeout nor a signal.
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
   acquire(options?: WaitingOptions): Permit {

@@ -18,6 +18,7 @@ import {
   GETTERS,
   MAX,
   type Order,
+  PUT_KEYS,
   PUTTERS,
   QueueCore,
   UNFINISHED,
@@ -39,6 +40,9 @@ export interface QueueCloseOptions {
    */
   immediate?: boolean;
 }
+
+const CLOSE_KEYS = ["immediate"];
+const PRIORITY_KEYS = ["priority"];
 
 /**
  * A queue, which green threads in any Worker and async code put items into and get them from.
@@ -155,6 +159,7 @@ export class LightQueue<T = unknown> extends Coordination {
    * @throws {QueueClosedError} If the queue is closed.
    */
   tryPut(item: T, options?: Pick<PutOptions, "priority">): void {
+    checkOptionsObject("put", options, "{ priority: 1 }", PRIORITY_KEYS);
     this[CORE].tryPut(item, priorityOf(this[CORE], item, options));
   }
 
@@ -210,7 +215,7 @@ export class LightQueue<T = unknown> extends Coordination {
    * @param options See {@linkcode QueueCloseOptions}.
    */
   close(options?: QueueCloseOptions): void {
-    checkOptionsObject("close a queue", options, "{ immediate: true }");
+    checkOptionsObject("close a queue", options, "{ immediate: true }", CLOSE_KEYS);
     this[CORE].close(options?.immediate ?? false);
   }
 
@@ -323,7 +328,7 @@ function priorityOf(
   options: Pick<PutOptions, "priority"> | undefined,
 ): number {
   if (order !== "priority") return 0;
-  checkOptionsObject("put", options, "{ priority: 1 }");
+  checkOptionsObject("put", options, "{ priority: 1 }", PUT_KEYS);
   const given = options?.priority ?? undefined;
   if (given !== undefined && (typeof given !== "number" || Number.isNaN(given))) {
     throw new TypeError(

@@ -32,6 +32,7 @@
 
 import { Empty, Full, QueueClosedError } from "../bridge/errors.ts";
 import type { GreenRuntime } from "../bridge/green_runtime.ts";
+import { WAITING_KEYS } from "../bridge/check_options.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import {
   checkWaiting,
@@ -69,6 +70,9 @@ export const GETTERS = 0;
 /** The number of a list. */
 export const PUTTERS = 1;
 const JOINERS = 2;
+
+/** The keys of what puts an item. */
+export const PUT_KEYS: readonly string[] = [...WAITING_KEYS, "priority"];
 
 /** There is no item: see `#get()`. */
 const NOTHING = 0;
@@ -143,7 +147,7 @@ export class QueueCore extends Core {
 
   put(value: unknown, priority: number, options: WaitingOptions | undefined): void {
     const green = blocking("put()", "await putAsync()");
-    const thread = entering(green, "put()", options);
+    const thread = entering(green, "put()", options, PUT_KEYS);
     const item = makeItem(value, this);
     const result = this.#put(item, priority, timeLimit(options) > 0 ? thread : undefined);
     if (result > -3) {
@@ -168,7 +172,7 @@ export class QueueCore extends Core {
     priority: number,
     options: WaitingOptions | undefined,
   ): Promise<void> {
-    checkWaiting(options);
+    checkWaiting(options, PUT_KEYS);
     const item = makeItem(value, this);
     const result = this.#put(item, priority, timeLimit(options) > 0 ? 0 : undefined);
     if (result > -3) return this.#checkPut(result, item);

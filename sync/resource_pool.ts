@@ -45,6 +45,14 @@ export interface PoolOptions<T> {
   lifo?: boolean;
 }
 
+const KEYS: readonly (keyof PoolOptions<unknown>)[] = [
+  "create",
+  "destroy",
+  "minSize",
+  "maxSize",
+  "lifo",
+];
+
 /** A resource that is lent: goes back when it is disposed, once. */
 export interface Lease<T> extends Disposable {
   /** The resource. */
@@ -118,7 +126,7 @@ export class Pool<T> {
       this.#parts = parts;
       return;
     }
-    checkOptionsObject("create a pool", options ?? null, "{ create: () => new Thing() }");
+    checkOptionsObject("create a pool", options ?? null, "{ create: () => new Thing() }", KEYS);
     const { create, destroy, minSize = 0, maxSize = 4, lifo = false } = options;
     checkSizes(minSize, maxSize);
     const idle = lifo ? new LifoQueue<T>() : new LightQueue<T>();

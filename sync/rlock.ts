@@ -12,7 +12,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { nameIn, threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
+import { checkWaiting, nameIn, threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
 import { greenSide } from "../bridge/side.ts";
 import { stateIfMade } from "../bridge/state.ts";
@@ -182,6 +182,7 @@ export class RLock extends Coordination {
    */
   acquire(options?: WaitingOptions): Permit {
     const core = this[CORE];
+    checkWaiting(options);
     return (greenSide() && core.reenter("acquire()")) ??
       core.first(core.acquire("acquire", options));
   }
@@ -196,7 +197,10 @@ export class RLock extends Coordination {
     const core = this[CORE];
     return twin(
       () => this.acquire(options),
-      async () => core.reenter("acquireAsync()") ?? core.first(await core.acquireAsync(options)),
+      async () => {
+        checkWaiting(options);
+        return core.reenter("acquireAsync()") ?? core.first(await core.acquireAsync(options));
+      },
     );
   }
 

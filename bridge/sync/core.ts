@@ -23,7 +23,7 @@
  * @module
  */
 
-import { checkOptionsObject } from "../check_options.ts";
+import { checkOptionsObject, checkTime, WAITING_KEYS } from "../check_options.ts";
 import { GreenletExit } from "../errors.ts";
 import type { GreenRuntime } from "../green_runtime.ts";
 import { pause } from "../patience.ts";
@@ -221,7 +221,7 @@ export abstract class Core {
     };
     let inTime: boolean;
     try {
-      const parking = signal ? { ...this.#parking, limited: true } : this.#parking;
+      const parking = signal ? { ...this.#parking, limited: true, signal } : this.#parking;
       inTime = green.block(condition, performance.now() + timeLimit(options), parking);
     } catch (error) {
       if (!left) this.#leaveList(list, node);
@@ -364,6 +364,8 @@ export function listAt(first: number, number: number): number {
   return first + number * LIST_WORDS;
 }
 
+const NAME_KEYS = ["name"];
+
 /**
  * The name that an object was given.
  *
@@ -371,8 +373,9 @@ export function listAt(first: number, number: number): number {
  * @throws {TypeError} If they are no options, or the name is no string.
  */
 export function nameIn(options: { readonly name?: string } | undefined): string | undefined {
-  checkOptionsObject("create a coordination object", options, '{ name: "cache" }');
-  const name = options?.name;
+  if (options === undefined) return undefined;
+  checkOptionsObject("create a coordination object", options, '{ name: "cache" }', NAME_KEYS);
+  const { name } = options;
   if (name === undefined || typeof name === "string") return name;
   throw new TypeError(
     `Cannot create a coordination object: expected a string for "name", found ${show(name)}`,
@@ -380,19 +383,13 @@ export function nameIn(options: { readonly name?: string } | undefined): string 
 }
 
 /**
- * The time limit of a wait.
+ * The time limit of a wait whose options were checked: see {@linkcode checkWaiting}.
  *
  * @throws {TypeError} If it is not a number.
  */
 export function timeLimit(options: WaitingOptions | undefined): number {
-  if (options === undefined) return Infinity;
-  checkOptionsObject("wait", options, "{ timeout: 1000 }");
-  const { timeout } = options;
-  if (timeout === undefined) return Infinity;
-  if (typeof timeout !== "number" || Number.isNaN(timeout)) {
-    throw new TypeError(`Cannot wait: expected a number of milliseconds, found ${show(timeout)}`);
-  }
-  return timeout;
+  const timeout = options?.timeout;
+  return timeout === undefined ? Infinity : checkTime("wait", timeout, "timeout");
 }
 
 /**
@@ -401,31 +398,39 @@ export function timeLimit(options: WaitingOptions | undefined): number {
  * @param call The call as people wrote it.
  * @param instead What to write on the hub.
  * @param options Their signal is looked at.
+ * @param known The keys that they may have.
  * @throws {BlockingCallError} If this is the hub.
  */
 export function entering(
   green: GreenRuntime,
   call: string,
   options: WaitingOptions | undefined,
+  known?: readonly string[],
 ): number {
   const thread = green.enter(call);
-  checkWaiting(options);
+  checkWaiting(options, known);
   return thread;
 }
 
 /**
  * Checks the options of a wait, also of one that may turn out not to wait.
  *
+ * @param options The options.
+ * @param known The keys that they may have.
  * @throws {TypeError} If they are of the wrong kind.
  * @throws The reason of the signal, if it is aborted.
  */
-export function checkWaiting(options: WaitingOptions | undefined): void {
+export function checkWaiting(
+  options: WaitingOptions | undefined,
+  known: readonly string[] = WAITING_KEYS,
+): void {
   if (options === undefined) return;
+  checkOptionsObject("wait", options, "{ timeout: 1000 }", known);
   timeLimit(options);
   const { signal } = options;
   if (signal === undefined) return;
   if (!(signal instanceof AbortSignal)) {
-    throw new TypeError(`Cannot wait: expected an AbortSignal, found ${typeof signal}`);
+    throw new TypeError(`Cannot wait: expected an AbortSignal for "signal", found ${show(signal)}`);
   }
   signal.throwIfAborted();
 }

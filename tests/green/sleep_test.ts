@@ -1,6 +1,7 @@
 import { BlockingCallError, spawn } from "@aiohub/aiohub";
 import { checkpoint, shield, sleep } from "@aiohub/aiohub/green";
 import { assertEquals, assertGreaterOrEqual, assertLess, assertThrows } from "@std/assert";
+import { show } from "../../bridge/show.ts";
 import { meeting, rejection, TestHub, until } from "../support.ts";
 
 Deno.test("sleep() blocks the green thread for at least its time, and takes no call to the hub", async () => {
@@ -44,7 +45,7 @@ Deno.test("J45 sleep() of what is no number is refused", async () => {
     const thread = spawn((ms: unknown) => sleep(ms as number), ms);
     assertEquals(
       (await rejection(thread, TypeError)).message,
-      `Cannot sleep: expected a number of milliseconds, found ${String(ms)}`,
+      `Cannot sleep: expected a number of milliseconds, found ${show(ms)}`,
     );
   }
 });

@@ -59,8 +59,8 @@ Deno.test("P252 syncToAsync() refuses what is no import.meta or no named synchro
   assertMatch(message(import.meta, 1), /expected a function as the second argument, found number/);
   assertMatch(message(import.meta, () => 1), /the function has no name; give it the name under/);
   assertMatch(
-    message(import.meta, async function late() {}),
-    /the function "late" is async already: call it on the hub, or use asyncToSync\(\)/,
+    message(import.meta, async function* late() {}),
+    /the function "late" is an async generator, whose items cannot cross: make it a generator without async/,
   );
 });
 

@@ -34,8 +34,8 @@ Deno.test("async code that gets a call wrong is told at once what was expected a
       'Cannot spawn with options: option "timout" is not known: expected name, signal, timeout, graceMs',
     ],
     [
-      () => spawnWith({ timeout: -1 }),
-      'Cannot spawn with options: expected a number of milliseconds from 0 for "timeout", found number -1',
+      () => spawnWith({ timeout: "5" as Wrong }),
+      'Cannot spawn with options: expected a number of milliseconds for "timeout", found "5"',
     ],
     [
       () => greenletToFuture(thread, { signal: "stop" as Wrong }),

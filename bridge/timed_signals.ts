@@ -1,0 +1,209 @@
+/**
+ * Abort signals whose time is known, in a Worker: what `AbortSignal.timeout()` and `AbortSignal.any()` give there.
+ *
+ * The platform aborts such a signal by a timer, and a timer needs the event loop: while green code blocks there is none, and
+ * the limit would be dead without a word. So a Worker has these in their place. They are the platform's signals, and what they do
+ * is the same; but *when* one is due is written down here, so that who blocks can sleep until then.
+ *
+ * ```text
+ * pending ──> rung ──> aborted    by who blocks, at the bottom of the stack, or by a timer where the event loop turns
+ * ```
+ *
+ * - From when it is due, who looks (`aborted`, `reason`, `throwIfAborted()`) sees it aborted: so code that computes and polls
+ *   hears of it, and so does a wait that was given it.
+ * - Its events come when it is rung: at the next blocking point, or the next turn of the event loop, and never in the middle of
+ *   code that only looks.
+ * - One of several signals (`any()`) is due with the first of those that it is made of.
+ * - One that goes to the hub takes its time along (see `green_references.ts`), since its Worker may compute all the while.
+ *
+ * All this is on the Worker's one thread. There is one timer for all, which keeps nothing alive; it may find that its signal was
+ * rung long ago, and looks for the next one then.
+ *
+ * @module
+ */
+
+import { setTimeout } from "node:timers";
+import { type DueTime, isLocal, lookWhenAsked } from "./signals.ts";
+
+/** What the platform's timers take for a time that is too long: one that is over at once. */
+const LONGEST = 2 ** 31 - 1;
+
+/** The largest number that `AbortSignal.timeout()` takes. */
+const MOST = Number.MAX_SAFE_INTEGER;
+
+/** The time of a signal. */
+export class Alarm implements DueTime {
+  /** When it is due, in `performance.now()` time. */
+  readonly due: number;
+  readonly #ring: (alarm: Alarm) => void;
+  #reason: DOMException | undefined;
+  #rung = false;
+
+  /**
+   * @param due When it is due.
+   * @param ring Does what is to be done then.
+   */
+  constructor(due: number, ring: (alarm: Alarm) => void) {
+    this.due = due;
+    this.#ring = ring;
+  }
+
+  /** Whether it is due and has not been rung: from then on the platform knows. */
+  get isDue(): boolean {
+    return !this.#rung && this.due <= performance.now();
+  }
+
+  /** Why the signal is aborted, as the platform says it. */
+  get reason(): DOMException {
+    return this.#reason ??= timeoutReason();
+  }
+
+  /** Does what is to be done. */
+  ring(): void {
+    this.#rung = true;
+    this.#ring(this);
+  }
+}
+
+/** The platform's words. */
+export function timeoutReason(): DOMException {
+  return new DOMException("The operation was aborted due to timeout", "TimeoutError");
+}
+
+/** The signals of a Worker whose time is known. */
+export class TimedSignals {
+  /** When the next one is due, in `performance.now()` time; `Infinity` for never. Only written here. */
+  next = Infinity;
+  readonly #look: () => void;
+  /** In the order in which they are due. */
+  readonly #pending: Alarm[] = [];
+  readonly #alarms = new WeakMap<AbortSignal, Alarm>();
+  /** When the timer is due that is set. */
+  #timer = Infinity;
+
+  /** @param look Takes in what has arrived, if that can be done here. */
+  constructor(look: () => void) {
+    this.#look = look;
+  }
+
+  /** In how many milliseconds a signal is due, if that is known. */
+  leftOf(signal: AbortSignal): number | undefined {
+    const alarm = this.#alarms.get(signal);
+    return alarm && Math.max(0, Math.ceil(alarm.due - performance.now()));
+  }
+
+  /**
+   * Has those called that are due.
+   *
+   * @param call Calls each of them, at a place where it may do anything.
+   */
+  ring(call: (fn: () => void) => void): void {
+    const now = performance.now();
+    while (this.next <= now) {
+      const alarm = this.#pending.shift()!;
+      this.#noteNext();
+      call(() => alarm.ring());
+    }
+  }
+
+  /** Makes a signal that is aborted after some time. */
+  timeout(ms: number): AbortSignal {
+    const controller = new AbortController();
+    const { signal } = controller;
+    const alarm = new Alarm(performance.now() + delayOf(ms), ({ reason }) => {
+      // The platform asks it whether it is aborted, and must not hear of the time.
+      Reflect.deleteProperty(signal, "aborted");
+      controller.abort(reason);
+    });
+    this.#alarms.set(signal, alarm);
+    lookWhenAsked(signal, () => {}, alarm);
+    this.add(alarm);
+    return signal;
+  }
+
+  /**
+   * Has a signal of several ones heard of by who looks, as each of those is.
+   *
+   * @param signal What the platform has made of the others.
+   * @param sources The others.
+   */
+  combine(signal: AbortSignal, sources: readonly AbortSignal[]): void {
+    if (sources.every(isLocal)) return;
+    let first: Alarm | undefined;
+    for (const source of sources) {
+      const alarm = this.#alarms.get(source);
+      if (alarm && !(first && first.due <= alarm.due)) first = alarm;
+    }
+    if (first) this.#alarms.set(signal, first);
+    // One of them may stand for a signal of the hub, whose abort may have arrived.
+    lookWhenAsked(signal, this.#look, first);
+  }
+
+  /** Puts one into the line. */
+  add(alarm: Alarm): void {
+    let low = 0;
+    let high = this.#pending.length;
+    while (low < high) {
+      const middle = low + high >> 1;
+      if (this.#pending[middle].due <= alarm.due) low = middle + 1;
+      else high = middle;
+    }
+    this.#pending.splice(low, 0, alarm);
+    this.#noteNext();
+  }
+
+  /** Takes one out of the line. */
+  remove(alarm: Alarm): void {
+    const at = this.#pending.indexOf(alarm);
+    if (at < 0) return;
+    this.#pending.splice(at, 1);
+    this.#noteNext();
+  }
+
+  #noteNext(): void {
+    this.next = this.#pending[0]?.due ?? Infinity;
+    if (this.next >= this.#timer) return;
+    this.#timer = this.next;
+    const timer = setTimeout(() => {
+      this.#timer = Infinity;
+      this.ring((fn) => fn());
+      this.#noteNext();
+    }, Math.max(0, Math.ceil(this.next - performance.now())));
+    timer.unref();
+  }
+}
+
+/** A time as the platform's timers take it. */
+function delayOf(ms: number): number {
+  return ms > LONGEST ? 1 : Math.max(1, ms);
+}
+
+/**
+ * Replaces `AbortSignal.timeout()` and `AbortSignal.any()` of this Worker.
+ *
+ * @param timed What keeps the times.
+ */
+export function replaceSignals(timed: TimedSignals): void {
+  const { timeout, any } = AbortSignal;
+  // What is wrong with the arguments, and how many there are, is for the platform to say.
+  const replacements = {
+    timeout(ms: number): AbortSignal {
+      const isNumeric = typeof ms !== "bigint" && typeof ms !== "symbol";
+      const whole = isNumeric ? Math.trunc(Number(ms)) : NaN;
+      if (whole >= 0 && whole <= MOST) return timed.timeout(whole);
+      return Reflect.apply(timeout, AbortSignal, arguments);
+    },
+    any(signals: Iterable<AbortSignal>): AbortSignal {
+      // Read once: it may be a generator.
+      const isList = typeof signals === "object" && signals?.[Symbol.iterator] !== undefined;
+      if (!isList) return Reflect.apply(any, AbortSignal, arguments);
+      const sources = [...signals];
+      const signal: AbortSignal = Reflect.apply(any, AbortSignal, [sources]);
+      if (!signal.aborted) timed.combine(signal, sources);
+      return signal;
+    },
+  };
+  for (const [name, value] of Object.entries(replacements)) {
+    Object.defineProperty(AbortSignal, name, { value });
+  }
+}
