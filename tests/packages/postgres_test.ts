@@ -208,6 +208,8 @@ Deno.test("K1 knex: a query that is taken for its rows has not run", async () =>
     (db: any) => `${db("users").del()}`,
     (db: any) => db("users").del() + 1,
     async (db: any) => await db("users").del(),
+    // Knex sends what has been built when the callback returns.
+    (db: any) => db("users").where((query: any) => void query.where("id", 1)).del().wait(),
   ];
   for (const use of uses) {
     let message = "";
@@ -216,7 +218,7 @@ Deno.test("K1 knex: a query that is taken for its rows has not run", async () =>
     } catch (error) {
       message = (error as Error).message;
     }
-    assertMatch(message, /wait\(\)/, String(use));
+    assertMatch(message, /wait\(\)|build it without a callback/, String(use));
   }
   assertEquals((await names()).length, 3);
 });
