@@ -23,6 +23,7 @@ import { takeLock } from "./object_lock.ts";
 import { type HubReferent, hubReferent } from "./referents.ts";
 import { SignalStandIns } from "../bridge/signals.ts";
 import { state } from "../bridge/state.ts";
+import { isLazy } from "../bridge/thenables.ts";
 import { timeoutReason } from "../bridge/timed_signals.ts";
 import { LONGEST_TIMER } from "./within.ts";
 
@@ -240,7 +241,11 @@ export class WorkerReferences {
   #adoptFunction([serial, number, lasts]: number[]): Callable {
     if (lasts) this.#lasting.add(number);
     return this.#functions.adopt(number, () => {
-      const standIn = (...args: unknown[]) => this.#host.ask(number, Op.Call, args, "a callback");
+      const host = this.#host;
+      const standIn = function (this: unknown, ...args: unknown[]): Promise<unknown> {
+        checkNoBuilding(this, args[0]);
+        return host.ask(number, Op.Call, args, "a callback");
+      };
       homes.set(standIn, { given: this.#host.given, serial, number });
       return standIn;
     });
@@ -278,6 +283,18 @@ function ofPassed(name: unknown, error: unknown): unknown {
   return new BlockingCallError(
     `Cannot call ${name}() on the hub, which is where a function runs that green code was given: use the library's own ` +
       `${name}() in green code: inline functions have it in scope, modules import it`,
+  );
+}
+
+/**
+ * A library that has a part of a query built by a callback calls it with that part, as `this` too, and sends what is there when
+ * it returns. Green code is called later, so the part would be missing: a condition, say.
+ */
+function checkNoBuilding(self: unknown, first: unknown): void {
+  if (self !== first || typeof self !== "object" || self === null || !isLazy(self)) return;
+  throw new TypeError(
+    "Cannot build a query in a callback of green code, which is called when the query has been sent: build it without a " +
+      "callback, or in a function of the hub",
   );
 }
 

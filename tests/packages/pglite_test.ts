@@ -7,9 +7,13 @@
 
 // deno-lint-ignore-file no-explicit-any -- green code has the libraries as ported programs have them, without their types
 
+// @ts-types="./untyped.d.ts"
 import { PGlite } from "npm:@electric-sql/pglite@^0.5.16";
+// @ts-types="./untyped.d.ts"
 import * as pg from "npm:drizzle-orm@^0.45.4/pg-core";
+// @ts-types="./untyped.d.ts"
 import { drizzle } from "npm:drizzle-orm@^0.45.4/pglite";
+// @ts-types="./untyped.d.ts"
 import { Kysely, PGliteDialect } from "npm:kysely@^0.29.9";
 import { handle, hubImport, spawn } from "@aiohub/aiohub";
 import { assertEquals, assertMatch } from "@std/assert";
@@ -19,8 +23,8 @@ Deno.test.afterAll(() => pglite.close());
 
 /** What is in the table, whoever put it there. */
 async function names(): Promise<string[]> {
-  const { rows } = await pglite.query<{ name: string }>("select name from users order by id");
-  return rows.map(({ name }) => name);
+  const { rows } = await pglite.query("select name from users order by id");
+  return rows.map(({ name }: { name: string }) => name);
 }
 
 Deno.test.beforeEach(async () => {
@@ -161,7 +165,7 @@ Deno.test("K1 drizzle-orm: a query that is taken for its rows has not run", asyn
   assertEquals((await names()).length, 3);
 });
 
-const kysely = new Kysely<any>({ dialect: new PGliteDialect({ pglite }) });
+const kysely = new Kysely({ dialect: new PGliteDialect({ pglite }) });
 
 Deno.test("K1 kysely: insert, select, delete, subqueries and results by execute()", async () => {
   const thread = spawn((db: any) => {
