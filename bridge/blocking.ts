@@ -21,10 +21,12 @@ import { encode } from "./codec.ts";
 import type { Frame } from "./frame.ts";
 import type { GreenBase } from "./green_base.ts";
 import type { Intake } from "./intake.ts";
+import { currentLimit, type Limit } from "./limit.ts";
 import { EMPTY } from "./message.ts";
 import { describeParking, type Parking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";
 import { Up } from "./protocol.ts";
 import { RemoteThread } from "./remote_thread.ts";
+import type { Timeout } from "./timeout.ts";
 import { ITS_TURN, type Turns, type Waiting } from "./turns.ts";
 
 /** What {@linkcode Blocking.block} waits for. */
@@ -80,6 +82,23 @@ export class Blocking {
    */
   block(condition: Condition, deadline: number, parking: Parking): boolean {
     const frame = this.#frames[this.#frames.length - 1];
+    const limit = currentLimit(frame.id);
+    if (limit === undefined) return this.#block(frame, condition, deadline, parking);
+    // What ends an async function of the thread ends what blocks in it.
+    const armed: Timeout[] = [];
+    for (let at: Limit | undefined = limit; at; at = at.outer) {
+      if (at.timeout && !at.over && at.thread === frame.id) armed.push(at.timeout);
+    }
+    const { timeouts } = frame;
+    timeouts.push(...armed);
+    try {
+      return this.#block(frame, condition, deadline, parking);
+    } finally {
+      for (const timeout of armed) timeouts.splice(timeouts.lastIndexOf(timeout), 1);
+    }
+  }
+
+  #block(frame: Frame, condition: Condition, deadline: number, parking: Parking): boolean {
     if (this.#turns !== undefined) {
       return this.#blockInTurn(this.#turns, frame, condition, deadline, parking);
     }

@@ -263,6 +263,17 @@ export class GreenRuntime {
     return this.#stack.innermost?.memberOf;
   }
 
+  /** The id of the thread that runs now; 0 for none. */
+  get running(): number {
+    return this.#stack.innermost?.id ?? 0;
+  }
+
+  /** Whether an error was thrown by a time limit of the thread that runs now: what it waited for can be asked for again. */
+  isLimit(error: unknown): boolean {
+    const fired = this.#stack.innermost?.fired;
+    return fired !== undefined && fired.error === error;
+  }
+
   /** The id of the thread that runs now, for a call that does not block. */
   threadId(call: string): number {
     return this.#caller.frame(call).id;

@@ -186,15 +186,6 @@ export function servedCall(): Call | undefined {
   return number === undefined ? undefined : served.calls.get(number);
 }
 
-/** Whether what the running async function awaits ends by itself after some time; see `withTimeoutAsync()`. */
-const LIMIT_KEY = Symbol.for("aiohub.limit");
-const limitScope = globalThis as { [LIMIT_KEY]?: AsyncLocalStorage<boolean> };
-
-/** Where awaits have a time limit. */
-export function limits(): AsyncLocalStorage<boolean> {
-  return limitScope[LIMIT_KEY] ??= new AsyncLocalStorage<boolean>();
-}
-
 /**
  * The green call that the running async function serves.
  *

@@ -16,6 +16,7 @@
 
 import { setTimeout } from "node:timers";
 import { GreenletExit } from "../bridge/errors.ts";
+import { currentLimit } from "../bridge/limit.ts";
 import { timedOut, type WaitingOptions } from "../bridge/sync/core.ts";
 import { CORE } from "../bridge/sync/objects.ts";
 import { Timeout } from "../bridge/timeout.ts";
@@ -75,7 +76,9 @@ export class Connections<C extends object> implements Lender {
   /** Lends a connection. */
   async lend({ timeout, signal }: WaitingOptions): Promise<Lent<C>> {
     this.#checkOpen();
-    const ends = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+    const limit = currentLimit(0)?.signal;
+    const signals = [signal, limit, this.#closing.signal].filter((signal) => signal !== undefined);
+    const ends = signals.length > 1 ? AbortSignal.any(signals) : this.#closing.signal;
     const place = await this.#places.acquireAsync({ timeout, signal: ends });
     const leave = () => place.release();
     try {

@@ -5,6 +5,7 @@
  */
 
 import { currentValues, outsideContext } from "../bridge/context.ts";
+import { outsideLimits } from "../bridge/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
 import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
@@ -158,7 +159,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     });
     this.#doorbell = new Doorbell(this.#exchange.pool.board, () => this.#exchange.pool.takeIn());
     // It serves all, and not whoever made the hub.
-    outsideContext(() => this.#doorbell.listen());
+    outsideContext(() => outsideLimits(() => this.#doorbell.listen()));
   }
 
   /**

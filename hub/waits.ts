@@ -11,9 +11,10 @@
 
 import { encodeThrown } from "../bridge/codec.ts";
 import { DeadlockError } from "../bridge/errors.ts";
+import { currentLimit } from "../bridge/limit.ts";
 import { Down } from "../bridge/protocol.ts";
 import { CORE } from "../bridge/sync/objects.ts";
-import { limits, servedCall } from "./call_context.ts";
+import { servedCall } from "./call_context.ts";
 import { CallSites, describeSites, type Sites } from "./call_sites.ts";
 import type { GreenWorker } from "./green_worker.ts";
 import type { HubThread } from "./hub_thread.ts";
@@ -81,7 +82,7 @@ export class Waits {
     if (!call || call.ended) return undefined;
     const caller = this.#threads.byId(call.threadId);
     // A callback that is a thread of its own is none of the hub's.
-    if (!caller || limits().getStore()) return void this.#pool.urge(thread);
+    if (!caller || currentLimit(0)?.timed) return void this.#pool.urge(thread);
     if (caller.dead) return undefined;
     const by = `a call to ${call.name}()`;
     const edge = this.#graph.add({ from: caller, to: thread, by, sure: true });

@@ -11,6 +11,7 @@
  * @module
  */
 
+import { outsideLimits } from "../bridge/limit.ts";
 import { show } from "../bridge/show.ts";
 import { blocking } from "../bridge/side.ts";
 import {
@@ -74,7 +75,8 @@ class ConditionCore extends Core {
       inTime = await this.awaitTurn(0, node, options);
       if (inTime) this.give(node);
     } finally {
-      await this.lock[CORE].acquireAsync(undefined);
+      // As above: a limit of the caller is no reason to leave without it.
+      await outsideLimits(() => this.lock[CORE].acquireAsync(undefined));
       this.#restore(depth);
     }
     return inTime;
