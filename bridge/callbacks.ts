@@ -3,7 +3,8 @@
  *
  * One is served on top of a thread that is blocked here, and what it asks of the hub it asks as that thread; on an empty stack,
  * or when the call that it belongs to was aborted, it is a thread of its own. What ends it and was meant for the thread below
- * (its kill, a timeout that it had armed) ends that as well: see {@linkcode Frame.passing}.
+ * (its kill, a timeout that it had armed) ends that as well: see {@linkcode Frame.passing}. What is asked of an iteration can be
+ * left by itself (see `Step`), and what comes while it is at an item waits until that is there: see `green_source.ts`.
  *
  * @module
  */
@@ -14,6 +15,7 @@ import { GreenletExit } from "./errors.ts";
 import type { EventLoopTurns } from "./event_loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./green_base.ts";
+import { POSTPONED } from "./green_source.ts";
 import type { HubCalls } from "./hub_calls.ts";
 import { isThenable, Op } from "./live.ts";
 import type { Message } from "./message.ts";
@@ -32,6 +34,8 @@ export class Callbacks {
   readonly #calls: HubCalls;
   readonly #endings: ThreadEndings;
   readonly #eventLoopTurns: EventLoopTurns;
+  /** What was asked of iterators that were at an item, in order. */
+  #postponed: Message[] = [];
 
   /**
    * @param base What all parts stand on.
@@ -59,6 +63,18 @@ export class Callbacks {
 
   /** Calls a function that green code gave away, for the hub. */
   serve(message: Message): void {
+    this.#serve(message);
+    // Each of those may end what the others wait for; what is served may block, and then this is entered again.
+    for (
+      let left = this.#postponed.length;
+      left > 0;
+      left = Math.min(left - 1, this.#postponed.length)
+    ) {
+      this.#serve(this.#postponed.shift()!);
+    }
+  }
+
+  #serve(message: Message): void {
     const { id, a, body } = message;
     const op = message.b & ~PART_OF_CALL;
     // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
@@ -71,9 +87,12 @@ export class Callbacks {
     let ending: number = Ending.Fulfilled;
     let reply: Body;
     const scope: Scope = {};
+    const step = op >= Op.Pull ? this.#stack.beginStep(id) : undefined;
     const act = () => {
       const args = this.#crossing.decode(body) as unknown[];
-      if (op !== message.b && !this.#calls.isPending(args.pop() as number)) {
+      const part = op !== message.b ? args.pop() as number : undefined;
+      if (step) step.part = part;
+      if (part !== undefined && !this.#calls.isPending(part)) {
         frame ??= this.#enterCallback(id);
         const exit = new GreenletExit("The call that this callback belongs to was aborted");
         this.#stack.kill(frame, exit);
@@ -83,6 +102,7 @@ export class Callbacks {
     let context: Body | undefined;
     try {
       const value = usesContext() ? this.#context.enter(message, scope, act) : act();
+      if (value === POSTPONED) return void this.#postponed.push(message);
       if (isThenable(value)) {
         throw new TypeError(
           "Cannot return a promise from a green function that the hub calls: green code that the hub waits for has to " +
@@ -100,6 +120,7 @@ export class Callbacks {
       reply = encodeThrown(error, "error", this.#crossing.referrer);
     } finally {
       this.#caller.importing = importing;
+      if (step) this.#stack.endStep(step);
       if (frame) this.#leave(frame);
     }
     if (context) this.#line.send(Up.Context, id, Up.Reply, 0, context);

@@ -84,7 +84,7 @@ export class Crossing {
       },
       look: options.look,
       owner: () => stack.frames.at(-1)?.id ?? 0,
-      guard: () => stack.guard(),
+      stack,
     });
     onForgotten((id) => {
       const count = this.#crossings.get(id);

@@ -11,6 +11,7 @@ import { Adopted } from "./adopted.ts";
 import { BlobLitter } from "./blob_litter.ts";
 import { classOfPrototype } from "./classes.ts";
 import type { Reference } from "./codec.ts";
+import type { FrameStack } from "./frame_stack.ts";
 import { Given, type GivenCounts } from "./given.ts";
 import { GreenSource } from "./green_source.ts";
 import { handledObject } from "./handle.ts";
@@ -37,8 +38,8 @@ export interface GreenReferenceHost {
   look(): void;
   /** The thread that runs now; 0 for none. */
   owner(): number;
-  /** See `FrameStack.guard()`. */
-  guard(): (error: unknown) => boolean;
+  /** The threads that run here. */
+  readonly stack: FrameStack;
 }
 
 /** A Worker's references. */
@@ -55,8 +56,10 @@ export class GreenReferences {
   #hasAdopted = false;
   /** What was referred to in an attempt. */
   #trail: number[] | undefined;
+  /** The thread with which goes what is being used. */
+  #ownerOfUsed = 0;
   readonly #performer = {
-    iterate: (object: object) => new GreenSource(object, () => this.#host.guard()).begin(),
+    iterate: (object: object) => new GreenSource(object, this.#ownerOfUsed, this.#host.stack),
     lock(): never {
       throw new TypeError("Cannot lock an object of green code");
     },
@@ -108,7 +111,8 @@ export class GreenReferences {
     if (value instanceof AbortSignal) return this.#referToSignal(value, returned);
     const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
     if (!object) return undefined;
-    const number = this.#given.give(object, returned ? 0 : this.#host.owner());
+    const owner = object instanceof GreenSource ? object.owner : this.#host.owner();
+    const number = this.#given.give(object, returned ? 0 : owner);
     this.#trail?.push(number);
     const lasts = this.#given.lasts(number) ? 1 : 0;
     if (object === value && typeof value === "function" && !isClass(value)) {
@@ -183,7 +187,9 @@ export class GreenReferences {
    * @throws {Error} If the thread that gave it has ended.
    */
   perform(number: number, op: number, args: readonly unknown[]): unknown {
-    return perform(this.#performer, this.#own(number), op, args);
+    const object = this.#own(number);
+    this.#ownerOfUsed = this.#given.ownerOf(number);
+    return perform(this.#performer, object, op, args);
   }
 
   /** A thread has ended, and what goes with it. */

@@ -254,7 +254,7 @@ export class GreenRuntime {
   enter(call: string): number {
     const frame = this.#caller.frame(call);
     if (!this.#line.empty) this.#intake.glance();
-    if (this.#stack.kills > 0 && frame.shields === 0) this.#stack.throwIfKilled(frame);
+    this.#stack.throwIfEnding(frame);
     return frame.id;
   }
 
@@ -272,6 +272,11 @@ export class GreenRuntime {
   isLimit(error: unknown): boolean {
     const fired = this.#stack.innermost?.fired;
     return fired !== undefined && fired.error === error;
+  }
+
+  /** Whether the thread that runs now is killed. */
+  get isKilled(): boolean {
+    return this.#stack.innermost?.killed !== undefined;
   }
 
   /** The id of the thread that runs now, for a call that does not block. */

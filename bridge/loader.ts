@@ -15,6 +15,12 @@ import { bodyOf, notExported } from "./wrapped.ts";
 // deno-lint-ignore no-explicit-any
 export type Callable = (...args: any[]) => unknown;
 
+/**
+ * The library's names that inline functions have as members of `green` only, `green.iterate`: each name that is in their scope by
+ * itself could be one that a program has for something of its own, so there are no more of these.
+ */
+const LATER: readonly string[] = ["iterate"];
+
 /** Finds the functions that a Worker is to run. */
 export class Loader {
   readonly #scopeUrls: readonly string[];
@@ -79,7 +85,9 @@ export class Loader {
 
   async #loadScope(): Promise<void> {
     const modules = await Promise.all(this.#scopeUrls.map((url) => import(url)));
-    this.#scope = Object.assign(Object.create(null), ...modules);
+    const all = Object.assign(Object.create(null), ...modules);
+    this.#scope = { ...all, green: all };
+    for (const name of LATER) delete this.#scope[name];
   }
 }
 

@@ -15,6 +15,7 @@
  */
 
 import { currentLimit, outsideLimits } from "./limit.ts";
+import { show } from "./show.ts";
 
 /** The last step. */
 export const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
@@ -27,10 +28,27 @@ interface Caller<T> {
 /** A step that has come: gives it to a caller. */
 type Come<T> = (caller: Caller<T>) => void;
 
+/**
+ * Checks what the `next()` of an iterator has given.
+ *
+ * @throws {TypeError} If it is no object.
+ */
+export function checkStep(step: unknown): IteratorResult<unknown> {
+  if (typeof step === "object" && step !== null || typeof step === "function") {
+    return step as IteratorResult<unknown>;
+  }
+  throw new TypeError(
+    `Cannot iterate: expected next() to give an object with "value" and "done", found ${
+      show(step)
+    }`,
+  );
+}
+
 /** Hands steps to callers. */
 export class Steps<T> {
   readonly #step: () => PromiseLike<IteratorResult<T, undefined>>;
   readonly #ahead: number;
+  readonly #most: number;
   readonly #callers: Caller<T>[] = [];
   /** Steps that have come, in order, and that nobody has. */
   readonly #come: Come<T>[] = [];
@@ -39,13 +57,14 @@ export class Steps<T> {
   #ended = false;
 
   /**
-   * @param step Asks for the next step; it is called outside of limits. Without steps ahead that is for one step at a time, and
-   * otherwise they are to come in the order in which they were asked for.
-   * @param ahead How many to ask for before somebody wants them.
+   * @param step Asks for the next step; it is called outside of limits.
+   * @param ahead How many to ask for before somebody wants them, from the first `next()` on.
+   * @param most How many to ask for at a time. They are to come in the order in which they were asked for.
    */
-  constructor(step: () => PromiseLike<IteratorResult<T, undefined>>, ahead = 0) {
+  constructor(step: () => PromiseLike<IteratorResult<T, undefined>>, ahead = 0, most = 1) {
     this.#step = step;
     this.#ahead = ahead;
+    this.#most = most;
   }
 
   /** Whether it is over: no step will be asked for. */
@@ -97,9 +116,8 @@ export class Steps<T> {
   }
 
   #ask(): void {
-    const most = this.#ahead === 0 ? 1 : Infinity;
     const wanted = () => this.#callers.length + this.#ahead - this.#come.length;
-    while (!this.#ended && this.#asked < Math.min(most, wanted())) {
+    while (!this.#ended && this.#asked < Math.min(this.#most, wanted())) {
       this.#asked++;
       // In a Worker nothing goes on beside who asks: there the limit is to reach what blocks in the step.
       if (currentLimit(0)) outsideLimits(() => this.#take());
@@ -143,9 +161,14 @@ export class AsyncSteps<T> implements AsyncGenerator<T, void, undefined> {
   /**
    * @param step Gives the next step. It tidies up itself when that is the last one.
    * @param leave Tidies up when nobody wants any more.
+   * @param ahead How many steps to ask for before somebody wants them.
    */
-  constructor(step: () => PromiseLike<IteratorResult<T, undefined>>, leave: () => unknown) {
-    this.#steps = new Steps(step);
+  constructor(
+    step: () => PromiseLike<IteratorResult<T, undefined>>,
+    leave: () => unknown,
+    ahead = 0,
+  ) {
+    this.#steps = new Steps(step, ahead);
     this.#leave = leave;
   }
 

@@ -35,6 +35,7 @@ import type { Given } from "../bridge/given.ts";
 import type { KeepAlive } from "./keep_alive.ts";
 import { WorkerReferences } from "./worker_references.ts";
 import { HubThread } from "./hub_thread.ts";
+import { endBelongings } from "./belongings.ts";
 import { type Call, servedCall } from "./call_context.ts";
 import type { Post } from "./post.ts";
 import { WorkerContext } from "./worker_context.ts";
@@ -297,6 +298,7 @@ export class GreenWorker {
     const reply = this.#replies.get(id);
     if (!reply) throw new BridgeProtocolError(`Cannot take an answer to ${id}: nothing was asked`);
     this.#replies.delete(id);
+    endBelongings(id);
     reply.join?.settle(changes && new Changes(changes));
     if (ending === Ending.Fulfilled) reply.resolve(value);
     else reply.reject(value);
@@ -364,7 +366,8 @@ export class GreenWorker {
     this.objects.settle(this.running);
     const threads = this.stack.splice(0);
     const gone = this.#gone();
-    for (const { join, reject } of this.#replies.values()) {
+    for (const [id, { join, reject }] of this.#replies) {
+      endBelongings(id);
       join?.settle(undefined);
       reject(gone);
     }

@@ -4,10 +4,23 @@
  * @module
  */
 
-/** What a stream is to green code: writing waits while the stream has more than it wants. */
-export class HubWriter {
+import { type Belonging, belongTo } from "./belongings.ts";
+import { currentCall } from "./call_context.ts";
+import type { Ended } from "./ended.ts";
+
+/**
+ * What a stream is to green code: writing waits while the stream has more than it wants.
+ *
+ * It goes with the threads that have written to it: when the last of them has ended, and none has closed it, aborted it or given
+ * it back, nobody would ever end the stream. So it is aborted then, with what the first of them has failed with.
+ */
+export class HubWriter implements Belonging {
   readonly #stream: WritableStream<unknown>;
   #writer: WritableStreamDefaultWriter<unknown> | undefined;
+  /** The threads that have written to it and have not ended, each with what says that it goes with that no longer. */
+  readonly #threads = new Map<number, () => void>();
+  /** What one of them has failed with. */
+  #failure: { readonly reason: unknown } | undefined;
 
   constructor(stream: WritableStream<unknown>) {
     this.#stream = stream;
@@ -46,11 +59,28 @@ export class HubWriter {
     this.#unlock();
   }
 
+  threadEnded(id: number, ended: Ended | undefined): void {
+    this.#threads.delete(id);
+    const outcome = ended?.outcome;
+    if (outcome && outcome.status !== "fulfilled") this.#failure ??= outcome;
+    if (this.#threads.size > 0 || !this.#writer) return;
+    const { reason } = this.#failure ?? {
+      reason: new Error("The green thread that wrote to the stream has ended without close()"),
+    };
+    // Who reads hears of it; a stream that fails to be aborted has failed before.
+    this.abort(reason).catch(() => {});
+  }
+
   #lock(): WritableStreamDefaultWriter<unknown> {
+    const id = currentCall()?.threadId ?? 0;
+    if (id !== 0 && !this.#threads.has(id)) this.#threads.set(id, belongTo(id, this));
     return this.#writer ??= this.#stream.getWriter();
   }
 
   #unlock(): void {
+    for (const part of this.#threads.values()) part();
+    this.#threads.clear();
+    this.#failure = undefined;
     this.#writer?.releaseLock();
     this.#writer = undefined;
   }

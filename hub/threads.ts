@@ -11,6 +11,7 @@ import { encodeThrown } from "../bridge/codec.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { limited } from "../bridge/limit.ts";
 import { Down, type ThreadReference } from "../bridge/protocol.ts";
+import { endBelongings } from "./belongings.ts";
 import type { Call } from "./call_context.ts";
 import { cancelDependants } from "./dependants.ts";
 import { Ended } from "./ended.ts";
@@ -99,6 +100,7 @@ export class Threads implements ThreadHost {
     if (!thread.end(ended)) return;
     work?.luggage?.drop();
     thread.stopClock?.();
+    endBelongings(thread.id, ended);
     thread.stopWaiting?.();
     this.waits.clear(thread);
     if (ran) this.#registry.keepAlive.release();

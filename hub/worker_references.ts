@@ -237,7 +237,7 @@ function ofPassed(name: unknown, error: unknown): unknown {
 }
 
 const host = {
-  iterate: (object: object) => new HubSource(object).begin(),
+  iterate: (object: object) => new HubSource(object),
   lock: takeLock,
 };
 
