@@ -16,6 +16,7 @@
  * @module
  */
 
+import { generatorName } from "./call_site.ts";
 import { stopped } from "./caller.ts";
 import { encode } from "./codec.ts";
 import type { Frame } from "./frame.ts";
@@ -130,7 +131,7 @@ export class Blocking {
         else this.#line.park(seen, now, until);
       }
     } finally {
-      if (reported) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
+      if (reported) this.#reportUnparked(frame);
     }
   }
 
@@ -241,7 +242,7 @@ export class Blocking {
         this.#intake.runSoon();
       }
     } finally {
-      if (reported) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
+      if (reported) this.#reportUnparked(frame);
     }
   }
 
@@ -259,6 +260,17 @@ export class Blocking {
     const body = encode([describeParking(what, left), limited], "text", this.#crossing.referrer);
     const at = object ?? (peers || what instanceof RemoteThread ? -1 : 0);
     this.#line.send(Up.Parked, frame.id, holder?.() ?? 0, at, body);
+    const step = this.#stack.stepOn(frame);
+    if (!step) return;
+    const named = [describeParking(what, left), limited, generatorName()];
+    this.#line.send(Up.Parked, step.id, 0, 0, encode(named, "text", this.#crossing.referrer));
+  }
+
+  /** It goes on, and so does the step of an iteration that runs on it. */
+  #reportUnparked(frame: Frame): void {
+    const id = this.#stack.stepOn(frame)?.id;
+    this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
+    if (id !== undefined && id !== frame.id) this.#line.send(Up.Unparked, id, 0, 0, EMPTY);
   }
 }
 

@@ -35,7 +35,7 @@ export class Callbacks {
   readonly #endings: ThreadEndings;
   readonly #eventLoopTurns: EventLoopTurns;
   /** What was asked of iterators that were at an item, in order. */
-  #postponed: Message[] = [];
+  readonly #postponed: Message[] = [];
 
   /**
    * @param base What all parts stand on.
@@ -63,18 +63,22 @@ export class Callbacks {
 
   /** Calls a function that green code gave away, for the hub. */
   serve(message: Message): void {
-    this.#serve(message);
-    // Each of those may end what the others wait for; what is served may block, and then this is entered again.
-    for (
-      let left = this.#postponed.length;
-      left > 0;
-      left = Math.min(left - 1, this.#postponed.length)
-    ) {
-      this.#serve(this.#postponed.shift()!);
+    if (this.#serve(message)) this.#servePostponed();
+    else this.#postponed.push(message);
+  }
+
+  /** Something has ended that others may have waited for. What is served may block, and then this is entered again from above. */
+  #servePostponed(): void {
+    for (let at = 0; at < this.#postponed.length;) {
+      const [message] = this.#postponed.splice(at, 1);
+      if (this.#serve(message)) at = 0;
+      // They keep their order.
+      else this.#postponed.splice(at++, 0, message);
     }
   }
 
-  #serve(message: Message): void {
+  /** @returns Whether it has been answered; otherwise it is to be served again. */
+  #serve(message: Message): boolean {
     const { id, a, body } = message;
     const op = message.b & ~PART_OF_CALL;
     // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
@@ -102,7 +106,7 @@ export class Callbacks {
     let context: Body | undefined;
     try {
       const value = usesContext() ? this.#context.enter(message, scope, act) : act();
-      if (value === POSTPONED) return void this.#postponed.push(message);
+      if (value === POSTPONED) return false;
       if (isThenable(value)) {
         throw new TypeError(
           "Cannot return a promise from a green function that the hub calls: green code that the hub waits for has to " +
@@ -125,6 +129,7 @@ export class Callbacks {
     }
     if (context) this.#line.send(Up.Context, id, Up.Reply, 0, context);
     this.#line.send(Up.Reply, id, ending, 0, reply);
+    return true;
   }
 
   #leave(frame: Frame): void {

@@ -72,6 +72,11 @@ export class FrameStack {
     return step;
   }
 
+  /** The step that runs now on a thread's frame, if one does. */
+  stepOn(frame: Frame): Step | undefined {
+    return this.steps.findLast((step) => step.frame === frame);
+  }
+
   /** It is over. */
   endStep(step: Step): void {
     this.steps.splice(this.steps.lastIndexOf(step), 1);

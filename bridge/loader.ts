@@ -86,8 +86,9 @@ export class Loader {
   async #loadScope(): Promise<void> {
     const modules = await Promise.all(this.#scopeUrls.map((url) => import(url)));
     const all = Object.assign(Object.create(null), ...modules);
-    this.#scope = { ...all, green: all };
-    for (const name of LATER) delete this.#scope[name];
+    const scope: Record<string, unknown> = { ...all, green: all };
+    for (const name of LATER) delete scope[name];
+    this.#scope = scope;
   }
 }
 

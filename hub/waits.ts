@@ -207,8 +207,9 @@ export class Waits {
     id: number,
     holder: number,
     object: number,
-    [on, limited]: readonly [on: string, limited: boolean],
+    [on, limited, name]: readonly [on: string, limited: boolean, name?: string],
   ): void {
+    if (name !== undefined) return worker.parked(id, { name, on });
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) return;
     worker.proven = true;
@@ -245,7 +246,7 @@ export class Waits {
   /** A thread that was parked goes on. */
   unparked(worker: GreenWorker, id: number): void {
     const thread = worker.stack.findLast((thread) => thread.id === id);
-    if (!thread) return;
+    if (!thread) return worker.parked(id, undefined);
     thread.parkedOn = undefined;
     thread.stalled = false;
     thread.stuckSince = undefined;
