@@ -71,6 +71,8 @@ export interface RuntimeOptions {
   readonly passage: Passage;
 }
 
+const NO_LIMITS: readonly Timeout[] = [];
+
 /** A Worker's side of the bridge. */
 export class GreenRuntime {
   /** What is asked of threads. */
@@ -268,10 +270,21 @@ export class GreenRuntime {
     return this.#stack.innermost?.id ?? 0;
   }
 
-  /** Whether an error was thrown by a time limit of the thread that runs now: what it waited for can be asked for again. */
-  isLimit(error: unknown): boolean {
+  /** The time limits of the thread that runs now, for what ends with them. */
+  get limits(): readonly Timeout[] {
+    const timeouts = this.#stack.innermost?.timeouts ?? [];
+    return timeouts.length === 0 ? NO_LIMITS : [...timeouts];
+  }
+
+  /**
+   * Whether an error was thrown by a time limit of the thread that runs now: what it waited for can be asked for again.
+   *
+   * @param error The error.
+   * @param within The limits within which that was made: nobody asks again when it is one of those.
+   */
+  isLimit(error: unknown, within: readonly Timeout[] = NO_LIMITS): boolean {
     const fired = this.#stack.innermost?.fired;
-    return fired !== undefined && fired.error === error;
+    return fired !== undefined && fired.error === error && !within.includes(fired.timeout);
   }
 
   /** Whether the thread that runs now is killed. */

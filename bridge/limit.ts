@@ -104,6 +104,21 @@ export function limited<T>(begin: () => Promise<T>): Promise<T> {
   return signal ? untilAborted(outsideLimits(begin), signal) : begin();
 }
 
+/**
+ * On the hub: has something left when the limit ends in which it is made. Whoever made it is out of time, and a loop that is left
+ * by that does not say so.
+ *
+ * @param leave Called then, after those have heard of it who wait.
+ * @returns Says that it has been left.
+ */
+export function leaveWithLimit(leave: () => unknown): () => void {
+  const signal = currentLimit(0)?.signal;
+  if (!signal) return () => {};
+  const onAbort = () => queueMicrotask(() => outsideLimits(leave));
+  signal.addEventListener("abort", onAbort, { once: true });
+  return () => signal.removeEventListener("abort", onAbort);
+}
+
 /** Waits for a promise until a signal is aborted: then it rejects with the signal's reason. */
 export function untilAborted<T>(promise: PromiseLike<T>, signal: AbortSignal): Promise<T> {
   return new Promise((resolve, reject) => {

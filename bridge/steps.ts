@@ -14,7 +14,7 @@
  * @module
  */
 
-import { currentLimit, outsideLimits } from "./limit.ts";
+import { currentLimit, leaveWithLimit, outsideLimits } from "./limit.ts";
 import { show } from "./show.ts";
 
 /** The last step. */
@@ -152,11 +152,13 @@ export class Steps<T> {
 
 /**
  * An async generator made of steps: a limit of who asks ends neither it nor loses an item, as it would in the body of one that is
- * written with `yield`.
+ * written with `yield`. One within which it was made ends it.
  */
 export class AsyncSteps<T> implements AsyncGenerator<T, void, undefined> {
   readonly #steps: Steps<T>;
   readonly #leave: () => unknown;
+  // Nobody is there any more to hear how that goes.
+  readonly #left = leaveWithLimit(() => this.return().catch(() => {}));
 
   /**
    * @param step Gives the next step. It tidies up itself when that is the last one.
@@ -179,6 +181,7 @@ export class AsyncSteps<T> implements AsyncGenerator<T, void, undefined> {
   async return(): Promise<IteratorResult<T, void>> {
     const isOver = this.#steps.ended;
     this.#steps.end();
+    this.#left();
     if (!isOver) await this.#leave();
     return END;
   }

@@ -9,15 +9,15 @@
 
 import { Op, Trait } from "./live.ts";
 import type { Remote } from "./remote.ts";
-import { blocking } from "./side.ts";
+import { blocking, greenSide } from "./side.ts";
 import { END } from "./steps.ts";
 
 /**
  * An iterator over an object of the hub. Each item is asked for when it is wanted, unless some are to be ahead; of a stream of
  * bytes the hub has some ready, in a window.
  *
- * It begins at the first `next()`, which blocks. One whose time is over in it may call it again: it has missed nothing. When it is
- * left the hub ends its side, and this blocks until the `finally` there has run. A generator that waits for something at that moment
+ * It begins at the first `next()`, which blocks. One whose time is over in it may call it again, as it has missed nothing; but a
+ * limit within which the iteration was made ends that. When it is left the hub ends its side, and this blocks until the `finally` there has run. A generator that waits for something at that moment
  * is given a quarter of a second; if that is not enough, its `finally` runs later. What is left open the hub ends with the thread.
  */
 export class SyncIteration implements IterableIterator<unknown> {
@@ -31,6 +31,8 @@ export class SyncIteration implements IterableIterator<unknown> {
   /** Whether there are no more than those that have come. */
   #done: boolean;
   #ahead: number;
+  /** The time limits within which it was made. */
+  readonly #within = greenSide()?.limits;
 
   /**
    * @param object What to iterate over. What was used up and let go of has no items.
@@ -84,9 +86,9 @@ export class SyncIteration implements IterableIterator<unknown> {
       this.#received += items.length;
       if (done) this.#end();
     } catch (error) {
-      if (green.isLimit(error)) throw error;
+      if (green.isLimit(error, this.#within)) throw error;
       // One of several items may not be able to cross: those before it come first.
-      if (this.#ahead > 0 && !green.isKilled) {
+      if (this.#ahead > 0 && !green.isKilled && !green.isLimit(error)) {
         this.#ahead = 0;
         return;
       }

@@ -3,12 +3,12 @@
  *
  * Each item is asked for by itself (`Pull`), so it has come before the generator can block for the next one; reading ahead is
  * asking for several. Items belong to nobody in particular (see `steps.ts`): a limit of one who asks ends neither the iteration
- * nor what was asked for. To leave it is another request (`Stop`), which does not wait for those.
+ * nor what was asked for, if it is not one within which the iteration was made. To leave it is another request (`Stop`), which does not wait for those.
  *
  * @module
  */
 
-import { outsideLimits } from "../bridge/limit.ts";
+import { leaveWithLimit, outsideLimits } from "../bridge/limit.ts";
 import { Op, Trait } from "../bridge/live.ts";
 import type { Remote } from "../bridge/remote.ts";
 import { addCaller } from "../bridge/stacks.ts";
@@ -21,6 +21,8 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
   /** The iteration in the Worker. */
   #source: Promise<Remote> | undefined;
   #over = false;
+  // Nobody is there any more to hear how that goes.
+  readonly #left = leaveWithLimit(() => this.return().catch(() => {}));
   #leaving: Promise<void> | undefined;
 
   /**
@@ -86,6 +88,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
   /** The iteration is over: what it used up goes with it. */
   #end(source: Remote | undefined): void {
     this.#over = true;
+    this.#left();
     source?.release();
     if (this.#object.traits & Trait.Once) this.#object.release();
   }

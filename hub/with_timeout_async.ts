@@ -18,6 +18,8 @@ import { LONGEST_TIMER } from "./within.ts";
  * or after it. What it waited for is lost to nobody: an item, a permit or a thread is there for the next one who asks. For waits
  * of others (`fetch()`, timers) there is the signal. In an `async` green function the limit reaches the calls that block, too.
  *
+ * An iteration that the function has begun is left with it.
+ *
  * What the function has left running when it has settled in time has no limit any more.
  *
  * @param limit As for `withTimeout()`.

@@ -159,6 +159,8 @@ class Ending<T> {
   readonly #threads: Iterable<GreenThread<T>>;
   readonly #options: IwaitOptions;
   readonly #finishers = new Finishers<T>();
+  /** The time limits within which it was made. */
+  readonly #within = greenSide()?.limits;
   #until = 0;
   #left: number | undefined;
 
@@ -174,7 +176,7 @@ class Ending<T> {
       return this.#take(this.#finishers.next(this.#until, this.#options.signal));
     } catch (error) {
       // Who was out of time may ask again.
-      if (!greenSide()?.isLimit(error)) this.leave();
+      if (!greenSide()?.isLimit(error, this.#within)) this.leave();
       throw error;
     }
   }

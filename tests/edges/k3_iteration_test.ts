@@ -2,6 +2,7 @@ import {
   DeadlockError,
   GreenletExit,
   handle,
+  Hub,
   HubClosedError,
   iterate,
   Queue,
@@ -232,7 +233,7 @@ Deno.test("K3 a thread that lent a generator goes on when the call has ended, th
   assertEquals(await fixture.lends(items, "first"), [1, "went on"]);
   assertEquals(await fixture.lends(items, "left"), [1, "went on"]);
   assertEquals(await fixture.lends(items, "limited"), ["Timeout", "went on"]);
-  assertEquals(await fixture.lendsWithLimit(items), ["late", "finally"]);
+  assertEquals(await fixture.lendsWithLimit(items), ["finally"]);
   assertMatch(await fixture.lendsWithLock() as string, /^lendsWithLock/);
   await until(() => items.getting === 0 && hub.statistics().calls === 0);
 });
@@ -436,4 +437,36 @@ Deno.test("K3 a generator that waits for what its consumer holds is in no false 
   assert(error instanceof Timeout && !(error instanceof DeadlockError));
   await it.return!();
   assertEquals(handle(items), items as never);
+});
+
+Deno.test("K3 a limit around a whole loop ends what it iterates over, in both directions", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const items = new Queue<number>();
+  items.tryPut(1);
+  const drained = await fixture.drain(items);
+  const seen: number[] = [];
+  const late = withTimeoutAsync(50, async () => {
+    for await (const item of drained) seen.push(item);
+    seen.push(-1);
+  });
+  await rejection(late, Timeout);
+  await until(() => items.getting === 0 && hub.statistics().handles === 0);
+  items.tryPut(2);
+  assertEquals([seen.includes(-1), items.size >= 1], [false, true]);
+
+  fixture.log.length = 0;
+  const more = new Queue<number>();
+  assertEquals(await fixture.loopWithLimit(more), ["Timeout", ["queued finally"]]);
+  assertEquals(more.getting, 0);
+});
+
+Deno.test("K3 a green generator of one hub is iterated over by green code of another one", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  await using other = new Hub({ maxWorkers: 1 });
+  const items = new Queue<number>();
+  for (const n of [1, 2, 3, 4]) items.tryPut(n);
+  const drained = await fixture.drain(items);
+  const got = await other.spawn(fixture.relays, drained as never, 3);
+  assertEquals([got, items.size], [[1, 2, 3], 1]);
+  await until(() => hub.statistics().handles === 0);
 });
