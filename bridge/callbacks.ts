@@ -15,7 +15,6 @@ import { GreenletExit } from "./errors.ts";
 import type { EventLoopTurns } from "./event_loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./green_base.ts";
-import { POSTPONED } from "./green_source.ts";
 import type { HubCalls } from "./hub_calls.ts";
 import { isThenable, Op } from "./live.ts";
 import type { Message } from "./message.ts";
@@ -81,6 +80,8 @@ export class Callbacks {
   #serve(message: Message): boolean {
     const { id, a, body } = message;
     const op = message.b & ~PART_OF_CALL;
+    // Before anything is read of it: that is done once.
+    if (op >= Op.Pull && this.#crossing.references.postpones(a, op)) return false;
     // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
     const below = this.#frames.at(-1);
     let frame = below ? undefined : this.#enterCallback(id);
@@ -106,7 +107,6 @@ export class Callbacks {
     let context: Body | undefined;
     try {
       const value = usesContext() ? this.#context.enter(message, scope, act) : act();
-      if (value === POSTPONED) return false;
       if (isThenable(value)) {
         throw new TypeError(
           "Cannot return a promise from a green function that the hub calls: green code that the hub waits for has to " +

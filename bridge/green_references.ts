@@ -192,6 +192,12 @@ export class GreenReferences {
     return perform(this.#performer, object, op, args);
   }
 
+  /** Whether what is asked of one of this Worker's iterations has to wait: see `GreenSource.postpones()`. */
+  postpones(number: number, op: number): boolean {
+    const object = this.#given.get(number);
+    return object instanceof GreenSource && object.postpones(op);
+  }
+
   /** A thread has ended, and what goes with it. */
   endThread(owner: number): void {
     this.#given.endOwner(owner);

@@ -22,9 +22,6 @@ import { Op } from "./live.ts";
 import { Service } from "./service.ts";
 import { checkStep } from "./steps.ts";
 
-/** An answer to what cannot be done yet: it is to be served again when an iterator has given the item that it is at. */
-export const POSTPONED: unique symbol = Symbol("postponed");
-
 /** The steps that iterators are at. Two sources may have the same iterator. */
 const running = new WeakMap<object, Step>();
 
@@ -60,7 +57,18 @@ export class GreenSource extends Service {
     throw new TypeError(`Cannot do ${op} to an iteration`);
   }
 
+  /** Whether something can be done only when the iterator has given the item that it is at; a `Stop` has it leave that. */
+  postpones(op: number): boolean {
+    const step = running.get(this.#iterator);
+    if (!step) return false;
+    if (op === Op.Pull) return !this.#over;
+    this.#over = true;
+    this.#stack.leaveStep(step, new GreenletExit("The iteration was left"));
+    return true;
+  }
+
   released(): void {
+    if (this.postpones(Op.Stop)) return;
     try {
       this.#stop();
     } catch {
@@ -69,9 +77,9 @@ export class GreenSource extends Service {
   }
 
   /** An item, in an array; an empty one at the end. */
-  #pull(): unknown[] | typeof POSTPONED {
+  #pull(): unknown[] {
     if (this.#over) return [];
-    if (running.has(this.#iterator)) return POSTPONED;
+    const isMeantForBelow = this.#stack.guard();
     const step = this.#stack.steps.at(-1)!;
     running.set(this.#iterator, step);
     try {
@@ -81,7 +89,7 @@ export class GreenSource extends Service {
       if (!done) this.#iterator.return?.();
     } catch (error) {
       this.#over = true;
-      if (!step.left) throw error;
+      if (!step.left || isMeantForBelow(error)) throw error;
       if (!isNothingBut(step.left.reason, error)) this.#failure = { error };
     } finally {
       running.delete(this.#iterator);
@@ -90,14 +98,9 @@ export class GreenSource extends Service {
     return [];
   }
 
-  #stop(): unknown {
+  #stop(): void {
     const isOver = this.#over;
     this.#over = true;
-    const step = running.get(this.#iterator);
-    if (step) {
-      this.#stack.leaveStep(step, new GreenletExit("The iteration was left"));
-      return POSTPONED;
-    }
     const failure = this.#failure;
     this.#failure = undefined;
     if (failure) throw failure.error;

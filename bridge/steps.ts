@@ -17,6 +17,9 @@
 import { currentLimit, leaveWithLimit, outsideLimits } from "./limit.ts";
 import { show } from "./show.ts";
 
+/** The most steps that may be asked for before somebody wants them. */
+export const MOST_AHEAD: number = 1 << 16;
+
 /** The last step. */
 export const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
 

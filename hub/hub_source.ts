@@ -19,7 +19,7 @@ import { GreenletExit } from "../bridge/errors.ts";
 import { Limit } from "../bridge/limit.ts";
 import { isThenable, Op } from "../bridge/live.ts";
 import { Service } from "../bridge/service.ts";
-import { checkStep } from "../bridge/steps.ts";
+import { checkStep, MOST_AHEAD } from "../bridge/steps.ts";
 import { type Belonging, belongTo } from "./belongings.ts";
 import { currentCall } from "./call_context.ts";
 
@@ -90,8 +90,11 @@ export class HubSource extends Service implements Belonging {
       throw new Error("Cannot go on with an iteration: the green thread that began it has ended");
     }
     const gone = received - this.#first;
-    if (!(gone >= 0 && gone <= this.#items.length && ahead >= 0)) {
+    if (!(gone >= 0 && gone <= this.#items.length)) {
       throw new TypeError("Cannot go on with an iteration: it has not sent so many items");
+    }
+    if (!(ahead >= 0 && ahead <= MOST_AHEAD)) {
+      throw new RangeError(`Cannot go on with an iteration: ${ahead} items cannot be ahead`);
     }
     for (const item of this.#items.splice(0, gone)) this.#bytes -= weigh(item);
     this.#first = received;

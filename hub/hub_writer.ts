@@ -12,7 +12,8 @@ import type { Ended } from "./ended.ts";
  * What a stream is to green code: writing waits while the stream has more than it wants.
  *
  * It goes with the threads that have written to it: when the last of them has ended, and none has closed it, aborted it or given
- * it back, nobody would ever end the stream. So it is aborted then, with what the first of them has failed with.
+ * it back, nobody would ever end the stream. So it is aborted then, with what the first of them has failed with. One that was
+ * given back is aborted only if a thread fails that has written to it, and nobody else has taken it.
  */
 export class HubWriter implements Belonging {
   readonly #stream: WritableStream<unknown>;
@@ -40,7 +41,7 @@ export class HubWriter implements Belonging {
     try {
       await writer.close();
     } finally {
-      this.#unlock();
+      this.#leave(writer);
     }
   }
 
@@ -50,25 +51,29 @@ export class HubWriter implements Belonging {
     try {
       await writer.abort(reason);
     } finally {
-      this.#unlock();
+      this.#leave(writer);
     }
   }
 
   /** Gives the stream back without ending it. */
   [Symbol.dispose](): void {
-    this.#unlock();
+    this.#writer?.releaseLock();
+    this.#writer = undefined;
   }
 
   threadEnded(id: number, ended: Ended | undefined): void {
     this.#threads.delete(id);
     const outcome = ended?.outcome;
     if (outcome && outcome.status !== "fulfilled") this.#failure ??= outcome;
-    if (this.#threads.size > 0 || !this.#writer) return;
-    const { reason } = this.#failure ?? {
+    if (this.#threads.size > 0) return;
+    const failure = this.#failure ?? (this.#writer && {
       reason: new Error("The green thread that wrote to the stream has ended without close()"),
-    };
+    });
+    this.#failure = undefined;
     // Who reads hears of it; a stream that fails to be aborted has failed before.
-    this.abort(reason).catch(() => {});
+    if (failure && (this.#writer || !this.#stream.locked)) {
+      this.abort(failure.reason).catch(() => {});
+    }
   }
 
   #lock(): WritableStreamDefaultWriter<unknown> {
@@ -77,12 +82,13 @@ export class HubWriter implements Belonging {
     return this.#writer ??= this.#stream.getWriter();
   }
 
-  #unlock(): void {
+  /** It has been ended with a writer: it goes with nobody any more. */
+  #leave(writer: WritableStreamDefaultWriter<unknown>): void {
+    if (this.#writer !== writer) return;
     for (const part of this.#threads.values()) part();
     this.#threads.clear();
     this.#failure = undefined;
-    this.#writer?.releaseLock();
-    this.#writer = undefined;
+    this[Symbol.dispose]();
   }
 }
 

@@ -9,7 +9,7 @@ import { Trait } from "../bridge/live.ts";
 import { remoteOf } from "../bridge/remote.ts";
 import { show } from "../bridge/show.ts";
 import { greenSide } from "../bridge/side.ts";
-import { AsyncSteps, checkStep } from "../bridge/steps.ts";
+import { AsyncSteps, checkStep, MOST_AHEAD } from "../bridge/steps.ts";
 import { SyncIteration } from "../bridge/sync_iteration.ts";
 import { AsyncIteration } from "./async_iteration.ts";
 
@@ -22,9 +22,6 @@ export interface IterateOptions {
    */
   prefetch?: number;
 }
-
-/** The most items that may be ahead. */
-const MOST_AHEAD = 1 << 16;
 
 /**
  * Iterates over something, with items asked for ahead: blocking in green code, asynchronous on the hub.

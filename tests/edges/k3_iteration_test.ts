@@ -374,6 +374,7 @@ Deno.test("K3 a WritableStream that a thread leaves open is aborted with its err
     const [way, name, message] of [
       ["plain", "Error", /ended without close\(\)/],
       ["throw", "RangeError", /no more/],
+      ["using, throw", "RangeError", /no more/],
       ["exit", "WorkerCrashedError", /ended while/],
     ] as const
   ) {
