@@ -1,7 +1,5 @@
 import {
-  DeadlockError,
   GreenletExit,
-  handle,
   Hub,
   HubClosedError,
   iterate,
@@ -238,17 +236,25 @@ Deno.test("K3 a thread that lent a generator goes on when the call has ended, th
   await until(() => items.getting === 0 && hub.statistics().calls === 0);
 });
 
-Deno.test("K3 a kill of the thread reaches the generator that it lent", async () => {
+Deno.test("K3 a kill of the thread reaches the generator that it lent, and that blocks", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   const items = new Queue<number>();
-  const thread = fixture.lends(items, "left");
-  // It is not known when it blocks: it is killed wherever it is.
-  thread.kill();
-  await assertRejects(async () => await thread, GreenletExit);
-  const gated = spawn((items: Queue<number>) => items.get(), items);
+  const thread = fixture.lends(items, "second");
   await until(() => items.getting === 1);
-  items.tryPut(1);
-  assertEquals(await gated, 1);
+  thread.kill();
+  assertEquals(await thread, ["GreenletExit", "went on"]);
+  assertEquals(items.getting, 0);
+});
+
+Deno.test("K3 items that are asked for ahead go out before a generator blocks, and it is left", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const items = new Queue<number>();
+  const it = iterate(await fixture.ticks(items, new Queue<string>()), { prefetch: 8 });
+  assertEquals([(await it.next()).value, (await it.next()).value], [1, 2]);
+  const third = it.next();
+  await until(() => items.getting === 1);
+  await it.return!();
+  assertEquals([(await third).done, items.getting], [true, 0]);
 });
 
 Deno.test("K3 a generator that is returned goes with nobody: threads that ran beneath it end as usual", async () => {
@@ -418,26 +424,6 @@ Deno.test("K3 a WritableStream that is closed, given back, or still another thre
     textOf(both.readable),
   ]);
   assertEquals(all, ["aab", undefined]);
-});
-
-Deno.test("K3 a green generator of a gigabyte crosses an item at a time, and bytes arrive as they were", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
-  let n = 0;
-  for await (const chunk of await fixture.bytesOf(4, 12 << 20)) {
-    assertEquals([chunk.length, chunk[0], chunk.at(-1)], [12 << 20, n, n]);
-    n++;
-  }
-  assertEquals(n, 4);
-});
-
-Deno.test("K3 a generator that waits for what its consumer holds is in no false deadlock", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
-  const items = new Queue<number>();
-  const it = iteratorOf(await fixture.drain(items));
-  const error = await withTimeoutAsync(300, () => it.next()).catch((error) => error);
-  assert(error instanceof Timeout && !(error instanceof DeadlockError));
-  await it.return!();
-  assertEquals(handle(items), items as never);
 });
 
 Deno.test("K3 a limit around a whole loop ends what it iterates over, in both directions", async () => {
