@@ -3,7 +3,7 @@
  * passed it on.
  *
  * `withTimeoutAsync()` makes one, and so does an iteration of the hub for the steps of its iterator. A wait looks for it by
- * {@linkcode currentLimit}; where no limit was ever made, that is one look at a global, so calls pay nothing.
+ * {@linkcode currentLimit}; where no limit was ever made, that is one look at a field, so calls pay nothing.
  *
  * **Who it is for.** A limit is for the side that made it: for async code of the hub, or for the green thread, known by its id.
  * A thread that is run on top of a blocked one sees the limits of that one, which are not its own.
@@ -14,9 +14,14 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import type { Timeout } from "./timeout.ts";
 
-/** Shared by all copies of the library on this side, so its shape is only added to. */
+/** What this side knows. Shared by all copies of the library there, so its shape is only added to. */
+interface Known {
+  /** Where the limits lie: there once one was made, as each wait looks here. */
+  storage: AsyncLocalStorage<Limit | undefined> | undefined;
+}
+
 const KEY = Symbol.for("aiohub.limits");
-const scope = globalThis as { [KEY]?: AsyncLocalStorage<Limit | undefined> };
+const known: Known = (globalThis as { [KEY]?: Known })[KEY] ??= { storage: undefined };
 
 /** A limit of a flow of control. */
 export class Limit {
@@ -58,7 +63,7 @@ export class Limit {
 
   /** Calls a function within it. */
   run<R>(fn: () => R): R {
-    return (scope[KEY] ??= new AsyncLocalStorage()).run(this, fn);
+    return (known.storage ??= new AsyncLocalStorage()).run(this, fn);
   }
 
   /** Ends all waits within it. */
@@ -80,7 +85,7 @@ export class Limit {
  * @param thread The green thread that asks; 0 for async code of the hub.
  */
 export function currentLimit(thread: number): Limit | undefined {
-  const storage = scope[KEY];
+  const { storage } = known;
   if (storage === undefined) return undefined;
   let limit = storage.getStore();
   while (limit && (limit.over || limit.thread !== thread)) limit = limit.outer;
@@ -89,7 +94,7 @@ export function currentLimit(thread: number): Limit | undefined {
 
 /** Calls a function outside of all limits: what it begins outlives whoever waits for it. */
 export function outsideLimits<R>(fn: () => R): R {
-  const storage = scope[KEY];
+  const { storage } = known;
   return storage?.getStore() ? storage.run(undefined, fn) : fn();
 }
 

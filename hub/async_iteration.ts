@@ -3,7 +3,8 @@
  *
  * Each item is asked for by itself (`Pull`), so it has come before the generator can block for the next one; reading ahead is
  * asking for several. Items belong to nobody in particular (see `steps.ts`): a limit of one who asks ends neither the iteration
- * nor what was asked for, if it is not one within which the iteration was made. To leave it is another request (`Stop`), which does not wait for those.
+ * nor what was asked for, unless the iteration was made within it. To leave the iteration is another request (`Stop`), which does
+ * not wait for those.
  *
  * @module
  */

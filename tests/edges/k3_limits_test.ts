@@ -7,7 +7,6 @@ import {
   GreenPile,
   GreenPool,
   type GreenThread,
-  iwait,
   iwaitAsync,
   joinAllAsync,
   Lock,
@@ -18,10 +17,9 @@ import {
   spawn,
   Timeout,
   updateAsync,
-  withTimeout,
   withTimeoutAsync,
 } from "@aiohub/aiohub";
-import { assert, assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { assert, assertEquals } from "@std/assert";
 import { Limit } from "../../bridge/limit.ts";
 import { rejection, TestHub, until } from "../support.ts";
 import * as limits from "../fixtures/edges/limits.ts";
@@ -288,44 +286,3 @@ for (const cooperative of [false, true]) {
     assertEquals(await queue.getAsync(), 1);
   });
 }
-
-Deno.test("K3 a Timeout that ends iwait() is the very one, and the iteration is done when it is left", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
-  const names = await spawn((gate: GreenEvent<void>) => {
-    const threads = [spawn((gate: GreenEvent<void>) => gate.wait(), gate)];
-    const each = iwait(threads);
-    const names: string[] = [];
-    try {
-      withTimeout(5, () => each.next());
-    } catch (error) {
-      names.push((error as Error).name);
-    }
-    each.return();
-    names.push(String(each.next().done));
-    gate.send();
-    return names;
-  }, new GreenEvent<void>());
-  assertEquals(names, ["Timeout", "true"]);
-});
-
-Deno.test("K3 withTimeoutAsync() gives its own Timeout, and timeoutValue for no other", async () => {
-  const queue = new Queue<number>();
-  const inner = withTimeoutAsync({ ms: 60_000, timeoutValue: "inner" }, () => queue.getAsync());
-  queue.tryPut(1);
-  assertEquals(await inner, 1);
-  const outer = withTimeoutAsync(
-    { ms: 10, timeoutValue: "outer" },
-    () => withTimeoutAsync({ ms: 60_000, timeoutValue: "inner" }, () => queue.getAsync()),
-  );
-  assertEquals(await outer, "outer");
-  let signal: AbortSignal | undefined;
-  const error = await rejection(
-    withTimeoutAsync(10, (given) => {
-      signal = given;
-      return queue.getAsync();
-    }),
-    Timeout,
-  );
-  assertStrictEquals(signal!.reason, error);
-  await assertRejects(() => queue.getAsync({ timeout: 1 }));
-});
