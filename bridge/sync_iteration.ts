@@ -17,8 +17,9 @@ import { END } from "./steps.ts";
  * bytes the hub has some ready, in a window.
  *
  * It begins at the first `next()`, which blocks. One whose time is over in it may call it again, as it has missed nothing; but a
- * limit within which the iteration was made ends that. When it is left the hub ends its side, and this blocks until the `finally` there has run. A generator that waits for something at that moment
- * is given a quarter of a second; if that is not enough, its `finally` runs later. What is left open the hub ends with the thread.
+ * limit within which the iteration was made ends that. When it is left the hub ends its side, and this blocks until the `finally`
+ * there has run. A generator that waits for something else than the library at that moment is given a quarter of a second; if that
+ * is not enough, its `finally` runs later. What is left open the hub ends with the thread.
  */
 export class SyncIteration implements IterableIterator<unknown> {
   readonly #object: Remote;

@@ -26,12 +26,15 @@ function iteratorOf(items: unknown): Items {
 }
 
 /** Keeps the Worker busy that has run a thread last, so that the next thread runs on another one. */
-async function keepBusy(): Promise<AsyncDisposable> {
+async function keepBusy(ends?: typeof WorkerCrashedError): Promise<AsyncDisposable> {
   const gate = new Queue<number>();
   const thread = spawn((gate: Queue<number>) => gate.get(), gate);
   await until(() => gate.getting === 1);
+  // It may fail before anybody looks.
+  thread.then(undefined, () => {});
   return {
     async [Symbol.asyncDispose]() {
+      if (ends) return void await rejection(thread, ends);
       gate.tryPut(0);
       await thread;
     },
@@ -276,7 +279,13 @@ Deno.test("K3 a generator that is returned goes with nobody: threads that ran be
 
 Deno.test("K3 a Worker that ends while the hub iterates fails the next item; a close ends the generator", async () => {
   {
-    await using _hub = new TestHub({ maxWorkers: 1 }, { crashed: 1 });
+    await using _hub = new TestHub({ maxWorkers: 2 }, { crashed: 2 });
+    const exits = await fixture.exits();
+    {
+      await using _busy = await keepBusy(WorkerCrashedError);
+      // In green code of another Worker.
+      await rejection(fixture.relays(exits as never, 5), WorkerCrashedError);
+    }
     const it = iteratorOf(await fixture.exits());
     assertEquals((await it.next()).value, 1);
     await rejection(it.next(), WorkerCrashedError);
