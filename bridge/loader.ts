@@ -7,6 +7,7 @@
  */
 
 import { compile, explain } from "./inline_functions.ts";
+import { LATER } from "./missing_names.ts";
 import type { Target } from "./protocol.ts";
 import { addLine } from "./stacks.ts";
 import { bodyOf, notExported } from "./wrapped.ts";
@@ -14,12 +15,6 @@ import { bodyOf, notExported } from "./wrapped.ts";
 /** A function that can be called with anything. */
 // deno-lint-ignore no-explicit-any
 export type Callable = (...args: any[]) => unknown;
-
-/**
- * The library's names that inline functions have as members of `green` only, `green.iterate`: each name that is in their scope by
- * itself could be one that a program has for something of its own, so there are no more of these.
- */
-const LATER: readonly string[] = ["iterate"];
 
 /** Finds the functions that a Worker is to run. */
 export class Loader {

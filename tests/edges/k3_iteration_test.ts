@@ -466,3 +466,9 @@ Deno.test("K3 a green generator of one hub is iterated over by green code of ano
   assertEquals([got, items.size], [[1, 2, 3], 1]);
   await until(() => hub.statistics().handles === 0);
 });
+
+Deno.test("K3 an inline function that calls iterate() by its bare name is told where it is", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const error = await rejection(spawn(() => [...iterate([1])]), ReferenceError);
+  assertMatch(error.message, /Cannot find "iterate".* iterate\(\) as green\.iterate\(\)$/);
+});
