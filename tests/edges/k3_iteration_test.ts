@@ -452,7 +452,7 @@ Deno.test("K3 a limit around a whole loop ends what it iterates over, in both di
 
   fixture.log.length = 0;
   const more = new Queue<number>();
-  assertEquals(await fixture.loopWithLimit(more), ["Timeout", ["queued finally"]]);
+  assertEquals(await fixture.loopWithLimit(more), ["Timeout", "queued finally"]);
   assertEquals(more.getting, 0);
 });
 
