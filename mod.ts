@@ -65,6 +65,7 @@ export { type AnyClass, type ClassWire, registerClass } from "./bridge/classes.t
 export { type ContextStorage, registerContext } from "./bridge/register_context.ts";
 export { transfer } from "./bridge/transfer.ts";
 export { handle, release } from "./bridge/handle.ts";
+export { iterate, type IterateOptions } from "./hub/iterate.ts";
 export type {
   SyncBlob,
   SyncBlobMethods,

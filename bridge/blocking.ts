@@ -16,16 +16,19 @@
  * @module
  */
 
+import { generatorName } from "./call_site.ts";
 import { stopped } from "./caller.ts";
 import { encode } from "./codec.ts";
 import type { Frame } from "./frame.ts";
 import type { GreenBase } from "./green_base.ts";
 import type { Intake } from "./intake.ts";
+import { currentLimit, type Limit } from "./limit.ts";
 import { EMPTY } from "./message.ts";
 import { describeParking, type Parking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";
 import { Up } from "./protocol.ts";
 import { isLocal } from "./signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
+import type { Timeout } from "./timeout.ts";
 import { ITS_TURN, type Turns, type Waiting } from "./turns.ts";
 
 /** What {@linkcode Blocking.block} waits for. */
@@ -85,6 +88,23 @@ export class Blocking {
    */
   block(condition: Condition, deadline: number, parking: Parking): boolean {
     const frame = this.#frames[this.#frames.length - 1];
+    const limit = currentLimit(frame.id);
+    if (limit === undefined) return this.#block(frame, condition, deadline, parking);
+    // What ends an async function of the thread ends what blocks in it.
+    const armed: Timeout[] = [];
+    for (let at: Limit | undefined = limit; at; at = at.outer) {
+      if (at.timeout && !at.over && at.thread === frame.id) armed.push(at.timeout);
+    }
+    const { timeouts } = frame;
+    timeouts.push(...armed);
+    try {
+      return this.#block(frame, condition, deadline, parking);
+    } finally {
+      for (const timeout of armed) timeouts.splice(timeouts.lastIndexOf(timeout), 1);
+    }
+  }
+
+  #block(frame: Frame, condition: Condition, deadline: number, parking: Parking): boolean {
     if (this.#turns !== undefined) {
       return this.#blockInTurn(this.#turns, frame, condition, deadline, parking);
     }
@@ -125,7 +145,7 @@ export class Blocking {
       }
     } finally {
       this.#parked = below;
-      if (reported) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
+      if (reported) this.#reportUnparked(frame);
     }
   }
 
@@ -250,7 +270,7 @@ export class Blocking {
       }
     } finally {
       this.#parked = below;
-      if (reported) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
+      if (reported) this.#reportUnparked(frame);
     }
   }
 
@@ -268,6 +288,17 @@ export class Blocking {
     const body = encode([describeParking(what, left), limited], "text", this.#crossing.referrer);
     const at = object ?? (peers || what instanceof RemoteThread ? -1 : 0);
     this.#line.send(Up.Parked, frame.id, holder?.() ?? 0, at, body);
+    const step = this.#stack.stepOn(frame);
+    if (!step) return;
+    const named = [describeParking(what, left), limited, generatorName()];
+    this.#line.send(Up.Parked, step.id, 0, 0, encode(named, "text", this.#crossing.referrer));
+  }
+
+  /** It goes on, and so does the step of an iteration that runs on it. */
+  #reportUnparked(frame: Frame): void {
+    const id = this.#stack.stepOn(frame)?.id;
+    this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
+    if (id !== undefined && id !== frame.id) this.#line.send(Up.Unparked, id, 0, 0, EMPTY);
   }
 }
 

@@ -28,11 +28,29 @@ const PLACE = /(\w+:[^\s()]+:\d+:\d+|<anonymous>:\d+:\d+)\)?$/;
  * @returns The place, as stacks have it; `undefined` if it cannot be told.
  */
 export function callSite(above: number): string | undefined {
+  return siteIn(wholeStack(), above);
+}
+
+/** What the line of a stack has that asks an iterator for the hub. */
+const ASKS = "GreenSource.";
+
+/** A line of a generator's own method, which the engine has. */
+const GENERATOR = /^\s+at (\S+)\.(?:next|return) \(<anonymous>\)$/;
+
+/** The name of the generator function whose item the innermost iteration on this stack is at. */
+export function generatorName(): string {
+  const lines = wholeStack().split("\n");
+  const asks = lines.findIndex((line) => line.includes(ASKS));
+  const name = GENERATOR.exec(lines[asks - 1] ?? "")?.[1];
+  return name === undefined ? "an iterator" : name === "Generator" ? "anonymous()" : `${name}()`;
+}
+
+function wholeStack(): string {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = DEPTH;
   const stack = new Error().stack ?? "";
   Error.stackTraceLimit = stackTraceLimit;
-  return siteIn(stack, above);
+  return stack;
 }
 
 /** As {@linkcode callSite}, in a stack that was had before. */

@@ -3,7 +3,8 @@
  *
  * One is served on top of a thread that is blocked here, and what it asks of the hub it asks as that thread; on an empty stack,
  * or when the call that it belongs to was aborted, it is a thread of its own. What ends it and was meant for the thread below
- * (its kill, a timeout that it had armed) ends that as well: see {@linkcode Frame.passing}.
+ * (its kill, a timeout that it had armed) ends that as well: see {@linkcode Frame.passing}. What is asked of an iteration can be
+ * left by itself (see `Step`), and what comes while it is at an item waits until that is there: see `green_source.ts`.
  *
  * @module
  */
@@ -34,6 +35,8 @@ export class Callbacks {
   readonly #calls: HubCalls;
   readonly #endings: ThreadEndings;
   readonly #eventLoopTurns: EventLoopTurns;
+  /** What was asked of iterators that were at an item, in order. */
+  readonly #postponed: Message[] = [];
 
   /**
    * @param base What all parts stand on.
@@ -61,8 +64,26 @@ export class Callbacks {
 
   /** Calls a function that green code gave away, for the hub. */
   serve(message: Message): void {
+    if (this.#serve(message)) this.#servePostponed();
+    else this.#postponed.push(message);
+  }
+
+  /** Something has ended that others may have waited for. What is served may block, and then this is entered again from above. */
+  #servePostponed(): void {
+    for (let at = 0; at < this.#postponed.length;) {
+      const [message] = this.#postponed.splice(at, 1);
+      if (this.#serve(message)) at = 0;
+      // They keep their order.
+      else this.#postponed.splice(at++, 0, message);
+    }
+  }
+
+  /** @returns Whether it has been answered; otherwise it is to be served again. */
+  #serve(message: Message): boolean {
     const { id, a, body } = message;
     const op = message.b & ~PART_OF_CALL;
+    // Before anything is read of it: that is done once.
+    if (op >= Op.Pull && this.#crossing.references.postpones(a, op)) return false;
     // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
     const below = this.#frames.at(-1);
     let frame = below ? undefined : this.#enterCallback(id);
@@ -73,9 +94,12 @@ export class Callbacks {
     let ending: number = Ending.Fulfilled;
     let reply: Body;
     const scope: Scope = {};
+    const step = op >= Op.Pull ? this.#stack.beginStep(id) : undefined;
     const act = () => {
       const args = this.#crossing.decode(body) as unknown[];
-      if (op !== message.b && !this.#calls.isPending(args.pop() as number)) {
+      const part = op !== message.b ? args.pop() as number : undefined;
+      if (step) step.part = part;
+      if (part !== undefined && !this.#calls.isPending(part)) {
         frame ??= this.#enterCallback(id);
         const exit = new GreenletExit("The call that this callback belongs to was aborted");
         this.#stack.kill(frame, exit);
@@ -102,10 +126,12 @@ export class Callbacks {
       reply = encodeThrown(error, "error", this.#crossing.referrer);
     } finally {
       this.#caller.importing = importing;
+      if (step) this.#stack.endStep(step);
       if (frame) this.#leave(frame);
     }
     if (context) this.#line.send(Up.Context, id, Up.Reply, 0, context);
     this.#line.send(Up.Reply, id, ending, 0, reply);
+    return true;
   }
 
   #leave(frame: Frame): void {

@@ -93,7 +93,7 @@ export class Crossing {
       look: options.look,
       leftOf: options.leftOf,
       owner: () => stack.frames.at(-1)?.id ?? 0,
-      guard: () => stack.guard(),
+      stack,
     });
     onForgotten((id) => {
       const count = this.#crossings.get(id);

@@ -10,12 +10,35 @@ import { GreenletExit } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import type { Timeout } from "./timeout.ts";
 
+/**
+ * An operation on an iteration of green code, served for the hub on top of whatever is blocked here.
+ *
+ * What it asks of the hub it asks as the thread on whose frame it runs, so that it has that one's locks and time limits. It is
+ * *left* by itself all the same, and that thread is not: then each blocking call throws the reason until it is over, as a kill
+ * does, but for a `shield()` that was begun within it.
+ */
+export interface Step {
+  /** The id of the call that it is served for. */
+  readonly id: number;
+  readonly frame: Frame;
+  /** How many `shield()`s that thread was in. */
+  readonly shields: number;
+  /** The number of the call from here that it is a part of. */
+  part: number | undefined;
+  /** Why nobody wants what it is to give. */
+  left: { readonly reason: unknown } | undefined;
+}
+
 /** The threads on a Worker's stack. */
 export class FrameStack {
   /** The innermost last. */
   readonly frames: Frame[] = [];
   /** How many of them are killed. */
   kills = 0;
+  /** The steps of iterations that are served, the innermost last. */
+  readonly steps: Step[] = [];
+  /** How many of these are left. */
+  #leaving = 0;
 
   /** The thread that runs now. */
   get innermost(): Frame | undefined {
@@ -41,9 +64,44 @@ export class FrameStack {
     frame.onKill?.();
   }
 
+  /** A step of an iteration is served on top of the innermost thread. */
+  beginStep(id: number): Step {
+    const frame = this.innermost!;
+    const step: Step = { id, frame, shields: frame.shields, part: undefined, left: undefined };
+    this.steps.push(step);
+    return step;
+  }
+
+  /** The step that runs now on a thread's frame, if one does. */
+  stepOn(frame: Frame): Step | undefined {
+    return this.steps.findLast((step) => step.frame === frame);
+  }
+
+  /** It is over. */
+  endStep(step: Step): void {
+    this.steps.splice(this.steps.lastIndexOf(step), 1);
+    if (step.left) this.#leaving--;
+  }
+
+  /** Nobody wants what a step is to give: the first reason counts. */
+  leaveStep(step: Step, reason: unknown): void {
+    if (step.left) return;
+    step.left = { reason };
+    this.#leaving++;
+  }
+
+  /** A call from here has been answered: nobody uses any more what the steps give that are part of it. */
+  leavePart(call: number): void {
+    for (const step of this.steps) {
+      if (step.part !== call) continue;
+      this.leaveStep(step, new GreenletExit("The call that was given this iteration has ended"));
+    }
+  }
+
   /** Whether {@linkcode FrameStack.interrupt} would throw. */
   isStruck(frame: Frame): boolean {
     if (frame.passing || frame.thrown) return true;
+    if (this.#leaving > 0 && this.#stepLeft(frame)) return true;
     if (frame.shields > 0) return false;
     if (this.kills > 0 && (frame.killed || this.frames.some(isOpenToKill))) return true;
     return frame.timeouts.length > 0 && frame.deadline <= performance.now();
@@ -57,6 +115,7 @@ export class FrameStack {
       frame.thrown = undefined;
       throw error;
     }
+    if (this.#leaving > 0) this.#throwIfLeft(frame);
     if (frame.shields > 0) return;
     if (this.kills > 0) this.throwIfKilled(frame);
     if (frame.timeouts.length > 0) throwIfDue(frame);
@@ -79,6 +138,32 @@ export class FrameStack {
     const { error } = frame.passing!;
     frame.passing = undefined;
     throw error;
+  }
+
+  /** Throws at the start of a call that may block if the thread that runs now is to end. */
+  throwIfEnding(frame: Frame): void {
+    if (this.#leaving > 0) this.#throwIfLeft(frame);
+    if (this.kills > 0 && frame.shields === 0) this.throwIfKilled(frame);
+  }
+
+  /** The step that is left, if what runs now is part of it. */
+  #stepLeft(frame: Frame): Step | undefined {
+    return this.steps.findLast((step) =>
+      step.left &&
+      (step.frame === frame
+        ? frame.shields <= step.shields
+        : frame.shields === 0 && step.frame.shields <= step.shields)
+    );
+  }
+
+  #throwIfLeft(frame: Frame): void {
+    const step = this.#stepLeft(frame);
+    if (!step) return;
+    if (step.frame === frame) throw step.left!.reason;
+    // A thread that was begun on top of it goes with it, as with one that is killed.
+    const exit = `The iteration on whose stack "${frame.thread.name}" ran was left`;
+    this.kill(frame, new GreenletExit(exit));
+    throw frame.killed!.reason;
   }
 
   /** Throws if a thread, or one on whose stack it runs, was killed. */

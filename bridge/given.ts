@@ -76,6 +76,11 @@ export class Given {
     return this.#entries.get(number)?.object;
   }
 
+  /** The thread with which it goes; 0 for none. */
+  ownerOf(number: number): number {
+    return this.#entries.get(number)?.owner ?? 0;
+  }
+
   /** Whether it stays when the thread that gave it has ended. */
   lasts(number: number): boolean {
     return this.#entries.get(number)?.owner === 0;

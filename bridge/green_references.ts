@@ -12,6 +12,7 @@ import { madeElsewhere } from "./brand.ts";
 import { BlobLitter } from "./blob_litter.ts";
 import { classOfPrototype } from "./classes.ts";
 import type { Reference } from "./codec.ts";
+import type { FrameStack } from "./frame_stack.ts";
 import { Given, type GivenCounts } from "./given.ts";
 import { GreenSource } from "./green_source.ts";
 import { handledObject } from "./handle.ts";
@@ -42,8 +43,8 @@ export interface GreenReferenceHost {
   leftOf(signal: AbortSignal): number | undefined;
   /** The thread that runs now; 0 for none. */
   owner(): number;
-  /** See `FrameStack.guard()`. */
-  guard(): (error: unknown) => boolean;
+  /** The threads that run here. */
+  readonly stack: FrameStack;
 }
 
 /** A Worker's references. */
@@ -62,8 +63,10 @@ export class GreenReferences {
   #hasAdopted = false;
   /** What was referred to in an attempt. */
   #trail: number[] | undefined;
+  /** The thread with which goes what is being used. */
+  #ownerOfUsed = 0;
   readonly #performer = {
-    iterate: (object: object) => new GreenSource(object, () => this.#host.guard()).begin(),
+    iterate: (object: object) => new GreenSource(object, this.#ownerOfUsed, this.#host.stack),
     lock(): never {
       throw new TypeError("Cannot lock an object of green code");
     },
@@ -115,7 +118,8 @@ export class GreenReferences {
     if (value instanceof AbortSignal) return this.#referToSignal(value, returned);
     const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
     if (!object) return undefined;
-    const number = this.#given.give(object, returned ? 0 : this.#host.owner());
+    const owner = object instanceof GreenSource ? object.owner : this.#host.owner();
+    const number = this.#given.give(object, returned ? 0 : owner);
     this.#trail?.push(number);
     const lasts = this.#given.lasts(number) ? 1 : 0;
     if (object === value && typeof value === "function" && !isClass(value)) {
@@ -190,7 +194,15 @@ export class GreenReferences {
    * @throws {Error} If the thread that gave it has ended.
    */
   perform(number: number, op: number, args: readonly unknown[]): unknown {
-    return perform(this.#performer, this.#own(number), op, args);
+    const object = this.#own(number);
+    this.#ownerOfUsed = this.#given.ownerOf(number);
+    return perform(this.#performer, object, op, args);
+  }
+
+  /** Whether what is asked of one of this Worker's iterations has to wait: see `GreenSource.postpones()`. */
+  postpones(number: number, op: number): boolean {
+    const object = this.#given.get(number);
+    return object instanceof GreenSource && object.postpones(op);
   }
 
   /** A thread has ended, and what goes with it. */

@@ -73,6 +73,8 @@ export interface RuntimeOptions {
   readonly passage: Passage;
 }
 
+const NO_LIMITS: readonly Timeout[] = [];
+
 /** A Worker's side of the bridge. */
 export class GreenRuntime {
   /** What is asked of threads. */
@@ -263,13 +265,40 @@ export class GreenRuntime {
   enter(call: string): number {
     const frame = this.#caller.frame(call);
     if (!this.#line.empty) this.#intake.glance();
-    if (this.#stack.kills > 0 && frame.shields === 0) this.#stack.throwIfKilled(frame);
+    this.#stack.throwIfEnding(frame);
     return frame.id;
   }
 
   /** The id of the `GreenPool` that the thread that runs now is a member of. */
   get memberOf(): number | undefined {
     return this.#stack.innermost?.memberOf;
+  }
+
+  /** The id of the thread that runs now; 0 for none. */
+  get running(): number {
+    return this.#stack.innermost?.id ?? 0;
+  }
+
+  /** The time limits of the thread that runs now, for what ends with them. */
+  get limits(): readonly Timeout[] {
+    const timeouts = this.#stack.innermost?.timeouts ?? [];
+    return timeouts.length === 0 ? NO_LIMITS : [...timeouts];
+  }
+
+  /**
+   * Whether an error was thrown by a time limit of the thread that runs now: what it waited for can be asked for again.
+   *
+   * @param error The error.
+   * @param within The limits within which that was made: nobody asks again when it is one of those.
+   */
+  isLimit(error: unknown, within: readonly Timeout[] = NO_LIMITS): boolean {
+    const fired = this.#stack.innermost?.fired;
+    return fired !== undefined && fired.error === error && !within.includes(fired.timeout);
+  }
+
+  /** Whether the thread that runs now is killed. */
+  get isKilled(): boolean {
+    return this.#stack.innermost?.killed !== undefined;
   }
 
   /** The id of the thread that runs now, for a call that does not block. */

@@ -1,41 +1,54 @@
 /**
- * Iterating in a Worker, for the hub.
+ * Iterating in a Worker, for the hub: an item when the hub asks for one, and none before.
+ *
+ * ```text
+ * a source   idle ──Pull──> running ──(the iterator gives an item)──> idle
+ *                              │ └──(it ends, or throws)──> over
+ *                              └──Stop, Release──> leaving ──(what it is blocked in throws, its `finally` has run)──> over
+ *            idle ──Stop, Release──> over: its `return()` is called
+ * ```
+ *
+ * An iterator may block, and then what arrives is served on top of it, on the same stack: the next `Pull` (of one who reads ahead,
+ * or of somebody else who iterates over the same iterator), and a `Stop`. A generator that runs cannot be asked for anything, so
+ * these are *postponed*: served again when it has given what it is at. A `Stop` first has what it is blocked in throw a
+ * `GreenletExit` (see `Step` in `frame_stack.ts`), so it does not queue behind what may never come. All this is on one thread.
  *
  * @module
  */
 
-import { BATCH_BYTES, BATCH_ITEMS, weigh } from "./batch.ts";
+import { GreenletExit } from "./errors.ts";
+import { type FrameStack, isNothingBut, type Step } from "./frame_stack.ts";
 import { Op } from "./live.ts";
 import { Service } from "./service.ts";
+import { checkStep } from "./steps.ts";
 
-/** How long items are collected, in milliseconds: a slow generator's items go one by one. */
-const COLLECT_MS = 1;
+/** The steps that iterators are at. Two sources may have the same iterator. */
+const running = new WeakMap<object, Step>();
 
-/** Takes items from an iterator of green code when the hub asks for them. */
+/** Takes an item from an iterator of green code when the hub asks for one. */
 export class GreenSource extends Service {
+  /** The thread with which it goes, as the object does that is iterated over; 0 for none. */
+  readonly owner: number;
   readonly #iterator: Iterator<unknown>;
-  readonly #guard: () => (error: unknown) => boolean;
-  #error: { readonly error: unknown } | undefined;
-  #done = false;
+  readonly #stack: FrameStack;
+  #over = false;
+  /** What an iterator threw that was to be left, if that is nothing but the order to leave. */
+  #failure: { readonly error: unknown } | undefined;
 
   /**
    * @param object What to iterate over.
-   * @param guard Tells errors that are meant for the thread on top of which this runs; see `FrameStack.guard()`.
+   * @param owner The thread with which that goes; 0 for none.
+   * @param stack Has the step at which it is served.
    */
-  constructor(object: object, guard: () => (error: unknown) => boolean) {
+  constructor(object: object, owner: number, stack: FrameStack) {
     super();
-    this.#guard = guard;
+    this.owner = owner;
+    this.#stack = stack;
     const make = (object as Partial<Iterable<unknown>>)[Symbol.iterator];
     if (typeof make !== "function") {
       throw new TypeError("Cannot iterate over a handle: its object is not iterable");
     }
     this.#iterator = make.call(object);
-  }
-
-  /** Begins, and gives itself with the first batch, or nothing when that is all. */
-  begin(): unknown {
-    const [items, done] = this.#pull();
-    return [done ? null : this, items, done];
   }
 
   serve(op: number): unknown {
@@ -44,7 +57,18 @@ export class GreenSource extends Service {
     throw new TypeError(`Cannot do ${op} to an iteration`);
   }
 
+  /** Whether something can be done only when the iterator has given the item that it is at; a `Stop` has it leave that. */
+  postpones(op: number): boolean {
+    const step = running.get(this.#iterator);
+    if (!step) return false;
+    if (op === Op.Pull) return !this.#over;
+    this.#over = true;
+    this.#stack.leaveStep(step, new GreenletExit("The iteration was left"));
+    return true;
+  }
+
   released(): void {
+    if (this.postpones(Op.Stop)) return;
     try {
       this.#stop();
     } catch {
@@ -52,38 +76,34 @@ export class GreenSource extends Service {
     }
   }
 
-  #pull(): [unknown[], boolean] {
-    const items: unknown[] = [];
-    const isMeantForBelow = this.#guard();
-    const until = performance.now() + COLLECT_MS;
-    let bytes = 0;
-    while (!this.#done && items.length < BATCH_ITEMS && bytes < BATCH_BYTES) {
-      if (items.length > 0 && performance.now() > until) break;
-      try {
-        const { done, value } = this.#iterator.next();
-        if (done) this.#done = true;
-        else {
-          items.push(value);
-          bytes += weigh(value);
-        }
-      } catch (error) {
-        this.#done = true;
-        // The thread below is to have it now, whatever was collected.
-        if (isMeantForBelow(error)) throw error;
-        this.#error = { error };
-      }
+  /** An item, in an array; an empty one at the end. */
+  #pull(): unknown[] {
+    if (this.#over) return [];
+    const isMeantForBelow = this.#stack.guard();
+    const step = this.#stack.steps.at(-1)!;
+    running.set(this.#iterator, step);
+    try {
+      const { done, value } = checkStep(this.#iterator.next());
+      if (!done && !step.left) return [value];
+      // It goes on although it was to be left: what it has given is nobody's.
+      if (!done) this.#iterator.return?.();
+    } catch (error) {
+      this.#over = true;
+      if (!step.left || isMeantForBelow(error)) throw error;
+      if (!isNothingBut(step.left.reason, error)) this.#failure = { error };
+    } finally {
+      running.delete(this.#iterator);
     }
-    if (items.length === 0 && this.#error) {
-      const { error } = this.#error;
-      this.#error = undefined;
-      throw error;
-    }
-    return [items, this.#done && !this.#error];
+    this.#over = true;
+    return [];
   }
 
   #stop(): void {
-    if (this.#done) return;
-    this.#done = true;
-    this.#iterator.return?.();
+    const isOver = this.#over;
+    this.#over = true;
+    const failure = this.#failure;
+    this.#failure = undefined;
+    if (failure) throw failure.error;
+    if (!isOver) this.#iterator.return?.();
   }
 }

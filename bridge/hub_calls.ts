@@ -132,6 +132,7 @@ export class HubCalls {
     const changes = usesContext() ? this.#context.takeChanges() : undefined;
     if (!call) return this.#crossing.drop(body); // The thread gave up waiting for it.
     this.#calls.delete(id);
+    if (this.#stack.steps.length > 0) this.#stack.leavePart(id);
     call.changes = changes;
     call.ending = a;
     call.body = body;

@@ -38,7 +38,7 @@ export const Op = {
   Delete: 9,
   /** What it is as text or as a number. `"string"`, `"number"` or `"default"`. */
   Primitive: 10,
-  /** Begin to iterate over it. Answers an iteration and its first batch. */
+  /** Begin to iterate over it. Answers an iteration; nothing is asked for yet. */
   Iterate: 11,
   /** Dispose of it, if it can be. */
   Dispose: 12,
@@ -50,7 +50,11 @@ export const Op = {
   TemplateMember: 15,
   /** Await it, though it is no promise. */
   Await: 16,
-  /** Of an iteration: the next batch. */
+  /**
+   * Of an iteration: the next item. In a Worker: no arguments; answers `[item]`, or `[]` at the end. On the hub: how many items have
+   * been received, and how many more than the next one may be asked for; answers the items that are there, and whether that is
+   * all.
+   */
   Pull: 32,
   /** Of an iteration: end it, and wait for its `finally`. */
   Stop: 33,
@@ -88,7 +92,7 @@ export const Trait = {
 
 /** How a side does what needs more than the object. */
 export interface LiveHost {
-  /** Begins to iterate. */
+  /** Begins to iterate, over an object of a third side too. */
   iterate(object: object): unknown;
   /** Takes the object's lock. */
   lock(object: object): unknown;
@@ -181,6 +185,8 @@ export function perform(
   if (object instanceof Service) return object.serve(op, args);
   // An object of a third side: it is done there.
   const remote = remoteOf(object);
+  // But items that are on their way are kept here, for the next one who asks.
+  if (remote && op === Op.Iterate) return host.iterate(object);
   if (remote) return remote.ask(op, args);
   object = (object as Members)[FACE] ?? object;
   switch (op) {

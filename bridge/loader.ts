@@ -8,6 +8,7 @@
 
 import { bundledScope } from "./in_bundle.ts";
 import { compile, explain } from "./inline_functions.ts";
+import { LATER } from "./missing_names.ts";
 import type { ExportTarget, Target } from "./protocol.ts";
 import { addLine } from "./stacks.ts";
 import { bodyOf, namedFunction, namesOf, notExported } from "./wrapped.ts";
@@ -86,7 +87,10 @@ export class Loader {
   async #loadScope(): Promise<void> {
     const modules = await (bundledScope() ??
       Promise.all(this.#scopeUrls.map((url) => import(url))));
-    this.#scope = Object.assign(Object.create(null), ...modules);
+    const all = Object.assign(Object.create(null), ...modules);
+    const scope: Record<string, unknown> = { ...all, green: all };
+    for (const name of LATER) delete scope[name];
+    this.#scope = scope;
   }
 }
 

@@ -19,6 +19,12 @@ const NOT_IN_WORKERS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
+ * The library's names that inline functions have as members of `green` only, `green.iterate`: each name that is in their scope by
+ * itself could be one that a program has for something of its own, so there are no more of these.
+ */
+export const LATER: readonly string[] = ["iterate"];
+
+/**
  * Makes more of an error that an inline function threw because something is not there.
  *
  * @param source The source of the function.
@@ -43,5 +49,5 @@ function describeMissing(name: string): string {
   return `Cannot find "${name}" in an inline green thread: the function was sent to a Worker as source text, without ` +
     `what surrounds it. Pass "${name}" ${asArgument}. Or export the function from a module, which may import what it ` +
     "needs: export const f = syncToAsync(import.meta, function f() { … }). What this library exports is in scope, under its " +
-    "own names only";
+    `own names only${LATER.includes(name) ? `, and its ${name}() as green.${name}()` : ""}`;
 }

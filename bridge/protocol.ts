@@ -54,7 +54,8 @@ export const Up = {
   /**
    * The thread `id` has been blocked for a while; if only the thread `a` can end that, `a` is its id, else 0; `b` is the
    * id of the coordination object that it waits at, -1 if it may take another green thread to end it otherwise, else 0. Body: `[on,
-   * limited]`: what it is blocked on, as text, and whether that ends by itself, as its time is limited.
+   * limited]`: what it is blocked on, as text, and whether that ends by itself, as its time is limited. Of the call `id` that the hub
+   * made to an iteration: `[on, limited, name]`, with the name of the generator function.
    */
   Parked: 23,
   /** The thread `id` is not blocked any more. Sent only after a `Parked`. */

@@ -46,7 +46,7 @@ export type StateName =
   | "hub"
   /** What spawns on the hub: `sync/launch.ts`. */
   | "launcher"
-  /** Whether awaits have a time limit: `hub/call_context.ts`. */
+  /** The limits that go with the async context: `limit.ts`. */
   | "limits"
   /** Who waits for which object's lock: `hub/object_lock.ts`. */
   | "locks"

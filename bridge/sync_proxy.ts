@@ -34,6 +34,9 @@ const CALLING_BACK: ReadonlySet<string> = new Set([
   "toSorted",
 ]);
 
+/** How many items are asked for ahead where all of them are wanted at once. */
+const SPREAD_AHEAD = 256;
+
 // deno-lint-ignore no-explicit-any
 type Method = (...args: any[]) => unknown;
 
@@ -178,7 +181,8 @@ export class SyncHandler implements ProxyHandler<object> {
     }
     // A shared array is behind another proxy, which does not look like an array.
     if (name === "toJSON" && Array.isArray(target)) {
-      return () => [...new SyncIteration(this.#remote)];
+      // Nothing is done between the items: that they are asked for ahead saves time, and cannot be seen.
+      return () => [...new SyncIteration(this.#remote, SPREAD_AHEAD)];
     }
     const root = typeof target === "function" ? Function.prototype : Object.prototype;
     const value = Reflect.get(root, name, receiver);

@@ -1,33 +1,39 @@
 /**
  * Iterating on the hub over something of green code.
  *
+ * Each item is asked for by itself (`Pull`), so it has come before the generator can block for the next one; reading ahead is
+ * asking for several. Items belong to nobody in particular (see `steps.ts`): a limit of one who asks ends neither the iteration
+ * nor what was asked for, unless the iteration was made within it. To leave the iteration is another request (`Stop`), which does
+ * not wait for those.
+ *
  * @module
  */
 
-import { addCaller } from "../bridge/stacks.ts";
+import { leaveWithLimit, outsideLimits } from "../bridge/limit.ts";
 import { Op, Trait } from "../bridge/live.ts";
 import type { Remote } from "../bridge/remote.ts";
+import { addCaller } from "../bridge/stacks.ts";
+import { END, Steps } from "../bridge/steps.ts";
 
-/**
- * An async iterator over an object of green code. The Worker makes a batch of items at a time, and the next one while
- * these are used. It begins at the first `next()`; breaking it off runs the `finally` in the Worker.
- */
+/** An async iterator over an object of green code. It begins at the first `next()`; leaving it runs the `finally` in the Worker. */
 export class AsyncIteration implements AsyncIterableIterator<unknown> {
   readonly #object: Remote;
-  #source: Remote;
-  #begun = false;
-  #items: unknown[] = [];
-  #at = 0;
-  #done = false;
-  #ahead: Promise<[unknown[], boolean]> | undefined;
-  /** Calls of `next()` are served one after another, whoever makes them. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #steps: Steps<unknown>;
+  /** The iteration in the Worker. */
+  #source: Promise<Remote> | undefined;
+  #over = false;
+  // Nobody is there any more to hear how that goes.
+  readonly #left = leaveWithLimit(() => this.return().catch(() => {}));
+  #leaving: Promise<void> | undefined;
 
-  /** @param object What to iterate over. What was used up and let go of has no items. */
-  constructor(object: Remote) {
+  /**
+   * @param object What to iterate over. What was used up and let go of has no items.
+   * @param ahead How many items to ask for before somebody wants them.
+   */
+  constructor(object: Remote, ahead = 0) {
     this.#object = object;
-    this.#source = object;
-    this.#done = object.released && (object.traits & Trait.Once) !== 0;
+    this.#steps = new Steps(() => this.#step(), ahead, ahead + 1);
+    if (object.released && object.traits & Trait.Once) this.#steps.end();
   }
 
   [Symbol.asyncIterator](): this {
@@ -35,80 +41,8 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
   }
 
   async next(): Promise<IteratorResult<unknown>> {
-    const before = this.#last;
-    const { promise, resolve } = Promise.withResolvers<void>();
-    this.#last = promise;
-    await before;
     try {
-      return await this.#next();
-    } finally {
-      resolve();
-    }
-  }
-
-  async return(value?: unknown): Promise<IteratorResult<unknown>> {
-    await this.#last;
-    if (this.#begun && !this.#done) {
-      this.#close();
-      await this.#ahead?.catch(() => {});
-      try {
-        await this.#source.ask(Op.Stop, [], "return");
-      } finally {
-        this.#end();
-      }
-    }
-    this.#close();
-    return { done: true, value };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
-  }
-
-  async #next(): Promise<IteratorResult<unknown>> {
-    while (this.#at >= this.#items.length) {
-      if (this.#done) return { done: true, value: undefined };
-      await this.#pull();
-    }
-    const value = this.#items[this.#at];
-    this.#items[this.#at++] = undefined;
-    return { done: false, value };
-  }
-
-  async #pull(): Promise<void> {
-    try {
-      const [items, done] = this.#begun ? await this.#more() : await this.#begin();
-      this.#items = items;
-      this.#at = 0;
-      this.#done = done;
-      if (!done) this.#pullAhead();
-      else this.#end();
-    } catch (error) {
-      this.#close();
-      this.#end();
-      throw error;
-    }
-  }
-
-  async #begin(): Promise<[unknown[], boolean]> {
-    const [source, items, done] = await this.#source.ask(Op.Iterate, [], "next") as [
-      Remote | null,
-      unknown[],
-      boolean,
-    ];
-    if (source) {
-      this.#begun = true;
-      this.#source = source;
-    }
-    return [items, done];
-  }
-
-  async #more(): Promise<[unknown[], boolean]> {
-    const ahead = this.#ahead;
-    this.#ahead = undefined;
-    if (!ahead) return await this.#source.ask(Op.Pull, [], "next") as [unknown[], boolean];
-    try {
-      return await ahead;
+      return await this.#steps.next();
     } catch (error) {
       // When it was asked for, it was for nobody.
       addCaller(error, new Error().stack ?? "");
@@ -116,19 +50,47 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
     }
   }
 
-  #pullAhead(): void {
-    this.#ahead = this.#source.ask(Op.Pull, [], "next") as Promise<[unknown[], boolean]>;
-    this.#ahead.catch(() => {});
+  async return(value?: unknown): Promise<IteratorResult<unknown>> {
+    this.#steps.end();
+    await (this.#leaving ??= this.#over ? Promise.resolve() : outsideLimits(() => this.#leave()));
+    return { done: true, value };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  async #step(): Promise<IteratorResult<unknown, undefined>> {
+    try {
+      this.#source ??= this.#object.ask(Op.Iterate, [], "next") as Promise<Remote>;
+      const source = await this.#source;
+      if (this.#leaving) return END;
+      const items = await source.ask(Op.Pull, [], "next") as unknown[];
+      if (items.length > 0) return { done: false, value: items[0] };
+      this.#end(source);
+      return END;
+    } catch (error) {
+      // Of what was asked for ahead, the first failure is the one.
+      if (this.#over || this.#leaving) return END;
+      this.#end(await this.#source?.catch(() => undefined));
+      throw error;
+    }
+  }
+
+  async #leave(): Promise<void> {
+    const source = await this.#source?.catch(() => undefined);
+    try {
+      if (source && !this.#over) await source.ask(Op.Stop, [], "return");
+    } finally {
+      this.#end(source);
+    }
   }
 
   /** The iteration is over: what it used up goes with it. */
-  #end(): void {
-    if (this.#begun) this.#source.release();
+  #end(source: Remote | undefined): void {
+    this.#over = true;
+    this.#left();
+    source?.release();
     if (this.#object.traits & Trait.Once) this.#object.release();
-  }
-
-  #close(): void {
-    this.#done = true;
-    this.#items = [];
   }
 }

@@ -184,14 +184,6 @@ export function servedCall(): Call | undefined {
   return number === undefined ? undefined : served.calls.get(number);
 }
 
-/** Whether what the running async function awaits ends by itself after some time; see `withTimeoutAsync()`. */
-const limited = state("limits", () => new AsyncLocalStorage<boolean>());
-
-/** Where awaits have a time limit. */
-export function limits(): AsyncLocalStorage<boolean> {
-  return limited;
-}
-
 /**
  * The green call that the running async function serves.
  *

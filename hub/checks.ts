@@ -66,9 +66,11 @@ export function checkParticulars(value: unknown): Particulars {
 }
 
 /** What a thread says that it is blocked on: in words, and whether that ends by itself. */
-export function checkParking(value: unknown): readonly [on: string, limited: boolean] {
-  const [on, limited] = Array.isArray(value) ? value : [];
-  return [String(on), limited === true];
+export function checkParking(
+  value: unknown,
+): readonly [on: string, limited: boolean, name: string | undefined] {
+  const [on, limited, name] = Array.isArray(value) ? value : [];
+  return [String(on), limited === true, typeof name === "string" ? name : undefined];
 }
 
 /** A reason that a Worker gives; if it cannot be understood here (its class is not known), what is wrong with it. */

@@ -16,6 +16,7 @@
 
 import { setTimeout } from "node:timers";
 import { GreenletExit } from "../bridge/errors.ts";
+import { currentLimit } from "../bridge/limit.ts";
 import { checkWaiting, timedOut, type WaitingOptions } from "../bridge/sync/core.ts";
 import { CORE } from "../bridge/sync/objects.ts";
 import { Timeout } from "../bridge/timeout.ts";
@@ -77,7 +78,9 @@ export class Connections<C extends object> implements Lender {
     this.#checkOpen();
     checkWaiting(options);
     const { timeout, signal } = options ?? {};
-    const ends = signal ? AbortSignal.any([signal, this.#closing.signal]) : this.#closing.signal;
+    const limit = currentLimit(0)?.signal;
+    const signals = [signal, limit, this.#closing.signal].filter((signal) => signal !== undefined);
+    const ends = signals.length > 1 ? AbortSignal.any(signals) : this.#closing.signal;
     const place = await this.#places.acquireAsync({ timeout, signal: ends });
     const leave = () => place.release();
     try {

@@ -35,6 +35,7 @@ import type { Given } from "../bridge/given.ts";
 import type { KeepAlive } from "./keep_alive.ts";
 import { WorkerReferences } from "./worker_references.ts";
 import { HubThread } from "./hub_thread.ts";
+import { endBelongings } from "./belongings.ts";
 import { type Call, servedCall } from "./call_context.ts";
 import type { Post } from "./post.ts";
 import { WorkerContext } from "./worker_context.ts";
@@ -50,8 +51,20 @@ const UNPROVEN_MS = 250;
 interface Reply {
   /** For the flow that has made it. */
   readonly join: Join | undefined;
+  /** Since when it is awaited, in `performance.now()` time. */
+  readonly since: number;
   resolve(value: unknown): void;
   reject(reason: unknown): void;
+  /** If it is for an item of a generator that has been blocked for a while. */
+  parked?: ParkedIteration;
+}
+
+/** A generator that is blocked. */
+export interface ParkedIteration {
+  /** The name of its function. */
+  readonly name: string;
+  /** What it is blocked on. */
+  readonly on: string;
 }
 
 /** What a Worker's references are looked up in. */
@@ -271,7 +284,7 @@ export class GreenWorker {
     keepAlive.hold();
     try {
       return await new Promise((resolve, reject) => {
-        this.#replies.set(id, { join, resolve, reject });
+        this.#replies.set(id, { join, since: performance.now(), resolve, reject });
         if (context) this.post.send(Down.Context, 0, 0, 0, context);
         this.post.send(Down.Call, id, number, op, body);
         this.post.ready();
@@ -297,10 +310,34 @@ export class GreenWorker {
     const reply = this.#replies.get(id);
     if (!reply) throw new BridgeProtocolError(`Cannot take an answer to ${id}: nothing was asked`);
     this.#replies.delete(id);
+    endBelongings(id);
     reply.join?.settle(changes && new Changes(changes));
     if (ending === Ending.Fulfilled) reply.resolve(value);
     else reply.reject(value);
     if (this.#replies.size === 0) this.#registry.served(this);
+  }
+
+  /** An iteration of green code is blocked at an item that the hub has asked for, or is not any more. */
+  parked(id: number, parked: ParkedIteration | undefined): void {
+    const reply = this.#replies.get(id);
+    if (reply) reply.parked = parked;
+  }
+
+  /** The iterations that are blocked so, with the ids of the calls, and since when the hub waits for an item. */
+  get parkedIterations(): (ParkedIteration & { readonly id: number; readonly since: number })[] {
+    const all = [];
+    for (const [id, { since, parked }] of this.#replies) {
+      if (parked) all.push({ id, since, ...parked });
+    }
+    return all;
+  }
+
+  /** What it does for the hub, and no thread waits for, is to end. */
+  killServing(reason: unknown): void {
+    for (const id of this.#replies.keys()) {
+      this.post.send(Down.Kill, id, 0, 0, encodeThrown(reason, "reason", this.referrer));
+    }
+    this.post.ready();
   }
 
   /** Whether it does something for the hub beside its threads. */
@@ -364,7 +401,8 @@ export class GreenWorker {
     this.objects.settle(this.running);
     const threads = this.stack.splice(0);
     const gone = this.#gone();
-    for (const { join, reject } of this.#replies.values()) {
+    for (const [id, { join, reject }] of this.#replies) {
+      endBelongings(id);
       join?.settle(undefined);
       reject(gone);
     }

@@ -6,6 +6,7 @@
 
 import { brand } from "../bridge/brand.ts";
 import { currentValues, outsideContext } from "../bridge/context.ts";
+import { outsideLimits } from "../bridge/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
 import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/green_thread.ts";
@@ -165,7 +166,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     });
     this.#doorbell = new Doorbell(this.#exchange.pool.board, () => this.#exchange.pool.takeIn());
     // It serves all, and not whoever made the hub.
-    outsideContext(() => this.#doorbell.listen());
+    outsideContext(() => outsideLimits(() => this.#doorbell.listen()));
     this.#forgetUnload = onUnload(() => this.#stopAll());
   }
 
@@ -311,7 +312,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /**
    * What {@linkcode Hub.threads} says, as a table for people.
    *
-   * @returns One line for each green thread that has not ended, under a line of headings.
+   * @returns One line for each green thread that has not ended, and one for each generator of green code that is blocked while the
+   * hub waits for an item, under a line of headings.
    */
   dump(): string {
     const rows = this.threads().map(({ id, name, state, age, parent, parkedOn }) => [
@@ -322,6 +324,12 @@ export class Hub extends EventTarget implements AsyncDisposable {
       parent === 0 ? "" : String(parent),
       parkedOn ?? "",
     ]);
+    const now = performance.now();
+    for (const { parkedIterations } of this.#exchange.pool.workers) {
+      for (const { id, name, since, on } of parkedIterations) {
+        rows.push([String(id), name, "running", `${Math.round(now - since)} ms`, "", on]);
+      }
+    }
     const table = [["id", "name", "state", "age", "parent", "parked on"], ...rows];
     const widths = table[0].map((_, i) => Math.max(...table.map((row) => row[i].length)));
     return table.map((row) => row.map((cell, i) => cell.padEnd(widths[i])).join("  ").trimEnd())
@@ -407,7 +415,9 @@ export class Hub extends EventTarget implements AsyncDisposable {
     exchange.refuse();
     const ended = exchange.pool.close();
     if (!await within(ended, graceMs)) {
-      for (const { stack } of exchange.pool.workers) {
+      for (const worker of exchange.pool.workers) {
+        const { stack } = worker;
+        worker.killServing(exchange.closedError());
         for (const thread of [...stack]) {
           thread.seen = true;
           exchange.threads.killThread(thread, exchange.closedError(), false, Infinity);

@@ -18,6 +18,7 @@ import type { Body } from "../bridge/codec.ts";
 import type { ContextValues } from "../bridge/context.ts";
 import { ContextReturn, hearOfAwaits } from "../bridge/context_return.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
+import { currentLimit, untilAborted } from "../bridge/limit.ts";
 import { joinStacks } from "../bridge/stacks.ts";
 import { isPromise } from "../bridge/thenables.ts";
 import {
@@ -305,7 +306,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.interest++;
     this.begin?.();
     const adopted = isAdoption(onfulfilled);
-    const settled = this.settled(adopted);
+    const limit = currentLimit(0)?.signal;
+    const settled = limit ? untilAborted(this.settled(adopted), limit) : this.settled(adopted);
     const back = this.#back;
     if (adopted || !back) return settled.then(onfulfilled, onrejected);
     // Not the flow that calls waits for it, but what it has given.

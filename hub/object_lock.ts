@@ -4,6 +4,7 @@
  * @module
  */
 
+import { currentLimit } from "../bridge/limit.ts";
 import { Service } from "../bridge/service.ts";
 import { state } from "../bridge/state.ts";
 import { currentCall } from "./call_context.ts";
@@ -62,14 +63,18 @@ export function takeLock(object: object): HeldLock | Promise<HeldLock> {
 }
 
 async function waitFor(queue: Queue): Promise<HeldLock> {
-  const signal = currentCall()?.signal;
+  const signals = [currentCall()?.signal, currentLimit(0)?.signal];
   await new Promise<void>((resolve, reject) => {
     const waiter = { go: resolve, gone: false };
     queue.waiting.push(waiter);
-    signal?.addEventListener("abort", () => {
-      waiter.gone = true;
-      reject(signal.reason);
-    }, { once: true });
+    for (const signal of signals) {
+      const onAbort = () => {
+        waiter.gone = true;
+        reject(signal!.reason);
+      };
+      if (signal?.aborted) onAbort();
+      else signal?.addEventListener("abort", onAbort, { once: true });
+    }
   });
   return new HeldLock(queue);
 }

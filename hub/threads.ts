@@ -9,7 +9,9 @@
 
 import { encodeThrown } from "../bridge/codec.ts";
 import { GreenletExit } from "../bridge/errors.ts";
+import { limited } from "../bridge/limit.ts";
 import { Down, type ThreadReference } from "../bridge/protocol.ts";
+import { endBelongings } from "./belongings.ts";
 import type { Call } from "./call_context.ts";
 import { cancelDependants } from "./dependants.ts";
 import { Ended } from "./ended.ts";
@@ -100,6 +102,7 @@ export class Threads implements ThreadHost {
     if (!thread.end(ended)) return;
     work?.luggage?.drop();
     thread.stopClock?.();
+    endBelongings(thread.id, ended);
     thread.stopWaiting?.();
     this.waits.clear(thread);
     if (ran) this.#registry.keepAlive.release();
@@ -138,8 +141,10 @@ export class Threads implements ThreadHost {
   async afterwards(thread: HubThread): Promise<void> {
     const deadlock = thread.dead ? undefined : await this.awaiting(thread);
     if (deadlock) throw deadlock;
-    if (!thread.dead) await new Promise<void>((resolve) => thread.onEnd(() => resolve()));
-    await Promise.allSettled(thread.aborted);
+    await limited(async () => {
+      if (!thread.dead) await new Promise<void>((resolve) => thread.onEnd(() => resolve()));
+      await Promise.allSettled(thread.aborted);
+    });
   }
 
   #stopAfter(worker: GreenWorker, thread: HubThread, graceMs: number): void {

@@ -11,9 +11,10 @@
 
 import { encodeThrown } from "../bridge/codec.ts";
 import { DeadlockError } from "../bridge/errors.ts";
+import { currentLimit } from "../bridge/limit.ts";
 import { Down } from "../bridge/protocol.ts";
 import { CORE } from "../bridge/sync/objects.ts";
-import { limits, servedCall } from "./call_context.ts";
+import { servedCall } from "./call_context.ts";
 import { CallSites, describeSites, type Sites } from "./call_sites.ts";
 import type { GreenWorker } from "./green_worker.ts";
 import type { HubThread } from "./hub_thread.ts";
@@ -81,7 +82,7 @@ export class Waits {
     if (!call || call.ended) return undefined;
     const caller = this.#threads.byId(call.threadId);
     // A callback that is a thread of its own is none of the hub's.
-    if (!caller || limits().getStore()) return void this.#pool.urge(thread);
+    if (!caller || currentLimit(0)?.timed) return void this.#pool.urge(thread);
     if (caller.dead) return undefined;
     const by = `a call to ${call.name}()`;
     const edge = this.#graph.add({ from: caller, to: thread, by, sure: true });
@@ -206,8 +207,9 @@ export class Waits {
     id: number,
     holder: number,
     object: number,
-    [on, limited]: readonly [on: string, limited: boolean],
+    [on, limited, name]: readonly [on: string, limited: boolean, name?: string],
   ): void {
+    if (name !== undefined) return worker.parked(id, { name, on });
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) return;
     worker.proven = true;
@@ -244,7 +246,7 @@ export class Waits {
   /** A thread that was parked goes on. */
   unparked(worker: GreenWorker, id: number): void {
     const thread = worker.stack.findLast((thread) => thread.id === id);
-    if (!thread) return;
+    if (!thread) return worker.parked(id, undefined);
     thread.parkedOn = undefined;
     thread.stalled = false;
     thread.stuckSince = undefined;

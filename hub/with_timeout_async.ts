@@ -4,13 +4,23 @@
  * @module
  */
 
+import { Limit } from "../bridge/limit.ts";
+import { greenSide } from "../bridge/side.ts";
 import { Timeout } from "../bridge/timeout.ts";
 import { checkFunction, limitOf, type TimeoutValue } from "../bridge/with_timeout.ts";
-import { limits } from "./call_context.ts";
 import { LONGEST_TIMER } from "./within.ts";
 
 /**
- * Calls an async function that has some time only. For the hub.
+ * Calls an async function that has some time only.
+ *
+ * When the time is over, all that the function waits for in this library ends with the `Timeout`, and so does whatever it begins
+ * to wait for after that: the limit goes with the async context, so the function need not pass the signal on, before an `await`
+ * or after it. What it waited for is lost to nobody: an item, a permit or a thread is there for the next one who asks. For waits
+ * of others (`fetch()`, timers) there is the signal. In an `async` green function the limit reaches the calls that block, too.
+ *
+ * An iteration that the function has begun is left with it.
+ *
+ * What the function has left running when it has settled in time has no limit any more.
  *
  * @param limit As for `withTimeout()`.
  * @param fn The function; its signal is aborted with the `Timeout` when the time is over.
@@ -19,13 +29,14 @@ import { LONGEST_TIMER } from "./within.ts";
  *
  * @example Give up after 20 ms
  * ```ts
- * import { Timeout, withTimeoutAsync } from "@aiohub/aiohub";
- * import { assertRejects } from "@std/assert";
+ * import { Queue, withTimeoutAsync } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
  *
- * await assertRejects(
- *   () => withTimeoutAsync(20, (signal) => new Promise((_, reject) => signal.onabort = () => reject(signal.reason))),
- *   Timeout,
- * );
+ * const queue = new Queue<string>();
+ * const get = () => withTimeoutAsync({ ms: 20, timeoutValue: "nothing" }, () => queue.getAsync());
+ * assertEquals(await get(), "nothing");
+ * queue.tryPut("something");
+ * assertEquals(await get(), "something"); // the first one has left the line
  * ```
  */
 export async function withTimeoutAsync<R, V = never>(
@@ -35,24 +46,25 @@ export async function withTimeoutAsync<R, V = never>(
   const { ms, hasValue, value } = limitOf(limit);
   checkFunction("withTimeoutAsync()", fn);
   const timeout = new Timeout(ms);
-  // The timer below counts, in an async green function too.
+  // It is not for the whole thread, in an async green function: it is armed for what blocks within it.
   timeout.cancel();
-  const controller = new AbortController();
+  const within = new Limit(greenSide()?.running ?? 0, timeout);
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<never>((_, reject) => {
     // `null` is no limit either: see `Timeout`.
     if (timeout.ms === undefined || timeout.ms > LONGEST_TIMER) return;
     timer = setTimeout(() => {
-      controller.abort(timeout);
+      within.abort(timeout);
       reject(timeout);
     }, Math.max(0, timeout.ms));
   });
   try {
-    return await Promise.race([limits().run(true, () => Promise.try(fn, controller.signal)), late]);
+    return await Promise.race([within.run(() => Promise.try(fn, within.signal)), late]);
   } catch (error) {
     if (error === timeout && hasValue) return value as V;
     throw error;
   } finally {
     clearTimeout(timer);
+    within.end();
   }
 }

@@ -299,7 +299,7 @@ function checkNoBuilding(self: unknown, first: unknown): void {
 }
 
 const host = {
-  iterate: (object: object) => new HubSource(object).begin(),
+  iterate: (object: object) => new HubSource(object),
   lock: takeLock,
 };
 

@@ -68,6 +68,11 @@ class CappedCore extends Permits {
     }
   }
 
+  /** Whose permit was taken has released it. */
+  protected override givesTo(list: number): boolean {
+    return list !== RELEASERS;
+  }
+
   protected override handBack(list = 0): void {
     if (list !== RELEASERS) super.handBack();
   }

@@ -13,6 +13,7 @@
 
 import { brand, madeElsewhere } from "../bridge/brand.ts";
 import { checkOptionsObject, WAITING_KEYS } from "../bridge/check_options.ts";
+import { outsideLimits } from "../bridge/limit.ts";
 import { show } from "../bridge/show.ts";
 import { blocking } from "../bridge/side.ts";
 import {
@@ -76,7 +77,8 @@ class ConditionCore extends Core {
       inTime = await this.awaitTurn(0, node, options);
       if (inTime) this.give(node);
     } finally {
-      await this.lock[CORE].acquireAsync(undefined);
+      // As above: a limit of the caller is no reason to leave without it.
+      await outsideLimits(() => this.lock[CORE].acquireAsync(undefined));
       this.#restore(depth);
     }
     return inTime;

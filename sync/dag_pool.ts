@@ -17,9 +17,11 @@ import { checkOptionsObject } from "../bridge/check_options.ts";
 import { Collision, CycleError, PropagateError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { intern, type Target } from "../bridge/protocol.ts";
+import { limited } from "../bridge/limit.ts";
 import { serve } from "../bridge/served.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import { state } from "../bridge/state.ts";
+import { AsyncSteps, END, GreenSteps } from "../bridge/steps.ts";
 import { Core, FIRST_WORD, nameIn } from "../bridge/sync/core.ts";
 import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/sync/objects.ts";
 import { mark } from "../bridge/wrapped.ts";
@@ -89,7 +91,7 @@ class DagState {
   }
 
   async at(key: DagKey): Promise<unknown> {
-    const [, entry] = await this.#next([key]);
+    const [, entry] = await limited(() => this.#next([key]));
     return unwrap(entry);
   }
 
@@ -492,51 +494,35 @@ export class DAGPool<V = unknown> extends Coordination {
    * @param keys The keys; all that the pool has now by default.
    * @throws {PropagateError} In the place of a value whose task has failed.
    */
-  *waitEach(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
-    for (const [key, succeeded, value] of this.#each(keys)) {
-      if (!succeeded) throw value;
-      yield [key, value as V];
-    }
+  waitEach(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
+    return this.#each(keys, valueOf<V>);
   }
 
   /** As {@linkcode DAGPool.waitEach}, without those that fail. */
-  *waitEachSuccess(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
-    for (const [key, succeeded, value] of this.#each(keys)) if (succeeded) yield [key, value as V];
+  waitEachSuccess(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
+    return this.#each(keys, successOf<V>);
   }
 
   /** The errors of those that fail, each as it comes. For green code. */
-  *waitEachError(keys?: Iterable<DagKey>): Generator<[DagKey, PropagateError], void, undefined> {
-    for (const [key, succeeded, value] of this.#each(keys)) {
-      if (!succeeded) yield [key, value as PropagateError];
-    }
+  waitEachError(keys?: Iterable<DagKey>): Generator<[DagKey, PropagateError], void, undefined> {
+    return this.#each(keys, errorOf);
   }
 
   /** As {@linkcode DAGPool.waitEach}, in async code. */
-  async *waitEachAsync(
-    keys?: Iterable<DagKey>,
-  ): AsyncGenerator<[DagKey, V], void, undefined> {
-    for await (const [key, succeeded, value] of this.#eachAsync(keys)) {
-      if (!succeeded) throw value;
-      yield [key, value as V];
-    }
+  waitEachAsync(keys?: Iterable<DagKey>): AsyncGenerator<[DagKey, V], void, undefined> {
+    return this.#eachAsync(keys, valueOf<V>);
   }
 
   /** As {@linkcode DAGPool.waitEachSuccess}, in async code. */
-  async *waitEachSuccessAsync(
-    keys?: Iterable<DagKey>,
-  ): AsyncGenerator<[DagKey, V], void, undefined> {
-    for await (const [key, succeeded, value] of this.#eachAsync(keys)) {
-      if (succeeded) yield [key, value as V];
-    }
+  waitEachSuccessAsync(keys?: Iterable<DagKey>): AsyncGenerator<[DagKey, V], void, undefined> {
+    return this.#eachAsync(keys, successOf<V>);
   }
 
   /** As {@linkcode DAGPool.waitEachError}, in async code. */
-  async *waitEachErrorAsync(
+  waitEachErrorAsync(
     keys?: Iterable<DagKey>,
   ): AsyncGenerator<[DagKey, PropagateError], void, undefined> {
-    for await (const [key, succeeded, value] of this.#eachAsync(keys)) {
-      if (!succeeded) yield [key, value as PropagateError];
-    }
+    return this.#eachAsync(keys, errorOf);
   }
 
   /** The keys that have a value, or whose task has failed. */
@@ -572,25 +558,69 @@ export class DAGPool<V = unknown> extends Coordination {
     ask(this, "kill", key);
   }
 
-  *#each(keys?: Iterable<DagKey>): Generator<[DagKey, boolean, unknown]> {
-    blocking("waitEach()", "for await … of waitEachAsync()");
-    const left = new Set(keys ?? ask(this, "all") as DagKey[]);
-    while (left.size > 0) {
-      const result = ask(this, "next", [...left]) as [DagKey, boolean, unknown];
-      left.delete(result[0]);
-      yield result;
-    }
+  #each<T>(keys: Iterable<DagKey> | undefined, pick: Pick<T>): Generator<T, void, undefined> {
+    let left: Set<DagKey> | undefined;
+    return new GreenSteps(() => {
+      blocking("waitEach()", "for await … of waitEachAsync()");
+      left ??= new Set(keys ?? ask(this, "all") as DagKey[]);
+      while (left.size > 0) {
+        const result = ask(this, "next", [...left]) as Result;
+        left.delete(result[0]);
+        const picked = pickFrom(left, result, pick);
+        if (picked) return { done: false, value: picked[0] };
+      }
+      return END;
+    }, () => {});
   }
 
-  async *#eachAsync(keys?: Iterable<DagKey>): AsyncGenerator<[DagKey, boolean, unknown]> {
-    if (greenSide()) return yield* this.#each(keys);
-    const state = stateOf(this);
-    const left = new Set(keys ?? state.all());
-    while (left.size > 0) {
-      const result = await state.next([...left]);
-      left.delete(result[0]);
-      yield result;
-    }
+  #eachAsync<T>(
+    keys: Iterable<DagKey> | undefined,
+    pick: Pick<T>,
+  ): AsyncGenerator<T, void, undefined> {
+    const each = greenSide() ? this.#each(keys, pick) : undefined;
+    let left: Set<DagKey> | undefined;
+    const step = async (): Promise<IteratorResult<T, undefined>> => {
+      if (each) return each.next() as IteratorResult<T, undefined>;
+      const state = stateOf(this);
+      left ??= new Set(keys ?? state.all());
+      while (left.size > 0) {
+        const result = await state.next([...left]);
+        left.delete(result[0]);
+        const picked = pickFrom(left, result, pick);
+        if (picked) return { done: false, value: picked[0] };
+      }
+      return END;
+    };
+    return new AsyncSteps(step, () => {});
+  }
+}
+
+/** A key, whether its task has succeeded, and its value or error. */
+type Result = [key: DagKey, succeeded: boolean, value: unknown];
+
+/** What an iteration gives of a result, in an array; nothing to leave it out. */
+type Pick<T> = (result: Result) => [T] | undefined;
+
+function valueOf<V>([key, succeeded, value]: Result): [[DagKey, V]] {
+  if (!succeeded) throw value;
+  return [[key, value as V]];
+}
+
+function successOf<V>([key, succeeded, value]: Result): [[DagKey, V]] | undefined {
+  return succeeded ? [[key, value as V]] : undefined;
+}
+
+function errorOf([key, succeeded, value]: Result): [[DagKey, PropagateError]] | undefined {
+  return succeeded ? undefined : [[key, value as PropagateError]];
+}
+
+/** What is thrown in the place of a value ends the iteration. */
+function pickFrom<T>(left: Set<DagKey>, result: Result, pick: Pick<T>): [T] | undefined {
+  try {
+    return pick(result);
+  } catch (error) {
+    left.clear();
+    throw error;
   }
 }
 

@@ -8,6 +8,8 @@
 
 import { brand } from "../bridge/brand.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
+import { greenSide } from "../bridge/side.ts";
+import { END, Steps } from "../bridge/steps.ts";
 import { GreenPool } from "./green_pool.ts";
 
 /**
@@ -37,6 +39,7 @@ export class GreenPile<R = unknown> {
   /** The pool that the threads run in. */
   readonly pool: GreenPool;
   readonly #threads: GreenThread<R>[] = [];
+  #steps: Steps<R> = this.#makeSteps();
 
   /**
    * Makes an empty pile.
@@ -49,7 +52,7 @@ export class GreenPile<R = unknown> {
 
   /** How many results were not asked for. */
   get size(): number {
-    return this.#threads.length;
+    return this.#threads.length + this.#steps.left;
   }
 
   /**
@@ -100,15 +103,25 @@ export class GreenPile<R = unknown> {
 
   /** Iterates over the results, in async code. */
   [Symbol.asyncIterator](): AsyncIterableIterator<R, undefined> {
-    const threads = this.#threads;
+    const next = () => this.#nextAsync();
     return {
-      async next(): Promise<IteratorResult<R, undefined>> {
-        const thread = threads.shift();
-        return thread ? { done: false, value: await thread } : { done: true, value: undefined };
-      },
+      next,
       [Symbol.asyncIterator]() {
         return this;
       },
     };
+  }
+
+  #nextAsync(): Promise<IteratorResult<R, undefined>> {
+    if (greenSide()) return Promise.try(() => this.next());
+    if (this.#steps.ended && this.#steps.left === 0) this.#steps = this.#makeSteps();
+    return this.#steps.next();
+  }
+
+  #makeSteps(): Steps<R> {
+    return new Steps<R>(async (): Promise<IteratorResult<R, undefined>> => {
+      const thread = this.#threads.shift();
+      return thread ? { done: false, value: await thread } : END;
+    });
   }
 }

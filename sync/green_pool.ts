@@ -19,6 +19,7 @@ import { brand } from "../bridge/brand.ts";
 import type { Passed, Returned, Spawnable, SpawnableWith, SpawnArguments } from "../hub/spawner.ts";
 import { DeadlockError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
+import { outsideLimits } from "../bridge/limit.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import {
   checkWaiting,
@@ -28,6 +29,7 @@ import {
   type WaitingOptions,
 } from "../bridge/sync/core.ts";
 import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/sync/objects.ts";
+import { END } from "../bridge/steps.ts";
 import { launch } from "./launch.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
 import { AsyncMap, type Begin, GreenMap } from "./maps.ts";
@@ -527,7 +529,8 @@ export class GreenPool extends Coordination {
     const core = this[CORE];
     if (core.tryAcquire("spawnAsync")) return { thread: this.#launch(fn, args, detached) };
     const controller = new AbortController();
-    const gate = core.acquireAsync({ signal: controller.signal });
+    // The slot is the thread's, whoever spawns it.
+    const gate = outsideLimits(() => core.acquireAsync({ signal: controller.signal }));
     // Whoever ends before the slot came does not want it; whoever has it gives it back.
     const letGo = () => {
       controller.abort();
@@ -544,9 +547,24 @@ export class GreenPool extends Coordination {
   }
 }
 
-function* singles<T>(items: Iterable<T>): Generator<[T]> {
-  checkIterable(items);
-  for (const item of items) yield [item];
+/** Each item as a list of arguments. No generator: one would end when the time of who asks is over. */
+function singles<T>(items: Iterable<T>): Iterable<[T]> {
+  return {
+    [Symbol.iterator]() {
+      checkIterable(items);
+      const source = items[Symbol.iterator]();
+      return {
+        next(): IteratorResult<[T]> {
+          const { done, value } = source.next();
+          return done ? END : { done: false, value: [value] };
+        },
+        return(): IteratorResult<[T]> {
+          source.return?.();
+          return END;
+        },
+      };
+    },
+  };
 }
 
 async function* singlesAsync<T>(items: Iterable<T> | AsyncIterable<T>): AsyncGenerator<[T]> {

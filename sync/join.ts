@@ -9,6 +9,7 @@ import { WAITING_KEYS } from "../bridge/check_options.ts";
 import { GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/green_thread.ts";
 import { show } from "../bridge/show.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
+import { AsyncSteps, END, GreenSteps } from "../bridge/steps.ts";
 import {
   checkWaiting,
   LONGEST,
@@ -132,7 +133,8 @@ export class Finishers<T> {
 /**
  * Green threads as they end, one after another; blocks the green thread for each.
  *
- * Who leaves the loop early leaves nothing behind. What a thread threw is had from its handle.
+ * Who leaves the loop early leaves nothing behind. What a thread threw is had from its handle. One whose time is over in
+ * `next()` may call that again: it has missed nothing.
  *
  * @param threads The threads; one that occurs twice counts once.
  * @param options See {@linkcode IwaitOptions}; when the time is over, the iteration ends.
@@ -151,30 +153,89 @@ export class Finishers<T> {
  * assertEquals(await first, 1);
  * ```
  */
-export function* iwait<T>(
+export function iwait<T>(
   threads: Iterable<GreenThread<T>>,
   options: IwaitOptions = {},
 ): Generator<GreenThread<T>, void, undefined> {
   checkWaiting(options, IWAIT_KEYS);
-  yield* ending(threads, options);
+  return ending(threads, options);
 }
 
-function* ending<T>(
+function ending<T>(
   threads: Iterable<GreenThread<T>>,
   options: IwaitOptions,
 ): Generator<GreenThread<T>, void, undefined> {
-  const finishers = new Finishers<T>();
-  const until = performance.now() + timeLimit(options);
-  try {
-    for (const thread of iterated(threads)) finishers.add(thread);
-    let left = Math.min(countOf(options), finishers.left);
-    while (left-- > 0) {
-      const thread = finishers.next(until, options.signal);
-      if (!thread) return;
-      yield thread;
+  const ending = new Ending<T>(threads, options);
+  return new GreenSteps(() => ending.next(), () => ending.leave());
+}
+
+/** Threads that are waited for from the first step on. */
+class Ending<T> {
+  readonly #threads: Iterable<GreenThread<T>>;
+  readonly #options: IwaitOptions;
+  readonly #finishers = new Finishers<T>();
+  /** The time limits within which it was made. */
+  readonly #within = greenSide()?.limits;
+  #until = 0;
+  #left: number | undefined;
+
+  constructor(threads: Iterable<GreenThread<T>>, options: IwaitOptions) {
+    this.#threads = threads;
+    this.#options = options;
+  }
+
+  /** The next one that has ended; blocks the green thread. */
+  next(): IteratorResult<GreenThread<T>, undefined> {
+    try {
+      if (this.#begin() === 0) return this.#end();
+      return this.#take(this.#finishers.next(this.#until, this.#options.signal));
+    } catch (error) {
+      // Who was out of time may ask again.
+      if (!greenSide()?.isLimit(error, this.#within)) this.leave();
+      throw error;
     }
-  } finally {
-    finishers.leave();
+  }
+
+  /** The same in async code. */
+  async nextAsync(): Promise<IteratorResult<[GreenThread<T>], undefined>> {
+    const step = greenSide() ? this.next() : await this.#wait();
+    return step.done ? step : { done: false, value: [step.value] };
+  }
+
+  async #wait(): Promise<IteratorResult<GreenThread<T>, undefined>> {
+    try {
+      if (this.#begin() === 0) return this.#end();
+      const [thread] = await this.#finishers.nextAsync(this.#until, this.#options.signal);
+      return this.#take(thread);
+    } catch (error) {
+      this.leave();
+      throw error;
+    }
+  }
+
+  /** Nobody wants to know of any more. */
+  leave(): void {
+    this.#left = 0;
+    this.#finishers.leave();
+  }
+
+  /** How many are to come. */
+  #begin(): number {
+    if (this.#left !== undefined) return this.#left;
+    this.#until = performance.now() + timeLimit(this.#options);
+    for (const thread of iterated(this.#threads)) this.#finishers.add(thread);
+    return this.#left = Math.min(countOf(this.#options), this.#finishers.left);
+  }
+
+  #take(thread: GreenThread<T> | undefined): IteratorResult<GreenThread<T>, undefined> {
+    if (!thread) return this.#end();
+    this.#left!--;
+    return { done: false, value: thread };
+  }
+
+  #end(): IteratorReturnResult<undefined> {
+    this.leave();
+    return END;
   }
 }
 
@@ -213,33 +274,20 @@ function countOf({ count = Infinity }: IwaitOptions): number {
  * @returns The threads, in the order in which they end. Each comes in an array of its own: a thread by itself would be
  * awaited.
  */
-export async function* iwaitAsync<T>(
+export function iwaitAsync<T>(
   threads: Iterable<GreenThread<T>>,
   options: IwaitOptions = {},
 ): AsyncGenerator<[GreenThread<T>], void, undefined> {
   checkWaiting(options, IWAIT_KEYS);
-  yield* endingAsync(threads, options);
+  return endingAsync(threads, options);
 }
 
-async function* endingAsync<T>(
+function endingAsync<T>(
   threads: Iterable<GreenThread<T>>,
   options: IwaitOptions,
 ): AsyncGenerator<[GreenThread<T>], void, undefined> {
-  const finishers = new Finishers<T>();
-  const until = performance.now() + timeLimit(options);
-  try {
-    for (const thread of iterated(threads)) finishers.add(thread);
-    let left = Math.min(countOf(options), finishers.left);
-    while (left-- > 0) {
-      const [thread] = greenSide()
-        ? [finishers.next(until, options.signal)]
-        : await finishers.nextAsync(until, options.signal);
-      if (!thread) return;
-      yield [thread];
-    }
-  } finally {
-    finishers.leave();
-  }
+  const ending = new Ending<T>(threads, options);
+  return new AsyncSteps(() => ending.nextAsync(), () => ending.leave());
 }
 
 /**
@@ -258,7 +306,9 @@ export function joinAll<T>(
   blocking("joinAll()", "await joinAllAsync()");
   checkWaiting(options, JOIN_ALL_KEYS);
   const ended: GreenThread<T>[] = [];
-  for (const thread of ending(threads, options)) {
+  // Disposed of, as a loop that is left by an error of the iteration, such as a limit, does not end that.
+  using each = ending(threads, options);
+  for (const thread of each) {
     ended.push(thread);
     if (options.throwOnError) unwrap(thread.outcome()!);
   }
@@ -277,7 +327,9 @@ export async function joinAllAsync<T>(
 ): Promise<GreenThread<T>[]> {
   checkWaiting(options, JOIN_ALL_KEYS);
   const ended: GreenThread<T>[] = [];
-  for await (const [thread] of endingAsync(threads, options)) {
+  // Disposed of, as a loop that is left by an error of the iteration, such as a limit, does not end that.
+  await using each = endingAsync(threads, options);
+  for await (const [thread] of each) {
     ended.push(thread);
     if (options.throwOnError) unwrap(thread.outcome()!);
   }

@@ -6,12 +6,12 @@
 
 import { NotCloneableError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
+import { greenSide } from "../bridge/side.ts";
+import { END, Steps } from "../bridge/steps.ts";
 import { Finishers } from "./join.ts";
 
 /** What is ahead of the consumer: a thread, or what the source threw in its place. */
 type Ahead<R> = { readonly thread: GreenThread<R> } | { readonly error: unknown };
-
-const END = { done: true, value: undefined } as const;
 
 /**
  * Makes a call. It may wait for a slot of the pool first, and be interrupted there.
@@ -144,6 +144,8 @@ export class GreenMap<A, R> implements IterableIterator<R> {
       try {
         item = this.#source.next();
       } catch (error) {
+        // A source that can be asked again has lost nothing.
+        if (greenSide()?.isLimit(error)) throw error;
         return calls.fail(error);
       }
       if (item.done) calls.exhausted = true;
@@ -161,10 +163,7 @@ async function resultOf<R>(thread: GreenThread<R>): Promise<IteratorResult<R, un
 export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
   readonly #source: Iterator<A> | AsyncIterator<A>;
   readonly #calls: Calls<A, R>;
-  /** The step before: steps that are asked for at once are taken one after another. */
-  #last: Promise<unknown> = Promise.resolve();
-  /** The call whose result the step that is being taken awaits, and what ends the step before that. */
-  #awaited: { readonly thread: GreenThread<R>; leave(end: typeof END): void } | undefined;
+  readonly #steps = new Steps(() => this.#step());
 
   /** As for {@linkcode GreenMap}. */
   constructor(
@@ -186,19 +185,13 @@ export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
   }
 
   next(): Promise<IteratorResult<R, undefined>> {
-    const step = this.#last.then(() => this.#step());
-    this.#last = step.catch(() => {});
-    return step;
+    return this.#steps.next();
   }
 
   async return(): Promise<IteratorResult<R, undefined>> {
-    const running = this.#calls.leave();
-    if (this.#awaited) {
-      running.push(this.#awaited.thread);
-      // At once: how the call takes the kill is nobody's business any more.
-      this.#awaited.leave(END);
-    }
-    for (const thread of running) {
+    // At once: how the calls take the kill is nobody's business any more.
+    this.#steps.end();
+    for (const thread of this.#calls.leave()) {
       thread.kill();
       // Nobody will ask for it.
       thread.then(undefined, () => {});
@@ -218,16 +211,16 @@ export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
       const [thread] = await finishers.nextAsync(Infinity);
       return thread ? await resultOf(thread) : END;
     }
-    const first = ahead.shift();
+    const [first] = ahead;
     if (!first) return END;
-    if ("error" in first) throw first.error;
-    const { thread } = first;
-    const left = Promise.withResolvers<typeof END>();
-    this.#awaited = { thread, leave: left.resolve };
+    if ("error" in first) {
+      ahead.shift();
+      throw first.error;
+    }
     try {
-      return await Promise.race([resultOf(thread), left.promise]);
+      return await resultOf(first.thread);
     } finally {
-      this.#awaited = undefined;
+      if (first.thread.dead && ahead[0] === first) ahead.shift();
     }
   }
 

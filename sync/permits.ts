@@ -38,6 +38,7 @@ import { brand, madeElsewhere } from "../bridge/brand.ts";
 import { Node, State } from "../bridge/sync/arena.ts";
 import {
   checkHeard,
+  checkLimit,
   checkWaiting,
   Core,
   entering,
@@ -49,6 +50,7 @@ import {
   type WaitingOptions,
 } from "../bridge/sync/core.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
+import { HUB } from "../bridge/sync/place.ts";
 import type { Waiters } from "../bridge/sync/waiters.ts";
 
 const VALUE = FIRST_WORD;
@@ -169,6 +171,7 @@ export class Permits extends Core {
   acquire(call: string, options: WaitingOptions | undefined): Permit {
     const green = blocking(`${call}()`, `await ${call}Async()`);
     const thread = entering(green, `${call}()`, options);
+    checkLimit(thread);
     const node = this.#takeOrWait(thread);
     if (node !== 0) {
       if (!this.block(green, 0, node, options)) throw timedOut(options);
@@ -180,7 +183,8 @@ export class Permits extends Core {
   /** Acquires a permit in async code. */
   async acquireAsync(options: WaitingOptions | undefined): Promise<Permit> {
     checkWaiting(options);
-    const node = this.#takeOrWait(0);
+    checkLimit(HUB);
+    const node = this.#takeOrWait(HUB);
     if (node !== 0) {
       if (!await this.awaitTurn(0, node, options)) throw timedOut(options);
       this.give(node);

@@ -35,6 +35,7 @@ import type { GreenRuntime } from "../bridge/green_runtime.ts";
 import { WAITING_KEYS } from "../bridge/check_options.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import {
+  checkLimit,
   checkWaiting,
   Core,
   entering,
@@ -47,6 +48,7 @@ import {
 } from "../bridge/sync/core.ts";
 import { Block, discard, Heap, HEAP_WORDS, type Item, makeItem } from "../bridge/sync/heap.ts";
 import { drop } from "../bridge/sync/parcels.ts";
+import { HUB } from "../bridge/sync/place.ts";
 import type { Waiters } from "../bridge/sync/waiters.ts";
 import { checkCount } from "./permits.ts";
 
@@ -231,6 +233,7 @@ export class QueueCore extends Core {
   get(options: WaitingOptions | undefined): unknown {
     const green = blocking("get()", "await getAsync()");
     const thread = entering(green, "get()", options);
+    checkLimit(thread);
     const mayMeet = green.cooperative && this.words[MAX] === 0 && this.words[COUNT] === 0 &&
       this.lists[PUTTERS].size > 0;
     if (mayMeet) return this.#meet(green, options);
@@ -245,6 +248,7 @@ export class QueueCore extends Core {
 
   async getAsync(options: WaitingOptions | undefined): Promise<unknown> {
     checkWaiting(options);
+    checkLimit(HUB);
     let block = this.#get(timeLimit(options) > 0 ? 0 : undefined);
     if (block < ENDED) {
       const inTime = await this.awaitTurn(GETTERS, -block, options);
@@ -559,6 +563,11 @@ export class QueueCore extends Core {
 
   protected handBack(list: number, node: number): void {
     if (list === GETTERS) this.#putBack(this.data(node));
+  }
+
+  /** Whose item was taken has put it. */
+  protected override givesTo(list: number): boolean {
+    return list !== PUTTERS;
   }
 
   protected override withdrawn(list: number, node: number): void {

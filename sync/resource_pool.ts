@@ -9,10 +9,12 @@
 
 import { brand } from "../bridge/brand.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
+import { currentLimit, outsideLimits, untilAborted } from "../bridge/limit.ts";
 import { greenSide } from "../bridge/side.ts";
 import type { WaitingOptions } from "../bridge/sync/core.ts";
 import { CORE } from "../bridge/sync/objects.ts";
 import { registerOwnClass } from "../bridge/classes.ts";
+import { HUB } from "../bridge/sync/place.ts";
 import { crossesAsItself } from "../bridge/handle.ts";
 import { Empty } from "../bridge/errors.ts";
 import { checkCount, checkSizes, Permit, twin } from "./permits.ts";
@@ -177,10 +179,10 @@ export class Pool<T> {
     return twin(() => this.get(options), async () => {
       const permit = await this.#parts.permits.acquireAsync(options);
       try {
-        return this.#takeIdle() ?? await this.#create();
+        return this.#takeIdle() ?? await this.#createWithin(permit);
       } catch (error) {
-        permit.release();
-        throw error;
+        if (!(error instanceof GoesOn)) permit.release();
+        throw error instanceof GoesOn ? error.cause : error;
       }
     });
   }
@@ -278,6 +280,18 @@ export class Pool<T> {
     throw new TypeError("Cannot get from a pool: it has no function that makes a resource");
   }
 
+  /** Makes a resource for one whose limit may end: then it is the next one's, and its place is taken until it is made. */
+  async #createWithin(permit: Permit): Promise<T> {
+    const signal = currentLimit(HUB)?.signal;
+    const making = outsideLimits(async () => await this.#create());
+    if (!signal) return await making;
+    return await untilAborted(making, signal).catch((error) => {
+      if (!signal.aborted || error !== signal.reason) throw error;
+      making.then((resource) => this.put(resource), () => permit.release());
+      throw new GoesOn("It goes on being made", { cause: error });
+    });
+  }
+
   #createNow(): T {
     const resource = this.#create();
     const isPromise = typeof (resource as { then?: unknown } | undefined)?.then === "function";
@@ -288,6 +302,9 @@ export class Pool<T> {
     );
   }
 }
+
+/** Whoever asked has gone, while the resource is being made. */
+class GoesOn extends Error {}
 
 /** Calls a function that a kill does not keep from blocking, on either side. */
 function shielded(fn: () => void): void {

@@ -26,6 +26,7 @@
 import { checkOptionsObject, checkTime, WAITING_KEYS } from "../check_options.ts";
 import { GreenletExit } from "../errors.ts";
 import type { GreenRuntime } from "../green_runtime.ts";
+import { currentLimit } from "../limit.ts";
 import { pause } from "../patience.ts";
 import { show } from "../show.ts";
 import { greenSide } from "../side.ts";
@@ -130,6 +131,11 @@ export abstract class Core {
 
   /** What was given to a waiter that has gone is given to the next one, or put back. Under the lock. */
   protected abstract handBack(list: number, node: number): void;
+
+  /** Whether those who wait in a list are given something there that would be lost with them. */
+  protected givesTo(_list: number): boolean {
+    return true;
+  }
 
   /** What a waiter that has gone had offered is taken back. Under the lock, after the node was taken out of its list. */
   protected withdrawn(_list: number, _node: number): void {}
@@ -249,7 +255,8 @@ export abstract class Core {
   }
 
   /**
-   * Waits on the hub until a node is taken out of its list, as {@linkcode Core.block} does in green code.
+   * Waits on the hub until a node is taken out of its list, as {@linkcode Core.block} does in green code. The limit of what
+   * runs now ends it too: nobody would have what is granted in that moment, so that is handed back.
    *
    * @param list The list in which the node stands.
    * @param node The node.
@@ -263,27 +270,40 @@ export abstract class Core {
   ): Promise<boolean> {
     const timeout = timeLimit(options);
     const signal = options?.signal;
+    const limit = currentLimit(HUB)?.signal;
     const hub = hubPlace();
     return new Promise<boolean>((resolve, reject) => {
       let timer: ReturnType<typeof setTimeout> | undefined;
-      const giveUp = (outcome: () => void) => {
-        if (!hub.unwatch(this.id, list, node)) return;
+      const settled = () => {
         clearTimeout(timer);
         signal?.removeEventListener("abort", onAbort);
+        limit?.removeEventListener("abort", onLimit);
+      };
+      const giveUp = (outcome: () => void) => {
+        if (!hub.unwatch(this.id, list, node)) return;
+        settled();
         // Granted in this moment: what is ready wins over what is due.
         if (this.#withdraw(list, node)) outcome();
         else resolve(true);
       };
       const onAbort = () => giveUp(() => reject(signal!.reason));
+      const onLimit = () => {
+        if (!this.givesTo(list)) return giveUp(() => reject(limit!.reason));
+        if (!hub.unwatch(this.id, list, node)) return;
+        settled();
+        this.#leaveList(list, node);
+        reject(limit!.reason);
+      };
       if (timeout < LONGEST) {
         timer = setTimeout(() => giveUp(() => resolve(false)), Math.max(0, timeout));
       }
       signal?.addEventListener("abort", onAbort);
+      limit?.addEventListener("abort", onLimit);
       hub.watch(this.id, list, node, () => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", onAbort);
+        settled();
         resolve(true);
       });
+      if (limit?.aborted) onLimit();
     });
   }
 
@@ -433,6 +453,16 @@ export function checkWaiting(
     throw new TypeError(`Cannot wait: expected an AbortSignal for "signal", found ${show(signal)}`);
   }
   signal.throwIfAborted();
+}
+
+/**
+ * For a call that takes something, as it may be had at once: when the limit of what runs now has ended, nobody would have it.
+ *
+ * @param thread The green thread that takes it; 0 for async code of the hub.
+ * @throws The reason of the limit.
+ */
+export function checkLimit(thread: number): void {
+  currentLimit(thread)?.signal.throwIfAborted();
 }
 
 /** The id of the green thread that runs now; 0 for async code. For calls that do not block. */
