@@ -143,7 +143,10 @@ export const Referent = {
    * `[number, worker, number there]`; from a Worker its number.
    */
   HubFunction: 2,
-  /** A function that lives in a Worker. Data: `[worker, number, whether it stays when its thread has ended]`. */
+  /**
+   * A function that lives in a Worker. Data: `[worker, number, whether it stays when its thread has ended, thread, name]`; the
+   * thread is 0 if it stays.
+   */
   GreenFunction: 3,
   /** A `SharedArrayBuffer`. Data: its id. The memory itself comes beside; see `sync/objects.ts`. */
   Memory: 4,
@@ -154,7 +157,7 @@ export const Referent = {
    * that Worker and the number there; from a Worker its number.
    */
   HubObject: 10,
-  /** An object that lives in a Worker. Data: `[worker, number, whether it stays, traits, class]`. */
+  /** An object that lives in a Worker. Data: `[worker, number, whether it stays, traits, class, thread]`. */
   GreenObject: 11,
   /** A `Blob` or `File`. Data: its number. Its URL comes beside; see `blobs.ts`. Released once it is taken. */
   Blob: 12,

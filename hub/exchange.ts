@@ -30,7 +30,9 @@ import type { Settings } from "./options.ts";
 import { ImportPermission } from "./permissions.ts";
 import { Pool, type PoolHost } from "./pool.ts";
 import { hubReferent } from "./referents.ts";
+import { listenForStrays } from "./stray_promises.ts";
 import { Threads } from "./threads.ts";
+import type { Fault } from "./uncaught.ts";
 import type { Waits } from "./waits.ts";
 import { WorkerSpawns } from "./worker_spawns.ts";
 
@@ -41,7 +43,7 @@ export interface ExchangeEvents {
   /** A thread failed and nobody asked for its result. */
   unhandledThread(thread: HubThread): void;
   /** Something threw that belongs to no thread. */
-  error(error: unknown): void;
+  error(error: unknown, fault?: Fault): void;
   /** A function of the hub kept the event loop for so long, in milliseconds. */
   blocked(name: string, ms: number): void;
 }
@@ -69,6 +71,7 @@ export class Exchange implements PoolHost, Registry {
     this.#name = name;
     this.scope = scope;
     findScopeBy(servedCall);
+    listenForStrays();
     this.#events = events;
     this.callables = new Callables(new ImportPermission(settings.hubImport, name));
     this.pool = new Pool(settings, this);
@@ -120,8 +123,8 @@ export class Exchange implements PoolHost, Registry {
     this.pool.served(worker);
   }
 
-  reportError(error: unknown): void {
-    this.#events.error(error);
+  reportError(error: unknown, fault?: Fault): void {
+    this.#events.error(error, fault);
   }
 
   threadById(id: number): HubThread | undefined {

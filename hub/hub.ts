@@ -14,7 +14,12 @@ import type { FutureOptions } from "./async_threads.ts";
 import { Doorbell } from "./doorbell.ts";
 import { Exchange } from "./exchange.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
-import { type HubEventMap, type HubListener, UnhandledThreadEvent } from "./hub_events.ts";
+import {
+  type HubEventMap,
+  type HubListener,
+  ListenerGuards,
+  UnhandledThreadEvent,
+} from "./hub_events.ts";
 import type { HubThread } from "./hub_thread.ts";
 import type { Launch } from "./launches.ts";
 import { checkOptions, type HubOptions } from "./options.ts";
@@ -30,6 +35,7 @@ import {
   type SpawnOptions,
 } from "./spawner.ts";
 import { describe, spawnTarget } from "./targets.ts";
+import { type Fault, faultEvent, printUncaught } from "./uncaught.ts";
 import { within } from "./within.ts";
 
 /** Options for {@linkcode Hub.close}. */
@@ -127,6 +133,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   readonly name: string;
   readonly #exchange: Exchange;
   readonly #doorbell: Doorbell;
+  readonly #guards = new ListenerGuards((type, error) => this.#listenerFailed(type, error));
   #closing: Promise<void> | undefined;
 
   /**
@@ -153,7 +160,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     ];
     this.#exchange = new Exchange(settings, scope, {
       unhandledThread: (thread) => this.#reportThread(thread),
-      error: (error) => this.#reportError(error),
+      error: (error, fault) => this.#reportError(error, fault),
       blocked: (name, ms) => this.#reportBlocked(name, ms),
     });
     this.#doorbell = new Doorbell(this.#exchange.pool.board, () => this.#exchange.pool.takeIn());
@@ -441,7 +448,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     listener: unknown,
     options?: boolean | AddEventListenerOptions,
   ): void {
-    super.addEventListener(type, listener as EventListener, options);
+    super.addEventListener(type, this.#guards.of(type, listener), options);
   }
 
   /**
@@ -473,7 +480,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     listener: unknown,
     options?: boolean | EventListenerOptions,
   ): void {
-    super.removeEventListener(type, listener as EventListener, options);
+    super.removeEventListener(type, this.#guards.of(type, listener), options);
   }
 
   /** A short description for logs. */
@@ -500,7 +507,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     thread.seen = true;
     const event = new UnhandledThreadEvent(thread, outcome.reason);
     if (!this.dispatchEvent(event)) return;
-    console.error(`Uncaught (in green thread "${thread.name}")`, outcome.reason);
+    printUncaught(outcome.reason, `green thread "${thread.name}"`);
   }
 
   #reportBlocked(name: string, ms: number): void {
@@ -509,8 +516,15 @@ export class Hub extends EventTarget implements AsyncDisposable {
     if (this.dispatchEvent(event)) console.warn(`Warning: ${message}`);
   }
 
-  #reportError(error: unknown): void {
-    const event = new ErrorEvent("error", { error, cancelable: true });
-    if (this.dispatchEvent(event)) console.error(`Uncaught (in hub "${this.name}")`, error);
+  /** What a listener of an `"error"` throws is no event, as that could go on for ever. */
+  #listenerFailed(type: string, error: unknown): void {
+    const where = `a listener of "${type}" of hub "${this.name}"`;
+    if (type === "error") printUncaught(error, where);
+    else this.#reportError(error, { where });
+  }
+
+  #reportError(error: unknown, fault: Fault = {}): void {
+    const { where = `hub "${this.name}"`, brief, again } = fault;
+    if (this.dispatchEvent(faultEvent(error, where)) && !again) printUncaught(error, where, brief);
   }
 }

@@ -5,6 +5,7 @@
  */
 
 import type { GreenThread } from "../bridge/green_thread.ts";
+import { isThenable } from "../bridge/live.ts";
 
 /** A green thread has failed and nobody has asked for its result. */
 export class UnhandledThreadEvent extends Event {
@@ -45,3 +46,50 @@ export type HubListener<E extends Event> = ((event: E) => void) | {
    */
   handleEvent(event: E): void;
 };
+
+/** The types in {@linkcode HubEventMap}. */
+const OWN_TYPES: ReadonlySet<string> = new Set(["unhandledthread", "error", "blocked"]);
+
+/**
+ * Puts something around the listeners of a hub's own events: what they throw, or their promises reject with, would end the
+ * process, and they are there to hear of failures.
+ */
+export class ListenerGuards {
+  readonly #onError: (type: string, error: unknown) => void;
+  /** A listener has one guard, so that it is one for the `EventTarget` too. */
+  readonly #guards = new WeakMap<object, EventListener>();
+
+  /** @param onError Called with the type of the event, and what its listener failed with. */
+  constructor(onError: (type: string, error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  /** What is to be given to the `EventTarget` in place of a listener. */
+  of(type: string, listener: unknown): EventListener {
+    if (!OWN_TYPES.has(type) || !isObject(listener)) return listener as EventListener;
+    let guard = this.#guards.get(listener);
+    if (!guard) this.#guards.set(listener, guard = this.#guard(listener));
+    return guard;
+  }
+
+  #guard(listener: object): EventListener {
+    const call = (self: unknown, event: Event): unknown =>
+      typeof listener === "function"
+        ? listener.call(self, event)
+        : (listener as { handleEvent(event: Event): unknown }).handleEvent(event);
+    const onError = (type: string, error: unknown) => this.#onError(type, error);
+    return function (this: unknown, event: Event): void {
+      const { type } = event;
+      try {
+        const result = call(this, event);
+        if (isThenable(result)) result.then(undefined, (error) => onError(type, error));
+      } catch (error) {
+        onError(type, error);
+      }
+    };
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "function" || typeof value === "object" && value !== null;
+}
