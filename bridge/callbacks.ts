@@ -31,6 +31,7 @@ export class Callbacks {
   readonly #context: GreenBase["context"];
   readonly #calls: HubCalls;
   readonly #endings: ThreadEndings;
+  readonly #strays: GreenBase["strays"];
   readonly #eventLoopTurns: EventLoopTurns;
 
   /**
@@ -52,6 +53,7 @@ export class Callbacks {
     this.#handles = base.handles;
     this.#crossing = base.crossing;
     this.#context = base.context;
+    this.#strays = base.strays;
     this.#calls = calls;
     this.#endings = endings;
     this.#eventLoopTurns = eventLoopTurns;
@@ -115,6 +117,7 @@ export class Callbacks {
   #enterCallback(id: number): Frame {
     const frame = new Frame(id, this.#handles.of(id, `callback-${id}`));
     frame.thread.start();
+    this.#strays.note(id, frame.thread.name, "");
     this.#stack.frames.push(frame);
     return frame;
   }

@@ -46,6 +46,7 @@ import type { Parking } from "./parking.ts";
 import { Down, type Particulars, Referent, type Target, targetName, Up } from "./protocol.ts";
 import type { RemoteThread } from "./remote_thread.ts";
 import { Serving } from "./serving.ts";
+import { Strays } from "./strays.ts";
 import type { Passage } from "./sync/objects.ts";
 import { TargetNumbers } from "./target_numbers.ts";
 import { ThreadEndings } from "./thread_endings.ts";
@@ -91,6 +92,7 @@ export class GreenRuntime {
   readonly #endings: ThreadEndings;
   readonly #runner: ThreadRunner;
   readonly #serving: Serving;
+  readonly #strays = new Strays();
 
   constructor(options: RuntimeOptions) {
     const { board, slot, out, inbox, serial, passage } = options;
@@ -123,6 +125,7 @@ export class GreenRuntime {
       ),
       targets: this.#targets = new TargetNumbers(line, crossing),
       turns: this.#turns = board.baton && new Turns(board.baton, board, slot),
+      strays: this.#strays,
     };
     const eventLoopTurns = new EventLoopTurns();
     const intake = this.#intake = new Intake(base, eventLoopTurns, {
@@ -151,6 +154,7 @@ export class GreenRuntime {
       loader,
     });
     this.#serving = new Serving(base, intake, runner, eventLoopTurns);
+    this.#strays.listen((stray) => endings.reportStray(stray));
   }
 
   // What green code calls.
@@ -326,7 +330,12 @@ export class GreenRuntime {
    * @returns A promise to wait for before the next call; `undefined` when the Worker is to end.
    */
   serve(): Promise<unknown> | undefined {
-    return this.#serving.serve();
+    return this.#strays.turn(() => this.#serving.serve());
+  }
+
+  /** It cannot serve any more: what fails from now on ends the Worker. */
+  breakDown(): void {
+    this.#strays.giveUp();
   }
 
   /** Tells the hub that this Worker has started. */

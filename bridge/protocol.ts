@@ -39,7 +39,7 @@ export const Up = {
   Abort: 17,
   /** Kill the thread `id`; `a` 1 to cancel it only if it has not started. Body: the reason. */
   Kill: 18,
-  /** Something failed here outside of any thread. Body: the error. */
+  /** Something failed here outside of any thread. Body: the error; if `a` is 1, `[where, error]`. */
   Fault: 20,
   /** What the thread `id` is to be, said before its `Spawn` or `Start`. Body: {@linkcode Particulars}. */
   Prepare: 21,
@@ -56,7 +56,10 @@ export const Up = {
   Parked: 23,
   /** The thread `id` is not blocked any more. Sent only after a `Parked`. */
   Unparked: 24,
-  /** A thread that the thread `id` spawned failed, and nobody there looked at it. Body: `[name, error]`. */
+  /**
+   * A thread that the thread `id` spawned failed, and nobody there looked at it; or something failed that the thread `id` has
+   * left behind. Body: the name of the one that failed, and the error: `[name, error]`.
+   */
   Unseen: 25,
   /** The thread `b` has given up waiting for the thread `id`. */
   Unwait: 26,

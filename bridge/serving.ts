@@ -13,6 +13,12 @@ import type { Intake } from "./intake.ts";
 import type { Job, ThreadRunner } from "./thread_runner.ts";
 import type { Turns } from "./turns.ts";
 
+/**
+ * How long a Worker has nothing to do until its event loop has a turn, in milliseconds: longer than it spins, so that it costs no
+ * time between two threads in a row; and once for each time that it works, so that an idle Worker does nothing.
+ */
+const REST_AFTER = 1;
+
 /** Serves the hub. */
 export class Serving {
   readonly #line: GreenBase["line"];
@@ -56,7 +62,7 @@ export class Serving {
   serve(): Promise<unknown> | undefined {
     for (let jobs = 0;; jobs++) {
       const job = this.#nextJob();
-      if (!job && this.#closing && !this.#crossing.references.blobs.clear()) return undefined;
+      if (!job && this.#mayEnd) return undefined;
       if (!job) return this.#rest();
       this.#eventLoopTurns.noteThread();
       const rest = this.#runner.run(job);
@@ -66,7 +72,13 @@ export class Serving {
     }
   }
 
-  /** A turn of the event loop, for finalizers. */
+  /** Whether the Worker is to end, and its event loop has had its last turn. */
+  get #mayEnd(): boolean {
+    if (!this.#closing || this.#eventLoopTurns.worked && !this.#line.shut) return false;
+    return !this.#crossing.references.blobs.clear();
+  }
+
+  /** A turn of the event loop, for finalizers and for what has failed there. */
   #rest(): Promise<void> {
     this.#eventLoopTurns.begin();
     return Promise.resolve();
@@ -76,6 +88,7 @@ export class Serving {
   #nextJob(): Job | undefined {
     const turns = this.#turns;
     if (!this.#runner.hasJobs) turns?.rest();
+    let restAt = 0;
     for (;;) {
       const seen = this.#line.woken();
       if (turns === undefined) this.#intake.takeIn();
@@ -86,8 +99,11 @@ export class Serving {
       if (this.#eventLoopTurns.isDue) return undefined;
       if (this.#eventLoopTurns.worked && this.#crossing.references.takeLitter()) return undefined;
       const now = performance.now();
+      if (!this.#eventLoopTurns.worked) restAt = Infinity;
+      else if (restAt === 0 || restAt === Infinity) restAt = now + REST_AFTER;
+      else if (now >= restAt) return undefined;
       this.#line.tidy(now);
-      this.#line.pause(seen, now, this.#line.tidyAt);
+      this.#line.pause(seen, now, Math.min(this.#line.tidyAt, restAt));
     }
   }
 

@@ -30,6 +30,9 @@ import type { ThreadWaits } from "./thread_waits.ts";
 /** Up to so many threads on one stack nobody looks how much room there is. */
 const SHALLOW = 64;
 
+/** What all `async` functions have. */
+const asyncFunctions: object = Object.getPrototypeOf(async () => {});
+
 /** A thread to run from the bottom of the stack; with its frame if its module had to be loaded first. */
 export interface Job {
   readonly message: Message;
@@ -55,6 +58,7 @@ export class ThreadRunner {
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
   readonly #targets: GreenBase["targets"];
+  readonly #strays: GreenBase["strays"];
   readonly #intake: Intake;
   readonly #awaiting: Awaiting;
   readonly #waits: ThreadWaits;
@@ -80,6 +84,7 @@ export class ThreadRunner {
     this.#crossing = base.crossing;
     this.#context = base.context;
     this.#targets = base.targets;
+    this.#strays = base.strays;
     this.#intake = parts.intake;
     this.#awaiting = parts.awaiting;
     this.#waits = parts.waits;
@@ -190,7 +195,7 @@ export class ThreadRunner {
     let value: unknown;
     let isAsync: boolean;
     try {
-      value = this.#apply(message, frame, fn);
+      value = this.#applyTraced(message, frame, target, fn);
       isAsync = isThenable(value);
     } catch (error) {
       return this.#endings.end(
@@ -220,6 +225,7 @@ export class ThreadRunner {
       return this.#endings.end(frame, Ending.Rejected, tooDeep(frame, this.#frames.length));
     }
     const fn = this.#loader.find(target);
+    this.#strays.note(frame.id, frame.thread.name, targetName(target));
     let ending: number = Ending.Fulfilled;
     let value: unknown;
     try {
@@ -236,6 +242,17 @@ export class ThreadRunner {
       [ending, value] = this.#endings.judge(frame, this.#loader.explain(target, error));
     }
     this.#endings.end(frame, ending, value);
+  }
+
+  /** Calls a thread's function so that what it leaves behind can be told to be its own. */
+  #applyTraced(message: Message, frame: Frame, target: Target, fn: Callable): unknown {
+    const { id, thread: { name } } = frame;
+    const label = targetName(target);
+    if (Object.getPrototypeOf(fn) === asyncFunctions) {
+      return this.#strays.within({ id, name, label }, () => this.#apply(message, frame, fn));
+    }
+    this.#strays.note(id, name, label);
+    return this.#apply(message, frame, fn);
   }
 
   /** Calls a thread's function, in the thread's async context. */

@@ -215,8 +215,11 @@ export class Exchange implements PoolHost, Registry {
         const aborted = a === 1 ? undefined : { reason: readReason(worker, body) };
         return worker.references.signalled(id, aborted);
       }
-      case Up.Fault:
-        return this.#events.error(readReason(worker, body));
+      case Up.Fault: {
+        const read = readReason(worker, body);
+        const [where, error] = a === 1 && Array.isArray(read) ? read : [undefined, read];
+        return this.#events.error(error, where === undefined ? {} : { where: String(where) });
+      }
       case Up.Prepare:
         return this.#spawns.prepare(id, checkParticulars(decode(body, worker.referrer)));
       case Up.Context:

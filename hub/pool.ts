@@ -32,7 +32,7 @@ import { mostWorkers, Saturation } from "./saturation.ts";
 import { Shrinking } from "./shrinking.ts";
 import { StoppedWorkers } from "./stopped_workers.ts";
 import { type Berth, Turns } from "./turns.ts";
-import { endingOf } from "./worker_endings.ts";
+import { crash, endingOf } from "./worker_endings.ts";
 
 /** How many messages of one Worker are taken before the next one's turn. */
 const MESSAGES_A_TURN = 64;
@@ -562,6 +562,10 @@ export class Pool {
     }
     for (const thread of threads) {
       this.#host.endThread(thread, endingOf(worker, thread, code));
+    }
+    // There is nobody else to hear of it.
+    if (!expected && !worker.stopped && threads.length === 0) {
+      this.#host.reportError(crash(worker, undefined, code));
     }
     this.board.baton?.gone(worker.slot);
     if (this.#workers.size === 0) this.#onEmpty?.();
