@@ -375,6 +375,8 @@ export class GreenRuntime {
         return this.#serving.close();
       case Down.Fence:
         return this.#blocking.fenced(id);
+      case Down.Rest:
+        return this.#serving.rest();
     }
   }
 

@@ -80,6 +80,8 @@ export const Up = {
   At: 29,
   /** Answer with `Down.Fence` and the same `id` when everything before this has been done. */
   Fence: 30,
+  /** The event loop has had the turn that `Down.Rest` has asked for, and what had failed there has been told. */
+  Rested: 31,
 } as const;
 
 /** What the hub says to a Worker. */
@@ -122,6 +124,8 @@ export const Down = {
   Where: 20,
   /** What was said before the `Up.Fence` with this `id` has been done. */
   Fence: 21,
+  /** Give the event loop a turn when no thread runs, and say so by `Up.Rested`: the process is about to end. */
+  Rest: 22,
 } as const;
 
 /**

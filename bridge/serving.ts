@@ -7,9 +7,12 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import type { EventLoopTurns } from "./event_loop_turns.ts";
 import type { GreenBase } from "./green_base.ts";
 import type { Intake } from "./intake.ts";
+import { EMPTY } from "./message.ts";
+import { Up } from "./protocol.ts";
 import type { Job, ThreadRunner } from "./thread_runner.ts";
 import type { Turns } from "./turns.ts";
 
@@ -28,6 +31,8 @@ export class Serving {
   readonly #runner: ThreadRunner;
   readonly #eventLoopTurns: EventLoopTurns;
   #closing = false;
+  /** Whether the hub waits for a turn of the event loop. */
+  #restAsked = false;
 
   /**
    * @param base What all parts stand on.
@@ -52,6 +57,11 @@ export class Serving {
   /** The Worker is to end when it has nothing to do. */
   close(): void {
     this.#closing = true;
+  }
+
+  /** The hub waits for a turn of the event loop. */
+  rest(): void {
+    this.#restAsked = true;
   }
 
   /**
@@ -81,7 +91,15 @@ export class Serving {
   /** A turn of the event loop, for finalizers and for what has failed there. */
   #rest(): Promise<void> {
     this.#eventLoopTurns.begin();
-    return Promise.resolve();
+    if (!this.#restAsked) return Promise.resolve();
+    this.#restAsked = false;
+    return this.#turn();
+  }
+
+  /** A turn that the hub waits for. */
+  async #turn(): Promise<void> {
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+    this.#line.send(Up.Rested, 0, 0, 0, EMPTY);
   }
 
   /** The next thread to run; none when the Worker is to end, or its event loop is to have a turn. */
@@ -96,7 +114,7 @@ export class Serving {
       if (this.#line.shut) this.#closing = true;
       const job = this.#line.shut || turns?.holding === false ? undefined : this.#runner.nextJob();
       if (job || this.#closing) return job;
-      if (this.#eventLoopTurns.isDue) return undefined;
+      if (this.#eventLoopTurns.isDue || this.#restAsked) return undefined;
       if (this.#eventLoopTurns.worked && this.#crossing.references.takeLitter()) return undefined;
       const now = performance.now();
       if (!this.#eventLoopTurns.worked) restAt = Infinity;

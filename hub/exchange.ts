@@ -230,6 +230,8 @@ export class Exchange implements PoolHost, Registry {
         return queueMicrotask(() => {
           if (!worker.dead) worker.post.send(Down.Fence, id, 0, 0, EMPTY);
         });
+      case Up.Rested:
+        return worker.rested();
       case Up.Loaded:
         return worker.loaded(id, decode(body, worker.referrer));
       default:

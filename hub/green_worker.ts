@@ -104,6 +104,9 @@ export class GreenWorker {
   error: unknown;
   /** Whether it has ended a thread, or has been seen blocked. */
   proven = false;
+  /** Whether something may have failed in its event loop that it has not told: something has run there since it rested. */
+  uneasy = false;
+  #onRested: (() => void) | undefined;
   readonly #since = performance.now();
   /** Since when it has nothing to do, in `performance.now()` time. */
   idleSince = 0;
@@ -200,8 +203,23 @@ export class GreenWorker {
     this.#onExit();
   }
 
+  /** Has its event loop have a turn. Settles when what had failed there has been told, or it has ended. */
+  rest(): Promise<void> {
+    this.uneasy = false;
+    this.post.send(Down.Rest, 0, 0, 0, EMPTY);
+    const rested = new Promise<void>((resolve) => this.#onRested = resolve);
+    return Promise.race([rested, this.exited]);
+  }
+
+  /** Its event loop has had its turn. */
+  rested(): void {
+    this.#onRested?.();
+    this.#onRested = undefined;
+  }
+
   /** Starts a thread on it, on top of what runs there. */
   run(thread: HubThread): void {
+    this.uneasy = true;
     const { target, args, luggage, context } = thread.work!;
     luggage?.handTo(this);
     thread.work = undefined;
@@ -281,6 +299,7 @@ export class GreenWorker {
       const { keepAlive } = this.#registry;
       keepAlive.hold();
       asked = true;
+      this.uneasy = true;
       try {
         return await new Promise((resolve, reject) => {
           this.#replies.set(id, { join, resolve, reject });

@@ -133,6 +133,11 @@ export class Hub extends EventTarget implements AsyncDisposable {
   readonly name: string;
   readonly #exchange: Exchange;
   readonly #doorbell: Doorbell;
+  /** Nothing keeps the process any more, but what green code has left behind may have failed: that is told before the end. */
+  readonly #onUnload = (event: Event): void => {
+    // Its timer keeps the process meanwhile; then this is called again.
+    if (this.#exchange.pool.lastTurns()) event.preventDefault();
+  };
   readonly #guards = new ListenerGuards((type, error) => this.#listenerFailed(type, error));
   #closing: Promise<void> | undefined;
 
@@ -166,6 +171,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     this.#doorbell = new Doorbell(this.#exchange.pool.board, () => this.#exchange.pool.takeIn());
     // It serves all, and not whoever made the hub.
     outsideContext(() => this.#doorbell.listen());
+    globalThis.addEventListener("beforeunload", this.#onUnload);
   }
 
   /**
@@ -415,6 +421,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     await exchange.pool.ended();
     exchange.threads.endAll();
     this.#doorbell.close();
+    globalThis.removeEventListener("beforeunload", this.#onUnload);
     exchange.keepAlive.release();
     exchange.keepAlive.close();
   }
