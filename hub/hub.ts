@@ -114,9 +114,10 @@ const LAST_GRACE_MS = 1000;
  * - Closing: see {@linkcode Hub.close}. `await using` closes at the end of the block.
  *
  * It dispatches three events: `"unhandledthread"` (an {@linkcode UnhandledThreadEvent}) when a thread has failed and nobody
- * has asked for its result, `"error"` (an `ErrorEvent`) when something failed that belongs to no thread, such as a
- * callback of `link()`, and `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than
- * `blockedWarningMs`. If nobody calls `preventDefault()` on it, it is printed to stderr.
+ * has asked for its result, or something has failed that it left behind, `"error"` (an `ErrorEvent`) when something failed
+ * that nobody waits for, such as a callback of `link()` or a listener of green code, and `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than
+ * `blockedWarningMs`. If nobody calls `preventDefault()` on it, it is printed to stderr. What their listeners throw ends
+ * nothing: it is an `"error"` event, or is printed.
  *
  * @example A hub of one's own
  * ```ts

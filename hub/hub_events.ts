@@ -7,7 +7,7 @@
 import type { GreenThread } from "../bridge/green_thread.ts";
 import { isThenable } from "../bridge/live.ts";
 
-/** A green thread has failed and nobody has asked for its result. */
+/** A green thread has failed and nobody has asked for its result, or a promise that it has left behind was rejected. */
 export class UnhandledThreadEvent extends Event {
   /** The thread. */
   readonly thread: GreenThread;
@@ -29,9 +29,12 @@ export class UnhandledThreadEvent extends Event {
 
 /** The events of a {@linkcode Hub}, by type. What none of its listeners calls `preventDefault()` on is printed to stderr. */
 export interface HubEventMap {
-  /** A thread has failed and nobody has asked for its result. */
+  /** A thread has failed and nobody has asked for its result, or a promise that it has left behind was rejected. */
   unhandledthread: UnhandledThreadEvent;
-  /** Something has failed that belongs to no thread, such as a callback of `link()`: see the event's `error`. */
+  /**
+   * Something has failed that nobody waits for, such as a callback of `link()` or a listener of green code: see the event's
+   * `error`. Its `message` says what it was and of which thread, and `filename` and `lineno` where.
+   */
   error: ErrorEvent;
   /** A function has kept the event loop for longer than `blockedWarningMs`: see the event's `message`. */
   blocked: ErrorEvent;
