@@ -117,7 +117,7 @@ export class Callbacks {
   #enterCallback(id: number): Frame {
     const frame = new Frame(id, this.#handles.of(id, `callback-${id}`));
     frame.thread.start();
-    this.#strays.note(id, frame.thread.name, "");
+    this.#strays.note({ id, name: frame.thread.name, label: "" });
     this.#stack.frames.push(frame);
     return frame;
   }

@@ -67,8 +67,8 @@ export class Strays {
   }
 
   /** A thread is about to run in this turn. */
-  note(id: number, name: string, label: string): void {
-    if (this.#origin.length <= MOST_SUSPECTS) this.#origin.push({ id, name, label });
+  note(suspect: Suspect): void {
+    if (this.#origin.length <= MOST_SUSPECTS) this.#origin.push(suspect);
   }
 
   /** Begins a thread in a context of its own. */

@@ -24,6 +24,7 @@ import type { Callable, Loader } from "./loader.ts";
 import type { Message } from "./message.ts";
 import { Ending, type Particulars, type Target, targetName, Up } from "./protocol.ts";
 import { hasRoom, MUCH_ROOM } from "./stack_room.ts";
+import type { Suspect } from "./strays.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 
@@ -143,7 +144,12 @@ export class ThreadRunner {
     if (fn) return this.#begin(message, frame, target, fn);
     // Its kill came together with it: what it needs may take for ever to load.
     if (frame.killed) return this.#endUnrun(message, frame);
-    return this.#awaiting.until(this.#load(message, frame, target), true);
+    // What a module leaves behind at its top level is of the thread for which it is loaded.
+    const loading = this.#strays.within(
+      suspectOf(frame, target),
+      () => this.#load(message, frame, target),
+    );
+    return this.#awaiting.until(loading, true);
   }
 
   /** Loads what a thread is to run. A thread that is killed meanwhile ends at once; the module goes on loading. */
@@ -225,7 +231,7 @@ export class ThreadRunner {
       return this.#endings.end(frame, Ending.Rejected, tooDeep(frame, this.#frames.length));
     }
     const fn = this.#loader.find(target);
-    this.#strays.note(frame.id, frame.thread.name, targetName(target));
+    this.#strays.note(suspectOf(frame, target));
     let ending: number = Ending.Fulfilled;
     let value: unknown;
     try {
@@ -246,12 +252,11 @@ export class ThreadRunner {
 
   /** Calls a thread's function so that what it leaves behind can be told to be its own. */
   #applyTraced(message: Message, frame: Frame, target: Target, fn: Callable): unknown {
-    const { id, thread: { name } } = frame;
-    const label = targetName(target);
+    const suspect = suspectOf(frame, target);
     if (Object.getPrototypeOf(fn) === asyncFunctions) {
-      return this.#strays.within({ id, name, label }, () => this.#apply(message, frame, fn));
+      return this.#strays.within(suspect, () => this.#apply(message, frame, fn));
     }
-    this.#strays.note(id, name, label);
+    this.#strays.note(suspect);
     return this.#apply(message, frame, fn);
   }
 
@@ -285,6 +290,10 @@ export class ThreadRunner {
     if (usesContext()) this.#context.drop(message, this.#crossing.discarder);
     this.#crossing.drop(message.body);
   }
+}
+
+function suspectOf({ id, thread: { name } }: Frame, target: Target): Suspect {
+  return { id, name, label: targetName(target) };
 }
 
 function tooDeep({ thread }: Frame, depth: number): Error {
