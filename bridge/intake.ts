@@ -33,6 +33,7 @@ export class Intake {
   readonly #context: GreenBase["context"];
   readonly #crossing: GreenBase["crossing"];
   readonly #turns: GreenBase["turns"];
+  readonly #strays: GreenBase["strays"];
   readonly #eventLoopTurns: EventLoopTurns;
   readonly #receiver: Receiver;
   /** What cannot be done while a message is being written: threads to run and callbacks to call. */
@@ -50,6 +51,7 @@ export class Intake {
     this.#context = base.context;
     this.#crossing = base.crossing;
     this.#turns = base.turns;
+    this.#strays = base.strays;
     this.#eventLoopTurns = eventLoopTurns;
     this.#receiver = receiver;
   }
@@ -109,7 +111,7 @@ export class Intake {
       const below = this.#stack.innermost;
       const isMeantForBelow = this.#stack.guard();
       try {
-        const result = fn();
+        const result = this.#strays.apart(fn);
         if (!(result instanceof Promise)) continue;
         result.catch((error) => this.#crossing.fault(error));
         // It goes on when the event loop has a turn.

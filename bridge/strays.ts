@@ -4,8 +4,8 @@
  *
  * **Whose it is.** The engine tells the async context in which a promise was rejected. An `async` green function has one of its
  * own. To give one to each thread would cost a tenth of what a spawn costs, so the threads that run between two turns of
- * the event loop share one, which knows their names: mostly that is one thread; if there are more, the stack of the error
- * may tell. An error that is thrown by a timer has no context any more: its stack says where it was, and nobody says whose.
+ * the event loop share one, which knows their names. If there is more than one, the stack of the error may tell, or all are
+ * named. An error that is thrown by a timer has no context any more: its stack says where it was, and nobody says whose.
  *
  * **When.** A promise that was rejected is told of at the next turn of the event loop. So a Worker gives it one before it sleeps and
  * before it ends: see `serving.ts`.
@@ -74,6 +74,11 @@ export class Strays {
   /** Begins a thread in a context of its own. */
   within<T>(suspect: Suspect, fn: () => T): T {
     return this.#origins.run([suspect], fn);
+  }
+
+  /** Calls something that is none of the turn's threads' business. */
+  apart<T>(fn: () => T): T {
+    return this.#origins.run([], fn);
   }
 
   /**
