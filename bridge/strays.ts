@@ -24,11 +24,20 @@ export interface Suspect {
   readonly label: string;
 }
 
-/** The threads that one context stands for. */
-type Origin = Suspect[];
+/**
+ * What a context holds: a thread, if it is its own, else the number of a turn. Not the turn's threads themselves: the runtime keeps
+ * the objects in contexts in a `WeakMap`, which has what is young outlive the collections of young objects.
+ */
+type Origin = Suspect | number;
 
-/** So many threads are named; one more tells that there are more. */
+/** So many threads of a turn are named. */
 const MOST_SUSPECTS = 64;
+
+/** So many turns are known at a time: what fails later is nobody's. */
+const MOST_TURNS = 64;
+
+/** The number of no turn. */
+const APART = 0;
 
 /** What was left behind. */
 export interface Stray {
@@ -52,8 +61,10 @@ const KINDS = [["unhandledrejection", "unhandledRejection"], [
 /** A Worker's strays. */
 export class Strays {
   readonly #origins = new AsyncLocalStorage<Origin>();
-  /** That of the turn which goes on. */
-  #origin: Origin = [];
+  /** The threads of the last turns, by the turns' numbers, the oldest first; the last of them goes on. */
+  readonly #turns = new Map<number, Suspect[]>();
+  #turn = APART;
+  #suspects: Suspect[] = [];
   readonly #stop = new AbortController();
 
   /**
@@ -62,23 +73,34 @@ export class Strays {
    * @returns What it returns.
    */
   turn<T>(fn: () => T): T {
-    if (this.#origin.length > 0) this.#origin = [];
-    return this.#origins.run(this.#origin, fn);
+    if (this.#turn === APART || this.#suspects.length > 0) this.#next();
+    return this.#origins.run(this.#turn, fn);
+  }
+
+  #next(): void {
+    this.#turns.set(++this.#turn, this.#suspects = []);
+    this.#turns.delete(this.#turn - MOST_TURNS);
   }
 
   /** A thread is about to run in this turn. */
   note(suspect: Suspect): void {
-    if (this.#origin.length <= MOST_SUSPECTS) this.#origin.push(suspect);
+    if (this.#suspects.length < MOST_SUSPECTS) this.#suspects.push(suspect);
   }
 
   /** Begins a thread in a context of its own. */
   within<T>(suspect: Suspect, fn: () => T): T {
-    return this.#origins.run([suspect], fn);
+    return this.#origins.run(suspect, fn);
   }
 
   /** Calls something that is none of the turn's threads' business. */
   apart<T>(fn: () => T): T {
-    return this.#origins.run([], fn);
+    return this.#origins.run(APART, fn);
+  }
+
+  /** Whose the running context may be. */
+  #here(): readonly Suspect[] {
+    const origin = this.#origins.getStore() ?? APART;
+    return typeof origin === "number" ? this.#turns.get(origin) ?? [] : [origin];
   }
 
   /**
@@ -94,7 +116,7 @@ export class Strays {
         if (event.defaultPrevented || process.listenerCount(nodes) > 0) return;
         const isThrown = type === "error";
         const error = isThrown ? event.error : event.reason;
-        const suspects = isThrown ? [] : whoOf(this.#origins.getStore() ?? [], error);
+        const suspects = isThrown ? [] : whoOf(this.#here(), error);
         let handled = false;
         event.preventDefault();
         // This is the first listener, and others may come after it.
@@ -112,13 +134,14 @@ export class Strays {
 }
 
 /** Who it was, as far as that can be told: an error's stack may name the function of one of them, and of no other. */
-function whoOf(origin: Origin, error: unknown): Origin {
-  if (origin.length < 2) return [...origin];
+function whoOf(suspects: readonly Suspect[], error: unknown): readonly Suspect[] {
+  // The turn goes on, and others are still to come.
+  if (suspects.length < 2) return [...suspects];
   const stack = stackOf(error);
-  const named = origin.filter(({ label }) =>
+  const named = suspects.filter(({ label }) =>
     label !== "" && (stack.includes(`at ${label} (`) || stack.includes(`at async ${label} (`))
   );
-  return named.length === 1 ? named : [...origin];
+  return named.length === 1 ? named : [...suspects];
 }
 
 function stackOf(error: unknown): string {
