@@ -34,6 +34,7 @@ export class Callbacks {
   readonly #context: GreenBase["context"];
   readonly #calls: HubCalls;
   readonly #endings: ThreadEndings;
+  readonly #strays: GreenBase["strays"];
   readonly #eventLoopTurns: EventLoopTurns;
   /** What was asked of iterators that were at an item, in order. */
   readonly #postponed: Message[] = [];
@@ -57,6 +58,7 @@ export class Callbacks {
     this.#handles = base.handles;
     this.#crossing = base.crossing;
     this.#context = base.context;
+    this.#strays = base.strays;
     this.#calls = calls;
     this.#endings = endings;
     this.#eventLoopTurns = eventLoopTurns;
@@ -143,6 +145,7 @@ export class Callbacks {
   #enterCallback(id: number): Frame {
     const frame = new Frame(id, this.#handles.of(id, `callback-${id}`));
     frame.thread.start();
+    this.#strays.note({ id, name: frame.thread.name, label: "" });
     this.#stack.frames.push(frame);
     return frame;
   }

@@ -84,8 +84,8 @@ export class HubSaturatedError extends Error {
 }
 
 /**
- * The Worker in which a green thread ran ended under it: out of memory, `process.exit()`, an error
- * outside every call, or a kill that it did not answer. What the thread had done is unknown.
+ * The Worker in which a green thread ran ended under it: out of memory, `process.exit()`, or a kill
+ * that it did not answer. What the thread had done is unknown.
  *
  * The hub replaces the Worker. Start the work again if it may be repeated.
  */

@@ -9,6 +9,7 @@ import type { Crossing } from "./crossing.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import type { GreenContext } from "./green_context.ts";
 import type { Line } from "./line.ts";
+import type { Strays } from "./strays.ts";
 import type { TargetNumbers } from "./target_numbers.ts";
 import type { ThreadHandles } from "./thread_handles.ts";
 import type { TimedSignals } from "./timed_signals.ts";
@@ -27,4 +28,5 @@ export interface GreenBase {
   readonly timed: TimedSignals;
   /** What a cooperative hub has. */
   readonly turns: Turns | undefined;
+  readonly strays: Strays;
 }

@@ -118,14 +118,16 @@ export class GreenReferences {
     if (value instanceof AbortSignal) return this.#referToSignal(value, returned);
     const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
     if (!object) return undefined;
-    const owner = object instanceof GreenSource ? object.owner : this.#host.owner();
-    const number = this.#given.give(object, returned ? 0 : owner);
+    const owner = returned ? 0 : object instanceof GreenSource ? object.owner : this.#host.owner();
+    const number = this.#given.give(object, owner);
     this.#trail?.push(number);
+    const { serial } = this.#host;
     const lasts = this.#given.lasts(number) ? 1 : 0;
     if (object === value && typeof value === "function" && !isClass(value)) {
-      return { kind: Referent.GreenFunction, data: [this.#host.serial, number, lasts] };
+      const data = [serial, number, lasts, owner, nameOf(value as Callable)];
+      return { kind: Referent.GreenFunction, data };
     }
-    const data = [this.#host.serial, number, lasts, traitsOf(object), classNumber(object)];
+    const data = [serial, number, lasts, traitsOf(object), classNumber(object), owner];
     return { kind: Referent.GreenObject, data };
   }
 
@@ -308,6 +310,19 @@ const HUB_KINDS: ReadonlySet<number> = new Set([
   Referent.HubObject,
   Referent.HubSignal,
 ]);
+
+/** The longest name that a function is known by on the hub. */
+const LONGEST_NAME = 100;
+
+/** What a function is called. People may have put anything there. */
+function nameOf(fn: Callable): string {
+  try {
+    const { name } = fn as { readonly name: unknown };
+    return typeof name === "string" ? name.slice(0, LONGEST_NAME) : "";
+  } catch {
+    return "";
+  }
+}
 
 /**
  * Whether an object of green code goes by reference without being passed by `handle()`.

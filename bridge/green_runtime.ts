@@ -46,6 +46,7 @@ import type { Parking } from "./parking.ts";
 import { Down, type Particulars, Referent, type Target, targetName, Up } from "./protocol.ts";
 import type { RemoteThread } from "./remote_thread.ts";
 import { Serving } from "./serving.ts";
+import { Strays } from "./strays.ts";
 import type { Passage } from "./sync/objects.ts";
 import { TargetNumbers } from "./target_numbers.ts";
 import { ThreadEndings } from "./thread_endings.ts";
@@ -95,6 +96,7 @@ export class GreenRuntime {
   readonly #endings: ThreadEndings;
   readonly #runner: ThreadRunner;
   readonly #serving: Serving;
+  readonly #strays = new Strays();
 
   constructor(options: RuntimeOptions) {
     const { board, slot, out, inbox, serial, passage } = options;
@@ -133,6 +135,7 @@ export class GreenRuntime {
       targets: this.#targets = new TargetNumbers(line, crossing),
       timed,
       turns: this.#turns = board.baton && new Turns(board.baton, board, slot),
+      strays: this.#strays,
     };
     const eventLoopTurns = new EventLoopTurns();
     const intake = this.#intake = new Intake(base, eventLoopTurns, {
@@ -162,6 +165,7 @@ export class GreenRuntime {
       loader,
     });
     this.#serving = new Serving(base, intake, runner, eventLoopTurns);
+    this.#strays.listen((stray) => endings.reportStray(stray));
   }
 
   // What green code calls.
@@ -364,7 +368,12 @@ export class GreenRuntime {
    * @returns A promise to wait for before the next call; `undefined` when the Worker is to end.
    */
   serve(): Promise<unknown> | undefined {
-    return this.#serving.serve();
+    return this.#strays.turn(() => this.#serving.serve());
+  }
+
+  /** It cannot serve any more: what fails from now on ends the Worker. */
+  breakDown(): void {
+    this.#strays.giveUp();
   }
 
   /** Tells the hub that this Worker has started. */
@@ -404,6 +413,8 @@ export class GreenRuntime {
         return this.#serving.close();
       case Down.Fence:
         return this.#blocking.fenced(id);
+      case Down.Rest:
+        return this.#serving.rest();
     }
   }
 

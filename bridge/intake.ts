@@ -35,6 +35,7 @@ export class Intake {
   readonly #crossing: GreenBase["crossing"];
   readonly #turns: GreenBase["turns"];
   readonly #timed: GreenBase["timed"];
+  readonly #strays: GreenBase["strays"];
   readonly #eventLoopTurns: EventLoopTurns;
   readonly #receiver: Receiver;
   /** What cannot be done while a message is being written: threads to run and callbacks to call. */
@@ -53,6 +54,7 @@ export class Intake {
     this.#crossing = base.crossing;
     this.#turns = base.turns;
     this.#timed = base.timed;
+    this.#strays = base.strays;
     this.#eventLoopTurns = eventLoopTurns;
     this.#receiver = receiver;
   }
@@ -112,7 +114,7 @@ export class Intake {
       const below = this.#stack.innermost;
       const isMeantForBelow = this.#stack.guard();
       try {
-        const result = fn();
+        const result = this.#strays.apart(fn);
         if (!isPromise(result)) continue;
         result.then(undefined, (error) => this.#crossing.fault(error));
         // It goes on when the event loop has a turn.

@@ -42,7 +42,7 @@ export const Up = {
    * for never. Body: the reason.
    */
   Kill: 18,
-  /** Something failed here outside of any thread. Body: the error. */
+  /** Something failed here outside of any thread. Body: the error; if `a` is 1, `[where, error]`. */
   Fault: 20,
   /** What the thread `id` is to be, said before its `Spawn` or `Start`. Body: {@linkcode Particulars}. */
   Prepare: 21,
@@ -60,7 +60,10 @@ export const Up = {
   Parked: 23,
   /** The thread `id` is not blocked any more. Sent only after a `Parked`. */
   Unparked: 24,
-  /** A thread that the thread `id` spawned failed, and nobody there looked at it. Body: `[name, error]`. */
+  /**
+   * A thread that the thread `id` spawned failed, and nobody there looked at it; or something failed that the thread `id` has
+   * left behind. Body: the name of the one that failed, and the error: `[name, error]`.
+   */
   Unseen: 25,
   /** The thread `b` has given up waiting for the thread `id`. */
   Unwait: 26,
@@ -81,6 +84,8 @@ export const Up = {
   At: 29,
   /** Answer with `Down.Fence` and the same `id` when everything before this has been done. */
   Fence: 30,
+  /** The event loop has had the turn that `Down.Rest` has asked for, and what had failed there has been told. */
+  Rested: 31,
 } as const;
 
 /** What the hub says to a Worker. */
@@ -126,6 +131,8 @@ export const Down = {
   Where: 20,
   /** What was said before the `Up.Fence` with this `id` has been done. */
   Fence: 21,
+  /** Give the event loop a turn when no thread runs, and say so by `Up.Rested`: the process is about to end. */
+  Rest: 22,
 } as const;
 
 /**
@@ -150,7 +157,10 @@ export const Referent = {
    * `[number, worker, number there]`; from a Worker its number.
    */
   HubFunction: 2,
-  /** A function that lives in a Worker. Data: `[worker, number, whether it stays when its thread has ended]`. */
+  /**
+   * A function that lives in a Worker. Data: `[worker, number, whether it stays when its thread has ended, thread, name]`; the
+   * thread is 0 if it stays.
+   */
   GreenFunction: 3,
   /** A `SharedArrayBuffer`. Data: its id. The memory itself comes beside; see `sync/objects.ts`. */
   Memory: 4,
@@ -161,7 +171,7 @@ export const Referent = {
    * that Worker and the number there; from a Worker its number.
    */
   HubObject: 10,
-  /** An object that lives in a Worker. Data: `[worker, number, whether it stays, traits, class]`. */
+  /** An object that lives in a Worker. Data: `[worker, number, whether it stays, traits, class, thread]`. */
   GreenObject: 11,
   /** A `Blob` or `File`. Data: its number. Its URL comes beside; see `blobs.ts`. Released once it is taken. */
   Blob: 12,

@@ -7,11 +7,21 @@
  * @module
  */
 
+import { setImmediate } from "node:timers";
 import type { EventLoopTurns } from "./event_loop_turns.ts";
 import type { GreenBase } from "./green_base.ts";
 import type { Intake } from "./intake.ts";
+import { EMPTY } from "./message.ts";
+import { Up } from "./protocol.ts";
 import type { Job, ThreadRunner } from "./thread_runner.ts";
 import type { Turns } from "./turns.ts";
+
+/**
+ * How long a Worker has nothing to do until its event loop has a turn, in milliseconds. Longer than it takes until the next thread
+ * of a row comes, on a busy machine too: with 1 ms a spawn took half as long again there. It is once for each time that it
+ * works, so that an idle Worker does nothing.
+ */
+const REST_AFTER = 20;
 
 /** Serves the hub. */
 export class Serving {
@@ -23,6 +33,8 @@ export class Serving {
   readonly #runner: ThreadRunner;
   readonly #eventLoopTurns: EventLoopTurns;
   #closing = false;
+  /** Whether the hub waits for a turn of the event loop. */
+  #restAsked = false;
 
   /**
    * @param base What all parts stand on.
@@ -50,6 +62,11 @@ export class Serving {
     this.#closing = true;
   }
 
+  /** The hub waits for a turn of the event loop. */
+  rest(): void {
+    this.#restAsked = true;
+  }
+
   /**
    * Serves the hub until there is nothing to do that needs no event loop.
    *
@@ -58,7 +75,7 @@ export class Serving {
   serve(): Promise<unknown> | undefined {
     for (let jobs = 0;; jobs++) {
       const job = this.#nextJob();
-      if (!job && this.#closing && !this.#crossing.references.blobs.clear()) return undefined;
+      if (!job && this.#mayEnd) return undefined;
       if (!job) return this.#rest();
       this.#eventLoopTurns.noteThread();
       const rest = this.#runner.run(job);
@@ -68,16 +85,31 @@ export class Serving {
     }
   }
 
-  /** A turn of the event loop, for finalizers. */
+  /** Whether the Worker is to end, and its event loop has had its last turn. */
+  get #mayEnd(): boolean {
+    if (!this.#closing || this.#eventLoopTurns.worked && !this.#line.shut) return false;
+    return !this.#crossing.references.blobs.clear();
+  }
+
+  /** A turn of the event loop, for finalizers and for what has failed there. */
   #rest(): Promise<void> {
     this.#eventLoopTurns.begin();
-    return Promise.resolve();
+    if (!this.#restAsked) return Promise.resolve();
+    this.#restAsked = false;
+    return this.#turn();
+  }
+
+  /** A turn that the hub waits for. */
+  async #turn(): Promise<void> {
+    await new Promise<void>((resolve) => void setImmediate(resolve));
+    this.#line.send(Up.Rested, 0, 0, 0, EMPTY);
   }
 
   /** The next thread to run; none when the Worker is to end, or its event loop is to have a turn. */
   #nextJob(): Job | undefined {
     const turns = this.#turns;
     if (!this.#runner.hasJobs) turns?.rest();
+    let restAt = 0;
     for (;;) {
       const seen = this.#line.woken();
       if (turns === undefined) this.#intake.takeIn();
@@ -85,11 +117,15 @@ export class Serving {
       if (this.#line.shut) this.#closing = true;
       const job = this.#line.shut || turns?.holding === false ? undefined : this.#runner.nextJob();
       if (job || this.#closing) return job;
-      if (this.#eventLoopTurns.isDue) return undefined;
+      if (this.#eventLoopTurns.isDue || this.#restAsked) return undefined;
       if (this.#eventLoopTurns.worked && this.#crossing.references.takeLitter()) return undefined;
       const now = performance.now();
+      if (!this.#eventLoopTurns.worked) restAt = Infinity;
+      else if (restAt === 0 || restAt === Infinity) restAt = now + REST_AFTER;
+      else if (now >= restAt) return undefined;
       this.#line.tidy(now);
-      this.#line.pause(seen, now, Math.min(this.#line.tidyAt, this.#timed.next));
+      const until = Math.min(this.#line.tidyAt, this.#timed.next, restAt);
+      this.#line.pause(seen, now, until);
     }
   }
 

@@ -61,6 +61,32 @@ function changeStack(error: unknown, change: (stack: string) => string): void {
   }
 }
 
+/** A place in people's code. */
+export interface Place {
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
+/** The first place in people's code that an error's stack names; none if it has no stack, or that names none. */
+export function placeOf(error: unknown): Place | undefined {
+  try {
+    const stack = typeof error === "object" && error !== null && isError(error) && error.stack;
+    if (typeof stack !== "string") return undefined;
+    for (const line of userFrames(stack).split("\n")) {
+      if (!FRAME.test(line) || isRuntimes(line) || isOwn(line)) continue;
+      const [, file, at, column] = PLACE.exec(line) ?? [];
+      if (file !== undefined) return { file, line: Number(at), column: Number(column) };
+    }
+  } catch {
+    // Its stack cannot be read: it has no place.
+  }
+  return undefined;
+}
+
+/** The file, line and column at the end of a frame. */
+const PLACE = /(?:\(| at (?:async )?)([^()]+):(\d+):(\d+)\)?$/;
+
 /** The lines of a stack after its first, which may be several, without frames that are not the caller's. */
 function callerFrames(stack: string): string[] {
   const lines = stack.split("\n");

@@ -22,6 +22,7 @@ import type { Outcome } from "./green_thread.ts";
 import { copyOf } from "./message.ts";
 import { Ending, type SpawnSite, Up } from "./protocol.ts";
 import { outcomeOf, type RemoteThread } from "./remote_thread.ts";
+import { type Stray, whereOf } from "./strays.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 
 /** How threads end. */
@@ -122,6 +123,19 @@ export class ThreadEndings {
   /** Who has spawned the threads of a frame that failed will not look at them any more. */
   reportUnseen({ id, failed }: Frame): void {
     for (const thread of failed) this.#reportUnseen(id, thread);
+  }
+
+  /** Something failed in the event loop that a thread has left behind. It is told as a failure of the thread, if that is known. */
+  reportStray(stray: Stray): void {
+    if (this.#line.shut) return;
+    const { error, suspects } = stray;
+    const { referrer } = this.#crossing;
+    if (suspects.length === 1) {
+      const [{ id, name }] = suspects;
+      return this.#line.send(Up.Unseen, id, 0, 0, encodeThrown([name, error], "error", referrer));
+    }
+    const where = whereOf(stray, this.#stack.innermost?.thread.name);
+    this.#line.send(Up.Fault, 0, 1, 0, encodeThrown([where, error], "error", referrer));
   }
 
   /**

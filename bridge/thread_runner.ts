@@ -26,6 +26,7 @@ import type { Message } from "./message.ts";
 import { Ending, type Particulars, type Target, targetName, Up } from "./protocol.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import { hasRoom, MUCH_ROOM } from "./stack_room.ts";
+import type { Suspect } from "./strays.ts";
 import { gotBy } from "./thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
@@ -35,6 +36,9 @@ const AWAIT_GRACE_MS = 2000;
 
 /** Up to so many threads on one stack nobody looks how much room there is. */
 const SHALLOW = 64;
+
+/** What all `async` functions have. */
+const asyncFunctions: object = Object.getPrototypeOf(async () => {});
 
 /** A thread to run from the bottom of the stack; with its frame if its module had to be loaded first. */
 export interface Job {
@@ -61,6 +65,7 @@ export class ThreadRunner {
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
   readonly #targets: GreenBase["targets"];
+  readonly #strays: GreenBase["strays"];
   readonly #intake: Intake;
   readonly #awaiting: Awaiting;
   readonly #waits: ThreadWaits;
@@ -86,6 +91,7 @@ export class ThreadRunner {
     this.#crossing = base.crossing;
     this.#context = base.context;
     this.#targets = base.targets;
+    this.#strays = base.strays;
     this.#intake = parts.intake;
     this.#awaiting = parts.awaiting;
     this.#waits = parts.waits;
@@ -148,7 +154,12 @@ export class ThreadRunner {
     if (fn) return this.#begin(message, frame, target, fn);
     // Its kill came together with it: what it needs may take for ever to load.
     if (frame.killed) return this.#endUnrun(message, frame);
-    return this.#awaiting.until(this.#load(message, frame, target), true);
+    // What a module leaves behind at its top level is of the thread for which it is loaded.
+    const loading = this.#strays.within(
+      suspectOf(frame, target),
+      () => this.#load(message, frame, target),
+    );
+    return this.#awaiting.until(loading, true);
   }
 
   /** Loads what a thread is to run. A thread that is killed meanwhile ends at once; the module goes on loading. */
@@ -200,7 +211,7 @@ export class ThreadRunner {
     let value: unknown;
     let isAsync: boolean;
     try {
-      value = this.#apply(message, frame, fn);
+      value = this.#applyTraced(message, frame, target, fn);
       isAsync = isThenable(value);
     } catch (error) {
       return this.#endings.end(
@@ -248,6 +259,7 @@ export class ThreadRunner {
       return this.#endings.end(frame, Ending.Rejected, tooDeep(frame, this.#frames.length));
     }
     const fn = this.#loader.find(target);
+    this.#strays.note(suspectOf(frame, target));
     let ending: number = Ending.Fulfilled;
     let value: unknown;
     try {
@@ -265,6 +277,16 @@ export class ThreadRunner {
       [ending, value] = this.#endings.judge(frame, this.#loader.explain(target, error));
     }
     this.#endings.end(frame, ending, value);
+  }
+
+  /** Calls a thread's function so that what it leaves behind can be told to be its own. */
+  #applyTraced(message: Message, frame: Frame, target: Target, fn: Callable): unknown {
+    const suspect = suspectOf(frame, target);
+    if (Object.getPrototypeOf(fn) === asyncFunctions) {
+      return this.#strays.within(suspect, () => this.#apply(message, frame, fn));
+    }
+    this.#strays.note(suspect);
+    return this.#apply(message, frame, fn);
   }
 
   /** Calls a thread's function, in the thread's async context. */
@@ -297,6 +319,10 @@ export class ThreadRunner {
     if (usesContext()) this.#context.drop(message, this.#crossing.discarder);
     this.#crossing.drop(message.body);
   }
+}
+
+function suspectOf({ id, thread: { name } }: Frame, target: Target): Suspect {
+  return { id, name, label: targetName(target) };
 }
 
 function tooDeep({ thread }: Frame, depth: number): Error {

@@ -41,13 +41,24 @@ const runtime = new GreenRuntime({
   debug: start.debug,
   passage,
 });
+/** Not green code has failed, but what runs it: the Worker ends. */
+function breakDown(error: unknown): never {
+  runtime.breakDown();
+  throw error;
+}
+
 becomeGreen(runtime);
 runtime.ready();
 // By a macrotask, each time: see `ThreadRunner.run`. When there is no next time, the Worker ends, whatever timers and
 // the like green code has left behind.
 setImmediate(function step() {
-  const turn = runtime.serve();
-  if (turn) return void turn.finally(() => setImmediate(step));
+  let turn: Promise<unknown> | undefined;
+  try {
+    turn = runtime.serve();
+  } catch (error) {
+    breakDown(error);
+  }
+  if (turn) return void turn.then(() => setImmediate(step), breakDown);
   inbox.leave();
   try {
     exit(0);

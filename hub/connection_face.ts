@@ -47,12 +47,12 @@ export class GreenFace<C extends object> {
     const signals = [options?.signal, call?.signal].filter((signal) => signal !== undefined);
     const signal = signals.length > 1 ? AbortSignal.any(signals) : signals[0];
     const lent = await this.#connections.lend({ timeout: options?.timeout, signal });
-    const giveBack = () => this.#giveBack(lent);
+    const thread = call?.caller;
+    const giveBack = () => this.#giveBack(lent, thread);
     // Nobody is there to take it: the caller has gone since, goes before the answer leaves, or does not look at it.
     if (call?.ended) giveBack();
     call?.signal.addEventListener("abort", giveBack);
     whenReleased(lent.standIn, giveBack);
-    const thread = call?.caller;
     if (thread) this.#tie(lent, thread);
     return handle(lent.standIn);
   }
@@ -116,7 +116,7 @@ export class GreenFace<C extends object> {
       const held = all = new Set();
       this.#byThread.set(thread, held);
       thread.onEnd(() => {
-        for (const lent of held) this.#giveBack(lent);
+        for (const lent of held) this.#giveBack(lent, thread);
       });
     }
     for (const before of all) if (before.isBack) all.delete(before);
@@ -124,7 +124,7 @@ export class GreenFace<C extends object> {
   }
 
   /** Gives a connection back for one who is not there to hear of it. */
-  #giveBack(lent: Lent<C>): void {
-    if (!lent.isBack) lent.giveBack().catch(this.#connections.report);
+  #giveBack(lent: Lent<C>, borrower: GreenThread | undefined): void {
+    if (!lent.isBack) lent.giveBack(false, borrower).catch(this.#connections.report);
   }
 }

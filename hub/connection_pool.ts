@@ -30,11 +30,18 @@ export interface ConnectionPoolOptions<C> {
   close?: (connection: C) => unknown;
   /**
    * Makes a connection ready for the next one, each time it comes back: by default by its method `rollback()`, if it has
-   * one; `"none"` for nothing.
+   * one, and for a client of `npm:pg` by the query `rollback`; `"none"` for nothing. Without any, a connection whose state is
+   * unknown (see {@linkcode ConnectionPool}) is closed.
    */
   cleanup?: "none" | ((connection: C) => unknown);
   /**
-   * Called with what `cleanup` and `close` throw. By default it is printed.
+   * Has the server stop what it does for a connection that is about to be closed in the middle of an operation: to close it
+   * may not be enough, so that a query goes on and keeps its locks. For PostgreSQL: `pg_cancel_backend`, by another connection.
+   * By default nothing is done.
+   */
+  cancel?: (connection: C) => unknown;
+  /**
+   * Called with what `cleanup`, `cancel` and `close` throw. By default it is printed.
    */
   onError?: (error: unknown) => void;
   /**
@@ -62,7 +69,8 @@ export interface ConnectionPoolOptions<C> {
    */
   maxAge?: number;
   /**
-   * How long opening a connection may take, and how long cleaning it up and closing it, in milliseconds.
+   * How long opening a connection may take, and how long cleaning it up, cancelling what it does and closing it, each, in
+   * milliseconds.
    *
    * @default {5_000}
    */
@@ -79,6 +87,7 @@ const KEYS: readonly (keyof ConnectionPoolOptions<unknown>)[] = [
   "connect",
   "close",
   "cleanup",
+  "cancel",
   "onError",
   "minSize",
   "maxSize",
@@ -101,10 +110,14 @@ const KEYS: readonly (keyof ConnectionPoolOptions<unknown>)[] = [
  *   `destroy()` close it.
  * - **Clean-up**: each time one comes back. If that throws, or takes longer than `connectTimeout`, the connection is closed
  *   and its place is free; the error goes to `onError`. Only a `GreenletExit` or a `Timeout` is thrown to the one who gave
- *   the connection back. One that comes back in the middle of an operation is closed.
+ *   the connection back. One that comes back in the middle of an operation is closed, after `cancel`.
  * - **Ends**: when a green thread has ended, was killed, or has crashed with its Worker, what it has not given back comes back:
  *   cleaned up, or closed if that was in the middle of an operation. So a connection is for the thread that got it, and not
  *   for one that it hands it to.
+ * - **Unknown state**: nobody knows how far a borrower got that was killed or has crashed, also if it gives the connection back
+ *   as it goes, or what a call has done that a limit has ended. Such a connection is cleaned up; where there is no
+ *   clean-up, it is closed, and its place is free at once. A borrower that returns or throws is taken to leave a connection in
+ *   order: it is cleaned up too, but kept where there is no clean-up.
  * - **Kill, timeout, abort** of one who waits: it leaves the line. A `connect` that fails, or takes longer than
  *   `connectTimeout`, gives the place back; what comes too late is closed.
  *
@@ -160,9 +173,11 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     if (greenSide()) refuseInGreen();
     checkOptionsObject("create a pool", options ?? null, "{ connect: () => new Client() }", KEYS);
     const { minSize = 0, maxSize = 4, maxIdle = 10_000, maxAge = 30_000 } = options;
-    const { connectTimeout = 5_000, lifo = true, connect, cleanup, close, onError } = options;
+    const { connectTimeout = 5_000, lifo = true, connect, cleanup, cancel, close, onError } =
+      options;
     checkFunction("connect", connect);
-    if (cleanup !== "none") checkFunction("cleanup", cleanup ?? rollBack);
+    if (cleanup !== undefined && cleanup !== "none") checkFunction("cleanup", cleanup);
+    if (cancel !== undefined) checkFunction("cancel", cancel);
     checkFunction("close", close ?? closeAnyhow);
     checkFunction("onError", onError ?? print);
     for (const [name, ms] of Object.entries({ maxIdle, maxAge, connectTimeout })) {
@@ -176,7 +191,10 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     checkSizes(minSize, maxSize);
     const connections = this.#connections = new Connections<C>({
       connect,
-      cleanup: cleanup === "none" ? () => {} : cleanup ?? rollBack,
+      cleanupOf: cleanup === undefined
+        ? rollbackOf
+        : () => cleanup === "none" ? undefined : cleanup,
+      cancel,
       close: close ?? closeAnyhow,
       onError: onError ?? print,
       maxSize,
@@ -352,9 +370,22 @@ function checkFunction(name: string, value: unknown): void {
   );
 }
 
-function rollBack(connection: object): unknown {
-  const { rollback } = connection as { rollback?: unknown };
-  return typeof rollback === "function" ? rollback.call(connection) : undefined;
+/** How to end the transaction that a connection may be in, if that is known. */
+function rollbackOf(connection: object): ((connection: object) => unknown) | undefined {
+  const { rollback, query } = connection as Record<string, unknown>;
+  if (typeof rollback === "function") return (connection) => rollback.call(connection);
+  if (isPgClient(connection)) return (connection) => (query as Method).call(connection, "rollback");
+  return undefined;
+}
+
+// deno-lint-ignore no-explicit-any
+type Method = (...args: any[]) => unknown;
+
+/** Whether a connection is a `Client` of `npm:pg`, by what no other driver has. */
+function isPgClient(connection: object): boolean {
+  const { query, escapeLiteral, escapeIdentifier } = connection as Record<string, unknown>;
+  return [query, escapeLiteral, escapeIdentifier].every((member) => typeof member === "function") &&
+    "processID" in connection;
 }
 
 function closeAnyhow(connection: object): unknown {

@@ -9,7 +9,8 @@
  * A place is a permit of a semaphore: there are `maxSize`, and whoever has one takes an idle connection or opens one. Idle
  * connections take no place; but as one is opened only when none is idle, there are never more than `maxSize` in all,
  * beside those that are being closed. A connection that comes back is idle before its place is free, so it is there for the
- * one who gets the place.
+ * one who gets the place. One whose state is unknown, and which therefore is closed, gives up its place before that: whoever
+ * waits opens another one, and need not wait for a server that does not answer.
  *
  * @module
  */
@@ -28,7 +29,10 @@ import { LONGEST_TIMER } from "./within.ts";
 /** How a pool treats its connections. */
 export interface Treatment<C> {
   readonly connect: (options: { readonly signal: AbortSignal }) => C | PromiseLike<C>;
-  readonly cleanup: (connection: C) => unknown;
+  /** How to clean up a connection, if that is known. */
+  readonly cleanupOf: (connection: C) => ((connection: C) => unknown) | undefined;
+  /** Has the server stop what it does for a connection. */
+  readonly cancel: ((connection: C) => unknown) | undefined;
   readonly close: (connection: C) => unknown;
   readonly onError: (error: unknown) => void;
   readonly maxSize: number;
@@ -121,25 +125,34 @@ export class Connections<C extends object> implements Lender {
   }
 
   async takeBack(loan: Lent<never>, discard: boolean): Promise<void> {
-    const { open, leave, busy } = loan as unknown as Lent<C>;
+    const { open, leave, busy, unsure } = loan as unknown as Lent<C>;
+    let suspect = busy || unsure;
     let fatal: { readonly error: unknown } | undefined;
+    let left = false;
     try {
       open.usedAt = performance.now();
-      let good = !discard && !busy && this.#wants(open);
+      const cleanup = this.#treatment.cleanupOf(open.connection);
+      let good = !discard && !busy && (!unsure || cleanup !== undefined) && this.#wants(open);
       let late = false;
-      if (good) {
+      if (good && cleanup) {
         try {
-          await this.#inTime(this.#treatment.cleanup, open.connection, () => late = true);
+          await this.#inTime(cleanup, open.connection, () => late = true);
         } catch (error) {
           good = false;
+          suspect = true;
           if (isFatal(error) && !late) fatal = { error };
           else this.#treatment.onError(error);
         }
       }
       if (good) await this.#keep(open);
-      else await this.#close(open);
+      else {
+        if (suspect) leave();
+        left = suspect;
+        if (busy) await this.#cancel(open);
+        await this.#close(open);
+      }
     } finally {
-      leave();
+      if (!left) leave();
     }
     if (fatal) throw fatal.error;
   }
@@ -232,6 +245,17 @@ export class Connections<C extends object> implements Lender {
         }, () => {});
       }
       throw error;
+    }
+  }
+
+  /** Has the server stop what it does for a connection, if anybody knows how. */
+  async #cancel({ connection }: OpenConnection<C>): Promise<void> {
+    const { cancel, onError } = this.#treatment;
+    if (!cancel) return;
+    try {
+      await this.#inTime(cancel, connection);
+    } catch (error) {
+      onError(error);
     }
   }
 

@@ -30,7 +30,9 @@ import type { Settings } from "./options.ts";
 import { ImportPermission } from "./permissions.ts";
 import { Pool, type PoolHost } from "./pool.ts";
 import { hubReferent } from "./referents.ts";
+import { listenForStrays } from "./stray_promises.ts";
 import { Threads } from "./threads.ts";
+import type { Fault } from "./uncaught.ts";
 import type { Waits } from "./waits.ts";
 import { WorkerSpawns } from "./worker_spawns.ts";
 
@@ -41,7 +43,7 @@ export interface ExchangeEvents {
   /** A thread failed and nobody asked for its result. */
   unhandledThread(thread: HubThread): void;
   /** Something threw that belongs to no thread. */
-  error(error: unknown): void;
+  error(error: unknown, fault?: Fault): void;
   /** A function of the hub kept the event loop for so long, in milliseconds. */
   blocked(name: string, ms: number): void;
 }
@@ -69,6 +71,7 @@ export class Exchange implements PoolHost, Registry {
     this.#name = name;
     this.scope = scope;
     findScopeBy(servedCall);
+    listenForStrays();
     this.#events = events;
     this.callables = new Callables(new ImportPermission(settings.hubImport, name));
     this.pool = new Pool(settings, this);
@@ -120,8 +123,8 @@ export class Exchange implements PoolHost, Registry {
     this.pool.served(worker);
   }
 
-  reportError(error: unknown): void {
-    this.#events.error(error);
+  reportError(error: unknown, fault?: Fault): void {
+    this.#events.error(error, fault);
   }
 
   threadById(id: number): HubThread | undefined {
@@ -212,8 +215,11 @@ export class Exchange implements PoolHost, Registry {
         const aborted = a === 1 ? undefined : { reason: readReason(worker, body) };
         return worker.references.signalled(id, aborted);
       }
-      case Up.Fault:
-        return this.#events.error(readReason(worker, body));
+      case Up.Fault: {
+        const read = readReason(worker, body);
+        const [where, error] = a === 1 && Array.isArray(read) ? read : [undefined, read];
+        return this.#events.error(error, where === undefined ? {} : { where: String(where) });
+      }
       case Up.Prepare:
         return this.#spawns.prepare(id, checkParticulars(decode(body, worker.referrer)));
       case Up.Context:
@@ -224,6 +230,8 @@ export class Exchange implements PoolHost, Registry {
         return queueMicrotask(() => {
           if (!worker.dead) worker.post.send(Down.Fence, id, 0, 0, EMPTY);
         });
+      case Up.Rested:
+        return worker.rested();
       case Up.Loaded:
         return worker.loaded(id, decode(body, worker.referrer));
       default:

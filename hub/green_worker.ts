@@ -34,6 +34,7 @@ import type { RunningWorker } from "../bridge/worker_kind.ts";
 import type { Given } from "../bridge/given.ts";
 import type { KeepAlive } from "./keep_alive.ts";
 import { WorkerReferences } from "./worker_references.ts";
+import type { Fault } from "./uncaught.ts";
 import { HubThread } from "./hub_thread.ts";
 import { endBelongings } from "./belongings.ts";
 import { type Call, servedCall } from "./call_context.ts";
@@ -77,7 +78,7 @@ export interface Registry {
   /** What those get who come too late. */
   closedError(): Error;
   /** Something failed that nobody waits for. */
-  reportError(error: unknown): void;
+  reportError(error: unknown, fault?: Fault): void;
   /** A Worker has answered all that the hub asked of its objects. */
   served(worker: GreenWorker): void;
   /** The caller of a function of the hub has gone. */
@@ -116,6 +117,9 @@ export class GreenWorker {
   error: unknown;
   /** Whether it has ended a thread, or has been seen blocked. */
   proven = false;
+  /** Whether something may have failed in its event loop that it has not told: something has run there since it rested. */
+  uneasy = false;
+  #onRested: (() => void) | undefined;
   readonly #since = performance.now();
   /** Since when it has nothing to do, in `performance.now()` time. */
   idleSince = 0;
@@ -155,9 +159,16 @@ export class GreenWorker {
     this.post = post;
     this.objects = objects;
     this.#registry = registry;
+    const isDead = () => this.dead;
     this.references = new WorkerReferences({
       serial,
       given: registry.given,
+      get dead() {
+        return isDead();
+      },
+      gone: (what) => this.#gone(what),
+      nameOf: (id) => registry.threadById(id)?.name,
+      isOver: (id) => registry.threadById(id)?.dead ?? true,
       ask: (...request) => this.ask(...request),
       referred: (number) => this.#note(Referent.HubFunction, number),
       saySignalled: (number, reason) => {
@@ -168,7 +179,7 @@ export class GreenWorker {
       sayReleased: (number, count) => {
         if (!this.dead) this.post.send(Down.Release, number, 0, count, EMPTY);
       },
-      reportError: (error) => registry.reportError(error),
+      reportError: (error, fault) => registry.reportError(error, fault),
     });
   }
 
@@ -205,8 +216,23 @@ export class GreenWorker {
     this.#onExit();
   }
 
+  /** Has its event loop have a turn. Settles when what had failed there has been told, or it has ended. */
+  rest(): Promise<void> {
+    this.uneasy = false;
+    this.post.send(Down.Rest, 0, 0, 0, EMPTY);
+    const rested = new Promise<void>((resolve) => this.#onRested = resolve);
+    return Promise.race([rested, this.exited]);
+  }
+
+  /** Its event loop has had its turn. */
+  rested(): void {
+    this.#onRested?.();
+    this.#onRested = undefined;
+  }
+
   /** Starts a thread on it, on top of what runs there. */
   run(thread: HubThread): void {
+    this.uneasy = true;
     const { target, args, luggage, context } = thread.work!;
     luggage?.handTo(this);
     thread.work = undefined;
@@ -260,41 +286,51 @@ export class GreenWorker {
     }
   }
 
-  /** Does something to a function or an object that green code gave away. */
+  /** Does something to a function or an object that green code gave away. See {@linkcode ReferenceHost.ask}. */
   async ask(
     number: number,
     op: number,
     args: readonly unknown[],
     what: string,
+    onFail: (error: unknown) => void,
   ): Promise<unknown> {
-    if (this.dead) throw this.#gone();
-    const part = this.#partOfCall();
-    const all = part === undefined ? args : [...args, part];
-    if (part !== undefined) op |= PART_OF_CALL;
-    const values = usesContext() ? currentValues() : undefined;
-    const [body, context] = this.attempt(() => [
-      encode(all, "arguments", this.liveReferrer),
-      values && encodeContext(values, this.referrer),
-    ]);
-    // Still in the flow that calls: nothing was awaited here.
-    const join = usesContext() ? new Join() : undefined;
-    // If it has to be a thread of its own there, this is the id of that.
-    const id = hubPlace().arena.takeThreadId() | 0;
-    const { keepAlive } = this.#registry;
-    keepAlive.hold();
+    let asked = false;
     try {
-      return await new Promise((resolve, reject) => {
-        this.#replies.set(id, { join, since: performance.now(), resolve, reject });
-        if (context) this.post.send(Down.Context, 0, 0, 0, context);
-        this.post.send(Down.Call, id, number, op, body);
-        this.post.ready();
-      });
+      if (this.dead) throw this.#gone();
+      const part = this.#partOfCall();
+      const all = part === undefined ? args : [...args, part];
+      if (part !== undefined) op |= PART_OF_CALL;
+      const values = usesContext() ? currentValues() : undefined;
+      const [body, context] = this.attempt(() => [
+        encode(all, "arguments", this.liveReferrer),
+        values && encodeContext(values, this.referrer),
+      ]);
+      // Still in the flow that calls: nothing was awaited here.
+      const join = usesContext() ? new Join() : undefined;
+      // If it has to be a thread of its own there, this is the id of that.
+      const id = hubPlace().arena.takeThreadId() | 0;
+      const { keepAlive } = this.#registry;
+      keepAlive.hold();
+      asked = true;
+      this.uneasy = true;
+      try {
+        return await new Promise((resolve, reject) => {
+          this.#replies.set(id, { join, since: performance.now(), resolve, reject });
+          if (context) this.post.send(Down.Context, 0, 0, 0, context);
+          this.post.send(Down.Call, id, number, op, body);
+          this.post.ready();
+        });
+      } finally {
+        keepAlive.release();
+      }
     } catch (error) {
       // In the turn that the answer has started the engine can tell who awaits it.
-      joinStacks(error, `    --- called from the hub by ${what}() ---`, new Error().stack ?? "");
+      const near = asked ? new Error().stack ?? "" : undefined;
+      if (near !== undefined) {
+        joinStacks(error, `    --- called from the hub by ${what}() ---`, near);
+      }
+      onFail(error);
       throw error;
-    } finally {
-      keepAlive.release();
     }
   }
 
@@ -419,11 +455,9 @@ export class GreenWorker {
     return threads;
   }
 
-  #gone(): Error {
+  #gone(what = "a function or handle of a green thread"): Error {
     if (this.#registry.closed) return this.#registry.closedError();
-    return new WorkerCrashedError(
-      "Cannot use a function or handle of a green thread: its Worker has ended",
-    );
+    return new WorkerCrashedError(`Cannot use ${what}: its Worker has ended`);
   }
 
   #bind(target: Target): number {

@@ -16,7 +16,12 @@ import type { FutureOptions } from "./async_threads.ts";
 import { Doorbell } from "./doorbell.ts";
 import { Exchange } from "./exchange.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
-import { type HubEventMap, type HubListener, UnhandledThreadEvent } from "./hub_events.ts";
+import {
+  type HubEventMap,
+  type HubListener,
+  ListenerGuards,
+  UnhandledThreadEvent,
+} from "./hub_events.ts";
 import type { HubThread } from "./hub_thread.ts";
 import type { Launch } from "./launches.ts";
 import { checkOptions, type HubOptions } from "./options.ts";
@@ -32,6 +37,7 @@ import {
   type SpawnOptions,
 } from "./spawner.ts";
 import { describe, spawnTarget } from "./targets.ts";
+import { type Fault, faultEvent, printUncaught } from "./uncaught.ts";
 import { onUnload } from "./unload.ts";
 import { within } from "./within.ts";
 
@@ -111,9 +117,10 @@ const LAST_GRACE_MS = 1000;
  * - Closing: see {@linkcode Hub.close}. `await using` closes at the end of the block.
  *
  * It dispatches three events: `"unhandledthread"` (an {@linkcode UnhandledThreadEvent}) when a thread has failed and nobody
- * has asked for its result, `"error"` (an `ErrorEvent`) when something failed that belongs to no thread, such as a
- * callback of `link()`, and `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than
- * `blockedWarningMs`. If nobody calls `preventDefault()` on it, it is printed to stderr.
+ * has asked for its result, or something has failed that it left behind, `"error"` (an `ErrorEvent`) when something failed
+ * that nobody waits for, such as a callback of `link()` or a listener of green code, and `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than
+ * `blockedWarningMs`. If nobody calls `preventDefault()` on it, it is printed to stderr. What their listeners throw ends
+ * nothing: it is an `"error"` event, or is printed.
  *
  * @example A hub of one's own
  * ```ts
@@ -135,6 +142,12 @@ export class Hub extends EventTarget implements AsyncDisposable {
   readonly #exchange: Exchange;
   readonly #doorbell: Doorbell;
   readonly #forgetUnload: () => void;
+  /** Nothing keeps the process any more, but what green code has left behind may have failed: that is told before the end. */
+  readonly #onUnload = (event: Event): void => {
+    // Its timer keeps the process meanwhile; then this is called again.
+    if (this.#exchange.pool.lastTurns()) event.preventDefault();
+  };
+  readonly #guards = new ListenerGuards((type, error) => this.#listenerFailed(type, error));
   #closing: Promise<void> | undefined;
 
   /**
@@ -161,13 +174,14 @@ export class Hub extends EventTarget implements AsyncDisposable {
     ];
     this.#exchange = new Exchange(settings, scope, {
       unhandledThread: (thread) => this.#reportThread(thread),
-      error: (error) => this.#reportError(error),
+      error: (error, fault) => this.#reportError(error, fault),
       blocked: (name, ms) => this.#reportBlocked(name, ms),
     });
     this.#doorbell = new Doorbell(this.#exchange.pool.board, () => this.#exchange.pool.takeIn());
     // It serves all, and not whoever made the hub.
     outsideContext(() => outsideLimits(() => this.#doorbell.listen()));
     this.#forgetUnload = onUnload(() => this.#stopAll());
+    globalThis.addEventListener("beforeunload", this.#onUnload);
   }
 
   /**
@@ -429,6 +443,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     exchange.threads.endAll();
     this.#doorbell.close();
     this.#forgetUnload();
+    globalThis.removeEventListener("beforeunload", this.#onUnload);
     exchange.keepAlive.release();
     exchange.keepAlive.close();
   }
@@ -462,7 +477,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     listener: unknown,
     options?: boolean | AddEventListenerOptions,
   ): void {
-    super.addEventListener(type, listener as EventListener, options);
+    super.addEventListener(type, this.#guards.of(type, listener), options);
   }
 
   /**
@@ -494,7 +509,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     listener: unknown,
     options?: boolean | EventListenerOptions,
   ): void {
-    super.removeEventListener(type, listener as EventListener, options);
+    super.removeEventListener(type, this.#guards.of(type, listener), options);
   }
 
   /** A short description for logs. */
@@ -521,7 +536,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     thread.seen = true;
     const event = new UnhandledThreadEvent(thread, outcome.reason);
     if (!this.dispatchEvent(event)) return;
-    console.error(`Uncaught (in green thread "${thread.name}")`, outcome.reason);
+    printUncaught(outcome.reason, `green thread "${thread.name}"`);
   }
 
   #reportBlocked(name: string, ms: number): void {
@@ -530,8 +545,15 @@ export class Hub extends EventTarget implements AsyncDisposable {
     if (this.dispatchEvent(event)) console.warn(`Warning: ${message}`);
   }
 
-  #reportError(error: unknown): void {
-    const event = new ErrorEvent("error", { error, cancelable: true });
-    if (this.dispatchEvent(event)) console.error(`Uncaught (in hub "${this.name}")`, error);
+  /** What a listener of an `"error"` throws is no event, as that could go on for ever. */
+  #listenerFailed(type: string, error: unknown): void {
+    const where = `a listener of "${type}" of hub "${this.name}"`;
+    if (type === "error") printUncaught(error, where);
+    else this.#reportError(error, { where });
+  }
+
+  #reportError(error: unknown, fault: Fault = {}): void {
+    const { where = `hub "${this.name}"`, brief, again } = fault;
+    if (this.dispatchEvent(faultEvent(error, where)) && !again) printUncaught(error, where, brief);
   }
 }

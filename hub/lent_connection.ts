@@ -7,7 +7,10 @@
  * @module
  */
 
+import type { GreenThread } from "../bridge/green_thread.ts";
 import { isPromise } from "../bridge/thenables.ts";
+import { servedCall } from "./call_context.ts";
+import type { HubThread } from "./hub_thread.ts";
 
 /** A connection that is open, and since when. */
 export interface OpenConnection<C> {
@@ -40,6 +43,7 @@ export class Lent<C extends object> {
   readonly #lender: Lender;
   readonly #methods = new Map<PropertyKey, { readonly of: unknown; readonly fn: unknown }>();
   #calls = 0;
+  #unsure = false;
   #back: Promise<void> | undefined;
 
   /**
@@ -62,14 +66,29 @@ export class Lent<C extends object> {
     return this.#calls > 0;
   }
 
+  /** Whether nobody knows how far its borrower got with it. */
+  get unsure(): boolean {
+    return this.#unsure;
+  }
+
   /** Whether it was given back. */
   get isBack(): boolean {
     return this.#back !== undefined;
   }
 
-  /** Gives the connection back, once. */
-  giveBack(discard = false): Promise<void> {
-    return this.#back ??= this.#lender.takeBack(this as unknown as Lent<never>, discard);
+  /**
+   * Gives the connection back, once.
+   *
+   * @param discard Whether it is of no use any more.
+   * @param borrower The green thread that has had it, if that is not the one that gives it back.
+   */
+  giveBack(
+    discard = false,
+    borrower: GreenThread | undefined = servedCall()?.caller,
+  ): Promise<void> {
+    if (this.#back) return this.#back;
+    if (borrower && wasCutShort(borrower as HubThread)) this.#unsure = true;
+    return this.#back = this.#lender.takeBack(this as unknown as Lent<never>, discard);
   }
 
   #use(connection: C, key: PropertyKey): C {
@@ -117,7 +136,16 @@ export class Lent<C extends object> {
   #follow(result: unknown): void {
     if (!isPromise(result)) return;
     this.#calls++;
-    const over = () => void this.#calls--;
+    const call = servedCall();
+    const over = () => {
+      this.#calls--;
+      if (call?.aborted) this.#unsure = true;
+    };
     result.then(over, over);
   }
+}
+
+/** Whether a thread was ended where it was: by a kill or a limit, or with its Worker. */
+function wasCutShort({ killed, state, worker }: HubThread): boolean {
+  return killed !== undefined || state === "killed" || worker?.dead === true;
 }

@@ -32,10 +32,14 @@ import { mostWorkers, Saturation } from "./saturation.ts";
 import { Shrinking } from "./shrinking.ts";
 import { StoppedWorkers } from "./stopped_workers.ts";
 import { type Berth, Turns } from "./turns.ts";
-import { endingOf } from "./worker_endings.ts";
+import { within } from "./within.ts";
+import { crash, endingOf } from "./worker_endings.ts";
 
 /** How many messages of one Worker are taken before the next one's turn. */
 const MESSAGES_A_TURN = 64;
+
+/** How long a Worker may take to tell what has failed there, in milliseconds: one may have got no core. */
+const LAST_TURN_MS = 1000;
 
 /** What the pool needs of the rest of the hub. */
 export interface PoolHost extends Registry {
@@ -279,6 +283,17 @@ export class Pool {
     }
     if (this.#turns && this.board.baton!.turn !== 0) this.#assign();
     return worked;
+  }
+
+  /**
+   * The process is about to end: has the Workers tell what has failed in their event loops.
+   *
+   * @returns What settles when they have; nothing if there is nothing to be told.
+   */
+  lastTurns(): Promise<unknown> | undefined {
+    const uneasy = [...this.#workers].filter(({ uneasy, idle }) => uneasy && idle);
+    if (uneasy.length === 0) return undefined;
+    return within(Promise.all(uneasy.map((worker) => worker.rest())), LAST_TURN_MS);
   }
 
   /** Tells all Workers to end; those with threads on them when these have ended. */
@@ -562,6 +577,10 @@ export class Pool {
     }
     for (const thread of threads) {
       this.#host.endThread(thread, endingOf(worker, thread, code));
+    }
+    // There is nobody else to hear of it.
+    if (!expected && !worker.stopped && threads.length === 0) {
+      this.#host.reportError(crash(worker, undefined, code));
     }
     this.board.baton?.gone(worker.slot);
     if (this.#workers.size === 0) this.#onEmpty?.();

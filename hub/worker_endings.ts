@@ -31,9 +31,21 @@ function stopReason({ error }: GreenWorker, thread: HubThread): unknown {
   return new GreenletExit(exit, { cause: error });
 }
 
-function crash(worker: GreenWorker, thread: HubThread, code: number): WorkerCrashedError {
+/**
+ * What is to be told of a Worker that has ended by itself.
+ *
+ * @param worker The Worker.
+ * @param thread The thread that ran on it. There may be none: what a thread has left behind can end a Worker too.
+ * @param code What the Worker exited with.
+ */
+export function crash(
+  worker: GreenWorker,
+  thread: HubThread | undefined,
+  code: number,
+): WorkerCrashedError {
   const { error } = worker;
-  const where = worker.ready ? `while it ran "${thread.name}"` : "before it was ready";
+  const running = thread ? `while it ran "${thread.name}"` : "while no green thread ran on it";
+  const where = worker.ready ? running : "before it was ready";
   const why = error instanceof Error ? error.message : `it exited with code ${code}`;
   return new WorkerCrashedError(
     `The Worker ${worker.serial} ended ${where}: ${why}`,

@@ -22,9 +22,12 @@ import { streamOf } from "./hub_writer.ts";
 import { takeLock } from "./object_lock.ts";
 import { type HubReferent, hubReferent } from "./referents.ts";
 import { SignalStandIns } from "../bridge/signals.ts";
+import { userFrames } from "../bridge/stacks.ts";
 import { state } from "../bridge/state.ts";
 import { isLazy } from "../bridge/thenables.ts";
 import { timeoutReason } from "../bridge/timed_signals.ts";
+import { ifUnseen } from "./stray_promises.ts";
+import { type Fault, inWords } from "./uncaught.ts";
 import { LONGEST_TIMER } from "./within.ts";
 
 /** What the references of one Worker need of it. */
@@ -33,8 +36,14 @@ export interface ReferenceHost {
   readonly serial: number;
   /** What the hub has given to all Workers. */
   readonly given: Given;
-  /** Asks the Worker to do something to one of its objects. */
-  ask(number: number, op: number, args: readonly unknown[], what: string): Promise<unknown>;
+  /** Asks the Worker to do something to one of its objects. `onFail` is called in the turn in which the promise fails. */
+  ask(
+    number: number,
+    op: number,
+    args: readonly unknown[],
+    what: string,
+    onFail: (error: unknown) => void,
+  ): Promise<unknown>;
   /** A reference to one of the hub's things was made, which the Worker holds from now on. */
   referred(number: number): void;
   /** Tells the Worker that nothing here stands for one of its objects any more. */
@@ -42,8 +51,34 @@ export interface ReferenceHost {
   /** Tells the Worker that a signal of the hub was aborted. */
   saySignalled(number: number, reason: unknown): void;
   /** Something failed that nobody waits for. */
-  reportError(error: unknown): void;
+  reportError(error: unknown, fault?: Fault): void;
+  /** What a thread is called; nothing if the hub does not know it, or any more. */
+  nameOf(thread: number): string | undefined;
+  /** Whether a thread that the hub has known has ended. */
+  isOver(thread: number): boolean;
+  /** Whether the Worker has ended. */
+  readonly dead: boolean;
+  /** What those get who use something of it after that. */
+  gone(what: string): Error;
 }
+
+/** Where a stand-in's object comes from, for the message when something fails. */
+interface Origin {
+  readonly number: number;
+  /** What it is: `a handle`, or `the callback "onTick"`. */
+  readonly kind: string;
+  /** The thread with which it goes; 0 if there is none, or none that the hub knows. */
+  readonly thread: number;
+  /** The thread's name, which the hub forgets with the thread. */
+  readonly name: string | undefined;
+  /** Whether somebody was told that it is used after its end: once is enough. */
+  toldLate: boolean;
+  /** The failures that were told, as text. */
+  told: Set<string> | undefined;
+}
+
+/** So many failures of one function are kept, to know them again. */
+const MOST_TOLD = 16;
 
 /** Where a stand-in's object lives: a hub, known by what it has given, a Worker's number, and the object's number there. */
 interface Home {
@@ -122,7 +157,7 @@ export class WorkerReferences {
       case Referent.HubSignal:
         return this.#cameHome(this.#own(data));
       case Referent.GreenFunction:
-        return this.#adoptFunction(this.#parse(data));
+        return this.#adoptFunction(...this.#parseFunction(data));
       case Referent.GreenObject:
         return this.#adoptObject(this.#parse(data));
       case Referent.GreenSignal:
@@ -231,6 +266,13 @@ export class WorkerReferences {
     );
   }
 
+  /** A function has its name at the end. */
+  #parseFunction(data: unknown): [numbers: number[], name: string] {
+    const name = Array.isArray(data) ? data.at(-1) : undefined;
+    if (typeof name !== "string") return [this.#parse(data), ""];
+    return [this.#parse((data as unknown[]).slice(0, -1)), name];
+  }
+
   #parse(data: unknown): number[] {
     const ok = Array.isArray(data) && data[0] === this.#host.serial &&
       data.every((item) => Number.isInteger(item));
@@ -238,17 +280,62 @@ export class WorkerReferences {
     throw new TypeError("Cannot take a reference from a Worker: it is malformed");
   }
 
-  #adoptFunction([serial, number, lasts]: number[]): Callable {
+  #adoptFunction([serial, number, lasts, owner]: number[], name: string): Callable {
     if (lasts) this.#lasting.add(number);
     return this.#functions.adopt(number, () => {
-      const host = this.#host;
+      const origin = this.#origin(number, owner, name ? `the callback "${name}"` : "a callback");
+      const ask = (args: unknown[]) => this.#ask(origin, Op.Call, args, "a callback");
       const standIn = function (this: unknown, ...args: unknown[]): Promise<unknown> {
         checkNoBuilding(this, args[0]);
-        return host.ask(number, Op.Call, args, "a callback");
+        return ask(args);
       };
       homes.set(standIn, { given: this.#host.given, serial, number });
       return standIn;
     });
+  }
+
+  #origin(number: number, owner: number | undefined, kind: string): Origin {
+    const name = owner ? this.#host.nameOf(owner) : undefined;
+    const thread = name === undefined ? 0 : owner!;
+    return { number, kind, thread, name, toldLate: false, told: undefined };
+  }
+
+  /** Asks the Worker for something, if it can be had, and sees to it that a failure is reported if nobody looks at it. */
+  #ask(origin: Origin, op: number, args: readonly unknown[], what: string): Promise<unknown> {
+    const late = this.#late(origin);
+    if (late) {
+      const failed = Promise.reject(late);
+      ifUnseen(failed, () => this.#reportLate(origin, late));
+      return failed;
+    }
+    const promise = this.#host.ask(origin.number, op, args, what, (error) => {
+      // It may have failed at once, before the promise is known here.
+      queueMicrotask(() => ifUnseen(promise, () => this.#report(origin, error)));
+    });
+    return promise;
+  }
+
+  /** What those get who come too late; where they are is still on the stack. */
+  #late(origin: Origin): Error | undefined {
+    const { number, thread } = origin;
+    if (this.#host.dead) return withoutOwnFrames(this.#host.gone(whatIs(origin)));
+    if (thread === 0 || this.#lasting.has(number) || !this.#host.isOver(thread)) return undefined;
+    return withoutOwnFrames(lateError(whatIs(origin)));
+  }
+
+  /** An emitter may call such a listener for ever, so it is told once for each. */
+  #reportLate(origin: Origin, error: Error): void {
+    if (origin.toldLate) return;
+    origin.toldLate = true;
+    this.#host.reportError(error, { where: whatIs(origin), brief: true });
+  }
+
+  #report(origin: Origin, error: unknown): void {
+    const told = origin.told ??= new Set();
+    const text = inWords(error);
+    const again = told.has(text);
+    if (told.size < MOST_TOLD) told.add(text);
+    this.#host.reportError(error, { where: whatIs(origin), again });
   }
 
   #adoptSignal([serial, number, lasts, left]: number[]): AbortSignal {
@@ -259,11 +346,12 @@ export class WorkerReferences {
     return signal;
   }
 
-  #adoptObject([serial, number, lasts, traits, kind]: number[]): object {
+  #adoptObject([serial, number, lasts, traits, kind, owner]: number[]): object {
     if (lasts) this.#lasting.add(number);
     const release = () => this.#objects.release(number);
     return this.#objects.adopt(number, () => {
-      const ask: Ask = (...request) => this.#host.ask(...request);
+      const origin = this.#origin(number, owner, "a handle");
+      const ask: Ask = (_, ...request) => this.#ask(origin, ...request);
       const remote = new Remote({ number, traits, kind }, ask, release);
       if (traits & Trait.Service) return remote;
       const proxy = makeAsyncProxy(remote, (error) => this.#host.reportError(error));
@@ -271,6 +359,24 @@ export class WorkerReferences {
       return proxy;
     });
   }
+}
+
+/** Something of a Worker in words: `the callback "onTick" of the green thread "listens-3"`. */
+function whatIs({ kind, name }: Origin): string {
+  return `${kind} of ${name === undefined ? "green code" : `the green thread "${name}"`}`;
+}
+
+/** What those get who use something after the thread that gave it has ended. */
+function lateError(what: string): Error {
+  return new Error(
+    `Cannot use ${what}: the thread has ended, and what it had passed went with it. Take a listener away before that, in ` +
+      "`finally`, or return the function: what a thread returns stays",
+  );
+}
+
+function withoutOwnFrames(error: Error): Error {
+  error.stack = userFrames(error.stack!);
+  return error;
 }
 
 /**

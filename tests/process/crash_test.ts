@@ -19,7 +19,7 @@ Deno.test("J32, J34, J37 whatever goes wrong in green code is one rejected resul
     "not found: TypeError",
     "no such function: TypeError",
     "fails to load: RangeError",
-    "late timer: WorkerCrashedError",
+    "late timer: RangeError",
     "goes on",
     "0",
   ]);

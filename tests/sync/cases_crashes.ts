@@ -565,7 +565,8 @@ export const crashes: Table = {
       await pool.putAsync(connection);
       return n;
     },
-    expected: 1,
+    // Nobody knows how far the dead one got with its own, and how to clean it up.
+    expected: 2,
     left: ({ pool }) => [pool.free, pool.open],
     leftIs: [1, 1],
   }),

@@ -1,0 +1,173 @@
+/**
+ * What green code leaves behind in its Worker's event loop and fails there: a rejected promise that nobody handles, an error of a
+ * timer. The runtime would end the Worker for that, and whoever runs there by then.
+ *
+ * **Whose it is.** The engine tells the async context in which a promise was rejected. An `async` green function has one of its
+ * own. To give one to each thread would cost a tenth of what a spawn costs, so the threads that run between two turns of
+ * the event loop share one, which knows their names. If there is more than one, the stack of the error may tell, or all are
+ * named. An error that is thrown by a timer has no context any more: its stack says where it was, and nobody says whose.
+ *
+ * **When.** A promise that was rejected is told of at the next turn of the event loop. So a Worker gives it one before it sleeps and
+ * before it ends: see `serving.ts`.
+ *
+ * @module
+ */
+
+import { AsyncLocalStorage } from "node:async_hooks";
+import process from "node:process";
+
+/** A thread that may have left something behind. */
+export interface Suspect {
+  readonly id: number;
+  readonly name: string;
+  /** What its function is called. */
+  readonly label: string;
+}
+
+/**
+ * What a context holds: a thread, if it is its own, else the number of a turn. Not the turn's threads themselves: the runtime keeps
+ * the objects in contexts in a `WeakMap`, which has what is young outlive the collections of young objects.
+ */
+type Origin = Suspect | number;
+
+/** So many threads of a turn are named. */
+const MOST_SUSPECTS = 64;
+
+/** So many turns are known at a time: what fails later is nobody's. */
+const MOST_TURNS = 64;
+
+/** The number of no turn. */
+const APART = 0;
+
+/** What was left behind. */
+export interface Stray {
+  readonly error: unknown;
+  /** Who may have left it; none if that cannot be told. */
+  readonly suspects: readonly Suspect[];
+}
+
+/** An event of the runtime that would end the Worker. */
+interface FatalEvent extends Event {
+  readonly reason?: unknown;
+  readonly error?: unknown;
+}
+
+/** How a Worker hears of them, by the event and by what node calls it. */
+const KINDS = [["unhandledrejection", "unhandledRejection"], [
+  "error",
+  "uncaughtException",
+]] as const;
+
+/** A Worker's strays. */
+export class Strays {
+  readonly #origins = new AsyncLocalStorage<Origin>();
+  /** The threads of the last turns, by the turns' numbers, the oldest first; the last of them goes on. */
+  readonly #turns = new Map<number, Suspect[]>();
+  #turn = APART;
+  #suspects: Suspect[] = [];
+  readonly #stop = new AbortController();
+
+  /**
+   * Calls a function that runs threads, as the next turn.
+   *
+   * @returns What it returns.
+   */
+  turn<T>(fn: () => T): T {
+    if (this.#turn === APART || this.#suspects.length > 0) this.#next();
+    return this.#origins.run(this.#turn, fn);
+  }
+
+  #next(): void {
+    this.#turns.set(++this.#turn, this.#suspects = []);
+    this.#turns.delete(this.#turn - MOST_TURNS);
+  }
+
+  /** A thread is about to run in this turn. */
+  note(suspect: Suspect): void {
+    if (this.#suspects.length < MOST_SUSPECTS) this.#suspects.push(suspect);
+  }
+
+  /** Begins a thread in a context of its own. */
+  within<T>(suspect: Suspect, fn: () => T): T {
+    return this.#origins.run(suspect, fn);
+  }
+
+  /** Calls something that is none of the turn's threads' business. */
+  apart<T>(fn: () => T): T {
+    return this.#origins.run(APART, fn);
+  }
+
+  /** Whose the running context may be. */
+  #here(): readonly Suspect[] {
+    const origin = this.#origins.getStore() ?? APART;
+    return typeof origin === "number" ? this.#turns.get(origin) ?? [] : [origin];
+  }
+
+  /**
+   * Listens, until {@linkcode Strays.giveUp}. What code of the Worker handles itself, by a listener that calls
+   * `preventDefault()` or one of `process`, is not told.
+   *
+   * @param tell Called with each one, at the end of the turn.
+   */
+  listen(tell: (stray: Stray) => void): void {
+    const { signal } = this.#stop;
+    for (const [type, nodes] of KINDS) {
+      const listener = (event: FatalEvent) => {
+        if (event.defaultPrevented || process.listenerCount(nodes) > 0) return;
+        const isThrown = type === "error";
+        const error = isThrown ? event.error : event.reason;
+        const suspects = isThrown ? [] : whoOf(this.#here(), error);
+        let handled = false;
+        event.preventDefault();
+        // This is the first listener, and others may come after it.
+        Object.defineProperty(event, "preventDefault", { value: () => void (handled = true) });
+        queueMicrotask(() => handled || tell({ error, suspects }));
+      };
+      globalThis.addEventListener(type, listener, { signal });
+    }
+  }
+
+  /** The Worker itself has failed, and is to end. */
+  giveUp(): void {
+    this.#stop.abort();
+  }
+}
+
+/** Who it was, as far as that can be told: an error's stack may name the function of one of them, and of no other. */
+function whoOf(suspects: readonly Suspect[], error: unknown): readonly Suspect[] {
+  // The turn goes on, and others are still to come.
+  if (suspects.length < 2) return [...suspects];
+  const stack = stackOf(error);
+  const named = suspects.filter(({ label }) =>
+    label !== "" && (stack.includes(`at ${label} (`) || stack.includes(`at async ${label} (`))
+  );
+  return named.length === 1 ? named : [...suspects];
+}
+
+function stackOf(error: unknown): string {
+  try {
+    return error instanceof Error ? String(error.stack) : "";
+  } catch {
+    return "";
+  }
+}
+
+/** So many names stand in a message. */
+const MOST_NAMES = 4;
+
+/**
+ * Where a stray comes from, in words.
+ *
+ * @param stray It.
+ * @param running The name of the thread that has the Worker now, if one has.
+ */
+export function whereOf({ suspects }: Stray, running: string | undefined): string {
+  if (suspects.length === 0) {
+    return `a timer or the like in a Worker${
+      running === undefined ? "" : ` that runs "${running}"`
+    }`;
+  }
+  const names = suspects.slice(0, MOST_NAMES).map(({ name }) => `"${name}"`).join(", ");
+  const more = suspects.length > MOST_NAMES ? " and others" : "";
+  return `what one of the green threads ${names}${more} has left behind`;
+}
