@@ -7,12 +7,11 @@
  * @module
  */
 
+import { LINES_BEFORE_SOURCE, stackHere } from "./stack_here.ts";
+
 /** The library's own folders: where it is blocked is not there but in the code that called them. */
 const ROOT = new URL("../", import.meta.url).href;
 const OWN = ["bridge/", "green/", "hub/", "sync/", "mod.ts"].map((name) => ROOT + name);
-
-/** How many lines the engine and the library put before the source of an inline function. */
-export const LINES_BEFORE_SOURCE = 2;
 
 /** What the line of a stack has that begins a thread on top of another one. */
 const BEGINS = "ThreadRunner.runNested (";
@@ -32,7 +31,7 @@ const PLACE = /(\w+:[^\s()]+:\d+:\d+|<anonymous>:\d+:\d+)\)?$/;
 export function callSite(above: number): string | undefined {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = DEPTH;
-  const stack = new Error().stack ?? "";
+  const stack = stackHere();
   Error.stackTraceLimit = stackTraceLimit;
   return siteIn(stack, above);
 }

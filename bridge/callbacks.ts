@@ -71,6 +71,7 @@ export class Callbacks {
     let ending: number = Ending.Fulfilled;
     let reply: Body;
     const scope: Scope = {};
+    this.#stack.callbacks++;
     const act = () => {
       const args = this.#crossing.decode(body) as unknown[];
       if (op !== message.b && !this.#calls.isPending(args.pop() as number)) {
@@ -100,6 +101,7 @@ export class Callbacks {
       reply = encodeThrown(error, "error", this.#crossing.referrer);
     } finally {
       this.#caller.importing = importing;
+      this.#stack.callbacks--;
       if (frame) this.#leave(frame);
     }
     if (context) this.#line.send(Up.Context, id, Up.Reply, 0, context);

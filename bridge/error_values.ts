@@ -5,6 +5,8 @@
  */
 
 import * as own from "./errors.ts";
+import { describeFailure } from "./refusals.ts";
+import { defineProperty, getPrototypeOf, hasOwn, isExtensible, keys } from "./primordials.ts";
 
 /** A class of errors, as far as the table needs it. */
 export type ErrorClass = { readonly prototype: object };
@@ -131,7 +133,7 @@ export function textOfError(error: Error): ErrorText {
   const usual = kind === "DOMException" ? undefined : kindByName.get(kind)?.name;
   return {
     kind,
-    message: message === "" && !Object.hasOwn(error, "message") ? null : message,
+    message: message === "" && !hasOwn(error, "message") ? null : message,
     name: name === usual ? null : name,
     stack: readText(error, "stack"),
   };
@@ -144,11 +146,11 @@ export function isKnownError(prototype: object): boolean {
 
 /** The nearest class in the error's ancestry that both sides know. */
 function kindOfError(error: Error): string {
-  let prototype: object | null = Object.getPrototypeOf(error);
+  let prototype: object | null = getPrototypeOf(error);
   while (prototype !== null) {
     const name = nameByPrototype.get(prototype);
     if (name !== undefined) return name;
-    prototype = Object.getPrototypeOf(prototype);
+    prototype = getPrototypeOf(prototype);
   }
   return "Error";
 }
@@ -158,15 +160,17 @@ function readText(error: Error, key: "name" | "message" | "stack"): string | nul
   try {
     const value: unknown = error[key];
     if (typeof value === "string") return value;
-    return value === undefined || value === null ? null : String(value);
-  } catch {
-    return null;
+    // A stack that is something else was made by people's code: it is no text.
+    if (value === undefined || value === null || key === "stack") return null;
+    return String(value);
+  } catch (error) {
+    return key === "message" ? `[getter failed: ${describeFailure(error)}]` : null;
   }
 }
 
 /** The hidden properties that an error of this kind may have beside its text. */
 export function hiddenKeys(error: Error, kind: string): string[] {
-  return (HIDDEN[kind] ?? HIDDEN_IN_ALL).filter((key) => Object.hasOwn(error, key));
+  return (HIDDEN[kind] ?? HIDDEN_IN_ALL).filter((key) => hasOwn(error, key));
 }
 
 /** Whether a property of an error of this kind is a hidden one. */
@@ -176,7 +180,7 @@ export function isHiddenKey(kind: string, key: string): boolean {
 
 /** The fields of an error that are its own: not its text, and not the hidden ones. */
 export function fieldKeys(error: Error, hidden: readonly string[]): string[] {
-  return Object.keys(error).filter((key) => !TEXT_KEYS.includes(key) && !hidden.includes(key));
+  return keys(error).filter((key) => !TEXT_KEYS.includes(key) && !hidden.includes(key));
 }
 
 /**
@@ -206,7 +210,7 @@ function withoutStack(make: () => Error): Error {
 
 /** Sets a property the way the language sets an error's own: hidden, and free to change. */
 export function defineHidden(error: Error, key: string, value: unknown): void {
-  Object.defineProperty(error, key, {
+  defineProperty(error, key, {
     value,
     writable: true,
     enumerable: false,
@@ -216,8 +220,8 @@ export function defineHidden(error: Error, key: string, value: unknown): void {
 
 /** Gives an error of a registered class what its `fromWire` did not: its stack and its cause. */
 export function completeError(made: unknown, { stack, cause }: Error): void {
-  if (typeof made !== "object" || made === null || !Object.isExtensible(made)) return;
+  if (typeof made !== "object" || made === null || !isExtensible(made)) return;
   defineHidden(made as Error, "stack", stack);
-  if (cause === undefined || Object.hasOwn(made, "cause")) return;
+  if (cause === undefined || hasOwn(made, "cause")) return;
   defineHidden(made as Error, "cause", cause);
 }

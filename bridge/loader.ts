@@ -6,10 +6,14 @@
  * @module
  */
 
+import { isA } from "./guarded.ts";
 import { compile, explain } from "./inline_functions.ts";
 import type { Target } from "./protocol.ts";
 import { addLine } from "./stacks.ts";
 import { bodyOf, notExported } from "./wrapped.ts";
+
+const AsyncFunction = async function () {}.constructor as typeof Function;
+const AsyncGeneratorFunction = async function* () {}.constructor as typeof Function;
 
 /** A function that can be called with anything. */
 // deno-lint-ignore no-explicit-any
@@ -68,7 +72,7 @@ export class Loader {
     const module = this.#modules.get(url) ?? {};
     return Object.keys(module).filter((name) => {
       const fn = functionIn(module, name);
-      return fn !== undefined && !fn.constructor.name.startsWith("Async");
+      return fn !== undefined && !isAsync(fn);
     });
   }
 
@@ -81,6 +85,11 @@ export class Loader {
     const modules = await Promise.all(this.#scopeUrls.map((url) => import(url)));
     this.#scope = Object.assign(Object.create(null), ...modules);
   }
+}
+
+/** Whether calling a function always needs the event loop. */
+function isAsync(fn: Callable): boolean {
+  return isA(fn, AsyncFunction) || isA(fn, AsyncGeneratorFunction);
 }
 
 /** Imports a module. The stack of what it throws says so: it reads as if the green function had thrown that. */

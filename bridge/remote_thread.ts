@@ -26,6 +26,7 @@ import {
 import type { GreenRuntime } from "./green_runtime.ts";
 import { Ending, intern } from "./protocol.ts";
 import { show } from "./show.ts";
+import { stackHere } from "./stack_here.ts";
 
 /** Waits on the hub for what a killed thread leaves behind. */
 const KILL = intern({
@@ -156,7 +157,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     if (this.#told) return;
     this.#told = true;
     const line = `    --- thrown in green thread "${this.name}", waited for by wait() ---`;
-    joinStacks(reason, line, new Error().stack ?? "");
+    joinStacks(reason, line, stackHere());
   }
 
   override kill(reason?: unknown, options: KillOptions = {}): void {

@@ -12,6 +12,7 @@ import { classOfName } from "./classes.ts";
 import { completeError, defineHidden, isHiddenKey, makeError } from "./error_values.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassNamed } from "./platform_classes.ts";
+import { isArray, keys } from "./primordials.ts";
 import type { Referrer } from "./referrer.ts";
 import { describeFailure } from "./refusals.ts";
 import { Letter, MARK, MARK_CODE, Tag } from "./structured.ts";
@@ -80,7 +81,7 @@ export class StructuredReader {
     }
     if (typeof wire !== "object" || wire === null) return wire;
     if (level >= MAX_DEPTH) fail(`its values are nested more than ${MAX_DEPTH} levels deep`);
-    if (!Array.isArray(wire)) return this.#plain(wire as Fields, level);
+    if (!isArray(wire)) return this.#plain(wire as Fields, level);
     return isNode(wire) ? this.#node(wire, level) : this.#array(wire, level);
   }
 
@@ -117,7 +118,7 @@ export class StructuredReader {
 
   #plain(object: Fields, level: number): unknown {
     this.#objects.push(object);
-    for (const key of Object.keys(object)) {
+    for (const key of keys(object)) {
       const wire = object[key];
       const value = this.read(wire, level + 1);
       // JSON.parse has made all keys its own, so that assigning to "__proto__" is harmless.
@@ -216,9 +217,9 @@ export class StructuredReader {
   #sparse(node: unknown[], level: number): unknown {
     const length = node[1];
     const items = fields(node[2]);
-    const keys = Object.keys(items);
-    const array = this.#begin(emptyArray(length, keys.length));
-    for (const key of keys) {
+    const names = keys(items);
+    const array = this.#begin(emptyArray(length, names.length));
+    for (const key of names) {
       if (key === "length") fail("a length stands among an array's items");
       defineOwn(array, key, this.read(items[key], level + 1));
     }
@@ -297,12 +298,12 @@ export class StructuredReader {
   #error(error: Error, node: unknown[], level: number): Error {
     const kind = text(node[1]);
     const hidden = fields(node[5]);
-    for (const key of Object.keys(hidden)) {
+    for (const key of keys(hidden)) {
       if (!isHiddenKey(kind, key)) fail("an error hides something else");
       defineHidden(error, key, this.read(hidden[key], level + 1));
     }
     const own = fields(node[6]);
-    for (const key of Object.keys(own)) defineOwn(error, key, this.read(own[key], level + 1));
+    for (const key of keys(own)) defineOwn(error, key, this.read(own[key], level + 1));
     return error;
   }
 }

@@ -14,6 +14,7 @@ import { userFrames } from "./stacks.ts";
 import { NotCloneableError } from "./errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";
+import { getPrototypeOf, isArray, keys, values } from "./primordials.ts";
 import type { Carried, Referrer } from "./referrer.ts";
 import { adviseOn, describeFailure, describeValue } from "./refusals.ts";
 import {
@@ -171,8 +172,8 @@ export class StructuredWriter {
     if (level >= MAX_DEPTH) return this.#refuseDepth();
     this.#numbers.set(value, this.#numbers.size);
     if (typeof value !== "object") return this.#byReference(value, level);
-    const prototype = Object.getPrototypeOf(value);
-    if (Array.isArray(value)) {
+    const prototype = getPrototypeOf(value);
+    if (isArray(value)) {
       if (prototype === Array.prototype) return this.#array(value, level);
     } else if (prototype === Object.prototype || prototype === null) {
       return this.#plain(value as Fields, level);
@@ -223,9 +224,9 @@ export class StructuredWriter {
   }
 
   #plain(value: Fields, level: number): Wire {
-    if (this.#describes) return this.#fields(value, Object.keys(value), level);
+    if (this.#describes) return this.#fields(value, keys(value), level);
     let copy: Fields | undefined;
-    for (const key of Object.keys(value)) {
+    for (const key of keys(value)) {
       const item = value[key];
       this.#path.enter(level, key);
       const wire = this.write(item, level + 1);
@@ -249,7 +250,7 @@ export class StructuredWriter {
   }
 
   #sparse(value: unknown[], level: number): Wire {
-    const items = this.#fields(value as unknown as Fields, Object.keys(value), level);
+    const items = this.#fields(value as unknown as Fields, keys(value), level);
     return [Tag.SparseArray, value.length, items] satisfies Node;
   }
 
@@ -410,18 +411,18 @@ export class StructuredWriter {
 
 /** The registration of the nearest class in an error's ancestry that has one. */
 function registeredErrorClass(error: Error): RegisteredClass | undefined {
-  let prototype: unknown = Object.getPrototypeOf(error);
+  let prototype: unknown = getPrototypeOf(error);
   while (prototype !== null) {
     const registered = classOfPrototype(prototype);
     if (registered !== undefined) return registered;
-    prototype = Object.getPrototypeOf(prototype);
+    prototype = getPrototypeOf(prototype);
   }
   return undefined;
 }
 
 /** Whether an array has all its items and nothing beside them. */
 function isDense(array: unknown[]): boolean {
-  if (Object.values(array).length !== array.length) return false;
+  if (values(array).length !== array.length) return false;
   for (let i = 0; i < array.length; i++) {
     if (array[i] === undefined && !(i in array)) return false;
   }

@@ -23,12 +23,9 @@ import { isThenable } from "./live.ts";
 import type { Callable, Loader } from "./loader.ts";
 import type { Message } from "./message.ts";
 import { Ending, type Particulars, type Target, targetName, Up } from "./protocol.ts";
-import { hasRoom, MUCH_ROOM } from "./stack_room.ts";
+import { hasRoom, MUCH_ROOM, SHALLOW } from "./stack_room.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
-
-/** Up to so many threads on one stack nobody looks how much room there is. */
-const SHALLOW = 64;
 
 /** A thread to run from the bottom of the stack; with its frame if its module had to be loaded first. */
 export interface Job {
@@ -188,26 +185,19 @@ export class ThreadRunner {
   ): Promise<unknown> | undefined {
     if (frame.killed) return this.#endUnrun(message, frame);
     let value: unknown;
-    let isAsync: boolean;
+    let settled: Promise<unknown> | undefined;
     try {
       value = this.#apply(message, frame, fn);
-      isAsync = isThenable(value);
+      // Not by Promise.resolve(), which gives a promise as it is, with whatever people's code has put on it.
+      if (isThenable(value)) settled = new Promise((resolve) => resolve(value));
     } catch (error) {
-      return this.#endings.end(
-        frame,
-        ...this.#endings.judge(frame, this.#loader.explain(target, error)),
-      );
+      return this.#endings.fail(frame, this.#loader.explain(target, error));
     }
-    if (!isAsync) return this.#endings.end(frame, Ending.Fulfilled, value);
-    const settled = Promise.resolve(value).then(
+    if (!settled) return this.#endings.end(frame, Ending.Fulfilled, value);
+    return this.#awaiting.until(settled.then(
       (value) => this.#endings.end(frame, Ending.Fulfilled, value),
-      (error) =>
-        this.#endings.end(
-          frame,
-          ...this.#endings.judge(frame, this.#loader.explain(target, error)),
-        ),
-    );
-    return this.#awaiting.until(settled);
+      (error) => this.#endings.fail(frame, this.#loader.explain(target, error)),
+    ));
   }
 
   /** Runs a thread on top of the one that waits for it. Its name tells `call_site.ts` where a thread begins on a stack. */
@@ -220,7 +210,6 @@ export class ThreadRunner {
       return this.#endings.end(frame, Ending.Rejected, tooDeep(frame, this.#frames.length));
     }
     const fn = this.#loader.find(target);
-    let ending: number = Ending.Fulfilled;
     let value: unknown;
     try {
       if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
@@ -233,9 +222,9 @@ export class ThreadRunner {
         );
       }
     } catch (error) {
-      [ending, value] = this.#endings.judge(frame, this.#loader.explain(target, error));
+      return this.#endings.fail(frame, this.#loader.explain(target, error));
     }
-    this.#endings.end(frame, ending, value);
+    this.#endings.end(frame, Ending.Fulfilled, value);
   }
 
   /** Calls a thread's function, in the thread's async context. */

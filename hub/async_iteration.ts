@@ -7,6 +7,7 @@
 import { addCaller } from "../bridge/stacks.ts";
 import { Op, Trait } from "../bridge/live.ts";
 import type { Remote } from "../bridge/remote.ts";
+import { stackHere } from "../bridge/stack_here.ts";
 
 /**
  * An async iterator over an object of green code. The Worker makes a batch of items at a time, and the next one while
@@ -111,7 +112,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
       return await ahead;
     } catch (error) {
       // When it was asked for, it was for nobody.
-      addCaller(error, new Error().stack ?? "");
+      addCaller(error, stackHere());
       throw error;
     }
   }

@@ -215,6 +215,14 @@ export class CallDesk {
  * turn in which it is made, so only here it is known.
  */
 function letGo(value: unknown): void {
-  const made = Array.isArray(value) ? value[0] : value;
-  if (made instanceof Service) made.released();
+  serviceIn(value)?.released();
+}
+
+function serviceIn(value: unknown): Service | undefined {
+  try {
+    const made = Array.isArray(value) ? value[0] : value;
+    return made instanceof Service ? made : undefined;
+  } catch {
+    return undefined; // It is people's own, and does not let itself be looked at.
+  }
 }

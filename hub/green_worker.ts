@@ -42,6 +42,7 @@ import { coreOf } from "../bridge/sync/objects.ts";
 import { hubPlace } from "../bridge/sync/place.ts";
 import type { WorkerObjects } from "./worker_objects.ts";
 import { Ended } from "./ended.ts";
+import { stackHere } from "../bridge/stack_here.ts";
 
 /** How long a Worker may take, from its start, to show how quick it is, in milliseconds. */
 const UNPROVEN_MS = 250;
@@ -278,7 +279,7 @@ export class GreenWorker {
       });
     } catch (error) {
       // In the turn that the answer has started the engine can tell who awaits it.
-      joinStacks(error, `    --- called from the hub by ${what}() ---`, new Error().stack ?? "");
+      joinStacks(error, `    --- called from the hub by ${what}() ---`, stackHere());
       throw error;
     } finally {
       keepAlive.release();

@@ -31,6 +31,7 @@ import {
 } from "./spawner.ts";
 import { describe, spawnTarget } from "./targets.ts";
 import { within } from "./within.ts";
+import { printError } from "../bridge/print_error.ts";
 
 /** Options for {@linkcode Hub.close}. */
 export interface CloseOptions {
@@ -500,7 +501,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     thread.seen = true;
     const event = new UnhandledThreadEvent(thread, outcome.reason);
     if (!this.dispatchEvent(event)) return;
-    console.error(`Uncaught (in green thread "${thread.name}")`, outcome.reason);
+    printError(`Uncaught (in green thread "${thread.name}")`, outcome.reason);
   }
 
   #reportBlocked(name: string, ms: number): void {
@@ -511,6 +512,6 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   #reportError(error: unknown): void {
     const event = new ErrorEvent("error", { error, cancelable: true });
-    if (this.dispatchEvent(event)) console.error(`Uncaught (in hub "${this.name}")`, error);
+    if (this.dispatchEvent(event)) printError(`Uncaught (in hub "${this.name}")`, error);
   }
 }
