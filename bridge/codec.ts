@@ -164,12 +164,10 @@ export function encodeThrown(value: unknown, root: string, referrer: Referrer): 
     if (value === undefined) return UNDEFINED;
     return encodePlainOrNothing(value) ?? encodeStructured(value, root, referrer, true);
   } catch (error) {
-    const description = isA(error, NotCloneableError)
-      ? error
-      : new NotCloneableError(
-        `Cannot send ${root}: it fails when it is looked at: ${describeFailure(error)}`,
-        { path: root },
-      );
+    const description = isA(error, NotCloneableError) ? error : new NotCloneableError(
+      `Cannot send ${root}: it fails when it is looked at: ${describeFailure(error)}`,
+      { path: root },
+    );
     return describe(description, root, referrer);
   }
 }

@@ -6,7 +6,14 @@
 
 import * as own from "./errors.ts";
 import { describeFailure } from "./refusals.ts";
-import { defineProperty, getPrototypeOf, hasOwn, isExtensible, keys } from "./primordials.ts";
+import {
+  defineProperty,
+  getPrototypeOf,
+  hasOwn,
+  isExtensible,
+  keys,
+  setPrototypeOf,
+} from "./primordials.ts";
 
 /** A class of errors, as far as the table needs it. */
 export type ErrorClass = { readonly prototype: object };
@@ -120,6 +127,8 @@ addWasmErrors();
 addDenoErrors();
 for (const [name, Class] of Object.entries(own)) registerOwnError(name, Class);
 
+const { isPrototypeOf } = Object.prototype;
+
 /** Whether a value is an error, made by any realm or by the old way of inheriting. */
 export function isError(value: object): value is Error {
   return value instanceof Error || Error.isError(value);
@@ -186,12 +195,17 @@ export function fieldKeys(error: Error, hidden: readonly string[]): string[] {
 /**
  * Makes an error again, without its other properties.
  *
+ * @param text What it says.
+ * @param prototype That of its class, if this side has found it. It is used only if the class is one of such errors.
  * @returns The error, or `undefined` when there is no such kind.
  */
-export function makeError(text: ErrorText): Error | undefined {
+export function makeError(text: ErrorText, prototype?: object): Error | undefined {
   const kind = kindByName.get(text.kind);
   if (kind === undefined) return undefined;
   const error = withoutStack(() => kind.make(text.message ?? undefined, text.name ?? undefined));
+  if (prototype && isPrototypeOf.call(getPrototypeOf(error), prototype)) {
+    setPrototypeOf(error, prototype);
+  }
   if (text.name !== null && error.name !== text.name) defineHidden(error, "name", text.name);
   if (text.stack !== null) error.stack = text.stack;
   return error;

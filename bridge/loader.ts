@@ -8,6 +8,7 @@
 
 import { isA } from "./guarded.ts";
 import { compile, explain } from "./inline_functions.ts";
+import { learnModule, lookAtModules } from "./known_modules.ts";
 import type { Target } from "./protocol.ts";
 import { addLine } from "./stacks.ts";
 import { bodyOf, notExported } from "./wrapped.ts";
@@ -58,7 +59,10 @@ export class Loader {
     if (target.kind !== "export") throw new TypeError(`Cannot run a target of kind ${target.kind}`);
     const { url, name } = target;
     const module = await importNamed(url);
+    learnModule(url, module);
     this.#modules.set(url, module);
+    // The modules that it imports may hold green functions too, and classes.
+    await lookAtModules();
     if (functionIn(module, name)) return;
     const value = Object.hasOwn(module, name) ? module[name] : undefined;
     if (value === undefined) throw notExported(url, name, module, "syncToAsync");

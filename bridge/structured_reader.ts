@@ -8,11 +8,20 @@
  * @module
  */
 
+import { noteClassNotFound, noteLostClass, notePrivateFields } from "./class_loss.ts";
 import { classOfName } from "./classes.ts";
 import { completeError, defineHidden, isHiddenKey, makeError } from "./error_values.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassNamed } from "./platform_classes.ts";
-import { isArray, keys } from "./primordials.ts";
+import {
+  type ClassWire,
+  findDataPrototype,
+  findPrototype,
+  hasPrivateMembers,
+  isOfClass,
+  keepLostClass,
+} from "./own_classes.ts";
+import { create, getPrototypeOf, isArray, keys } from "./primordials.ts";
 import type { Referrer } from "./referrer.ts";
 import { describeFailure } from "./refusals.ts";
 import { Letter, MARK, MARK_CODE, Tag } from "./structured.ts";
@@ -147,6 +156,8 @@ export class StructuredReader {
         return this.#set(node, level);
       case Tag.Error:
         return this.#error(this.#begin(this.#errorText(node, level)), node, level);
+      case Tag.Instance:
+        return this.#exported(node, level);
       case Tag.Text:
         return utf8.decode(this.#blob());
       case Tag.WideText:
@@ -212,6 +223,17 @@ export class StructuredReader {
     const set = this.#begin(new Set<unknown>());
     for (let i = 1; i < node.length; i++) set.add(this.read(node[i], level + 1));
     return set;
+  }
+
+  /** Makes an instance of a class that a module exports here too: its constructor is not run. */
+  #exported(node: unknown[], level: number): unknown {
+    const wire = classWire(node[1]);
+    const prototype = findDataPrototype(wire);
+    if (prototype === undefined && node[3] !== 1) failForClass(notFound(wire));
+    const instance = this.#begin(create(prototype ?? null) as object);
+    const own = fields(node[2]);
+    for (const key of keys(own)) defineOwn(instance, key, this.read(own[key], level + 1));
+    return prototype === undefined ? `[instance of class "${wire[0]}"]` : instance;
   }
 
   #sparse(node: unknown[], level: number): unknown {
@@ -285,12 +307,15 @@ export class StructuredReader {
   #errorText(node: unknown[], level: number): Error {
     if (node[0] !== Tag.Error) fail("an error is missing");
     const [, kind, message, name, stack] = node;
+    const wire = node.length > 7 ? classWire(node[7]) : undefined;
+    const prototype = wire && findPrototype(wire);
     const error = makeError({
       kind: text(kind),
       message: textOrNull(this.read(message, level + 1)),
       name: textOrNull(this.read(name, level + 1)),
       stack: textOrNull(this.read(stack, level + 1)),
-    });
+    }, prototype);
+    if (error && wire) noteClass(error, wire, prototype);
     return error ?? fail(`there is no kind of error "${excerpt(kind)}"`);
   }
 
@@ -306,6 +331,34 @@ export class StructuredReader {
     for (const key of keys(own)) defineOwn(error, key, this.read(own[key], level + 1));
     return error;
   }
+}
+
+/** Takes only what names a class. */
+function classWire(value: unknown): ClassWire {
+  const wire = list(value);
+  if (wire.length % 3 !== 1 || wire.length > MOST_PLACES) fail("a class has no right name");
+  wire.forEach((part, i) => i % 3 === 0 && i > 0 ? isCount(part) || fail("") : text(part));
+  return wire as ClassWire;
+}
+
+/** So many parts a class's name may have at the most. */
+const MOST_PLACES = 300;
+
+function notFound([name, url]: ClassWire): string {
+  return `class "${
+    excerpt(name)
+  }" of "${url}" is not known on this side: export it from a module of which this side has green ` +
+    "functions, or functions of asyncToSync(), or call registerClass() in a module that both sides import";
+}
+
+/** Says what an error has lost on its way here, and keeps what is needed for passing it on. */
+function noteClass(error: Error, wire: ClassWire, prototype: object | undefined): void {
+  if (wire.length === 1) return noteLostClass(wire[0]);
+  if (getPrototypeOf(error) !== prototype) {
+    keepLostClass(error, wire);
+    noteClassNotFound(wire[0], String(wire[1]));
+  } else if (!isOfClass(prototype!, wire)) noteLostClass(wire[0]);
+  else if (hasPrivateMembers(prototype!)) notePrivateFields(wire[0]);
 }
 
 /** Whether an array stands for something else. */

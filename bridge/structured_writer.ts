@@ -10,6 +10,7 @@
 
 import { classOfPrototype, type RegisteredClass } from "./classes.ts";
 import { fieldKeys, hiddenKeys, isError, isKnownError, textOfError } from "./error_values.ts";
+import { nameClass, nameErrorClass } from "./own_classes.ts";
 import { userFrames } from "./stacks.ts";
 import { NotCloneableError } from "./errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
@@ -212,8 +213,22 @@ export class StructuredWriter {
     if (reference !== undefined) return reference;
     if (isError(value)) return this.#ownError(value, level);
     const registered = classOfPrototype(prototype) ?? platformClassOf(value);
-    if (registered === undefined) return this.#refuse(value, level);
+    if (registered === undefined) return this.#exported(value, prototype, level);
     return [Tag.Class, registered.name, this.#instance(value, registered, level)] satisfies Node;
+  }
+
+  /** Writes an instance of a class that a module exports: its fields. */
+  #exported(value: object, prototype: object, level: number): Wire {
+    const named = nameClass(value, prototype);
+    if (named === undefined) return this.#refuse(value, level);
+    const { wire, problem } = named;
+    if (problem !== undefined) {
+      return this.#refuseAs(describeValue(value), `${problem}: ${adviseOn(value)}`, level);
+    }
+    const fields = this.#fields(value as Fields, keys(value), level);
+    return (this.#describes && level > 0
+      ? [Tag.Instance, wire, fields, 1]
+      : [Tag.Instance, wire, fields]) satisfies Node;
   }
 
   #back(value: object, number: number, level: number): Wire {
@@ -389,7 +404,9 @@ export class StructuredWriter {
     const hiddenNames = hiddenKeys(value, kind);
     const hidden = this.#fields(from, hiddenNames, level);
     const fields = this.#fields(from, withFields ? fieldKeys(value, hiddenNames) : [], level);
-    return [Tag.Error, kind, message, name, stack, hidden, fields];
+    const Class = nameErrorClass(value);
+    if (Class === undefined) return [Tag.Error, kind, message, name, stack, hidden, fields];
+    return [Tag.Error, kind, message, name, stack, hidden, fields, Class];
   }
 
   #refuse(value: unknown, level: number): never {

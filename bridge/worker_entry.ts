@@ -23,6 +23,7 @@ import { becomeWorkerPlace, WorkerPlace } from "./sync/place.ts";
 import "../sync/mod.ts";
 import { exitWithoutSpinning, GivenUpError } from "./worker_exit.ts";
 import type { WorkerStart } from "./worker_kind.ts";
+import { sayClassLosses } from "./class_loss.ts";
 
 const start = workerData as WorkerStart;
 exitWithoutSpinning();
@@ -44,6 +45,7 @@ const runtime = new GreenRuntime({
   passage,
 });
 becomeGreen(runtime);
+if (start.debug) sayClassLosses((message) => console.warn(`Warning: ${message}`), false);
 runtime.ready();
 // By a macrotask, each time: see `ThreadRunner.run`. When there is no next time, the Worker ends, whatever timers and
 // the like green code has left behind.

@@ -14,6 +14,7 @@ import { HubPromise } from "./hub_promise.ts";
 import { noteWrapped } from "./permissions.ts";
 import { exportTarget } from "./targets.ts";
 import { noteName } from "./wrapped_names.ts";
+import { noteModule } from "../bridge/known_modules.ts";
 
 /** An async function that green code may call as if it were synchronous. */
 export interface AsyncToSync<A extends unknown[], R> {
@@ -70,6 +71,7 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
 ): AsyncToSync<Parameters<F>, ReturnType<F>> {
   const target = intern(exportTarget("asyncToSync()", meta, fn));
   noteName("asyncToSync()", meta.url, fn);
+  noteModule(meta.url, true);
   const { name } = fn;
   const wrapped = (...args: Parameters<F>) =>
     blocking(`${name}()`, `await ${name}.async()`).call(target, args);

@@ -12,6 +12,7 @@ import type { Callable } from "../bridge/loader.ts";
 import { isPlain } from "../bridge/plain.ts";
 import { type ImportPermission, isWrapped } from "./permissions.ts";
 import { sharedHandle } from "./shared.ts";
+import { learnModule } from "../bridge/known_modules.ts";
 
 /** The functions that one hub lets green code call. */
 export class Callables {
@@ -94,7 +95,7 @@ export class Callables {
 
 /** A function behind `asyncToSync()`: green code can only call what was wrapped so, and is exported. */
 async function loadWrapped(url: string, name: string): Promise<Callable> {
-  const module = await import(url);
+  const module = await importHere(url);
   const value = Object.hasOwn(module, name) ? module[name] : undefined;
   const target = targetOf(value);
   if (target?.kind !== "export" || target.url !== url || target.name !== name) {
@@ -125,7 +126,9 @@ async function loadExport(specifier: string, name: string): Promise<Callable> {
 }
 
 async function importHere(specifier: string): Promise<Record<string, unknown>> {
-  return await import(specifier);
+  const module = await import(specifier);
+  learnModule(specifier, module);
+  return module;
 }
 
 /** What `hubImport()` has to know about a module. */

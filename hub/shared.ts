@@ -15,6 +15,7 @@ import type { HeldLock } from "./object_lock.ts";
 import { takeLock } from "./object_lock.ts";
 import { noteWrapped } from "./permissions.ts";
 import { exportTarget } from "./targets.ts";
+import { noteModule } from "../bridge/known_modules.ts";
 
 /**
  * A shared object: on the hub what `init` returned, in green code a handle to it, or to what its promise became.
@@ -61,6 +62,7 @@ const scope = globalThis as { [KEY]?: Map<string, object> };
  */
 export function shared<R extends object>(meta: ImportMeta, init: () => R): Shared<R> {
   const { url, name } = exportTarget("shared()", meta, init) as { url: string; name: string };
+  noteModule(url, true);
   return (greenSide() ? makeLater(url, name) : make(url, name, init)) as Shared<R>;
 }
 

@@ -11,6 +11,7 @@ import type { Passed, Result } from "./spawner.ts";
 import { spawn } from "./spawn.ts";
 import { describe, exportTarget } from "./targets.ts";
 import { noteName } from "./wrapped_names.ts";
+import { noteModule } from "../bridge/known_modules.ts";
 
 /** A synchronous function that runs in a green thread. */
 export interface SyncToAsync<A extends unknown[], R> {
@@ -64,6 +65,7 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
     );
   }
   noteName("syncToAsync()", meta.url, fn);
+  noteModule(meta.url, true);
   const wrapped = (...args: unknown[]): GreenThread => spawn(wrapped, ...args);
   const sync = (...args: Parameters<F>) => {
     blocking(`${fn.name}.sync()`, `await ${fn.name}()`);

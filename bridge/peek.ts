@@ -1,0 +1,92 @@
+/**
+ * The exports of a module that this side has loaded, without waiting for it and without running anything.
+ *
+ * `import()` gives them too, but only once the module has been evaluated. A main program that awaits at its top level is not before
+ * it ends, so that its own classes would never be known. And `import()` runs a module that was not loaded yet.
+ *
+ * The language has a way: a module of a cycle does not wait for what the cycle waits for.
+ *
+ * ```text
+ * outer   imports inner, re-exports the exports of the modules
+ * inner   imports those from outer, hands them over, and throws
+ * ```
+ *
+ * When `outer` is imported all are linked, and `inner` is evaluated first. It sees the modules' exports; those of a module that was
+ * not evaluated, or not yet so far, cannot be read. As it throws, nothing else is evaluated. Both are made of text by hooks for the
+ * loading of modules, which are there only meanwhile and leave all other modules alone.
+ *
+ * @module
+ */
+
+import process from "node:process";
+
+/** What is used of `node:module`. */
+interface Loading {
+  registerHooks?(hooks: Hooks): { deregister(): void };
+}
+
+type Next = (...args: unknown[]) => unknown;
+
+interface Hooks {
+  resolve(specifier: string, context: unknown, next: Next): unknown;
+  load(url: string, context: unknown, next: Next): unknown;
+}
+
+/** The exports of a module. */
+export type Exports = Readonly<Record<string, unknown>>;
+
+const SCHEME = "aiohub-peek:";
+
+let count = 0;
+
+/**
+ * Looks at modules.
+ *
+ * @param urls Their URLs.
+ * @returns The exports of each; `undefined` if they cannot be had, as one of the modules cannot be loaded, say, or the runtime has no
+ * hooks.
+ */
+export async function peek(urls: readonly string[]): Promise<readonly Exports[] | undefined> {
+  // Only now: most Workers never need it.
+  const loading = process.getBuiltinModule?.("node:module") as Loading | undefined;
+  if (!loading?.registerHooks) return undefined;
+  const id = ++count;
+  const outer = `${SCHEME}outer-${id}`;
+  const inner = `${SCHEME}inner-${id}`;
+  const key = `aiohub.peek.${id}`;
+  const names = urls.map((_, i) => `m${i}`).join(", ");
+  const sources: Record<string, string> = {
+    [outer]: [
+      `import ${JSON.stringify(inner)};`,
+      ...urls.map((url, i) => `export * as m${i} from ${JSON.stringify(url)};`),
+    ].join("\n"),
+    [inner]: `import { ${names} } from ${JSON.stringify(outer)};
+      globalThis[Symbol.for(${JSON.stringify(key)})]([${names}]);
+      throw new Error("The modules have been looked at");`,
+  };
+  const hooks = loading.registerHooks({
+    resolve: (specifier, context, next) =>
+      specifier in sources
+        ? { url: specifier, format: "module", shortCircuit: true }
+        : next(specifier, context),
+    load: (url, context, next) =>
+      url in sources
+        ? { source: sources[url], format: "module", shortCircuit: true }
+        : next(url, context),
+  });
+  let seen: readonly Exports[] | undefined;
+  const scope = globalThis as Record<symbol, unknown>;
+  Object.defineProperty(scope, Symbol.for(key), {
+    value: (modules: readonly Exports[]) => seen = modules,
+    configurable: true,
+  });
+  try {
+    await import(outer);
+  } catch {
+    // It always fails: when all went well by what `inner` throws.
+  } finally {
+    hooks.deregister();
+    delete scope[Symbol.for(key)];
+  }
+  return seen;
+}
