@@ -6,6 +6,8 @@
 
 import * as own from "./errors.ts";
 import { describeFailure } from "./refusals.ts";
+import type { Fields } from "./structured_checks.ts";
+import { defineOwn } from "./structured_leaves.ts";
 import {
   defineProperty,
   getPrototypeOf,
@@ -232,10 +234,22 @@ export function defineHidden(error: Error, key: string, value: unknown): void {
   });
 }
 
-/** Gives an error of a registered class what its `fromWire` did not: its stack and its cause. */
-export function completeError(made: unknown, { stack, cause }: Error): void {
+/**
+ * Gives an error of a registered class what its `fromWire` did not: its stack and its cause; and, if it is of a subclass that was
+ * found, that class and the fields.
+ *
+ * @param made What `fromWire` has made.
+ * @param error The error as it is without that class.
+ */
+export function completeError(made: unknown, error: Error): void {
   if (typeof made !== "object" || made === null || !isExtensible(made)) return;
+  const { stack, cause } = error;
   defineHidden(made as Error, "stack", stack);
-  if (cause === undefined || hasOwn(made, "cause")) return;
-  defineHidden(made as Error, "cause", cause);
+  if (cause !== undefined && !hasOwn(made, "cause")) defineHidden(made as Error, "cause", cause);
+  const prototype: object = getPrototypeOf(error);
+  if (!isPrototypeOf.call(getPrototypeOf(made), prototype)) return;
+  setPrototypeOf(made, prototype);
+  for (const key of fieldKeys(error, HIDDEN_IN_ALL)) {
+    if (!hasOwn(made, key)) defineOwn(made, key, (error as unknown as Fields)[key]);
+  }
 }

@@ -384,7 +384,8 @@ export class StructuredWriter {
     const begun = this.#begun();
     try {
       const wire = this.#instance(value, registered, level);
-      return [Tag.Class, name, wire, this.#error(value, false, level)] satisfies Node;
+      const isExact = classOfPrototype(getPrototypeOf(value)) === registered;
+      return [Tag.Class, name, wire, this.#error(value, !isExact, level)] satisfies Node;
     } catch (error) {
       if (!this.#describes) throw error;
       this.#takeBack(begun);
