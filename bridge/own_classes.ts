@@ -20,6 +20,7 @@
  * @module
  */
 
+import { classOfPrototype } from "./classes.ts";
 import { noteLostClass, notePrivateFields } from "./class_loss.ts";
 import { isKnownError } from "./error_values.ts";
 import { exportAt, placesOf, unlearnedModules } from "./known_modules.ts";
@@ -108,7 +109,7 @@ export function nameErrorClass(error: object): ClassWire | undefined {
   let nearest: string | undefined;
   for (
     let prototype = getPrototypeOf(error) as object | null;
-    prototype !== null && !isKnownError(prototype);
+    prototype !== null && !isKnown(prototype);
     prototype = getPrototypeOf(prototype)
   ) {
     const own = classWith(prototype);
@@ -131,9 +132,14 @@ export function isOfClass(prototype: object, [name]: ClassWire): boolean {
   return classWith(prototype)?.name === name;
 }
 
+/** Whether errors with this prototype arrive as they are anyway: of a class of the platform, or one that is registered. */
+function isKnown(prototype: object): boolean {
+  return isKnownError(prototype) || classOfPrototype(prototype) !== undefined;
+}
+
 /** Whether errors of a class leave something behind. */
 export function hasPrivateMembers(prototype: object): boolean {
-  for (let at = prototype; at !== null && !isKnownError(at); at = getPrototypeOf(at)) {
+  for (let at = prototype; at !== null && !isKnown(at); at = getPrototypeOf(at)) {
     const own = classWith(at);
     if (own?.isPrivate) return true;
   }

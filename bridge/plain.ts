@@ -112,7 +112,8 @@ function walk(object: object, depth: number): boolean {
     }
     // One value each for the indices, and more for properties beside them. Nothing else in the
     // language counts those without making a string of every index.
-    return values(object).length === length;
+    return values(object).length === length &&
+      (object as { toJSON?: unknown }).toJSON === undefined;
   }
   if (prototype !== objectPrototype && (prototype !== null || isArray(object))) return false;
   // Inherited properties are seen too when someone has put any on Object.prototype: then a value

@@ -261,6 +261,10 @@ export class StructuredWriter {
       const wire = this.write(item, level + 1);
       if (wire !== item) (copy ??= value.slice())[i] = wire;
     }
+    // JSON.stringify would call it; a copy has it no longer, as it can only be a hidden one here.
+    if (copy === undefined && (value as { toJSON?: unknown }).toJSON !== undefined) {
+      copy = value.slice();
+    }
     return (copy ?? value) as Wire[];
   }
 
