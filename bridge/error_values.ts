@@ -6,6 +6,7 @@
 
 import * as own from "./errors.ts";
 import { describeFailure } from "./refusals.ts";
+import { asEngineWrites } from "./stack_here.ts";
 import type { Fields } from "./structured_checks.ts";
 import { defineOwn } from "./structured_leaves.ts";
 import {
@@ -166,10 +167,15 @@ function kindOfError(error: Error): string {
   return "Error";
 }
 
+function stackOf(error: Error): unknown {
+  const isOwn = (Error as { prepareStackTrace?: unknown }).prepareStackTrace === undefined;
+  return isOwn ? error.stack : asEngineWrites(() => error.stack);
+}
+
 /** A property as text, or null when it has none or cannot be read. */
 function readText(error: Error, key: "name" | "message" | "stack"): string | null {
   try {
-    const value: unknown = error[key];
+    const value: unknown = key === "stack" ? stackOf(error) : error[key];
     if (typeof value === "string") return value;
     // A stack that is something else was made by people's code: it is no text.
     if (value === undefined || value === null || key === "stack") return null;

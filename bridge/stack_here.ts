@@ -14,11 +14,15 @@ const errors = Error as { prepareStackTrace?: unknown };
 
 /** The stack of whoever calls this, as the engine writes it. */
 export function stackHere(): string {
+  return errors.prepareStackTrace === undefined ? capture() : asEngineWrites(capture);
+}
+
+/** Reads a stack as the engine writes it: it does so when a stack is read first. */
+export function asEngineWrites<T>(read: () => T): T {
   const { prepareStackTrace } = errors;
-  if (prepareStackTrace === undefined) return capture();
   errors.prepareStackTrace = undefined;
   try {
-    return capture();
+    return read();
   } finally {
     errors.prepareStackTrace = prepareStackTrace;
   }
