@@ -10,8 +10,9 @@
  *
  * - A property or item that is a function, and objects such as green threads and locks, go by
  *   reference, when the side's {@linkcode Referrer} says so.
- * - Instances of registered classes arrive as such, and others are refused rather than arriving as
- *   bare objects; so are instances of subclasses of the built-in classes, but for node's `Buffer`.
+ * - Instances of registered classes arrive as such, and so do plain ones of classes that both sides know
+ *   from an exporting module (see `own_classes.ts`). Others are refused rather than arriving as bare
+ *   objects; so are instances of subclasses of the built-in classes, but for node's `Buffer`.
  * - `URL`, `URLSearchParams` and `Headers` arrive as themselves.
  * - Errors keep their class, `name`, own fields and `errors`: see `error_values.ts`.
  * - Nesting is limited to {@linkcode MAX_DEPTH} levels.
