@@ -279,7 +279,6 @@ function isBareArray(array: unknown[]): boolean {
 /** Encodes plain data. Nothing when the value is not, or is too long for one text. */
 function encodePlain(value: unknown): Body | undefined {
   if (typeof value !== "object" || (value !== null && !isPlain(value))) return undefined;
-  if (isToJsonSet()) return undefined;
   try {
     return textBody(Format.Json, stringify(value));
   } catch {

@@ -55,7 +55,8 @@ const lost = new WeakMap<object, ClassWire>();
 const MOST_GUESSES = 16;
 
 /** The class that has a prototype, if it is one of the application's. Asks the prototype for nothing: there may be getters. */
-function classWith(prototype: object): OwnClass | undefined {
+function classWith(prototype: object | null): OwnClass | undefined {
+  if (prototype === null) return undefined;
   const Class: unknown = getOwnPropertyDescriptor(prototype, "constructor")?.value;
   if (typeof Class !== "function") return undefined;
   const own = ownClass(Class);
@@ -155,13 +156,13 @@ export function hasPrivateMembers(prototype: object): boolean {
  */
 export function nameClass(
   instance: object,
-  prototype: object,
+  prototype: object | null,
 ): { readonly wire: ClassWire; readonly problem: string | undefined } | undefined {
   const own = classWith(prototype);
   if (!own) return undefined;
   const wire = wireOf(own);
   if (wire.length === 1) return undefined;
-  return { wire, problem: classProblem(own.Class) ?? instanceProblem(instance, prototype) };
+  return { wire, problem: classProblem(own.Class) ?? instanceProblem(instance, own.prototype) };
 }
 
 /** Why instances of a class cannot cross by their fields; nothing if they can. */

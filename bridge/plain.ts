@@ -110,10 +110,11 @@ function walk(object: object, depth: number): boolean {
         if (item - item !== 0 || (item === 0 && 1 / item < 0)) return false;
       } else if (typeof item !== "boolean") return false;
     }
+    // Somebody may have given a toJSON() to all arrays, or to all objects.
+    if ((object as { toJSON?: unknown }).toJSON !== undefined) return false;
     // One value each for the indices, and more for properties beside them. Nothing else in the
     // language counts those without making a string of every index.
-    return values(object).length === length &&
-      (object as { toJSON?: unknown }).toJSON === undefined;
+    return values(object).length === length;
   }
   if (prototype !== objectPrototype && (prototype !== null || isArray(object))) return false;
   // Inherited properties are seen too when someone has put any on Object.prototype: then a value

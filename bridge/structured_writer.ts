@@ -218,7 +218,7 @@ export class StructuredWriter {
   }
 
   /** Writes an instance of a class that a module exports: its fields. */
-  #exported(value: object, prototype: object, level: number): Wire {
+  #exported(value: object, prototype: object | null, level: number): Wire {
     const named = nameClass(value, prototype);
     if (named === undefined) return this.#refuse(value, level);
     const { wire, problem } = named;

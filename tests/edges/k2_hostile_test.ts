@@ -1,5 +1,5 @@
 /** Whatever is thrown, on either side and in whatever way: it is one rejected thread, and no Worker is lost. */
-import { type GreenThread, spawn, WorkerCrashedError } from "@aiohub/aiohub";
+import { ConnectionPool, type GreenThread, spawn, WorkerCrashedError } from "@aiohub/aiohub";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { rejection, runDeno, TestHub, thrownBy, until } from "../support.ts";
 import * as k2 from "../fixtures/edges/k2_hostile.ts";
@@ -148,6 +148,21 @@ Deno.test("K2 whatever the hub throws is caught in green code, and harms neither
       check(name, caught, way === "signal" ? "reason" : "error");
     }
   }
+});
+
+Deno.test("K2 whatever opening a connection throws is for who asked, and its place is given back", async () => {
+  const next = [...names];
+  await using pool = new ConnectionPool({
+    connect: () => next.length > 0 ? Promise.try(k2.hurl, next.shift()!) : Promise.resolve({}),
+    maxSize: 1,
+  });
+  for (const _ of names) {
+    assertEquals(
+      await pool.getAsync({ timeout: 60_000 }).then(() => "got", () => "failed"),
+      "failed",
+    );
+  }
+  pool.put(await pool.getAsync({ timeout: 60_000 }));
 });
 
 Deno.test("K2 an exit while an ending is being written is a crash, and no thread hangs", async () => {
