@@ -1,8 +1,8 @@
 /**
  * The modules that this side has loaded, as far as this library knows of them: by their URLs, and by what they export.
  *
- * It knows the modules that hold green functions and the functions that green code calls, and the ones that are imported by
- * `greenImport()` and `hubImport()`. A module is noted first, by its URL, and learned once its exports are known: when they were
+ * It knows the modules that hold green functions, the functions that green code calls and shared objects, the ones that
+ * `greenImport()` imports, and on the hub those that `hubImport()` imports. A module is noted first, by its URL, and learned once its exports are known: when they were
  * imported for another reason, or by a look that runs nothing (see `peek.ts`).
  *
  * Nothing is ever imported here because the other side has named it.
@@ -74,8 +74,7 @@ export function learnModule(url: string, exports: Exports): void {
 export function lookAtModules(): Promise<unknown> | undefined {
   looking = true;
   if (!looked && next().length === 0) return undefined;
-  // Together in the microtask that follows: the modules of a program are mostly evaluated one after another.
-  return looked ??= Promise.resolve().then(look).finally(() => looked = undefined);
+  return looked ??= look();
 }
 
 /** The modules to look at next: the ones that this side has loaded together, each other one alone, as it may not be there. */
@@ -86,10 +85,14 @@ function next(): readonly string[] {
 }
 
 async function look(): Promise<void> {
+  // Together in the microtask that follows: the modules of a program are mostly evaluated one after another.
+  await undefined;
   for (let urls = next(); urls.length > 0; urls = next()) {
     for (const url of urls) noted.get(url)!.begun = true;
     await lookAt(urls);
   }
+  // In the same step in which there was none: what is noted from now on begins another look.
+  looked = undefined;
 }
 
 async function lookAt(urls: readonly string[]): Promise<void> {

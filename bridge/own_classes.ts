@@ -80,14 +80,15 @@ function readClass(Class: object): OwnClass | undefined {
   return { name: typeof name === "string" ? name : "", Class, prototype, source, isPrivate };
 }
 
-/** How a class is named on the wire; only its name, if it is not known where it can be found. */
-function wireOf(own: OwnClass): ClassWire {
-  const wire: ClassWire = [own.name];
-  for (const { url, name } of placesOf(own.Class)) wire.push(url, name, 0);
-  if (wire.length > 1 || own.name === "") return wire;
-  const guesses = unlearnedModules().slice(0, MOST_GUESSES);
-  for (const url of guesses) wire.push(url, own.name, fingerprint(own.source));
-  return wire;
+/** Says of a class where it may be found. */
+function addPlaces(wire: ClassWire, { name, Class, source }: OwnClass): void {
+  const known = placesOf(Class);
+  for (const place of known) wire.push(place.url, place.name, 0);
+  if (known.length > 0 || name === "") return;
+  for (const url of unlearnedModules()) {
+    if (wire.length > 3 * MOST_GUESSES) return;
+    wire.push(url, name, fingerprint(source));
+  }
 }
 
 /** What tells one text from another: 32 bits of FNV-1a, and never 0. */
@@ -107,7 +108,7 @@ function fingerprint(text: string): number {
 export function nameErrorClass(error: object): ClassWire | undefined {
   const before = lost.get(error);
   if (before) return before;
-  let nearest: string | undefined;
+  let wire: ClassWire | undefined;
   for (
     let prototype = getPrototypeOf(error) as object | null;
     prototype !== null && !isKnown(prototype);
@@ -115,17 +116,16 @@ export function nameErrorClass(error: object): ClassWire | undefined {
   ) {
     const own = classWith(prototype);
     if (!own) continue;
-    const wire = wireOf(own);
-    nearest ??= own.name;
-    if (wire.length === 1) continue;
-    if (nearest !== own.name) noteLostClass(nearest);
-    else if (hasPrivateMembers(prototype)) notePrivateFields(nearest);
-    wire[0] = nearest;
+    wire ??= [own.name];
+    addPlaces(wire, own);
+    // What is only guessed may be wrong: then the class above it is the nearest one.
+    if (placesOf(own.Class).length === 0) continue;
+    if (wire[0] !== own.name) noteLostClass(wire[0]);
+    else if (hasPrivateMembers(prototype)) notePrivateFields(wire[0]);
     return wire;
   }
-  if (nearest === undefined) return undefined;
-  noteLostClass(nearest);
-  return [nearest];
+  if (wire?.length === 1) noteLostClass(wire[0]);
+  return wire;
 }
 
 /** Whether a prototype is that of the very class that was named, and not of the nearest one that could be found. */
@@ -160,7 +160,8 @@ export function nameClass(
 ): { readonly wire: ClassWire; readonly problem: string | undefined } | undefined {
   const own = classWith(prototype);
   if (!own) return undefined;
-  const wire = wireOf(own);
+  const wire: ClassWire = [own.name];
+  addPlaces(wire, own);
   if (wire.length === 1) return undefined;
   return { wire, problem: classProblem(own.Class) ?? instanceProblem(instance, own.prototype) };
 }

@@ -64,7 +64,8 @@ export async function peek(urls: readonly string[]): Promise<readonly Exports[] 
       globalThis[Symbol.for(${JSON.stringify(key)})]([${names}]);
       throw new Error("The modules have been looked at");`,
   };
-  const hooks = loading.registerHooks({
+  let hooks: { deregister(): void } | undefined;
+  const makeHooks = (): Hooks => ({
     resolve: (specifier, context, next) =>
       specifier in sources
         ? { url: specifier, format: "module", shortCircuit: true }
@@ -81,11 +82,12 @@ export async function peek(urls: readonly string[]): Promise<readonly Exports[] 
     configurable: true,
   });
   try {
+    hooks = loading.registerHooks(makeHooks());
     await import(outer);
   } catch {
     // It always fails: when all went well by what `inner` throws.
   } finally {
-    hooks.deregister();
+    hooks?.deregister();
     delete scope[Symbol.for(key)];
   }
   return seen;

@@ -230,10 +230,12 @@ export class StructuredReader {
     const wire = classWire(node[1]);
     const prototype = findDataPrototype(wire);
     if (prototype === undefined && node[3] !== 1) failForClass(notFound(wire));
+    const number = this.#objects.length;
     const instance = this.#begin(create(prototype ?? null) as object);
     const own = fields(node[2]);
     for (const key of keys(own)) defineOwn(instance, key, this.read(own[key], level + 1));
-    return prototype === undefined ? `[instance of class "${wire[0]}"]` : instance;
+    if (prototype !== undefined) return instance;
+    return this.#objects[number] = `[instance of class "${wire[0]}"]`;
   }
 
   #sparse(node: unknown[], level: number): unknown {
@@ -337,8 +339,10 @@ export class StructuredReader {
 function classWire(value: unknown): ClassWire {
   const wire = list(value);
   if (wire.length % 3 !== 1 || wire.length > MOST_PLACES) fail("a class has no right name");
-  wire.forEach((part, i) => i % 3 === 0 && i > 0 ? isCount(part) || fail("") : text(part));
-  return wire as ClassWire;
+  const isRight = wire.every((part, i) =>
+    i % 3 === 0 && i > 0 ? isCount(part) : typeof part === "string"
+  );
+  return isRight ? wire as ClassWire : fail("a class has no right name");
 }
 
 /** So many parts a class's name may have at the most. */

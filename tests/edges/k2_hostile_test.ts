@@ -162,7 +162,7 @@ Deno.test("K2 whatever opening a connection throws is for who asked, and its pla
       "failed",
     );
   }
-  pool.put(await pool.getAsync({ timeout: 60_000 }));
+  await pool.putAsync(await pool.getAsync({ timeout: 60_000 }));
 });
 
 Deno.test("K2 an exit while an ending is being written is a crash, and no thread hangs", async () => {
