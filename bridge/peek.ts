@@ -12,8 +12,9 @@
  * ```
  *
  * When `outer` is imported all are linked, and `inner` is evaluated first. It sees the modules' exports; those of a module that was
- * not evaluated, or not yet so far, cannot be read. As it throws, nothing else is evaluated. Both are made of text by hooks for the
- * loading of modules, which are there only meanwhile and leave all other modules alone.
+ * not evaluated, or not yet so far, cannot be read. As it throws, nothing else is evaluated. Their URLs
+ * hold their text, so neither could hold the other's: a hook for the resolving of specifiers, which is there only meanwhile and
+ * leaves all other specifiers alone, gives them names. (A hook for loading would have the runtime poll for good.)
  *
  * @module
  */
@@ -28,8 +29,7 @@ interface Loading {
 type Next = (...args: unknown[]) => unknown;
 
 interface Hooks {
-  resolve(specifier: string, context: unknown, next: Next): unknown;
-  load(url: string, context: unknown, next: Next): unknown;
+  readonly resolve: (specifier: string, context: unknown, next: Next) => unknown;
 }
 
 /** The exports of a module. */
@@ -55,26 +55,22 @@ export async function peek(urls: readonly string[]): Promise<readonly Exports[] 
   const inner = `${SCHEME}inner-${id}`;
   const key = `aiohub.peek.${id}`;
   const names = urls.map((_, i) => `m${i}`).join(", ");
-  const sources: Record<string, string> = {
-    [outer]: [
+  const targets: Record<string, string> = {
+    [outer]: dataUrl([
       `import ${JSON.stringify(inner)};`,
       ...urls.map((url, i) => `export * as m${i} from ${JSON.stringify(url)};`),
-    ].join("\n"),
-    [inner]: `import { ${names} } from ${JSON.stringify(outer)};
-      globalThis[Symbol.for(${JSON.stringify(key)})]([${names}]);
-      throw new Error("The modules have been looked at");`,
+    ]),
+    [inner]: dataUrl([
+      `import { ${names} } from ${JSON.stringify(outer)};`,
+      `globalThis[Symbol.for(${JSON.stringify(key)})]([${names}]);`,
+      `throw new Error("The modules have been looked at");`,
+    ]),
   };
   let hooks: { deregister(): void } | undefined;
-  const makeHooks = (): Hooks => ({
-    resolve: (specifier, context, next) =>
-      specifier in sources
-        ? { url: specifier, format: "module", shortCircuit: true }
-        : next(specifier, context),
-    load: (url, context, next) =>
-      url in sources
-        ? { source: sources[url], format: "module", shortCircuit: true }
-        : next(url, context),
-  });
+  const resolve: Hooks["resolve"] = (specifier, context, next) =>
+    specifier in targets
+      ? { url: targets[specifier], format: "module", shortCircuit: true }
+      : next(specifier, context);
   let seen: readonly Exports[] | undefined;
   const scope = globalThis as Record<symbol, unknown>;
   Object.defineProperty(scope, Symbol.for(key), {
@@ -82,7 +78,7 @@ export async function peek(urls: readonly string[]): Promise<readonly Exports[] 
     configurable: true,
   });
   try {
-    hooks = loading.registerHooks(makeHooks());
+    hooks = loading.registerHooks({ resolve });
     await import(outer);
   } catch {
     // It always fails: when all went well by what `inner` throws.
@@ -91,4 +87,8 @@ export async function peek(urls: readonly string[]): Promise<readonly Exports[] 
     delete scope[Symbol.for(key)];
   }
   return seen;
+}
+
+function dataUrl(lines: readonly string[]): string {
+  return `data:text/javascript,${encodeURIComponent(lines.join("\n"))}`;
 }
