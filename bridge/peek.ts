@@ -12,9 +12,11 @@
  * ```
  *
  * When `outer` is imported all are linked, and `inner` is evaluated first. It sees the modules' exports; those of a module that was
- * not evaluated, or not yet so far, cannot be read. As it throws, nothing else is evaluated. Their URLs
- * hold their text, so neither could hold the other's: a hook for the resolving of specifiers, which is there only meanwhile and
- * leaves all other specifiers alone, gives them names. (A hook for loading would have the runtime poll for good.)
+ * not evaluated, or not yet so far, cannot be read. As it throws, nothing else is evaluated.
+ *
+ * The two are `data:` URLs, which hold their text, so that neither could hold the other's. So they name each other, and a hook for
+ * the resolving of specifiers says what the names mean. It is there only meanwhile, and leaves all other specifiers alone. A hook
+ * for loading would do too, but starts an operation of the runtime (Deno 2.9.6) that never ends.
  *
  * @module
  */
@@ -68,7 +70,7 @@ export async function peek(urls: readonly string[]): Promise<readonly Exports[] 
   };
   let hooks: { deregister(): void } | undefined;
   const resolve: Hooks["resolve"] = (specifier, context, next) =>
-    specifier in targets
+    Object.hasOwn(targets, specifier)
       ? { url: targets[specifier], format: "module", shortCircuit: true }
       : next(specifier, context);
   let seen: readonly Exports[] | undefined;
