@@ -8,9 +8,7 @@
  */
 
 import { ownModules } from "./own_modules.ts";
-
-/** How many lines the engine and the library put before the source of an inline function. */
-export const LINES_BEFORE_SOURCE = 2;
+import { LINES_BEFORE_SOURCE, stackHere } from "./stack_here.ts";
 
 /** What the line of a stack has that begins a thread on top of another one. A minifier changes the names of classes. */
 const BEGINS = ".runNested (";
@@ -48,7 +46,7 @@ export function generatorName(): string {
 function wholeStack(): string {
   const { stackTraceLimit } = Error;
   Error.stackTraceLimit = DEPTH;
-  const stack = new Error().stack ?? "";
+  const stack = stackHere();
   Error.stackTraceLimit = stackTraceLimit;
   return stack;
 }

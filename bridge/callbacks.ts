@@ -96,6 +96,7 @@ export class Callbacks {
     let ending: number = Ending.Fulfilled;
     let reply: Body;
     const scope: Scope = {};
+    this.#stack.callbacks++;
     const step = op >= Op.Pull ? this.#stack.beginStep(id) : undefined;
     const act = () => {
       const args = this.#crossing.decode(body) as unknown[];
@@ -128,6 +129,7 @@ export class Callbacks {
       reply = encodeThrown(error, "error", this.#crossing.referrer);
     } finally {
       this.#caller.importing = importing;
+      this.#stack.callbacks--;
       if (step) this.#stack.endStep(step);
       if (frame) this.#leave(frame);
     }

@@ -50,8 +50,9 @@ interface Registry {
 const registry: Registry = state("classes", () => ({ byName: new Map(), byPrototype: new Map() }));
 
 /**
- * Lets the instances of a class cross between the hub and green threads. Without it an instance is
- * refused, rather than arriving as a bare object without its methods.
+ * Lets the instances of a class cross between the hub and green threads. Without it an instance
+ * crosses only if its own fields are all that it has, and a module that both sides have loaded
+ * exports its class; any other is refused, rather than arriving as a bare object without its methods.
  *
  * Call it beside the class, at the top level of a module that both sides import: each thread has a
  * registry of its own. The rules:
@@ -59,8 +60,9 @@ const registry: Registry = state("classes", () => ({ byName: new Map(), byProtot
  * - What arrives is what `fromWire` makes: a new instance, once for each time it is sent. Within one
  *   message an instance that is referred to twice stays one.
  * - An instance cannot be part of what its own `toWire` returns.
- * - A subclass needs a registration of its own; its instances are refused without. Errors are the
- *   exception: an error of a subclass crosses as its nearest registered ancestor.
+ * - A subclass needs a registration of its own; its instances are taken for unregistered without.
+ *   Errors are the exception: an error of a subclass crosses as its nearest registered ancestor, and
+ *   as itself if its class is exported.
  * - Of an error the stack and, where `fromWire` sets none, the `cause` cross by themselves.
  * - The same class may be registered again under its name, say with a better `toWire`.
  * - What `fromWire` is given was written by the other side: if that runs code which is not trusted,

@@ -10,8 +10,9 @@
  *
  * - A property or item that is a function, and objects such as green threads and locks, go by
  *   reference, when the side's {@linkcode Referrer} says so.
- * - Instances of registered classes arrive as such, and others are refused rather than arriving as
- *   bare objects; so are instances of subclasses of the built-in classes, but for node's `Buffer`.
+ * - Instances of registered classes arrive as such, and so do plain ones of classes that both sides know
+ *   from an exporting module (see `own_classes.ts`). Others are refused rather than arriving as bare
+ *   objects; so are instances of subclasses of the built-in classes, but for node's `Buffer`.
  * - `URL`, `URLSearchParams` and `Headers` arrive as themselves.
  * - Errors keep their class, `name`, own fields and `errors`: see `error_values.ts`.
  * - Nesting is limited to {@linkcode MAX_DEPTH} levels.
@@ -25,7 +26,20 @@
  */
 
 import { BridgeProtocolError, NotCloneableError } from "./errors.ts";
+import { textOfError } from "./error_values.ts";
+import { isA } from "./guarded.ts";
 import { isDeeperThan, isPlain, isPlainNumber, MAX_DEPTH } from "./plain.ts";
+import {
+  captureStackTrace,
+  create,
+  getPrototypeOf,
+  isArray,
+  isToJsonSet,
+  keys,
+  parse,
+  setPrototypeOf,
+  stringify,
+} from "./primordials.ts";
 import { describeFailure } from "./refusals.ts";
 import type { Carried, Referrer } from "./referrer.ts";
 import { ForeignError } from "./structured_checks.ts";
@@ -93,6 +107,14 @@ const encoder = new TextEncoder();
 /** Without `ignoreBOM` a text that begins with U+FEFF would lose it. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
+/** What arrives in place of what was thrown where hardly any of the stack is left: it is ready, so that nothing can fail. */
+const NO_ROOM: Body = encodeStructured(
+  new RangeError("Maximum call stack size exceeded"),
+  "error",
+  { refer: () => undefined, resolve: () => undefined },
+  true,
+);
+
 /**
  * Makes a value ready for the ring. The value may be changed again only when the transport has
  * copied the blobs.
@@ -123,7 +145,7 @@ export function encode(value: unknown, root: string, referrer: Referrer): Body {
   } catch (error) {
     const refusal = isStackOverflow(error) ? tooDeep(root, error) : error;
     // Its story is who sent the value, and not how deep in it that was found which cannot be sent.
-    if (refusal instanceof NotCloneableError) Error.captureStackTrace(refusal, encode);
+    if (isA(refusal, NotCloneableError)) captureStackTrace(refusal, encode);
     throw refusal;
   }
 }
@@ -143,10 +165,20 @@ export function encodeThrown(value: unknown, root: string, referrer: Referrer): 
     if (value === undefined) return UNDEFINED;
     return encodePlainOrNothing(value) ?? encodeStructured(value, root, referrer, true);
   } catch (error) {
-    const description = error instanceof NotCloneableError
-      ? error
-      : new NotCloneableError(`Cannot send ${root}: ${describeFailure(error)}`, { path: root });
+    const description = isA(error, NotCloneableError) ? error : new NotCloneableError(
+      `Cannot send ${root}: it fails when it is looked at: ${describeFailure(error)}`,
+      { path: root },
+    );
+    return describe(description, root, referrer);
+  }
+}
+
+/** Encodes what describes a thrown value. Nothing of people's is in it, so it fails only where there is no room for it. */
+function describe(description: unknown, root: string, referrer: Referrer): Body {
+  try {
     return encodeStructured(description, root, referrer, true);
+  } catch {
+    return NO_ROOM;
   }
 }
 
@@ -212,7 +244,7 @@ function isInt(value: number): boolean {
 
 /** A whole number, a long string or a run of bytes, alone or as the one item of an array. */
 function encodeSingle(value: unknown): Body | undefined {
-  if (!Array.isArray(value)) {
+  if (!isArray(value)) {
     return isWholeBuffer(value) ? bytesBody(Format.Bytes, value) : undefined;
   }
   if (value.length !== 1) return undefined;
@@ -233,7 +265,7 @@ function encodeSingle(value: unknown): Body | undefined {
 /** Whether a value is a `Uint8Array` over all of a buffer that is like any other. */
 function isWholeBuffer(value: unknown): value is Uint8Array {
   if (typeof value !== "object" || !(value instanceof Uint8Array)) return false;
-  if (Object.getPrototypeOf(value) !== Uint8Array.prototype) return false;
+  if (getPrototypeOf(value) !== Uint8Array.prototype) return false;
   const { buffer } = value;
   return buffer instanceof ArrayBuffer && !buffer.resizable && !buffer.detached &&
     value.byteLength === buffer.byteLength;
@@ -241,14 +273,14 @@ function isWholeBuffer(value: unknown): value is Uint8Array {
 
 /** Whether an array of one item is nothing more than that. */
 function isBareArray(array: unknown[]): boolean {
-  return Object.getPrototypeOf(array) === Array.prototype && Object.keys(array).length === 1;
+  return getPrototypeOf(array) === Array.prototype && keys(array).length === 1;
 }
 
 /** Encodes plain data. Nothing when the value is not, or is too long for one text. */
 function encodePlain(value: unknown): Body | undefined {
   if (typeof value !== "object" || (value !== null && !isPlain(value))) return undefined;
   try {
-    return textBody(Format.Json, JSON.stringify(value));
+    return textBody(Format.Json, stringify(value));
   } catch {
     return undefined;
   }
@@ -270,7 +302,7 @@ function encodeStructured(
   describes: boolean,
 ): Body {
   const writer = new StructuredWriter(root, referrer, describes);
-  const text = stringify(writer.write(value), root);
+  const text = textOf(writer.write(value), root);
   const { blobs, carried } = writer;
   const body = blobs.length === 0
     ? textBody(Format.Tagged, text)
@@ -279,9 +311,9 @@ function encodeStructured(
 }
 
 /** Makes text of the structured form. It fails only when that is longer than V8's limit. */
-function stringify(wire: unknown, root: string): string {
+function textOf(wire: unknown, root: string): string {
   try {
-    return JSON.stringify(wire);
+    return stringify(isToJsonSet() ? withoutPrototypes(wire) : wire);
   } catch (cause) {
     const message = `Cannot send ${root}: it is too large for one message: ${
       describeFailure(cause)
@@ -290,9 +322,18 @@ function stringify(wire: unknown, root: string): string {
   }
 }
 
+/** A copy whose objects and arrays inherit nothing, so that there is no `toJSON` to be called. */
+function withoutPrototypes(wire: unknown): unknown {
+  if (typeof wire !== "object" || wire === null) return wire;
+  const copy: Record<string, unknown> = isArray(wire) ? setPrototypeOf([], null) : create(null);
+  for (const key of keys(wire)) copy[key] = withoutPrototypes((wire as typeof copy)[key]);
+  return copy;
+}
+
 /** Whether the walk of a value ran out of stack: then the caller had used most of it before. */
 function isStackOverflow(error: unknown): boolean {
-  return error instanceof RangeError && error.message === "Maximum call stack size exceeded";
+  return isA(error, RangeError) &&
+    textOfError(error).message === "Maximum call stack size exceeded";
 }
 
 function tooDeep(root: string, cause: unknown): NotCloneableError {
@@ -302,7 +343,7 @@ function tooDeep(root: string, cause: unknown): NotCloneableError {
 }
 
 function decodeJson(text: string): unknown {
-  const value: unknown = JSON.parse(text);
+  const value: unknown = parse(text);
   // A level takes two characters, so a short text cannot be too deep.
   if (text.length > 2 * MAX_DEPTH && isDeeperThan(value, MAX_DEPTH)) {
     throw new BridgeProtocolError("Cannot read a message: its values are nested too deeply");
@@ -311,7 +352,7 @@ function decodeJson(text: string): unknown {
 }
 
 function decodeTagged(text: string, blobs: readonly Uint8Array[], referrer: Referrer): unknown {
-  return new StructuredReader(blobs, referrer).read(JSON.parse(text));
+  return new StructuredReader(blobs, referrer).read(parse(text));
 }
 
 function decodeStructured(

@@ -6,6 +6,18 @@
 
 import { errorBrand } from "./brand.ts";
 import * as own from "./errors.ts";
+import { describeFailure } from "./refusals.ts";
+import { asEngineWrites } from "./stack_here.ts";
+import type { Fields } from "./structured_checks.ts";
+import { defineOwn } from "./structured_leaves.ts";
+import {
+  defineProperty,
+  getPrototypeOf,
+  hasOwn,
+  isExtensible,
+  keys,
+  setPrototypeOf,
+} from "./primordials.ts";
 
 /** A class of errors, as far as the table needs it. */
 export type ErrorClass = { readonly prototype: object };
@@ -119,6 +131,8 @@ addWasmErrors();
 addDenoErrors();
 for (const [name, Class] of Object.entries(own)) registerOwnError(name, Class);
 
+const { isPrototypeOf } = Object.prototype;
+
 /** Whether a value is an error, made by any realm or by the old way of inheriting. */
 export function isError(value: object): value is Error {
   return value instanceof Error || Error.isError(value);
@@ -132,7 +146,7 @@ export function textOfError(error: Error): ErrorText {
   const usual = kind === "DOMException" ? undefined : kindByName.get(kind)?.name;
   return {
     kind,
-    message: message === "" && !Object.hasOwn(error, "message") ? null : message,
+    message: message === "" && !hasOwn(error, "message") ? null : message,
     name: name === usual ? null : name,
     stack: readText(error, "stack"),
   };
@@ -145,32 +159,39 @@ export function isKnownError(prototype: object): boolean {
 
 /** The nearest class in the error's ancestry that both sides know. */
 function kindOfError(error: Error): string {
-  let prototype: object | null = Object.getPrototypeOf(error);
+  let prototype: object | null = getPrototypeOf(error);
   while (prototype !== null) {
     const name = nameByPrototype.get(prototype);
     if (name !== undefined) return name;
     // Another copy of the library has made it.
     const brand = errorBrand(prototype);
     if (brand !== undefined && kindByName.has(`aiohub.${brand}`)) return `aiohub.${brand}`;
-    prototype = Object.getPrototypeOf(prototype);
+    prototype = getPrototypeOf(prototype);
   }
   return "Error";
+}
+
+function stackOf(error: Error): unknown {
+  const isOwn = (Error as { prepareStackTrace?: unknown }).prepareStackTrace === undefined;
+  return isOwn ? error.stack : asEngineWrites(() => error.stack);
 }
 
 /** A property as text, or null when it has none or cannot be read. */
 function readText(error: Error, key: "name" | "message" | "stack"): string | null {
   try {
-    const value: unknown = error[key];
+    const value: unknown = key === "stack" ? stackOf(error) : error[key];
     if (typeof value === "string") return value;
-    return value === undefined || value === null ? null : String(value);
-  } catch {
-    return null;
+    // A stack that is something else was made by people's code: it is no text.
+    if (value === undefined || value === null || key === "stack") return null;
+    return String(value);
+  } catch (error) {
+    return key === "message" ? `[getter failed: ${describeFailure(error)}]` : null;
   }
 }
 
 /** The hidden properties that an error of this kind may have beside its text. */
 export function hiddenKeys(error: Error, kind: string): string[] {
-  return (HIDDEN[kind] ?? HIDDEN_IN_ALL).filter((key) => Object.hasOwn(error, key));
+  return (HIDDEN[kind] ?? HIDDEN_IN_ALL).filter((key) => hasOwn(error, key));
 }
 
 /** Whether a property of an error of this kind is a hidden one. */
@@ -180,18 +201,23 @@ export function isHiddenKey(kind: string, key: string): boolean {
 
 /** The fields of an error that are its own: not its text, and not the hidden ones. */
 export function fieldKeys(error: Error, hidden: readonly string[]): string[] {
-  return Object.keys(error).filter((key) => !TEXT_KEYS.includes(key) && !hidden.includes(key));
+  return keys(error).filter((key) => !TEXT_KEYS.includes(key) && !hidden.includes(key));
 }
 
 /**
  * Makes an error again, without its other properties.
  *
+ * @param text What it says.
+ * @param prototype That of its class, if this side has found it. It is used only if the class is one of such errors.
  * @returns The error, or `undefined` when there is no such kind.
  */
-export function makeError(text: ErrorText): Error | undefined {
+export function makeError(text: ErrorText, prototype?: object): Error | undefined {
   const kind = kindByName.get(text.kind);
   if (kind === undefined) return undefined;
   const error = withoutStack(() => kind.make(text.message ?? undefined, text.name ?? undefined));
+  if (prototype && isPrototypeOf.call(getPrototypeOf(error), prototype)) {
+    setPrototypeOf(error, prototype);
+  }
   if (text.name !== null && error.name !== text.name) defineHidden(error, "name", text.name);
   if (text.stack !== null) error.stack = text.stack;
   return error;
@@ -210,7 +236,7 @@ function withoutStack(make: () => Error): Error {
 
 /** Sets a property the way the language sets an error's own: hidden, and free to change. */
 export function defineHidden(error: Error, key: string, value: unknown): void {
-  Object.defineProperty(error, key, {
+  defineProperty(error, key, {
     value,
     writable: true,
     enumerable: false,
@@ -218,10 +244,22 @@ export function defineHidden(error: Error, key: string, value: unknown): void {
   });
 }
 
-/** Gives an error of a registered class what its `fromWire` did not: its stack and its cause. */
-export function completeError(made: unknown, { stack, cause }: Error): void {
-  if (typeof made !== "object" || made === null || !Object.isExtensible(made)) return;
+/**
+ * Gives an error of a registered class what its `fromWire` did not: its stack and its cause; and, if it is of a subclass that was
+ * found, that class and the fields.
+ *
+ * @param made What `fromWire` has made.
+ * @param error The error as it is without that class.
+ */
+export function completeError(made: unknown, error: Error): void {
+  if (typeof made !== "object" || made === null || !isExtensible(made)) return;
+  const { stack, cause } = error;
   defineHidden(made as Error, "stack", stack);
-  if (cause === undefined || Object.hasOwn(made, "cause")) return;
-  defineHidden(made as Error, "cause", cause);
+  if (cause !== undefined && !hasOwn(made, "cause")) defineHidden(made as Error, "cause", cause);
+  const prototype: object = getPrototypeOf(error);
+  if (!isPrototypeOf.call(getPrototypeOf(made), prototype)) return;
+  setPrototypeOf(made, prototype);
+  for (const key of fieldKeys(error, HIDDEN_IN_ALL)) {
+    if (!hasOwn(made, key)) defineOwn(made, key, (error as unknown as Fields)[key]);
+  }
 }

@@ -7,6 +7,7 @@
  */
 
 import { GreenletExit } from "./errors.ts";
+import { isA } from "./guarded.ts";
 import type { Frame } from "./frame.ts";
 import type { Timeout } from "./timeout.ts";
 
@@ -39,6 +40,8 @@ export class FrameStack {
   readonly steps: Step[] = [];
   /** How many of these are left. */
   #leaving = 0;
+  /** How many callbacks are served on this stack, each on top of what the hub was called for. */
+  callbacks = 0;
 
   /** The thread that runs now. */
   get innermost(): Frame | undefined {
@@ -200,8 +203,13 @@ function throwIfDue(frame: Frame): void {
 /** Whether an error is a kill's reason: as it is, or where clean-up that `using` did was hit by it as well. */
 export function isNothingBut(reason: unknown, error: unknown): boolean {
   if (error === reason) return true;
-  return error instanceof SuppressedError && isNothingBut(reason, error.error) &&
-    isNothingBut(reason, error.suppressed);
+  if (!isA(error, SuppressedError)) return false;
+  try {
+    return isNothingBut(reason, error.error) && isNothingBut(reason, error.suppressed);
+  } catch {
+    // It does not let itself be looked at, or suppresses itself: it is something else.
+    return false;
+  }
 }
 
 function isMeantFor({ killed, fired }: Frame, error: unknown, armed: readonly Timeout[]): boolean {

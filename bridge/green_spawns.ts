@@ -14,6 +14,7 @@ import { type Particulars, type Target, targetName, Up } from "./protocol.ts";
 import type { RemoteThread } from "./remote_thread.ts";
 import { place } from "./sync/place.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
+import { stackHere } from "./stack_here.ts";
 
 /** How threads are spawned in a Worker. */
 export class GreenSpawns {
@@ -52,7 +53,7 @@ export class GreenSpawns {
     particulars?: Particulars,
   ): RemoteThread {
     const frame = this.#caller.frame(`${targetName(target)}()`);
-    if (this.#debug) particulars = { ...particulars, site: new Error().stack };
+    if (this.#debug) particulars = { ...particulars, site: stackHere() };
     const takesTurn = this.#turns && kind === Up.Spawn && particulars?.delay === undefined;
     const body = encode(args, "arguments", this.#crossing.referrer);
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;

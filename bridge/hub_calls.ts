@@ -20,6 +20,8 @@ import { joinStacks } from "./stacks.ts";
 import type { GreenBase } from "./green_base.ts";
 import { EMPTY, type Message } from "./message.ts";
 import { Ending, intern, type Target, Up } from "./protocol.ts";
+import { stackHere } from "./stack_here.ts";
+import { hasRoom, MUCH_ROOM, SHALLOW } from "./stack_room.ts";
 
 /** A call to the hub that has not been answered. */
 interface PendingCall {
@@ -79,6 +81,12 @@ export class HubCalls {
     const frame = this.#caller.frame(`${name}()`);
     // What cannot wait for the answer is not begun.
     this.#stack.interrupt(frame);
+    if (this.#stack.callbacks > SHALLOW && !hasRoom(MUCH_ROOM)) {
+      throw new RangeError(
+        `Cannot call ${name}(): ${this.#stack.callbacks} callbacks run on this stack, each one in a call of the one ` +
+          "before, and there is no room for more",
+      );
+    }
     const { references } = this.#crossing;
     references.lastSignal = undefined;
     const body = encode(args, "arguments", this.#crossing.referrer);
@@ -110,7 +118,7 @@ export class HubCalls {
     joinStacks(
       value,
       `    --- called from green thread "${frame.thread.name}" by ${name}() ---`,
-      new Error().stack ?? "",
+      stackHere(),
     );
     throw value;
   }

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { isA } from "./guarded.ts";
 import type { Callable } from "./loader.ts";
 import { explainMissing } from "./missing_names.ts";
 
@@ -62,33 +63,49 @@ const method: Reader = (source, name, make) => {
 /** V8 leaves the name out of the text of a method named `static`. */
 const namedStatic: Reader = (source, _, make) => make(`function ${source}`) as Callable;
 
-/** Makes more of an error that an inline function threw because its surroundings did not come along. */
+/**
+ * Makes more of an error that an inline function threw because its surroundings did not come along. It is asked of whatever people's
+ * code throws, so the message is read once, and only if it is text of the error's own.
+ */
 export function explain(source: string, error: unknown): unknown {
-  if (error instanceof ReferenceError) return explainMissing(source, error);
-  if (error instanceof TypeError) return explainImport(source, explainSuper(source, error));
-  return error;
+  const isMissing = isA(error, ReferenceError);
+  if (!isMissing && !isA(error, TypeError)) return error;
+  const message = ownMessage(error);
+  if (message === undefined) return error;
+  if (isMissing) return explainMissing(source, error, message);
+  return explainSuper(source, error, message) ?? explainImport(source, error, message) ?? error;
+}
+
+/** The message of an error as the engine makes it. */
+function ownMessage(error: Error): string | undefined {
+  try {
+    const message: unknown = Object.getOwnPropertyDescriptor(error, "message")?.value;
+    return typeof message === "string" ? message : undefined;
+  } catch {
+    return undefined; // The error is a proxy.
+  }
 }
 
 /** A method that is alone has the prototype of all objects above it. */
-function explainSuper(source: string, error: TypeError): TypeError {
-  const name = /^\(intermediate value\)\.(\S+) is not a function$/.exec(error.message)?.[1];
-  if (!name || !source.includes(`super.${name}`)) return error;
+function explainSuper(source: string, cause: TypeError, message: string): TypeError | undefined {
+  const name = /^\(intermediate value\)\.(\S+) is not a function$/.exec(message)?.[1];
+  if (!name || !source.includes(`super.${name}`)) return undefined;
   return new TypeError(
     `Cannot call "super.${name}" in an inline green thread: the method was sent to a Worker as source text, without its ` +
       `class. Call what needs no super, or ${EXPORT_IT}`,
-    { cause: error },
+    { cause },
   );
 }
 
-function explainImport(source: string, error: TypeError): TypeError {
+function explainImport(source: string, cause: TypeError, message: string): TypeError | undefined {
   for (const [, specifier] of source.matchAll(/\bimport\(\s*["'`](\.{1,2}\/[^"'`]*)["'`]/g)) {
     // The runtime takes it as relative to where the text was compiled, which is this module.
-    if (!error.message.includes(`"${new URL(specifier, import.meta.url)}"`)) continue;
+    if (!message.includes(`"${new URL(specifier, import.meta.url)}"`)) continue;
     return new TypeError(
       `Cannot import("${specifier}") in an inline green thread: a relative specifier says nothing there: pass ` +
         `import.meta.resolve("${specifier}") as an argument`,
-      { cause: error },
+      { cause },
     );
   }
-  return error;
+  return undefined;
 }

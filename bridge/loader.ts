@@ -6,12 +6,17 @@
  * @module
  */
 
+import { isA } from "./guarded.ts";
 import { bundledScope } from "./in_bundle.ts";
 import { compile, explain } from "./inline_functions.ts";
+import { learnModule, lookAtModules } from "./known_modules.ts";
 import { LATER } from "./missing_names.ts";
 import type { ExportTarget, Target } from "./protocol.ts";
 import { addLine } from "./stacks.ts";
 import { bodyOf, namedFunction, namesOf, notExported } from "./wrapped.ts";
+
+const AsyncFunction = async function () {}.constructor as typeof Function;
+const AsyncGeneratorFunction = async function* () {}.constructor as typeof Function;
 
 /** A function that can be called with anything. */
 // deno-lint-ignore no-explicit-any
@@ -61,7 +66,10 @@ export class Loader {
     if (target.kind !== "export") throw new TypeError(`Cannot run a target of kind ${target.kind}`);
     const { url, name } = target;
     const module = await importNamed(url);
+    learnModule(url, module);
     this.#modules.set(url, module);
+    // The modules that it imports may hold green functions too, and classes.
+    await lookAtModules();
     if (this.#functionOf(module, target)) return;
     const value = Object.hasOwn(module, name) ? module[name] : undefined;
     if (value === undefined) throw notExported(url, name, module, "syncToAsync");
@@ -75,7 +83,7 @@ export class Loader {
     const module = this.#modules.get(url) ?? {};
     return [...Object.keys(module), ...namesOf(url)].filter((name) => {
       const fn = this.#functionOf(module, { kind: "export", url, name });
-      return fn !== undefined && !fn.constructor.name.startsWith("Async");
+      return fn !== undefined && !isAsync(fn);
     });
   }
 
@@ -92,6 +100,11 @@ export class Loader {
     for (const name of LATER) delete scope[name];
     this.#scope = scope;
   }
+}
+
+/** Whether calling a function always needs the event loop. */
+function isAsync(fn: Callable): boolean {
+  return isA(fn, AsyncFunction) || isA(fn, AsyncGeneratorFunction);
 }
 
 /** Imports a module. The stack of what it throws says so: it reads as if the green function had thrown that. */

@@ -31,8 +31,12 @@ export const LATER: readonly string[] = ["iterate"];
  * @param error What it threw.
  * @returns An error that says what to do; the same one if it is about a name that is not in the source.
  */
-export function explainMissing(source: string, error: ReferenceError): ReferenceError {
-  const name = /^(\S+) is not defined$/.exec(error.message)?.[1];
+export function explainMissing(
+  source: string,
+  error: ReferenceError,
+  message: string,
+): ReferenceError {
+  const name = /^(\S+) is not defined$/.exec(message)?.[1];
   if (!name || !new RegExp(`(?<![\\w$])${RegExp.escape(name)}(?![\\w$])`).test(source)) {
     return error;
   }

@@ -6,6 +6,7 @@
  * @module
  */
 
+import { getPrototypeOf, isArray, values } from "./primordials.ts";
 import { BLOB_UNITS } from "./structured.ts";
 
 /**
@@ -93,9 +94,9 @@ function note(object: object): boolean {
  */
 function walk(object: object, depth: number): boolean {
   if (depth === 0 || !note(object)) return false;
-  const prototype = Object.getPrototypeOf(object);
+  const prototype = getPrototypeOf(object);
   if (prototype === arrayPrototype) {
-    if (!Array.isArray(object)) return false;
+    if (!isArray(object)) return false;
     const { length } = object;
     for (let i = 0; i < length; i++) {
       const item: unknown = object[i];
@@ -109,11 +110,13 @@ function walk(object: object, depth: number): boolean {
         if (item - item !== 0 || (item === 0 && 1 / item < 0)) return false;
       } else if (typeof item !== "boolean") return false;
     }
+    // Somebody may have given a toJSON() to all arrays, or to all objects.
+    if ((object as { toJSON?: unknown }).toJSON !== undefined) return false;
     // One value each for the indices, and more for properties beside them. Nothing else in the
     // language counts those without making a string of every index.
-    return Object.values(object).length === length;
+    return values(object).length === length;
   }
-  if (prototype !== objectPrototype && (prototype !== null || Array.isArray(object))) return false;
+  if (prototype !== objectPrototype && (prototype !== null || isArray(object))) return false;
   // Inherited properties are seen too when someone has put any on Object.prototype: then a value
   // may be found not plain that is, which only costs time.
   for (const key in object) {
@@ -146,7 +149,7 @@ export function isPlainNumber(value: number): boolean {
 export function isDeeperThan(value: unknown, depth: number): boolean {
   if (typeof value !== "object" || value === null) return false;
   if (depth === 0) return true;
-  if (Array.isArray(value)) {
+  if (isArray(value)) {
     for (let i = 0; i < value.length; i++) {
       const item: unknown = value[i];
       if (typeof item === "object" && isDeeperThan(item, depth - 1)) return true;

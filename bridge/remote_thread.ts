@@ -29,6 +29,7 @@ import type { GreenRuntime } from "./green_runtime.ts";
 import { Ending } from "./protocol.ts";
 import { servedTarget } from "./served.ts";
 import { show } from "./show.ts";
+import { stackHere } from "./stack_here.ts";
 
 /** Waits on the hub for what a killed thread leaves behind. */
 const KILL = servedTarget("kill");
@@ -176,7 +177,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     if (this.#told) return;
     this.#told = true;
     const line = `    --- thrown in green thread "${this.name}", waited for by wait() ---`;
-    joinStacks(reason, line, new Error().stack ?? "");
+    joinStacks(reason, line, stackHere());
   }
 
   override kill(reason?: unknown, options: KillOptions = {}): void {

@@ -11,6 +11,9 @@ export const SOME_ROOM: readonly unknown[] = new Array(1 << 11).fill(0);
 /** 128 KiB: enough for a green function too. */
 export const MUCH_ROOM: readonly unknown[] = new Array(1 << 14).fill(0);
 
+/** Up to so many threads and callbacks on one stack nobody looks how much room there is. */
+export const SHALLOW = 64;
+
 /** Whether there is so much room left. */
 export function hasRoom(room: readonly unknown[]): boolean {
   try {

@@ -4,9 +4,9 @@
  * @module
  */
 
-import { LINES_BEFORE_SOURCE } from "./call_site.ts";
 import { isError } from "./error_values.ts";
 import { ownModules } from "./own_modules.ts";
+import { LINES_BEFORE_SOURCE } from "./stack_here.ts";
 
 const FRAME = /^\s+at /;
 
@@ -23,6 +23,17 @@ const FRAME = /^\s+at /;
  */
 export function joinStacks(error: unknown, crossing: string, nearStack: string): void {
   changeStack(error, (far) => [userFrames(far), crossing, ...callerFrames(nearStack)].join("\n"));
+}
+
+/** As {@linkcode joinStacks}, unless the stack has the line between already. */
+export function joinStacksOnce(error: unknown, crossing: string, nearStack: string): void {
+  changeStack(
+    error,
+    (far) =>
+      far.includes(crossing)
+        ? far
+        : [userFrames(far), crossing, ...callerFrames(nearStack)].join("\n"),
+  );
 }
 
 /**
@@ -103,6 +114,15 @@ function callerFrames(stack: string): string[] {
  */
 export function userFrames(stack: string): string {
   if (!ownModules.some((url) => stack.includes(url))) return stack;
+  try {
+    return withoutOwn(stack);
+  } catch {
+    // Where there is hardly any room left on the engine's stack it cannot compile a pattern, and calls that a SyntaxError.
+    return stack;
+  }
+}
+
+function withoutOwn(stack: string): string {
   let below = false;
   return stack.split("\n").filter((line) => {
     if (isOwn(line)) return !(below = true);

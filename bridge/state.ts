@@ -44,6 +44,8 @@ export type StateName =
   | "homes"
   /** The default hub: `hub/default_hub.ts`. */
   | "hub"
+  /** The modules that this side has loaded, and where their classes are: `known_modules.ts`. */
+  | "known modules"
   /** What spawns on the hub: `sync/launch.ts`. */
   | "launcher"
   /** The limits that go with the async context: `limit.ts`. */

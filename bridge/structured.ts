@@ -19,6 +19,8 @@
  * @module
  */
 
+import type { ClassWire } from "./own_classes.ts";
+
 /** The character that marks everything special. */
 export const MARK = "~";
 
@@ -48,6 +50,7 @@ export const Tag = {
   Error: "~E",
   Reference: "~F",
   Headers: "~H",
+  Instance: "~I",
   Map: "~M",
   Boxed: "~O",
   SearchParams: "~Q",
@@ -76,6 +79,8 @@ export type Node =
   /** An instance of a registered class; if it is an error also the error to use without that class. */
   | [tag: typeof Tag.Class, name: string, wire: Wire, error?: ErrorNode]
   | ErrorNode
+  /** An instance of a class that a module exports: the class, its fields, and 1 if a few words may do without the class. */
+  | [tag: typeof Tag.Instance, Class: ClassWire, fields: { [key: string]: Wire }, lenient?: 1]
   /** What the referrer gave out; what it asked to be told. */
   | [tag: typeof Tag.Reference, kind: number, data: Wire]
   /** Keys and values in turn. */
@@ -92,7 +97,10 @@ export type Node =
   /** A long string with lone surrogates: the next blob, in UTF-16 with the low byte first. */
   | [tag: typeof Tag.WideText];
 
-/** An error: its texts, or null, then its properties, first those that are hidden, then those of its own. */
+/**
+ * An error: its texts, or null, then its properties, first those that are hidden, then those of its own; and its class, if that is one
+ * of the application's.
+ */
 export type ErrorNode = [
   tag: typeof Tag.Error,
   kind: string,
@@ -101,6 +109,7 @@ export type ErrorNode = [
   stack: Wire,
   hidden: { [key: string]: Wire },
   fields: { [key: string]: Wire },
+  ...Class: ClassWire[],
 ];
 
 /** A buffer of so many bytes goes beside the text, a smaller one inside of it. */

@@ -5,6 +5,7 @@
  */
 
 import { BridgeProtocolError } from "./errors.ts";
+import { isArray, isSafeInteger } from "./primordials.ts";
 
 /** The properties of a plain object. */
 export type Fields = { [key: string]: unknown };
@@ -58,17 +59,17 @@ export function textOrNull(value: unknown): string | null {
 
 /** Whether a value is a number to count with: an integer from 0. */
 export function isCount(value: unknown): value is number {
-  return Number.isSafeInteger(value) && (value as number) >= 0;
+  return isSafeInteger(value) && (value as number) >= 0;
 }
 
 /** Takes only a list. */
 export function list(value: unknown): unknown[] {
-  return Array.isArray(value) ? value : fail("a list is missing");
+  return isArray(value) ? value : fail("a list is missing");
 }
 
 /** Takes only the properties of an object. */
 export function fields(value: unknown): Fields {
-  if (typeof value !== "object" || value === null || Array.isArray(value)) {
+  if (typeof value !== "object" || value === null || isArray(value)) {
     fail("fields are missing");
   }
   return value as Fields;

@@ -6,6 +6,7 @@
  */
 
 import { fail, isCount } from "./structured_checks.ts";
+import { defineProperty, isFinite } from "./primordials.ts";
 import { Letter, MARK, MARK_CODE, type Wire } from "./structured.ts";
 
 const HEX_DIGITS = /^(-?)([0-9a-f]+)$/;
@@ -17,7 +18,7 @@ export function writeString(value: string): Wire {
 
 /** Writes a number. */
 export function writeNumber(value: number): Wire {
-  if (Number.isFinite(value)) {
+  if (isFinite(value)) {
     return value === 0 && 1 / value < 0 ? MARK + Letter.NegativeZero : value;
   }
   if (value !== value) return MARK + Letter.NaN;
@@ -139,7 +140,7 @@ export function emptyArray(length: unknown, items: number): unknown[] {
 
 /** Sets an own property as an assignment to a plain object does, whatever its name. */
 export function defineOwn(object: object, key: string, value: unknown): void {
-  Object.defineProperty(object, key, {
+  defineProperty(object, key, {
     value,
     writable: true,
     enumerable: true,

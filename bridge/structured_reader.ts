@@ -8,10 +8,20 @@
  * @module
  */
 
+import { noteClassNotFound, noteLostClass, notePrivateFields } from "./class_loss.ts";
 import { classOfName } from "./classes.ts";
 import { completeError, defineHidden, isHiddenKey, makeError } from "./error_values.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassNamed } from "./platform_classes.ts";
+import {
+  type ClassWire,
+  findDataPrototype,
+  findPrototype,
+  hasPrivateMembers,
+  isOfClass,
+  keepLostClass,
+} from "./own_classes.ts";
+import { create, getPrototypeOf, isArray, keys } from "./primordials.ts";
 import type { Referrer } from "./referrer.ts";
 import { describeFailure } from "./refusals.ts";
 import { Letter, MARK, MARK_CODE, Tag } from "./structured.ts";
@@ -80,7 +90,7 @@ export class StructuredReader {
     }
     if (typeof wire !== "object" || wire === null) return wire;
     if (level >= MAX_DEPTH) fail(`its values are nested more than ${MAX_DEPTH} levels deep`);
-    if (!Array.isArray(wire)) return this.#plain(wire as Fields, level);
+    if (!isArray(wire)) return this.#plain(wire as Fields, level);
     return isNode(wire) ? this.#node(wire, level) : this.#array(wire, level);
   }
 
@@ -117,7 +127,7 @@ export class StructuredReader {
 
   #plain(object: Fields, level: number): unknown {
     this.#objects.push(object);
-    for (const key of Object.keys(object)) {
+    for (const key of keys(object)) {
       const wire = object[key];
       const value = this.read(wire, level + 1);
       // JSON.parse has made all keys its own, so that assigning to "__proto__" is harmless.
@@ -146,6 +156,8 @@ export class StructuredReader {
         return this.#set(node, level);
       case Tag.Error:
         return this.#error(this.#begin(this.#errorText(node, level)), node, level);
+      case Tag.Instance:
+        return this.#exported(node, level);
       case Tag.Text:
         return utf8.decode(this.#blob());
       case Tag.WideText:
@@ -213,12 +225,25 @@ export class StructuredReader {
     return set;
   }
 
+  /** Makes an instance of a class that a module exports here too: its constructor is not run. */
+  #exported(node: unknown[], level: number): unknown {
+    const wire = classWire(node[1]);
+    const prototype = findDataPrototype(wire);
+    if (prototype === undefined && node[3] !== 1) failForClass(notFound(wire));
+    const number = this.#objects.length;
+    const instance = this.#begin(create(prototype ?? null) as object);
+    const own = fields(node[2]);
+    for (const key of keys(own)) defineOwn(instance, key, this.read(own[key], level + 1));
+    if (prototype !== undefined) return instance;
+    return this.#objects[number] = `[instance of class "${wire[0]}"]`;
+  }
+
   #sparse(node: unknown[], level: number): unknown {
     const length = node[1];
     const items = fields(node[2]);
-    const keys = Object.keys(items);
-    const array = this.#begin(emptyArray(length, keys.length));
-    for (const key of keys) {
+    const names = keys(items);
+    const array = this.#begin(emptyArray(length, names.length));
+    for (const key of names) {
       if (key === "length") fail("a length stands among an array's items");
       defineOwn(array, key, this.read(items[key], level + 1));
     }
@@ -284,12 +309,15 @@ export class StructuredReader {
   #errorText(node: unknown[], level: number): Error {
     if (node[0] !== Tag.Error) fail("an error is missing");
     const [, kind, message, name, stack] = node;
+    const wire = node.length > 7 ? classWire(node[7]) : undefined;
+    const prototype = wire && findPrototype(wire);
     const error = makeError({
       kind: text(kind),
       message: textOrNull(this.read(message, level + 1)),
       name: textOrNull(this.read(name, level + 1)),
       stack: textOrNull(this.read(stack, level + 1)),
-    });
+    }, prototype);
+    if (error && wire) noteClass(error, wire, prototype);
     return error ?? fail(`there is no kind of error "${excerpt(kind)}"`);
   }
 
@@ -297,14 +325,44 @@ export class StructuredReader {
   #error(error: Error, node: unknown[], level: number): Error {
     const kind = text(node[1]);
     const hidden = fields(node[5]);
-    for (const key of Object.keys(hidden)) {
+    for (const key of keys(hidden)) {
       if (!isHiddenKey(kind, key)) fail("an error hides something else");
       defineHidden(error, key, this.read(hidden[key], level + 1));
     }
     const own = fields(node[6]);
-    for (const key of Object.keys(own)) defineOwn(error, key, this.read(own[key], level + 1));
+    for (const key of keys(own)) defineOwn(error, key, this.read(own[key], level + 1));
     return error;
   }
+}
+
+/** Takes only what names a class. */
+function classWire(value: unknown): ClassWire {
+  const wire = list(value);
+  if (wire.length % 3 !== 1 || wire.length > MOST_PLACES) fail("a class has no right name");
+  const isRight = wire.every((part, i) =>
+    i % 3 === 0 && i > 0 ? isCount(part) : typeof part === "string"
+  );
+  return isRight ? wire as ClassWire : fail("a class has no right name");
+}
+
+/** So many parts a class's name may have at the most. */
+const MOST_PLACES = 300;
+
+function notFound([name, url]: ClassWire): string {
+  return `class "${
+    excerpt(name)
+  }" of "${url}" is not known on this side: export it from a module of which this side has green ` +
+    "functions, or functions of asyncToSync(), or call registerClass() in a module that both sides import";
+}
+
+/** Says what an error has lost on its way here, and keeps what is needed for passing it on. */
+function noteClass(error: Error, wire: ClassWire, prototype: object | undefined): void {
+  if (wire.length === 1) return noteLostClass(wire[0]);
+  if (getPrototypeOf(error) !== prototype) {
+    keepLostClass(error, wire);
+    noteClassNotFound(wire[0], String(wire[1]));
+  } else if (!isOfClass(prototype!, wire)) noteLostClass(wire[0]);
+  else if (hasPrivateMembers(prototype!)) notePrivateFields(wire[0]);
 }
 
 /** Whether an array stands for something else. */

@@ -10,10 +10,12 @@
 
 import { classOfPrototype, type RegisteredClass } from "./classes.ts";
 import { fieldKeys, hiddenKeys, isError, isKnownError, textOfError } from "./error_values.ts";
+import { nameClass, nameErrorClass } from "./own_classes.ts";
 import { userFrames } from "./stacks.ts";
 import { NotCloneableError } from "./errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";
+import { getPrototypeOf, isArray, keys, values } from "./primordials.ts";
 import type { Carried, Referrer } from "./referrer.ts";
 import { adviseOn, describeFailure, describeValue } from "./refusals.ts";
 import {
@@ -171,8 +173,8 @@ export class StructuredWriter {
     if (level >= MAX_DEPTH) return this.#refuseDepth();
     this.#numbers.set(value, this.#numbers.size);
     if (typeof value !== "object") return this.#byReference(value, level);
-    const prototype = Object.getPrototypeOf(value);
-    if (Array.isArray(value)) {
+    const prototype = getPrototypeOf(value);
+    if (isArray(value)) {
       if (prototype === Array.prototype) return this.#array(value, level);
     } else if (prototype === Object.prototype || prototype === null) {
       return this.#plain(value as Fields, level);
@@ -211,8 +213,22 @@ export class StructuredWriter {
     if (reference !== undefined) return reference;
     if (isError(value)) return this.#ownError(value, level);
     const registered = classOfPrototype(prototype) ?? platformClassOf(value);
-    if (registered === undefined) return this.#refuse(value, level);
+    if (registered === undefined) return this.#exported(value, prototype, level);
     return [Tag.Class, registered.name, this.#instance(value, registered, level)] satisfies Node;
+  }
+
+  /** Writes an instance of a class that a module exports: its fields. */
+  #exported(value: object, prototype: object | null, level: number): Wire {
+    const named = nameClass(value, prototype);
+    if (named === undefined) return this.#refuse(value, level);
+    const { wire, problem } = named;
+    if (problem !== undefined) {
+      return this.#refuseAs(describeValue(value), `${problem}: ${adviseOn(value)}`, level);
+    }
+    const fields = this.#fields(value as Fields, keys(value), level);
+    return (this.#describes && level > 0
+      ? [Tag.Instance, wire, fields, 1]
+      : [Tag.Instance, wire, fields]) satisfies Node;
   }
 
   #back(value: object, number: number, level: number): Wire {
@@ -223,14 +239,14 @@ export class StructuredWriter {
   }
 
   #plain(value: Fields, level: number): Wire {
-    if (this.#describes) return this.#fields(value, Object.keys(value), level);
+    if (this.#describes) return this.#fields(value, keys(value), level);
     // What waits to be awaited is no data, for a side that says so.
     if (typeof value.then === "function") {
       const reference = this.#reference(value, level);
       if (reference !== undefined) return reference;
     }
     let copy: Fields | undefined;
-    for (const key of Object.keys(value)) {
+    for (const key of keys(value)) {
       const item = value[key];
       this.#path.enter(level, key);
       const wire = this.write(item, level + 1);
@@ -250,11 +266,15 @@ export class StructuredWriter {
       const wire = this.write(item, level + 1);
       if (wire !== item) (copy ??= value.slice())[i] = wire;
     }
+    // JSON.stringify would call it; a copy has it no longer, as it can only be a hidden one here.
+    if (copy === undefined && (value as { toJSON?: unknown }).toJSON !== undefined) {
+      copy = value.slice();
+    }
     return (copy ?? value) as Wire[];
   }
 
   #sparse(value: unknown[], level: number): Wire {
-    const items = this.#fields(value as unknown as Fields, Object.keys(value), level);
+    const items = this.#fields(value as unknown as Fields, keys(value), level);
     return [Tag.SparseArray, value.length, items] satisfies Node;
   }
 
@@ -375,7 +395,8 @@ export class StructuredWriter {
     const begun = this.#begun();
     try {
       const wire = this.#instance(value, registered, level);
-      return [Tag.Class, name, wire, this.#error(value, false, level)] satisfies Node;
+      const isExact = classOfPrototype(getPrototypeOf(value)) === registered;
+      return [Tag.Class, name, wire, this.#error(value, !isExact, level)] satisfies Node;
     } catch (error) {
       if (!this.#describes) throw error;
       this.#takeBack(begun);
@@ -395,7 +416,9 @@ export class StructuredWriter {
     const hiddenNames = hiddenKeys(value, kind);
     const hidden = this.#fields(from, hiddenNames, level);
     const fields = this.#fields(from, withFields ? fieldKeys(value, hiddenNames) : [], level);
-    return [Tag.Error, kind, message, name, stack, hidden, fields];
+    const Class = nameErrorClass(value);
+    if (Class === undefined) return [Tag.Error, kind, message, name, stack, hidden, fields];
+    return [Tag.Error, kind, message, name, stack, hidden, fields, Class];
   }
 
   #refuse(value: unknown, level: number): never {
@@ -417,18 +440,18 @@ export class StructuredWriter {
 
 /** The registration of the nearest class in an error's ancestry that has one. */
 function registeredErrorClass(error: Error): RegisteredClass | undefined {
-  let prototype: unknown = Object.getPrototypeOf(error);
+  let prototype: unknown = getPrototypeOf(error);
   while (prototype !== null) {
     const registered = classOfPrototype(prototype);
     if (registered !== undefined) return registered;
-    prototype = Object.getPrototypeOf(prototype);
+    prototype = getPrototypeOf(prototype);
   }
   return undefined;
 }
 
 /** Whether an array has all its items and nothing beside them. */
 function isDense(array: unknown[]): boolean {
-  if (Object.values(array).length !== array.length) return false;
+  if (values(array).length !== array.length) return false;
   for (let i = 0; i < array.length; i++) {
     if (array[i] === undefined && !(i in array)) return false;
   }

@@ -13,10 +13,11 @@ import type { Blocking } from "./blocking.ts";
 import { type Body, encode, encodeThrown } from "./codec.ts";
 import type { ContextValues } from "./context.ts";
 import { copyWithin } from "./copy_within.ts";
-import { joinStacks } from "./stacks.ts";
+import { joinStacksOnce } from "./stacks.ts";
 import { GreenletExit, HubClosedError } from "./errors.ts";
 import type { Frame } from "./frame.ts";
 import { isNothingBut } from "./frame_stack.ts";
+import { isA } from "./guarded.ts";
 import type { GreenBase } from "./green_base.ts";
 import type { Outcome } from "./green_thread.ts";
 import { copyOf } from "./message.ts";
@@ -54,13 +55,16 @@ export class ThreadEndings {
     this.#waits = waits;
   }
 
-  /** How a thread ended that threw: a thread that lets its kill through was killed. */
-  judge({ killed }: Frame, error: unknown): [number, unknown] {
-    if (killed && isNothingBut(killed.reason, error)) return [Ending.Killed, killed.reason];
-    return [error instanceof GreenletExit ? Ending.Killed : Ending.Rejected, error];
+  /** A thread's function threw: a thread that lets its kill through was killed. */
+  fail(frame: Frame, error: unknown): undefined {
+    const { killed } = frame;
+    if (killed && isNothingBut(killed.reason, error)) {
+      return this.end(frame, Ending.Killed, killed.reason);
+    }
+    return this.end(frame, isA(error, GreenletExit) ? Ending.Killed : Ending.Rejected, error);
   }
 
-  /** A thread has ended. */
+  /** A thread has ended. Never throws, whatever its value does when it is looked at. */
   end(frame: Frame, ending: number, value: unknown): undefined {
     this.#stack.remove(frame);
     if (frame.sites && ending === Ending.Rejected) tellWhoSpawned(value, frame.sites);
@@ -164,7 +168,7 @@ export class ThreadEndings {
     if (thread.seen) return;
     const outcome = thread.outcome()!;
     // Whoever closed the hub wanted this: there is nothing to report.
-    if (outcome.status !== "rejected" || outcome.reason instanceof HubClosedError) return;
+    if (outcome.status !== "rejected" || isA(outcome.reason, HubClosedError)) return;
     const body = encodeThrown([thread.name, outcome.reason], "error", this.#crossing.referrer);
     this.#line.send(Up.Unseen, spawner, 0, 0, body);
   }
@@ -174,7 +178,6 @@ export class ThreadEndings {
 function tellWhoSpawned(error: unknown, sites: readonly SpawnSite[]): void {
   for (const { name, stack } of sites) {
     const line = `    --- spawned as "${name}" ---`;
-    const known = error instanceof Error ? String(error.stack) : "";
-    if (!known.includes(line)) joinStacks(error, line, stack);
+    joinStacksOnce(error, line, stack);
   }
 }

@@ -25,7 +25,7 @@ import type { Callable, Loader } from "./loader.ts";
 import type { Message } from "./message.ts";
 import { Ending, type Particulars, type Target, targetName, Up } from "./protocol.ts";
 import { RemoteThread } from "./remote_thread.ts";
-import { hasRoom, MUCH_ROOM } from "./stack_room.ts";
+import { hasRoom, MUCH_ROOM, SHALLOW } from "./stack_room.ts";
 import type { Suspect } from "./strays.ts";
 import { gotBy } from "./thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
@@ -33,9 +33,6 @@ import type { ThreadWaits } from "./thread_waits.ts";
 
 /** How long a killed `async` function may go on awaiting, in milliseconds: time for its clean-up, if that awaits. */
 const AWAIT_GRACE_MS = 2000;
-
-/** Up to so many threads on one stack nobody looks how much room there is. */
-const SHALLOW = 64;
 
 /** What all `async` functions have. */
 const asyncFunctions: object = Object.getPrototypeOf(async () => {});
@@ -209,26 +206,20 @@ export class ThreadRunner {
   ): Promise<unknown> | undefined {
     if (frame.killed) return this.#endUnrun(message, frame);
     let value: unknown;
-    let isAsync: boolean;
+    let settled: Promise<unknown> | undefined;
     try {
       value = this.#applyTraced(message, frame, target, fn);
-      isAsync = isThenable(value);
+      // Not by Promise.resolve(), which gives a promise as it is, with whatever people's code has put on it.
+      if (isThenable(value)) settled = new Promise((resolve) => resolve(value));
     } catch (error) {
-      return this.#endings.end(
-        frame,
-        ...this.#endings.judge(frame, this.#loader.explain(target, error)),
-      );
+      return this.#endings.fail(frame, this.#loader.explain(target, error));
     }
-    if (!isAsync) return this.#endings.end(frame, Ending.Fulfilled, value);
-    const settled = Promise.resolve(value).then(
+    if (!settled) return this.#endings.end(frame, Ending.Fulfilled, value);
+    const ended = settled.then(
       (value) => this.#endings.end(frame, Ending.Fulfilled, value),
-      (error) =>
-        this.#endings.end(
-          frame,
-          ...this.#endings.judge(frame, this.#loader.explain(target, error)),
-        ),
+      (error) => this.#endings.fail(frame, this.#loader.explain(target, error)),
     );
-    return this.#awaiting.until(this.#giveUpLater(frame, settled));
+    return this.#awaiting.until(this.#giveUpLater(frame, ended));
   }
 
   /**
@@ -260,7 +251,6 @@ export class ThreadRunner {
     }
     const fn = this.#loader.find(target);
     this.#strays.note(suspectOf(frame, target));
-    let ending: number = Ending.Fulfilled;
     let value: unknown;
     try {
       if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
@@ -274,9 +264,9 @@ export class ThreadRunner {
         );
       }
     } catch (error) {
-      [ending, value] = this.#endings.judge(frame, this.#loader.explain(target, error));
+      return this.#endings.fail(frame, this.#loader.explain(target, error));
     }
-    this.#endings.end(frame, ending, value);
+    this.#endings.end(frame, Ending.Fulfilled, value);
   }
 
   /** Calls a thread's function so that what it leaves behind can be told to be its own. */

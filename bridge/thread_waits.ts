@@ -22,6 +22,7 @@ import { EMPTY, type Message } from "./message.ts";
 import { Up } from "./protocol.ts";
 import { type RemoteThread, selfWait } from "./remote_thread.ts";
 import { Timeout } from "./timeout.ts";
+import { stackHere } from "./stack_here.ts";
 
 /** A wait for a thread, that the hub may refuse. */
 interface Wait extends Condition {
@@ -91,7 +92,7 @@ export class ThreadWaits {
     if (wait.refusal) {
       const { error } = wait.refusal;
       const line = `    --- in green thread "${frame.thread.name}" by wait() ---`;
-      joinStacks(error, line, new Error().stack ?? "");
+      joinStacks(error, line, stackHere());
       throw error;
     }
     // It ran on this stack, and ended early because this thread is to end: not its reason counts but this one's.

@@ -22,6 +22,7 @@ import { Passage } from "./sync/objects.ts";
 import "../sync/mod.ts";
 import { exitWithoutSpinning, GivenUpError } from "./worker_exit.ts";
 import type { WorkerStart } from "./worker_kind.ts";
+import { sayClassLosses } from "./class_loss.ts";
 
 const start = workerData as WorkerStart;
 exitWithoutSpinning();
@@ -48,6 +49,7 @@ function breakDown(error: unknown): never {
 }
 
 becomeGreen(runtime);
+if (start.debug) sayClassLosses((message) => console.warn(`Warning: ${message}`), false);
 runtime.ready();
 // By a macrotask, each time: see `ThreadRunner.run`. When there is no next time, the Worker ends, whatever timers and
 // the like green code has left behind.

@@ -12,6 +12,7 @@
 import { leaveWithLimit, outsideLimits } from "../bridge/limit.ts";
 import { Op, Trait } from "../bridge/live.ts";
 import type { Remote } from "../bridge/remote.ts";
+import { stackHere } from "../bridge/stack_here.ts";
 import { addCaller } from "../bridge/stacks.ts";
 import { END, Steps } from "../bridge/steps.ts";
 
@@ -45,7 +46,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
       return await this.#steps.next();
     } catch (error) {
       // When it was asked for, it was for nobody.
-      addCaller(error, new Error().stack ?? "");
+      addCaller(error, stackHere());
       throw error;
     }
   }

@@ -7,7 +7,9 @@
  */
 
 import { changesIn, currentValues, type Scope, usesContext, within } from "../bridge/context.ts";
+import { textOfError } from "../bridge/error_values.ts";
 import { GreenletExit } from "../bridge/errors.ts";
+import { isA } from "../bridge/guarded.ts";
 import { Ended } from "./ended.ts";
 import { HubThread } from "./hub_thread.ts";
 import type { Threads } from "./threads.ts";
@@ -83,8 +85,8 @@ function inContext(
 
 /** How a thread ends whose async work failed: work that was aborted was killed. */
 function abortedEnding(reason: unknown, autokill: boolean): Ended {
-  if (reason instanceof GreenletExit) return Ended.of({ status: "killed", reason });
-  const isAbort = reason instanceof DOMException && reason.name === "AbortError";
+  if (isA(reason, GreenletExit)) return Ended.of({ status: "killed", reason });
+  const isAbort = isA(reason, DOMException) && textOfError(reason).name === "AbortError";
   if (!isAbort || !autokill) return Ended.of({ status: "rejected", reason });
   const exit = new GreenletExit("The async work was aborted", { cause: reason });
   return Ended.of({ status: "killed", reason: exit });

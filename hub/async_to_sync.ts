@@ -14,6 +14,7 @@ import { HubPromise } from "./hub_promise.ts";
 import { noteWrapped } from "./permissions.ts";
 import { exportOf } from "./targets.ts";
 import { noteName } from "./wrapped_names.ts";
+import { noteModule } from "../bridge/known_modules.ts";
 
 /** An async function that green code may call as if it were synchronous. */
 export interface AsyncToSync<A extends unknown[], R> {
@@ -86,6 +87,7 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
 ): AsyncToSync<Parameters<F>, ReturnType<F>> {
   const found = exportOf<F>("asyncToSync()", meta, given);
   noteName("asyncToSync()", found);
+  noteModule(meta.url, true);
   const { fn, target: { name } } = found;
   const target = intern(found.target);
   const wrapped = (...args: Parameters<F>) =>

@@ -230,6 +230,14 @@ function isAwaited(result: unknown, isForeign: boolean): result is PromiseLike<u
  * turn in which it is made, so only here it is known.
  */
 function letGo(value: unknown): void {
-  const made = Array.isArray(value) ? value[0] : value;
-  if (made instanceof Service) made.released();
+  serviceIn(value)?.released();
+}
+
+function serviceIn(value: unknown): Service | undefined {
+  try {
+    const made = Array.isArray(value) ? value[0] : value;
+    return made instanceof Service ? made : undefined;
+  } catch {
+    return undefined; // It is people's own, and does not let itself be looked at.
+  }
 }

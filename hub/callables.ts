@@ -17,6 +17,7 @@ import { fetch } from "./fetch.ts";
 import { isPromise } from "../bridge/thenables.ts";
 import { type ImportPermission, isWrapped } from "./permissions.ts";
 import { sharedHandle } from "./shared.ts";
+import { learnModule } from "../bridge/known_modules.ts";
 
 /** The functions that one hub lets green code call. */
 export class Callables {
@@ -112,7 +113,7 @@ for (const [name, fn] of Object.entries({ fetch, kill, readBlob, streamOfBlob })
 async function loadWrapped(url: string, name: string): Promise<Callable> {
   const known = namedFunction(url, name);
   if (known) return bodyOf(known) as Callable;
-  const module = await import(url);
+  const module = await importHere(url);
   const value = namedFunction(url, name) ??
     (Object.hasOwn(module, name) ? module[name] : undefined);
   const target = targetOf(value);
@@ -145,7 +146,9 @@ async function loadExport(specifier: string, name: string): Promise<Callable> {
 }
 
 async function importHere(specifier: string): Promise<Record<string, unknown>> {
-  return await import(specifier);
+  const module = await import(specifier);
+  learnModule(specifier, module);
+  return module;
 }
 
 /** What `hubImport()` has to know about a module. */

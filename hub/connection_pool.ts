@@ -18,6 +18,7 @@ import { checkSizes } from "../sync/permits.ts";
 import { GreenFace } from "./connection_face.ts";
 import { Connections } from "./connections.ts";
 import { describe } from "./targets.ts";
+import { printError } from "../bridge/print_error.ts";
 
 /** Options for {@linkcode ConnectionPool}. */
 export interface ConnectionPoolOptions<C> {
@@ -397,5 +398,5 @@ function closeAnyhow(connection: object): unknown {
 }
 
 function print(error: unknown): void {
-  console.error("Uncaught (in a pool of connections)", error);
+  printError("Uncaught (in a pool of connections)", error);
 }

@@ -17,6 +17,7 @@
 
 import { setTimeout } from "node:timers";
 import { GreenletExit } from "../bridge/errors.ts";
+import { isA } from "../bridge/guarded.ts";
 import { currentLimit } from "../bridge/limit.ts";
 import { checkWaiting, timedOut, type WaitingOptions } from "../bridge/sync/core.ts";
 import { CORE } from "../bridge/sync/objects.ts";
@@ -93,8 +94,8 @@ export class Connections<C extends object> implements Lender {
       this.#lent.set(lent.standIn, lent);
       return lent;
     } catch (error) {
-      if (!(error instanceof GoesOn)) leave();
-      throw error instanceof GoesOn ? ends.reason : error;
+      if (!isA(error, GoesOn)) leave();
+      throw isA(error, GoesOn) ? ends.reason : error;
     }
   }
 
@@ -213,7 +214,7 @@ export class Connections<C extends object> implements Lender {
     try {
       return await Promise.race([connecting, aborted]);
     } catch (error) {
-      if (error instanceof GoesOn) {
+      if (isA(error, GoesOn)) {
         connecting.then((open) => this.#keep(open), () => {}).finally(leave);
       }
       throw error;
@@ -323,7 +324,7 @@ class GoesOn extends Error {}
 
 /** Whether an error is there to end what is going on, and not to say that a connection is of no use. */
 function isFatal(error: unknown): boolean {
-  return error instanceof GreenletExit || error instanceof Timeout;
+  return isA(error, GreenletExit) || isA(error, Timeout);
 }
 
 function closedError(): Error {

@@ -35,6 +35,8 @@ import { Threads } from "./threads.ts";
 import type { Fault } from "./uncaught.ts";
 import type { Waits } from "./waits.ts";
 import { WorkerSpawns } from "./worker_spawns.ts";
+import { sayClassLosses } from "../bridge/class_loss.ts";
+import { lookAtModules } from "../bridge/known_modules.ts";
 
 knowsWhatRefers((value) => value instanceof HubThread || hubReferent(value, false) !== undefined);
 
@@ -72,6 +74,8 @@ export class Exchange implements PoolHost, Registry {
     this.scope = scope;
     findScopeBy(servedCall);
     listenForStrays();
+    lookAtModules();
+    if (debug) sayClassLosses((message) => console.warn(`Warning: ${message}`), true);
     this.#events = events;
     this.callables = new Callables(new ImportPermission(settings.hubImport, name));
     this.pool = new Pool(settings, this);

@@ -9,6 +9,7 @@ import { intern } from "../bridge/protocol.ts";
 import { mark } from "../bridge/wrapped.ts";
 import type { Passed } from "./spawner.ts";
 import { moduleSpecifier } from "./targets.ts";
+import { noteModule } from "../bridge/known_modules.ts";
 
 /** The functions of a module as green functions: each call spawns a green thread. Other exports are left out. */
 export type GreenModule<M extends object> = {
@@ -33,6 +34,7 @@ type Spawn = (fn: unknown, args: readonly unknown[]) => any;
  */
 export function importGreen<M extends object>(url: string | URL, spawn: Spawn): GreenModule<M> {
   const specifier = resolve(moduleSpecifier("greenImport", url));
+  noteModule(specifier, false);
   const functions = new Map<string, unknown>();
   return new Proxy(Object.create(null), {
     get(_, name) {

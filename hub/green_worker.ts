@@ -44,6 +44,7 @@ import { coreOf } from "../bridge/sync/objects.ts";
 import { hubPlace } from "../bridge/sync/place.ts";
 import type { WorkerObjects } from "./worker_objects.ts";
 import { Ended } from "./ended.ts";
+import { stackHere } from "../bridge/stack_here.ts";
 
 /** How long a Worker may take, from its start, to show how quick it is, in milliseconds. */
 const UNPROVEN_MS = 250;
@@ -325,7 +326,7 @@ export class GreenWorker {
       }
     } catch (error) {
       // In the turn that the answer has started the engine can tell who awaits it.
-      const near = asked ? new Error().stack ?? "" : undefined;
+      const near = asked ? stackHere() : undefined;
       if (near !== undefined) {
         joinStacks(error, `    --- called from the hub by ${what}() ---`, near);
       }

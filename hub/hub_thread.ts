@@ -35,6 +35,7 @@ import type { SpawnSite, Target } from "../bridge/protocol.ts";
 import type { Ended } from "./ended.ts";
 import type { GreenWorker } from "./green_worker.ts";
 import type { Luggage } from "./luggage.ts";
+import { stackHere } from "../bridge/stack_here.ts";
 
 /** What a thread needs of its hub. */
 export interface ThreadHost {
@@ -353,7 +354,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     // From this handler, and from nowhere else, the engine can tell who awaits.
     return promise.catch((reason) => {
       const line = `    --- thrown in green thread "${this.name}", awaited on the hub ---`;
-      if (this.#ended?.crossed) joinStacks(reason, line, new Error().stack ?? "");
+      if (this.#ended?.crossed) joinStacks(reason, line, stackHere());
       throw reason;
     });
   }

@@ -20,6 +20,7 @@ import type { Pool } from "./pool.ts";
 import { joinPool } from "./pool_members.ts";
 import type { Threads } from "./threads.ts";
 import { LONGEST_TIMER } from "./within.ts";
+import { stackHere } from "../bridge/stack_here.ts";
 
 /** How many generations of threads a stack tells of. */
 const MOST_SITES = 16;
@@ -97,7 +98,7 @@ export class Launches {
     thread.turn = launch.turn;
     this.#count++;
     joinPool(thread, launch);
-    if (this.#debug) this.#recordSite(thread, launch.site ?? new Error().stack ?? "");
+    if (this.#debug) this.#recordSite(thread, launch.site ?? stackHere());
     if (launch.timeout !== undefined) this.#limit(thread, launch.timeout, launch.graceMs);
     if (this.#registry.closed) work.luggage?.drop();
     if (!this.#threads.add(thread)) return thread;

@@ -17,6 +17,7 @@ import type { HeldLock } from "./object_lock.ts";
 import { takeLock } from "./object_lock.ts";
 import { noteWrapped } from "./permissions.ts";
 import { exportOf } from "./targets.ts";
+import { noteModule } from "../bridge/known_modules.ts";
 
 /**
  * A shared object: on the hub what `init` returned, in green code a handle to it, or to what its promise became.
@@ -78,6 +79,7 @@ export function shared<R extends object>(
   ...given: [init: () => R] | [name: string, init: () => R]
 ): Shared<R> {
   const { target: { url, name }, fn: init } = exportOf<() => R>("shared()", meta, given);
+  noteModule(url, true);
   return (isGreen() ? makeLater(url, name) : make(url, name, init)) as Shared<R>;
 }
 

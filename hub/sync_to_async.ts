@@ -11,6 +11,7 @@ import type { Passed, Result } from "./spawner.ts";
 import { spawn } from "./spawn.ts";
 import { describe, exportOf } from "./targets.ts";
 import { noteName } from "./wrapped_names.ts";
+import { noteModule } from "../bridge/known_modules.ts";
 
 /** A function that runs in a green thread. */
 export interface SyncToAsync<A extends unknown[], R> {
@@ -92,6 +93,7 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
     );
   }
   noteName("syncToAsync()", found);
+  noteModule(meta.url, true);
   const wrapped = (...args: unknown[]): GreenThread => spawn(wrapped, ...args);
   const sync = (...args: Parameters<F>) => {
     blocking(`${name}.sync()`, `await ${name}()`);

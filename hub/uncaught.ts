@@ -4,6 +4,7 @@
  * @module
  */
 
+import { printError } from "../bridge/print_error.ts";
 import { placeOf } from "../bridge/stacks.ts";
 
 /** What is known of a failure that belongs to nobody who waits. */
@@ -26,11 +27,7 @@ export function faultEvent(error: unknown, where: string): ErrorEvent {
 /** Prints what nobody has caught; whatever was thrown, this does not throw. */
 export function printUncaught(error: unknown, where: string, brief = false): void {
   const head = `Uncaught (in ${where})`;
-  try {
-    if (!brief) return console.error(head, error);
-  } catch {
-    // It cannot be looked at: in words, then.
-  }
+  if (!brief) return printError(head, error);
   const place = placeOf(error);
   const at = place ? ` (${place.file}:${place.line}:${place.column})` : "";
   console.error(`${head} ${inWords(error)}${at}`);

@@ -11,6 +11,7 @@ import { Adopted } from "../bridge/adopted.ts";
 import type { Reference } from "../bridge/codec.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import type { Given } from "../bridge/given.ts";
+import { isA } from "../bridge/guarded.ts";
 import { classNumber, lazyTraits, Op, perform, Trait, traitsOf } from "../bridge/live.ts";
 import type { Callable } from "../bridge/loader.ts";
 import { Referent } from "../bridge/protocol.ts";
@@ -384,7 +385,7 @@ function withoutOwnFrames(error: Error): Error {
  * message says is for async code, and here green code was given what it has anyway.
  */
 function ofPassed(name: unknown, error: unknown): unknown {
-  if (!(error instanceof BlockingCallError)) return error;
+  if (!isA(error, BlockingCallError)) return error;
   if (!error.message.startsWith(`Cannot call ${String(name)}() on the hub`)) return error;
   return new BlockingCallError(
     `Cannot call ${name}() on the hub, which is where a function runs that green code was given: use the library's own ` +

@@ -34,6 +34,7 @@ import { launch } from "./launch.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
 import { AsyncMap, type Begin, GreenMap } from "./maps.ts";
 import type { NameOptions } from "./semaphore.ts";
+import { printError } from "../bridge/print_error.ts";
 
 const JOINERS = 1;
 
@@ -519,7 +520,7 @@ export class GreenPool extends Coordination {
       thread.wait();
     } catch (error) {
       if (!thread.dead) throw error;
-      if (detached) console.error("Uncaught (in a green thread of a pool)", error);
+      if (detached) printError("Uncaught (in a green thread of a pool)", error);
     }
     return thread;
   }

@@ -1,6 +1,7 @@
 import { assert } from "@std/assert";
 import { type Body, decode, encode, Format, type Referrer } from "../../bridge/codec.ts";
 import { registerClass } from "../../bridge/classes.ts";
+import { learnModule } from "../../bridge/known_modules.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { carry, noReferrer } from "./codec_support.ts";
 import { Chance, ValueMaker } from "./codec_values.ts";
@@ -23,6 +24,12 @@ registerClass(Point, {
   toWire: ({ x, y }) => [x, y],
   fromWire: ([x, y]) => new Point(x, y),
 });
+
+class Plain {
+  constructor(readonly a: number) {}
+}
+class FuzzError extends Error {}
+learnModule("fuzz:module", { Plain, FuzzError });
 
 /** What a referrer may throw: it is passed on as it is. */
 class Unresolved extends Error {}
@@ -109,6 +116,13 @@ const NASTY: readonly unknown[] = [
   ["~C", "fuzz.Point", 5, ["~E", "Error", "m", null, null, {}, {}]],
   ["~C", "toString", 1],
   ["~C", "fuzz.Point", "~r0"],
+  ["~I"],
+  ["~I", ["Plain", "fuzz:module", "Plain", 0], { a: 1 }],
+  ["~I", ["Plain", "fuzz:module", "Plain", 0], { a: "~r0", __proto__: 2 }, 1],
+  ["~I", ["Plain", "fuzz:module", "toString", 0], {}],
+  ["~I", ["Plain", "fuzz:other", "Plain", 7], {}, 1],
+  ["~E", "Error", "m", null, null, {}, {}, ["FuzzError", "fuzz:module", "FuzzError", 0]],
+  ["~E", "Deno.NotFound", "m", "n", null, {}, {}, ["Plain", "fuzz:module", "Plain", 0]],
   ["~E"],
   ["~E", "Error", "m", "n", "s", {}, {}],
   ["~E", "Error", "m", null, null, { cause: "~r0" }, { code: 1, __proto__: 2, stack: 3 }],

@@ -12,7 +12,7 @@ import * as thrown from "../fixtures/thrown_values.ts";
 /** What is caught where that is something else than was thrown: what cannot cross is described. */
 const ARRIVES: Record<string, unknown> = {
   "own class": {
-    class: "Error",
+    class: "HttpError",
     name: "HttpError",
     message: "gone",
     code: 404,
@@ -34,7 +34,7 @@ const ARRIVES: Record<string, unknown> = {
           cause: { class: "DOMException", name: "AbortError", message: "stop", code: 20 },
         },
         {
-          class: "Error",
+          class: "HttpError",
           name: "HttpError",
           message: "leaf",
           code: 404,

@@ -1,0 +1,62 @@
+/**
+ * Saying that an error has lost its class: in debug mode, and once for each class.
+ *
+ * The hub sees all that crosses, so it speaks for both directions. A Worker speaks only of what it cannot find itself.
+ *
+ * @module
+ */
+
+type Say = (message: string) => void;
+
+const said = new Set<string>();
+let say: Say | undefined;
+let sayNotFound: Say | undefined;
+
+/**
+ * Has losses said from now on.
+ *
+ * @param by Says them.
+ * @param all Whether all are said, and not only that a class is not found here.
+ */
+export function sayClassLosses(by: Say, all: boolean): void {
+  sayNotFound = by;
+  if (all) say = by;
+}
+
+function once(say: Say | undefined, message: string): void {
+  if (!say || said.has(message)) return;
+  said.add(message);
+  say(message);
+}
+
+/** The other side does not know a class: it is neither exported, as far as this library sees, nor registered. */
+export function noteLostClass(name: string): void {
+  once(
+    say,
+    `An error loses its class "${name}" on the other side, where "instanceof ${name}" is false: export the class from the module of ` +
+      `the green function, or of the asyncToSync() function, that throws it, or ${register(name)}`,
+  );
+}
+
+/** A class is exported by a module that this side has not loaded, as far as this library sees. */
+export function noteClassNotFound(name: string, url: string): void {
+  once(
+    sayNotFound,
+    `An error has lost its class "${name}" here, where "instanceof ${name}" is false: it is exported by "${url}", and this side has ` +
+      `no green function and no asyncToSync() function of that module: ${register(name)}`,
+  );
+}
+
+/** Instances of a class arrive, and leave something behind. */
+export function notePrivateFields(name: string): void {
+  once(
+    say,
+    `An error of class "${name}" leaves its private fields behind, which do not cross: ${
+      register(name)
+    }`,
+  );
+}
+
+function register(name: string): string {
+  return `call registerClass(${name}, { name, toWire, fromWire }) in a module that both sides import`;
+}

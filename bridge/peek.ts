@@ -1,0 +1,96 @@
+/**
+ * The exports of a module that this side has loaded, without waiting for it and without running anything.
+ *
+ * `import()` gives them too, but only once the module has been evaluated. A main program that awaits at its top level is not before
+ * it ends, so that its own classes would never be known. And `import()` runs a module that was not loaded yet.
+ *
+ * The language has a way: a module of a cycle does not wait for what the cycle waits for.
+ *
+ * ```text
+ * outer   imports inner, re-exports the exports of the modules
+ * inner   imports those from outer, hands them over, and throws
+ * ```
+ *
+ * When `outer` is imported all are linked, and `inner` is evaluated first. It sees the modules' exports; those of a module that was
+ * not evaluated, or not yet so far, cannot be read. As it throws, nothing else is evaluated.
+ *
+ * The two are `data:` URLs, which hold their text, so that neither could hold the other's. So they name each other, and a hook for
+ * the resolving of specifiers says what the names mean. It is there only meanwhile, and leaves all other specifiers alone. A hook
+ * for loading would do too, but starts an operation of the runtime (Deno 2.9.6) that never ends.
+ *
+ * @module
+ */
+
+import process from "node:process";
+
+/** What is used of `node:module`. */
+interface Loading {
+  registerHooks?(hooks: Hooks): { deregister(): void };
+}
+
+type Next = (...args: unknown[]) => unknown;
+
+interface Hooks {
+  readonly resolve: (specifier: string, context: unknown, next: Next) => unknown;
+}
+
+/** The exports of a module. */
+export type Exports = Readonly<Record<string, unknown>>;
+
+const SCHEME = "aiohub-peek:";
+
+let count = 0;
+
+/**
+ * Looks at modules.
+ *
+ * @param urls Their URLs.
+ * @returns The exports of each; `undefined` if they cannot be had, as one of the modules cannot be loaded, say, or the runtime has no
+ * hooks.
+ */
+export async function peek(urls: readonly string[]): Promise<readonly Exports[] | undefined> {
+  // Only now: most Workers never need it.
+  const loading = process.getBuiltinModule?.("node:module") as Loading | undefined;
+  if (!loading?.registerHooks) return undefined;
+  const id = ++count;
+  const outer = `${SCHEME}outer-${id}`;
+  const inner = `${SCHEME}inner-${id}`;
+  const key = `aiohub.peek.${id}`;
+  const names = urls.map((_, i) => `m${i}`).join(", ");
+  const targets: Record<string, string> = {
+    [outer]: dataUrl([
+      `import ${JSON.stringify(inner)};`,
+      ...urls.map((url, i) => `export * as m${i} from ${JSON.stringify(url)};`),
+    ]),
+    [inner]: dataUrl([
+      `import { ${names} } from ${JSON.stringify(outer)};`,
+      `globalThis[Symbol.for(${JSON.stringify(key)})]([${names}]);`,
+      `throw new Error("The modules have been looked at");`,
+    ]),
+  };
+  let hooks: { deregister(): void } | undefined;
+  const resolve: Hooks["resolve"] = (specifier, context, next) =>
+    Object.hasOwn(targets, specifier)
+      ? { url: targets[specifier], format: "module", shortCircuit: true }
+      : next(specifier, context);
+  let seen: readonly Exports[] | undefined;
+  const scope = globalThis as Record<symbol, unknown>;
+  Object.defineProperty(scope, Symbol.for(key), {
+    value: (modules: readonly Exports[]) => seen = modules,
+    configurable: true,
+  });
+  try {
+    hooks = loading.registerHooks({ resolve });
+    await import(outer);
+  } catch {
+    // It always fails: when all went well by what `inner` throws.
+  } finally {
+    hooks?.deregister();
+    delete scope[Symbol.for(key)];
+  }
+  return seen;
+}
+
+function dataUrl(lines: readonly string[]): string {
+  return `data:text/javascript,${encodeURIComponent(lines.join("\n"))}`;
+}

@@ -1,0 +1,35 @@
+/**
+ * The stack of the code that runs now.
+ *
+ * @module
+ */
+
+/** How many lines the engine and the library put before the source of an inline function. */
+export const LINES_BEFORE_SOURCE = 2;
+
+const { captureStackTrace } = Error;
+
+/** What people's code may set to have stacks written in its own way: as anything, or not at all if it throws. */
+const errors = Error as { prepareStackTrace?: unknown };
+
+/** The stack of whoever calls this, as the engine writes it. */
+export function stackHere(): string {
+  return errors.prepareStackTrace === undefined ? capture() : asEngineWrites(capture);
+}
+
+/** Reads a stack as the engine writes it: it does so when a stack is read first. */
+export function asEngineWrites<T>(read: () => T): T {
+  const { prepareStackTrace } = errors;
+  errors.prepareStackTrace = undefined;
+  try {
+    return read();
+  } finally {
+    errors.prepareStackTrace = prepareStackTrace;
+  }
+}
+
+function capture(): string {
+  const error = new Error();
+  captureStackTrace(error, stackHere);
+  return error.stack ?? "";
+}
