@@ -83,8 +83,9 @@ export class Blocking {
     if (this.#turns !== undefined) {
       return this.#blockInTurn(this.#turns, frame, condition, deadline, parking);
     }
+    // When it is to tell the hub, and when it has.
     let report = 0;
-    let reported = false;
+    let reported = 0;
     try {
       for (;;) {
         const seen = this.#line.woken();
@@ -101,17 +102,18 @@ export class Blocking {
         if (now >= deadline) return false;
         if (report === 0) report = now + REPORT_AFTER;
         else if (now >= report) {
-          reported = true;
+          reported = now;
           this.#reportParked(frame, parking, deadline - now);
-          report = parking.holder ? now + REPORT_EVERY : Infinity;
+          report = Infinity;
         }
         this.#line.tidy(now);
         const until = Math.min(deadline, frame.deadline, report, this.#line.tidyAt);
         if (parking.spin !== false) this.#line.pause(seen, now, until);
         else this.#line.park(seen, now, until);
+        if (reported > 0 && this.#isAsked(parking, seen)) report = reported + REPORT_EVERY;
       }
     } finally {
-      if (reported) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
+      if (reported > 0) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
     }
   }
 
@@ -171,7 +173,7 @@ export class Blocking {
       condition.done || this.#intake.hasWork ||
       performance.now() >= due || this.#stack.isStruck(frame);
     let report = performance.now() + REPORT_AFTER;
-    let reported = false;
+    let reported = 0;
     const waiting: Waiting = {
       receive: () => this.#intake.receive(true),
       isShut: () => this.#line.shut,
@@ -181,14 +183,15 @@ export class Blocking {
         // Who is queued is not blocked; the hub can see that, and it is woken when it is its turn.
         const { queued } = turns;
         if (now >= report && !queued) {
-          reported = true;
+          reported = now;
           this.#reportParked(frame, parking, deadline - now);
-          report = parking.holder ? now + REPORT_EVERY : Infinity;
+          report = Infinity;
         }
         this.#line.tidy(now);
         const until = Math.min(queued ? Infinity : Math.min(due, report), this.#line.tidyAt);
         if (parking.spin !== false) this.#line.pause(seen, now, until);
         else this.#line.park(seen, now, until);
+        if (reported > 0 && this.#isAsked(parking, seen)) report = reported + REPORT_EVERY;
       },
     };
     let owes = parking.yields === true;
@@ -222,7 +225,7 @@ export class Blocking {
         this.#intake.runSoon();
       }
     } finally {
-      if (reported) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
+      if (reported > 0) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
     }
   }
 
@@ -231,6 +234,11 @@ export class Blocking {
     const seen = this.#line.woken();
     waiting.receive();
     if (!condition.done && !waiting.isShut()) waiting.sleep(seen);
+  }
+
+  /** Whether a thread that sleeps at an object was woken: who holds that may be another one now, or the hub wants to know. */
+  #isAsked({ holder }: Parking, seen: number): boolean {
+    return holder !== undefined && this.#line.woken() !== seen;
   }
 
   /** Tells the hub what a thread that has been blocked for a while is blocked on. */

@@ -57,6 +57,11 @@ export class Post {
     this.#board.baton?.readyFirst(this.#slot);
   }
 
+  /** Has a thread that is blocked there at an object say once more what on: see `bridge/parking.ts`. */
+  rouse(): void {
+    this.#board.wake(this.#slot);
+  }
+
   /** Says to the Worker that it is to end, whatever it is blocked on and however full its mailbox is. */
   shut(): void {
     this.#outbox.shut();
