@@ -39,6 +39,8 @@ export interface CrossingOptions {
   ask(number: number, op: number, args: readonly unknown[], what: string): unknown;
   /** Takes in what has arrived, if that can be done here. */
   look(): void;
+  /** Waits until the hub has done what it was told. */
+  catchUp(): void;
 }
 
 /** A Worker's border. */
@@ -83,6 +85,7 @@ export class Crossing {
         line.send(Up.Signalled, number, aborted ? 0 : 1, 0, body);
       },
       look: options.look,
+      catchUp: options.catchUp,
       owner: () => stack.frames.at(-1)?.id ?? 0,
       guard: () => stack.guard(),
     });

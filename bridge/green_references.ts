@@ -35,6 +35,8 @@ export interface GreenReferenceHost {
   saySignalled(number: number, aborted?: { readonly reason: unknown }): void;
   /** Takes in what has arrived, if that can be done here. */
   look(): void;
+  /** Waits until the hub has done what it was told. */
+  catchUp(): void;
   /** The thread that runs now; 0 for none. */
   owner(): number;
   /** See `FrameStack.guard()`. */
@@ -228,7 +230,10 @@ export class GreenReferences {
     if (heard.has(number)) return;
     const onAbort = () => {
       this.#heard.get(owner)?.delete(number);
-      if (this.#given.get(number)) this.#host.saySignalled(number, signal);
+      if (!this.#given.get(number)) return;
+      this.#host.saySignalled(number, signal);
+      // As for a kill: whoever waits with the signal elsewhere has it before the one who aborts goes on.
+      this.#host.catchUp();
     };
     signal.addEventListener("abort", onAbort, { once: true });
     // It may outlive those that give it away by far: one of a module does.

@@ -110,6 +110,7 @@ export class GreenRuntime {
       look: () => {
         if (stack.frames.length > 0 && !line.empty) this.#intake.takeIn();
       },
+      catchUp: () => this.#blocking.catchUpWithHub(),
     });
     const base = {
       line,
@@ -258,6 +259,20 @@ export class GreenRuntime {
     return frame.id;
   }
 
+  /** How many kills had been said when {@linkcode GreenRuntime.isKilledBy} was asked last. */
+  knownKills = 0;
+
+  /**
+   * Whether the thread that runs now was killed.
+   *
+   * @param said How many kills have been said, by now or a moment ago.
+   */
+  isKilledBy(said: number): boolean {
+    const killed = this.#blocking.isKilled;
+    this.knownKills = said;
+    return killed;
+  }
+
   /** The id of the `GreenPool` that the thread that runs now is a member of. */
   get memberOf(): number | undefined {
     return this.#stack.innermost?.memberOf;
@@ -339,7 +354,7 @@ export class GreenRuntime {
 
   /** What can be done at once. */
   #take(message: Message): void {
-    const { kind, id, b, body } = message;
+    const { kind, id, a, b, body } = message;
     switch (kind) {
       case Down.Reply:
         return this.#calls.answer(message);
@@ -350,7 +365,7 @@ export class GreenRuntime {
       case Down.Prepare:
         return this.#runner.prepare(id, this.#crossing.decode(body) as Particulars);
       case Down.Kill:
-        return this.#runner.kill(id, this.#crossing.decodeReason(body), b === 1);
+        return this.#runner.kill(id, this.#crossing.decodeReason(body), b === 1, a);
       case Down.Release:
         return this.#crossing.references.release(id, b);
       case Down.Signalled: {

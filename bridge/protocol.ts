@@ -98,7 +98,10 @@ export const Down = {
    * is the number of the `Up.Call` that this is a part of.
    */
   Call: 12,
-  /** Kill the thread `id`, which runs here; `b` 1 to throw only once, where it is blocked now. Body: the reason. */
+  /**
+   * Kill the thread `id`, which runs here; `b` 1 to throw only once, where it is blocked now. `a`: the kill's number (see
+   * `Arena.kills`). Body: the reason.
+   */
   Kill: 13,
   /** Nobody on the hub refers to the function or object `id` any more; `b` times it was sent there. */
   Release: 14,

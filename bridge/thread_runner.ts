@@ -113,14 +113,15 @@ export class ThreadRunner {
    * @param id The thread's id.
    * @param reason What it is killed with.
    * @param once Whether only what it is blocked in is to throw that.
+   * @param number The kill's number.
    */
-  kill(id: number, reason: unknown, once: boolean): void {
+  kill(id: number, reason: unknown, once: boolean, number: number): void {
     const frame = this.#stack.find(id);
     if (frame && once) {
       frame.thrown = { error: reason };
       return;
     }
-    if (frame) return this.#stack.kill(frame, reason);
+    if (frame) return this.#stack.kill(frame, reason, number);
     const isHere = this.#intake.holdsThread(id) ||
       this.#jobs.some(({ message }) => message.id === id);
     if (isHere && !this.#doomed.has(id)) this.#doomed.set(id, reason);

@@ -41,6 +41,7 @@ export class Post {
       return;
     }
     if (this.#outbox.write(kind, id, a, b, body)) return this.#board.wake(this.#slot);
+    this.#outbox.setBehind(true);
     this.#waiting.push(new Waiting(kind, id, a, b, body));
     this.flush();
     // What is left goes on in a later turn, and by then the bytes may have been changed by whoever sent them.
@@ -100,6 +101,7 @@ export class Post {
       sent++;
     }
     this.#waiting.splice(0, sent);
+    if (this.#waiting.length === 0) this.#outbox.setBehind(false);
     this.#board.wake(this.#slot);
     this.#tidyLater();
   }

@@ -10,6 +10,7 @@
 import { encodeThrown } from "../bridge/codec.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { Down, type ThreadReference } from "../bridge/protocol.ts";
+import { hubPlace } from "../bridge/sync/place.ts";
 import type { Call } from "./call_context.ts";
 import { cancelDependants } from "./dependants.ts";
 import { Ended } from "./ended.ts";
@@ -87,7 +88,10 @@ export class Threads implements ThreadHost {
     if (graceMs !== Infinity) this.#stopAfter(worker, thread, graceMs);
     if (thread.killed) return;
     thread.killed = { reason: exit };
-    worker.post.send(Down.Kill, thread.id, 0, 0, encodeThrown(exit, "reason", worker.referrer));
+    const { arena } = hubPlace();
+    const body = encodeThrown(exit, "reason", worker.referrer);
+    worker.post.send(Down.Kill, thread.id, arena.countKill(), 0, body);
+    arena.sayKill();
     worker.post.ready();
   }
 

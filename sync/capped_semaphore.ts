@@ -67,6 +67,11 @@ class CappedCore extends Permits {
     }
   }
 
+  /** A permit that was taken from one who waits to release it is released. */
+  protected override isFinal(list: number): boolean {
+    return list === RELEASERS;
+  }
+
   protected override handBack(list = 0): void {
     if (list !== RELEASERS) super.handBack();
   }
