@@ -7,8 +7,24 @@
  * may have to be run on top of the blocked thread: a thread that it waits for and that had not started (`Down.Run`), or one of
  * its callbacks (`Down.Call`).
  *
- * **Order.** What is ready wins over what is due: the condition is looked at before kills and timeouts, and where others can make
- * it true at any moment, once more by who gives up (see {@linkcode Condition.giveUp}).
+ * **Order.** What is ready wins over a limit that is due: the condition is looked at first. A kill is another matter, as who is
+ * killed makes nothing of what it gets. Where others hand something over at any moment (a permit, an item), that and a kill come
+ * by two ways, the arena and the ring, and may pass each other:
+ *
+ * ```text
+ * the hub, or a green thread         the killed one
+ *   writes the kill                    finds nothing in its ring
+ *   hands an item over
+ *                                      finds that it has an item
+ * ```
+ *
+ * So a thread that finds that it was given something looks into the ring once more before it *accepts* it: who wrote the kill
+ * before the grant had it published before the grant was. What there was no room for then is fetched by a fence (BEHIND in
+ * `ring.ts`). A kill that was made before the grant counts (both say which kill was the last one): the thread hands back what it
+ * was given, and the next one gets it (see {@linkcode Condition.giveUp}). That is so too for a limit that was due before the
+ * grant, and for what has ended a callback on top of the thread. A kill that was made after the grant is for the next blocking
+ * call. Of what that look finds nothing is run but what is to be called soon, as an abort is: what the thread was given is not
+ * kept from others while a callback runs.
  *
  * **Turns.** In a cooperative hub green code runs only with the baton (see `turns.ts`): a blocking call gives it up and comes
  * back with it. What arrives is taken in without it; what is to be run waits.
@@ -19,7 +35,7 @@
 import { generatorName } from "./call_site.ts";
 import { stopped } from "./caller.ts";
 import { encode } from "./codec.ts";
-import type { Frame } from "./frame.ts";
+import type { Frame, Kill } from "./frame.ts";
 import type { GreenBase } from "./green_base.ts";
 import type { Intake } from "./intake.ts";
 import { currentLimit, type Limit } from "./limit.ts";
@@ -35,12 +51,16 @@ import { ITS_TURN, type Turns, type Waiting } from "./turns.ts";
 export interface Condition {
   readonly done: boolean;
   /**
-   * Called before a kill or a timeout is thrown: leaves what the thread waits at. If it could not, since the thread was served
-   * in this very moment, nothing is thrown now: what was done for it counts, and the kill is for its next block.
+   * Called before a kill or a timeout is thrown: leaves what the thread waits at, and hands back what it was given there. If it
+   * cannot, since what was done for it is done, nothing is thrown now: that counts, and the kill is for its next block.
    *
    * @returns Whether it has left.
    */
   giveUp?(): boolean;
+  /** Whether it was given something before a kill was made, by the number of that. */
+  cameBefore?(kill: number): boolean;
+  /** Whether it was given something after a moment in `performance.now()` time. */
+  cameAfter?(due: number): boolean;
 }
 
 /** A condition that never holds: for a wait that only time ends. */
@@ -108,8 +128,9 @@ export class Blocking {
     if (this.#turns !== undefined) {
       return this.#blockInTurn(this.#turns, frame, condition, deadline, parking);
     }
+    // When it is to tell the hub, and when it has.
     let report = 0;
-    let reported = false;
+    let reported = 0;
     const below = this.#parked;
     this.#parked = parking;
     try {
@@ -117,20 +138,18 @@ export class Blocking {
         const seen = this.#line.woken();
         this.#intake.takeIn();
         if (this.#line.shut) throw stopped();
+        const { done } = condition;
+        if (done && condition.giveUp) this.#lookAgain();
         if (frame.passing && leaves(condition)) this.#stack.throwPassing(frame);
-        if (condition.done) {
-          // It can go on after all, and not only until the next time that it blocks.
-          frame.thrown = undefined;
-          return true;
-        }
+        if (done) return this.#accept(frame, condition, deadline);
         if (this.#stack.isStruck(frame) && leaves(condition)) this.#stack.interrupt(frame);
         const now = performance.now();
         if (now >= deadline) return false;
         if (report === 0) report = now + REPORT_AFTER;
         else if (now >= report) {
-          reported = true;
+          reported = now;
           this.#reportParked(frame, parking, deadline - now);
-          report = parking.holder ? now + REPORT_EVERY : Infinity;
+          report = Infinity;
         }
         this.#line.tidy(now);
         const until = Math.min(
@@ -142,10 +161,11 @@ export class Blocking {
         );
         if (parking.spin !== false) this.#line.pause(seen, now, until);
         else this.#line.park(seen, now, until);
+        if (reported > 0 && this.#isAsked(parking, seen)) report = reported + REPORT_EVERY;
       }
     } finally {
       this.#parked = below;
-      if (reported) this.#reportUnparked(frame);
+      if (reported > 0) this.#reportUnparked(frame);
     }
   }
 
@@ -155,6 +175,12 @@ export class Blocking {
     const signal = parked?.signal;
     if (!signal || !isLocal(signal) || signal.aborted) return undefined;
     return describeParking(parked.what, 0);
+  }
+
+  /** Whether the thread that runs now was killed, by all that has been said so far. */
+  get isKilled(): boolean {
+    this.#catchUp();
+    return this.#stack.isKilled(this.#frames[this.#frames.length - 1]);
   }
 
   /** Blocks for some time. Needs nobody else. */
@@ -181,7 +207,11 @@ export class Blocking {
 
   /** In a cooperative hub: waits until the hub has done all that it was asked for, while nobody else goes on. */
   fence(): void {
-    if (!this.#turns?.holding) return;
+    if (this.#turns?.holding) this.catchUpWithHub();
+  }
+
+  /** Waits until the hub has done all that it was asked for, and what it has said before that has come in. */
+  catchUpWithHub(): void {
     const fence = this.#lastFence = this.#lastFence + 1 | 0;
     this.#line.send(Up.Fence, fence, 0, 0, EMPTY);
     for (;;) {
@@ -213,7 +243,7 @@ export class Blocking {
       condition.done || this.#intake.hasWork ||
       performance.now() >= due || this.#stack.isStruck(frame);
     let report = performance.now() + REPORT_AFTER;
-    let reported = false;
+    let reported = 0;
     const waiting: Waiting = {
       receive: () => this.#intake.receive(true),
       isShut: () => this.#line.shut,
@@ -223,9 +253,9 @@ export class Blocking {
         // Who is queued is not blocked; the hub can see that, and it is woken when it is its turn.
         const { queued } = turns;
         if (now >= report && !queued) {
-          reported = true;
+          reported = now;
           this.#reportParked(frame, parking, deadline - now);
-          report = parking.holder ? now + REPORT_EVERY : Infinity;
+          report = Infinity;
         }
         this.#line.tidy(now);
         const until = Math.min(
@@ -234,6 +264,7 @@ export class Blocking {
         );
         if (parking.spin !== false) this.#line.pause(seen, now, until);
         else this.#line.park(seen, now, until);
+        if (reported > 0 && this.#isAsked(parking, seen)) report = reported + REPORT_EVERY;
       },
     };
     let owes = parking.yields === true;
@@ -247,11 +278,13 @@ export class Blocking {
         if (this.#line.shut) throw stopped();
         if (turns.holding || parking.keeps) {
           if (condition.done && !owes) {
-            // As in `block()`: what was found out about this wait is not for the next one.
-            frame.thrown = undefined;
-            return true;
+            if (condition.giveUp) this.#lookAgain();
+            return this.#accept(frame, condition, deadline);
           }
-          if (!parking.done && this.#stack.isStruck(frame) && leaves(condition)) {
+          // What others have handed over is accepted or handed back above, once its turn has come.
+          const isGiven = condition.giveUp !== undefined && condition.done;
+          const mayLeave = !parking.done && !isGiven;
+          if (mayLeave && this.#stack.isStruck(frame) && leaves(condition)) {
             this.#stack.interrupt(frame);
           }
           if (performance.now() >= deadline && !owes) return false;
@@ -270,8 +303,45 @@ export class Blocking {
       }
     } finally {
       this.#parked = below;
-      if (reported) this.#reportUnparked(frame);
+      if (reported > 0) this.#reportUnparked(frame);
     }
+  }
+
+  /** Takes in what was said to the thread before it was given what it has: see *Order*. */
+  #catchUp(): void {
+    // In this order: what the hub has had no room for is in the ring once that is no longer said.
+    if (this.#line.behind) this.catchUpWithHub();
+    if (!this.#line.empty) this.#intake.receive(true);
+  }
+
+  /** The same, with the aborts among it. */
+  #lookAgain(): void {
+    this.#catchUp();
+    this.#intake.runSoon();
+    if (this.#line.shut) throw stopped();
+  }
+
+  /**
+   * The condition holds: the thread goes on, unless it was to end before that.
+   *
+   * @returns Whether it goes on; `false` when the time was over before the condition held.
+   */
+  #accept(frame: Frame, condition: Condition, deadline: number): boolean {
+    // It can go on after all, and not only until the next time that it blocks.
+    frame.thrown = undefined;
+    if (!condition.giveUp) return true;
+    if (frame.passing && condition.giveUp()) this.#stack.throwPassing(frame);
+    if (this.#stack.kills > 0) {
+      const counts = ({ number }: Kill) => number === undefined || !condition.cameBefore?.(number);
+      if (this.#stack.isKilled(frame, counts) && condition.giveUp()) {
+        this.#stack.throwIfKilled(frame);
+      }
+    }
+    const due = Math.min(deadline, frame.deadline);
+    const isLate = due < Infinity && performance.now() >= due && condition.cameAfter?.(due);
+    if (!isLate || !condition.giveUp()) return true;
+    if (frame.deadline <= deadline) this.#stack.interrupt(frame);
+    return false;
   }
 
   /** Sleeps once, and takes in what has arrived. */
@@ -279,6 +349,11 @@ export class Blocking {
     const seen = this.#line.woken();
     waiting.receive();
     if (!condition.done && !waiting.isShut()) waiting.sleep(seen);
+  }
+
+  /** Whether a thread that sleeps at an object was woken: who holds that may be another one now, or the hub wants to know. */
+  #isAsked({ holder }: Parking, seen: number): boolean {
+    return holder !== undefined && this.#line.woken() !== seen;
   }
 
   /** Tells the hub what a thread that has been blocked for a while is blocked on. */

@@ -42,6 +42,8 @@ export interface CrossingOptions {
   look(): void;
   /** In how many milliseconds a signal is due, if that is known. */
   leftOf(signal: AbortSignal): number | undefined;
+  /** Waits until the hub has done what it was told. */
+  catchUp(): void;
 }
 
 /** A Worker's border. */
@@ -92,6 +94,7 @@ export class Crossing {
       },
       look: options.look,
       leftOf: options.leftOf,
+      catchUp: options.catchUp,
       owner: () => stack.frames.at(-1)?.id ?? 0,
       stack,
     });

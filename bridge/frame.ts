@@ -12,10 +12,17 @@ import type { ContextValues, Scope } from "./context.ts";
 import type { SpawnSite } from "./protocol.ts";
 import type { RemoteThread } from "./remote_thread.ts";
 
+/** Why a thread is to end. */
+export interface Kill {
+  readonly reason: unknown;
+  /** Its number: see `Arena.kills`. None if it was made on this Worker, here and now. */
+  readonly number: number | undefined;
+}
+
 /** What a green thread has of its own while it runs. */
 export class Frame implements Scope {
   /** Why the thread is to end, once it is killed: first reason wins, and it stays (a kill is sticky). */
-  killed: { readonly reason: unknown } | undefined;
+  killed: Kill | undefined;
   /** Where it was spawned, and the threads that led to that, if the hub records it. */
   sites: readonly SpawnSite[] | undefined;
   /** Whether the hub stops the Worker at a time of its own if the thread has not ended by then. */

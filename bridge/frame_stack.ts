@@ -8,7 +8,7 @@
 
 import { GreenletExit } from "./errors.ts";
 import { isA } from "./guarded.ts";
-import type { Frame } from "./frame.ts";
+import type { Frame, Kill } from "./frame.ts";
 import type { Timeout } from "./timeout.ts";
 
 /**
@@ -59,10 +59,16 @@ export class FrameStack {
     if (frame.killed) this.kills--;
   }
 
-  /** A thread is to end: the first reason counts. */
-  kill(frame: Frame, reason: unknown): void {
+  /**
+   * A thread is to end: the first reason counts.
+   *
+   * @param frame The thread.
+   * @param reason What it is killed with.
+   * @param number The kill's number, if it comes from elsewhere.
+   */
+  kill(frame: Frame, reason: unknown, number?: number): void {
     if (frame.killed) return;
-    frame.killed = { reason };
+    frame.killed = { reason, number };
     this.kills++;
     frame.onKill?.();
   }
@@ -101,12 +107,23 @@ export class FrameStack {
     }
   }
 
+  /**
+   * Whether the thread that runs now was killed, or one on whose stack it runs, and no `shield()` holds that off.
+   *
+   * @param frame The thread.
+   * @param counts Which kills count; all by default.
+   */
+  isKilled(frame: Frame, counts: (kill: Kill) => boolean = () => true): boolean {
+    if (this.kills === 0 || frame.shields > 0) return false;
+    if (frame.killed && counts(frame.killed)) return true;
+    return this.frames.some((outer) => isOpenToKill(outer) && counts(outer.killed!));
+  }
+
   /** Whether {@linkcode FrameStack.interrupt} would throw. */
   isStruck(frame: Frame): boolean {
-    if (frame.passing || frame.thrown) return true;
+    if (frame.passing || frame.thrown || this.isKilled(frame)) return true;
     if (this.#leaving > 0 && this.#stepLeft(frame)) return true;
     if (frame.shields > 0) return false;
-    if (this.kills > 0 && (frame.killed || this.frames.some(isOpenToKill))) return true;
     return frame.timeouts.length > 0 && frame.deadline <= performance.now();
   }
 
@@ -179,6 +196,7 @@ export class FrameStack {
       new GreenletExit(
         `The green thread "${outer.thread.name}", on whose stack "${frame.thread.name}" ran, was killed`,
       ),
+      outer.killed!.number,
     );
     throw frame.killed!.reason;
   }

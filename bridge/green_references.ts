@@ -41,6 +41,8 @@ export interface GreenReferenceHost {
   look(): void;
   /** In how many milliseconds a signal is due, if that is known. */
   leftOf(signal: AbortSignal): number | undefined;
+  /** Waits until the hub has done what it was told. */
+  catchUp(): void;
   /** The thread that runs now; 0 for none. */
   owner(): number;
   /** The threads that run here. */
@@ -253,7 +255,10 @@ export class GreenReferences {
     if (heard.has(number)) return;
     const onAbort = () => {
       this.#heard.get(owner)?.delete(number);
-      if (this.#given.get(number)) this.#host.saySignalled(number, signal);
+      if (!this.#given.get(number)) return;
+      this.#host.saySignalled(number, signal);
+      // As for a kill: whoever waits with the signal elsewhere has it before the one who aborts goes on.
+      this.#host.catchUp();
     };
     signal.addEventListener("abort", onAbort, { once: true });
     // It may outlive those that give it away by far: one of a module does.

@@ -121,6 +121,7 @@ export class GreenRuntime {
       ask: (number, op, args, what) => this.#calls.ask(number, op, args, what),
       look,
       leftOf: (signal) => timed.leftOf(signal),
+      catchUp: () => this.#blocking.catchUpWithHub(),
     });
     const base = {
       line,
@@ -273,6 +274,20 @@ export class GreenRuntime {
     return frame.id;
   }
 
+  /** How many kills had been said when {@linkcode GreenRuntime.isKilledBy} was asked last. */
+  knownKills = 0;
+
+  /**
+   * Whether the thread that runs now was killed.
+   *
+   * @param said How many kills have been said, by now or a moment ago.
+   */
+  isKilledBy(said: number): boolean {
+    const killed = this.#blocking.isKilled;
+    this.knownKills = said;
+    return killed;
+  }
+
   /** The id of the `GreenPool` that the thread that runs now is a member of. */
   get memberOf(): number | undefined {
     return this.#stack.innermost?.memberOf;
@@ -397,7 +412,7 @@ export class GreenRuntime {
       case Down.Prepare:
         return this.#runner.prepare(id, this.#crossing.decode(body) as Particulars);
       case Down.Kill:
-        return this.#runner.kill(id, this.#crossing.decodeReason(body), b === 1, a === 1);
+        return this.#runner.kill(id, this.#crossing.decodeReason(body), b, a);
       case Down.Release:
         return this.#crossing.references.release(id, b);
       case Down.Signalled: {

@@ -140,6 +140,8 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
    *
    * - The first reason counts. It is thrown again by each later blocking call of the thread, except in `shield()`, until
    *   the thread has ended: a `catch` on the way does not keep it alive.
+   * - What is put or released after this call is not for the thread, whatever it waits at. So in green code the call returns
+   *   when the hub has passed the kill on.
    * - A call to the hub that the thread is in is aborted: see `currentCall().signal`.
    * - An `async` green function that awaits a promise of its own does not hear of it before its next blocking call. If it still
    *   awaits two seconds later, the thread is over and its Worker is given up: what it awaits is left, and its `finally` blocks

@@ -79,6 +79,11 @@ export class Inbox {
     return this.#ring.shut;
   }
 
+  /** See {@linkcode RingReader.behind}. */
+  get behind(): boolean {
+    return this.#ring.behind;
+  }
+
   /** Says that nothing will be received any more. */
   leave(): void {
     this.#ring.leave();

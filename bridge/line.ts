@@ -72,6 +72,11 @@ export class Line {
     return this.#inbox.empty;
   }
 
+  /** Whether the hub has said more than there was room for. Look whether something has arrived after this. */
+  get behind(): boolean {
+    return this.#inbox.behind;
+  }
+
   /** The next message that has arrived. */
   receive(): Message | undefined {
     return this.#inbox.receive();

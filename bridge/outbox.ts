@@ -136,6 +136,11 @@ export class Outbox {
     this.#ring.setHungry(hungry);
   }
 
+  /** See {@linkcode RingWriter.setBehind}. */
+  setBehind(behind: boolean): void {
+    this.#ring.setBehind(behind);
+  }
+
   /** See {@linkcode RingWriter.shut}. */
   shut(): void {
     this.#ring.shut();

@@ -2,7 +2,9 @@
  * What a blocked green thread is blocked on.
  *
  * A thread that is blocked for longer than {@linkcode REPORT_AFTER} says so to the hub, for `threads()` and for the search
- * for deadlocks; shorter waits cost nothing.
+ * for deadlocks; shorter waits cost nothing. It says so once, and sleeps until somebody wakes it. Who has the lock that it waits
+ * for may be another one by the time that this matters: so a thread at an object that is woken for nothing says once more what it
+ * is blocked on, and the hub wakes those of whom it wants to know (see `hub/waits.ts`).
  *
  * @module
  */
@@ -13,7 +15,7 @@ import { RemoteThread } from "./remote_thread.ts";
 /** How long a thread is blocked before the hub is told what on, in milliseconds. */
 export const REPORT_AFTER = 20;
 
-/** How often a thread that waits for what one thread holds says so again, in milliseconds: the holder may change. */
+/** How much time there is at the least between two reports of one wait, in milliseconds. */
 export const REPORT_EVERY = 100;
 
 /** What a thread is blocked on. */

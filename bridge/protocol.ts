@@ -108,8 +108,8 @@ export const Down = {
    */
   Call: 12,
   /**
-   * Kill the thread `id`, which runs here; `a` 1 if the hub stops the Worker at a time of its own; `b` 1 to throw only once, where
-   * it is blocked now. Body: the reason.
+   * Kill the thread `id`, which runs here. `a`: the kill's number (see `Arena.kills`); `b`: bits of {@linkcode KillMode}. Body: the
+   * reason.
    */
   Kill: 13,
   /** Nobody on the hub refers to the function or object `id` any more; `b` times it was sent there. */
@@ -133,6 +133,14 @@ export const Down = {
   Fence: 21,
   /** Give the event loop a turn when no thread runs, and say so by `Up.Rested`: the process is about to end. */
   Rest: 22,
+} as const;
+
+/** In `Down.Kill`. */
+export const KillMode = {
+  /** To throw only once, where the thread is blocked now. */
+  Once: 1,
+  /** The hub stops the Worker at a time of its own if the thread has not ended by then. */
+  Timed: 2,
 } as const;
 
 /**

@@ -8,6 +8,7 @@
  * TAIL   bytes read so far, modulo 2^32      the reader only, after the frame's bytes are copied out
  * TAKEN  a word for each annex and one for what is handed over: see `annex.ts`, `handed.ts`   the reader only
  * HUNGRY 1 while the writer waits for room   the writer sets it, the reader clears it and then wakes the writer
+ * BEHIND 1 while there is more to say than was written   the writer only: before it goes on to anything else, and 0 after HEAD
  * SHUT   1 once the writer has shut it        the writer only, for good; the reader is to end whatever else it reads
  * LEFT   1 once the reader has seen that, 2 once it is done   the reader only, for good
  * ```
@@ -30,6 +31,7 @@ const HEAD = 0;
 const TAIL = 16;
 const TAKEN = 17;
 const HUNGRY = 32;
+const BEHIND = 33;
 const SHUT = 48;
 const LEFT = 49;
 /** Where the frames begin, in bytes. */
@@ -124,6 +126,11 @@ export class RingWriter {
     Atomics.store(this.words, HUNGRY, hungry ? 1 : 0);
   }
 
+  /** Says whether there is more to be said, for which there was no room: the reader may need to know before it is written. */
+  setBehind(behind: boolean): void {
+    Atomics.store(this.words, BEHIND, behind ? 1 : 0);
+  }
+
   /** Says to the reader that it is to end, even if the ring is full and it never looks into it again. */
   shut(): void {
     Atomics.store(this.words, SHUT, 1);
@@ -170,6 +177,11 @@ export class RingReader {
   /** Whether nothing has been written that was not read. */
   get empty(): boolean {
     return Atomics.load(this.words, HEAD) >>> 0 === this.#tail;
+  }
+
+  /** Whether the writer has more to say than it has written. Look into the ring after this. */
+  get behind(): boolean {
+    return Atomics.load(this.words, BEHIND) !== 0;
   }
 
   /**

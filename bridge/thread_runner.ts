@@ -23,7 +23,7 @@ import type { Intake } from "./intake.ts";
 import { isThenable } from "./live.ts";
 import type { Callable, Loader } from "./loader.ts";
 import type { Message } from "./message.ts";
-import { Ending, type Particulars, type Target, targetName, Up } from "./protocol.ts";
+import { Ending, KillMode, type Particulars, type Target, targetName, Up } from "./protocol.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import { hasRoom, MUCH_ROOM, SHALLOW } from "./stack_room.ts";
 import type { Suspect } from "./strays.ts";
@@ -121,18 +121,18 @@ export class ThreadRunner {
    *
    * @param id The thread's id.
    * @param reason What it is killed with.
-   * @param once Whether only what it is blocked in is to throw that.
-   * @param timed Whether the hub stops the Worker at a time of its own if the thread has not ended by then.
+   * @param mode Bits of {@linkcode KillMode}.
+   * @param number The kill's number.
    */
-  kill(id: number, reason: unknown, once: boolean, timed: boolean): void {
+  kill(id: number, reason: unknown, mode: number, number: number): void {
     const frame = this.#stack.find(id);
-    if (frame && once) {
+    if (frame && mode & KillMode.Once) {
       frame.thrown = { error: reason };
       return;
     }
     if (frame) {
-      frame.killTimed ||= timed;
-      return this.#stack.kill(frame, reason);
+      frame.killTimed ||= (mode & KillMode.Timed) !== 0;
+      return this.#stack.kill(frame, reason, number);
     }
     const isHere = this.#intake.holdsThread(id) ||
       this.#jobs.some(({ message }) => message.id === id);

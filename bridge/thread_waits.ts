@@ -5,7 +5,8 @@
  * this stack. A wait ends with that, or when the hub refuses it (`Down.Refuse`: nobody could ever go on), or when the waiting
  * thread is to end itself; the hub is told (`Up.Unwait`) if it may still count the wait.
  *
- * In a cooperative hub each of these is fenced: what follows from it has been done before the thread goes on.
+ * In a cooperative hub each of these is fenced: what follows from it has been done before the thread goes on. A kill is so in
+ * every hub.
  *
  * @module
  */
@@ -148,10 +149,11 @@ export class ThreadWaits {
     const body = encodeThrown(reason, "reason", this.#crossing.referrer);
     const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
     this.#line.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, body);
-    if (!this.#turns?.holding) return;
-    this.#blocking.fence();
+    if (onlyPending) return this.#blocking.fence();
+    // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed one.
+    this.#blocking.catchUpWithHub();
     // The killed one has the first place in the line now.
-    if (!onlyPending) this.#blocking.giveWay();
+    if (this.#turns?.holding) this.#blocking.giveWay();
   }
 
   /** The handle of a thread whose ending will be told, if it is one. */

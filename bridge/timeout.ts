@@ -29,7 +29,7 @@ const KEYS = ["abandon"];
  * - It is armed for the green thread that makes it, until it is disposed, cancelled, or thrown. It is thrown once.
  * - Nested ones: the earlier one is thrown, as its own object, so an `error === timeout` check tells whose it is; of two
  *   that are due at the same moment, the outer one.
- * - A result that is ready wins over a timeout that is due.
+ * - A result that is ready wins over a timeout that is due; an item or a permit does if it came before that.
  * - A call to the hub that is left this way is aborted: see `currentCall().signal`.
  * - Code that never blocks is not interrupted; `checkpoint()` is a place where it can be.
  *

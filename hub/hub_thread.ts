@@ -110,6 +110,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   parkedOn: string | undefined;
   /** Whether it has been blocked for a while on something that another green thread may have to end. */
   stalled = false;
+  /** Whether that is a coordination object: then another thread may hold it by now than the one that it has said. */
+  atObject = false;
   /** Since when it is so, without a time limit. */
   stuckSince: number | undefined;
   /** Stands for what it said of that last, as long as that counts. */

@@ -41,6 +41,7 @@ export class Post {
       return;
     }
     if (this.#outbox.write(kind, id, a, b, body)) return this.#board.wake(this.#slot);
+    this.#outbox.setBehind(true);
     this.#waiting.push(new Waiting(kind, id, a, b, body));
     this.flush();
     // What is left goes on in a later turn, and by then the bytes may have been changed by whoever sent them.
@@ -55,6 +56,11 @@ export class Post {
   /** As {@linkcode Post.ready}, before all others. */
   readyFirst(): void {
     this.#board.baton?.readyFirst(this.#slot);
+  }
+
+  /** Has a thread that is blocked there at an object say once more what on: see `bridge/parking.ts`. */
+  rouse(): void {
+    this.#board.wake(this.#slot);
   }
 
   /** Says to the Worker that it is to end, whatever it is blocked on and however full its mailbox is. */
@@ -95,6 +101,7 @@ export class Post {
       sent++;
     }
     this.#waiting.splice(0, sent);
+    if (this.#waiting.length === 0) this.#outbox.setBehind(false);
     this.#board.wake(this.#slot);
     this.#tidyLater();
   }

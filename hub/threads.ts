@@ -10,7 +10,8 @@
 import { encodeThrown } from "../bridge/codec.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { limited } from "../bridge/limit.ts";
-import { Down, type ThreadReference } from "../bridge/protocol.ts";
+import { Down, KillMode, type ThreadReference } from "../bridge/protocol.ts";
+import { hubPlace } from "../bridge/sync/place.ts";
 import { endBelongings } from "./belongings.ts";
 import type { Call } from "./call_context.ts";
 import { cancelDependants } from "./dependants.ts";
@@ -89,9 +90,11 @@ export class Threads implements ThreadHost {
     if (graceMs !== Infinity) this.#stopAfter(worker, thread, graceMs);
     if (thread.killed) return;
     thread.killed = { reason: exit };
-    const isTimed = graceMs === Infinity ? 0 : 1;
+    const { arena } = hubPlace();
     const body = encodeThrown(exit, "reason", worker.referrer);
-    worker.post.send(Down.Kill, thread.id, isTimed, 0, body);
+    const mode = graceMs === Infinity ? 0 : KillMode.Timed;
+    worker.post.send(Down.Kill, thread.id, arena.countKill(), mode, body);
+    arena.sayKill();
     worker.post.ready();
   }
 

@@ -12,8 +12,8 @@
  * is no circle. The holder of a lock may have changed since it was reported, so such an edge is not *sure*. It counts only if
  * the lock's memory says at that moment that the holder is still the same: many who take turns at one lock seem to wait for each
  * other, where the hub hears late of who goes on. And a circle with such an edge is only believed when the parked thread has
- * reported it several times in a row; it does so every 100 ms, with the holder as it is then. A thread has few edges at a
- * time: one for its own wait, more only through hub functions that await several threads at once.
+ * reported it several times in a row, 100 ms apart, with the holder as it is then: it is asked to (see `waits.ts`). A thread has
+ * few edges at a time: one for its own wait, more only through hub functions that await several threads at once.
  *
  * @module
  */
@@ -56,6 +56,22 @@ export class WaitGraph {
       edges.delete(edge);
       if (edges.size === 0 && this.#edges.get(edge.from) === edges) this.#edges.delete(edge.from);
     };
+  }
+
+  /**
+   * Whom a thread waits for, itself or by others, as far as that was ever said: it itself too, if that is a circle.
+   *
+   * @param from The thread.
+   * @param to One that it waits for, whether or not there is an edge.
+   */
+  reach(from: HubThread, to: HubThread | undefined): Iterable<HubThread> {
+    const reached = new Set<HubThread>(to ? [to] : []);
+    const add = (thread: HubThread) => {
+      for (const { to } of this.#edges.get(thread) ?? []) reached.add(to);
+    };
+    add(from);
+    for (const thread of reached) add(thread);
+    return reached;
   }
 
   /** Whether a thread waits, itself or by others, for one of which something is true. */

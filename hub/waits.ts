@@ -6,13 +6,18 @@
  * the graph (`wait_graph.ts`), or a thread that can never start. Those in it are asked where they are, and then it is looked again
  * whether it still is one. A wait that is *limited*, as it may end by itself (a timeout, a signal), is never part of one.
  *
+ * A thread says once what it is parked on, and then sleeps. So what it said may have become wrong: the lock has gone on to
+ * another one. That matters when somebody comes to wait for it: whoever is reached from there by what was said, right or wrong, is
+ * *asked again*, and so on from each one that answers. Where no circle is, that ends with the last one in the chain. In a circle it
+ * goes on, 100 ms apart for each, until the circle is believed or comes apart.
+ *
  * @module
  */
 
 import { encodeThrown } from "../bridge/codec.ts";
 import { DeadlockError } from "../bridge/errors.ts";
 import { currentLimit } from "../bridge/limit.ts";
-import { Down } from "../bridge/protocol.ts";
+import { Down, KillMode } from "../bridge/protocol.ts";
 import { CORE } from "../bridge/sync/objects.ts";
 import { servedCall } from "./call_context.ts";
 import { CallSites, describeSites, type Sites } from "./call_sites.ts";
@@ -88,6 +93,7 @@ export class Waits {
     const edge = this.#graph.add({ from: caller, to: thread, by, sure: true });
     if (edge instanceof Circle) return edge;
     call.awaits(thread, edge);
+    this.#askAgain(caller, thread);
     // The caller keeps its Worker, so that the thread may need one more.
     this.#pool.urge(thread);
     const stuck = this.#stuck(thread);
@@ -220,8 +226,10 @@ export class Waits {
     thread.stalled = object !== 0;
     if (thread.stalled && !limited) thread.stuckSince ??= performance.now();
     if (thread.stalled) this.#pool.relieve();
+    thread.atObject = object > 0;
     const to = this.#threads.byId(holder);
     if (limited) thread.suspicions = 0;
+    else this.#askAgain(thread, to);
     if (!to || limited) return;
     const holds = () => heldObject(object)?.[CORE].holder() === holder;
     const add = () => {
@@ -238,9 +246,22 @@ export class Waits {
     thread.lastParked = said;
     this.#confirm(circle, () => thread.lastParked === said ? add() : undefined).then((error) => {
       if (!error || worker.dead) return;
-      worker.post.send(Down.Kill, id, 0, 1, encodeThrown(error, "reason", worker.referrer));
+      worker.post.send(
+        Down.Kill,
+        id,
+        0,
+        KillMode.Once,
+        encodeThrown(error, "reason", worker.referrer),
+      );
       worker.post.ready();
     });
+  }
+
+  /** A thread has come to wait: those that it may wait for by others say once more who has what they are parked on. */
+  #askAgain(thread: HubThread, to: HubThread | undefined): void {
+    for (const { dead, atObject, worker } of this.#graph.reach(thread, to)) {
+      if (!dead && atObject && worker && !worker.dead) worker.post.rouse();
+    }
   }
 
   /** A thread that was parked goes on. */
@@ -249,6 +270,7 @@ export class Waits {
     if (!thread) return worker.parked(id, undefined);
     thread.parkedOn = undefined;
     thread.stalled = false;
+    thread.atObject = false;
     thread.stuckSince = undefined;
     thread.lastParked = undefined;
     thread.suspicions = 0;

@@ -8,7 +8,8 @@
  * ```
  *
  * All words change under the object's lock only. Whoever comes last grants all others under the same lock, so a round either
- * passes as a whole, or is broken as a whole.
+ * passes as a whole, or is broken as a whole. One that was killed before that, and finds it passed, throws its kill: the others
+ * have gone on.
  *
  * @module
  */
@@ -128,7 +129,7 @@ class BarrierCore extends Core {
  *
  * - When the last one has come, all go on, and the barrier is ready for the next round.
  * - *Kill, timeout, abort, crash* of one who waits breaks the barrier: the others get a `BrokenBarrierError`, as does everybody
- *   who comes later, until `reset()`.
+ *   who comes later, until `reset()`. If all had come before it could leave, the others pass, and it ends.
  * - It has no close; `abort()` breaks it by hand.
  *
  * @example Start together

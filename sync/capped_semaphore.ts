@@ -68,9 +68,9 @@ class CappedCore extends Permits {
     }
   }
 
-  /** Whose permit was taken has released it. */
-  protected override givesTo(list: number): boolean {
-    return list !== RELEASERS;
+  /** A permit that was taken from one who waits to release it is released. */
+  protected override isFinal(list: number): boolean {
+    return list === RELEASERS;
   }
 
   protected override handBack(list = 0): void {

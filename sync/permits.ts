@@ -176,6 +176,9 @@ export class Permits extends Core {
     if (node !== 0) {
       if (!this.block(green, 0, node, options)) throw timedOut(options);
       this.#keep(node);
+    } else if (this.comesTooLate(green)) {
+      this.#giveBack(thread);
+      green.enter(`${call}()`);
     }
     return this.#permit(thread);
   }

@@ -51,8 +51,8 @@ const PRIORITY_KEYS = ["priority"];
  *   side they are on.
  * - *Room:* `maxSize` items; with `0` each `put()` waits for a `get()` (a rendezvous); any number by default.
  * - *Kill, timeout, abort* of one who waits: it leaves the line. An item that it had just been handed goes to the next one or
- *   back to the front; an item that it was about to put is taken back. A crash of its Worker too; an item that the Worker was
- *   reading is lost.
+ *   back to the front; an item that it was about to put is taken back, or was taken, and then `put()` returns. A crash of its
+ *   Worker too; an item that the Worker was reading is lost.
  * - *Close:* `put()` fails at once; `get()` gives what is there, then fails; whoever waits is told.
  * - Items are sent as any value is: what is got is a value of its own. Small ones (up to about 4 KiB) pass from thread to thread
  *   with no round trip to the hub; larger ones, and those that refer to something (functions, green threads, other queues),

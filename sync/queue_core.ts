@@ -19,10 +19,12 @@
  * waits for it is filled with the first waiter's item under the same lock. So at each moment at least one of lists 0 and 1 is
  * empty, and nobody who comes in between gets anything before those who wait.
  *
- * **One who gives up.** A getter that is killed, or dies, after it was handed an item puts it back to the front, or hands it to
- * the next getter: it was the oldest. Several that come back stand at the front in the order of their turns, whichever comes
- * first: a block's SEQUENCE says when it was put, its RANK that it came back. A putter whose item was not taken takes it back;
- * one whose item was taken has put it. One that dies while it reads its item takes the item with it.
+ * **One who gives up.** A getter that was killed before it was handed an item (see `core.ts`), or dies, puts the item back to the
+ * front, or hands it to the next getter: it was the oldest. Several that come back stand at the front in the order of their turns,
+ * whichever comes first: a block's SEQUENCE says when it was put, its RANK that it came back. A putter whose item was not taken
+ * takes it back; one whose item was taken has put it, also if it was killed before that: `put()` returns then, and the kill is
+ * for the next blocking call. So an item of a `put()` that throws is never in the queue, and one of a `put()` that returns always
+ * was. One that dies while it reads its item takes the item with it.
  *
  * **A priority queue** is a leftist heap: at each node the right spine is the shortest way to a leaf, so merging two heaps,
  * which is all that putting and getting do, takes logarithmic time, and no memory.
@@ -205,9 +207,13 @@ export class QueueCore extends Core {
 
   #endPut(node: number, inTime: boolean, item: Item): void {
     const refused = inTime && this.refused(node);
-    if (refused) this.#free(this.data(node));
-    if (inTime) this.give(node);
-    if (inTime && !refused) return;
+    if (refused) {
+      this.enter();
+      this.#heap.free(this.data(node));
+      // Under the lock, so that the hub does not free it once more if the Worker dies now.
+      this.give(node);
+      this.leave();
+    } else if (inTime) return this.give(node);
     discard(item);
     throw refused ? this.#closedError() : this.#full();
   }
@@ -241,6 +247,11 @@ export class QueueCore extends Core {
     if (block < ENDED) {
       const inTime = this.block(green, GETTERS, -block, options);
       block = this.#endGet(-block, inTime);
+    } else if (block > 0 && this.comesTooLate(green)) {
+      this.enter();
+      this.#putBack(block);
+      this.leave();
+      green.enter("get()");
     }
     if (block <= 0) throw this.#nothing(block);
     return this.#unwrap(block);
@@ -565,9 +576,13 @@ export class QueueCore extends Core {
     if (list === GETTERS) this.#putBack(this.data(node));
   }
 
-  /** Whose item was taken has put it. */
-  protected override givesTo(list: number): boolean {
-    return list !== PUTTERS;
+  /** An item that was taken out of a putter's hands is put. */
+  protected override isFinal(list: number): boolean {
+    return list === PUTTERS;
+  }
+
+  protected override refusedOne(list: number, node: number): void {
+    this.withdrawn(list, node);
   }
 
   protected override withdrawn(list: number, node: number): void {

@@ -11,6 +11,8 @@
  * NEXT_CHUNK   anybody adds 1 to take a chunk of nodes that nobody has had
  * REUSABLE     1 while there may be chunks of dead Workers to be taken: the hub stores 1 after it has freed one; whoever takes
  *              one stores 0 before it looks, and 1 when it has found one, as there may be more
+ * KILLS        whoever kills a green thread adds 1 for the number of the kill, before it says so; in a line that changes seldom
+ * KILLS_SAID   the same, after it has said so
  * DUE          anybody sets bit 0 after it has set a bit among the BITS, bit 1 to have all Workers woken;
  *              the hub clears it before it looks
  * BITS         1,024 bits: the objects, by their id, with something for waiters on the hub
@@ -36,6 +38,8 @@ const NEXT_CHUNK = 1;
 const DUE = 2;
 const NEXT_THREAD = 3;
 const REUSABLE = 4;
+const KILLS = 16;
+const KILLS_SAID = 17;
 const BITS = 32;
 const BUCKETS = 1024;
 const OWNERS = 64;
@@ -72,6 +76,10 @@ export const Node = {
   Data: 6,
   /** In which of the object's lists it stands. */
   List: 7,
+  /** Once it was taken out of its list by a grant: when that was, see {@linkcode timeNow}. */
+  Time: 1,
+  /** Once it was taken out of its list by a grant: how many kills there had been, see {@linkcode Arena.kills}. */
+  Kills: 2,
 } as const;
 
 /** The states of a node. */
@@ -89,6 +97,26 @@ export const State = {
   /** Its owner died, and the hub has settled what there was to settle. */
   Settled: 5,
 } as const;
+
+/** A moment of the clock that all sides share, in milliseconds modulo 2^32. */
+export function timeNow(): number {
+  return timeOf(performance.now());
+}
+
+/** Whether a moment of {@linkcode timeNow} came after one in this side's `performance.now()` time. */
+export function cameAfter(time: number, due: number): boolean {
+  return (time - timeOf(due) | 0) > 0;
+}
+
+/**
+ * Where the system's clock was set while a Worker was started, its clock differs by so much. Then it may take a limit that was
+ * due before a grant for one that was not, or the other way round, if both have come when it looks.
+ */
+function timeOf(now: number): number {
+  return Math.trunc(ORIGIN + now) | 0;
+}
+
+const ORIGIN = performance.timeOrigin;
 
 /** The arena's words, behind verbs. */
 export class Arena {
@@ -109,6 +137,26 @@ export class Arena {
   /** Takes an id that no other green thread in the process has, of whichever hub: a lock knows its holder by it. Any side. */
   takeThreadId(): number {
     return Atomics.add(this.words, NEXT_THREAD, 1) + 1 >>> 0;
+  }
+
+  /** Takes the number of a kill that is about to be said. Any side. */
+  countKill(): number {
+    return Atomics.add(this.words, KILLS, 1) + 1 | 0;
+  }
+
+  /** A kill that was counted has been said to the Worker of its thread. Any side. */
+  sayKill(): void {
+    Atomics.add(this.words, KILLS_SAID, 1);
+  }
+
+  /** How many kills have been said. */
+  get killsSaid(): number {
+    return Atomics.load(this.words, KILLS_SAID);
+  }
+
+  /** The number of the last kill. */
+  get kills(): number {
+    return Atomics.load(this.words, KILLS);
   }
 
   /**

@@ -20,9 +20,26 @@
  * node's STATE to change: a green thread parks on its Worker's own word, as for everything, and async code has a promise. Who
  * makes the object ready hands what there is to the first waiter directly, so nobody comes in between.
  *
+ * **What is handed over is used once.** Whoever ends a wait does so under the lock, by the node's STATE there:
+ *
+ * ```text
+ * WAITING ──> leaves the list: a kill, a limit, an abort                         nothing was handed over
+ * GRANTED ──> has it: the waiter goes on
+ *         ──> hands it back, to the next one or to where it came from: the waiter was killed before the grant, or its limit was
+ *             due before it, or its signal was aborted before it went on
+ *         ──> has it all the same, where a grant says that what the waiter came with was taken (see `isFinal()`): an item that
+ *             it had put is in the queue. The kill is then for its next blocking call
+ * REFUSED ──> hears of that; nothing was handed over
+ * ```
+ *
+ * So a call that throws has taken nothing and put nothing, and one that returns has. A grant says when it was (TIME), and how
+ * many kills there had been (KILLS), so that it is known which came first. That a kill or an abort which was said before the
+ * grant is known before that is accepted is for `Blocking.block()`; on the hub there is nothing between the two.
+ *
  * @module
  */
 
+import type { Condition } from "../blocking.ts";
 import { checkOptionsObject, checkTime, WAITING_KEYS } from "../check_options.ts";
 import { GreenletExit } from "../errors.ts";
 import type { GreenRuntime } from "../green_runtime.ts";
@@ -31,7 +48,7 @@ import { pause } from "../patience.ts";
 import { show } from "../show.ts";
 import { greenSide } from "../side.ts";
 import { Timeout } from "../timeout.ts";
-import { Node, State } from "./arena.ts";
+import { cameAfter, Node, State } from "./arena.ts";
 import type { Coordination } from "./objects.ts";
 import { HUB, hubPlace, type Place, place } from "./place.ts";
 import { LIST_WORDS, Waiters } from "./waiters.ts";
@@ -132,13 +149,16 @@ export abstract class Core {
   /** What was given to a waiter that has gone is given to the next one, or put back. Under the lock. */
   protected abstract handBack(list: number, node: number): void;
 
-  /** Whether those who wait in a list are given something there that would be lost with them. */
-  protected givesTo(_list: number): boolean {
-    return true;
-  }
-
   /** What a waiter that has gone had offered is taken back. Under the lock, after the node was taken out of its list. */
   protected withdrawn(_list: number, _node: number): void {}
+
+  /** A waiter has gone that was refused: what it had offered is taken back. Under the lock. */
+  protected refusedOne(_list: number, _node: number): void {}
+
+  /** Whether a grant in a list cannot be handed back, as it says that something was done for the waiter. */
+  protected isFinal(_list: number): boolean {
+    return false;
+  }
 
   /** The id of the thread that holds the object: -1 for async code; `undefined` when nobody does, or many may. */
   holder(): number | undefined {
@@ -215,27 +235,25 @@ export abstract class Core {
     node: number,
     options: WaitingOptions | undefined,
   ): boolean {
-    const arena = this.#arena;
     const signal = options?.signal;
-    let left = false;
-    const condition = {
-      giveUp: () => left = this.#withdraw(list, node),
-      get done() {
-        return Atomics.load(arena, node + Node.State) !== State.Waiting ||
-          signal !== undefined && signal.aborted;
-      },
-    };
-    let inTime: boolean;
+    const wait = new Wait(this, list, node, signal);
+    let aborted: boolean;
     try {
       const parking = signal ? { ...this.#parking, limited: true, signal } : this.#parking;
-      inTime = green.block(condition, performance.now() + timeLimit(options), parking);
+      green.block(wait, performance.now() + timeLimit(options), parking);
+      aborted = signal !== undefined && signal.aborted;
     } catch (error) {
-      if (!left) this.#leaveList(list, node);
+      if (!wait.left) this.#leaveList(list, node);
       throw error;
     }
-    if (this.#wasServed(node) || !this.#withdraw(list, node)) return true;
-    if (inTime) throw signal!.reason;
-    return false;
+    if (wait.left) return false;
+    if (aborted) {
+      if (this.leaves(list, node)) throw signal!.reason;
+      this.#wasServed(node);
+      return true;
+    }
+    // Over in the moment in which it is granted: what is ready wins over what is due.
+    return this.#wasServed(node) || !this.#withdraw(list, node);
   }
 
   readonly #parking = {
@@ -272,7 +290,7 @@ export abstract class Core {
     const signal = options?.signal;
     const limit = currentLimit(HUB)?.signal;
     const hub = hubPlace();
-    return new Promise<boolean>((resolve, reject) => {
+    const turn = new Promise<boolean>((resolve, reject) => {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const settled = () => {
         clearTimeout(timer);
@@ -282,17 +300,16 @@ export abstract class Core {
       const giveUp = (outcome: () => void) => {
         if (!hub.unwatch(this.id, list, node)) return;
         settled();
-        // Granted in this moment: what is ready wins over what is due.
+        // Granted in this moment: what is ready wins over what is due. Of an abort see below.
         if (this.#withdraw(list, node)) outcome();
         else resolve(true);
       };
       const onAbort = () => giveUp(() => reject(signal!.reason));
       const onLimit = () => {
-        if (!this.givesTo(list)) return giveUp(() => reject(limit!.reason));
         if (!hub.unwatch(this.id, list, node)) return;
         settled();
-        this.#leaveList(list, node);
-        reject(limit!.reason);
+        if (this.leaves(list, node)) reject(limit!.reason);
+        else resolve(true);
       };
       if (timeout < LONGEST) {
         timer = setTimeout(() => giveUp(() => resolve(false)), Math.max(0, timeout));
@@ -305,6 +322,23 @@ export abstract class Core {
       });
       if (limit?.aborted) onLimit();
     });
+    if (signal === undefined && limit === undefined) return turn;
+    return turn.then((inTime) => {
+      // Aborted in the very turn in which it was granted: whoever has aborted it does not look for what it got.
+      const ended = signal?.aborted ? signal : limit?.aborted ? limit : undefined;
+      if (inTime && ended && this.leaves(list, node)) throw ended.reason;
+      return inTime;
+    });
+  }
+
+  /**
+   * Whether a thread is to go without what it has just taken, which was there without a wait: it was killed before that. The same
+   * as `block()` asks before it accepts a grant, and as cheap as it can be: most often nobody was killed anywhere since it was
+   * asked last.
+   */
+  protected comesTooLate(green: GreenRuntime): boolean {
+    const { killsSaid } = this.place.arena;
+    return killsSaid !== green.knownKills && green.isKilledBy(killsSaid);
   }
 
   /** Whether a node was taken out of its list. A Worker that goes on after the hub has stopped it gets nothing. */
@@ -342,6 +376,21 @@ export abstract class Core {
     return waits;
   }
 
+  /** A waiter goes, if what it was given can be handed back. Says whether it did; if so, the node is given back. */
+  leaves(list: number, node: number): boolean {
+    this.enter();
+    const state = Atomics.load(this.#arena, node + Node.State);
+    // What a Worker had is settled when the hub has given it up: then it gets nothing more.
+    const leaves = state === State.Waiting || state === State.Refused ||
+      state === State.Granted && !this.isFinal(list);
+    if (leaves) {
+      this.settleFor(list, node);
+      this.give(node);
+    }
+    this.leave();
+    return leaves;
+  }
+
   /** A waiter goes, whatever it was given. */
   #leaveList(list: number, node: number): void {
     this.enter();
@@ -361,6 +410,7 @@ export abstract class Core {
       this.lists[list].remove(node);
       this.withdrawn(list, node);
     } else if (state === State.Granted) this.handBack(list, node);
+    else if (state === State.Refused) this.refusedOne(list, node);
   }
 
   /**
@@ -369,6 +419,45 @@ export abstract class Core {
    * @param _thread The id of the thread that held it.
    */
   settleAccount(_thread: number): void {}
+}
+
+/** The wait of a green thread for a node, as `Blocking` has it. */
+class Wait implements Condition {
+  /** Whether it is over as its thread was to end, and the node was given back. */
+  left = false;
+  readonly #core: Core;
+  readonly #arena: Int32Array;
+  readonly #list: number;
+  readonly #node: number;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(core: Core, list: number, node: number, signal: AbortSignal | undefined) {
+    this.#core = core;
+    this.#arena = core.place.arena.words;
+    this.#list = list;
+    this.#node = node;
+    this.#signal = signal;
+  }
+
+  get done(): boolean {
+    return this.#isOut || this.#signal !== undefined && this.#signal.aborted;
+  }
+
+  giveUp(): boolean {
+    return this.left = this.#core.leaves(this.#list, this.#node);
+  }
+
+  cameBefore(kill: number): boolean {
+    return this.#isOut && (this.#arena[this.#node + Node.Kills] - kill | 0) < 0;
+  }
+
+  cameAfter(due: number): boolean {
+    return this.#isOut && cameAfter(this.#arena[this.#node + Node.Time], due);
+  }
+
+  get #isOut(): boolean {
+    return Atomics.load(this.#arena, this.#node + Node.State) !== State.Waiting;
+  }
 }
 
 /** For a thread that goes on after the hub has stopped its Worker. */

@@ -16,16 +16,16 @@
  * What is granted may become an account (see `sync/permits.ts`): GRANTED ──> ACCOUNT ──> FREE.
  *
  * **Races.** A grant and a withdrawal both happen under the lock, so exactly one of them comes first: a waiter that gives up
- * either finds itself WAITING and takes itself out, or finds that it was granted something, which it keeps or hands back. Who
- * removes a node says by its STATE that it was removed, before the lock is free: one that dies after that is not removed again.
- * STATE is written last, so an owner that sees GRANTED without the lock also sees DATA. The waker wakes the owner after it
- * has written STATE, and the owner looks at STATE after it has read its wake counter (see `board.ts`), so no wake-up is
- * lost; one that dies between the two is made good by the hub, which wakes everybody when a Worker dies.
+ * either finds itself WAITING and takes itself out, or finds that it was granted something, which it keeps or hands back (see
+ * `core.ts`). Who removes a node says by its STATE that it was removed, before the lock is free: one that dies after that is not
+ * removed again. STATE is written last, so an owner that sees GRANTED without the lock also sees DATA, TIME and KILLS. The waker
+ * wakes the owner after it has written STATE, and the owner looks at STATE after it has read its wake counter (see `board.ts`),
+ * so no wake-up is lost; one that dies between the two is made good by the hub, which wakes everybody when a Worker dies.
  *
  * @module
  */
 
-import { Node, State } from "./arena.ts";
+import { Node, State, timeNow } from "./arena.ts";
 import type { Place } from "./place.ts";
 
 const HEAD = 0;
@@ -127,6 +127,8 @@ export class Waiters {
     // The owner may go on, and use the node for something else, as soon as it sees the state.
     const owner = nodes[node + Node.Owner];
     if (data !== undefined) nodes[node + Node.Data] = data;
+    nodes[node + Node.Time] = timeNow();
+    nodes[node + Node.Kills] = this.#place.arena.kills;
     Atomics.store(nodes, node + Node.State, state);
     // A place in the line is taken before the next one is served, who may be awake by chance and see that by itself.
     if (!this.#place.queue(owner)) wakes.push(owner, this.number, node);

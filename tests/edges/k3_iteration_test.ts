@@ -165,7 +165,7 @@ Deno.test("K3 iterate() refuses what it cannot do, by name", () => {
     TypeError,
     "expected an iterable or async iterable, found 5",
   );
-  assertThrows(() => iterateAnyhow([], 5), TypeError, "{ prefetch: 16 }");
+  assertThrows(() => iterateAnyhow([], 5), TypeError, "{ prefetch: 5 }");
   assertThrows(() => iterateAnyhow([], { preFetch: 1 }), TypeError, '"preFetch"');
   assertThrows(() => iterateAnyhow([], { prefetch: "1" }), TypeError, '"prefetch", found "1"');
   for (const prefetch of [-1, 1.5, Infinity]) {

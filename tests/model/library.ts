@@ -7,8 +7,11 @@
  * @module
  */
 
+import type { Blocking } from "../../bridge/blocking.ts";
 import { state } from "../../bridge/state.ts";
 import type { Board } from "../../bridge/board.ts";
+import type { Frame } from "../../bridge/frame.ts";
+import type { FrameStack } from "../../bridge/frame_stack.ts";
 import type { RingReader, RingWriter } from "../../bridge/ring.ts";
 import type { HubPlace, WorkerPlace } from "../../bridge/sync/place.ts";
 import type { Coordination } from "../../bridge/sync/objects.ts";
@@ -19,7 +22,10 @@ import type { GreenEvent, GreenPool, LightQueue, Lock, Queue, Semaphore } from "
 
 /** What the model uses of the library. */
 export interface Library {
+  readonly Blocking: typeof Blocking;
   readonly Board: typeof Board;
+  readonly Frame: typeof Frame;
+  readonly FrameStack: typeof FrameStack;
   readonly RingReader: typeof RingReader;
   readonly RingWriter: typeof RingWriter;
   readonly HubPlace: typeof HubPlace;
@@ -49,7 +55,10 @@ export interface Mutation {
 
 const ROOT = new URL("../../", import.meta.url);
 const MODULES = [
+  "bridge/blocking.ts",
   "bridge/board.ts",
+  "bridge/frame.ts",
+  "bridge/frame_stack.ts",
   "bridge/ring.ts",
   "bridge/sync/place.ts",
   "hub/doorbell.ts",

@@ -107,6 +107,8 @@ tryOut("three Workers at one permit", {
     "a state is written before the data that goes with it": [{
       file: waiters,
       text: `    if (data !== undefined) nodes[node + Node.Data] = data;
+    nodes[node + Node.Time] = timeNow();
+    nodes[node + Node.Kills] = this.#place.arena.kills;
     Atomics.store(nodes, node + Node.State, state);`,
       instead: `    Atomics.store(nodes, node + Node.State, state);
     nodes[node + Node.Data] = data ?? 0;`,
@@ -170,9 +172,10 @@ tryOut("a permit comes as its waiter's time is over", {
     }, /Expected .* found|somebody else's/],
     "one who gives up drops what it was given": [{
       file: core,
-      text: "    if (this.#wasServed(node) || !this.#withdraw(list, node)) return true;",
-      instead: `    if (inTime) return true;
-    this.#withdraw(list, node);`,
+      text: "    return this.#wasServed(node) || !this.#withdraw(list, node);",
+      instead: `    if (performance.now() < 5) return true;
+    this.#withdraw(list, node);
+    return false;`,
     }, WRONG],
   },
 });
@@ -186,8 +189,12 @@ tryOut("a permit comes as its waiter is killed", {
   mutants: {
     "a killed waiter takes no notice of what it was given": [{
       file: core,
-      text: "      giveUp: () => left = this.#withdraw(list, node),",
-      instead: "      giveUp: () => (this.#withdraw(list, node), left = true),",
+      text: "    return this.left = this.#core.leaves(this.#list, this.#node);",
+      instead: `    const core = this.#core;
+    core.enter();
+    if (!this.#isOut) core.settleFor(this.#list, this.#node);
+    core.leave();
+    return this.left = true;`,
     }, WRONG],
   },
 });
@@ -433,8 +440,9 @@ tryOut("room comes as the one is killed who waits with an item", {
   mutants: {
     "it takes no notice of the room": [{
       file: core,
-      text: "      giveUp: () => left = this.#withdraw(list, node),",
-      instead: "      giveUp: () => (this.#withdraw(list, node), left = true),",
+      text: "    return this.left = this.#core.leaves(this.#list, this.#node);",
+      instead: `    this.#core.leaves(this.#list, this.#node);
+    return this.left = true;`,
     }, WRONG],
   },
 });
@@ -472,6 +480,207 @@ tryOut("an item that was handed to one whose wait fails goes back to the front",
     }, WRONG],
   },
 });
+
+// Who was killed before it was served gets nothing, and the next one gets it.
+
+const blocking = "bridge/blocking.ts";
+
+const getter: Green<Items> = {
+  green({ objects: { queue }, note, attempt }) {
+    attempt(() => note(`got ${queue.get()}`), "Killed");
+  },
+};
+/** Kills the first one and puts an item after that, or before. */
+const killsAndPuts = (order: "kill first" | "put first"): Green<Items> => ({
+  green({ objects: { queue }, kill }) {
+    if (order === "kill first") kill(0);
+    queue.put(7);
+    if (order === "put first") kill(0);
+  },
+});
+const LOOKS_AGAIN = "        if (done && condition.giveUp) this.#lookAgain();";
+
+tryOut("an item is put after its getter was killed", {
+  explore: (library) =>
+    meet(library, items(Infinity), {
+      parties: [getter, killsAndPuts("kill first")],
+      check: ({ notes, look }) => expect([notes, look(rest)], [[], [7]]),
+    }),
+  mutants: {
+    "a getter takes what it is given without looking once more": [{
+      file: blocking,
+      text: LOOKS_AGAIN,
+      instead: "",
+    }, WRONG],
+    "a getter takes what is there without looking once more": [{
+      file: blocking,
+      text: "    return this.#stack.isKilled(this.#frames[this.#frames.length - 1]);",
+      instead: "    return false;",
+    }, WRONG],
+    "a kill is for the next blocking call": [{
+      file: blocking,
+      text: "    if (this.#stack.kills > 0) {",
+      instead: "    if (this.#stack.kills > 1) {",
+    }, WRONG],
+    "a grant does not say which kills there had been": [{
+      file: waiters,
+      text: "    nodes[node + Node.Kills] = this.#place.arena.kills;",
+      instead: "    nodes[node + Node.Kills] = 0;",
+    }, WRONG],
+    "what was handed back is nobody's": [{
+      file: queues,
+      text: "    if (list === GETTERS) this.#putBack(this.data(node));",
+      instead: "",
+    }, WRONG],
+  },
+});
+
+tryOut("an item is put before its getter is killed: it is got or there", {
+  explore: (library) =>
+    meet(library, items(Infinity), {
+      parties: [getter, killsAndPuts("put first")],
+      check: ({ notes, look }) => expect(look(rest), notes.length === 0 ? [7] : []),
+    }),
+});
+
+tryOut("an item that a killed getter was given goes to the next one", {
+  explore: (library) =>
+    meet(library, items(Infinity), {
+      parties: [getter, {
+        green({ objects: { queue }, note }) {
+          note(`next got ${queue.get()}`);
+        },
+      }, killsAndPuts("kill first")],
+      check: ({ notes, look }) => expect([notes, look(rest)], [["next got 7"], []]),
+    }),
+  mutants: {
+    "it goes into the queue past those who wait": [{
+      file: queues,
+      text:
+        "    if (this.lists[GETTERS].grant(this.wakes, block) === 0) this.#insert(block, true);",
+      instead: "    this.#insert(block, true);",
+    }, LOST],
+  },
+});
+
+tryOut("a permit is released after its waiter was killed", {
+  explore: (library) =>
+    meet(library, permit(0), {
+      parties: [waiter(), {
+        green({ objects: { semaphore }, kill }) {
+          kill(0);
+          semaphore.release();
+        },
+      }],
+      check({ notes, look }) {
+        expect([notes, look(({ semaphore }) => [semaphore.value, semaphore.waiting])], [[], [
+          1,
+          0,
+        ]]);
+      },
+    }),
+  mutants: {
+    "a waiter takes what it is given without looking once more": [{
+      file: blocking,
+      text: LOOKS_AGAIN,
+      instead: "",
+    }, WRONG],
+  },
+});
+
+tryOut("an item is taken from one who was killed as it waited with it: it has put it", {
+  explore: (library) =>
+    meet(library, ({ Queue }) => {
+      const queue = new Queue<number>(1);
+      queue.tryPut(1);
+      return { queue };
+    }, {
+      parties: [
+        {
+          green({ objects: { queue }, note, attempt }) {
+            if (attempt(() => queue.put(2), "Killed")) note("put");
+          },
+        },
+        {
+          green({ objects: { queue }, kill }) {
+            kill(0);
+            queue.tryGet();
+          },
+        },
+      ] as Green<Items>[],
+      check: ({ notes, look }) => expect(look(rest), notes.length === 0 ? [] : [2]),
+    }),
+  mutants: {
+    "it fails though its item is in the queue": [{
+      file: core,
+      text: "      state === State.Granted && !this.isFinal(list);",
+      instead: "      state === State.Granted;",
+    }, WRONG],
+  },
+});
+
+/** A signal whose listeners are called as functions are: what stops a party passes through that. */
+function makeSignal(): { readonly signal: AbortSignal; abort(): void } {
+  const listeners = new Set<() => void>();
+  const own = {
+    aborted: false,
+    reason: new DOMException("aborted", "AbortError"),
+    throwIfAborted() {},
+    addEventListener: (_: string, listener: () => void) => listeners.add(listener),
+    removeEventListener: (_: string, listener: () => void) => listeners.delete(listener),
+  };
+  const signal = Object.create(AbortSignal.prototype, Object.getOwnPropertyDescriptors(own));
+  return {
+    signal,
+    abort() {
+      signal.aborted = true;
+      for (const listener of listeners) listener();
+    },
+  };
+}
+
+tryOut("async code aborts its wait as a Worker puts what it waits for", {
+  explore: (library) =>
+    meet(library, items(Infinity), {
+      parties: [
+        { green: ({ objects: { queue } }) => queue.put(7) },
+        abortsItsWait(),
+      ] as (Green<Items> | Hub<Items>)[],
+      // It is one or the other, and nothing comes after the abort, where nobody looks for it.
+      check: ({ notes, look }) => expect([notes, look(rest)], [["aborted"], [7]]),
+    }),
+  mutants: {
+    "it gets what it was given all the same": [{
+      file: core,
+      text: "      if (inTime && signal.aborted && this.leaves(list, node)) throw signal.reason;",
+      instead: "",
+    }, WRONG],
+    "what it was given is nobody's": [{
+      file: core,
+      text: "      if (inTime && signal.aborted && this.leaves(list, node)) throw signal.reason;",
+      instead: "      if (inTime && signal.aborted) throw signal.reason;",
+    }, WRONG],
+  },
+});
+
+/** Waits before the Worker begins, and aborts that at once. */
+function abortsItsWait(): Hub<Items> {
+  let got: Promise<void>;
+  let abort: () => void;
+  return {
+    before({ objects: { queue }, note }) {
+      const made = makeSignal();
+      abort = made.abort;
+      got = queue.getAsync({ signal: made.signal }).then((item) => note(`got ${item}`), () => {});
+    },
+    async hub({ note }) {
+      await null;
+      abort();
+      note("aborted");
+      await got;
+    },
+  };
+}
 
 // An event.
 

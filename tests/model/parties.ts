@@ -2,15 +2,19 @@
  * The parties of a model: Workers that run green code, and the main thread with its doorbell, on the library's own boards,
  * places and objects.
  *
- * A Worker has no `GreenRuntime`: what stands in its place is the loop of `Blocking.block()` without the messages: read the
- * wake counter; take in (here: whether the thread was killed); look; give up if it was killed or its time is over; park. What
- * the model says of that loop is true of the real one as long as they have one order.
+ * A Worker has no `GreenRuntime`, but what it blocks with: the library's own `Blocking`, with one thread on its stack. Its ring is
+ * one word, which says whether the thread was struck, and by what. That a thread which has been blocked for a while tells the
+ * hub so is left out: it only has it look once more.
  *
  * @module
  */
 
+import type { GreenBase } from "../../bridge/green_base.ts";
 import type { GreenRuntime } from "../../bridge/green_runtime.ts";
 import type { GreenThread } from "../../bridge/green_thread.ts";
+import type { Intake } from "../../bridge/intake.ts";
+import type { RemoteThread } from "../../bridge/remote_thread.ts";
+import type { Place } from "../../bridge/sync/place.ts";
 import type { Particulars } from "../../bridge/protocol.ts";
 import type { Coordination, Passage } from "../../bridge/sync/objects.ts";
 import { state } from "../../bridge/state.ts";
@@ -184,9 +188,10 @@ class Stage<O extends Record<string, Coordination>> {
         const arena = run.layout.buffer("arena", 0) as never;
         const place = new library.WorkerPlace({ arena, board: BOARD }, board, slot);
         here.place = place;
-        side.runtime = runtime(run, board, slot, (particulars) => world.spawns!(particulars));
+        const spawns = (particulars: Particulars) => world.spawns!(particulars);
+        side.runtime = runtime(run, library, board, slot, spawns);
         place.nodes.give(place.nodes.take(0, 0, 0, 0));
-        world = worldOf(run, library, board, this.#revive());
+        world = worldOf(run, library, board, place, this.#revive());
         before?.(world);
       },
       body: () => green(world),
@@ -213,7 +218,7 @@ class Stage<O extends Record<string, Coordination>> {
           for (const object of Object.values(revived)) objects.hold(object);
           return objects;
         });
-        world = worldOf(run, library, board, revived);
+        world = worldOf(run, library, board, place, revived);
         bell = new library.Doorbell(board, () => {
           const more = takeIn?.(world, objects) ?? false;
           return place.takeIn() || more;
@@ -298,7 +303,13 @@ function arenaWord(index: number): string {
   return `${word} of node ${index - NODES >> 3}`;
 }
 
-function worldOf<O>(run: Run, library: Library, board: Board, objects: O): World<O> {
+function worldOf<O>(
+  run: Run,
+  library: Library,
+  board: Board,
+  place: Place,
+  objects: O,
+): World<O> {
   const kills = new Int32Array(run.layout.buffer("kills", 64) as never);
   const strike = (worker: number, how: number) => {
     Atomics.store(kills, worker, how);
@@ -316,7 +327,11 @@ function worldOf<O>(run: Run, library: Library, board: Board, objects: O): World
         return 0;
       });
     },
-    kill: (worker) => strike(worker, KILLED),
+    kill(worker) {
+      const number = place.arena.countKill();
+      strike(worker, number);
+      place.arena.sayKill();
+    },
     fail: (worker) => strike(worker, FAILED),
     attempt(call, ...names) {
       try {
@@ -330,9 +345,8 @@ function worldOf<O>(run: Run, library: Library, board: Board, objects: O): World
   };
 }
 
-/** In the word of a Worker: what its thread has been struck by. */
-const KILLED = 1;
-const FAILED = 2;
+/** In the word of a Worker what its thread has been struck by: the number of a kill, or that what blocks it fails. */
+const FAILED = -1;
 
 /** What a struck thread's blocking calls throw. */
 class Killed extends Error {
@@ -345,12 +359,64 @@ function threadOf(slot: number): number {
 }
 
 /** What objects use of the runtime. */
-type Used = "enter" | "threadId" | "checkHeard" | "arm" | "block" | "spawn";
+type Used =
+  | "enter"
+  | "threadId"
+  | "checkHeard"
+  | "arm"
+  | "block"
+  | "isKilledBy"
+  | "knownKills"
+  | "spawn";
 
-function runtime(run: Run, board: Board, slot: number, spawns: (how: Particulars) => void) {
-  const kills = new Int32Array(run.layout.buffer("kills", 64) as never);
+function runtime(
+  run: Run,
+  library: Library,
+  board: Board,
+  slot: number,
+  spawns: (how: Particulars) => void,
+) {
+  const ring = new Int32Array(run.layout.buffer("kills", 64) as never);
+  const stack = new library.FrameStack();
+  const frame = new library.Frame(threadOf(slot), {} as RemoteThread);
+  stack.frames.push(frame);
+  let taken = 0;
+  let deadline = Infinity;
+  const receive = () => {
+    const said = Atomics.load(ring, slot);
+    if (said === taken) return;
+    taken = said;
+    if (said !== FAILED) stack.kill(frame, new Killed(), said);
+  };
+  const park = (seen: number, now: number, until: number) =>
+    board.park(slot, seen, until < deadline ? Infinity : until - now);
+  const line = {
+    shut: false,
+    behind: false,
+    tidyAt: Infinity,
+    get empty() {
+      return Atomics.load(ring, slot) === taken;
+    },
+    woken: () => board.woken(slot),
+    tidy() {},
+    park,
+    pause: park,
+  };
+  const intake = {
+    receive,
+    takeIn() {
+      receive();
+      if (taken === FAILED) throw new Killed();
+    },
+    runSoon() {},
+  };
+  const base = { line, stack } as unknown as GreenBase;
+  const blocking = new library.Blocking(base, intake as unknown as Intake);
   const runtime: Pick<GreenRuntime, Used> = {
-    enter: () => threadOf(slot),
+    enter() {
+      stack.throwIfKilled(frame);
+      return threadOf(slot);
+    },
     threadId: () => threadOf(slot),
     checkHeard: () => {},
     arm: () => () => {},
@@ -358,17 +424,14 @@ function runtime(run: Run, board: Board, slot: number, spawns: (how: Particulars
       spawns(particulars!);
       return {} as GreenThread;
     },
-    block(condition, deadline) {
-      for (;;) {
-        const seen = board.woken(slot);
-        const struck = Atomics.load(kills, slot);
-        if (struck === FAILED) throw new Killed();
-        if (condition.done) return true;
-        if (struck === KILLED && condition.giveUp!()) throw new Killed();
-        const left = deadline - performance.now();
-        if (left <= 0) return false;
-        board.park(slot, seen, left);
-      }
+    block(condition, until, parking) {
+      deadline = until;
+      return blocking.block(condition, until, parking);
+    },
+    knownKills: 0,
+    isKilledBy(said) {
+      runtime.knownKills = said;
+      return blocking.isKilled;
     },
   };
   return runtime;
