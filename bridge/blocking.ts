@@ -55,6 +55,8 @@ export class Blocking {
   /** The last fence that was sent, and the last that has come back. */
   #lastFence = 0;
   #fenced = 0;
+  /** How often the hub was told that a thread goes on. */
+  #unparked = 0;
 
   /**
    * @param base What all parts stand on.
@@ -85,6 +87,7 @@ export class Blocking {
     }
     let report = 0;
     let reported = false;
+    let unparked = this.#unparked;
     try {
       for (;;) {
         const seen = this.#line.woken();
@@ -99,8 +102,11 @@ export class Blocking {
         if (this.#stack.isStruck(frame) && leaves(condition)) this.#stack.interrupt(frame);
         const now = performance.now();
         if (now >= deadline) return false;
-        if (report === 0) report = now + REPORT_AFTER;
-        else if (now >= report) {
+        if (report === 0 || unparked !== this.#unparked) {
+          // What ran on top of it was blocked, and does not count for this wait: it may have said that the thread goes on.
+          report = now + REPORT_AFTER;
+          unparked = this.#unparked;
+        } else if (now >= report) {
           reported = true;
           this.#reportParked(frame, parking, deadline - now);
           report = parking.holder ? now + REPORT_EVERY : Infinity;
@@ -111,7 +117,7 @@ export class Blocking {
         else this.#line.park(seen, now, until);
       }
     } finally {
-      if (reported) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
+      if (reported) this.#sayUnparked(frame);
     }
   }
 
@@ -172,12 +178,17 @@ export class Blocking {
       performance.now() >= due || this.#stack.isStruck(frame);
     let report = performance.now() + REPORT_AFTER;
     let reported = false;
+    let unparked = this.#unparked;
     const waiting: Waiting = {
       receive: () => this.#intake.receive(true),
       isShut: () => this.#line.shut,
       hasWork,
       sleep: (seen) => {
         const now = performance.now();
+        if (unparked !== this.#unparked) {
+          report = now + REPORT_AFTER;
+          unparked = this.#unparked;
+        }
         // Who is queued is not blocked; the hub can see that, and it is woken when it is its turn.
         const { queued } = turns;
         if (now >= report && !queued) {
@@ -222,7 +233,7 @@ export class Blocking {
         this.#intake.runSoon();
       }
     } finally {
-      if (reported) this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
+      if (reported) this.#sayUnparked(frame);
     }
   }
 
@@ -231,6 +242,12 @@ export class Blocking {
     const seen = this.#line.woken();
     waiting.receive();
     if (!condition.done && !waiting.isShut()) waiting.sleep(seen);
+  }
+
+  /** Tells the hub that a thread goes on of which it was told that it is blocked. */
+  #sayUnparked(frame: Frame): void {
+    this.#unparked++;
+    this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
   }
 
   /** Tells the hub what a thread that has been blocked for a while is blocked on. */

@@ -26,6 +26,7 @@ import type { GreenWorker, Registry } from "./green_worker.ts";
 import { Growth } from "./growth.ts";
 import type { HubThread } from "./hub_thread.ts";
 import { Ended } from "./ended.ts";
+import { Lending } from "./lending.ts";
 import { makeWorker } from "./new_worker.ts";
 import type { Settings } from "./options.ts";
 import { mostWorkers, Saturation } from "./saturation.ts";
@@ -68,6 +69,7 @@ export class Pool {
   readonly #growth: Growth;
   readonly #shrinking: Shrinking;
   readonly #saturation: Saturation;
+  readonly #lending: Lending;
   /** What a cooperative hub has. */
   readonly #turns: Turns | undefined;
   #onEmpty: (() => void) | undefined;
@@ -105,6 +107,13 @@ export class Pool {
         this.remove(thread);
         this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
       },
+    });
+    this.#lending = new Lending({
+      workers: this.#workers,
+      waits: () => this.#queue.size > 0,
+      needy: () => this.#isNeedy,
+      waitOf: (worker) => this.#waitOf(worker),
+      lent: () => this.#assign(),
     });
     this.#boardNumber = hubPlace().addBoard(this.board);
     this.#bySlot = new Array(this.board.slots).fill(undefined);
@@ -286,6 +295,7 @@ export class Pool {
     this.#closed = true;
     this.#shrinking.stop();
     this.#saturation.stop();
+    this.#lending.stop();
     for (const worker of this.#workers) this.#dismiss(worker);
     if (this.#workers.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty = resolve);
@@ -351,12 +361,12 @@ export class Pool {
     this.#shrinking.rested(worker);
   }
 
-  /** Whether as many Workers run threads as may. Those that lend their place to the thread that they wait for count. */
+  /** Whether as many Workers run threads as may. One counts that waits for a thread; one that lends its place does not. */
   get #isFull(): boolean {
     const { maxWorkers } = this.#settings;
     if (this.#workers.size <= maxWorkers) return false;
     let busy = 0;
-    for (const { stack } of this.#workers) if (stack.length > 0) busy++;
+    for (const { stack } of this.#workers) if (stack.length > 0 && !stack.at(-1)!.lends) busy++;
     return busy >= maxWorkers;
   }
 
@@ -371,8 +381,24 @@ export class Pool {
 
   get #usable(): number {
     let usable = 0;
-    for (const { stack, serving } of this.#workers) if (stack.length > 0 || !serving) usable++;
+    for (const { stack, serving } of this.#workers) {
+      if (stack.length > 0 ? !stack[stack.length - 1].lends : !serving) usable++;
+    }
     return usable;
+  }
+
+  /** Whether the first thread in the queue gets a Worker only if a blocked one lends its place. */
+  get #isNeedy(): boolean {
+    if (this.#queue.size === 0 || this.#starting > 0 || this.#urgent.size > 0) return false;
+    return this.#hasSlot && this.#usable >= this.#settings.maxWorkers;
+  }
+
+  /** What tells one wait of the thread that runs on a Worker from the next; nothing if it is not blocked. */
+  #waitOf({ stack, slot }: GreenWorker): number | undefined {
+    const innermost = stack[stack.length - 1];
+    if (this.isQueued(innermost)) return undefined;
+    if (innermost.parkedOn !== undefined) return innermost.blockedSince;
+    return this.board.isParked(slot) ? -1 - Math.abs(this.board.woken(slot)) : undefined;
   }
 
   /** Whether nothing goes on until a thread of the queue does. */
@@ -420,6 +446,7 @@ export class Pool {
     }
     // Whoever waits for an urgent one keeps a Worker and does nothing, so this is no more work at a time.
     while (this.#starting < this.#urgent.size && this.#startWorker());
+    if (this.#queue.size > 0) this.#lending.watch();
     if (this.#queue.size > 0 && this.#workers.size === 0) this.#giveUp();
   }
 
@@ -443,7 +470,9 @@ export class Pool {
       this.#queue.delete(begun.thread);
       begun.worker.run(begun.thread);
     }
-    if (this.#queue.size > 0) this.#growth.lookLater();
+    if (this.#queue.size === 0) return;
+    this.#growth.lookLater();
+    this.#lending.watch();
   }
 
   /** A Worker on which a thread can begin. */

@@ -215,8 +215,12 @@ export class Waits {
     thread.unpark?.();
     thread.unpark = undefined;
     thread.parkedOn = on;
-    thread.stalled = object !== 0;
-    if (thread.stalled && !limited) thread.stuckSince ??= performance.now();
+    thread.stalled = object !== 0 &&
+      !(object === -1 && waitsForAsync(worker, thread, this.#threads));
+    const now = performance.now();
+    if (thread.stalled && !limited) thread.stuckSince ??= now;
+    // What only sleeps is limited, and calls nobody.
+    if (object !== 0 || !limited || worker.isCalling(id)) thread.blockedSince ??= now;
     if (thread.stalled) this.#pool.relieve();
     const to = this.#threads.byId(holder);
     if (limited) thread.suspicions = 0;
@@ -248,9 +252,24 @@ export class Waits {
     thread.parkedOn = undefined;
     thread.stalled = false;
     thread.stuckSince = undefined;
+    thread.blockedSince = undefined;
+    thread.lends = false;
     thread.lastParked = undefined;
     thread.suspicions = 0;
     thread.unpark?.();
     thread.unpark = undefined;
   }
+}
+
+/** Whether a thread that waits for threads waits for async work of the hub only, which needs no Worker. */
+function waitsForAsync(worker: GreenWorker, { waitingFor }: HubThread, threads: Threads): boolean {
+  if (waitingFor) return waitingFor.isAsync;
+  let some = false;
+  for (const id of worker.watched) {
+    const thread = threads.byId(id);
+    if (!thread || thread.dead) continue;
+    if (!thread.isAsync) return false;
+    some = true;
+  }
+  return some;
 }
