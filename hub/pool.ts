@@ -9,8 +9,9 @@
  *   gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first one in the queue when all Workers are blocked
  *   on what other threads may have to end (a queue, a lock, threads): what they wait for may never come otherwise.
  * - In a cooperative hub a thread begins when it is its turn: see `turns.ts`.
- * - A Worker that dies is replaced when there is work for it. One that dies before it was ready takes a waiting thread
- *   with it: if Workers cannot start at all, each thread gets an answer and nothing starts over and over.
+ * - When all Workers are blocked, and it may be async code that ends that, one lends its place after a while: see `lending.ts`.
+ * - A Worker that dies is replaced when there is work for it. Where Workers cannot start, the queue waits for those that there
+ *   are, and it is tried again later (see `failed_starts.ts`); if there are none, all threads in it end with the reason.
  *
  * @module
  */
@@ -26,6 +27,7 @@ import type { GreenWorker, Registry } from "./green_worker.ts";
 import { Growth } from "./growth.ts";
 import type { HubThread } from "./hub_thread.ts";
 import { Ended } from "./ended.ts";
+import { FailedStarts } from "./failed_starts.ts";
 import { Lending } from "./lending.ts";
 import { makeWorker } from "./new_worker.ts";
 import type { Settings } from "./options.ts";
@@ -70,6 +72,9 @@ export class Pool {
   readonly #shrinking: Shrinking;
   readonly #saturation: Saturation;
   readonly #lending: Lending;
+  readonly #failedStarts = new FailedStarts(() => {
+    if (!this.#closed) this.#assign();
+  });
   /** What a cooperative hub has. */
   readonly #turns: Turns | undefined;
   #onEmpty: (() => void) | undefined;
@@ -90,6 +95,7 @@ export class Pool {
       queued: () => this.#queue.size,
       starting: () => this.#starting,
       closed: () => this.#closed,
+      mayStart: () => this.#mayStart,
       startWorker: () => this.#startWorker(),
     });
     this.#shrinking = new Shrinking({
@@ -103,6 +109,7 @@ export class Pool {
       maxWorkers: settings.maxWorkers,
       queue: this.#queue,
       stuckSince: () => this.#stuckSince(),
+      startError: () => this.#failedStarts.error,
       refuse: (thread, reason) => {
         this.remove(thread);
         this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
@@ -159,7 +166,7 @@ export class Pool {
     this.#queue.add(thread);
     this.#turns?.add(thread);
     this.#assign();
-    if (this.#workers.size >= this.#settings.maxWorkers && !this.#hasSlot) this.#saturation.look();
+    if (this.#cannotGrow) this.#saturation.look();
     if (this.#queued <= maxQueue || !this.remove(thread)) return;
     throw new HubSaturatedError(
       `Cannot spawn "${thread.name}": ${maxQueue} green threads wait for a Worker of "${name}" already, and ` +
@@ -265,6 +272,7 @@ export class Pool {
     if (worker.ready) return;
     worker.ready = true;
     this.#starting--;
+    this.#failedStarts.succeeded();
     if (worker.closing) return;
     this.#rest(worker);
   }
@@ -296,6 +304,7 @@ export class Pool {
     this.#shrinking.stop();
     this.#saturation.stop();
     this.#lending.stop();
+    this.#failedStarts.stop();
     for (const worker of this.#workers) this.#dismiss(worker);
     if (this.#workers.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty = resolve);
@@ -376,7 +385,7 @@ export class Pool {
    */
   relieve(): void {
     if (this.#stalls) this.urge(this.#next());
-    if (!this.#hasSlot) this.#saturation.look();
+    if (this.#cannotGrow) this.#saturation.look();
   }
 
   get #usable(): number {
@@ -390,7 +399,7 @@ export class Pool {
   /** Whether the first thread in the queue gets a Worker only if a blocked one lends its place. */
   get #isNeedy(): boolean {
     if (this.#queue.size === 0 || this.#starting > 0 || this.#urgent.size > 0) return false;
-    return this.#hasSlot && this.#usable >= this.#settings.maxWorkers;
+    return this.#mayStart && this.#usable >= this.#settings.maxWorkers;
   }
 
   /** What tells one wait of the thread that runs on a Worker from the next; nothing if it is not blocked. */
@@ -417,7 +426,7 @@ export class Pool {
 
   /** Since when all Workers that there may be are blocked on what a thread of the queue may have to end. */
   #stuckSince(): number | undefined {
-    if (this.#starting > 0 || this.#hasSlot) return undefined;
+    if (this.#starting > 0 || !this.#cannotGrow) return undefined;
     let since = 0;
     for (const { stack } of this.#workers) {
       const innermost = stack.at(-1);
@@ -459,7 +468,7 @@ export class Pool {
       this.#urgent.add(thread);
       turns.hurry(thread);
     }
-    let free = this.#hasSlot ? this.#settings.maxWorkers - this.#usable : 0;
+    let free = this.#mayStart ? this.#settings.maxWorkers - this.#usable : 0;
     for (const worker of this.#idle) if (!worker.serving) free++;
     turns.recall(free);
     // What was spawned before is in the rings, and has to be known.
@@ -510,16 +519,38 @@ export class Pool {
     return this.#bySlot.includes(undefined);
   }
 
+  /** Whether one more Worker may be started now. */
+  get #mayStart(): boolean {
+    return this.#hasSlot && !(this.#failedStarts.resting && this.#someStay);
+  }
+
+  /** Whether there will be no more Workers, unless one goes: there are as many as there may be, or none can be started. */
+  get #cannotGrow(): boolean {
+    if (this.#failedStarts.since !== undefined) return true;
+    return this.#workers.size >= this.#settings.maxWorkers && !this.#hasSlot;
+  }
+
+  /** Whether there is a Worker that runs threads, or will. */
+  get #someStay(): boolean {
+    for (const { closing } of this.#workers) if (!closing) return true;
+    return false;
+  }
+
   #next(): HubThread {
     for (const thread of this.#urgent) return thread;
     for (const thread of this.#queue) return thread;
     throw new Error("The queue is empty");
   }
 
-  /** Starts one more Worker, if there is a slot for it; one that cannot start is as one that died at once. */
+  /**
+   * Starts one more Worker, if there is a slot for it and none has failed to start just now. One that cannot start is as one
+   * that died at once.
+   *
+   * @returns Whether one is being started.
+   */
   #startWorker(): boolean {
+    if (!this.#mayStart) return false;
     const slot = this.#bySlot.indexOf(undefined);
-    if (slot < 0) return false;
     const { worker, start } = makeWorker({
       board: this.board,
       boardNumber: this.#boardNumber,
@@ -555,7 +586,9 @@ export class Pool {
     } catch (error) {
       worker.error = error;
       this.#bury(worker, 1);
+      this.board.lie(slot);
       this.#bySlot[slot] = undefined;
+      return false;
     }
     return true;
   }
@@ -584,11 +617,13 @@ export class Pool {
     const threads = worker.bury();
     const expected = worker.closing && threads.length === 0;
     if (!expected && !worker.stopped) this.#crashed++;
-    if (!expected && !wasReady && threads.length === 0 && this.#queue.size > 0) {
-      const thread = this.#next();
-      this.remove(thread);
-      threads.push(thread);
+    if (!expected && !wasReady && !worker.stopped) {
+      this.#failedStarts.failed(worker.error ?? new Error(`it exited with code ${code}`));
+      // Nobody is left who could run them.
+      if (!this.#someStay) threads.push(...this.#queue);
+      else this.#saturation.look();
     }
+    for (const thread of threads) this.remove(thread);
     for (const thread of threads) {
       this.#host.endThread(thread, endingOf(worker, thread, code));
     }
