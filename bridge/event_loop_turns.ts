@@ -1,9 +1,14 @@
 /**
  * When a Worker goes back to its event loop, though there may be more to do: for finalizers, and for what callbacks and
- * links have left to microtasks and timers.
+ * links have left to microtasks and timers; and for how long once it has loaded something.
  *
  * @module
  */
+
+import { setTimeout } from "node:timers";
+
+/** How many turns of the event loop what was loaded needs: see {@linkcode settleLoading}. */
+const TURNS_AFTER_LOADING = 5;
 
 /** How many callbacks are served without a turn of the event loop. */
 const CALLBACKS_A_TURN = 64;
@@ -47,3 +52,24 @@ export class EventLoopTurns {
     this.#worked = false;
   }
 }
+
+/**
+ * Gives the event loop some turns, after an `import()` that may have loaded something.
+ *
+ * Deno (2.9.6) goes on with an import of npm packages after its promise has settled: it reads what the cache knows about each
+ * package in the lock file, in tasks of the thread that imports, and all other threads that need to know the same wait for
+ * these. A Worker that parks meanwhile takes no turn, and the next `import()` of a new package on the main thread never settles.
+ *
+ * Each turn is that of a timer, as those of `setImmediate` are over before a file has been read: twenty of these are not enough.
+ * Each also takes a piece of work to the threads that read files, and back, so that it takes longer where they have more to do.
+ */
+export async function settleLoading(): Promise<void> {
+  for (let i = 0; i < TURNS_AFTER_LOADING; i++) {
+    await new Promise<void>((resolve) => void setTimeout(resolve, 0));
+    await digest("SHA-256", NOTHING);
+  }
+}
+
+const NOTHING = new Uint8Array(0);
+// Green code may replace it.
+const digest: typeof crypto.subtle.digest = crypto.subtle.digest.bind(crypto.subtle);

@@ -16,6 +16,7 @@
 import type { Awaiting } from "./awaiting.ts";
 import { encode } from "./codec.ts";
 import { usesContext } from "./context.ts";
+import { settleLoading } from "./event_loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./green_base.ts";
 import type { Intake } from "./intake.ts";
@@ -141,7 +142,10 @@ export class ThreadRunner {
     return this.#awaiting.until(this.#load(message, frame, target), true);
   }
 
-  /** Loads what a thread is to run. A thread that is killed meanwhile ends at once; the module goes on loading. */
+  /**
+   * Loads what a thread is to run, and lets that settle. A thread that is killed meanwhile ends at once; the module goes on
+   * loading.
+   */
   #load(message: Message, frame: Frame, target: Target): Promise<void> {
     this.#caller.importing = target.kind === "export" ? target.url : "";
     return new Promise<void>((resolve) => {
@@ -152,7 +156,7 @@ export class ThreadRunner {
         frame.onKill = undefined;
         this.#caller.importing = undefined;
         act();
-        resolve();
+        void settleLoading().then(resolve);
       };
       frame.onKill = () => leave(() => this.#endUnrun(message, frame));
       this.#loader.load(target).then(
@@ -207,7 +211,8 @@ export class ThreadRunner {
           ...this.#endings.judge(frame, this.#loader.explain(target, error)),
         ),
     );
-    return this.#awaiting.until(settled);
+    const rest = this.#awaiting.until(settled);
+    return this.#loader.imports(target) ? rest.finally(settleLoading) : rest;
   }
 
   /** Runs a thread on top of the one that waits for it. Its name tells `call_site.ts` where a thread begins on a stack. */
