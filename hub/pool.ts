@@ -426,7 +426,7 @@ export class Pool {
 
   /** Since when all Workers that there may be are blocked on what a thread of the queue may have to end. */
   #stuckSince(): number | undefined {
-    if (this.#starting > 0 || !this.#cannotGrow) return undefined;
+    if (this.#starting > 0 || this.#workers.size === 0 || !this.#cannotGrow) return undefined;
     let since = 0;
     for (const { stack } of this.#workers) {
       const innermost = stack.at(-1);
