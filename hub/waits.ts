@@ -218,9 +218,10 @@ export class Waits {
     thread.stalled = object !== 0 &&
       !(object === -1 && waitsForAsync(worker, thread, this.#threads));
     const now = performance.now();
-    if (thread.stalled && !limited) thread.stuckSince ??= now;
+    thread.stuckSince = thread.stalled && !limited ? thread.stuckSince ?? now : undefined;
     // What only sleeps is limited, and calls nobody.
-    if (object !== 0 || !limited || worker.isCalling(id)) thread.blockedSince ??= now;
+    const isBlocked = object !== 0 || !limited || worker.isCalling(id);
+    thread.blockedSince = isBlocked ? thread.blockedSince ?? now : undefined;
     if (thread.stalled) this.#pool.relieve();
     const to = this.#threads.byId(holder);
     if (limited) thread.suspicions = 0;

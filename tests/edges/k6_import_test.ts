@@ -49,7 +49,11 @@ Deno.test("K6 a package that a Worker has loaded keeps the hub's next import of 
       const said = new Set<string>();
       for (let i = 0; i < PROCESSES; i++) {
         const args = ["run", "-A", "--no-check", "main.ts", how, library, loaded, fresh];
-        const { stdout, stderr } = await runDeno(args, { env, cwd: await prepare(`${how}-${i}`) });
+        const { stdout, stderr } = await runDeno(args, {
+          env,
+          cwd: await prepare(`${how}-${i}`),
+          limit: 120_000,
+        });
         said.add(stdout + stderr);
       }
       return [how, ...said];
