@@ -9,7 +9,7 @@ import {
   call,
   ConnectionPool,
   handle,
-  Hub,
+  type Hub,
   hubImport,
   type HubOptions,
   Queue,
