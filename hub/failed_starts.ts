@@ -2,8 +2,7 @@
  * Workers that could not start: for want of a thread or of memory, or as they died before they were ready.
  *
  * Others may go on, and end their threads, so those in the queue wait for these; only where there is no Worker left do they fail.
- * No start is tried again before some time has passed, twice as long after each failure; one that succeeds
- * makes up for all.
+ * No start is tried again before some time has passed, twice as long after each failure; one that succeeds makes up for all.
  *
  * ```text
  * well ──failed──> resting ──its time──> trying ──failed──> resting, for longer

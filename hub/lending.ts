@@ -8,14 +8,19 @@
  * queue gets a Worker for it. That Worker takes one thread after another as long as the place is lent, and ends when it has
  * nothing to do.
  *
- * **What it may cost.** One place at a time, and each one takes twice the time of the one before, up to {@linkcode MOST_PATIENCE}: many
- * slow calls on a pool that is full give it a few Workers more, and `maxWorkers` still means something.
+ * ```text
+ * a place   kept ──all blocked for the patience──> lent ──its thread goes on, or ends──> kept
+ * ```
  *
- * **Who counts as blocked.** A thread that has said so (`Up.Parked`), unless it only sleeps: that one goes on by itself, and shortly
- * before it may be told anything it has done something. An `async` green function, or a module that is being loaded, says nothing: such
- * a Worker is blocked if it sleeps in its event loop, and nobody has woken it since the last look.
+ * **What it may cost.** One place is lent at a time, and each takes twice the time of the one before, up to
+ * {@linkcode MOST_PATIENCE}: slow calls on a pool that is full give it a few Workers more, and `maxWorkers` still means something.
  *
- * Where all are blocked on queues, locks and green threads nobody waits for a look: see `Pool.relieve()`.
+ * **Who counts as blocked.** A thread that has said so (`Up.Parked`), unless it only sleeps, as that one goes on by itself. An
+ * `async` green function that awaits says nothing, and neither does a module that is being loaded: such a Worker is blocked if it
+ * sleeps in its event loop, and nobody has woken it since the last look. That is read from the board while the Worker may write
+ * there, so it is true of the moment only; it counts if it was so at each look, and one look too many costs one Worker for a while.
+ *
+ * Where all are blocked on queues, locks and green threads, nobody waits for a look: see `Pool.relieve()`.
  *
  * @module
  */
@@ -80,7 +85,7 @@ export class Lending {
 
   #look(): void {
     if (!this.#pool.waits()) return this.stop();
-    const blocked = this.#goOn();
+    const blocked = this.#compare();
     const now = performance.now();
     if (!blocked || !this.#pool.needy()) this.#since = now;
     const patience = Math.min(MOST_PATIENCE, this.#patience * 2 ** this.#lenders.length);
@@ -93,7 +98,7 @@ export class Lending {
   }
 
   /** Notes in which waits the threads are now; says whether all are blocked, and were in the same waits at the last look. */
-  #goOn(): boolean {
+  #compare(): boolean {
     const before = this.#waits;
     const waits = this.#waits = new Map();
     let all = true;

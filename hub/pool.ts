@@ -407,6 +407,7 @@ export class Pool {
     const innermost = stack[stack.length - 1];
     if (this.isQueued(innermost)) return undefined;
     if (innermost.parkedOn !== undefined) return innermost.blockedSince;
+    // Below 0, where no time is.
     return this.board.isParked(slot) ? -1 - Math.abs(this.board.woken(slot)) : undefined;
   }
 
