@@ -6,8 +6,8 @@ import { fixture, runDeno } from "../support.ts";
 /** Whoever runs the program: not root, for whom the number of threads has no limit. */
 const UID = Deno.uid() === 0 ? 64_321 : Deno.uid()!;
 
-/** How many threads the program may have at first; it needs about eight besides its Workers, and more while it compiles. */
-const THREADS = 16;
+/** How many threads the program may have at first: those that the runtime needs, one for each core among them, and some Workers. */
+const THREADS = 12 + 2 * navigator.hardwareConcurrency;
 
 /** Begins a command that is run by that user, who may read all that this one may. */
 const as = Deno.uid() === 0
@@ -47,7 +47,7 @@ Deno.test("K6 threads wait while the process can have no more threads, and start
     // Once without a limit, so that all is compiled.
     assert((await command([...as, ...run, "1"], { env }).output()).success);
     const limit = `--nproc=${threadsOf(UID) + THREADS}:`;
-    await using child = command([...as, "prlimit", limit, ...run, "24"], {
+    await using child = command([...as, "prlimit", limit, ...run, String(THREADS)], {
       env,
       stdout: "piped",
       signal: AbortSignal.timeout(60_000),
@@ -59,7 +59,7 @@ Deno.test("K6 threads wait while the process can have no more threads, and start
       const raise = [...as, "prlimit", "--pid", String(child.pid), "--nproc=4000:"];
       assert((await command(raise).output()).success);
     }
-    assertEquals(said, "limited, 0 have ended\n24 have ended\n");
+    assertEquals(said, `limited, 0 have ended\n${THREADS} have ended\n`);
     assertEquals((await child.status).code, 0);
   } finally {
     await Deno.remove(cache, { recursive: true });
