@@ -10,6 +10,12 @@ import { setTimeout } from "node:timers";
 /** How many turns of the event loop what was loaded needs: see {@linkcode settleLoading}. */
 const TURNS_AFTER_LOADING = 5;
 
+/** A turn that takes longer, in milliseconds, shows that this thread or the machine has much to do: it does not count. */
+const QUICK_TURN = 5;
+
+/** How many turns are taken at the most. */
+const MOST_TURNS = 40;
+
 /** How many callbacks are served without a turn of the event loop. */
 const CALLBACKS_A_TURN = 64;
 
@@ -65,7 +71,10 @@ export class EventLoopTurns {
  * has cores. Nothing here may need one more thread of the process: where there can be none, Deno ends the process.
  */
 export async function settleLoading(): Promise<void> {
-  for (let i = 0; i < TURNS_AFTER_LOADING; i++) {
+  let quick = 0;
+  for (let turns = 0; quick < TURNS_AFTER_LOADING && turns < MOST_TURNS; turns++) {
+    const start = performance.now();
     await new Promise<void>((resolve) => void setTimeout(resolve, 0));
+    if (performance.now() - start < QUICK_TURN) quick++;
   }
 }
