@@ -82,6 +82,8 @@ export class Blocking {
   /** The last fence that was sent, and the last that has come back. */
   #lastFence = 0;
   #fenced = 0;
+  /** How often the hub was told that a thread goes on. */
+  #unparked = 0;
 
   /**
    * @param base What all parts stand on.
@@ -131,6 +133,7 @@ export class Blocking {
     // When it is to tell the hub, and when it has.
     let report = 0;
     let reported = 0;
+    let unparked = this.#unparked;
     const below = this.#parked;
     this.#parked = parking;
     try {
@@ -145,8 +148,11 @@ export class Blocking {
         if (this.#stack.isStruck(frame) && leaves(condition)) this.#stack.interrupt(frame);
         const now = performance.now();
         if (now >= deadline) return false;
-        if (report === 0) report = now + REPORT_AFTER;
-        else if (now >= report) {
+        if (report === 0 || unparked !== this.#unparked) {
+          // What ran on top of it was blocked, and does not count for this wait: it may have said that the thread goes on.
+          report = now + REPORT_AFTER;
+          unparked = this.#unparked;
+        } else if (now >= report) {
           reported = now;
           this.#reportParked(frame, parking, deadline - now);
           report = Infinity;
@@ -244,12 +250,17 @@ export class Blocking {
       performance.now() >= due || this.#stack.isStruck(frame);
     let report = performance.now() + REPORT_AFTER;
     let reported = 0;
+    let unparked = this.#unparked;
     const waiting: Waiting = {
       receive: () => this.#intake.receive(true),
       isShut: () => this.#line.shut,
       hasWork,
       sleep: (seen) => {
         const now = performance.now();
+        if (unparked !== this.#unparked) {
+          report = now + REPORT_AFTER;
+          unparked = this.#unparked;
+        }
         // Who is queued is not blocked; the hub can see that, and it is woken when it is its turn.
         const { queued } = turns;
         if (now >= report && !queued) {
@@ -371,6 +382,7 @@ export class Blocking {
 
   /** It goes on, and so does the step of an iteration that runs on it. */
   #reportUnparked(frame: Frame): void {
+    this.#unparked++;
     const id = this.#stack.stepOn(frame)?.id;
     this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
     if (id !== undefined && id !== frame.id) this.#line.send(Up.Unparked, id, 0, 0, EMPTY);

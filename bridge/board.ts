@@ -164,6 +164,11 @@ export class Board {
     Atomics.store(this.#words, this.#lines + slot * LINE + PARKED, 0);
   }
 
+  /** Whether a Worker sleeps, or is about to. */
+  isParked(slot: number): boolean {
+    return Atomics.load(this.#words, this.#lines + slot * LINE + PARKED) === 1;
+  }
+
   /** Wakes a Worker. Any side, after it has published what the Worker is to see. */
   wake(slot: number): void {
     const line = this.#lines + slot * LINE;

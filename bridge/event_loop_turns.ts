@@ -1,9 +1,20 @@
 /**
  * When a Worker goes back to its event loop, though there may be more to do: for finalizers, and for what callbacks and
- * links have left to microtasks and timers.
+ * links have left to microtasks and timers; and for how long once it has loaded something.
  *
  * @module
  */
+
+import { setTimeout } from "node:timers";
+
+/** How many turns of the event loop what was loaded needs: see {@linkcode settleLoading}. */
+const TURNS_AFTER_LOADING = 5;
+
+/** A turn that takes longer, in milliseconds, shows that this thread or the machine has much to do: it does not count. */
+const QUICK_TURN = 5;
+
+/** How many turns are taken at the most. */
+const MOST_TURNS = 40;
 
 /** How many callbacks are served without a turn of the event loop. */
 const CALLBACKS_A_TURN = 64;
@@ -45,5 +56,25 @@ export class EventLoopTurns {
   begin(): void {
     this.#callbacks = 0;
     this.#worked = false;
+  }
+}
+
+/**
+ * Gives the event loop some turns, after an `import()` that may have loaded something.
+ *
+ * Deno (2.9.6) goes on with an import of npm packages after its promise has settled: it reads what the cache knows about each
+ * package in the lock file, in tasks of the thread that imports, and all other threads that need to know the same wait for
+ * these. A Worker that parks meanwhile takes no turn, and the next `import()` of a new package on the main thread never settles.
+ *
+ * Each turn is that of a timer, which takes two milliseconds: those of `setImmediate` are over before a file has been read, and
+ * twenty of them are not enough. One such turn is too few, three have been enough on a machine with ten times as much to do as it
+ * has cores. Nothing here may need one more thread of the process: where there can be none, Deno ends the process.
+ */
+export async function settleLoading(): Promise<void> {
+  let quick = 0;
+  for (let turns = 0; quick < TURNS_AFTER_LOADING && turns < MOST_TURNS; turns++) {
+    const start = performance.now();
+    await new Promise<void>((resolve) => void setTimeout(resolve, 0));
+    if (performance.now() - start < QUICK_TURN) quick++;
   }
 }

@@ -28,6 +28,7 @@ export class Loader {
   #scope: Record<string, unknown> | undefined;
   readonly #functions = new Map<Target, Callable>();
   readonly #modules = new Map<string, Record<string, unknown>>();
+  readonly #imports = new Map<Target, boolean>();
 
   /** @param scopeUrls The modules whose exports are in scope of inline functions. */
   constructor(scopeUrls: readonly string[]) {
@@ -85,6 +86,16 @@ export class Loader {
       const fn = this.#functionOf(module, { kind: "export", url, name });
       return fn !== undefined && !isAsync(fn);
     });
+  }
+
+  /** Whether a function imports modules itself, as far as its text says. */
+  imports(target: Target): boolean {
+    let imports = this.#imports.get(target);
+    if (imports === undefined) {
+      imports = /\bimport\s*\(/.test(Function.prototype.toString.call(this.find(target)));
+      this.#imports.set(target, imports);
+    }
+    return imports;
   }
 
   /** Makes more of an error that an inline function threw because its surroundings did not come along. */

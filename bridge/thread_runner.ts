@@ -17,6 +17,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import type { Awaiting } from "./awaiting.ts";
 import { encode, encodeThrown } from "./codec.ts";
 import { usesContext } from "./context.ts";
+import { settleLoading } from "./event_loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./green_base.ts";
 import type { Intake } from "./intake.ts";
@@ -159,7 +160,10 @@ export class ThreadRunner {
     return this.#awaiting.until(loading, true);
   }
 
-  /** Loads what a thread is to run. A thread that is killed meanwhile ends at once; the module goes on loading. */
+  /**
+   * Loads what a thread is to run, and lets that settle. A thread that is killed meanwhile ends at once; the module goes on
+   * loading.
+   */
   #load(message: Message, frame: Frame, target: Target): Promise<void> {
     this.#caller.importing = target.kind === "export" ? target.url : "";
     return new Promise<void>((resolve) => {
@@ -170,7 +174,7 @@ export class ThreadRunner {
         frame.onKill = undefined;
         this.#caller.importing = undefined;
         act();
-        resolve();
+        void settleLoading().then(resolve);
       };
       frame.onKill = () => leave(() => this.#endUnrun(message, frame));
       this.#loader.load(target).then(
@@ -219,7 +223,8 @@ export class ThreadRunner {
       (value) => this.#endings.end(frame, Ending.Fulfilled, value),
       (error) => this.#endings.fail(frame, this.#loader.explain(target, error)),
     );
-    return this.#awaiting.until(this.#giveUpLater(frame, ended));
+    const rest = this.#awaiting.until(this.#giveUpLater(frame, ended));
+    return this.#loader.imports(target) ? rest.finally(settleLoading) : rest;
   }
 
   /**

@@ -382,6 +382,12 @@ export class GreenWorker {
     return this.#replies.size > 0;
   }
 
+  /** Whether a thread is in a call to the hub that has not been answered. */
+  isCalling(id: number): boolean {
+    for (const { threadId } of this.calls.values()) if (threadId === id) return true;
+    return false;
+  }
+
   /** Whether a thread is a callback that it serves for the hub. */
   serves(id: number): boolean {
     return this.#replies.has(id);

@@ -29,6 +29,8 @@ export interface Growing {
   /** How many Workers have been started and are not ready. */
   starting(): number;
   closed(): boolean;
+  /** Whether one more may be started now. */
+  mayStart(): boolean;
   /** Starts one more; says whether it could. */
   startWorker(): boolean;
 }
@@ -53,6 +55,7 @@ export class Growth {
   /** Looks in a moment whether the threads that wait need more Workers. */
   lookLater(): void {
     if (this.#timer !== undefined || this.#pool.usable() >= this.#pool.maxWorkers) return;
+    if (!this.#pool.mayStart()) return;
     this.#timer = setTimeout(() => this.#grow(), LOOK_AFTER);
     Deno.unrefTimer(this.#timer);
   }

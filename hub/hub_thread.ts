@@ -114,6 +114,10 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   atObject = false;
   /** Since when it is so, without a time limit. */
   stuckSince: number | undefined;
+  /** Since when it has been blocked on anything but its own sleep. */
+  blockedSince: number | undefined;
+  /** Whether it does not count towards `maxWorkers` until it goes on: see `lending.ts`. */
+  lends = false;
   /** Stands for what it said of that last, as long as that counts. */
   lastParked: object | undefined;
   /** Takes back the edge of that in the graph of waits. */
@@ -281,6 +285,11 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.seen = true;
     (this.#links ??= []).push({ fn, args });
     if (this.#ended) queueMicrotask(() => this.#runLinks());
+  }
+
+  /** Whether it stands for async work on the hub, and needs no Worker. */
+  get isAsync(): boolean {
+    return this.abort !== undefined || this.begin !== undefined;
   }
 
   override want(): () => void {

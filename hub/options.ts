@@ -19,6 +19,9 @@ export interface HubOptions {
    * those that run are blocked on what other threads may have to end. When these are all blocked so for five seconds, without
    * a time limit, the threads that have waited for a Worker all the while end with a `HubSaturatedError`.
    *
+   * When all have been blocked for a second and some of them are in calls to the hub, which may be slow or may wait for a thread
+   * that has not started, there is one more Worker; and one more after two seconds, four, and eight each.
+   *
    * @default {4 for each core, at least 16 and at most 128}
    */
   maxWorkers?: number;

@@ -9,8 +9,9 @@
  *   gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first one in the queue when all Workers are blocked
  *   on what other threads may have to end (a queue, a lock, threads): what they wait for may never come otherwise.
  * - In a cooperative hub a thread begins when it is its turn: see `turns.ts`.
- * - A Worker that dies is replaced when there is work for it. One that dies before it was ready takes a waiting thread
- *   with it: if Workers cannot start at all, each thread gets an answer and nothing starts over and over.
+ * - When all Workers are blocked, and it may be async code that ends that, one lends its place after a while: see `lending.ts`.
+ * - A Worker that dies is replaced when there is work for it. Where Workers cannot start, the queue waits for those that there
+ *   are, and it is tried again later (see `failed_starts.ts`); if there are none, all threads in it end with the reason.
  *
  * @module
  */
@@ -26,6 +27,8 @@ import type { GreenWorker, Registry } from "./green_worker.ts";
 import { Growth } from "./growth.ts";
 import type { HubThread } from "./hub_thread.ts";
 import { Ended } from "./ended.ts";
+import { FailedStarts } from "./failed_starts.ts";
+import { Lending } from "./lending.ts";
 import { makeWorker } from "./new_worker.ts";
 import type { Settings } from "./options.ts";
 import { mostWorkers, Saturation } from "./saturation.ts";
@@ -72,6 +75,10 @@ export class Pool {
   readonly #growth: Growth;
   readonly #shrinking: Shrinking;
   readonly #saturation: Saturation;
+  readonly #lending: Lending;
+  readonly #failedStarts = new FailedStarts(() => {
+    if (!this.#closed) this.#assign();
+  });
   /** What a cooperative hub has. */
   readonly #turns: Turns | undefined;
   #onEmpty: (() => void) | undefined;
@@ -92,6 +99,7 @@ export class Pool {
       queued: () => this.#queue.size,
       starting: () => this.#starting,
       closed: () => this.#closed,
+      mayStart: () => this.#mayStart,
       startWorker: () => this.#startWorker(),
     });
     this.#shrinking = new Shrinking({
@@ -105,10 +113,18 @@ export class Pool {
       maxWorkers: settings.maxWorkers,
       queue: this.#queue,
       stuckSince: () => this.#stuckSince(),
+      startError: () => this.#failedStarts.error,
       refuse: (thread, reason) => {
         this.remove(thread);
         this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
       },
+    });
+    this.#lending = new Lending({
+      workers: this.#workers,
+      waits: () => this.#queue.size > 0,
+      needy: () => this.#isNeedy,
+      waitOf: (worker) => this.#waitOf(worker),
+      lent: () => this.#assign(),
     });
     this.#boardNumber = hubPlace().addBoard(this.board);
     this.#bySlot = new Array(this.board.slots).fill(undefined);
@@ -154,7 +170,7 @@ export class Pool {
     this.#queue.add(thread);
     this.#turns?.add(thread);
     this.#assign();
-    if (this.#workers.size >= this.#settings.maxWorkers && !this.#hasSlot) this.#saturation.look();
+    if (this.#cannotGrow) this.#saturation.look();
     if (this.#queued <= maxQueue || !this.remove(thread)) return;
     throw new HubSaturatedError(
       `Cannot spawn "${thread.name}": ${maxQueue} green threads wait for a Worker of "${name}" already, and ` +
@@ -260,6 +276,7 @@ export class Pool {
     if (worker.ready) return;
     worker.ready = true;
     this.#starting--;
+    this.#failedStarts.succeeded();
     if (worker.closing) return;
     this.#rest(worker);
   }
@@ -301,6 +318,8 @@ export class Pool {
     this.#closed = true;
     this.#shrinking.stop();
     this.#saturation.stop();
+    this.#lending.stop();
+    this.#failedStarts.stop();
     for (const worker of this.#workers) this.#dismiss(worker);
     if (this.#workers.size === 0) return Promise.resolve();
     return new Promise((resolve) => this.#onEmpty = resolve);
@@ -366,12 +385,12 @@ export class Pool {
     this.#shrinking.rested(worker);
   }
 
-  /** Whether as many Workers run threads as may. Those that lend their place to the thread that they wait for count. */
+  /** Whether as many Workers run threads as may. One counts that waits for a thread; one that lends its place does not. */
   get #isFull(): boolean {
     const { maxWorkers } = this.#settings;
     if (this.#workers.size <= maxWorkers) return false;
     let busy = 0;
-    for (const { stack } of this.#workers) if (stack.length > 0) busy++;
+    for (const { stack } of this.#workers) if (stack.length > 0 && !stack.at(-1)!.lends) busy++;
     return busy >= maxWorkers;
   }
 
@@ -381,13 +400,30 @@ export class Pool {
    */
   relieve(): void {
     if (this.#stalls) this.urge(this.#next());
-    if (!this.#hasSlot) this.#saturation.look();
+    if (this.#cannotGrow) this.#saturation.look();
   }
 
   get #usable(): number {
     let usable = 0;
-    for (const { stack, serving } of this.#workers) if (stack.length > 0 || !serving) usable++;
+    for (const { stack, serving } of this.#workers) {
+      if (stack.length > 0 ? !stack[stack.length - 1].lends : !serving) usable++;
+    }
     return usable;
+  }
+
+  /** Whether the first thread in the queue gets a Worker only if a blocked one lends its place. */
+  get #isNeedy(): boolean {
+    if (this.#queue.size === 0 || this.#starting > 0 || this.#urgent.size > 0) return false;
+    return this.#mayStart && this.#usable >= this.#settings.maxWorkers;
+  }
+
+  /** What tells one wait of the thread that runs on a Worker from the next; nothing if it is not blocked. */
+  #waitOf({ stack, slot }: GreenWorker): number | undefined {
+    const innermost = stack[stack.length - 1];
+    if (this.isQueued(innermost)) return undefined;
+    if (innermost.parkedOn !== undefined) return innermost.blockedSince;
+    // Below 0, where no time is.
+    return this.board.isParked(slot) ? -1 - Math.abs(this.board.woken(slot)) : undefined;
   }
 
   /** Whether nothing goes on until a thread of the queue does. */
@@ -406,7 +442,7 @@ export class Pool {
 
   /** Since when all Workers that there may be are blocked on what a thread of the queue may have to end. */
   #stuckSince(): number | undefined {
-    if (this.#starting > 0 || this.#hasSlot) return undefined;
+    if (this.#starting > 0 || this.#workers.size === 0 || !this.#cannotGrow) return undefined;
     let since = 0;
     for (const { stack } of this.#workers) {
       const innermost = stack.at(-1);
@@ -435,6 +471,7 @@ export class Pool {
     }
     // Whoever waits for an urgent one keeps a Worker and does nothing, so this is no more work at a time.
     while (this.#starting < this.#urgent.size && this.#startWorker());
+    if (this.#queue.size > 0) this.#lending.watch();
     if (this.#queue.size > 0 && this.#workers.size === 0) this.#giveUp();
   }
 
@@ -447,7 +484,7 @@ export class Pool {
       this.#urgent.add(thread);
       turns.hurry(thread);
     }
-    let free = this.#hasSlot ? this.#settings.maxWorkers - this.#usable : 0;
+    let free = this.#mayStart ? this.#settings.maxWorkers - this.#usable : 0;
     for (const worker of this.#idle) if (!worker.serving) free++;
     turns.recall(free);
     // What was spawned before is in the rings, and has to be known.
@@ -458,7 +495,9 @@ export class Pool {
       this.#queue.delete(begun.thread);
       begun.worker.run(begun.thread);
     }
-    if (this.#queue.size > 0) this.#growth.lookLater();
+    if (this.#queue.size === 0) return;
+    this.#growth.lookLater();
+    this.#lending.watch();
   }
 
   /** A Worker on which a thread can begin. */
@@ -496,16 +535,38 @@ export class Pool {
     return this.#bySlot.includes(undefined);
   }
 
+  /** Whether one more Worker may be started now. */
+  get #mayStart(): boolean {
+    return this.#hasSlot && !(this.#failedStarts.resting && this.#someStay);
+  }
+
+  /** Whether there will be no more Workers, unless one goes: there are as many as there may be, or none can be started. */
+  get #cannotGrow(): boolean {
+    if (this.#failedStarts.since !== undefined) return true;
+    return this.#workers.size >= this.#settings.maxWorkers && !this.#hasSlot;
+  }
+
+  /** Whether there is a Worker that runs threads, or will. */
+  get #someStay(): boolean {
+    for (const { closing } of this.#workers) if (!closing) return true;
+    return false;
+  }
+
   #next(): HubThread {
     for (const thread of this.#urgent) return thread;
     for (const thread of this.#queue) return thread;
     throw new Error("The queue is empty");
   }
 
-  /** Starts one more Worker, if there is a slot for it; one that cannot start is as one that died at once. */
+  /**
+   * Starts one more Worker, if there is a slot for it and none has failed to start just now. One that cannot start is as one
+   * that died at once.
+   *
+   * @returns Whether one is being started.
+   */
   #startWorker(): boolean {
+    if (!this.#mayStart) return false;
     const slot = this.#bySlot.indexOf(undefined);
-    if (slot < 0) return false;
     const { worker, start } = makeWorker({
       board: this.board,
       boardNumber: this.#boardNumber,
@@ -541,7 +602,9 @@ export class Pool {
     } catch (error) {
       worker.error = error;
       this.#bury(worker, 1);
+      this.board.lie(slot);
       this.#bySlot[slot] = undefined;
+      return false;
     }
     return true;
   }
@@ -570,11 +633,13 @@ export class Pool {
     const threads = worker.bury();
     const expected = worker.closing && threads.length === 0;
     if (!expected && !worker.stopped) this.#crashed++;
-    if (!expected && !wasReady && threads.length === 0 && this.#queue.size > 0) {
-      const thread = this.#next();
-      this.remove(thread);
-      threads.push(thread);
+    if (!expected && !wasReady && !worker.stopped) {
+      this.#failedStarts.failed(worker.error ?? new Error(`it exited with code ${code}`));
+      // Nobody is left who could run them.
+      if (!this.#someStay) threads.push(...this.#queue);
+      else this.#saturation.look();
     }
+    for (const thread of threads) this.remove(thread);
     for (const thread of threads) {
       this.#host.endThread(thread, endingOf(worker, thread, code));
     }

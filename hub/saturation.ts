@@ -1,5 +1,5 @@
 /**
- * What is done when a hub may have no more Workers, and all that it has are blocked.
+ * What is done when a hub may have no more Workers, or can start none, and all that it has are blocked.
  *
  * A blocked thread keeps its Worker, and there may be a good many more than `maxWorkers` of them (see {@linkcode mostWorkers}), so
  * that threads which wait for others do not keep those from starting. When these are used up too, threads in the queue may be just
@@ -32,6 +32,8 @@ export interface Saturable {
   readonly queue: ReadonlySet<HubThread>;
   /** Since when all Workers that there may be are blocked; nothing if they are not. */
   stuckSince(): number | undefined;
+  /** Why no more Workers can be started; nothing if they can. */
+  startError?(): unknown;
   /** Ends a thread of the queue. */
   refuse(thread: HubThread, reason: HubSaturatedError): void;
 }
@@ -73,19 +75,35 @@ export class Saturation {
   }
 
   #refuse(waiting: readonly HubThread[]): void {
-    const { name, maxWorkers, queue } = this.#pool;
+    const { queue } = this.#pool;
+    const [workers, advice, options] = this.#limit();
     for (const thread of waiting) {
       if (!queue.has(thread)) continue;
       const reason = new HubSaturatedError(
-        `Cannot start "${thread.name}": all ${
-          mostWorkers(maxWorkers)
-        } Workers that hub "${name}" may have, with maxWorkers ${maxWorkers}, run green threads that have been blocked for ` +
-          `${
-            this.#patience / 1000
-          } s, and what they wait for may be this one: raise maxWorkers, or have fewer of them, ` +
-          "or async functions",
+        `Cannot start "${thread.name}": ${workers} run green threads that have been blocked for ` +
+          `${this.#patience / 1000} s, and what they wait for may be this one: ${advice}`,
+        options,
       );
       this.#pool.refuse(thread, reason);
     }
+  }
+
+  /** Which Workers there are and why there are no more, and what to do about that. */
+  #limit(): [workers: string, advice: string, options?: ErrorOptions] {
+    const { name, maxWorkers } = this.#pool;
+    const cause = this.#pool.startError?.();
+    if (cause === undefined) {
+      const most = mostWorkers(maxWorkers);
+      return [
+        `all ${most} Workers that hub "${name}" may have, with maxWorkers ${maxWorkers},`,
+        "raise maxWorkers, or have fewer of them, or async functions",
+      ];
+    }
+    const why = cause instanceof Error ? cause.message : String(cause);
+    return [
+      `no more Workers of hub "${name}" can be started (${why}), and all that there are`,
+      "raise what limits the process, or have fewer of them, or async functions",
+      { cause },
+    ];
   }
 }

@@ -223,8 +223,13 @@ export class Waits {
     thread.unpark?.();
     thread.unpark = undefined;
     thread.parkedOn = on;
-    thread.stalled = object !== 0;
-    if (thread.stalled && !limited) thread.stuckSince ??= performance.now();
+    thread.stalled = object !== 0 &&
+      !(object === -1 && waitsForAsync(worker, thread, this.#threads));
+    const now = performance.now();
+    thread.stuckSince = thread.stalled && !limited ? thread.stuckSince ?? now : undefined;
+    // What only sleeps is limited, and calls nobody.
+    const isBlocked = object !== 0 || !limited || worker.isCalling(id);
+    thread.blockedSince = isBlocked ? thread.blockedSince ?? now : undefined;
     if (thread.stalled) this.#pool.relieve();
     thread.atObject = object > 0;
     const to = this.#threads.byId(holder);
@@ -272,9 +277,24 @@ export class Waits {
     thread.stalled = false;
     thread.atObject = false;
     thread.stuckSince = undefined;
+    thread.blockedSince = undefined;
+    thread.lends = false;
     thread.lastParked = undefined;
     thread.suspicions = 0;
     thread.unpark?.();
     thread.unpark = undefined;
   }
+}
+
+/** Whether a thread that waits for threads waits for async work of the hub only, which needs no Worker. */
+function waitsForAsync(worker: GreenWorker, { waitingFor }: HubThread, threads: Threads): boolean {
+  if (waitingFor) return waitingFor.isAsync;
+  let some = false;
+  for (const id of worker.watched) {
+    const thread = threads.byId(id);
+    if (!thread || thread.dead) continue;
+    if (!thread.isAsync) return false;
+    some = true;
+  }
+  return some;
 }

@@ -8,7 +8,7 @@ const MAX_WORKERS = 1;
 const MOST = mostWorkers(MAX_WORKERS);
 
 /** A pool whose Workers are blocked or not, as the test says. */
-function fakePool() {
+function fakePool(startError?: Error) {
   const queue = new Set<HubThread>();
   const state = { since: undefined as number | undefined, refused: [] as string[], queue };
   const saturation = new Saturation({
@@ -16,6 +16,7 @@ function fakePool() {
     maxWorkers: MAX_WORKERS,
     queue,
     stuckSince: () => state.since,
+    startError: () => startError,
     refuse(thread, { message }) {
       queue.delete(thread);
       state.refused.push(message);
@@ -41,6 +42,17 @@ Deno.test("Saturation refuses what has waited while all were blocked, and later 
   assertMatch(state.refused[0], /^Cannot start "first": all 34 Workers that hub "hub" may have/);
   await until(() => state.refused.length === 2);
   assertMatch(state.refused[1], /^Cannot start "second"/);
+});
+
+Deno.test("K6 Saturation says why no more Workers can be started", async () => {
+  const { state, add } = fakePool(new Error("no threads left"));
+  state.since = performance.now();
+  add("waits");
+  await until(() => state.refused.length > 0);
+  assertMatch(
+    state.refused[0],
+    /^Cannot start "waits": no more Workers of hub "hub" can be started \(no threads left\), and all that there are run/,
+  );
 });
 
 Deno.test("Saturation refuses nothing when one has gone on meanwhile, or nobody is blocked", async () => {
