@@ -652,13 +652,13 @@ tryOut("async code aborts its wait as a Worker puts what it waits for", {
   mutants: {
     "it gets what it was given all the same": [{
       file: core,
-      text: "      if (inTime && signal.aborted && this.leaves(list, node)) throw signal.reason;",
+      text: "      if (inTime && ended && this.leaves(list, node)) throw ended.reason;",
       instead: "",
     }, WRONG],
     "what it was given is nobody's": [{
       file: core,
-      text: "      if (inTime && signal.aborted && this.leaves(list, node)) throw signal.reason;",
-      instead: "      if (inTime && signal.aborted) throw signal.reason;",
+      text: "      if (inTime && ended && this.leaves(list, node)) throw ended.reason;",
+      instead: "      if (inTime && ended) throw ended.reason;",
     }, WRONG],
   },
 });

@@ -410,7 +410,7 @@ function runtime(
     },
     runSoon() {},
   };
-  const base = { line, stack } as unknown as GreenBase;
+  const base = { line, stack, timed: { next: Infinity } } as unknown as GreenBase;
   const blocking = new library.Blocking(base, intake as unknown as Intake);
   const runtime: Pick<GreenRuntime, Used> = {
     enter() {
