@@ -19,12 +19,12 @@
  * @module
  */
 
-import { takeAlong } from "./bridge/in_bundle.ts";
+import { takeAlong } from "./bridge/memory/in_bundle.ts";
 
 export { type CloseOptions, Hub, type HubStatistics, type ThreadInfo } from "./hub/hub.ts";
-export { type HubEventMap, type HubListener, UnhandledThreadEvent } from "./hub/hub_events.ts";
-export type { HubOptions } from "./hub/options.ts";
-export type { ResourceLimits } from "./bridge/worker_kind.ts";
+export { type HubEventMap, type HubListener, UnhandledThreadEvent } from "./hub/base/events.ts";
+export type { HubOptions } from "./hub/base/options.ts";
+export type { ResourceLimits } from "./hub/records/thread_worker.ts";
 export { getHub, useHub } from "./hub/default_hub.ts";
 
 export { greenImport, spawn, spawnAfter, spawnAfterLocal, spawnN, spawnWith } from "./hub/spawn.ts";
@@ -45,12 +45,12 @@ export {
   type Outcome,
   type ThreadState,
   type WaitOptions,
-} from "./bridge/green_thread.ts";
+} from "./bridge/side/green_thread.ts";
 
 export { type SyncToAsync, syncToAsync } from "./hub/sync_to_async.ts";
 export { type AsyncToSync, asyncToSync } from "./hub/async_to_sync.ts";
 export { call, hubImport, type HubModule } from "./hub/hub_import.ts";
-export { type CurrentCall, currentCall } from "./hub/call_context.ts";
+export { type CurrentCall, currentCall } from "./hub/base/call_context.ts";
 export {
   futureToGreenlet,
   type FutureToGreenletOptions,
@@ -59,12 +59,12 @@ export {
 } from "./hub/futures.ts";
 export { HubPromise } from "./hub/hub_promise.ts";
 
-export { ConnectionPool, type ConnectionPoolOptions } from "./hub/connection_pool.ts";
+export { ConnectionPool, type ConnectionPoolOptions } from "./hub/connections/connection_pool.ts";
 export { type Shared, shared, update, updateAsync } from "./hub/shared.ts";
-export { type AnyClass, type ClassWire, registerClass } from "./bridge/classes.ts";
-export { type ContextStorage, registerContext } from "./bridge/register_context.ts";
-export { transfer } from "./bridge/transfer.ts";
-export { handle, release } from "./bridge/handle.ts";
+export { type AnyClass, type ClassWire, registerClass } from "./bridge/values/classes.ts";
+export { type ContextStorage, registerContext } from "./bridge/context/register.ts";
+export { transfer } from "./bridge/wire/transfer.ts";
+export { handle, release } from "./bridge/references/handle.ts";
 export { iterate, type IterateOptions } from "./hub/iterate.ts";
 export type {
   SyncBlob,
@@ -73,7 +73,7 @@ export type {
   SyncFile,
   SyncFormData,
   SyncFormDataMethods,
-} from "./bridge/blob_types.ts";
+} from "./bridge/references/blob_types.ts";
 export type {
   Async,
   AsyncArgument,
@@ -89,7 +89,7 @@ export type {
   SyncMembers,
   SyncResult,
   SyncWriter,
-} from "./bridge/live_types.ts";
+} from "./bridge/references/live_types.ts";
 
 export {
   Barrier,
@@ -133,8 +133,8 @@ export {
   type WaitingOptions,
 } from "./sync/mod.ts";
 
-export { Timeout, type TimeoutOptions } from "./bridge/timeout.ts";
-export { type TimeoutValue, withTimeout } from "./bridge/with_timeout.ts";
+export { Timeout, type TimeoutOptions } from "./bridge/side/timeout.ts";
+export { type TimeoutValue, withTimeout } from "./bridge/side/with_timeout.ts";
 export { withTimeoutAsync } from "./hub/with_timeout_async.ts";
 export {
   BlockingCallError,
@@ -157,6 +157,6 @@ export {
 
 // Never called, but in a bundle: so all that is reached by URL is in the module graph, and `deno cache` and bundlers see it.
 takeAlong(import.meta.url, {
-  entry: () => import("./bridge/worker_entry.ts"),
+  entry: () => import("./green/worker/entry.ts"),
   scope: () => Promise.all([import("./mod.ts"), import("./green/mod.ts")]),
 });

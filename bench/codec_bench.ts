@@ -7,7 +7,7 @@
  */
 
 import { deserialize, serialize } from "node:v8";
-import { decode, encode, type Referrer } from "../bridge/codec.ts";
+import { decode, encode, type Referrer } from "../bridge/values/codec.ts";
 
 const nothing: Referrer = {
   refer: () => undefined,

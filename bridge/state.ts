@@ -26,7 +26,7 @@ export const PROTOCOL = 1;
 
 /** All states. Where each is made, its shape is described. */
 export type StateName =
-  /** The green calls that functions on the hub serve: `hub/call_context.ts`. */
+  /** The green calls that functions on the hub serve: `hub/base/call_context.ts`. */
   | "calls"
   /** The registered classes: `classes.ts`. */
   | "classes"
@@ -40,7 +40,7 @@ export type StateName =
   | "green"
   /** What `handle()` gave: `handle.ts`. */
   | "handled"
-  /** Where stand-ins have their objects: `hub/worker_references.ts`. */
+  /** Where stand-ins have their objects: `hub/references/worker_references.ts`. */
   | "homes"
   /** The default hub: `hub/default_hub.ts`. */
   | "hub"
@@ -50,7 +50,7 @@ export type StateName =
   | "launcher"
   /** The limits that go with the async context: `limit.ts`. */
   | "limits"
-  /** Who waits for which object's lock: `hub/object_lock.ts`. */
+  /** Who waits for which object's lock: `hub/references/object_lock.ts`. */
   | "locks"
   /** The folders of the library's own modules: `own_modules.ts`. */
   | "modules"
@@ -70,13 +70,13 @@ export type StateName =
   | "shared"
   /** The buffers that are given away and not copied: `transfer.ts`. */
   | "transferred"
-  /** The functions that were wrapped on the hub: `hub/permissions.ts`. */
+  /** The functions that were wrapped on the hub: `hub/references/permissions.ts`. */
   | "wrapped"
   /** Those among them that have a name as text: `wrapped.ts`. */
   | "wrapped names"
-  /** Their sources: `hub/wrapped_names.ts`. */
+  /** Their sources: `bridge/protocol/wrapped_names.ts`. */
   | "wrapped texts"
-  /** The writers of streams: `hub/hub_writer.ts`. */
+  /** The writers of streams: `hub/references/hub_writer.ts`. */
   | "writers";
 
 const scope = globalThis as unknown as Record<symbol, object | undefined>;

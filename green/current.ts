@@ -4,8 +4,8 @@
  * @module
  */
 
-import type { GreenThread } from "../bridge/green_thread.ts";
-import { blocking } from "../bridge/side.ts";
+import type { GreenThread } from "../bridge/side/green_thread.ts";
+import { blocking } from "../bridge/side/side.ts";
 
 /**
  * The green thread that calls this.

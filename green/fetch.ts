@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { SyncBlob } from "../bridge/blob_types.ts";
-import { blockingBlob } from "../bridge/blocking_blob.ts";
-import { remoteOf } from "../bridge/remote.ts";
-import { servedTarget } from "../bridge/served.ts";
+import type { SyncBlob } from "../bridge/references/blob_types.ts";
+import { blockingBlob } from "../bridge/memory/blocking_blob.ts";
+import { remoteOf } from "../bridge/references/remote.ts";
+import { servedTarget } from "../bridge/protocol/served.ts";
 import { show } from "../bridge/show.ts";
-import { blocking } from "../bridge/side.ts";
+import { blocking } from "../bridge/side/side.ts";
 
 /** A response that has arrived in full: reading it blocks nobody. */
 export interface GreenResponse {

@@ -5,7 +5,7 @@
  */
 
 import { checkTime } from "../bridge/check_options.ts";
-import { blocking } from "../bridge/side.ts";
+import { blocking } from "../bridge/side/side.ts";
 
 /**
  * Blocks this green thread for some time, and nobody else. It takes no round trip to the hub.

@@ -4,17 +4,17 @@
  * @module
  */
 
-import type { GreenThread } from "../bridge/green_thread.ts";
-import type { SyncArgument, SyncResult } from "../bridge/live_types.ts";
-import { blocking, greenSide, isGreen } from "../bridge/side.ts";
-import { intern } from "../bridge/protocol.ts";
-import { mark, noteNamed, serveAs } from "../bridge/wrapped.ts";
+import type { GreenThread } from "../bridge/side/green_thread.ts";
+import type { SyncArgument, SyncResult } from "../bridge/references/live_types.ts";
+import { blocking, greenSide, isGreen } from "../bridge/side/side.ts";
+import { intern } from "../bridge/protocol/messages.ts";
+import { mark, noteNamed, serveAs } from "../bridge/protocol/wrapped.ts";
 import { getHub } from "./default_hub.ts";
 import { HubPromise } from "./hub_promise.ts";
-import { noteWrapped } from "./permissions.ts";
-import { exportOf } from "./targets.ts";
-import { noteName } from "./wrapped_names.ts";
-import { noteModule } from "../bridge/known_modules.ts";
+import { noteWrapped } from "./references/permissions.ts";
+import { exportOf } from "../bridge/protocol/targets.ts";
+import { noteName } from "../bridge/protocol/wrapped_names.ts";
+import { noteModule } from "../bridge/values/known_modules.ts";
 
 /** An async function that green code may call as if it were synchronous. */
 export interface AsyncToSync<A extends unknown[], R> {

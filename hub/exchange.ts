@@ -7,36 +7,47 @@
  * @module
  */
 
-import { decode } from "../bridge/codec.ts";
+import { decode } from "../bridge/values/codec.ts";
 import { BridgeProtocolError, HubClosedError } from "../bridge/errors.ts";
-import { Given } from "../bridge/given.ts";
-import { EMPTY, type Message } from "../bridge/message.ts";
-import { Down, Ending, type ThreadReference, Up } from "../bridge/protocol.ts";
-import { type ContextValues, findScopeBy, useContext, usesContext } from "../bridge/context.ts";
-import { knowsWhatRefers } from "../bridge/sync/parcels.ts";
-import { hubPlace } from "../bridge/sync/place.ts";
-import { isBreach } from "../bridge/structured_checks.ts";
-import { type FutureOptions, makeAsyncThread } from "./async_threads.ts";
-import { type Call, servedCall } from "./call_context.ts";
-import { CallDesk } from "./call_desk.ts";
-import { Callables } from "./callables.ts";
-import { checkEnding, checkParking, checkParticulars, checkTarget, readReason } from "./checks.ts";
-import { Ended } from "./ended.ts";
-import type { GreenWorker, Registry } from "./green_worker.ts";
-import { HubThread } from "./hub_thread.ts";
-import { KeepAlive } from "./keep_alive.ts";
-import { Launches } from "./launches.ts";
-import type { Settings } from "./options.ts";
-import { ImportPermission } from "./permissions.ts";
-import { Pool, type PoolHost } from "./pool.ts";
-import { hubReferent } from "./referents.ts";
-import { listenForStrays } from "./stray_promises.ts";
-import { Threads } from "./threads.ts";
-import type { Fault } from "./uncaught.ts";
-import type { Waits } from "./waits.ts";
-import { WorkerSpawns } from "./worker_spawns.ts";
-import { sayClassLosses } from "../bridge/class_loss.ts";
-import { lookAtModules } from "../bridge/known_modules.ts";
+import { Given } from "../bridge/references/exports.ts";
+import { EMPTY, type Message } from "../bridge/wire/message.ts";
+import { Down, Ending, type ThreadReference, Up } from "../bridge/protocol/messages.ts";
+import {
+  type ContextValues,
+  findScopeBy,
+  useContext,
+  usesContext,
+} from "../bridge/context/context.ts";
+import { knowsWhatRefers } from "../bridge/memory/parcels.ts";
+import { hubPlace } from "../bridge/memory/process_side.ts";
+import { isBreach } from "../bridge/values/structured_checks.ts";
+import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
+import { type Call, servedCall } from "./base/call_context.ts";
+import { CallDesk } from "./calls/call_desk.ts";
+import { Callables } from "./calls/callables.ts";
+import {
+  checkEnding,
+  checkParking,
+  checkParticulars,
+  checkTarget,
+  readReason,
+} from "./calls/checks.ts";
+import { Ended } from "./records/ended.ts";
+import type { GreenWorker, Registry } from "./records/worker.ts";
+import { HubThread } from "./records/thread.ts";
+import { KeepAlive } from "./base/keep_alive.ts";
+import { Launches } from "./threads/launches.ts";
+import type { Settings } from "./base/options.ts";
+import { ImportPermission } from "./references/permissions.ts";
+import { Pool, type PoolHost } from "./pool/pool.ts";
+import { hubReferent } from "./references/referents.ts";
+import { listenForStrays } from "./base/stray_promises.ts";
+import { Threads } from "./threads/threads.ts";
+import type { Fault } from "./base/uncaught.ts";
+import type { Waits } from "./threads/waits.ts";
+import { WorkerSpawns } from "./calls/worker_spawns.ts";
+import { sayClassLosses } from "../bridge/values/class_loss.ts";
+import { lookAtModules } from "../bridge/values/known_modules.ts";
 
 knowsWhatRefers((value) => value instanceof HubThread || hubReferent(value, false) !== undefined);
 

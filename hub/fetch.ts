@@ -4,7 +4,7 @@
  * @module
  */
 
-import { currentCall } from "./call_context.ts";
+import { currentCall } from "./base/call_context.ts";
 
 /**
  * Fetches a URL and reads the whole response; it is aborted when the green thread gives up. It has the name that green code

@@ -6,13 +6,13 @@
 
 import { madeElsewhere } from "../bridge/brand.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
-import { GreenThread } from "../bridge/green_thread.ts";
+import { GreenThread } from "../bridge/side/green_thread.ts";
 import { GreenletExit } from "../bridge/errors.ts";
-import { greenSide } from "../bridge/side.ts";
+import { greenSide } from "../bridge/side/side.ts";
 import { getHub } from "./default_hub.ts";
-import { HubThread } from "./hub_thread.ts";
+import { HubThread } from "./records/thread.ts";
 import { HubPromise } from "./hub_promise.ts";
-import { describe } from "./targets.ts";
+import { describe } from "../bridge/protocol/targets.ts";
 
 /** Options for {@linkcode greenletToFuture}. */
 export interface GreenletToFutureOptions {

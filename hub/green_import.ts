@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { GreenThread } from "../bridge/green_thread.ts";
-import { intern } from "../bridge/protocol.ts";
-import { mark } from "../bridge/wrapped.ts";
+import type { GreenThread } from "../bridge/side/green_thread.ts";
+import { intern } from "../bridge/protocol/messages.ts";
+import { mark } from "../bridge/protocol/wrapped.ts";
 import type { Passed } from "./spawner.ts";
-import { moduleSpecifier } from "./targets.ts";
-import { noteModule } from "../bridge/known_modules.ts";
+import { moduleSpecifier } from "../bridge/protocol/targets.ts";
+import { noteModule } from "../bridge/values/known_modules.ts";
 
 /** The functions of a module as green functions: each call spawns a green thread. Other exports are left out. */
 export type GreenModule<M extends object> = {

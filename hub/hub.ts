@@ -5,15 +5,15 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { currentValues, outsideContext } from "../bridge/context.ts";
-import { outsideLimits } from "../bridge/limit.ts";
+import { currentValues, outsideContext } from "../bridge/context/context.ts";
+import { outsideLimits } from "../bridge/side/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
-import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/green_thread.ts";
-import { greenSide } from "../bridge/side.ts";
-import { ITS_TURN } from "../bridge/turns.ts";
-import type { FutureOptions } from "./async_threads.ts";
-import { Doorbell } from "./doorbell.ts";
+import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
+import { greenSide } from "../bridge/side/side.ts";
+import { ITS_TURN } from "../green/worker/turns.ts";
+import type { FutureOptions } from "./threads/async_threads.ts";
+import { Doorbell } from "./pool/doorbell.ts";
 import { Exchange } from "./exchange.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
 import {
@@ -21,10 +21,10 @@ import {
   type HubListener,
   ListenerGuards,
   UnhandledThreadEvent,
-} from "./hub_events.ts";
-import type { HubThread } from "./hub_thread.ts";
-import type { Launch } from "./launches.ts";
-import { checkOptions, type HubOptions } from "./options.ts";
+} from "./base/events.ts";
+import type { HubThread } from "./records/thread.ts";
+import type { Launch } from "./threads/launches.ts";
+import { checkOptions, type HubOptions } from "./base/options.ts";
 import {
   checkDelay,
   type Passed,
@@ -36,10 +36,10 @@ import {
   Spawner,
   type SpawnOptions,
 } from "./spawner.ts";
-import { describe, spawnTarget } from "./targets.ts";
-import { type Fault, faultEvent, printUncaught } from "./uncaught.ts";
-import { onUnload } from "./unload.ts";
-import { within } from "./within.ts";
+import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
+import { type Fault, faultEvent, printUncaught } from "./base/uncaught.ts";
+import { onUnload } from "./base/unload.ts";
+import { within } from "./base/within.ts";
 
 /** Options for {@linkcode Hub.close}. */
 export interface CloseOptions {

@@ -4,14 +4,14 @@
  * @module
  */
 
-import { blocking } from "../bridge/side.ts";
-import { Op } from "../bridge/live.ts";
-import type { Sync } from "../bridge/live_types.ts";
-import { intern } from "../bridge/protocol.ts";
-import { remoteOf } from "../bridge/remote.ts";
-import { mark } from "../bridge/wrapped.ts";
-import type { ModuleDescription } from "./callables.ts";
-import { describe, moduleSpecifier } from "./targets.ts";
+import { blocking } from "../bridge/side/side.ts";
+import { Op } from "../bridge/references/live.ts";
+import type { Sync } from "../bridge/references/live_types.ts";
+import { intern } from "../bridge/protocol/messages.ts";
+import { remoteOf } from "../bridge/references/remote.ts";
+import { mark } from "../bridge/protocol/wrapped.ts";
+import type { ModuleDescription } from "./calls/callables.ts";
+import { describe, moduleSpecifier } from "../bridge/protocol/targets.ts";
 
 /**
  * A module's exports as green code sees them: functions block for their results, plain values are as they are, classes

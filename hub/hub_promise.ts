@@ -5,8 +5,8 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import type { GreenThread } from "../bridge/green_thread.ts";
-import { AWAITED } from "../bridge/thenables.ts";
+import type { GreenThread } from "../bridge/side/green_thread.ts";
+import { AWAITED } from "../bridge/references/thenables.ts";
 
 /**
  * The promise of an async function that green code started on the hub.

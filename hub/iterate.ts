@@ -5,13 +5,13 @@
  */
 
 import { checkOptionsObject } from "../bridge/check_options.ts";
-import { Trait } from "../bridge/live.ts";
-import { remoteOf } from "../bridge/remote.ts";
+import { Trait } from "../bridge/references/live.ts";
+import { remoteOf } from "../bridge/references/remote.ts";
 import { show } from "../bridge/show.ts";
-import { greenSide } from "../bridge/side.ts";
-import { AsyncSteps, checkStep, MOST_AHEAD } from "../bridge/steps.ts";
-import { SyncIteration } from "../bridge/sync_iteration.ts";
-import { AsyncIteration } from "./async_iteration.ts";
+import { greenSide } from "../bridge/side/side.ts";
+import { AsyncSteps, checkStep, MOST_AHEAD } from "../bridge/side/steps.ts";
+import { SyncIteration } from "../green/worker/sync_iteration.ts";
+import { AsyncIteration } from "./references/async_iteration.ts";
 
 /** Options for {@linkcode iterate}. */
 export interface IterateOptions {

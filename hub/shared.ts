@@ -4,20 +4,20 @@
  * @module
  */
 
-import { handle } from "../bridge/handle.ts";
-import { isClass, Op } from "../bridge/live.ts";
-import type { Sync } from "../bridge/live_types.ts";
-import { intern } from "../bridge/protocol.ts";
-import { type Remote, remoteOf, standsForLater } from "../bridge/remote.ts";
+import { handle } from "../bridge/references/handle.ts";
+import { isClass, Op } from "../bridge/references/live.ts";
+import type { Sync } from "../bridge/references/live_types.ts";
+import { intern } from "../bridge/protocol/messages.ts";
+import { type Remote, remoteOf, standsForLater } from "../bridge/references/remote.ts";
 import { show } from "../bridge/show.ts";
-import { blocking, isGreen } from "../bridge/side.ts";
+import { blocking, isGreen } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
-import { isPromise } from "../bridge/thenables.ts";
-import type { HeldLock } from "./object_lock.ts";
-import { takeLock } from "./object_lock.ts";
-import { noteWrapped } from "./permissions.ts";
-import { exportOf } from "./targets.ts";
-import { noteModule } from "../bridge/known_modules.ts";
+import { isPromise } from "../bridge/references/thenables.ts";
+import type { HeldLock } from "./references/object_lock.ts";
+import { takeLock } from "./references/object_lock.ts";
+import { noteWrapped } from "./references/permissions.ts";
+import { exportOf } from "../bridge/protocol/targets.ts";
+import { noteModule } from "../bridge/values/known_modules.ts";
 
 /**
  * A shared object: on the hub what `init` returned, in green code a handle to it, or to what its promise became.

@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { GreenThread } from "../bridge/green_thread.ts";
-import { greenSide } from "../bridge/side.ts";
-import type { Particulars } from "../bridge/protocol.ts";
+import type { GreenThread } from "../bridge/side/green_thread.ts";
+import { greenSide } from "../bridge/side/side.ts";
+import type { Particulars } from "../bridge/protocol/messages.ts";
 import { getHub } from "./default_hub.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
 import {
@@ -20,7 +20,7 @@ import {
   Spawner,
   type SpawnOptions,
 } from "./spawner.ts";
-import { describe, spawnTarget } from "./targets.ts";
+import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
 
 // deno-lint-ignore no-explicit-any
 type AnyThread = GreenThread<any>;

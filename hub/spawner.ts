@@ -7,11 +7,11 @@
 import { brand } from "../bridge/brand.ts";
 import { checkOptionsObject, checkTime } from "../bridge/check_options.ts";
 import { GreenletExit } from "../bridge/errors.ts";
-import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
-import type { AsyncBinary, AsyncResult } from "../bridge/live_types.ts";
-import type { Particulars } from "../bridge/protocol.ts";
-import { describe } from "./targets.ts";
-import { LONGEST_TIMER } from "./within.ts";
+import { checkGrace, type GreenThread } from "../bridge/side/green_thread.ts";
+import type { AsyncBinary, AsyncResult } from "../bridge/references/live_types.ts";
+import type { Particulars } from "../bridge/protocol/messages.ts";
+import { describe } from "../bridge/protocol/targets.ts";
+import { LONGEST_TIMER } from "./base/within.ts";
 
 /** A function that can be spawned with arguments of these types. */
 // deno-lint-ignore no-explicit-any

@@ -4,14 +4,14 @@
  * @module
  */
 
-import type { GreenThread } from "../bridge/green_thread.ts";
-import { blocking } from "../bridge/side.ts";
-import { mark, noteNamed } from "../bridge/wrapped.ts";
+import type { GreenThread } from "../bridge/side/green_thread.ts";
+import { blocking } from "../bridge/side/side.ts";
+import { mark, noteNamed } from "../bridge/protocol/wrapped.ts";
 import type { Passed, Result } from "./spawner.ts";
 import { spawn } from "./spawn.ts";
-import { describe, exportOf } from "./targets.ts";
-import { noteName } from "./wrapped_names.ts";
-import { noteModule } from "../bridge/known_modules.ts";
+import { describe, exportOf } from "../bridge/protocol/targets.ts";
+import { noteName } from "../bridge/protocol/wrapped_names.ts";
+import { noteModule } from "../bridge/values/known_modules.ts";
 
 /** A function that runs in a green thread. */
 export interface SyncToAsync<A extends unknown[], R> {

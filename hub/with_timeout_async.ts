@@ -4,11 +4,11 @@
  * @module
  */
 
-import { Limit } from "../bridge/limit.ts";
-import { greenSide } from "../bridge/side.ts";
-import { Timeout } from "../bridge/timeout.ts";
-import { checkFunction, limitOf, type TimeoutValue } from "../bridge/with_timeout.ts";
-import { LONGEST_TIMER } from "./within.ts";
+import { Limit } from "../bridge/side/limit.ts";
+import { greenSide } from "../bridge/side/side.ts";
+import { Timeout } from "../bridge/side/timeout.ts";
+import { checkFunction, limitOf, type TimeoutValue } from "../bridge/side/with_timeout.ts";
+import { LONGEST_TIMER } from "./base/within.ts";
 
 /**
  * Calls an async function that has some time only.

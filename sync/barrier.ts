@@ -16,7 +16,7 @@
 
 import { brand } from "../bridge/brand.ts";
 import { BrokenBarrierError } from "../bridge/errors.ts";
-import { blocking } from "../bridge/side.ts";
+import { blocking } from "../bridge/side/side.ts";
 import {
   checkWaiting,
   Core,
@@ -26,9 +26,9 @@ import {
   nameIn,
   timedOut,
   type WaitingOptions,
-} from "../bridge/sync/core.ts";
-import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
-import type { Waiters } from "../bridge/sync/waiters.ts";
+} from "../bridge/memory/core.ts";
+import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
+import type { Waiters } from "../bridge/memory/waiters.ts";
 import { checkCount, twin } from "./permits.ts";
 import { type NameOptions, objectFor } from "./semaphore.ts";
 

@@ -7,15 +7,15 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { blocking } from "../bridge/side.ts";
+import { blocking } from "../bridge/side/side.ts";
 import {
   checkWaiting,
   entering,
   nameIn,
   timedOut,
   type WaitingOptions,
-} from "../bridge/sync/core.ts";
-import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
+} from "../bridge/memory/core.ts";
+import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
 import { type NameOptions, objectFor } from "./semaphore.ts";
 

@@ -13,9 +13,9 @@
 
 import { brand, madeElsewhere } from "../bridge/brand.ts";
 import { checkOptionsObject, WAITING_KEYS } from "../bridge/check_options.ts";
-import { outsideLimits } from "../bridge/limit.ts";
+import { outsideLimits } from "../bridge/side/limit.ts";
 import { show } from "../bridge/show.ts";
-import { blocking } from "../bridge/side.ts";
+import { blocking } from "../bridge/side/side.ts";
 import {
   checkWaiting,
   Core,
@@ -26,9 +26,9 @@ import {
   timedOut,
   timeLimit,
   type WaitingOptions,
-} from "../bridge/sync/core.ts";
-import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
-import type { Waiters } from "../bridge/sync/waiters.ts";
+} from "../bridge/memory/core.ts";
+import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
+import type { Waiters } from "../bridge/memory/waiters.ts";
 import { Lock } from "./lock.ts";
 import { RLock } from "./rlock.ts";
 import { type Permit, twin } from "./permits.ts";

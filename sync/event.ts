@@ -20,7 +20,7 @@
 
 import { brand } from "../bridge/brand.ts";
 import { show } from "../bridge/show.ts";
-import { blocking } from "../bridge/side.ts";
+import { blocking } from "../bridge/side/side.ts";
 import {
   checkWaiting,
   Core,
@@ -30,7 +30,7 @@ import {
   nameIn,
   timedOut,
   type WaitingOptions,
-} from "../bridge/sync/core.ts";
+} from "../bridge/memory/core.ts";
 import {
   asParcel,
   Block,
@@ -41,11 +41,11 @@ import {
   type Item,
   makeItem,
   makeThrown,
-} from "../bridge/sync/heap.ts";
-import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
-import { drop } from "../bridge/sync/parcels.ts";
-import type { Waiters } from "../bridge/sync/waiters.ts";
-import type { Outcome } from "../bridge/green_thread.ts";
+} from "../bridge/memory/heap.ts";
+import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
+import { drop } from "../bridge/memory/parcels.ts";
+import type { Waiters } from "../bridge/memory/waiters.ts";
+import type { Outcome } from "../bridge/side/green_thread.ts";
 import { twin } from "./permits.ts";
 import { type NameOptions, objectFor } from "./semaphore.ts";
 

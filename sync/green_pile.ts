@@ -7,9 +7,9 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import type { GreenThread } from "../bridge/green_thread.ts";
-import { greenSide } from "../bridge/side.ts";
-import { END, Steps } from "../bridge/steps.ts";
+import type { GreenThread } from "../bridge/side/green_thread.ts";
+import { greenSide } from "../bridge/side/side.ts";
+import { END, Steps } from "../bridge/side/steps.ts";
 import { GreenPool } from "./green_pool.ts";
 
 /**

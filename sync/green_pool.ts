@@ -18,23 +18,23 @@
 import { brand } from "../bridge/brand.ts";
 import type { Passed, Returned, Spawnable, SpawnableWith, SpawnArguments } from "../hub/spawner.ts";
 import { DeadlockError } from "../bridge/errors.ts";
-import type { GreenThread } from "../bridge/green_thread.ts";
-import { outsideLimits } from "../bridge/limit.ts";
-import { blocking, greenSide } from "../bridge/side.ts";
+import type { GreenThread } from "../bridge/side/green_thread.ts";
+import { outsideLimits } from "../bridge/side/limit.ts";
+import { blocking, greenSide } from "../bridge/side/side.ts";
 import {
   checkWaiting,
   entering,
   nameIn,
   timedOut,
   type WaitingOptions,
-} from "../bridge/sync/core.ts";
-import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/sync/objects.ts";
-import { END } from "../bridge/steps.ts";
+} from "../bridge/memory/core.ts";
+import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/memory/objects.ts";
+import { END } from "../bridge/side/steps.ts";
 import { launch } from "./launch.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
 import { AsyncMap, type Begin, GreenMap } from "./maps.ts";
 import type { NameOptions } from "./semaphore.ts";
-import { printError } from "../bridge/print_error.ts";
+import { printError } from "../bridge/values/print_error.ts";
 
 const JOINERS = 1;
 

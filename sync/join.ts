@@ -6,17 +6,17 @@
 
 import { madeElsewhere } from "../bridge/brand.ts";
 import { WAITING_KEYS } from "../bridge/check_options.ts";
-import { GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/green_thread.ts";
+import { GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/side/green_thread.ts";
 import { show } from "../bridge/show.ts";
-import { blocking, greenSide } from "../bridge/side.ts";
-import { AsyncSteps, END, GreenSteps } from "../bridge/steps.ts";
+import { blocking, greenSide } from "../bridge/side/side.ts";
+import { AsyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
 import {
   checkWaiting,
   LONGEST,
   timedOut,
   timeLimit,
   type WaitingOptions,
-} from "../bridge/sync/core.ts";
+} from "../bridge/memory/core.ts";
 
 /** Options for {@linkcode iwait}. */
 export interface IwaitOptions extends WaitingOptions {

@@ -4,11 +4,11 @@
  * @module
  */
 
-import type { GreenThread } from "../bridge/green_thread.ts";
-import type { Particulars } from "../bridge/protocol.ts";
-import { greenSide } from "../bridge/side.ts";
+import type { GreenThread } from "../bridge/side/green_thread.ts";
+import type { Particulars } from "../bridge/protocol/messages.ts";
+import { greenSide } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
-import { spawnTarget } from "../hub/targets.ts";
+import { spawnTarget } from "../bridge/protocol/targets.ts";
 
 /** What may be said about a thread on the hub. */
 export interface HubLaunch extends Particulars {

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { blocking, greenSide } from "../bridge/side.ts";
+import { blocking, greenSide } from "../bridge/side/side.ts";
 
 /**
  * A value for each green thread.

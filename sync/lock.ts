@@ -8,9 +8,9 @@
 
 import { brand } from "../bridge/brand.ts";
 import { DeadlockError } from "../bridge/errors.ts";
-import { nameIn, threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
-import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
-import { greenSide } from "../bridge/side.ts";
+import { nameIn, threadHere, type WaitingOptions } from "../bridge/memory/core.ts";
+import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
+import { greenSide } from "../bridge/side/side.ts";
 import { type Permit, Permits, twin } from "./permits.ts";
 import { type NameOptions, objectFor } from "./semaphore.ts";
 

@@ -5,9 +5,9 @@
  */
 
 import { NotCloneableError } from "../bridge/errors.ts";
-import type { GreenThread } from "../bridge/green_thread.ts";
-import { greenSide } from "../bridge/side.ts";
-import { END, Steps } from "../bridge/steps.ts";
+import type { GreenThread } from "../bridge/side/green_thread.ts";
+import { greenSide } from "../bridge/side/side.ts";
+import { END, Steps } from "../bridge/side/steps.ts";
 import { Finishers } from "./join.ts";
 
 /** What is ahead of the consumer: a thread, or what the source threw in its place. */

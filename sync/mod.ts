@@ -18,8 +18,8 @@ export {
   Queue,
   type QueueCloseOptions,
 } from "./queue.ts";
-export { Coordination } from "../bridge/sync/objects.ts";
-export type { Description, WaitingOptions } from "../bridge/sync/core.ts";
+export { Coordination } from "../bridge/memory/objects.ts";
+export type { Description, WaitingOptions } from "../bridge/memory/core.ts";
 export { CappedSemaphore } from "./capped_semaphore.ts";
 export { Condition } from "./condition.ts";
 export { Barrier } from "./barrier.ts";

@@ -35,7 +35,7 @@
  */
 
 import { brand, madeElsewhere } from "../bridge/brand.ts";
-import { Node, State } from "../bridge/sync/arena.ts";
+import { Node, State } from "../bridge/memory/arena.ts";
 import {
   checkHeard,
   checkLimit,
@@ -48,10 +48,10 @@ import {
   threadHere,
   timedOut,
   type WaitingOptions,
-} from "../bridge/sync/core.ts";
-import { blocking, greenSide } from "../bridge/side.ts";
-import { HUB } from "../bridge/sync/place.ts";
-import type { Waiters } from "../bridge/sync/waiters.ts";
+} from "../bridge/memory/core.ts";
+import { blocking, greenSide } from "../bridge/side/side.ts";
+import { HUB } from "../bridge/memory/process_side.ts";
+import type { Waiters } from "../bridge/memory/waiters.ts";
 
 const VALUE = FIRST_WORD;
 const LIMIT = FIRST_WORD + 1;

@@ -33,9 +33,9 @@
  */
 
 import { Empty, Full, QueueClosedError } from "../bridge/errors.ts";
-import type { GreenRuntime } from "../bridge/green_runtime.ts";
+import type { GreenRuntime } from "../green/worker/runtime.ts";
 import { WAITING_KEYS } from "../bridge/check_options.ts";
-import { blocking, greenSide } from "../bridge/side.ts";
+import { blocking, greenSide } from "../bridge/side/side.ts";
 import {
   checkLimit,
   checkWaiting,
@@ -47,11 +47,11 @@ import {
   timedOut,
   timeLimit,
   type WaitingOptions,
-} from "../bridge/sync/core.ts";
-import { Block, discard, Heap, HEAP_WORDS, type Item, makeItem } from "../bridge/sync/heap.ts";
-import { drop } from "../bridge/sync/parcels.ts";
-import { HUB } from "../bridge/sync/place.ts";
-import type { Waiters } from "../bridge/sync/waiters.ts";
+} from "../bridge/memory/core.ts";
+import { Block, discard, Heap, HEAP_WORDS, type Item, makeItem } from "../bridge/memory/heap.ts";
+import { drop } from "../bridge/memory/parcels.ts";
+import { HUB } from "../bridge/memory/process_side.ts";
+import type { Waiters } from "../bridge/memory/waiters.ts";
 import { checkCount } from "./permits.ts";
 
 /** See above. */

@@ -9,13 +9,13 @@
 
 import { brand } from "../bridge/brand.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
-import { currentLimit, outsideLimits, untilAborted } from "../bridge/limit.ts";
-import { greenSide } from "../bridge/side.ts";
-import type { WaitingOptions } from "../bridge/sync/core.ts";
-import { CORE } from "../bridge/sync/objects.ts";
-import { registerOwnClass } from "../bridge/classes.ts";
-import { HUB } from "../bridge/sync/place.ts";
-import { crossesAsItself } from "../bridge/handle.ts";
+import { currentLimit, outsideLimits, untilAborted } from "../bridge/side/limit.ts";
+import { greenSide } from "../bridge/side/side.ts";
+import type { WaitingOptions } from "../bridge/memory/core.ts";
+import { CORE } from "../bridge/memory/objects.ts";
+import { registerOwnClass } from "../bridge/values/classes.ts";
+import { HUB } from "../bridge/memory/process_side.ts";
+import { crossesAsItself } from "../bridge/references/handle.ts";
 import { Empty } from "../bridge/errors.ts";
 import { checkCount, checkSizes, Permit, twin } from "./permits.ts";
 import { LifoQueue, LightQueue } from "./queue.ts";

@@ -12,14 +12,14 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkWaiting, nameIn, threadHere, type WaitingOptions } from "../bridge/sync/core.ts";
-import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
-import { greenSide } from "../bridge/side.ts";
+import { checkWaiting, nameIn, threadHere, type WaitingOptions } from "../bridge/memory/core.ts";
+import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
+import { greenSide } from "../bridge/side/side.ts";
 import { stateIfMade } from "../bridge/state.ts";
 import { Permit, Permits, twin } from "./permits.ts";
 import { type NameOptions, objectFor } from "./semaphore.ts";
 
-/** What `hub/call_context.ts` keeps, once it is known: the call that the running async function serves. */
+/** What `hub/base/call_context.ts` keeps, once it is known: the call that the running async function serves. */
 let calls: { current(): { readonly threadId: number } | undefined } | undefined;
 
 /** The green thread on whose behalf this code runs: itself, or on the hub the one whose call it serves; 0 for nobody. */

@@ -7,8 +7,8 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { nameIn, type WaitingOptions } from "../bridge/sync/core.ts";
-import { Coordination, CORE, registerKind } from "../bridge/sync/objects.ts";
+import { nameIn, type WaitingOptions } from "../bridge/memory/core.ts";
+import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { checkCount, MOST, type Permit, Permits, type PermitsKind, twin } from "./permits.ts";
 
 /** Options for coordination objects. */

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess } from "@std/assert";
-import { createRing, RING_BYTES } from "../bridge/ring.ts";
+import { createRing, RING_BYTES } from "../bridge/wire/ring.ts";
 import { crossCheck, many, sumOf } from "./fixtures/stress.ts";
 import { fib } from "./fixtures/recursion.ts";
 import { runProgram, TestHub } from "./support.ts";

@@ -1,6 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
-import { Baton, HUB_SIDE } from "../../bridge/baton.ts";
-import { Board } from "../../bridge/board.ts";
+import { Baton, HUB_SIDE } from "../../bridge/wire/baton.ts";
+import { Board } from "../../bridge/wire/board.ts";
 
 /** A baton as the hub and three Workers see it, all on this thread. */
 function party(): { board: Board; hub: Baton; workers: Baton[]; words: Int32Array } {

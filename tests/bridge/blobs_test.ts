@@ -7,14 +7,20 @@ import {
 } from "@std/assert";
 import { resolveObjectURL } from "node:buffer";
 import { MessageChannel } from "node:worker_threads";
-import { BlobUrl } from "../../bridge/blob_urls.ts";
-import { referToBlob, resolveBlob } from "../../bridge/blobs.ts";
-import { type Body, decode, encode, encodeThrown, type Referrer } from "../../bridge/codec.ts";
+import { BlobUrl } from "../../bridge/memory/blob_urls.ts";
+import { referToBlob, resolveBlob } from "../../bridge/memory/blobs.ts";
+import {
+  type Body,
+  decode,
+  encode,
+  encodeThrown,
+  type Referrer,
+} from "../../bridge/values/codec.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
-import { Outbox } from "../../bridge/outbox.ts";
-import { Referent } from "../../bridge/protocol.ts";
-import { createRing, RingWriter } from "../../bridge/ring.ts";
-import { Passage } from "../../bridge/sync/objects.ts";
+import { Outbox } from "../../bridge/wire/outbox.ts";
+import { Referent } from "../../bridge/protocol/messages.ts";
+import { createRing, RingWriter } from "../../bridge/wire/ring.ts";
+import { Passage } from "../../bridge/memory/objects.ts";
 
 /** A side that sends blobs, and one that takes what has come. */
 function pair(): { referrer: Referrer; send(body: Body): void; [Symbol.dispose](): void } {

@@ -1,5 +1,5 @@
 import { assertEquals, assertGreater, assertLess, assertNotStrictEquals } from "@std/assert";
-import { Board } from "../../bridge/board.ts";
+import { Board } from "../../bridge/wire/board.ts";
 
 Deno.test("Board.raise() sets one flag for each slot, and takeFlags() lowers them", () => {
   const slots = 70;

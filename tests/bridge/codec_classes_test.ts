@@ -5,8 +5,8 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { registerClass } from "../../bridge/classes.ts";
-import { decode, encode, Format } from "../../bridge/codec.ts";
+import { registerClass } from "../../bridge/values/classes.ts";
+import { decode, encode, Format } from "../../bridge/values/codec.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
 import { carry, cross, noReferrer } from "./codec_support.ts";
 
@@ -177,7 +177,7 @@ Deno.test("registerClass() refuses what is not a class, has no name or no functi
 
 Deno.test("registerClass() shares its registry with another copy of the library", async () => {
   const url = new URL("../../bridge/classes.ts?another-copy", import.meta.url).href;
-  const other = await import(url) as typeof import("../../bridge/classes.ts");
+  const other = await import(url) as typeof import("../../bridge/values/classes.ts");
   class Shared {}
   other.registerClass(Shared, {
     name: "test.Shared",

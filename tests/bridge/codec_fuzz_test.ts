@@ -1,7 +1,7 @@
 import { assert } from "@std/assert";
-import { type Body, decode, encode, Format, type Referrer } from "../../bridge/codec.ts";
-import { registerClass } from "../../bridge/classes.ts";
-import { learnModule } from "../../bridge/known_modules.ts";
+import { type Body, decode, encode, Format, type Referrer } from "../../bridge/values/codec.ts";
+import { registerClass } from "../../bridge/values/classes.ts";
+import { learnModule } from "../../bridge/values/known_modules.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { carry, noReferrer } from "./codec_support.ts";
 import { Chance, ValueMaker } from "./codec_values.ts";

@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { decode, encode, Format } from "../../bridge/codec.ts";
+import { decode, encode, Format } from "../../bridge/values/codec.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
-import { MAX_DEPTH } from "../../bridge/plain.ts";
+import { MAX_DEPTH } from "../../bridge/values/plain.ts";
 import { cross, noReferrer } from "./codec_support.ts";
 
 function decodeTagged(text: string, blobs: Uint8Array[] = []): unknown {

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { decode, encode } from "../../bridge/codec.ts";
+import { decode, encode } from "../../bridge/values/codec.ts";
 import { difference } from "./codec_isomorphism.ts";
 import { carry, noReferrer } from "./codec_support.ts";
 import { Chance, ValueMaker } from "./codec_values.ts";

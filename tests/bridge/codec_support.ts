@@ -5,7 +5,13 @@
  * @module
  */
 
-import { type Body, decode, encode, encodeThrown, type Referrer } from "../../bridge/codec.ts";
+import {
+  type Body,
+  decode,
+  encode,
+  encodeThrown,
+  type Referrer,
+} from "../../bridge/values/codec.ts";
 
 /** A side on which nothing goes by reference. */
 export const noReferrer: Referrer = {

@@ -6,7 +6,7 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { type Body, decode, encode, Format } from "../../bridge/codec.ts";
+import { type Body, decode, encode, Format } from "../../bridge/values/codec.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
 import { difference } from "./codec_isomorphism.ts";
 import { carry, cross, ListReferrer, noReferrer } from "./codec_support.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BLOB_UNITS } from "../../bridge/structured.ts";
+import { BLOB_UNITS } from "../../bridge/values/structured.ts";
 
 /** A source of chance that gives the same again for the same seed (mulberry32). */
 export class Chance {

@@ -12,7 +12,7 @@ import {
   valueOf,
   within,
   withValue,
-} from "../../bridge/context.ts";
+} from "../../bridge/context/context.ts";
 import { assertEquals, assertStrictEquals } from "@std/assert";
 import { randomFrom } from "./random.ts";
 

@@ -5,10 +5,10 @@ import {
   assertNotEquals,
   assertStrictEquals,
 } from "@std/assert";
-import { registerClass } from "../../bridge/classes.ts";
-import { encodeThrown, Format } from "../../bridge/codec.ts";
-import { registerOwnError } from "../../bridge/error_values.ts";
-import { joinStacks } from "../../bridge/stacks.ts";
+import { registerClass } from "../../bridge/values/classes.ts";
+import { encodeThrown, Format } from "../../bridge/values/codec.ts";
+import { registerOwnError } from "../../bridge/values/error_values.ts";
+import { joinStacks } from "../../bridge/values/stacks.ts";
 import * as errors from "../../bridge/errors.ts";
 import { cross, crossThrown, ListReferrer } from "./codec_support.ts";
 
@@ -366,7 +366,7 @@ Deno.test("encodeThrown() falls back to the nearest built-in when toWire or from
 const NEAR = [
   "Error: two",
   "lines of message",
-  `    at wait (${new URL("../../bridge/parking.ts", import.meta.url)}:10:1)`,
+  `    at wait (${new URL("../../green/worker/parking.ts", import.meta.url)}:10:1)`,
   `    at GreenThread.then (${new URL("../../hub/green_thread.ts", import.meta.url)}:5:1)`,
   "    at caller (file:///app/main.ts:3:1)",
   `    at sleep (${new URL("../../green/sleep.ts", import.meta.url)}:5:1)`,

@@ -1,10 +1,10 @@
 import { assert, assertEquals } from "@std/assert";
-import { Board } from "../../bridge/board.ts";
-import { Inbox } from "../../bridge/inbox.ts";
-import { Line } from "../../bridge/line.ts";
-import { EMPTY } from "../../bridge/message.ts";
-import { Outbox } from "../../bridge/outbox.ts";
-import { createRing, RingReader, RingWriter } from "../../bridge/ring.ts";
+import { Board } from "../../bridge/wire/board.ts";
+import { Inbox } from "../../bridge/wire/inbox.ts";
+import { Line } from "../../green/worker/line.ts";
+import { EMPTY } from "../../bridge/wire/message.ts";
+import { Outbox } from "../../bridge/wire/outbox.ts";
+import { createRing, RingReader, RingWriter } from "../../bridge/wire/ring.ts";
 
 const KIND = 16;
 

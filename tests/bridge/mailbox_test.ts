@@ -1,10 +1,10 @@
 import { assert, assertEquals, assertThrows, unreachable } from "@std/assert";
-import { type Body, Format } from "../../bridge/codec.ts";
+import { type Body, Format } from "../../bridge/values/codec.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
-import { Inbox } from "../../bridge/inbox.ts";
-import { EMPTY, FIRST_KIND, type Message } from "../../bridge/message.ts";
-import { Outbox } from "../../bridge/outbox.ts";
-import type { Departure } from "../../bridge/departure.ts";
+import { Inbox } from "../../bridge/wire/inbox.ts";
+import { EMPTY, FIRST_KIND, type Message } from "../../bridge/wire/message.ts";
+import { Outbox } from "../../bridge/wire/outbox.ts";
+import type { Departure } from "../../bridge/wire/departure.ts";
 import {
   createRing,
   HEADER,
@@ -13,8 +13,8 @@ import {
   RingReader,
   RingWriter,
   Word,
-} from "../../bridge/ring.ts";
-import { transfer } from "../../bridge/transfer.ts";
+} from "../../bridge/wire/ring.ts";
+import { transfer } from "../../bridge/wire/transfer.ts";
 import { randomFrom } from "./random.ts";
 
 const KIND = FIRST_KIND;

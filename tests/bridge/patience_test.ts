@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Patience } from "../../bridge/patience.ts";
+import { Patience } from "../../bridge/wire/patience.ts";
 
 /** How many of so many waits begin with a spin that is in vain. */
 function spins(patience: Patience, waits: number): number {

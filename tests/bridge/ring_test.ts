@@ -10,7 +10,7 @@ import {
   RingReader,
   RingWriter,
   Word,
-} from "../../bridge/ring.ts";
+} from "../../bridge/wire/ring.ts";
 import { randomFrom } from "./random.ts";
 
 /** Where the words of the ring's state stand; the tests play a writer that breaks the rules. */

@@ -1,5 +1,5 @@
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { lookWhenAsked, SignalStandIns } from "../../bridge/signals.ts";
+import { lookWhenAsked, SignalStandIns } from "../../bridge/references/signals.ts";
 
 Deno.test("SignalStandIns.adopt() has one stand-in for a signal, aborted when the original is", () => {
   const signals = new SignalStandIns(() => {});

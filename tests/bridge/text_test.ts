@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { mostBytes, readAscii, readText, writePart, writeText } from "../../bridge/text.ts";
+import { mostBytes, readAscii, readText, writePart, writeText } from "../../bridge/wire/text.ts";
 
 const BOM = "\ufeff";
 const FACE = "\u{1F600}";

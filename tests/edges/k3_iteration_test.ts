@@ -11,7 +11,7 @@ import {
   WorkerCrashedError,
 } from "@aiohub/aiohub";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
-import { belongingsCount } from "../../hub/belongings.ts";
+import { belongingsCount } from "../../hub/references/belongings.ts";
 import { rejection, TestHub, until } from "../support.ts";
 import * as fixture from "../fixtures/edges/iteration.ts";
 

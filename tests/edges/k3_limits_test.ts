@@ -20,7 +20,7 @@ import {
   withTimeoutAsync,
 } from "@aiohub/aiohub";
 import { assert, assertEquals } from "@std/assert";
-import { Limit } from "../../bridge/limit.ts";
+import { Limit } from "../../bridge/side/limit.ts";
 import { rejection, TestHub, until } from "../support.ts";
 import * as limits from "../fixtures/edges/limits.ts";
 

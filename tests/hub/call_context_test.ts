@@ -1,7 +1,7 @@
 import { currentCall, GreenletExit, type GreenThread } from "@aiohub/aiohub";
 import { assertEquals, assertLess, assertStrictEquals } from "@std/assert";
-import { Call, servedCount } from "../../hub/call_context.ts";
-import { takeLock } from "../../hub/object_lock.ts";
+import { Call, servedCount } from "../../hub/base/call_context.ts";
+import { takeLock } from "../../hub/references/object_lock.ts";
 import { parked } from "../lifetimes/support.ts";
 import { rejection, TestHub, until } from "../support.ts";
 

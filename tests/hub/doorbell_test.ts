@@ -1,7 +1,7 @@
 import { assert, assertEquals, assertGreater } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { Board } from "../../bridge/board.ts";
-import { Doorbell } from "../../hub/doorbell.ts";
+import { Board } from "../../bridge/wire/board.ts";
+import { Doorbell } from "../../hub/pool/doorbell.ts";
 
 Deno.test("Doorbell takes in what was raised before it listens and while it sleeps", async () => {
   // What the bell sleeps on does not keep the process alive; in the hub a timer does.

@@ -1,7 +1,7 @@
 import { WorkerCrashedError } from "@aiohub/aiohub";
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
-import { Up } from "../../bridge/protocol.ts";
+import { Up } from "../../bridge/protocol/messages.ts";
 import type { Words } from "../fixtures/hostile.ts";
 import { fixture, rejection, TestHub } from "../support.ts";
 

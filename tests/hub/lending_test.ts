@@ -1,7 +1,7 @@
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
-import type { GreenWorker } from "../../hub/green_worker.ts";
-import type { HubThread } from "../../hub/hub_thread.ts";
-import { Lending } from "../../hub/lending.ts";
+import type { GreenWorker } from "../../hub/records/worker.ts";
+import type { HubThread } from "../../hub/records/thread.ts";
+import { Lending } from "../../hub/pool/lending.ts";
 import { until } from "../support.ts";
 
 const PATIENCE = 40;

@@ -1,6 +1,6 @@
 import { Hub, type HubOptions } from "@aiohub/aiohub";
 import { assertEquals, assertGreaterOrEqual, assertMatch, assertThrows } from "@std/assert";
-import { checkOptions } from "../../hub/options.ts";
+import { checkOptions } from "../../hub/base/options.ts";
 
 Deno.test("checkOptions() fills in the documented defaults", () => {
   const { maxWorkers, resourceLimits, ...rest } = checkOptions();

@@ -2,15 +2,21 @@ import { assert, assertEquals } from "@std/assert";
 import process from "node:process";
 import { setImmediate } from "node:timers";
 import { MessageChannel, Worker } from "node:worker_threads";
-import { Board } from "../../bridge/board.ts";
-import { type Body, Format } from "../../bridge/codec.ts";
-import { Inbox } from "../../bridge/inbox.ts";
-import { EMPTY, FIRST_KIND } from "../../bridge/message.ts";
-import { createRing, MAX_FRAME, RING_BYTES, RingReader, RingWriter } from "../../bridge/ring.ts";
-import { Post } from "../../hub/post.ts";
-import { Outbox } from "../../bridge/outbox.ts";
-import { Passage } from "../../bridge/sync/objects.ts";
-import { hubPlace } from "../../bridge/sync/place.ts";
+import { Board } from "../../bridge/wire/board.ts";
+import { type Body, Format } from "../../bridge/values/codec.ts";
+import { Inbox } from "../../bridge/wire/inbox.ts";
+import { EMPTY, FIRST_KIND } from "../../bridge/wire/message.ts";
+import {
+  createRing,
+  MAX_FRAME,
+  RING_BYTES,
+  RingReader,
+  RingWriter,
+} from "../../bridge/wire/ring.ts";
+import { Post } from "../../hub/records/post.ts";
+import { Outbox } from "../../bridge/wire/outbox.ts";
+import { Passage } from "../../bridge/memory/objects.ts";
+import { hubPlace } from "../../bridge/memory/process_side.ts";
 import { randomFrom } from "../bridge/random.ts";
 import type { PeerStart } from "../fixtures/mailbox_peer.ts";
 

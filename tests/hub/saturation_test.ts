@@ -1,7 +1,7 @@
 import { GreenEvent, HubSaturatedError, Queue } from "@aiohub/aiohub";
 import { assert, assertEquals, assertMatch } from "@std/assert";
-import type { HubThread } from "../../hub/hub_thread.ts";
-import { mostWorkers, Saturation } from "../../hub/saturation.ts";
+import type { HubThread } from "../../hub/records/thread.ts";
+import { mostWorkers, Saturation } from "../../hub/pool/saturation.ts";
 import { rejection, TestHub, until } from "../support.ts";
 
 const MAX_WORKERS = 1;

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
-import { describe, exportOf, moduleSpecifier, spawnTarget } from "../../hub/targets.ts";
+import { describe, exportOf, moduleSpecifier, spawnTarget } from "../../bridge/protocol/targets.ts";
 import { double, echo } from "../fixtures/both_ways.ts";
 import { fixture } from "../support.ts";
 

@@ -1,9 +1,9 @@
 import { assertEquals } from "@std/assert";
-import { Baton, HUB_SIDE } from "../../bridge/baton.ts";
-import { Board } from "../../bridge/board.ts";
-import type { GreenWorker } from "../../hub/green_worker.ts";
-import type { HubThread } from "../../hub/hub_thread.ts";
-import { type Berth, Turns } from "../../hub/turns.ts";
+import { Baton, HUB_SIDE } from "../../bridge/wire/baton.ts";
+import { Board } from "../../bridge/wire/board.ts";
+import type { GreenWorker } from "../../hub/records/worker.ts";
+import type { HubThread } from "../../hub/records/thread.ts";
+import { type Berth, Turns } from "../../hub/pool/turns.ts";
 
 /** Turns with threads by name, of which some have a Worker; what begins gives its turn back at once. */
 function party() {

@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertInstanceOf } from "@std/assert";
-import type { HubThread } from "../../hub/hub_thread.ts";
-import { Circle, WaitGraph } from "../../hub/wait_graph.ts";
+import type { HubThread } from "../../hub/records/thread.ts";
+import { Circle, WaitGraph } from "../../hub/threads/wait_graph.ts";
 
 const [a, b] = ["a", "b"].map((name) => ({ name, dead: false }) as HubThread);
 

@@ -8,7 +8,7 @@ import {
   syncToAsync,
 } from "@aiohub/aiohub";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { heldObjects } from "../../hub/worker_objects.ts";
+import { heldObjects } from "../../hub/references/worker_objects.ts";
 import { meeting, TestHub, until } from "../support.ts";
 
 class Token {

@@ -7,7 +7,7 @@ import { expect } from "./explorer.ts";
 
 const nothing = () => ({});
 const LOST = /nobody will wake/;
-const board = "bridge/board.ts";
+const board = "bridge/wire/board.ts";
 
 // A Worker sleeps until a word is set, by two others.
 
@@ -158,7 +158,7 @@ tryOut("the hub hears all who ring", {
     return flags;`,
     }, LOST],
     "the hub reads the counter after it has looked": [{
-      file: "hub/doorbell.ts",
+      file: "hub/pool/doorbell.ts",
       text: `      const heard = this.#board.heard();
       const worked = this.#takeIn();`,
       instead: `      const worked = this.#takeIn();
@@ -230,18 +230,18 @@ tryOut("a writer that waits for room is woken, and each frame is read once", {
   explore: write,
   mutants: {
     "a frame is published before it is written": [{
-      file: "bridge/ring.ts",
+      file: "bridge/wire/ring.ts",
       text: `    if (left >= size) return DATA + at;`,
       instead: `    Atomics.store(this.words, HEAD, this.#head + size | 0);
     if (left >= size) return DATA + at;`,
     }, /W0 writes ring\[?.*of a frame that is unread/],
     "nobody wakes the writer who is hungry": [{
-      file: "bridge/ring.ts",
+      file: "bridge/wire/ring.ts",
       text: "return Atomics.exchange(this.words, HUNGRY, 0) === 1;",
       instead: "return Atomics.exchange(this.words, HUNGRY, 0) === 2;",
     }, LOST],
     "the reader gives the frame's room back before it has read it": [{
-      file: "bridge/ring.ts",
+      file: "bridge/wire/ring.ts",
       text: `        this.size = size;
         return DATA + at;`,
       instead: `        this.#advance(size);

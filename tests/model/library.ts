@@ -7,17 +7,17 @@
  * @module
  */
 
-import type { Blocking } from "../../bridge/blocking.ts";
+import type { Blocking } from "../../green/worker/blocking.ts";
 import { state } from "../../bridge/state.ts";
-import type { Board } from "../../bridge/board.ts";
-import type { Frame } from "../../bridge/frame.ts";
-import type { FrameStack } from "../../bridge/frame_stack.ts";
-import type { RingReader, RingWriter } from "../../bridge/ring.ts";
-import type { HubPlace, WorkerPlace } from "../../bridge/sync/place.ts";
-import type { Coordination } from "../../bridge/sync/objects.ts";
-import type { Doorbell } from "../../hub/doorbell.ts";
-import type { WorkerObjects } from "../../hub/worker_objects.ts";
-import type { joinPool, takeSlot } from "../../hub/pool_members.ts";
+import type { Board } from "../../bridge/wire/board.ts";
+import type { Frame } from "../../green/worker/frame.ts";
+import type { FrameStack } from "../../green/worker/frame_stack.ts";
+import type { RingReader, RingWriter } from "../../bridge/wire/ring.ts";
+import type { HubPlace, WorkerPlace } from "../../bridge/memory/process_side.ts";
+import type { Coordination } from "../../bridge/memory/objects.ts";
+import type { Doorbell } from "../../hub/pool/doorbell.ts";
+import type { WorkerObjects } from "../../hub/references/worker_objects.ts";
+import type { joinPool, takeSlot } from "../../hub/threads/pool_members.ts";
 import type { GreenEvent, GreenPool, LightQueue, Lock, Queue, Semaphore } from "../../sync/mod.ts";
 
 /** What the model uses of the library. */
@@ -55,22 +55,22 @@ export interface Mutation {
 
 const ROOT = new URL("../../", import.meta.url);
 const MODULES = [
-  "bridge/blocking.ts",
-  "bridge/board.ts",
-  "bridge/frame.ts",
-  "bridge/frame_stack.ts",
-  "bridge/ring.ts",
-  "bridge/sync/place.ts",
-  "hub/doorbell.ts",
-  "hub/pool_members.ts",
-  "hub/worker_objects.ts",
+  "green/worker/blocking.ts",
+  "bridge/wire/board.ts",
+  "green/worker/frame.ts",
+  "green/worker/frame_stack.ts",
+  "bridge/wire/ring.ts",
+  "bridge/memory/process_side.ts",
+  "hub/pool/doorbell.ts",
+  "hub/threads/pool_members.ts",
+  "hub/references/worker_objects.ts",
   "sync/event.ts",
   "sync/green_pool.ts",
   "sync/lock.ts",
   "sync/queue.ts",
   "sync/semaphore.ts",
 ];
-const FOLDERS = ["bridge", "bridge/sync", "hub", "sync"];
+const FOLDERS = ["bridge", "green", "hub", "sync"];
 
 let original: Promise<Library> | undefined;
 
@@ -128,7 +128,8 @@ async function copyFolder(name: string, to: string): Promise<void> {
   const from = new URL(`${name}/`, ROOT);
   await Deno.mkdir(`${to}/${name}`, { recursive: true });
   for await (const { name: file, isFile } of Deno.readDir(from)) {
-    if (isFile) await Deno.copyFile(new URL(file, from), `${to}/${name}/${file}`);
+    if (!isFile) await copyFolder(`${name}/${file}`, to);
+    else await Deno.copyFile(new URL(file, from), `${to}/${name}/${file}`);
   }
 }
 

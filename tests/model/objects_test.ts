@@ -9,17 +9,17 @@ import { expect } from "./explorer.ts";
 import type { Library } from "./library.ts";
 import { type Green, type Hub, meet, type MeetingEnd } from "./parties.ts";
 import { tryOut } from "./mutants.ts";
-import { CORE } from "../../bridge/sync/objects.ts";
-import type { HubThread } from "../../hub/hub_thread.ts";
+import { CORE } from "../../bridge/memory/objects.ts";
+import type { HubThread } from "../../hub/records/thread.ts";
 import type { GreenEvent, GreenPool, Lock, Queue, Semaphore } from "../../sync/mod.ts";
 
 const LOST = /nobody will wake/;
 const UNLOCKED = /without the lock/;
 const WRONG = /Expected .* found/;
-const waiters = "bridge/sync/waiters.ts";
-const core = "bridge/sync/core.ts";
-const arena = "bridge/sync/arena.ts";
-const places = "bridge/sync/place.ts";
+const waiters = "bridge/memory/waiters.ts";
+const core = "bridge/memory/core.ts";
+const arena = "bridge/memory/arena.ts";
+const places = "bridge/memory/process_side.ts";
 const permits = "sync/permits.ts";
 const queues = "sync/queue_core.ts";
 
@@ -483,7 +483,7 @@ tryOut("an item that was handed to one whose wait fails goes back to the front",
 
 // Who was killed before it was served gets nothing, and the next one gets it.
 
-const blocking = "bridge/blocking.ts";
+const blocking = "green/worker/blocking.ts";
 
 const getter: Green<Items> = {
   green({ objects: { queue }, note, attempt }) {
@@ -875,7 +875,7 @@ tryOut("a Worker dies between giving and waking", {
     }),
   mutants: {
     "nobody is woken in its place": [{
-      file: "hub/worker_objects.ts",
+      file: "hub/references/worker_objects.ts",
       text: "    if (inTheMiddle) place.wakeEverybody();",
       instead: "",
     }, LOST],

@@ -9,17 +9,17 @@
  * @module
  */
 
-import type { GreenBase } from "../../bridge/green_base.ts";
-import type { GreenRuntime } from "../../bridge/green_runtime.ts";
-import type { GreenThread } from "../../bridge/green_thread.ts";
-import type { Intake } from "../../bridge/intake.ts";
-import type { RemoteThread } from "../../bridge/remote_thread.ts";
-import type { Place } from "../../bridge/sync/place.ts";
-import type { Particulars } from "../../bridge/protocol.ts";
-import type { Coordination, Passage } from "../../bridge/sync/objects.ts";
+import type { GreenBase } from "../../green/worker/base.ts";
+import type { GreenRuntime } from "../../green/worker/runtime.ts";
+import type { GreenThread } from "../../bridge/side/green_thread.ts";
+import type { Intake } from "../../green/worker/intake.ts";
+import type { RemoteThread } from "../../green/worker/remote_thread.ts";
+import type { Place } from "../../bridge/memory/process_side.ts";
+import type { Particulars } from "../../bridge/protocol/messages.ts";
+import type { Coordination, Passage } from "../../bridge/memory/objects.ts";
 import { state } from "../../bridge/state.ts";
-import { Node, State } from "../../bridge/sync/arena.ts";
-import { CORE } from "../../bridge/sync/objects.ts";
+import { Node, State } from "../../bridge/memory/arena.ts";
+import { CORE } from "../../bridge/memory/objects.ts";
 import {
   type End,
   explore,

@@ -2,7 +2,7 @@ import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setImmediate } from "node:timers";
 
-Deno.test("structuredClone() drops the name and the fields of an Error's subclass (bridge/error_values.ts)", () => {
+Deno.test("structuredClone() drops the name and the fields of an Error's subclass (bridge/values/error_values.ts)", () => {
   class Shortage extends Error {
     override name = "Shortage";
     left = 3;
@@ -16,17 +16,17 @@ Deno.test("structuredClone() drops the name and the fields of an Error's subclas
   assertNotEquals(clone.name, "Shortage");
 });
 
-Deno.test("a function's text is plain JavaScript, with imported names as they were written (hub/targets.ts)", () => {
+Deno.test("a function's text is plain JavaScript, with imported names as they were written (bridge/protocol/targets.ts)", () => {
   const typed = (n: number): string => assertEquals.name + (n as unknown as string);
   assertEquals(typed.toString().replace(/\s+/g, " "), "(n)=>assertEquals.name + n");
 });
 
-Deno.test("a class tells by its text that it is one, and a native function that it has none (hub/targets.ts)", () => {
+Deno.test("a class tells by its text that it is one, and a native function that it has none (bridge/protocol/targets.ts)", () => {
   assert(/^class\b/.test(class {}.toString()));
   assert(/\{\s*\[native code\]\s*\}$/.test(parseInt.bind(null).toString()));
 });
 
-Deno.test("an AsyncLocalStorage keeps its value through await, timers and setImmediate (bridge/context.ts)", async () => {
+Deno.test("an AsyncLocalStorage keeps its value through await, timers and setImmediate (bridge/context/context.ts)", async () => {
   const storage = new AsyncLocalStorage<string>();
   const seen = await storage.run("inside", async () => {
     await null;
@@ -37,7 +37,7 @@ Deno.test("an AsyncLocalStorage keeps its value through await, timers and setImm
   assertEquals([seen, storage.getStore()], [["inside", "inside", "inside"], undefined]);
 });
 
-Deno.test("setImmediate() comes after all microtasks, and before a timer of a millisecond can starve (hub/doorbell.ts)", async () => {
+Deno.test("setImmediate() comes after all microtasks, and before a timer of a millisecond can starve (hub/pool/doorbell.ts)", async () => {
   const order: string[] = [];
   await new Promise<void>((resolve) => {
     setImmediate(() => (order.push("turn"), resolve()));
@@ -46,7 +46,7 @@ Deno.test("setImmediate() comes after all microtasks, and before a timer of a mi
   assertEquals(order, ["microtask", "turn"]);
 });
 
-Deno.test("Error.stackTraceLimit is read when an error is made (bridge/call_site.ts)", () => {
+Deno.test("Error.stackTraceLimit is read when an error is made (bridge/values/call_site.ts)", () => {
   const { stackTraceLimit } = Error;
   try {
     Error.stackTraceLimit = 1;
@@ -66,7 +66,7 @@ Deno.test("request.signal of Deno.serve() is aborted after success too (docs/wha
   while (!signal!.aborted) await new Promise((resolve) => setTimeout(resolve, 1));
 });
 
-Deno.test("a Blob is had by its URL in each thread of the process (bridge/blob_urls.ts)", async () => {
+Deno.test("a Blob is had by its URL in each thread of the process (bridge/memory/blob_urls.ts)", async () => {
   const { Worker } = await import("node:worker_threads");
   const url = URL.createObjectURL(new Blob(["hello"]));
   const worker = new Worker(

@@ -6,14 +6,14 @@ const WORKER = `import { parentPort, workerData, isMainThread } from "node:worke
 import process from "node:process";
 `;
 
-Deno.test("an unreferenced thread Worker lets the process end (bridge/worker_kind.ts)", async () => {
+Deno.test("an unreferenced thread Worker lets the process end (hub/records/thread_worker.ts)", async () => {
   const text = await runText(`import { Worker } from "node:worker_threads";
     new Worker(new URL("data:application/javascript,setInterval(() => {}, 100)")).unref();
     console.log("end");`);
   assertEquals(text, "0: end\n");
 });
 
-Deno.test("resourceLimits contain an out-of-memory in one Worker (bridge/worker_kind.ts)", async () => {
+Deno.test("resourceLimits contain an out-of-memory in one Worker (hub/records/thread_worker.ts)", async () => {
   const { error } = await runWorker(
     `setTimeout(() => { const all = []; for (;;) all.push(new Array(10_000).fill(1.5)); });`,
     { resourceLimits: { maxOldGenerationSizeMb: 32 } },
@@ -21,7 +21,7 @@ Deno.test("resourceLimits contain an out-of-memory in one Worker (bridge/worker_
   assertEquals(error?.code, "ERR_WORKER_OUT_OF_MEMORY");
 });
 
-Deno.test("a thread Worker starts from no http: URL, but a data: URL may import one (bridge/worker_kind.ts)", async () => {
+Deno.test("a thread Worker starts from no http: URL, but a data: URL may import one (hub/records/thread_worker.ts)", async () => {
   await using server = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {} },
     () =>
@@ -43,23 +43,23 @@ Deno.test("a Worker that imports its program is no main module there (hub/spawn.
     `${WORKER} await import(${JSON.stringify(program)});
      parentPort.postMessage([globalThis.main, isMainThread, typeof WorkerGlobalScope]);`,
   );
-  // `typeof WorkerGlobalScope` does not tell a thread Worker: `bridge/side.ts` has a mark of its own.
+  // `typeof WorkerGlobalScope` does not tell a thread Worker: `bridge/side/side.ts` has a mark of its own.
   assertEquals(messages, [[false, false, "undefined"]]);
 });
 
-Deno.test("process.exit() in a thread Worker ends it alone, with its code (hub/worker_endings.ts)", async () => {
+Deno.test("process.exit() in a thread Worker ends it alone, with its code (hub/pool/worker_endings.ts)", async () => {
   const { code, error } = await runWorker(`${WORKER} process.exit(3);`);
   assertEquals([code, error], [3, undefined]);
 });
 
-Deno.test("process.exit() calls reallyExit() (bridge/worker_exit.ts)", async () => {
+Deno.test("process.exit() calls reallyExit() (green/worker/worker_exit.ts)", async () => {
   const { messages } = await runWorker(`${WORKER}
     process.reallyExit = (code) => { throw new Error("asked to end with " + code); };
     try { process.exit(4); } catch (error) { parentPort.postMessage(error.message); }`);
   assertEquals(messages, ["asked to end with 4"]);
 });
 
-Deno.test("SHARE_ENV gives a Worker the process's environment without asking (bridge/worker_kind.ts)", async () => {
+Deno.test("SHARE_ENV gives a Worker the process's environment without asking (hub/records/thread_worker.ts)", async () => {
   const { messages } = await runWorker(
     `${WORKER} process.env.AIOHUB_PROBE = "set"; parentPort.postMessage("done");`,
     { env: SHARE_ENV },
@@ -68,7 +68,7 @@ Deno.test("SHARE_ENV gives a Worker the process's environment without asking (br
   Deno.env.delete("AIOHUB_PROBE");
 });
 
-Deno.test("a message is had while the Worker is parked, without its event loop (bridge/sync/objects.ts)", async () => {
+Deno.test("a message is had while the Worker is parked, without its event loop (bridge/memory/objects.ts)", async () => {
   const { port1, port2 } = new MessageChannel();
   const words = new Int32Array(new SharedArrayBuffer(4));
   const worker = new Worker(
@@ -86,12 +86,12 @@ Deno.test("a message is had while the Worker is parked, without its event loop (
   port1.close();
 });
 
-Deno.test("what is left behind unhandled ends a thread Worker with an error (hub/worker_endings.ts)", async () => {
+Deno.test("what is left behind unhandled ends a thread Worker with an error (hub/pool/worker_endings.ts)", async () => {
   const { error, code } = await runWorker(`Promise.reject(new Error("left behind"));`);
   assertEquals([error?.message, code], ["left behind", 1]);
 });
 
-Deno.test("a thread Worker may be terminated while it is parked, once it was woken (hub/stopped_workers.ts)", async () => {
+Deno.test("a thread Worker may be terminated while it is parked, once it was woken (hub/pool/stopped.ts)", async () => {
   const words = new Int32Array(new SharedArrayBuffer(8));
   const worker = new Worker(
     urlOf(`import { workerData as words } from "node:worker_threads";
@@ -110,13 +110,13 @@ Deno.test("a thread Worker may be terminated while it is parked, once it was wok
   await ended;
 });
 
-Deno.test("deno run --watch dispatches unload before a restart, and a program's end does so too (hub/unload.ts)", async () => {
+Deno.test("deno run --watch dispatches unload before a restart, and a program's end does so too (hub/base/unload.ts)", async () => {
   const text = await runText(`addEventListener("unload", () => console.log("unload"));`);
   assertEquals(text, "0: unload\n");
   assert(typeof globalThis.onunload !== "undefined");
 });
 
-Deno.test("a Worker that runs out of memory in a microtask goes on as if nothing had happened (bridge/worker_entry.ts)", async () => {
+Deno.test("a Worker that runs out of memory in a microtask goes on as if nothing had happened (green/worker/entry.ts)", async () => {
   // So green code is run by a macrotask: there it is `ERR_WORKER_OUT_OF_MEMORY`, as above.
   const { messages, error } = await runWorker(
     `${WORKER} setTimeout(() => parentPort.postMessage("goes on"), 500);
@@ -129,7 +129,7 @@ Deno.test("a Worker that runs out of memory in a microtask goes on as if nothing
   assertEquals([messages, error], [["goes on"], undefined]);
 });
 
-Deno.test("terminate() does not end a Worker that computes (hub/stopped_workers.ts)", async () => {
+Deno.test("terminate() does not end a Worker that computes (hub/pool/stopped.ts)", async () => {
   const text = await runText(`import { Worker } from "node:worker_threads";
     const words = new Int32Array(new SharedArrayBuffer(4));
     const source = 'import { workerData as words } from "node:worker_threads"; for (;;) Atomics.add(words, 0, 1);';

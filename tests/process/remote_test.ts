@@ -41,7 +41,7 @@ Deno.test("an app with local green modules runs with the library from a URL", as
     join(folder.path, "main.ts"),
   );
   assertEquals([code, stdout, stderr], [0, "42\n2\n4\n", ""]);
-  assertEquals(repository.asked.includes("/bridge/worker_entry.ts"), true);
+  assertEquals(repository.asked.includes("/green/worker/entry.ts"), true);
 });
 
 Deno.test("J122 an app that comes from a URL as a whole runs with --allow-import alone", async () => {

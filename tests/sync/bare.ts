@@ -6,9 +6,9 @@
  */
 
 import { Worker } from "node:worker_threads";
-import { Board } from "../../bridge/board.ts";
-import { Arena } from "../../bridge/sync/arena.ts";
-import { CORE } from "../../bridge/sync/objects.ts";
+import { Board } from "../../bridge/wire/board.ts";
+import { Arena } from "../../bridge/memory/arena.ts";
+import { CORE } from "../../bridge/memory/objects.ts";
 import { LightQueue, Semaphore } from "../../sync/mod.ts";
 import type { BareStart } from "./bare_worker.ts";
 

@@ -31,7 +31,7 @@ Deno.test("bare: what one was granted who is killed in that moment is handed on"
 
 const broken: Readonly<Record<string, Mutation>> = {
   "every 100th wake-up is left out": {
-    file: "bridge/sync/waiters.ts",
+    file: "bridge/memory/waiters.ts",
     text: "    for (let i = 0; i < wakes.length; i += 3) place.wake(wakes[i],",
     instead: `    const counted = globalThis as { wakes?: number };
     counted.wakes = (counted.wakes ?? 0) + 1;
@@ -39,7 +39,7 @@ const broken: Readonly<Record<string, Mutation>> = {
     for (let i = 0; i < wakes.length; i += 3) place.wake(wakes[i],`,
   },
   "every 50th notification is left out": {
-    file: "bridge/board.ts",
+    file: "bridge/wire/board.ts",
     text: `    Atomics.add(this.#words, line + WAKE, 1);
     if (Atomics.load(this.#words, line + PARKED) === 1) {`,
     instead: `    Atomics.add(this.#words, line + WAKE, 1);

@@ -4,14 +4,14 @@
  */
 
 import { parentPort, workerData } from "node:worker_threads";
-import { Board } from "../../bridge/board.ts";
-import type { Condition } from "../../bridge/blocking.ts";
-import type { GreenRuntime } from "../../bridge/green_runtime.ts";
-import { becomeGreen } from "../../bridge/side.ts";
-import { becomeWorkerPlace, WorkerPlace } from "../../bridge/sync/place.ts";
+import { Board } from "../../bridge/wire/board.ts";
+import type { Condition } from "../../green/worker/blocking.ts";
+import type { GreenRuntime } from "../../green/worker/runtime.ts";
+import { becomeGreen } from "../../bridge/side/side.ts";
+import { becomeWorkerPlace, WorkerPlace } from "../../bridge/memory/process_side.ts";
 import { LightQueue, Semaphore } from "../../sync/mod.ts";
-import { resolveShared } from "../../bridge/sync/objects.ts";
-import { Referent } from "../../bridge/protocol.ts";
+import { resolveShared } from "../../bridge/memory/objects.ts";
+import { Referent } from "../../bridge/protocol/messages.ts";
 import { randomBy } from "./random.ts";
 
 /** What a bare Worker is given. */

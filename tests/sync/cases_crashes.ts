@@ -29,7 +29,7 @@ import {
   TokenPool,
 } from "@aiohub/aiohub";
 import { assertEquals } from "@std/assert";
-import { CORE } from "../../bridge/sync/objects.ts";
+import { CORE } from "../../bridge/memory/objects.ts";
 import { resultOf } from "./cases_pools.ts";
 import { arm, dieWhenParked, type Fate, isStuck, letDie, newFate } from "./dying.ts";
 import { define, type Table, thrown, values, type World } from "./ways.ts";

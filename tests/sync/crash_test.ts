@@ -10,8 +10,8 @@ import {
   WorkerCrashedError,
 } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
-import { hubPlace } from "../../bridge/sync/place.ts";
-import { heldObjects } from "../../hub/worker_objects.ts";
+import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { heldObjects } from "../../hub/references/worker_objects.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { testApart, until } from "../support.ts";
 

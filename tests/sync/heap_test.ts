@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
-import type { Core } from "../../bridge/sync/core.ts";
-import { Heap, HEAP_WORDS, makeItem } from "../../bridge/sync/heap.ts";
+import type { Core } from "../../bridge/memory/core.ts";
+import { Heap, HEAP_WORDS, makeItem } from "../../bridge/memory/heap.ts";
 
 /** Text takes no parcel, which would be somebody's. */
 const NOBODY = undefined as unknown as Core;

@@ -12,8 +12,8 @@ import {
   spawn,
 } from "@aiohub/aiohub";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
-import { coreOf } from "../../bridge/sync/objects.ts";
-import { hubPlace } from "../../bridge/sync/place.ts";
+import { coreOf } from "../../bridge/memory/objects.ts";
+import { hubPlace } from "../../bridge/memory/process_side.ts";
 
 Deno.test("an object that goes to green code and comes back is the same object", async () => {
   const lock = new Lock({ name: "mine" });

@@ -1,6 +1,6 @@
 import { GreenEvent, Queue, spawn, transfer } from "@aiohub/aiohub";
 import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
-import { parcelCount } from "../../bridge/sync/parcels.ts";
+import { parcelCount } from "../../bridge/memory/parcels.ts";
 import { TestHub } from "../support.ts";
 
 /** Too large for shared memory, and no string: strings have no identity. */

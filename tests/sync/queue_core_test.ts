@@ -2,8 +2,8 @@
 
 import { LifoQueue, LightQueue, PriorityQueue } from "@aiohub/aiohub";
 import { assertEquals } from "@std/assert";
-import { FIRST_WORD } from "../../bridge/sync/core.ts";
-import { CORE } from "../../bridge/sync/objects.ts";
+import { FIRST_WORD } from "../../bridge/memory/core.ts";
+import { CORE } from "../../bridge/memory/objects.ts";
 import { COUNT, GETTERS, QueueCore } from "../../sync/queue_core.ts";
 
 const SEQUENCE = FIRST_WORD + 6;

@@ -10,7 +10,7 @@ import {
   WorkerCrashedError,
 } from "@aiohub/aiohub";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
-import { CORE } from "../../bridge/sync/objects.ts";
+import { CORE } from "../../bridge/memory/objects.ts";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertThrows } from "@std/assert";
 import { fixture, rejection, testApart, TestHub, until } from "../support.ts";
 import "../fixtures/slot_takers.ts";

@@ -1,0 +1,64 @@
+/**
+ * Async context as it crosses: a list of names, each followed by its value.
+ *
+ * @module
+ */
+
+import { type Body, decode, encode } from "../values/codec.ts";
+import { type ContextValues, useContext } from "./context.ts";
+import { BridgeProtocolError, NotCloneableError } from "../errors.ts";
+import type { Referrer } from "../values/referrer.ts";
+
+/**
+ * Makes a context ready for the ring.
+ *
+ * @param values The values.
+ * @param referrer Asked for what goes by reference.
+ * @throws {NotCloneableError} If one of them cannot cross; it says whose it is.
+ */
+export function encodeContext(values: ContextValues, referrer: Referrer): Body {
+  try {
+    return encode([...values].flat(1), "context", referrer);
+  } catch (error) {
+    if (!(error instanceof NotCloneableError)) throw error;
+    throw blame(error, values, referrer);
+  }
+}
+
+/** Says whose value it is that cannot cross. */
+function blame(cause: NotCloneableError, values: ContextValues, referrer: Referrer): Error {
+  for (const [name, value] of values) {
+    try {
+      encode(value, "value", referrer);
+    } catch (error) {
+      const { message } = error as Error;
+      const { path = "" } = error as NotCloneableError;
+      return new NotCloneableError(
+        `Cannot take the context "${name}" along: ${message}: set a value that crosses, or do not register the storage`,
+        { path: path.replace(/^value/, `context "${name}"`), cause },
+      );
+    }
+  }
+  return cause;
+}
+
+/**
+ * Makes the context again that {@linkcode encodeContext} was given.
+ *
+ * @throws {BridgeProtocolError} If it is malformed.
+ */
+export function decodeContext(body: Body, referrer: Referrer): ContextValues {
+  useContext();
+  const list = decode(body, referrer);
+  const values = new Map<string, unknown>();
+  if (!Array.isArray(list) || list.length % 2 !== 0) throw malformed();
+  for (let i = 0; i < list.length; i += 2) {
+    if (typeof list[i] !== "string") throw malformed();
+    values.set(list[i], list[i + 1]);
+  }
+  return values;
+}
+
+function malformed(): BridgeProtocolError {
+  return new BridgeProtocolError("Cannot take a context: it is no list of names and values");
+}

@@ -1,0 +1,573 @@
+/**
+ * The core of every coordination object: its memory, its lock, and the ways to wait at it.
+ *
+ * An object's state lies in one `SharedArrayBuffer` of its own, which each side that uses the object refers to; when no side
+ * does any more, the engine takes it back. All sides run the same code on it.
+ *
+ * ```text
+ * LOCK    0, or 1 + the key of the side that is changing the object   by compare-and-swap from 0; its holder stores 0
+ * ID      the object's id, written before anybody else sees it
+ * rest    whoever holds LOCK; single words may be read without it, as numbers of a moment ago
+ * ```
+ *
+ * **The lock** is a spin lock, and not the lock that people know: it is held for some hundred nanoseconds at a time, and
+ * never while anything blocks, awaits, calls the application or allocates without bound. One that finds it taken spins, then
+ * sleeps for a few microseconds at a time (its holder may have lost the processor), on the hub too. A Worker that dies while
+ * it holds the lock says so by its key in LOCK: the hub then frees it (see `hub/references/worker_objects.ts`), at the latest when it
+ * has waited for the lock itself for ten seconds; what was being changed may be half changed, by one permit or one item.
+ *
+ * **Waiting.** A waiter that finds the object not ready puts a node into one of its lists under the lock, and waits for the
+ * node's STATE to change: a green thread parks on its Worker's own word, as for everything, and async code has a promise. Who
+ * makes the object ready hands what there is to the first waiter directly, so nobody comes in between.
+ *
+ * **What is handed over is used once.** Whoever ends a wait does so under the lock, by the node's STATE there:
+ *
+ * ```text
+ * WAITING ──> leaves the list: a kill, a limit, an abort                         nothing was handed over
+ * GRANTED ──> has it: the waiter goes on
+ *         ──> hands it back, to the next one or to where it came from: the waiter was killed before the grant, or its limit was
+ *             due before it, or its signal was aborted before it went on
+ *         ──> has it all the same, where a grant says that what the waiter came with was taken (see `isFinal()`): an item that
+ *             it had put is in the queue. The kill is then for its next blocking call
+ * REFUSED ──> hears of that; nothing was handed over
+ * ```
+ *
+ * So a call that throws has taken nothing and put nothing, and one that returns has. A grant says when it was (TIME), and how
+ * many kills there had been (KILLS), so that it is known which came first. That a kill or an abort which was said before the
+ * grant is known before that is accepted is for `Blocking.block()`; on the hub there is nothing between the two.
+ *
+ * @module
+ */
+
+import type { Condition } from "../../green/worker/blocking.ts";
+import { checkOptionsObject, checkTime, WAITING_KEYS } from "../check_options.ts";
+import { GreenletExit } from "../errors.ts";
+import type { GreenRuntime } from "../../green/worker/runtime.ts";
+import { currentLimit } from "../side/limit.ts";
+import { pause } from "../wire/patience.ts";
+import { show } from "../show.ts";
+import { greenSide } from "../side/side.ts";
+import { Timeout } from "../side/timeout.ts";
+import { cameAfter, Node, State } from "./arena.ts";
+import type { Coordination } from "./objects.ts";
+import { HUB, hubPlace, type Place, place } from "./process_side.ts";
+import { LIST_WORDS, Waiters } from "./waiters.ts";
+
+const LOCK = 0;
+const ID = 1;
+
+/** The first word that a kind of object has for itself. */
+export const FIRST_WORD = 4;
+
+/** For how long to spin for the lock before sleeping, in turns: some ten microseconds. */
+const SPINS = 200;
+
+/** How long to sleep for the lock at a time, in milliseconds. */
+const NAP = 0.05;
+
+/**
+ * After how long the hub takes a side that holds the lock for dead, in milliseconds: it cannot hear of a Worker's death while it
+ * waits for the lock. One that lives and had no core for so long would change the words beside others after that.
+ */
+const GIVEN_UP = 10_000;
+
+/** Options for whatever waits. */
+export interface WaitingOptions {
+  /**
+   * How long to wait at the most, in milliseconds; zero or less only looks.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number;
+  /** Ends the wait with the signal's reason when it is aborted. */
+  signal?: AbortSignal;
+}
+
+/** What a coordination object is doing, for people who look for what is stuck. */
+export interface Description {
+  /** What it is: `"lock"`. */
+  readonly kind: string;
+  /** Its number, which no other object of the process has. */
+  readonly id: number;
+  /** Its name, if it was given one. */
+  readonly name: string | undefined;
+  /** How many wait at it. */
+  readonly waiting: number;
+  /** The id of the green thread that holds it; -1 for async code; `undefined` when nobody does, or many may. */
+  readonly holder: number | undefined;
+}
+
+/** What every coordination object has. */
+export abstract class Core {
+  readonly place: Place = place();
+  readonly id: number;
+  readonly buffer: SharedArrayBuffer;
+  /** The words at the beginning of the memory, of a fixed number. */
+  readonly words: Int32Array;
+  /** What it is, for messages: `lock`. */
+  abstract readonly kind: string;
+  /** The name under which objects of its kind cross. */
+  abstract readonly wireName: string;
+  name: string | undefined;
+  /**
+   * What people hold, where the kind needs it. An iteration or a permit holds the core alone: by this it holds the object too, as
+   * long as which the hub looks after it.
+   */
+  object: Coordination | undefined;
+  readonly #arena = this.place.arena.words;
+  readonly #key = this.place.key + 1;
+  /** Who is to be woken when the lock is free again. Used only while the lock is held, and at once after that. */
+  protected readonly wakes: number[] = [];
+
+  /**
+   * @param words How many words the object's own state takes.
+   * @param buffer The memory of an object that exists already; without it a new object is made.
+   * @param options For memory that grows.
+   */
+  constructor(
+    words: number,
+    buffer?: SharedArrayBuffer,
+    options?: { readonly bytes: number; readonly most: number },
+  ) {
+    this.buffer = buffer ??
+      (options
+        ? new SharedArrayBuffer(options.bytes, { maxByteLength: options.most })
+        : new SharedArrayBuffer((FIRST_WORD + words) * 4));
+    this.words = new Int32Array(this.buffer, 0, FIRST_WORD + words);
+    if (!buffer) this.words[ID] = this.place.arena.takeId();
+    this.id = this.words[ID];
+  }
+
+  /** Makes one of the object's lists. */
+  protected list(number: number, at: number): Waiters {
+    return new Waiters(this.place, this.words, at, number);
+  }
+
+  /** The lists, by their numbers. */
+  abstract readonly lists: readonly Waiters[];
+
+  /** What was given to a waiter that has gone is given to the next one, or put back. Under the lock. */
+  protected abstract handBack(list: number, node: number): void;
+
+  /** What a waiter that has gone had offered is taken back. Under the lock, after the node was taken out of its list. */
+  protected withdrawn(_list: number, _node: number): void {}
+
+  /** A waiter has gone that was refused: what it had offered is taken back. Under the lock. */
+  protected refusedOne(_list: number, _node: number): void {}
+
+  /** Whether a grant in a list cannot be handed back, as it says that something was done for the waiter. */
+  protected isFinal(_list: number): boolean {
+    return false;
+  }
+
+  /** The id of the thread that holds the object: -1 for async code; `undefined` when nobody does, or many may. */
+  holder(): number | undefined {
+    return undefined;
+  }
+
+  /** What it is called in messages: `lock "cache"`. */
+  get title(): string {
+    return this.name === undefined ? `${this.kind} ${this.id}` : `${this.kind} "${this.name}"`;
+  }
+
+  /** See {@linkcode Description}. */
+  describe(): Description {
+    let waiting = 0;
+    for (const { size } of this.lists) waiting += size;
+    return { kind: this.kind, id: this.id, name: this.name, waiting, holder: this.holder() };
+  }
+
+  // The lock.
+
+  /** Takes the lock. */
+  enter(): void {
+    if (Atomics.compareExchange(this.words, LOCK, 0, this.#key) !== 0) this.#enterSlowly();
+  }
+
+  /** Gives the lock back, and wakes those to whom something was given under it. */
+  leave(): void {
+    Atomics.store(this.words, LOCK, 0);
+    if (this.wakes.length > 0) Waiters.wake(this.place, this.wakes, this.id);
+  }
+
+  /** Frees the lock if a dead side holds it. Hub only. */
+  breakLock(key: number): void {
+    Atomics.compareExchange(this.words, LOCK, key + 1, 0);
+  }
+
+  #enterSlowly(): void {
+    const since = performance.now();
+    for (;;) {
+      let holder = 0;
+      for (let i = 0; i < SPINS; i++) {
+        holder = Atomics.compareExchange(this.words, LOCK, 0, this.#key);
+        if (holder === 0) return;
+        pause();
+      }
+      Atomics.wait(this.words, LOCK, holder, NAP);
+      const dead = this.place.key === HUB && performance.now() - since > GIVEN_UP;
+      if (dead) this.breakLock(holder - 1);
+    }
+  }
+
+  // Waiting.
+
+  /** Takes a node for a wait of the running thread, and puts it into a list. Under the lock. */
+  protected enlist(list: number, thread: number, data = 0): number {
+    const node = this.place.nodes.take(this.id, list, thread, data);
+    this.lists[list].push(node);
+    return node;
+  }
+
+  /**
+   * Blocks until a node is taken out of its list. Not under the lock. The caller gives the node back if this returns `true`.
+   *
+   * @param green The green side.
+   * @param list The list in which the node stands.
+   * @param node The node.
+   * @param options See {@linkcode WaitingOptions}.
+   * @returns Whether the node was taken out; `false` when the time was over before that.
+   * @throws What the thread was killed with, a timeout of the thread that is due, or the reason of the signal.
+   */
+  protected block(
+    green: GreenRuntime,
+    list: number,
+    node: number,
+    options: WaitingOptions | undefined,
+  ): boolean {
+    const signal = options?.signal;
+    const wait = new Wait(this, list, node, signal);
+    let aborted: boolean;
+    try {
+      const parking = signal ? { ...this.#parking, limited: true, signal } : this.#parking;
+      green.block(wait, performance.now() + timeLimit(options), parking);
+      aborted = signal !== undefined && signal.aborted;
+    } catch (error) {
+      if (!wait.left) this.#leaveList(list, node);
+      throw error;
+    }
+    if (wait.left) return false;
+    if (aborted) {
+      if (this.leaves(list, node)) throw signal!.reason;
+      this.#wasServed(node);
+      return true;
+    }
+    // Over in the moment in which it is granted: what is ready wins over what is due.
+    return this.#wasServed(node) || !this.#withdraw(list, node);
+  }
+
+  readonly #parking = {
+    what: "",
+    object: 0,
+    holder: () => {
+      const holder = this.holder();
+      return holder !== undefined && holder > 0 ? holder : undefined;
+    },
+  };
+
+  /** Says what those are blocked on who wait here. For the constructors of the kinds. */
+  protected named(name: string | undefined): void {
+    this.name = name;
+    this.#parking.what = this.title;
+    this.#parking.object = this.id;
+  }
+
+  /**
+   * Waits on the hub until a node is taken out of its list, as {@linkcode Core.block} does in green code. The limit of what
+   * runs now ends it too: nobody would have what is granted in that moment, so that is handed back.
+   *
+   * @param list The list in which the node stands.
+   * @param node The node.
+   * @param options See {@linkcode WaitingOptions}.
+   * @returns A promise of what `block` would return or throw.
+   */
+  protected awaitTurn(
+    list: number,
+    node: number,
+    options: WaitingOptions | undefined,
+  ): Promise<boolean> {
+    const timeout = timeLimit(options);
+    const signal = options?.signal;
+    const limit = currentLimit(HUB)?.signal;
+    const hub = hubPlace();
+    const turn = new Promise<boolean>((resolve, reject) => {
+      let timer: ReturnType<typeof setTimeout> | undefined;
+      const settled = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", onAbort);
+        limit?.removeEventListener("abort", onLimit);
+      };
+      const giveUp = (outcome: () => void) => {
+        if (!hub.unwatch(this.id, list, node)) return;
+        settled();
+        // Granted in this moment: what is ready wins over what is due. Of an abort see below.
+        if (this.#withdraw(list, node)) outcome();
+        else resolve(true);
+      };
+      const onAbort = () => giveUp(() => reject(signal!.reason));
+      const onLimit = () => {
+        if (!hub.unwatch(this.id, list, node)) return;
+        settled();
+        if (this.leaves(list, node)) reject(limit!.reason);
+        else resolve(true);
+      };
+      if (timeout < LONGEST) {
+        timer = setTimeout(() => giveUp(() => resolve(false)), Math.max(0, timeout));
+      }
+      signal?.addEventListener("abort", onAbort);
+      limit?.addEventListener("abort", onLimit);
+      hub.watch(this.id, list, node, () => {
+        settled();
+        resolve(true);
+      });
+      if (limit?.aborted) onLimit();
+    });
+    if (signal === undefined && limit === undefined) return turn;
+    return turn.then((inTime) => {
+      // Aborted in the very turn in which it was granted: whoever has aborted it does not look for what it got.
+      const ended = signal?.aborted ? signal : limit?.aborted ? limit : undefined;
+      if (inTime && ended && this.leaves(list, node)) throw ended.reason;
+      return inTime;
+    });
+  }
+
+  /**
+   * Whether a thread is to go without what it has just taken, which was there without a wait: it was killed before that. The same
+   * as `block()` asks before it accepts a grant, and as cheap as it can be: most often nobody was killed anywhere since it was
+   * asked last.
+   */
+  protected comesTooLate(green: GreenRuntime): boolean {
+    const { killsSaid } = this.place.arena;
+    return killsSaid !== green.knownKills && green.isKilledBy(killsSaid);
+  }
+
+  /** Whether a node was taken out of its list. A Worker that goes on after the hub has stopped it gets nothing. */
+  #wasServed(node: number): boolean {
+    const state = Atomics.load(this.#arena, node + Node.State);
+    if (state === State.Settled) throw stopped();
+    return state !== State.Waiting;
+  }
+
+  /** The wait for a node was refused, and not granted. */
+  protected refused(node: number): boolean {
+    return Atomics.load(this.#arena, node + Node.State) === State.Refused;
+  }
+
+  /** What a node's owner was given. */
+  protected data(node: number): number {
+    return this.#arena[node + Node.Data];
+  }
+
+  /** Gives a node back. */
+  protected give(node: number): void {
+    this.place.nodes.give(node);
+  }
+
+  /** Takes a node out of its list; says whether it was still there. If so, the node is given back. */
+  #withdraw(list: number, node: number): boolean {
+    this.enter();
+    const waits = Atomics.load(this.#arena, node + Node.State) === State.Waiting;
+    if (waits) {
+      this.lists[list].remove(node);
+      this.withdrawn(list, node);
+      this.give(node);
+    }
+    this.leave();
+    return waits;
+  }
+
+  /** A waiter goes, if what it was given can be handed back. Says whether it did; if so, the node is given back. */
+  leaves(list: number, node: number): boolean {
+    this.enter();
+    const state = Atomics.load(this.#arena, node + Node.State);
+    // What a Worker had is settled when the hub has given it up: then it gets nothing more.
+    const leaves = state === State.Waiting || state === State.Refused ||
+      state === State.Granted && !this.isFinal(list);
+    if (leaves) {
+      this.settleFor(list, node);
+      this.give(node);
+    }
+    this.leave();
+    return leaves;
+  }
+
+  /** A waiter goes, whatever it was given. */
+  #leaveList(list: number, node: number): void {
+    this.enter();
+    // Nothing is the Worker's to hand back when the hub has done so.
+    if (Atomics.load(this.#arena, node + Node.State) !== State.Settled) {
+      this.settleFor(list, node);
+      // Under the lock, so that the hub does not settle it once more if the Worker dies now.
+      this.give(node);
+    }
+    this.leave();
+  }
+
+  /** What is to be done for a waiter that has gone or died. Under the lock. */
+  settleFor(list: number, node: number): void {
+    const state = Atomics.load(this.#arena, node + Node.State);
+    if (state === State.Waiting) {
+      this.lists[list].remove(node);
+      this.withdrawn(list, node);
+    } else if (state === State.Granted) this.handBack(list, node);
+    else if (state === State.Refused) this.refusedOne(list, node);
+  }
+
+  /**
+   * A side has died that held a permit: it is given back. Under the lock.
+   *
+   * @param _thread The id of the thread that held it.
+   */
+  settleAccount(_thread: number): void {}
+}
+
+/** The wait of a green thread for a node, as `Blocking` has it. */
+class Wait implements Condition {
+  /** Whether it is over as its thread was to end, and the node was given back. */
+  left = false;
+  readonly #core: Core;
+  readonly #arena: Int32Array;
+  readonly #list: number;
+  readonly #node: number;
+  readonly #signal: AbortSignal | undefined;
+
+  constructor(core: Core, list: number, node: number, signal: AbortSignal | undefined) {
+    this.#core = core;
+    this.#arena = core.place.arena.words;
+    this.#list = list;
+    this.#node = node;
+    this.#signal = signal;
+  }
+
+  get done(): boolean {
+    return this.#isOut || this.#signal !== undefined && this.#signal.aborted;
+  }
+
+  giveUp(): boolean {
+    return this.left = this.#core.leaves(this.#list, this.#node);
+  }
+
+  cameBefore(kill: number): boolean {
+    return this.#isOut && (this.#arena[this.#node + Node.Kills] - kill | 0) < 0;
+  }
+
+  cameAfter(due: number): boolean {
+    return this.#isOut && cameAfter(this.#arena[this.#node + Node.Time], due);
+  }
+
+  get #isOut(): boolean {
+    return Atomics.load(this.#arena, this.#node + Node.State) !== State.Waiting;
+  }
+}
+
+/** For a thread that goes on after the hub has stopped its Worker. */
+export function stopped(): GreenletExit {
+  return new GreenletExit("The Worker of this green thread was stopped");
+}
+
+/** Timers take no more than this, in milliseconds: a longer one would be due at once. */
+export const LONGEST: number = 2 ** 31 - 1;
+
+/** Where the words of the lists are: each takes {@linkcode LIST_WORDS}. */
+export function listAt(first: number, number: number): number {
+  return first + number * LIST_WORDS;
+}
+
+const NAME_KEYS = ["name"];
+
+/**
+ * The name that an object was given.
+ *
+ * @param options The options of its constructor.
+ * @throws {TypeError} If they are no options, or the name is no string.
+ */
+export function nameIn(options: { readonly name?: string } | undefined): string | undefined {
+  if (options === undefined) return undefined;
+  checkOptionsObject("create a coordination object", options, '{ name: "cache" }', NAME_KEYS);
+  const { name } = options;
+  if (name === undefined || typeof name === "string") return name;
+  throw new TypeError(
+    `Cannot create a coordination object: expected a string for "name", found ${show(name)}`,
+  );
+}
+
+/**
+ * The time limit of a wait whose options were checked: see {@linkcode checkWaiting}.
+ *
+ * @throws {TypeError} If it is not a number.
+ */
+export function timeLimit(options: WaitingOptions | undefined): number {
+  const timeout = options?.timeout;
+  return timeout === undefined ? Infinity : checkTime("wait", timeout, "timeout");
+}
+
+/**
+ * The green side, for a call that may block, and the id of the thread that makes it.
+ *
+ * @param call The call as people wrote it.
+ * @param instead What to write on the hub.
+ * @param options Their signal is looked at.
+ * @param known The keys that they may have.
+ * @throws {BlockingCallError} If this is the hub.
+ */
+export function entering(
+  green: GreenRuntime,
+  call: string,
+  options: WaitingOptions | undefined,
+  known?: readonly string[],
+): number {
+  const thread = green.enter(call);
+  checkWaiting(options, known);
+  return thread;
+}
+
+/**
+ * Checks the options of a wait, also of one that may turn out not to wait.
+ *
+ * @param options The options.
+ * @param known The keys that they may have.
+ * @throws {TypeError} If they are of the wrong kind.
+ * @throws The reason of the signal, if it is aborted.
+ */
+export function checkWaiting(
+  options: WaitingOptions | undefined,
+  known: readonly string[] = WAITING_KEYS,
+): void {
+  if (options === undefined) return;
+  checkOptionsObject("wait", options, "{ timeout: 1000 }", known);
+  timeLimit(options);
+  const { signal } = options;
+  if (signal === undefined) return;
+  if (!(signal instanceof AbortSignal)) {
+    throw new TypeError(`Cannot wait: expected an AbortSignal for "signal", found ${show(signal)}`);
+  }
+  signal.throwIfAborted();
+}
+
+/**
+ * For a call that takes something, as it may be had at once: when the limit of what runs now has ended, nobody would have it.
+ *
+ * @param thread The green thread that takes it; 0 for async code of the hub.
+ * @throws The reason of the limit.
+ */
+export function checkLimit(thread: number): void {
+  currentLimit(thread)?.signal.throwIfAborted();
+}
+
+/** The id of the green thread that runs now; 0 for async code. For calls that do not block. */
+export function threadHere(call: string): number {
+  const green = greenSide();
+  return green === undefined ? HUB : green.threadId(call);
+}
+
+/** For a call that needs no thread: throws in a Worker that was stopped by force, as what is there is not its own any more. */
+export function checkHeard(): void {
+  greenSide()?.checkHeard();
+}
+
+/** A `Timeout` to throw, which is not armed. */
+export function timedOut(options: WaitingOptions | undefined): Timeout {
+  const timeout = new Timeout(timeLimit(options));
+  timeout.cancel();
+  return timeout;
+}

@@ -1,0 +1,332 @@
+/**
+ * Coordination objects as values: what people hold, and how it crosses.
+ *
+ * An object crosses by reference: a few words about it go with the message, and its memory beside the message, through a
+ * `MessagePort` of the Worker (rings carry bytes only). The memory is sent each time, which takes some 20 µs: so no side has
+ * to know what another one still has. On each side an object with one id is one object, as long as anybody there holds it.
+ *
+ * The application's own `SharedArrayBuffer`s cross in the same way, and so do other things that only the runtime can copy:
+ * compiled WebAssembly and keys. Blobs go this way as well, by their URLs and as values: see `blobs.ts`.
+ *
+ * @module
+ */
+
+import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
+import { BlobUrl } from "./blob_urls.ts";
+import { isBlob, isBlobOrForm, referToBlob, resolveBlob } from "./blobs.ts";
+import { BridgeProtocolError } from "../errors.ts";
+import { crossesAsItself } from "../references/handle.ts";
+import { Referent } from "../protocol/messages.ts";
+import type { Giver, Taker } from "../wire/message.ts";
+import type { Reference } from "../values/referrer.ts";
+import type { Core, Description } from "./core.ts";
+import { brand } from "../brand.ts";
+import { keyOf, state } from "../state.ts";
+import { place } from "./process_side.ts";
+
+/** Where an object has its core. */
+export const CORE: unique symbol = keyOf("core") as never;
+
+/** What all objects have that green threads and async code meet at. */
+export abstract class Coordination {
+  /**
+   * For the library.
+   *
+   * @internal
+   */
+  abstract readonly [CORE]: Core;
+  static {
+    brand(this, "Coordination");
+    crossesAsItself(this.prototype);
+  }
+
+  /**
+   * What the object is doing, to find out what is stuck.
+   *
+   * @returns A snapshot; it may have changed already.
+   */
+  describe(): Description {
+    return this[CORE].describe();
+  }
+
+  /** A short description for logs. */
+  toString(): string {
+    return this[CORE].title;
+  }
+
+  /** As `toString()`, for `console.log`. */
+  [Symbol.for("Deno.customInspect")](): string {
+    const { kind, id, name, waiting } = this.describe();
+    return `${kind} ${name === undefined ? id : `"${name}"`} (${waiting} waiting)`;
+  }
+}
+
+/** The core for the object that is being made by {@linkcode makeWith}. */
+let coreToTake: Core | undefined;
+
+/** Makes an object for a core that exists, by a constructor that calls {@linkcode takeCore}. */
+export function makeWith<T>(core: Core, make: () => T): T {
+  coreToTake = core;
+  return make();
+}
+
+/** In a constructor: the core that the object is made for, if it is not a new one. */
+export function takeCore<C extends Core>(): C | undefined {
+  const core = coreToTake;
+  coreToTake = undefined;
+  return core as C | undefined;
+}
+
+/** What is sent of an object beside its memory. */
+interface ObjectReference {
+  readonly kind: string;
+  readonly id: number;
+  readonly name: string | undefined;
+  /** What its kind needs besides: other objects, options. */
+  readonly extra?: unknown;
+}
+
+/** How objects of one kind cross. */
+export interface Kind {
+  /** Makes the object for memory that has arrived. */
+  revive(buffer: SharedArrayBuffer, name: string | undefined, extra: unknown): Coordination;
+  /** What else is to be sent; nothing by default. */
+  extra?(object: Coordination): unknown;
+}
+
+/** What one thread knows of objects and buffers. Shared by all copies of the library there. */
+interface Known {
+  readonly kinds: Map<string, Kind>;
+  readonly objects: Map<number, WeakRef<Coordination>>;
+  readonly buffers: Map<number, WeakRef<object>>;
+  readonly bufferIds: WeakMap<object, number>;
+  readonly listeners: Set<Forgotten>;
+}
+
+const known: Known = state("objects", () => ({
+  kinds: new Map(),
+  objects: new Map(),
+  buffers: new Map(),
+  bufferIds: new WeakMap(),
+  listeners: new Set<Forgotten>(),
+}));
+
+/** Called with the id of an object that nobody on this side holds any more. */
+type Forgotten = (id: number) => void;
+
+const collectedObjects = new FinalizationRegistry<number>((id) => {
+  if (known.objects.get(id)?.deref() !== undefined) return;
+  known.objects.delete(id);
+  for (const listener of known.listeners) listener(id);
+});
+const collectedBuffers = new FinalizationRegistry<number>((id) => {
+  if (known.buffers.get(id)?.deref() === undefined) known.buffers.delete(id);
+});
+
+/** Has a function called when an object has been garbage-collected on this side. */
+export function onForgotten(listener: Forgotten): void {
+  known.listeners.add(listener);
+}
+
+/** Says how objects of a kind cross. Beside the class, at the top level of its module. */
+export function registerKind(name: string, kind: Kind): void {
+  // Each copy of the library has a class for it: what arrives is of the copy that was loaded last.
+  known.kinds.set(name, kind);
+}
+
+/** The core of a value, if it is a coordination object. */
+export function coreOf(value: object): Core | undefined {
+  return (value as Partial<Coordination>)[CORE];
+}
+
+/** The object with an id, if anybody on this side holds it. */
+export function objectById(id: number): Coordination | undefined {
+  return known.objects.get(id)?.deref();
+}
+
+/** Whether a value crosses in the way of this module. */
+export function isShared(value: object): boolean {
+  return isCarried(value) || coreOf(value) !== undefined || isBlobOrForm(value);
+}
+
+/**
+ * The reference for what crosses beside the message: a coordination object, a shared buffer, a blob.
+ *
+ * @param value Any object.
+ * @returns The reference; nothing for other objects.
+ */
+export function referToShared(value: object): Reference | undefined {
+  if (isCarried(value)) {
+    const id = idOfBuffer(value);
+    return { kind: Referent.Memory, data: id, carried: { id, object: value } };
+  }
+  const core = coreOf(value);
+  if (!core) return referToBlob(value);
+  const object = value as Coordination;
+  remember(core.id, object);
+  const extra = known.kinds.get(core.wireName)?.extra?.(object);
+  const data: ObjectReference = { kind: core.wireName, id: core.id, name: core.name, extra };
+  return { kind: Referent.Coordination, data, carried: { id: core.id, object: core.buffer } };
+}
+
+/**
+ * What {@linkcode referToShared} made a reference for.
+ *
+ * @param kind The reference's kind.
+ * @param data Its data.
+ * @param take Gives the memory that came with it.
+ * @returns It; nothing for references of other kinds.
+ */
+export function resolveShared(
+  kind: number,
+  data: unknown,
+  take: (id: number) => object,
+): object | undefined {
+  if (kind === Referent.Memory) {
+    const id = data as number;
+    const buffer = take(id);
+    if (!isCarried(buffer)) {
+      throw new TypeError("Cannot take an object: it is not of a kind that crosses in this way");
+    }
+    const here = known.buffers.get(id)?.deref();
+    if (here) return here;
+    known.bufferIds.set(buffer, id);
+    known.buffers.set(id, new WeakRef(buffer));
+    collectedBuffers.register(buffer, id);
+    return buffer;
+  }
+  if (kind !== Referent.Coordination) return resolveBlob(kind, data, take);
+  const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectReference;
+  const buffer = take(id);
+  if (!(buffer instanceof SharedArrayBuffer)) {
+    throw new BridgeProtocolError("Cannot take an object: it came without its memory");
+  }
+  const here = objectById(id);
+  if (here) return here;
+  const way = known.kinds.get(name);
+  if (!way) throw new BridgeProtocolError(`Cannot take an object: there is no kind "${name}"`);
+  const object = way.revive(buffer, given, extra);
+  remember(id, object);
+  return object;
+}
+
+function remember(id: number, object: Coordination): void {
+  if (known.objects.get(id)?.deref() !== undefined) return;
+  known.objects.set(id, new WeakRef(object));
+  collectedObjects.register(object, id);
+}
+
+function idOfBuffer(buffer: object): number {
+  let id = known.bufferIds.get(buffer);
+  if (id === undefined) {
+    id = place().arena.takeId();
+    known.bufferIds.set(buffer, id);
+    known.buffers.set(id, new WeakRef(buffer));
+    collectedBuffers.register(buffer, id);
+  }
+  return id;
+}
+
+/** The tags of what only the runtime can copy, beside shared memory. */
+const CARRIED: ReadonlySet<unknown> = new Set(["WebAssembly.Module", "CryptoKey"]);
+
+/** Whether a value crosses beside the message, through the port. */
+function isCarried(value: unknown): value is object {
+  if (typeof value !== "object" || value === null) return false;
+  if (value instanceof SharedArrayBuffer) return true;
+  const tag = (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
+  // To name these classes may load a part of the runtime: only where there is an instance.
+  return CARRIED.has(tag) && (value instanceof WebAssembly.Module || value instanceof CryptoKey);
+}
+
+/** The way of shared memory, and of buffers that change hands, between the hub and one Worker: beside the rings. */
+export class Passage implements Giver, Taker {
+  readonly #port: MessagePort;
+  /** What has arrived and was not asked for yet: a message may be read late, or never. */
+  readonly #arrived = new Map<number, { readonly buffer: object; count: number }>();
+  /** The blobs that the hub has sent, and the Worker has not said to have taken. */
+  readonly #sent: Map<number, BlobUrl> | undefined;
+
+  /**
+   * @param port One end of the Worker's passage.
+   * @param isHub Whether it is the hub's.
+   */
+  constructor(port: MessagePort, isHub = false) {
+    this.#port = port;
+    if (isHub) this.#sent = new Map();
+  }
+
+  /** Sends a buffer or a blob; before the message that refers to it. */
+  readonly send = (id: number, object: object): void => {
+    if (!isBlob(object)) return this.#port.postMessage({ id, buffer: object });
+    const url = BlobUrl.of(object);
+    this.#sent?.set(id, url);
+    this.#port.postMessage({ id, buffer: url.message });
+  };
+
+  /** The Worker has taken a blob. */
+  taken(id: number): void {
+    this.#sent?.delete(id);
+  }
+
+  /** Sends a buffer that has no number yet, and gives its number. */
+  readonly give = (buffer: SharedArrayBuffer): number => {
+    const id = place().arena.takeId();
+    this.send(id, buffer);
+    return id;
+  };
+
+  /** Hands buffers over, which nobody else is to have: they are detached here. Gives their number. */
+  readonly hand = (buffers: ArrayBuffer[]): number => {
+    const id = place().arena.takeId();
+    this.#port.postMessage({ id, buffer: buffers }, buffers);
+    return id;
+  };
+
+  /**
+   * Takes the buffer that came with a reference.
+   *
+   * @throws {BridgeProtocolError} If none has come.
+   */
+  readonly take = (id: number): object => {
+    this.#receive();
+    const arrived = this.#arrived.get(id);
+    if (!arrived) throw new BridgeProtocolError(`Cannot take the memory ${id}: it has not come`);
+    if (--arrived.count === 0) this.#arrived.delete(id);
+    return arrived.buffer;
+  };
+
+  /**
+   * The same for what has to be shared memory.
+   *
+   * @throws {BridgeProtocolError} If none has come, or something else.
+   */
+  readonly takeMemory = (id: number): SharedArrayBuffer => {
+    const memory = this.take(id);
+    if (memory instanceof SharedArrayBuffer) return memory;
+    throw new BridgeProtocolError(`Cannot take the memory ${id}: something else has come`);
+  };
+
+  /** Nothing will be sent any more. On the hub: nothing that was is left behind. */
+  close(): void {
+    if (this.#sent) {
+      this.#receive();
+      for (const { buffer } of this.#arrived.values()) BlobUrl.from(buffer)?.revoke();
+      for (const url of this.#sent.values()) url.revoke();
+      this.#sent.clear();
+      this.#arrived.clear();
+    }
+    this.#port.close();
+  }
+
+  #receive(): void {
+    for (;;) {
+      const received = receiveMessageOnPort(this.#port);
+      if (!received) break;
+      const { id, buffer } = received.message as { id: number; buffer: object };
+      const arrived = this.#arrived.get(id);
+      if (arrived) arrived.count++;
+      else this.#arrived.set(id, { buffer, count: 1 });
+    }
+  }
+}

@@ -1,0 +1,246 @@
+/**
+ * Where are we? What coordination objects need of the thread that uses them, behind one small interface.
+ *
+ * The main thread makes its place when it is first asked for, with no need of a hub: objects that only async code uses work
+ * without one. A Worker's entry makes the Worker's place before anything else.
+ *
+ * **A key** names a side: 0 the main thread, else the number of a hub's board and the Worker's slot in it.
+ *
+ * **Waking.** A Worker wakes another one of its hub by the board they share, the main thread by a mark in the arena and its
+ * hub's doorbell, and a Worker of another hub by asking the main thread, which has the boards of all. Waiters on the main
+ * thread are promises: see {@linkcode HubPlace.watch}.
+ *
+ * @module
+ */
+
+import type { Board } from "../wire/board.ts";
+import { state } from "../state.ts";
+import { Arena, bucketOf, Node, Nodes, State } from "./arena.ts";
+
+/** The key of the main thread. */
+export const HUB = 0;
+
+const SLOTS = 2048;
+
+/** The key of a Worker. */
+export function keyOf(board: number, slot: number): number {
+  return board * SLOTS + slot;
+}
+
+/** What coordination objects need of the thread that uses them. */
+export interface Place {
+  readonly arena: Arena;
+  readonly nodes: Nodes;
+  readonly key: number;
+  /**
+   * Tells the owner of a node that it was taken out of its list.
+   *
+   * @param owner The owner's key.
+   * @param id The object.
+   * @param list The list.
+   * @param node The node.
+   */
+  wake(owner: number, id: number, list: number, node: number): void;
+  /**
+   * Has the owner of a node that was taken out of its list take its place in the line of its hub, if that is cooperative.
+   *
+   * @param owner The owner's key.
+   * @returns Whether it has, and need not be woken.
+   */
+  queue(owner: number): boolean;
+}
+
+/** What a Worker is told of its place at its start. */
+export interface PlaceStart {
+  readonly arena: SharedArrayBuffer;
+  /** The number of its hub's board. */
+  readonly board: number;
+}
+
+/** A Worker. */
+export class WorkerPlace implements Place {
+  readonly arena: Arena;
+  readonly nodes: Nodes;
+  readonly key: number;
+  readonly #board: Board;
+  readonly #number: number;
+
+  constructor(start: PlaceStart, board: Board, slot: number) {
+    this.arena = new Arena(start.arena);
+    this.key = keyOf(start.board, slot);
+    this.nodes = new Nodes(this.arena, this.key);
+    this.#board = board;
+    this.#number = start.board;
+  }
+
+  wake(owner: number, id: number): void {
+    if (owner === HUB) {
+      this.arena.markDue(id);
+      this.#board.ring();
+    } else if (Math.trunc(owner / SLOTS) === this.#number) {
+      this.#board.wake(owner % SLOTS);
+    } else {
+      this.arena.markRelay();
+      this.#board.ring();
+    }
+  }
+
+  queue(owner: number): boolean {
+    const { baton } = this.#board;
+    return baton !== undefined && Math.trunc(owner / SLOTS) === this.#number &&
+      baton.ready(owner % SLOTS);
+  }
+}
+
+/** The main thread, with all its hubs. */
+export class HubPlace implements Place {
+  readonly arena: Arena = new Arena();
+  readonly key = HUB;
+  readonly nodes: Nodes = new Nodes(this.arena, HUB);
+  readonly #boards = new Map<number, Board>();
+  #lastBoard = 0;
+  /** The waits of async code: for each list of an object its nodes in the order of their arrival. */
+  readonly #watched = new Map<number, Map<number, () => void>>();
+  /** The lists with waits, by the mark that stands for them. */
+  readonly #buckets = new Map<number, Set<number>>();
+
+  /** A hub has been made; gives the number of its board. */
+  addBoard(board: Board): number {
+    this.#boards.set(++this.#lastBoard, board);
+    return this.#lastBoard;
+  }
+
+  /** A hub has ended: none of its Workers waits any more. */
+  removeBoard(number: number): void {
+    this.#boards.delete(number);
+  }
+
+  /**
+   * Has something done when a node is taken out of its list; at once if it has been already.
+   *
+   * @param id The object.
+   * @param list The list.
+   * @param node The node, which stands in the list.
+   * @param settle What to do, once.
+   */
+  watch(id: number, list: number, node: number, settle: () => void): void {
+    const key = listKey(id, list);
+    let nodes = this.#watched.get(key);
+    if (!nodes) {
+      this.#watched.set(key, nodes = new Map());
+      const bucket = bucketOf(id);
+      const lists = this.#buckets.get(bucket);
+      if (lists) lists.add(key);
+      else this.#buckets.set(bucket, new Set([key]));
+    }
+    nodes.set(node, settle);
+    // It may have been taken out since it was put in; then nobody may look at it again.
+    if (Atomics.load(this.arena.words, node + Node.State) !== State.Waiting) {
+      this.#settle(id, key, nodes, node);
+    }
+  }
+
+  /** Takes a {@linkcode HubPlace.watch} back; says whether it had not been settled. */
+  unwatch(id: number, list: number, node: number): boolean {
+    const key = listKey(id, list);
+    const nodes = this.#watched.get(key);
+    if (!nodes?.delete(node)) return false;
+    this.#forgetIfEmpty(id, key, nodes);
+    return true;
+  }
+
+  wake(owner: number, id: number, list: number, node: number): void {
+    if (owner === HUB) {
+      const key = listKey(id, list);
+      const nodes = this.#watched.get(key);
+      if (nodes?.has(node)) this.#settle(id, key, nodes, node);
+      return;
+    }
+    this.#boards.get(Math.trunc(owner / SLOTS))?.wake(owner % SLOTS);
+  }
+
+  queue(owner: number): boolean {
+    const baton = this.#boards.get(Math.trunc(owner / SLOTS))?.baton;
+    return baton !== undefined && baton.ready(owner % SLOTS);
+  }
+
+  /**
+   * Settles what Workers have granted to async code since the last look.
+   *
+   * @returns Whether there was anything.
+   */
+  takeIn(): boolean {
+    const due = this.arena.takeDue();
+    if (due === 0) return false;
+    if ((due & 2) !== 0) this.wakeAll();
+    for (const bucket of this.arena.takeMarks()) {
+      for (const key of [...this.#buckets.get(bucket) ?? []]) this.#settleList(key);
+    }
+    return true;
+  }
+
+  /** Wakes all Workers of all hubs, to look again at what they wait for. */
+  wakeAll(): void {
+    for (const board of this.#boards.values()) {
+      for (let slot = 0; slot < board.slots; slot++) board.wake(slot);
+    }
+  }
+
+  /** A Worker has died in the middle of something: whom it may not have woken is woken now. */
+  wakeEverybody(): void {
+    this.wakeAll();
+    for (const key of [...this.#watched.keys()]) this.#settleList(key);
+  }
+
+  /** Settles the nodes of a list that were taken out of it: lists are served from the front, so they are the first. */
+  #settleList(key: number): void {
+    const nodes = this.#watched.get(key);
+    if (!nodes) return;
+    const { words } = this.arena;
+    for (const node of nodes.keys()) {
+      if (Atomics.load(words, node + Node.State) === State.Waiting) return;
+      this.#settle(Math.trunc(key / LISTS), key, nodes, node);
+    }
+  }
+
+  #settle(id: number, key: number, nodes: Map<number, () => void>, node: number): void {
+    const settle = nodes.get(node)!;
+    nodes.delete(node);
+    this.#forgetIfEmpty(id, key, nodes);
+    settle();
+  }
+
+  #forgetIfEmpty(id: number, key: number, nodes: Map<number, () => void>): void {
+    if (nodes.size > 0) return;
+    this.#watched.delete(key);
+    const bucket = bucketOf(id);
+    const lists = this.#buckets.get(bucket);
+    lists?.delete(key);
+    if (lists?.size === 0) this.#buckets.delete(bucket);
+  }
+}
+
+/** How many lists an object may have. */
+const LISTS = 8;
+
+function listKey(id: number, list: number): number {
+  return id * LISTS + list;
+}
+
+const here = state("place", (): { place: Place | undefined } => ({ place: undefined }));
+
+/** Where we are. */
+export function place(): Place {
+  return here.place ??= new HubPlace();
+}
+
+/** Where we are, on the main thread. */
+export function hubPlace(): HubPlace {
+  return place() as HubPlace;
+}
+
+/** Makes this thread a Worker's. For the Worker's entry. */
+export function becomeWorkerPlace(place: WorkerPlace): void {
+  here.place = place;
+  Object.freeze(here);
+}

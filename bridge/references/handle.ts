@@ -1,0 +1,139 @@
+/**
+ * Passing objects by reference.
+ *
+ * @module
+ */
+
+import { madeElsewhere, MAKER, SELF } from "../brand.ts";
+import { NotCloneableError } from "../errors.ts";
+import type { Async, Sync } from "./live_types.ts";
+import { remoteOf } from "./remote.ts";
+import { keyOf, state } from "../state.ts";
+
+/** What objects have that are the same on both sides. */
+const ITSELF = keyOf("itself");
+
+/**
+ * Says of all objects of a class that they are the same on both sides: locks, queues and their like, threads. There is nothing
+ * that a handle to them could add, and their blocking methods would run on the hub by it, where nothing blocks.
+ */
+export function crossesAsItself(prototype: object): void {
+  Object.defineProperty(prototype, ITSELF, { value: true });
+}
+
+/** Whether an object is the same on both sides. */
+export function isItself(object: object): boolean {
+  return ITSELF in object;
+}
+
+/** What an object that is to go by reference is wrapped in, until it goes. */
+class Handle {}
+
+const handled = state("handled", () => new WeakMap<object, object>());
+
+/** What is asked of any object in passing, by `await`, `JSON.stringify` and the like. */
+const ASKED_IN_PASSING: ReadonlySet<PropertyKey> = new Set(["then", "toJSON", "constructor"]);
+
+const handler: ProxyHandler<Handle> = {
+  get(_, key) {
+    if (key === MAKER) return SELF;
+    if (typeof key === "symbol" || ASKED_IN_PASSING.has(key)) return undefined;
+    throw misuse(key);
+  },
+  set(_, key) {
+    throw misuse(String(key));
+  },
+};
+
+/**
+ * Marks an object to go by reference: it stays where it is, and the other side gets a stand-in for it, in any
+ * argument, result or item.
+ *
+ * - **An object of the hub in green code**: methods, async or not, are blocking methods; properties are read and set where
+ *   the object lives; `for…of` iterates, over async iterables too. See {@linkcode Sync}.
+ * - **An object of green code on the hub**: methods return promises; `await` a property to read it; `for await`
+ *   iterates. The methods run in the green thread's Worker: in a thread that is blocked there, or when none runs. What a
+ *   thread has passed goes with the thread; what it has *returned* stays. See {@linkcode Async}.
+ * - What a method returns or a property has crosses as a value where it can, and else as a handle too: a connection gives a
+ *   statement, and that a cursor.
+ * - What a method returns or a property has is awaited if it is a promise. What else has a `then()`, as the query of a database's
+ *   library, has not run: it is a handle on which building goes on, and its `wait()` runs it.
+ * - **Such a value is a copy**, and so is what a method is given. `object.list.push(3)` and `object.nested.n = 5` change
+ *   nothing where the object lives, and a buffer given to `read(buffer)` stays as it is: that fills its own copy. What works
+ *   is to set the property (`object.nested = { n: 5 }`), a method that makes the change or returns the bytes, and a method
+ *   that returns `handle(this.nested)`.
+ * - Sent back, a handle is the original object. One object has one stand-in at a time in each Worker, so `===` holds.
+ * - What can be reached is what the object and its classes have: not `constructor`, `__proto__`, `prototype`, and nothing
+ *   of `Object.prototype`.
+ * - `using`, or {@linkcode release}, lets go of it. So does the garbage collector, in its own time, and in green code not
+ *   before the green thread has ended.
+ *
+ * - Locks, queues and the like are the same on both sides, and so are threads: they cross as themselves, with blocking methods in
+ *   green code, also where a handle to them was asked for.
+ *
+ * @param object The object. A handle is returned as it is.
+ * @returns What to pass. It is of no use on this side: go on using the object itself.
+ * @throws {TypeError} If it is no object.
+ * @throws {NotCloneableError} If another version of the library made it, which shares nothing with this one.
+ *
+ * @example Give green code a connection
+ * ```ts
+ * import { handle, spawn, type Sync } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Connection {
+ *   async query(n: number): Promise<number[]> {
+ *     return await Promise.resolve([n, n + 1]);
+ *   }
+ * }
+ *
+ * const thread = spawn(
+ *   (connection: Sync<Connection>) => connection.query(1).length,
+ *   handle(new Connection()),
+ * );
+ * assertEquals(await thread, 2);
+ * ```
+ */
+export function handle<T extends object>(object: T): Sync<T> & Async<T> {
+  if ((typeof object !== "object" || object === null) && typeof object !== "function") {
+    throw new TypeError(
+      `Cannot make a handle: expected an object, found ${object === null ? "null" : typeof object}`,
+    );
+  }
+  const elsewhere = madeElsewhere(object);
+  if (elsewhere) throw new NotCloneableError(`Cannot make a handle: ${elsewhere}`);
+  if (remoteOf(object) || handled.has(object) || isItself(object)) {
+    return object as unknown as Sync<T> & Async<T>;
+  }
+  const wrapper = new Proxy(new Handle(), handler);
+  handled.set(wrapper, object);
+  return wrapper as unknown as Sync<T> & Async<T>;
+}
+
+/**
+ * Lets go of a handle now: using it from here on throws. What it stands for is not disposed of; `using` does both. In a
+ * green thread, where the garbage collector comes late, this keeps what is no longer needed from piling up.
+ *
+ * @param handle A handle that came from the other side.
+ * @throws {TypeError} If it is none.
+ */
+export function release(handle: object): void {
+  const remote = remoteOf(handle);
+  if (!remote) {
+    throw new TypeError(
+      "Cannot release: expected a handle that came from the other side, found something else",
+    );
+  }
+  remote.release();
+}
+
+/** The object in what {@linkcode handle} gave; `undefined` for anything else. */
+export function handledObject(value: object): object | undefined {
+  return handled.get(value);
+}
+
+function misuse(key: string): TypeError {
+  return new TypeError(
+    `Cannot use "${key}" of a handle on the side of its object: use the object itself there, and pass the handle on`,
+  );
+}

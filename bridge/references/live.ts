@@ -1,0 +1,335 @@
+/**
+ * What one side can do to an object of the other: the operations, and how they are done where the object lives.
+ *
+ * **What can be reached.** Only what an object has itself and what its classes give it, up to and not including
+ * `Object.prototype` and `Function.prototype`. `constructor`, `__proto__` and `prototype` are refused: from there one
+ * could get at everything. Symbols do not cross; those with a meaning of their own have an operation.
+ *
+ * @module
+ */
+
+import { remoteOf } from "./remote.ts";
+import { Service } from "./service.ts";
+import { keyOf } from "../state.ts";
+import { hasThen, isPromise } from "./thenables.ts";
+import { servedAs } from "../protocol/wrapped.ts";
+
+/** What can be done. The numbers are in messages, so they are only added to. The arguments follow. */
+export const Op = {
+  /** Call it. The arguments. */
+  Call: 0,
+  /** Make an instance of it. The arguments. */
+  New: 1,
+  /** Read a property. Its name. Answers {@linkcode Found} and the value. */
+  Get: 2,
+  /** Set a property. Its name, the value. */
+  Set: 3,
+  /** Call a method. Its name, the arguments. */
+  Invoke: 4,
+  /** Make an instance of a class that is a property. Its name, the arguments. */
+  NewMember: 5,
+  /** Whether it has a property. Its name. */
+  Has: 6,
+  /** The names of its own properties. */
+  Keys: 7,
+  /** An own property. Its name. Answers as {@linkcode Op.Get}, or nothing. */
+  Own: 8,
+  /** Delete a property. Its name. */
+  Delete: 9,
+  /** What it is as text or as a number. `"string"`, `"number"` or `"default"`. */
+  Primitive: 10,
+  /** Begin to iterate over it. Answers an iteration; nothing is asked for yet. */
+  Iterate: 11,
+  /** Dispose of it, if it can be. */
+  Dispose: 12,
+  /** Lock it. Answers a service; letting go of that unlocks it. */
+  Lock: 13,
+  /** Call it as the tag of a template. The strings, the raw strings, the values. */
+  Template: 14,
+  /** The same with a method. Its name, the strings, the raw strings, the values. */
+  TemplateMember: 15,
+  /** Await it, though it is no promise. */
+  Await: 16,
+  /**
+   * Of an iteration: the next item. In a Worker: no arguments; answers `[item]`, or `[]` at the end. On the hub: how many items have
+   * been received, and how many more than the next one may be asked for; answers the items that are there, and whether that is
+   * all.
+   */
+  Pull: 32,
+  /** Of an iteration: end it, and wait for its `finally`. */
+  Stop: 33,
+} as const;
+
+/** What a property turned out to be. */
+export const Found = {
+  /** A value; it follows. */
+  Value: 0,
+  /** A method that the object has from its class: all objects of that class have it. */
+  ClassMethod: 1,
+  /** A function of the object's own. */
+  OwnMethod: 2,
+} as const;
+
+/** What an object is, as far as its stand-in has to know. Bits. */
+export const Trait = {
+  /** It can be called or constructed. */
+  Callable: 1,
+  /** It is an array. */
+  Array: 2,
+  /** It can be iterated over. */
+  Iterable: 4,
+  /** It is a {@linkcode Service}. */
+  Service: 8,
+  /** It can be disposed of. */
+  Disposable: 16,
+  /** It can be iterated over once: a generator, a stream. Its stand-in is let go of when that is over. */
+  Once: 32,
+  /** The language would await it, but here it waits to be asked: see `thenables.ts`. Only the hub says so of its objects. */
+  Lazy: 64,
+  /** It is that, and has a `wait()` of its own. */
+  OwnWait: 128,
+} as const;
+
+/** How a side does what needs more than the object. */
+export interface LiveHost {
+  /** Begins to iterate, over an object of a third side too. */
+  iterate(object: object): unknown;
+  /** Takes the object's lock. */
+  lock(object: object): unknown;
+}
+
+/** Where an object that always goes by reference has what the other side is to see in its place. */
+export const FACE: unique symbol = keyOf("face") as never;
+
+// deno-lint-ignore no-explicit-any
+type Members = Record<PropertyKey, any>;
+
+/** The property names that nobody gets at. */
+const REFUSED: ReadonlySet<string> = new Set(["constructor", "__proto__", "prototype"]);
+
+/** The prototypes that everything has: what they give is no part of an object. */
+const ROOTS: ReadonlySet<object | null> = new Set([
+  null,
+  Object.prototype,
+  Function.prototype,
+]);
+
+/** Whether a property name can be used at all. */
+export function isRefused(name: string): boolean {
+  return REFUSED.has(name);
+}
+
+/** The traits of an object, for its stand-in. */
+export function traitsOf(object: object): number {
+  if (object instanceof Service) return Trait.Service;
+  const remote = remoteOf(object);
+  if (remote) return remote.traits;
+  const { [Symbol.iterator]: each, [Symbol.asyncIterator]: eachAsync } = object as Members;
+  const { [Symbol.dispose]: dispose, [Symbol.asyncDispose]: disposeAsync } = object as Members;
+  return (typeof object === "function" ? Trait.Callable : 0) |
+    (Array.isArray(object) ? Trait.Array : 0) |
+    (typeof each === "function" || typeof eachAsync === "function" ? Trait.Iterable : 0) |
+    (typeof dispose === "function" || typeof disposeAsync === "function" ? Trait.Disposable : 0) |
+    (isOnce(object) ? Trait.Once : 0);
+}
+
+/** What there is to add to the {@linkcode traitsOf} an object of the hub. */
+export function lazyTraits(object: object): number {
+  if (object instanceof Service || remoteOf(object) || !hasThen(object)) return 0;
+  return Trait.Lazy | (typeof (object as Members).wait === "function" ? Trait.OwnWait : 0);
+}
+
+const asyncGenerators: object = Object.getPrototypeOf(
+  Object.getPrototypeOf(async function* () {}.prototype),
+);
+
+/** Whether an object is used up by iterating over it. */
+function isOnce(object: object): boolean {
+  return object instanceof ReadableStream || object instanceof Iterator ||
+    Object.prototype.isPrototypeOf.call(asyncGenerators, object);
+}
+
+const classes = new WeakMap<object, number>();
+let lastClass = 0;
+
+/** A number that all objects with the same prototype have; 0 for those of no class. */
+export function classNumber(object: object): number {
+  const prototype = Object.getPrototypeOf(object);
+  if (ROOTS.has(prototype)) return 0;
+  let number = classes.get(prototype);
+  if (number === undefined) classes.set(prototype, number = ++lastClass);
+  return number;
+}
+
+/** Whether a function is a class, which is made use of in other ways than a callback. */
+export function isClass(fn: object): boolean {
+  return Object.getOwnPropertyDescriptor(fn, "prototype")?.writable === false;
+}
+
+/**
+ * Does something to an object of this side, for the other.
+ *
+ * @param host Does what needs more than the object.
+ * @param object The object.
+ * @param op One of {@linkcode Op}.
+ * @param args What the operation needs.
+ * @returns What to answer; on the hub it may be a promise of that.
+ * @throws What the object threw; a `TypeError` if it cannot be done.
+ */
+export function perform(
+  host: LiveHost,
+  object: object,
+  op: number,
+  args: readonly unknown[],
+): unknown {
+  if (object instanceof Service) return object.serve(op, args);
+  // An object of a third side: it is done there.
+  const remote = remoteOf(object);
+  // But items that are on their way are kept here, for the next one who asks.
+  if (remote && op === Op.Iterate) return host.iterate(object);
+  if (remote) return remote.ask(op, args);
+  object = (object as Members)[FACE] ?? object;
+  switch (op) {
+    case Op.Call:
+      return callable(object)(...args);
+    case Op.New:
+      return Reflect.construct(callable(object), args);
+    case Op.Get:
+      return read(object, name(args[0]));
+    case Op.Set:
+      (object as Members)[allowed(args[0])] = args[1];
+      return undefined;
+    case Op.Invoke:
+      return method(object, args[0]).apply(object, args.slice(1));
+    case Op.NewMember:
+      return Reflect.construct(method(object, args[0]), args.slice(1));
+    case Op.Has:
+      return find(object, name(args[0])) !== Where.Nowhere;
+    case Op.Keys:
+      return Object.keys(object);
+    case Op.Own:
+      return Object.hasOwn(object, name(args[0])) ? read(object, name(args[0])) : undefined;
+    case Op.Delete:
+      return Reflect.deleteProperty(object, allowed(args[0]));
+    case Op.Primitive:
+      return primitive(object, args[0]);
+    case Op.Iterate:
+      return host.iterate(object);
+    case Op.Dispose:
+      return dispose(object);
+    case Op.Lock:
+      return host.lock(object);
+    case Op.Template:
+      return callable(object)(template(args[0], args[1]), ...args.slice(2));
+    case Op.TemplateMember:
+      return method(object, args[0]).call(object, template(args[1], args[2]), ...args.slice(3));
+    case Op.Await:
+      return awaited(object);
+    default:
+      throw new TypeError(`Cannot do ${String(op)} to a handle: there is no such operation`);
+  }
+}
+
+/** Where an object has a property from. */
+const Where = { Nowhere: 0, Own: 1, Class: 2 } as const;
+
+function find(object: object, name: string): number {
+  if (REFUSED.has(name)) return Where.Nowhere;
+  if (Object.hasOwn(object, name)) return Where.Own;
+  let holder: object | null = Object.getPrototypeOf(object);
+  while (!ROOTS.has(holder)) {
+    if (Object.hasOwn(holder!, name)) return Where.Class;
+    holder = Object.getPrototypeOf(holder);
+  }
+  return Where.Nowhere;
+}
+
+function read(object: object, name: string): unknown {
+  const where = find(object, name);
+  if (where === Where.Nowhere) return [Found.Value, undefined];
+  const value = (object as Members)[name];
+  if (typeof value === "function" && !isClass(value) && !remoteOf(value)) {
+    return [where === Where.Own ? Found.OwnMethod : Found.ClassMethod];
+  }
+  // A promise is read as what it becomes.
+  if (isPromise(value)) return value.then((value) => [Found.Value, value]);
+  return [Found.Value, value];
+}
+
+async function awaited(object: object): Promise<unknown> {
+  return await object;
+}
+
+// deno-lint-ignore no-explicit-any
+type Method = (...args: any[]) => any;
+
+function callable(object: object): Method {
+  if (typeof object === "function") return servedAs(object as Method);
+  throw new TypeError("Cannot call a handle: its object is no function");
+}
+
+function method(object: object, value: unknown): Method {
+  const key = name(value);
+  const fn = find(object, key) === Where.Nowhere ? undefined : (object as Members)[key];
+  if (typeof fn === "function") return servedAs(fn);
+  const found = fn === undefined ? "the object has no such method" : `it is ${typeof fn}`;
+  throw new TypeError(`Cannot call "${key}" of a handle: ${found}`);
+}
+
+function name(value: unknown): string {
+  if (typeof value === "string") return value;
+  throw new TypeError("Cannot use a handle: expected the name of a property");
+}
+
+function allowed(value: unknown): string {
+  const key = name(value);
+  if (!REFUSED.has(key)) return key;
+  throw new TypeError(`Cannot change "${key}" of a handle: it is refused`);
+}
+
+function primitive(object: object, hint: unknown): unknown {
+  return hint === "number" ? Number(object) : String(object);
+}
+
+function dispose(object: object): unknown {
+  const members = object as Members;
+  const fn = members[Symbol.asyncDispose] ?? members[Symbol.dispose];
+  const done = typeof fn === "function" ? fn.call(object) : undefined;
+  return isThenable(done) ? done.then(() => undefined) : undefined;
+}
+
+const templates = new Map<string, TemplateStringsArray>();
+
+/** Makes the strings of a template again; for the same text the same object, as libraries use it as a key. */
+function template(strings: unknown, raw: unknown): TemplateStringsArray {
+  if (!isTexts(strings) || !isTexts(raw)) {
+    throw new TypeError("Cannot call the tag of a template: expected its strings");
+  }
+  const key = JSON.stringify([strings, raw]);
+  const known = templates.get(key);
+  if (known) return known;
+  const made = Object.freeze(
+    Object.defineProperty(strings, "raw", { value: Object.freeze(raw) }),
+  ) as unknown as TemplateStringsArray;
+  if (templates.size < MAX_TEMPLATES) templates.set(key, made);
+  return made;
+}
+
+/** How many templates are kept: a program has few, and one that makes them up must not fill the memory. */
+const MAX_TEMPLATES = 1000;
+
+function isTexts(value: unknown): value is string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
+}
+
+/** Whether the language would await a value. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
+/** Whether a list of arguments is that of a template's tag. */
+export function isTemplateCall(args: readonly unknown[]): boolean {
+  const strings = args[0] as { raw?: unknown } | undefined;
+  return Array.isArray(strings) && Object.isFrozen(strings) && isTexts(strings.raw);
+}

@@ -1,0 +1,194 @@
+/**
+ * Types of what crosses: how async code looks from green code, and green code from async code.
+ *
+ * @module
+ */
+
+import type { SyncBlobMethods, SyncFormDataMethods } from "./blob_types.ts";
+import type { GreenThread } from "../side/green_thread.ts";
+import type { Coordination } from "../memory/objects.ts";
+
+/** What crosses as a value, or as itself, and so looks the same on both sides. */
+export type CrossingValue =
+  | string
+  | number
+  | bigint
+  | boolean
+  | symbol
+  | null
+  | undefined
+  | void
+  | Date
+  | RegExp
+  | Error
+  | URL
+  | URLSearchParams
+  | Headers
+  | AbortSignal
+  | GreenThread<unknown>
+  | ArrayBuffer
+  | SharedArrayBuffer
+  | ArrayBufferView
+  | Coordination;
+
+/** A blob, file or form, as green code gets it. */
+export type SyncBinary<T extends Blob | FormData> = T extends Blob ? SyncBlobMethods & T
+  : SyncFormDataMethods & T;
+
+/** A blob, file or form of green code, as it is on the hub: the platform's own. All else is what it is. */
+export type AsyncBinary<T> = 0 extends (1 & T) ? T
+  : T extends SyncBlobMethods & File ? File
+  : T extends SyncBlobMethods & Blob ? Blob
+  : T extends SyncFormDataMethods & FormData ? FormData
+  : T;
+
+/** An argument that green code passes to a method of the hub: callbacks are synchronous, and get what is. */
+export type SyncArgument<T> = 0 extends (1 & T) ? T
+  : T extends CrossingValue ? T
+  : T extends (...args: infer A) => infer R
+    ? (...args: { [K in keyof A]: Sync<A[K]> }) => R | Sync<Awaited<R>>
+  : T | Sync<T>;
+
+/** An argument that the hub passes to a method of green code. */
+export type AsyncArgument<T> = 0 extends (1 & T) ? T
+  : T extends CrossingValue ? T
+  : T extends Blob | FormData ? AsyncBinary<T>
+  : T extends (...args: infer A) => infer R ? (...args: { [K in keyof A]: Async<A[K]> }) =>
+      | R
+      | Promise<R>
+  : T | Async<T>;
+
+/** A function of the hub, as green code sees it; of one with overloads the last four. */
+export type SyncFunction<F, A extends unknown[], R> = ((...args: A) => R) extends F
+  ? (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<R>
+  : F extends {
+    (...args: infer A1): infer R1;
+    (...args: infer A2): infer R2;
+    (...args: infer A3): infer R3;
+    (...args: infer A4): infer R4;
+  } ? {
+      (...args: { [K in keyof A1]: SyncArgument<A1[K]> }): Sync<R1>;
+      (...args: { [K in keyof A2]: SyncArgument<A2[K]> }): Sync<R2>;
+      (...args: { [K in keyof A3]: SyncArgument<A3[K]> }): Sync<R3>;
+      (...args: { [K in keyof A4]: SyncArgument<A4[K]> }): Sync<R4>;
+    }
+  : (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<R>;
+
+/** The members of a type, as green code sees them. */
+export type SyncMembers<T> =
+  & { [K in Exclude<keyof T, symbol>]: Sync<T[K]> }
+  & (T extends AsyncDisposable ? Disposable : unknown)
+  & (T extends Disposable ? Disposable : unknown);
+
+/**
+ * What a type of async code is in green code, all through: a promise is what it resolves to, an async iterable or a
+ * `ReadableStream` an iterable, a method that returns a promise one that blocks. Values stay as they are.
+ *
+ * Of an overloaded method this sees the last four forms; of a generic one the bounds.
+ *
+ * A promise with members of its own is both what it becomes and a handle with these members and `wait()`, as TypeScript cannot tell
+ * which it will be: the run time decides. It is awaited if it is a promise by its prototype, whatever members it has. Else,
+ * as a query of a database's library, it has not run: it has its own members and `wait()`, which runs it and gives the
+ * result, and to use any other member is an error.
+ *
+ * @typeParam T The type on the hub.
+ *
+ * @example
+ * ```ts
+ * import type { Sync } from "@aiohub/aiohub";
+ *
+ * interface Database {
+ *   query(sql: string): Promise<string[]>;
+ *   rows(): AsyncIterable<number>;
+ * }
+ *
+ * function report(database: Sync<Database>): number {
+ *   let sum = database.query("select 1").length;
+ *   for (const row of database.rows()) sum += row;
+ *   return sum;
+ * }
+ * ```
+ */
+export type Sync<T> = 0 extends (1 & T) ? T
+  : unknown extends T ? T
+  : T extends CrossingValue ? T
+  : T extends Blob | FormData ? SyncBinary<T>
+  : T extends { then: (...args: never) => unknown }
+    ? [Exclude<keyof T, keyof Promise<unknown>>] extends [never] ? Sync<Awaited<T>>
+    : T extends { readonly thread: GreenThread<unknown> } ? Sync<Awaited<T>>
+    : Sync<Awaited<T>> & SyncMembers<T> & { wait(): Sync<Awaited<T>> }
+  : T extends ReadableStream<infer I> ? Iterable<I> & Disposable
+  : T extends WritableStream<infer I> ? SyncWriter<I>
+  : T extends AsyncIterable<infer I> ? Iterable<Sync<I>> & Disposable & SyncMembers<T>
+  : T extends abstract new (...args: infer A) => infer R ?
+      & (new (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<R>)
+      & SyncMembers<T>
+  : T extends (...args: infer A) => infer R ?
+      & SyncFunction<T, A, R>
+      & SyncMembers<T>
+  : T extends Iterable<unknown> ? T
+  : SyncMembers<T>;
+
+/** A `WritableStream` of the hub, in green code. */
+export interface SyncWriter<T> extends Disposable {
+  /** Writes a chunk; blocks while the stream has more than it wants. */
+  write(chunk: T): void;
+  /** Ends the stream, and blocks until all is written. */
+  close(): void;
+  /** Breaks the stream off. */
+  abort(reason?: unknown): void;
+}
+
+/**
+ * What a type of green code is on the hub: methods return promises, properties are awaited, iterables are async
+ * iterables.
+ *
+ * @typeParam T The type in green code.
+ */
+export type Async<T> = 0 extends (1 & T) ? T
+  : unknown extends T ? T
+  : T extends CrossingValue ? T
+  : T extends Blob | FormData ? AsyncBinary<T>
+  : T extends abstract new (...args: infer A) => infer R ?
+      & (new (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<R>>)
+      & AsyncMembers<T>
+  : T extends (...args: infer A) => infer R
+    ? (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<Awaited<R>>>
+  : AsyncMembers<T> & AsyncIteration<T>;
+
+/** How the hub iterates over something of green code. */
+export type AsyncIteration<T> = T extends Iterable<infer I> ? AsyncIterable<I> & AsyncDisposable
+  : unknown;
+
+/** The members of a type of green code, as the hub sees them. */
+export type AsyncMembers<T> = {
+  [K in Exclude<keyof T, symbol>]: T[K] extends (...args: infer A) => infer R
+    ? (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<Awaited<R>>>
+    : PromiseLike<T[K]>;
+};
+
+/**
+ * What green code returned, as the hub gets it: a generator is an async iterable, a function an async function, and
+ * all else the same.
+ */
+export type AsyncResult<R> = 0 extends (1 & R) ? R
+  : R extends CrossingValue ? R
+  : R extends Blob | FormData ? AsyncBinary<R>
+  : R extends Iterator<infer I> ? AsyncIterable<I> & AsyncDisposable
+  : R extends (...args: infer A) => infer S ? (...args: A) => Promise<AsyncResult<Awaited<S>>>
+  : R;
+
+/**
+ * What an async function returned, as green code gets it: an async iterable or a stream is an iterable, a function one
+ * that blocks, and all else the same.
+ */
+export type SyncResult<R> = 0 extends (1 & R) ? R
+  : R extends CrossingValue ? R
+  : R extends Blob | FormData ? SyncBinary<R>
+  : R extends ReadableStream<infer I> ? Iterable<I> & Disposable
+  : R extends WritableStream<infer I> ? SyncWriter<I>
+  : R extends AsyncIterable<infer I> ? Iterable<I> & Disposable
+  : R extends Iterator<infer I> ? Iterable<I> & Disposable
+  : R extends Response | Request ? Sync<R>
+  : R extends (...args: infer A) => infer S ? (...args: A) => SyncResult<Awaited<S>>
+  : R;

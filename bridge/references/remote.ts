@@ -1,0 +1,100 @@
+/**
+ * An object of the other side, seen from here: what its stand-in asks through.
+ *
+ * @module
+ */
+
+import { brand } from "../brand.ts";
+import { state } from "../state.ts";
+
+/** Asks the other side to do something to one of its objects; see `live.ts` for the operations. */
+export type Ask = (number: number, op: number, args: readonly unknown[], what: string) => unknown;
+
+/** What a reference to an object says. */
+export interface RemoteReference {
+  readonly number: number;
+  /** Bits of `Trait`. */
+  readonly traits: number;
+  /** See `classNumber`. */
+  readonly kind: number;
+}
+
+/** One object of the other side. */
+export class Remote implements RemoteReference {
+  readonly number: number;
+  readonly traits: number;
+  readonly kind: number;
+  readonly #ask: Ask;
+  readonly #release: (remote: Remote) => void;
+  #released = false;
+
+  static {
+    brand(this, "Remote");
+  }
+
+  /**
+   * @param reference What came.
+   * @param ask Asks the side that it came from.
+   * @param release Called when it is let go of by hand.
+   */
+  constructor(reference: RemoteReference, ask: Ask, release: (remote: Remote) => void) {
+    this.number = reference.number;
+    this.traits = reference.traits;
+    this.kind = reference.kind;
+    this.#ask = ask;
+    this.#release = release;
+  }
+
+  /** Whether it was let go of. */
+  get released(): boolean {
+    return this.#released;
+  }
+
+  /**
+   * Asks for something to be done.
+   *
+   * @param op The operation.
+   * @param args What it needs.
+   * @param what What it is called in messages: a method's name.
+   * @throws {TypeError} If the object was let go of.
+   */
+  ask(op: number, args: readonly unknown[] = [], what = "a handle"): unknown {
+    if (!this.#released) return this.#ask(this.number, op, args, what);
+    throw new TypeError(
+      `Cannot use ${what === "a handle" ? what : `"${what}" of a handle`}: it was released`,
+    );
+  }
+
+  /** Lets go of the object. */
+  release(): void {
+    if (this.#released) return;
+    this.#released = true;
+    this.#release(this);
+  }
+}
+
+const { remotes, later } = state("remotes", () => ({
+  /** The remotes behind stand-ins, those of all sides. */
+  remotes: new WeakMap<object, Remote>(),
+  /** Stand-ins that find out what they stand for when they are used. */
+  later: new WeakMap<object, () => object>(),
+}));
+
+/** Notes that an object is a stand-in. */
+export function standsFor(standIn: object, remote: Remote): void {
+  remotes.set(standIn, remote);
+}
+
+/** Notes that an object does as another stand-in, which it gets when it is used. */
+export function standsForLater(standIn: object, real: () => object): void {
+  later.set(standIn, real);
+}
+
+/** What an object stands for, if it is a stand-in for an object. */
+export function remoteOf(value: object): Remote | undefined {
+  if (value instanceof Remote) return value;
+  const remote = remotes.get(value);
+  if (remote) return remote;
+  const real = later.get(value);
+  return real && remotes.get(real());
+}

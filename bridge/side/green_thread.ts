@@ -1,0 +1,235 @@
+/**
+ * The handle to a green thread, the same class on both sides.
+ *
+ * The hub and the Workers each have their own kind of it (`hub/records/thread.ts`, `green/worker/remote_thread.ts`); what people
+ * see is this. Semantics: eventlet's `GreenThread` and asyncio-gevent's futures.
+ *
+ * @module
+ */
+
+import { brand } from "../brand.ts";
+import { checkTime } from "../check_options.ts";
+import { crossesAsItself } from "../references/handle.ts";
+import { show } from "../show.ts";
+
+/**
+ * Where a green thread is in its life: `"pending"` (queued, or waiting for its time), `"running"` (it has started; it may
+ * well be blocked), then one of the three endings.
+ */
+export type ThreadState = "pending" | "running" | "fulfilled" | "rejected" | "killed";
+
+/** How a green thread ended: a tagged record, so that a value that looks like an error is still a value. */
+export type Outcome<T> =
+  | { readonly status: "fulfilled"; readonly value: T }
+  | { readonly status: "rejected"; readonly reason: unknown }
+  | { readonly status: "killed"; readonly reason: unknown };
+
+/** Options for {@linkcode GreenThread.wait}. */
+export interface WaitOptions {
+  /**
+   * How long to wait at the most, in milliseconds; when it is over, a `Timeout` is thrown and the thread goes on.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number;
+  /** Ends the wait with the signal's reason when it is aborted; the thread goes on. */
+  signal?: AbortSignal;
+}
+
+/** Options for {@linkcode GreenThread.kill}. */
+export interface KillOptions {
+  /**
+   * How long the thread may take to end, in milliseconds. A thread that computes without a blocking call or
+   * `checkpoint()` does not hear of the kill; after this time its Worker is stopped, and its `finally` blocks do not run. One of
+   * an `async` function that only awaits ends after two seconds if nothing else is said.
+   *
+   * @default {Infinity}
+   */
+  graceMs?: number;
+  /**
+   * Whether to block until the thread has ended, and the async work that was aborted with it. For green code; on the hub
+   * use {@linkcode GreenThread.killAsync}.
+   *
+   * @default {false}
+   */
+  wait?: boolean;
+}
+
+/** The keys of {@linkcode KillOptions}. */
+export const KILL_KEYS: readonly string[] = ["graceMs", "wait"];
+
+/** The keys of what ends threads, and waits anyway. */
+export const GRACE_KEYS: readonly string[] = ["graceMs"];
+
+/** Checks how long a thread may take to end. */
+export function checkGrace(graceMs: unknown = Infinity): number {
+  return Math.max(0, checkTime("end a green thread", graceMs, "graceMs"));
+}
+
+/** Checks what is to be called at a thread's end: there it would be nobody's error. */
+export function checkLink(fn: unknown): void {
+  if (typeof fn === "function") return;
+  throw new TypeError(`Cannot link to a green thread: expected a function, found ${show(fn)}`);
+}
+
+/** A function to be called when a green thread has ended; it gets the thread's handle and what was given to `link`. */
+export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
+
+/**
+ * A green thread: synchronous-looking code that runs in a Worker, seen from either side.
+ *
+ * - On the hub, `await` it. In green code, call {@linkcode GreenThread.wait | wait()}.
+ * - Its result can be had by any number of waiters, at any time, as often as they like.
+ * - It may be passed to any green thread, as an argument or a result, and is a handle to the same thread there.
+ *
+ * @typeParam T What the thread returns.
+ *
+ * @example Spawn on the hub and await
+ * ```ts
+ * import { spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const thread = spawn((a: number, b: number) => a + b, 1, 2);
+ * assertEquals(await thread, 3);
+ * assertEquals(thread.state, "fulfilled");
+ * ```
+ */
+export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
+  static {
+    brand(this, "GreenThread");
+    crossesAsItself(this.prototype);
+  }
+
+  /** The thread's number, which no other green thread of the process has. */
+  abstract readonly id: number;
+  /** The thread's name: what it was given, or its function's name and its number. */
+  abstract readonly name: string;
+  /**
+   * Where the thread is in its life. In green code this is what the Worker has heard so far: a thread elsewhere may be
+   * further.
+   */
+  abstract readonly state: ThreadState;
+
+  /** Whether the thread has ended. */
+  get dead(): boolean {
+    const { state } = this;
+    return state !== "pending" && state !== "running";
+  }
+
+  /**
+   * Blocks until the thread has ended and gives its result. For green code.
+   *
+   * @param options See {@linkcode WaitOptions}.
+   * @returns What the thread returned.
+   * @throws What the thread threw; a `GreenletExit` if it was killed without a reason.
+   * @throws {BlockingCallError} If it is called on the hub: use `await` there.
+   * @throws {DeadlockError} If the thread waits for itself.
+   */
+  abstract wait(options?: WaitOptions): T;
+
+  /**
+   * How the thread ended, without throwing.
+   *
+   * @returns The outcome, or `undefined` while the thread has not ended.
+   */
+  abstract outcome(): Outcome<T> | undefined;
+
+  /**
+   * Ends the thread: raises the reason at its blocking point, at once, and lets its `finally` blocks run. A thread that has
+   * not started never runs; one that has ended is left as it is.
+   *
+   * - The first reason counts. It is thrown again by each later blocking call of the thread, except in `shield()`, until
+   *   the thread has ended: a `catch` on the way does not keep it alive.
+   * - What is put or released after this call is not for the thread, whatever it waits at. So in green code the call returns
+   *   when the hub has passed the kill on.
+   * - A call to the hub that the thread is in is aborted: see `currentCall().signal`.
+   * - An `async` green function that awaits a promise of its own does not hear of it before its next blocking call. If it still
+   *   awaits two seconds later, the thread is over and its Worker is given up: what it awaits is left, and its `finally` blocks
+   *   do not run. `graceMs` is for another time. A `timeout` and a `signal` of `spawnWith()` end it in the same way.
+   *
+   * @param reason What is thrown in the thread and to those who wait for it; a `GreenletExit` by default.
+   * @param options See {@linkcode KillOptions}.
+   */
+  abstract kill(reason?: unknown, options?: KillOptions): void;
+
+  /**
+   * Ends the thread as {@linkcode GreenThread.kill} does, and waits until it has ended, and the async work that was aborted
+   * with it, if that has asked for its signal. For the hub; in green code use `kill(reason, { wait: true })`.
+   *
+   * @param reason As for {@linkcode GreenThread.kill}.
+   * @param options See {@linkcode KillOptions}.
+   * @returns A promise that settles when all has ended, whichever way. It never rejects.
+   */
+  abstract killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void>;
+
+  /**
+   * Ends the thread only if it has not started.
+   *
+   * @param reason As for {@linkcode GreenThread.kill}.
+   */
+  abstract cancel(reason?: unknown): void;
+
+  /**
+   * Calls a function when the thread has ended, whichever way; soon after this call if it has ended already.
+   * Functions are called in the order in which they were linked; one that throws harms no other.
+   *
+   * @param fn Called with this handle and the arguments.
+   * @param args What else to call it with.
+   */
+  abstract link<A extends unknown[]>(
+    fn: (thread: GreenThread<T>, ...args: A) => unknown,
+    ...args: A
+  ): void;
+
+  /**
+   * Takes back a {@linkcode GreenThread.link | link}.
+   *
+   * @param fn The function that was linked.
+   * @returns Whether it was linked.
+   */
+  // deno-lint-ignore no-explicit-any
+  abstract unlink(fn: (thread: GreenThread<T>, ...args: any[]) => unknown): boolean;
+
+  /**
+   * Calls a function when the thread has ended. For the library: unlike `link()`, it does not count as asking for the
+   * result.
+   */
+  abstract onEnd(fn: () => void): void;
+
+  /**
+   * Says that somebody waits for the thread to end, and has it begin if it waits for that. For the library.
+   *
+   * @returns What says that nobody does any more.
+   */
+  want(): () => void {
+    return () => {};
+  }
+
+  /** Makes the thread awaitable on the hub. Rejects with what {@linkcode GreenThread.wait} would throw. */
+  abstract then<R1 = T, R2 = never>(
+    onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
+    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+  ): Promise<R1 | R2>;
+
+  /** A short description for logs. */
+  toString(): string {
+    return `GreenThread ${this.name} (${this.state})`;
+  }
+
+  /** What `JSON.stringify()` tells of the thread. */
+  toJSON(): { id: number; name: string; state: ThreadState } {
+    const { id, name, state } = this;
+    return { id, name, state };
+  }
+
+  /** As `toString()`, for `console.log`. */
+  [Symbol.for("Deno.customInspect")](): string {
+    return this.toString();
+  }
+}
+
+/** What an outcome gives to one who waits: its value, or its reason thrown. */
+export function unwrap<T>(outcome: Outcome<T>): T {
+  if (outcome.status === "fulfilled") return outcome.value;
+  throw outcome.reason;
+}

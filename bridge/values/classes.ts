@@ -1,0 +1,150 @@
+/**
+ * Own classes as values: which classes of the application cross between the hub and green threads,
+ * under what name, and how.
+ *
+ * @module
+ */
+
+import { state } from "../state.ts";
+
+/** How instances of a class cross: see {@linkcode registerClass}. */
+export interface ClassWire<T, W> {
+  /**
+   * The name under which both sides know the class.
+   *
+   * @default {the class's own name}
+   */
+  name?: string;
+  /**
+   * Takes an instance apart: returns what is sent in its place. That may be any value that crosses,
+   * other instances of registered classes included, but not the instance itself.
+   */
+  toWire: (instance: T) => W;
+  /** Puts an instance together on the other side, from what `toWire` returned. */
+  fromWire: (wire: W) => T;
+}
+
+/** A class as values have it: what `instanceof` asks for. */
+// deno-lint-ignore no-explicit-any -- an abstract class, and one with any parameters, fits too
+export type AnyClass<T> = abstract new (...args: any[]) => T;
+
+/** A class in the registry. */
+export interface RegisteredClass {
+  /** The name under which both sides know it. */
+  readonly name: string;
+  /** The class itself. */
+  readonly Class: { readonly prototype: unknown };
+  /** Takes an instance apart. */
+  readonly toWire: (instance: unknown) => unknown;
+  /** Puts an instance together. */
+  readonly fromWire: (wire: unknown) => unknown;
+}
+
+/** The registry: the same entries under both of their keys. */
+interface Registry {
+  readonly byName: Map<string, RegisteredClass>;
+  readonly byPrototype: Map<unknown, RegisteredClass>;
+}
+
+/** The registry of this thread. */
+const registry: Registry = state("classes", () => ({ byName: new Map(), byPrototype: new Map() }));
+
+/**
+ * Lets the instances of a class cross between the hub and green threads. Without it an instance
+ * crosses only if its own fields are all that it has, and a module that both sides have loaded
+ * exports its class; any other is refused, rather than arriving as a bare object without its methods.
+ *
+ * Call it beside the class, at the top level of a module that both sides import: each thread has a
+ * registry of its own. The rules:
+ *
+ * - What arrives is what `fromWire` makes: a new instance, once for each time it is sent. Within one
+ *   message an instance that is referred to twice stays one.
+ * - An instance cannot be part of what its own `toWire` returns.
+ * - A subclass needs a registration of its own; its instances are taken for unregistered without.
+ *   Errors are the exception: an error of a subclass crosses as its nearest registered ancestor, and
+ *   as itself if its class is exported.
+ * - Of an error the stack and, where `fromWire` sets none, the `cause` cross by themselves.
+ * - The same class may be registered again under its name, say with a better `toWire`.
+ * - What `fromWire` is given was written by the other side: if that runs code which is not trusted,
+ *   check it there.
+ *
+ * @example A class that both sides know
+ * ```ts
+ * import { registerClass } from "@aiohub/aiohub";
+ *
+ * class Money {
+ *   #cents: bigint;
+ *   constructor(cents: bigint) {
+ *     this.#cents = cents;
+ *   }
+ *   get cents(): bigint {
+ *     return this.#cents;
+ *   }
+ * }
+ *
+ * registerClass(Money, {
+ *   name: "shop.Money",
+ *   toWire: (money) => money.cents,
+ *   fromWire: (cents) => new Money(cents),
+ * });
+ * ```
+ *
+ * @param Class The class.
+ * @param wire Its name, and how to take an instance apart and put it together.
+ * @throws {TypeError} If another class has the name, or the class another name.
+ */
+export function registerClass<T, W>(Class: AnyClass<T>, wire: ClassWire<T, W>): void {
+  const name = checkRegistration(Class, wire);
+  const { toWire, fromWire } = wire;
+  const entry = { name, Class, toWire, fromWire } as unknown as RegisteredClass;
+  registry.byName.set(name, entry);
+  registry.byPrototype.set(Class.prototype, entry);
+}
+
+/**
+ * Registers a class of the library itself. Each copy of the library has one: all of them go by the name, and what arrives is
+ * of the copy that was loaded last.
+ */
+export function registerOwnClass<T, W>(
+  Class: AnyClass<T>,
+  { name, toWire, fromWire }: ClassWire<T, W> & { name: string },
+): void {
+  const entry = { name, Class, toWire, fromWire } as unknown as RegisteredClass;
+  registry.byName.set(name, entry);
+  registry.byPrototype.set(Class.prototype, entry);
+}
+
+/** Checks what `registerClass` was given, and returns the name to use. */
+function checkRegistration<T, W>(Class: AnyClass<T>, wire: ClassWire<T, W>): string {
+  if (typeof Class !== "function" || typeof Class.prototype !== "object") {
+    throw new TypeError("Cannot register a class: the first argument is not a class");
+  }
+  const name = wire?.name ?? Class.name;
+  if (typeof name !== "string" || name === "") {
+    throw new TypeError("Cannot register a class without a name: give it one in the options");
+  }
+  if (typeof wire?.toWire !== "function" || typeof wire.fromWire !== "function") {
+    throw new TypeError(
+      `Cannot register class "${name}": "toWire" and "fromWire" are not functions`,
+    );
+  }
+  const before = registry.byName.get(name);
+  if (before !== undefined && before.Class !== Class) {
+    throw new TypeError(`Cannot register class "${name}": another class has that name already`);
+  }
+  const same = registry.byPrototype.get(Class.prototype);
+  if (same !== undefined && same.name !== name) {
+    throw new TypeError(`Cannot register class "${name}": it is registered as "${same.name}"`);
+  }
+  return name;
+}
+
+/** The registration of the class with this prototype, if there is one. */
+export function classOfPrototype(prototype: unknown): RegisteredClass | undefined {
+  return registry.byPrototype.get(prototype);
+}
+
+/** The registration under this name, if there is one. */
+export function classOfName(name: string): RegisteredClass | undefined {
+  return registry.byName.get(name);
+}

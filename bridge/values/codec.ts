@@ -1,0 +1,372 @@
+/**
+ * Values as the rings carry them: every value that crosses between the hub and a green thread goes
+ * through `encode` on one side and `decode` on the other.
+ *
+ * Plain data goes as JSON text, which is the fastest that the platform has. A long string goes as it
+ * is. What JSON does not carry goes in the structured form (see `structured.ts`), large buffers
+ * beside it without a copy.
+ *
+ * What arrives is what `structuredClone` would give, with these differences:
+ *
+ * - A property or item that is a function, and objects such as green threads and locks, go by
+ *   reference, when the side's {@linkcode Referrer} says so.
+ * - Instances of registered classes arrive as such, and so do plain ones of classes that both sides know
+ *   from an exporting module (see `own_classes.ts`). Others are refused rather than arriving as bare
+ *   objects; so are instances of subclasses of the built-in classes, but for node's `Buffer`.
+ * - `URL`, `URLSearchParams` and `Headers` arrive as themselves.
+ * - Errors keep their class, `name`, own fields and `errors`: see `error_values.ts`.
+ * - Nesting is limited to {@linkcode MAX_DEPTH} levels.
+ *
+ * As with `structuredClone` getters are read, symbol keys and hidden properties are left out, an
+ * object with a null prototype arrives as a plain object, and a typed array brings its whole buffer
+ * along, which all views on it in the same message go on sharing: `slice()` a small part of a large
+ * buffer before sending it.
+ *
+ * @module
+ */
+
+import { BridgeProtocolError, NotCloneableError } from "../errors.ts";
+import { textOfError } from "./error_values.ts";
+import { isA } from "../guarded.ts";
+import { isDeeperThan, isPlain, isPlainNumber, MAX_DEPTH } from "./plain.ts";
+import {
+  captureStackTrace,
+  create,
+  getPrototypeOf,
+  isArray,
+  isToJsonSet,
+  keys,
+  parse,
+  setPrototypeOf,
+  stringify,
+} from "../primordials.ts";
+import { describeFailure } from "./refusals.ts";
+import type { Carried, Referrer } from "./referrer.ts";
+import { ForeignError } from "./structured_checks.ts";
+import { StructuredReader } from "./structured_reader.ts";
+import { StructuredWriter } from "./structured_writer.ts";
+
+export type { Carried, Reference, Referrer } from "./referrer.ts";
+
+/** A value made ready for the ring. */
+export interface Body {
+  /** How to decode: one of the {@linkcode Format} constants. */
+  readonly format: number;
+  /** The text, where the format has one; else "". The transport writes it as UTF-8. */
+  readonly text: string;
+  /** The structured bytes when the format is structured; else undefined. */
+  readonly meta: Uint8Array | undefined;
+  /**
+   * Bulk bytes carried beside the meta without being copied into it: the transport copies each one
+   * straight from here into the ring and on the far side straight into a fresh buffer of its own.
+   * Only the formats `Structured`, `Bytes` and `BytesInArray` have any.
+   */
+  readonly blobs: readonly Uint8Array[];
+  /** The value of the formats `Int` and `IntInArray`: 32 bits, signed. */
+  readonly int?: number;
+  /** What is to be sent beside the message, and before it. */
+  readonly carried?: readonly Carried[];
+}
+
+/** How a body is to be decoded. */
+export const Format = {
+  /** The value is `undefined`: the body is empty. */
+  Undefined: 0,
+  /** Plain JSON. */
+  Json: 1,
+  /** The structured form in the meta, and what is large in it as blobs. */
+  Structured: 2,
+  /** The structured form as text, when it needs no blobs. */
+  Tagged: 3,
+  /** The value is the text itself. */
+  Text: 4,
+  /** The value is an array of one string, the text: what a call with one argument sends. */
+  TextInArray: 5,
+  /** The value is the one blob, as a `Uint8Array` with a buffer of its own. */
+  Bytes: 6,
+  /** The value is an array of that. */
+  BytesInArray: 7,
+  /** The value is a whole number of 32 bits. */
+  Int: 8,
+  /** The value is an array of one such number. */
+  IntInArray: 9,
+} as const;
+
+/** Whether a body may carry references: then it is for one side only, and has to be decoded to be passed on. */
+export function mayRefer(body: Body): boolean {
+  return body.format === Format.Structured || body.format === Format.Tagged;
+}
+
+/** Up to so many UTF-16 units JSON is as fast as plain text. */
+const SHORT_TEXT = 256;
+
+const NO_BLOBS: readonly Uint8Array[] = Object.freeze([]);
+const UNDEFINED: Body = textBody(Format.Undefined, "");
+
+const encoder = new TextEncoder();
+/** Without `ignoreBOM` a text that begins with U+FEFF would lose it. */
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+
+/** What arrives in place of what was thrown where hardly any of the stack is left: it is ready, so that nothing can fail. */
+const NO_ROOM: Body = encodeStructured(
+  new RangeError("Maximum call stack size exceeded"),
+  "error",
+  { refer: () => undefined, resolve: () => undefined },
+  true,
+);
+
+/**
+ * Makes a value ready for the ring. The value may be changed again only when the transport has
+ * copied the blobs.
+ *
+ * @param value Any value.
+ * @param root What a refusal calls the value, for example `arguments` or `result`.
+ * @param referrer Asked for what goes by reference.
+ * @returns The body.
+ * @throws {NotCloneableError} If something in the value cannot cross. Nothing was sent.
+ */
+export function encode(value: unknown, root: string, referrer: Referrer): Body {
+  switch (typeof value) {
+    case "undefined":
+      return UNDEFINED;
+    case "string":
+      if (value.isWellFormed()) return textBody(Format.Text, value);
+      break;
+    case "number":
+      if (isInt(value)) return intBody(Format.Int, value);
+      if (isPlainNumber(value)) return textBody(Format.Json, String(value));
+      break;
+    case "boolean":
+      return textBody(Format.Json, String(value));
+  }
+  try {
+    return encodeSingle(value) ?? encodePlain(value) ??
+      encodeStructured(value, root, referrer, false);
+  } catch (error) {
+    const refusal = isStackOverflow(error) ? tooDeep(root, error) : error;
+    // Its story is who sent the value, and not how deep in it that was found which cannot be sent.
+    if (isA(refusal, NotCloneableError)) captureStackTrace(refusal, encode);
+    throw refusal;
+  }
+}
+
+/**
+ * Makes a thrown value ready for the ring. Unlike {@linkcode encode} it never throws: what cannot
+ * cross is described in words, and when that is the value as a whole it arrives as a
+ * {@linkcode NotCloneableError} that describes it.
+ *
+ * @param value What was thrown; an error or anything else.
+ * @param root What a description calls the value.
+ * @param referrer Asked for what goes by reference; but functions are described, never sent.
+ * @returns The body.
+ */
+export function encodeThrown(value: unknown, root: string, referrer: Referrer): Body {
+  try {
+    if (value === undefined) return UNDEFINED;
+    return encodePlainOrNothing(value) ?? encodeStructured(value, root, referrer, true);
+  } catch (error) {
+    const description = isA(error, NotCloneableError) ? error : new NotCloneableError(
+      `Cannot send ${root}: it fails when it is looked at: ${describeFailure(error)}`,
+      { path: root },
+    );
+    return describe(description, root, referrer);
+  }
+}
+
+/** Encodes what describes a thrown value. Nothing of people's is in it, so it fails only where there is no room for it. */
+function describe(description: unknown, root: string, referrer: Referrer): Body {
+  try {
+    return encodeStructured(description, root, referrer, true);
+  } catch {
+    return NO_ROOM;
+  }
+}
+
+/**
+ * Makes the value again that {@linkcode encode} or {@linkcode encodeThrown} was given.
+ *
+ * @param body What arrived. The value takes its blobs over.
+ * @param referrer Asked for what came by reference.
+ * @returns The value.
+ * @throws {BridgeProtocolError} If the body is malformed, names a class that is not registered on
+ * this side, or a class's `fromWire` fails.
+ */
+export function decode(body: Body, referrer: Referrer): unknown {
+  try {
+    switch (body.format) {
+      case Format.Json:
+        return decodeJson(body.text);
+      case Format.Undefined:
+        return undefined;
+      case Format.Text:
+        return body.text;
+      case Format.TextInArray:
+        return [body.text];
+      case Format.Int:
+        return body.int;
+      case Format.IntInArray:
+        return [body.int];
+      case Format.Bytes:
+        return onlyBlob(body.blobs);
+      case Format.BytesInArray:
+        return [onlyBlob(body.blobs)];
+      case Format.Tagged:
+        return decodeTagged(body.text, NO_BLOBS, referrer);
+      case Format.Structured:
+        return decodeStructured(body.meta, body.blobs, referrer);
+    }
+  } catch (error) {
+    if (error instanceof BridgeProtocolError) throw error;
+    if (error instanceof ForeignError) throw error.thrown;
+    throw new BridgeProtocolError(`Cannot read a message: ${describeFailure(error)}`, {
+      cause: error,
+    });
+  }
+  throw new BridgeProtocolError(`Cannot read a message: there is no format ${body.format}`);
+}
+
+function textBody(format: number, text: string): Body {
+  return { format, text, meta: undefined, blobs: NO_BLOBS, int: 0 };
+}
+
+function intBody(format: number, int: number): Body {
+  return { format, text: "", meta: undefined, blobs: NO_BLOBS, int };
+}
+
+function bytesBody(format: number, bytes: Uint8Array): Body {
+  return { format, text: "", meta: undefined, blobs: [bytes], int: 0 };
+}
+
+/** Whether a number is a whole one of 32 bits, and not -0. */
+function isInt(value: number): boolean {
+  return (value | 0) === value && (value !== 0 || 1 / value > 0);
+}
+
+/** A whole number, a long string or a run of bytes, alone or as the one item of an array. */
+function encodeSingle(value: unknown): Body | undefined {
+  if (!isArray(value)) {
+    return isWholeBuffer(value) ? bytesBody(Format.Bytes, value) : undefined;
+  }
+  if (value.length !== 1) return undefined;
+  const item: unknown = value[0];
+  if (typeof item === "string") {
+    if (item.length <= SHORT_TEXT || !isBareArray(value) || !item.isWellFormed()) return undefined;
+    return textBody(Format.TextInArray, item);
+  }
+  if (typeof item === "number") {
+    if (!isPlainNumber(item) || !isBareArray(value)) return undefined;
+    return isInt(item) ? intBody(Format.IntInArray, item) : textBody(Format.Json, `[${item}]`);
+  }
+  return isWholeBuffer(item) && isBareArray(value)
+    ? bytesBody(Format.BytesInArray, item)
+    : undefined;
+}
+
+/** Whether a value is a `Uint8Array` over all of a buffer that is like any other. */
+function isWholeBuffer(value: unknown): value is Uint8Array {
+  if (typeof value !== "object" || !(value instanceof Uint8Array)) return false;
+  if (getPrototypeOf(value) !== Uint8Array.prototype) return false;
+  const { buffer } = value;
+  return buffer instanceof ArrayBuffer && !buffer.resizable && !buffer.detached &&
+    value.byteLength === buffer.byteLength;
+}
+
+/** Whether an array of one item is nothing more than that. */
+function isBareArray(array: unknown[]): boolean {
+  return getPrototypeOf(array) === Array.prototype && keys(array).length === 1;
+}
+
+/** Encodes plain data. Nothing when the value is not, or is too long for one text. */
+function encodePlain(value: unknown): Body | undefined {
+  if (typeof value !== "object" || (value !== null && !isPlain(value))) return undefined;
+  try {
+    return textBody(Format.Json, stringify(value));
+  } catch {
+    return undefined;
+  }
+}
+
+/** The same for what was thrown: nothing also when the value fails on being looked at. */
+function encodePlainOrNothing(value: unknown): Body | undefined {
+  try {
+    return encodePlain(value);
+  } catch {
+    return undefined;
+  }
+}
+
+function encodeStructured(
+  value: unknown,
+  root: string,
+  referrer: Referrer,
+  describes: boolean,
+): Body {
+  const writer = new StructuredWriter(root, referrer, describes);
+  const text = textOf(writer.write(value), root);
+  const { blobs, carried } = writer;
+  const body = blobs.length === 0
+    ? textBody(Format.Tagged, text)
+    : { format: Format.Structured, text: "", meta: encoder.encode(text), blobs, int: 0 };
+  return carried.length === 0 ? body : { ...body, carried };
+}
+
+/** Makes text of the structured form. It fails only when that is longer than V8's limit. */
+function textOf(wire: unknown, root: string): string {
+  try {
+    return stringify(isToJsonSet() ? withoutPrototypes(wire) : wire);
+  } catch (cause) {
+    const message = `Cannot send ${root}: it is too large for one message: ${
+      describeFailure(cause)
+    }`;
+    throw new NotCloneableError(message, { path: root, cause });
+  }
+}
+
+/** A copy whose objects and arrays inherit nothing, so that there is no `toJSON` to be called. */
+function withoutPrototypes(wire: unknown): unknown {
+  if (typeof wire !== "object" || wire === null) return wire;
+  const copy: Record<string, unknown> = isArray(wire) ? setPrototypeOf([], null) : create(null);
+  for (const key of keys(wire)) copy[key] = withoutPrototypes((wire as typeof copy)[key]);
+  return copy;
+}
+
+/** Whether the walk of a value ran out of stack: then the caller had used most of it before. */
+function isStackOverflow(error: unknown): boolean {
+  return isA(error, RangeError) &&
+    textOfError(error).message === "Maximum call stack size exceeded";
+}
+
+function tooDeep(root: string, cause: unknown): NotCloneableError {
+  const message = `Cannot send ${root}: it is nested too deeply for the stack that is left here: ` +
+    `up to ${MAX_DEPTH} levels cross when there is room`;
+  return new NotCloneableError(message, { path: root, cause });
+}
+
+function decodeJson(text: string): unknown {
+  const value: unknown = parse(text);
+  // A level takes two characters, so a short text cannot be too deep.
+  if (text.length > 2 * MAX_DEPTH && isDeeperThan(value, MAX_DEPTH)) {
+    throw new BridgeProtocolError("Cannot read a message: its values are nested too deeply");
+  }
+  return value;
+}
+
+function decodeTagged(text: string, blobs: readonly Uint8Array[], referrer: Referrer): unknown {
+  return new StructuredReader(blobs, referrer).read(parse(text));
+}
+
+function decodeStructured(
+  meta: Uint8Array | undefined,
+  blobs: readonly Uint8Array[],
+  referrer: Referrer,
+): unknown {
+  if (meta) return decodeTagged(decoder.decode(meta), blobs, referrer);
+  throw new BridgeProtocolError("Cannot read a message: it has no structured part");
+}
+
+function onlyBlob(blobs: readonly Uint8Array[]): Uint8Array {
+  if (blobs.length === 1) return blobs[0];
+  throw new BridgeProtocolError(
+    `Cannot read a message: it has ${blobs.length} blobs in place of 1`,
+  );
+}

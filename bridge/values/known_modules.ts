@@ -1,0 +1,154 @@
+/**
+ * The modules that this side has loaded, as far as this library knows of them: by their URLs, and by what they export.
+ *
+ * It knows the modules that hold green functions, the functions that green code calls and shared objects, the ones that
+ * `greenImport()` imports, and on the hub those that `hubImport()` imports. A module is noted first, by its URL, and learned once its exports are known: when they were
+ * imported for another reason, or by a look that runs nothing (see `peek.ts`).
+ *
+ * Nothing is ever imported here because the other side has named it.
+ *
+ * @module
+ */
+
+import { type Exports, peek } from "./peek.ts";
+import { ownKeys } from "../primordials.ts";
+import { state } from "../state.ts";
+
+/** Where a class can be found: the URL of a module, and the name under which that exports it. */
+export interface Place {
+  readonly url: string;
+  readonly name: string;
+}
+
+/** A module whose exports could not all be read, as it had not been evaluated so far. */
+interface Unread {
+  readonly url: string;
+  readonly exports: Exports;
+  readonly names: string[];
+}
+
+/** A module that is known by its URL. */
+interface Noted {
+  /** Whether it is certain that this side has loaded it. */
+  readonly loaded: boolean;
+  /** Whether it is, or was, looked at. */
+  begun: boolean;
+}
+
+const known = state("known modules", () => ({
+  modules: new Map<string, Exports>(),
+  /** The places of what is a function. */
+  places: new WeakMap<object, Place[]>(),
+  unread: new Set<Unread>(),
+  /** The modules that are noted and not learned. */
+  noted: new Map<string, Noted>(),
+  /** Whether modules are looked at when they are noted, and not later. */
+  looking: false,
+  /** The look that goes on. */
+  looked: undefined as Promise<unknown> | undefined,
+}));
+const { modules, places, unread, noted } = known;
+
+/**
+ * Notes a module.
+ *
+ * @param url Its URL.
+ * @param loaded Whether it is certain that this side has loaded it. A look at one that it has not costs reading its source, so
+ * packages are not looked at then.
+ */
+export function noteModule(url: string, loaded: boolean): void {
+  if (modules.has(url) || noted.has(url)) return;
+  if (!loaded && !/^(file|https?|data|blob):/.test(url)) return;
+  noted.set(url, { loaded, begun: false });
+  if (known.looking) lookAtModules();
+}
+
+/** Learns what a module exports. */
+export function learnModule(url: string, exports: Exports): void {
+  noted.delete(url);
+  if (modules.has(url)) return;
+  modules.set(url, exports);
+  read({ url, exports, names: ownKeys(exports).filter((key) => typeof key === "string") });
+}
+
+/**
+ * Looks at the modules that are noted, and from now on at each one as soon as it is noted.
+ *
+ * @returns What settles when they are known; nothing if none is to be waited for.
+ */
+export function lookAtModules(): Promise<unknown> | undefined {
+  known.looking = true;
+  if (!known.looked && next().length === 0) return undefined;
+  return known.looked ??= look();
+}
+
+/** The modules to look at next: the ones that this side has loaded together, each other one alone, as it may not be there. */
+function next(): readonly string[] {
+  const left = [...noted].filter(([, { begun }]) => !begun);
+  const loaded = left.filter(([, { loaded }]) => loaded);
+  return (loaded.length > 0 ? loaded : left.slice(0, 1)).map(([url]) => url);
+}
+
+async function look(): Promise<void> {
+  // Together in the microtask that follows: the modules of a program are mostly evaluated one after another.
+  await undefined;
+  for (let urls = next(); urls.length > 0; urls = next()) {
+    for (const url of urls) noted.get(url)!.begun = true;
+    await lookAt(urls);
+  }
+  // In the same step in which there was none: what is noted from now on begins another look.
+  known.looked = undefined;
+}
+
+async function lookAt(urls: readonly string[]): Promise<void> {
+  const found = await peek(urls);
+  if (found) return urls.forEach((url, i) => learnModule(url, found[i]));
+  for (const url of urls) {
+    // One that awaits at its top level is known when it has been evaluated, which nobody waits for. Until then it stays noted.
+    if (!noted.get(url)?.loaded) noted.delete(url);
+    else import(url).then((exports) => learnModule(url, exports), () => noted.delete(url));
+  }
+}
+
+function read(module: Unread): void {
+  unread.delete(module);
+  const { url, exports, names } = module;
+  const rest: string[] = [];
+  for (const name of names) {
+    let value: unknown;
+    try {
+      value = exports[name];
+    } catch {
+      rest.push(name);
+      continue;
+    }
+    if (typeof value !== "function") continue;
+    const before = places.get(value);
+    if (before) before.push({ url, name });
+    else places.set(value, [{ url, name }]);
+  }
+  if (rest.length > 0) unread.add({ url, exports, names: rest });
+}
+
+/** Where a function is exported. */
+export function placesOf(value: object): readonly Place[] {
+  const found = places.get(value);
+  if (found || unread.size === 0) return found ?? [];
+  for (const module of [...unread]) read(module);
+  return places.get(value) ?? [];
+}
+
+/** The modules that are noted, and not learned so far. */
+export function unlearnedModules(): readonly string[] {
+  return [...noted.keys()];
+}
+
+/** What is at a place; `undefined` if this side does not know the module, or that does not export it, or not yet. */
+export function exportAt({ url, name }: Place): unknown {
+  const exports = modules.get(url);
+  try {
+    return exports && Object.hasOwn(exports, name) ? exports[name] : undefined;
+  } catch {
+    return undefined;
+  }
+}

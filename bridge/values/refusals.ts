@@ -1,0 +1,106 @@
+/**
+ * Words for what cannot cross: what the value is, and what to do about it.
+ *
+ * @module
+ */
+
+import { madeElsewhere } from "../brand.ts";
+
+/** What to do about values of these kinds, by the tag that `Object.prototype.toString` gives. */
+const ADVICE: Readonly<Record<string, string>> = {
+  AbortController: "send its signal",
+  CryptoKey: "send what it is made of: await crypto.subtle.exportKey()",
+  DedicatedWorkerGlobalScope: "each thread has its own",
+  Event: "send what is in it",
+  FinalizationRegistry: "what it holds is bound to its own thread",
+  MessagePort: "pass a function, which the other side can call",
+  Promise: "await it first",
+  Symbol: "send a string in its place",
+  WeakMap: "what it holds is bound to its own thread",
+  WeakSet: "what it holds is bound to its own thread",
+  WeakRef: "send what it refers to",
+  Generator: "send an array of its items",
+  AsyncGenerator: "green code is synchronous: make it a generator without async",
+  TransformStream: "send its two ends",
+  Blob: "send its bytes: await blob.bytes()",
+  File: "send its name and its bytes: await file.bytes()",
+  FormData: "send its entries",
+  Request: "send its URL, headers and body",
+  Response: "send its status, headers and body",
+  ReadableStream: "green code is synchronous: send a generator of what it would give",
+  WritableStream: "green code is synchronous: send a function that takes what is written",
+  "WebAssembly.Memory": "send its buffer, if it is shared",
+  "WebAssembly.Instance": "send its module: each thread makes an instance of its own",
+  Window: "each thread has its own",
+  SharedArrayBuffer: "it was given to a codec that shares no memory",
+};
+
+/** Names a value that cannot cross, in few words: `function "onClick"`, `instance of class "Point"`. */
+export function describeValue(value: unknown): string {
+  try {
+    if (typeof value === "function") return value.name ? `function "${value.name}"` : "function";
+    if (typeof value === "symbol") return `symbol ${String(value)}`;
+    if (typeof value !== "object" || value === null) return `${typeof value} ${String(value)}`;
+    return describeObject(value);
+  } catch {
+    return "object that cannot be looked at";
+  }
+}
+
+/** Names an object: by its built-in kind, or by its class. */
+function describeObject(value: object): string {
+  const kind = kindOf(value);
+  if (Object.hasOwn(ADVICE, kind)) return kind;
+  const name = className(value);
+  if (name !== undefined) return `instance of class "${name}"`;
+  return "object with a prototype of its own";
+}
+
+/** The built-in kind as the value itself tells it. */
+function kindOf(value: object): string {
+  return Object.prototype.toString.call(value).slice(8, -1);
+}
+
+/** The name of the class of an instance; none when its prototype is no class's. */
+function className(value: object): string | undefined {
+  const prototype = Object.getPrototypeOf(value);
+  if (prototype === null || !Object.hasOwn(prototype, "constructor")) return undefined;
+  const name: unknown = prototype.constructor?.name;
+  return typeof name === "string" && name !== "" ? name : undefined;
+}
+
+/** Says what to do about a value that cannot cross. */
+export function adviseOn(value: unknown): string {
+  try {
+    const elsewhere = madeElsewhere(value);
+    if (elsewhere) return elsewhere;
+    if (typeof value === "function") return "pass it where functions become callbacks";
+    if (typeof value === "symbol") return "send a string in its place";
+    if (typeof value !== "object" || value === null) return "leave it out";
+    return adviseOnObject(value);
+  } catch {
+    return "leave it out";
+  }
+}
+
+/** Says what to do about an object that cannot cross. */
+function adviseOnObject(value: object): string {
+  const kind = kindOf(value);
+  if (Object.hasOwn(ADVICE, kind)) return ADVICE[kind];
+  const name = className(value);
+  if (typeof (value as { then?: unknown }).then === "function") {
+    return "await it first, or pass the object by reference with handle(): its wait() runs it there";
+  }
+  if (name === undefined) return "copy what it has into a plain object";
+  return `register the class with registerClass(${name}, { name, toWire, fromWire }) in a module ` +
+    "that both sides import, or pass the object by reference with handle()";
+}
+
+/** What a caught value says, in one line. */
+export function describeFailure(thrown: unknown): string {
+  try {
+    return String(thrown).split("\n", 1)[0];
+  } catch {
+    return "something that cannot be described";
+  }
+}

@@ -1,0 +1,468 @@
+/**
+ * The walk that writes values in the structured form: see `structured.ts` for the form itself.
+ *
+ * It never changes the user's objects: what cannot stand as it is is replaced in a copy, and an
+ * object all of whose parts can stand is handed to `JSON.stringify` itself. A getter may therefore be
+ * read more than once.
+ *
+ * @module
+ */
+
+import { classOfPrototype, type RegisteredClass } from "./classes.ts";
+import { fieldKeys, hiddenKeys, isError, isKnownError, textOfError } from "./error_values.ts";
+import { nameClass, nameErrorClass } from "./own_classes.ts";
+import { userFrames } from "./stacks.ts";
+import { NotCloneableError } from "../errors.ts";
+import { MAX_DEPTH } from "./plain.ts";
+import { platformClassOf } from "./platform_classes.ts";
+import { getPrototypeOf, isArray, keys, values } from "../primordials.ts";
+import type { Carried, Referrer } from "./referrer.ts";
+import { adviseOn, describeFailure, describeValue } from "./refusals.ts";
+import {
+  BLOB_BYTES,
+  BLOB_UNITS,
+  type ErrorNode,
+  Letter,
+  MARK,
+  type Node,
+  Tag,
+  type Wire,
+} from "./structured.ts";
+import { takeView, viewNames } from "./structured_buffers.ts";
+import type { Fields } from "./structured_checks.ts";
+import {
+  defineOwn,
+  unboxed,
+  writeBigInt,
+  writeDate,
+  writeNumber,
+  writeString,
+  writeWideText,
+} from "./structured_leaves.ts";
+import { Limits } from "./structured_limits.ts";
+import { Path, Step } from "./structured_path.ts";
+
+type WireFields = { [key: string]: Wire };
+
+const utf8 = new TextEncoder();
+
+/** The built-in classes with a way of their own, by their prototypes. */
+const builtIns: ReadonlyMap<unknown, string> = new Map(
+  [
+    Map,
+    Set,
+    Date,
+    RegExp,
+    ArrayBuffer,
+    Number,
+    String,
+    Boolean,
+    BigInt,
+    URL,
+    URLSearchParams,
+    Headers,
+  ].map((Class) => [Class.prototype, Class.name]),
+);
+
+/** How much of a message there is: of each list its length. */
+interface Begun {
+  readonly objects: number;
+  readonly blobs: number;
+  readonly carried: number;
+}
+
+/** Writes one message. */
+export class StructuredWriter {
+  /** What goes beside the text, in the order in which the reader meets it. */
+  readonly blobs: Uint8Array[] = [];
+  /** What goes beside the message. */
+  readonly carried: Carried[] = [];
+  readonly #referrer: Referrer;
+  readonly #path: Path;
+  /** Thrown values are described as far as they cannot cross; all others are refused. */
+  readonly #describes: boolean;
+  /** The objects that have been begun, in order; each one's number is its place. */
+  readonly #numbers = new Map<object, number>();
+  /** Those whose other self exists only when their data has been read. */
+  readonly #unfinished: object[] = [];
+  readonly #limits = new Limits();
+
+  /**
+   * Begins a message.
+   *
+   * @param root What a refusal calls the value as a whole.
+   * @param referrer Asked for what goes by reference.
+   * @param describes Whether what cannot cross is described, unless it is the value as a whole.
+   */
+  constructor(root: string, referrer: Referrer, describes: boolean) {
+    this.#path = new Path(root);
+    this.#referrer = referrer;
+    this.#describes = describes;
+  }
+
+  /**
+   * Writes a value.
+   *
+   * @param value The value.
+   * @param level How deep it stands.
+   * @returns What `JSON.stringify` is to be given.
+   * @throws {NotCloneableError} If the value, or something in it, cannot cross.
+   */
+  write(value: unknown, level = 0): Wire {
+    switch (typeof value) {
+      case "string":
+        return value.length < BLOB_UNITS ? writeString(value) : this.#longText(value);
+      case "number":
+        return writeNumber(value);
+      case "boolean":
+        return value;
+      case "undefined":
+        return MARK + Letter.Undefined;
+      case "bigint":
+        return writeBigInt(value);
+      default:
+        if (value === null) return null;
+        return this.#describes && level > 0
+          ? this.#writeOrDescribe(value as object, level)
+          : this.#object(value as object, level);
+    }
+  }
+
+  /** Writes a part of a thrown value, or a few words about it when it cannot cross. */
+  #writeOrDescribe(value: object, level: number): Wire {
+    const begun = this.#begun();
+    try {
+      return this.#object(value, level);
+    } catch {
+      this.#takeBack(begun);
+      return writeString(`[${describeValue(value)}]`);
+    }
+  }
+
+  /** How much there is so far. */
+  #begun(): Begun {
+    return {
+      objects: this.#numbers.size,
+      blobs: this.blobs.length,
+      carried: this.carried.length,
+    };
+  }
+
+  /** Takes back all that was begun since there was so much. */
+  #takeBack({ objects, blobs, carried }: Begun): void {
+    for (const [object, number] of this.#numbers) {
+      if (number >= objects) this.#numbers.delete(object);
+    }
+    this.blobs.length = blobs;
+    this.carried.length = carried;
+  }
+
+  #longText(value: string): Wire {
+    if (value.isWellFormed()) {
+      this.blobs.push(utf8.encode(value));
+      return [Tag.Text] satisfies Node;
+    }
+    this.blobs.push(writeWideText(value));
+    return [Tag.WideText] satisfies Node;
+  }
+
+  /** Writes an object, a function, or refuses a symbol. */
+  #object(value: object, level: number): Wire {
+    const number = this.#numbers.get(value);
+    if (number !== undefined) return this.#back(value, number, level);
+    if (level >= MAX_DEPTH) return this.#refuseDepth();
+    this.#numbers.set(value, this.#numbers.size);
+    if (typeof value !== "object") return this.#byReference(value, level);
+    const prototype = getPrototypeOf(value);
+    if (isArray(value)) {
+      if (prototype === Array.prototype) return this.#array(value, level);
+    } else if (prototype === Object.prototype || prototype === null) {
+      return this.#plain(value as Fields, level);
+    }
+    if (isKnownError(prototype)) return this.#error(value as Error, true, level);
+    const kind = builtIns.get(prototype);
+    switch (kind) {
+      case undefined:
+        return this.#other(value, prototype, level);
+      case "Map":
+        return this.#map(value as Map<unknown, unknown>, level);
+      case "Set":
+        return this.#set(value as Set<unknown>, level);
+      case "Date":
+        return writeDate(value as Date);
+      case "RegExp":
+        return this.#pattern(value as RegExp, level);
+      case "ArrayBuffer":
+        return this.#buffer(value as ArrayBuffer, level);
+      case "URL":
+        return [Tag.Url, this.write((value as URL).href)] satisfies Node;
+      case "URLSearchParams":
+        return [Tag.SearchParams, this.write(String(value))] satisfies Node;
+      case "Headers":
+        return this.#headers(value as Headers, level);
+      default:
+        return [Tag.Boxed, this.write(unboxed(kind, value), level + 1)] satisfies Node;
+    }
+  }
+
+  /** Writes an object of none of the classes that are told by their prototype alone. */
+  #other(value: object, prototype: object, level: number): Wire {
+    const view = viewNames.get(prototype);
+    if (view !== undefined) return this.#view(view, value as ArrayBufferView, level);
+    const reference = this.#reference(value, level);
+    if (reference !== undefined) return reference;
+    if (isError(value)) return this.#ownError(value, level);
+    const registered = classOfPrototype(prototype) ?? platformClassOf(value);
+    if (registered === undefined) return this.#exported(value, prototype, level);
+    return [Tag.Class, registered.name, this.#instance(value, registered, level)] satisfies Node;
+  }
+
+  /** Writes an instance of a class that a module exports: its fields. */
+  #exported(value: object, prototype: object | null, level: number): Wire {
+    const named = nameClass(value, prototype);
+    if (named === undefined) return this.#refuse(value, level);
+    const { wire, problem } = named;
+    if (problem !== undefined) {
+      return this.#refuseAs(describeValue(value), `${problem}: ${adviseOn(value)}`, level);
+    }
+    const fields = this.#fields(value as Fields, keys(value), level);
+    return (this.#describes && level > 0
+      ? [Tag.Instance, wire, fields, 1]
+      : [Tag.Instance, wire, fields]) satisfies Node;
+  }
+
+  #back(value: object, number: number, level: number): Wire {
+    if (this.#unfinished.includes(value)) {
+      return this.#refuseAs(describeValue(value), "it is part of what stands for it", level);
+    }
+    return MARK + Letter.Back + number;
+  }
+
+  #plain(value: Fields, level: number): Wire {
+    if (this.#describes) return this.#fields(value, keys(value), level);
+    // What waits to be awaited is no data, for a side that says so.
+    if (typeof value.then === "function") {
+      const reference = this.#reference(value, level);
+      if (reference !== undefined) return reference;
+    }
+    let copy: Fields | undefined;
+    for (const key of keys(value)) {
+      const item = value[key];
+      this.#path.enter(level, key);
+      const wire = this.write(item, level + 1);
+      // A copy has all keys as its own, so that assigning to "__proto__" is harmless.
+      if (wire !== item) (copy ??= { ...value })[key] = wire;
+    }
+    if (copy === undefined && typeof value.toJSON === "function") copy = { ...value };
+    return (copy ?? value) as WireFields;
+  }
+
+  #array(value: unknown[], level: number): Wire {
+    if (!isDense(value)) return this.#sparse(value, level);
+    let copy: unknown[] | undefined;
+    for (let i = 0; i < value.length; i++) {
+      const item = value[i];
+      this.#path.enter(level, i);
+      const wire = this.write(item, level + 1);
+      if (wire !== item) (copy ??= value.slice())[i] = wire;
+    }
+    // JSON.stringify would call it; a copy has it no longer, as it can only be a hidden one here.
+    if (copy === undefined && (value as { toJSON?: unknown }).toJSON !== undefined) {
+      copy = value.slice();
+    }
+    return (copy ?? value) as Wire[];
+  }
+
+  #sparse(value: unknown[], level: number): Wire {
+    const items = this.#fields(value as unknown as Fields, keys(value), level);
+    return [Tag.SparseArray, value.length, items] satisfies Node;
+  }
+
+  /** Writes some properties of an object into a new one. */
+  #fields(from: Fields, keys: readonly string[], level: number): WireFields {
+    const written: WireFields = {};
+    for (const key of keys) {
+      this.#path.enter(level, key);
+      const item = this.#describes ? readOrDescribe(from, key) : from[key];
+      defineOwn(written, key, this.write(item, level + 1));
+    }
+    return written;
+  }
+
+  #map(value: Map<unknown, unknown>, level: number): Wire {
+    const node: Node = [Tag.Map];
+    let index = 0;
+    for (const [key, item] of value) {
+      this.#path.enter(level, index++, Step.MapKey);
+      node.push(this.write(key, level + 1));
+      this.#path.enter(level, key, Step.MapValue);
+      node.push(this.write(item, level + 1));
+    }
+    return node as Wire;
+  }
+
+  #set(value: Set<unknown>, level: number): Wire {
+    const node: Node = [Tag.Set];
+    let index = 0;
+    for (const item of value) {
+      this.#path.enter(level, index++, Step.SetItem);
+      node.push(this.write(item, level + 1));
+    }
+    return node as Wire;
+  }
+
+  #pattern({ source, flags }: RegExp, level: number): Wire {
+    const why = this.#limits.pattern(source, flags);
+    if (why !== undefined) return this.#refuseAs("RegExp", why, level);
+    return [Tag.RegExp, this.write(source), flags] satisfies Node;
+  }
+
+  #headers(value: Headers, level: number): Wire {
+    const entries = [...value];
+    const why = this.#limits.headers(entries.length);
+    if (why !== undefined) return this.#refuseAs("Headers", why, level);
+    return [Tag.Headers, ...entries.flat().map((text) => this.write(text))] satisfies Node;
+  }
+
+  #buffer(value: ArrayBuffer, level: number): Wire {
+    if (value.detached) {
+      return this.#refuseAs("ArrayBuffer", "its bytes have been moved away", level);
+    }
+    const bytes = new Uint8Array(value);
+    const isBlob = bytes.length >= BLOB_BYTES;
+    if (isBlob) this.blobs.push(bytes);
+    const data = isBlob ? null : bytes.toBase64();
+    if (!value.resizable) return [Tag.Buffer, data] satisfies Node;
+    const why = this.#limits.resizable(value.maxByteLength);
+    if (why !== undefined) return this.#refuseAs("ArrayBuffer", why, level);
+    return [Tag.Buffer, data, value.maxByteLength] satisfies Node;
+  }
+
+  #view(name: string, value: ArrayBufferView, level: number): Wire {
+    const parts = takeView(value);
+    if (parts === undefined) {
+      return this.#refuseAs(name, "it lies outside of its buffer, which has shrunk", level);
+    }
+    this.#path.enter(level, "buffer");
+    const buffer = this.write(value.buffer, level + 1);
+    return [Tag.View, name, buffer, parts.byteOffset, parts.length] satisfies Node;
+  }
+
+  /** Writes a function by reference, or refuses it; a symbol is always refused. */
+  #byReference(value: object, level: number): Wire {
+    // What is thrown may be kept for long, and callbacks in it would be too: they are described.
+    if (typeof value !== "function" || this.#describes) return this.#refuse(value, level);
+    return this.#reference(value, level) ?? this.#refuse(value, level);
+  }
+
+  /** Writes what the referrer gives out for a value; nothing when it does not go by reference. */
+  #reference(value: object, level: number): Wire | undefined {
+    const why = this.#referrer.refusal?.(value);
+    if (why !== undefined) this.#refuseAs(describeValue(value), why, level);
+    const reference = this.#referrer.refer(value);
+    if (reference === undefined) return undefined;
+    if (reference.carried !== undefined) this.carried.push(reference.carried);
+    const data = this.#standIn(value, reference.data, level);
+    return [Tag.Reference, reference.kind, data] satisfies Node;
+  }
+
+  /** Writes what a class's `toWire` makes of an instance. */
+  #instance(value: object, { name, toWire }: RegisteredClass, level: number): Wire {
+    let wire: unknown;
+    try {
+      wire = toWire(value);
+    } catch (error) {
+      const why = `its toWire failed: ${describeFailure(error)}`;
+      return this.#refuseAs(`instance of class "${name}"`, why, level, error);
+    }
+    return this.#standIn(value, wire, level);
+  }
+
+  /** Writes what stands for an object; the object itself cannot be part of that. */
+  #standIn(value: object, standIn: unknown, level: number): Wire {
+    this.#unfinished.push(value);
+    this.#path.enter(level, undefined, Step.StandIn);
+    const wire = this.write(standIn, level + 1);
+    this.#unfinished.pop();
+    return wire;
+  }
+
+  /** Writes an error of a class that is registered, or that only its side knows. */
+  #ownError(value: Error, level: number): Wire {
+    const registered = registeredErrorClass(value);
+    if (registered === undefined) return this.#error(value, true, level);
+    const { name } = registered;
+    const begun = this.#begun();
+    try {
+      const wire = this.#instance(value, registered, level);
+      const isExact = classOfPrototype(getPrototypeOf(value)) === registered;
+      return [Tag.Class, name, wire, this.#error(value, !isExact, level)] satisfies Node;
+    } catch (error) {
+      if (!this.#describes) throw error;
+      this.#takeBack(begun);
+      return this.#error(value, true, level);
+    }
+  }
+
+  /** Writes an error: with its own fields, or only with what every error has. */
+  #error(value: Error, withFields: boolean, level: number): ErrorNode {
+    const { kind, ...texts } = textOfError(value);
+    const message = this.write(texts.message);
+    const name = this.write(texts.name);
+    // Whoever gets it did not make it: what of this library had called is nothing to them.
+    const told = texts.stack !== null && this.#describes ? userFrames(texts.stack) : texts.stack;
+    const stack = this.write(told);
+    const from = value as unknown as Fields;
+    const hiddenNames = hiddenKeys(value, kind);
+    const hidden = this.#fields(from, hiddenNames, level);
+    const fields = this.#fields(from, withFields ? fieldKeys(value, hiddenNames) : [], level);
+    const Class = nameErrorClass(value);
+    if (Class === undefined) return [Tag.Error, kind, message, name, stack, hidden, fields];
+    return [Tag.Error, kind, message, name, stack, hidden, fields, Class];
+  }
+
+  #refuse(value: unknown, level: number): never {
+    return this.#refuseAs(describeValue(value), adviseOn(value), level);
+  }
+
+  #refuseDepth(): never {
+    const path = `${this.#path.at(4)}…`;
+    const message = `Cannot send ${path}: it is nested more than ${MAX_DEPTH} levels deep`;
+    throw new NotCloneableError(message, { path });
+  }
+
+  #refuseAs(what: string, why: string, level: number, cause?: unknown): never {
+    const path = this.#path.at(level);
+    const message = `Cannot send ${path}: ${what} cannot be cloned: ${why}`;
+    throw new NotCloneableError(message, cause === undefined ? { path } : { path, cause });
+  }
+}
+
+/** The registration of the nearest class in an error's ancestry that has one. */
+function registeredErrorClass(error: Error): RegisteredClass | undefined {
+  let prototype: unknown = getPrototypeOf(error);
+  while (prototype !== null) {
+    const registered = classOfPrototype(prototype);
+    if (registered !== undefined) return registered;
+    prototype = getPrototypeOf(prototype);
+  }
+  return undefined;
+}
+
+/** Whether an array has all its items and nothing beside them. */
+function isDense(array: unknown[]): boolean {
+  if (values(array).length !== array.length) return false;
+  for (let i = 0; i < array.length; i++) {
+    if (array[i] === undefined && !(i in array)) return false;
+  }
+  return true;
+}
+
+/** Reads a property; a few words in its place when that fails. */
+function readOrDescribe(from: Fields, key: string): unknown {
+  try {
+    return from[key];
+  } catch (error) {
+    return `[getter failed: ${describeFailure(error)}]`;
+  }
+}

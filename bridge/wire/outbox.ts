@@ -1,0 +1,243 @@
+/**
+ * The writing end of a mailbox: puts messages into a ring. See `message.ts` for how they lie there, and who goes which way.
+ *
+ * @module
+ */
+
+import { AnnexWriter } from "./annex.ts";
+import { ChunkedDeparture } from "./chunks.ts";
+import { type Body, type Carried, Format } from "../values/codec.ts";
+import { type Departure, writeHeader } from "./departure.ts";
+import { HandingWriter } from "./handed.ts";
+import {
+  ASCII,
+  BESIDE,
+  BESIDE_HEADER,
+  DROPPED,
+  type Giver,
+  hasBlobs,
+  keep,
+  MOST_STREAM,
+  type Placed,
+  STREAM_SHIFT,
+} from "./message.ts";
+import { align, HEADER, MAX_FRAME, type RingWriter } from "./ring.ts";
+import { mostBytes, writeText } from "./text.ts";
+
+/** What the frame of a message would take at the most. */
+function frameBytes(body: Body): number {
+  const { format, text, meta, blobs } = body;
+  if (!hasBlobs(format)) return HEADER + mostBytes(text);
+  let bytes = HEADER + blobs.length * 4 + (meta?.length ?? 0);
+  for (const blob of blobs) bytes = align(bytes) + blob.length;
+  return bytes;
+}
+
+/** Writes a message as one frame; says whether it could: it may be too large, or there is no room now. */
+function writeFrame(
+  ring: RingWriter,
+  kind: number,
+  id: number,
+  a: number,
+  b: number,
+  body: Body,
+): boolean {
+  const most = align(frameBytes(body));
+  if (most > MAX_FRAME) return false;
+  const at = ring.reserve(most);
+  if (at < 0) return false;
+  const { words, bytes } = ring;
+  const { text, blobs } = body;
+  let { format } = body;
+  let end = at + HEADER;
+  let meta = 0;
+  if (hasBlobs(format)) {
+    for (let i = 0; i < blobs.length; i++, end += 4) words[end >> 2] = blobs[i].length;
+    if (body.meta) {
+      meta = body.meta.length;
+      bytes.set(body.meta, end);
+      end += meta;
+    }
+    for (const blob of blobs) {
+      bytes.set(blob, end = align(end));
+      end += blob.length;
+    }
+  } else if (format === Format.Int || format === Format.IntInArray) {
+    meta = body.int!;
+  } else if (text.length > 0) {
+    meta = writeText(text, bytes, end);
+    end += meta;
+    if (meta === text.length) format |= ASCII;
+  }
+  const size = align(end - at);
+  writeHeader(words, at, size, kind, id, a, b, format, meta, blobs.length);
+  ring.publish(size);
+  return true;
+}
+
+/** The writing end of a mailbox. */
+export class Outbox {
+  readonly #ring: RingWriter;
+  readonly #annexes: AnnexWriter | undefined;
+  readonly #handing: HandingWriter | undefined;
+  readonly #giver: Giver | undefined;
+  #lastStream = 0;
+
+  /**
+   * @param ring The ring.
+   * @param giver Gives things to the reader beside the ring. Without it all bodies go through the ring.
+   */
+  constructor(ring: RingWriter, giver?: Giver) {
+    this.#ring = ring;
+    this.#annexes = giver && new AnnexWriter(ring, giver.give);
+    this.#handing = giver && new HandingWriter(ring, giver.hand);
+    this.#giver = giver;
+  }
+
+  /** Sends what goes beside a message; once, and before the message is written. */
+  carry(carried: readonly Carried[]): void {
+    for (const { id, object } of carried) this.#giver?.send(id, object);
+  }
+
+  /** Writes a message, if it can be done at once; if not, {@linkcode Outbox.begin} to do so. */
+  write(kind: number, id: number, a: number, b: number, body: Body): boolean {
+    return writeFrame(this.#ring, kind, id, a, b, body);
+  }
+
+  /** Begins to write a message that could not be written at once. */
+  begin(kind: number, id: number, a: number, b: number, body: Body): Departure {
+    const ring = this.#ring;
+    if (align(frameBytes(body)) <= MAX_FRAME) return new FrameDeparture(ring, kind, id, a, b, body);
+    // The lengths have to fit in the frame.
+    const fits = BESIDE_HEADER + 4 * body.blobs.length <= MAX_FRAME;
+    const placed = fits ? this.#handing?.put(body) ?? this.#annexes?.put(body) : undefined;
+    if (placed) return new PlacedDeparture(ring, kind, id, a, b, body, placed);
+    this.#lastStream = this.#lastStream % MOST_STREAM + 1;
+    return new ChunkedDeparture(ring, this.#lastStream, kind, id, a, b, body);
+  }
+
+  /** When {@linkcode Outbox.tidy} has something to do, in `performance.now()` time; `Infinity` when it has not. */
+  get tidyAt(): number {
+    return this.#annexes?.dropAt ?? Infinity;
+  }
+
+  /** Lets go of memory that is not used any more. */
+  tidy(now: number): void {
+    const annexes = this.#annexes;
+    if (!annexes || now < annexes.dropAt) return;
+    const at = this.#ring.reserve(HEADER);
+    if (at < 0 || !annexes.drop()) return annexes.keep(now);
+    writeHeader(this.#ring.words, at, HEADER, DROPPED, 0, 0, 0, 0, 0, 0);
+    this.#ring.publish(HEADER);
+  }
+
+  /** See {@linkcode RingWriter.setHungry}. */
+  setHungry(hungry: boolean): void {
+    this.#ring.setHungry(hungry);
+  }
+
+  /** See {@linkcode RingWriter.setBehind}. */
+  setBehind(behind: boolean): void {
+    this.#ring.setBehind(behind);
+  }
+
+  /** See {@linkcode RingWriter.shut}. */
+  shut(): void {
+    this.#ring.shut();
+  }
+
+  /** See {@linkcode RingWriter.heard}. */
+  get heard(): boolean {
+    return this.#ring.heard;
+  }
+
+  /** See {@linkcode RingWriter.left}. */
+  get left(): boolean {
+    return this.#ring.left;
+  }
+}
+
+/** A message that fits in a frame, once there is room for it. */
+class FrameDeparture implements Departure {
+  readonly #ring: RingWriter;
+  readonly #kind: number;
+  readonly #id: number;
+  readonly #a: number;
+  readonly #b: number;
+  #body: Body;
+
+  constructor(ring: RingWriter, kind: number, id: number, a: number, b: number, body: Body) {
+    this.#ring = ring;
+    this.#kind = kind;
+    this.#id = id;
+    this.#a = a;
+    this.#b = b;
+    this.#body = body;
+  }
+
+  advance(): boolean {
+    return writeFrame(this.#ring, this.#kind, this.#id, this.#a, this.#b, this.#body);
+  }
+
+  keep(): void {
+    this.#body = keep(this.#body);
+  }
+}
+
+/** A message whose body is beside the ring already. */
+class PlacedDeparture implements Departure {
+  readonly #ring: RingWriter;
+  readonly #kind: number;
+  readonly #id: number;
+  readonly #a: number;
+  readonly #b: number;
+  readonly #format: number;
+  readonly #placed: Placed;
+
+  constructor(
+    ring: RingWriter,
+    kind: number,
+    id: number,
+    a: number,
+    b: number,
+    { format }: Body,
+    placed: Placed,
+  ) {
+    this.#ring = ring;
+    this.#kind = kind;
+    this.#id = id;
+    this.#a = a;
+    this.#b = b;
+    this.#format = format | (placed.ascii ? ASCII : 0) | BESIDE << STREAM_SHIFT;
+    this.#placed = placed;
+  }
+
+  advance(): boolean {
+    const { where, id, meta, lengths } = this.#placed;
+    const size = align(BESIDE_HEADER + 4 * lengths.length);
+    const at = this.#ring.reserve(size);
+    if (at < 0) return false;
+    const { words } = this.#ring;
+    let word = at + HEADER >> 2;
+    words[word++] = where;
+    words[word++] = id;
+    for (const length of lengths) words[word++] = length;
+    writeHeader(
+      words,
+      at,
+      size,
+      this.#kind,
+      this.#id,
+      this.#a,
+      this.#b,
+      this.#format,
+      meta,
+      lengths.length,
+    );
+    this.#ring.publish(size);
+    return true;
+  }
+
+  /** It was copied when it was put there. */
+  keep(): void {}
+}

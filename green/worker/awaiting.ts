@@ -1,0 +1,80 @@
+/**
+ * How a Worker waits with its event loop turning: for a module that is imported, or for what an `async` green function returned.
+ *
+ * It sleeps on the same word as in a blocking call, but asynchronously; so the order of steps is the same: read the wake
+ * counter, take in what has arrived, look, sleep if nobody has counted since.
+ *
+ * @module
+ */
+
+import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "node:timers";
+import type { GreenBase } from "./base.ts";
+import type { Intake } from "./intake.ts";
+import { LOAD_MS, type Turns } from "./turns.ts";
+
+/** The longest time that a timer takes, in milliseconds. */
+const NEVER_DUE = 2 ** 31 - 1;
+
+/** A Worker's waits in its event loop. */
+export class Awaiting {
+  readonly #line: GreenBase["line"];
+  readonly #turns: GreenBase["turns"];
+  readonly #intake: Intake;
+
+  /**
+   * @param base What all parts stand on.
+   * @param intake What has arrived.
+   */
+  constructor(base: GreenBase, intake: Intake) {
+    this.#line = base.line;
+    this.#turns = base.turns;
+    this.#intake = intake;
+  }
+
+  /** Keeps the event loop turning, and takes in what arrives, until a promise has settled. */
+  async until(promise: Promise<unknown>, loading = false): Promise<void> {
+    const turns = this.#turns;
+    let done = false;
+    const patience = loading && turns ? setTimeout(() => turns.rest(), LOAD_MS) : undefined;
+    // Neither the promise nor what it parks on keeps a Worker alive, and it may be for the hub to settle the promise.
+    const alive = setInterval(() => {}, NEVER_DUE);
+    const settled = promise.finally(() => done = true);
+    try {
+      while (!done) {
+        const seen = this.#line.woken();
+        if (turns === undefined) this.#intake.takeIn();
+        else if (loading) this.#intake.receive(true);
+        else await this.#takeInTurn(turns);
+        if (this.#line.shut) return;
+        if (done) break;
+        await Promise.race([settled, this.#line.parkAsync(seen)]);
+        this.#line.rise();
+      }
+      await settled;
+    } finally {
+      clearInterval(alive);
+      clearTimeout(patience);
+      this.#line.unpark();
+    }
+  }
+
+  /**
+   * Takes in what has arrived for an `async` green function of a cooperative hub. What was resumed by this, or by a blocking call
+   * of its own, goes on to its next `await` with the baton.
+   */
+  async #takeInTurn(turns: Turns): Promise<void> {
+    this.#intake.receive(true);
+    for (;;) {
+      if (turns.holding) {
+        this.#intake.serveNext();
+        this.#intake.runSoon();
+        await new Promise<void>((resolve) => void setImmediate(resolve));
+        turns.rest();
+        this.#intake.receive(true);
+      }
+      if (!this.#intake.hasWork) return;
+      turns.ask();
+      if (!turns.holding) return;
+    }
+  }
+}

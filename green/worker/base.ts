@@ -1,0 +1,32 @@
+/**
+ * What all parts of a Worker's side of the bridge stand on.
+ *
+ * @module
+ */
+
+import type { Caller } from "./caller.ts";
+import type { Crossing } from "./crossing.ts";
+import type { FrameStack } from "./frame_stack.ts";
+import type { GreenContext } from "./context.ts";
+import type { Line } from "./line.ts";
+import type { Strays } from "./strays.ts";
+import type { TargetNumbers } from "./target_numbers.ts";
+import type { ThreadHandles } from "./thread_handles.ts";
+import type { TimedSignals } from "../../bridge/references/timed_signals.ts";
+import type { Turns } from "./turns.ts";
+
+/** One of each for a Worker. */
+export interface GreenBase {
+  readonly line: Line;
+  readonly stack: FrameStack;
+  readonly caller: Caller;
+  readonly handles: ThreadHandles;
+  readonly crossing: Crossing;
+  readonly context: GreenContext;
+  readonly targets: TargetNumbers;
+  /** The signals whose time is known. */
+  readonly timed: TimedSignals;
+  /** What a cooperative hub has. */
+  readonly turns: Turns | undefined;
+  readonly strays: Strays;
+}

@@ -1,0 +1,154 @@
+/**
+ * Callbacks: the hub calls functions that green code gave away, and uses objects that it handed out.
+ *
+ * One is served on top of a thread that is blocked here, and what it asks of the hub it asks as that thread; on an empty stack,
+ * or when the call that it belongs to was aborted, it is a thread of its own. What ends it and was meant for the thread below
+ * (its kill, a timeout that it had armed) ends that as well: see {@linkcode Frame.passing}. What is asked of an iteration can be
+ * left by itself (see `Step`), and what comes while it is at an item waits until that is there: see `green_source.ts`.
+ *
+ * @module
+ */
+
+import { type Body, encode, encodeThrown } from "../../bridge/values/codec.ts";
+import { type Scope, usesContext } from "../../bridge/context/context.ts";
+import { GreenletExit } from "../../bridge/errors.ts";
+import type { EventLoopTurns } from "./event_loop_turns.ts";
+import { Frame } from "./frame.ts";
+import type { GreenBase } from "./base.ts";
+import { isItself } from "../../bridge/references/handle.ts";
+import type { HubCalls } from "./hub_calls.ts";
+import { isThenable, Op } from "../../bridge/references/live.ts";
+import type { Message } from "../../bridge/wire/message.ts";
+import { Ending, PART_OF_CALL, Up } from "../../bridge/protocol/messages.ts";
+import { gotBy } from "../../bridge/references/thenables.ts";
+import type { ThreadEndings } from "./thread_endings.ts";
+
+/** What the hub calls in a Worker. */
+export class Callbacks {
+  readonly #line: GreenBase["line"];
+  readonly #stack: GreenBase["stack"];
+  readonly #frames: readonly Frame[];
+  readonly #caller: GreenBase["caller"];
+  readonly #handles: GreenBase["handles"];
+  readonly #crossing: GreenBase["crossing"];
+  readonly #context: GreenBase["context"];
+  readonly #calls: HubCalls;
+  readonly #endings: ThreadEndings;
+  readonly #strays: GreenBase["strays"];
+  readonly #eventLoopTurns: EventLoopTurns;
+  /** What was asked of iterators that were at an item, in order. */
+  readonly #postponed: Message[] = [];
+
+  /**
+   * @param base What all parts stand on.
+   * @param calls The calls that callbacks may belong to.
+   * @param endings Reports what callbacks leave behind.
+   * @param eventLoopTurns Is told of each callback.
+   */
+  constructor(
+    base: GreenBase,
+    calls: HubCalls,
+    endings: ThreadEndings,
+    eventLoopTurns: EventLoopTurns,
+  ) {
+    this.#line = base.line;
+    this.#stack = base.stack;
+    this.#frames = base.stack.frames;
+    this.#caller = base.caller;
+    this.#handles = base.handles;
+    this.#crossing = base.crossing;
+    this.#context = base.context;
+    this.#strays = base.strays;
+    this.#calls = calls;
+    this.#endings = endings;
+    this.#eventLoopTurns = eventLoopTurns;
+  }
+
+  /** Calls a function that green code gave away, for the hub. */
+  serve(message: Message): void {
+    if (this.#serve(message)) this.#servePostponed();
+    else this.#postponed.push(message);
+  }
+
+  /** Something has ended that others may have waited for. What is served may block, and then this is entered again from above. */
+  #servePostponed(): void {
+    for (let at = 0; at < this.#postponed.length;) {
+      const [message] = this.#postponed.splice(at, 1);
+      if (this.#serve(message)) at = 0;
+      // They keep their order.
+      else this.#postponed.splice(at++, 0, message);
+    }
+  }
+
+  /** @returns Whether it has been answered; otherwise it is to be served again. */
+  #serve(message: Message): boolean {
+    const { id, a, body } = message;
+    const op = message.b & ~PART_OF_CALL;
+    // Before anything is read of it: that is done once.
+    if (op >= Op.Pull && this.#crossing.references.postpones(a, op)) return false;
+    // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
+    const below = this.#frames.at(-1);
+    let frame = below ? undefined : this.#enterCallback(id);
+    const isMeantForBelow = this.#stack.guard();
+    const importing = this.#caller.importing;
+    this.#caller.importing = undefined;
+    this.#eventLoopTurns.noteCallback();
+    let ending: number = Ending.Fulfilled;
+    let reply: Body;
+    const scope: Scope = {};
+    this.#stack.callbacks++;
+    const step = op >= Op.Pull ? this.#stack.beginStep(id) : undefined;
+    const act = () => {
+      const args = this.#crossing.decode(body) as unknown[];
+      const part = op !== message.b ? args.pop() as number : undefined;
+      if (step) step.part = part;
+      if (part !== undefined && !this.#calls.isPending(part)) {
+        frame ??= this.#enterCallback(id);
+        const exit = new GreenletExit("The call that this callback belongs to was aborted");
+        this.#stack.kill(frame, exit);
+      }
+      return this.#crossing.references.perform(a, op, args);
+    };
+    let context: Body | undefined;
+    try {
+      const value = gotBy(usesContext() ? this.#context.enter(message, scope, act) : act());
+      if (isThenable(value) && !isItself(value)) {
+        throw new TypeError(
+          "Cannot return a promise from a green function that the hub calls: green code that the hub waits for has to " +
+            "be synchronous",
+        );
+      }
+      const referrer = op === Op.Call ? this.#crossing.replyReferrer : this.#crossing.liveReferrer;
+      reply = this.#crossing.references.attempt(() => {
+        if (scope.changes) context = this.#context.changes(scope, referrer);
+        return encode(value, "result", referrer);
+      });
+    } catch (error) {
+      if (!frame && isMeantForBelow(error)) below!.passing = { error };
+      ending = Ending.Rejected;
+      reply = encodeThrown(error, "error", this.#crossing.referrer);
+    } finally {
+      this.#caller.importing = importing;
+      this.#stack.callbacks--;
+      if (step) this.#stack.endStep(step);
+      if (frame) this.#leave(frame);
+    }
+    if (context) this.#line.send(Up.Context, id, Up.Reply, 0, context);
+    this.#line.send(Up.Reply, id, ending, 0, reply);
+    return true;
+  }
+
+  #leave(frame: Frame): void {
+    this.#stack.remove(frame);
+    this.#endings.reportUnseen(frame);
+  }
+
+  /** The hub knows the thread by the number of its call, so it can give back what it holds. */
+  #enterCallback(id: number): Frame {
+    const frame = new Frame(id, this.#handles.of(id, `callback-${id}`));
+    frame.thread.start();
+    this.#strays.note({ id, name: frame.thread.name, label: "" });
+    this.#stack.frames.push(frame);
+    return frame;
+  }
+}

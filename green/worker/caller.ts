@@ -1,0 +1,52 @@
+/**
+ * Who calls: the green thread that runs now, for a call that needs one.
+ *
+ * There is none when the thread that started something has ended, while a Worker imports a module, and in a Worker that
+ * was stopped by force: each of these calls says which it is.
+ *
+ * @module
+ */
+
+import { BlockingCallError, GreenletExit } from "../../bridge/errors.ts";
+import type { Frame } from "./frame.ts";
+import type { FrameStack } from "./frame_stack.ts";
+import type { Line } from "./line.ts";
+import { importingError } from "../../bridge/side/side.ts";
+
+/** The thread that runs now. */
+export class Caller {
+  /** The module that is being imported for a thread that is about to start. A callback on top of that is not part of it. */
+  importing: string | undefined;
+  readonly #frames: readonly Frame[];
+  readonly #line: Line;
+
+  constructor(stack: FrameStack, line: Line) {
+    this.#frames = stack.frames;
+    this.#line = line;
+  }
+
+  /** For a call that needs no thread: throws in a Worker that was stopped by force. */
+  checkHeard(): void {
+    if (this.#line.shut) throw stopped();
+  }
+
+  /**
+   * The frame of the thread that runs now.
+   *
+   * @param call The call as people wrote it: `sleep()`.
+   */
+  frame(call: string): Frame {
+    const frame = this.#frames[this.#frames.length - 1];
+    if (this.importing !== undefined) throw importingError(call, this.importing);
+    this.checkHeard();
+    if (frame) return frame;
+    throw new BlockingCallError(
+      `Cannot call ${call} outside of a green thread: the thread that started this has ended`,
+    );
+  }
+}
+
+/** What every call throws in a Worker that was stopped by force: nobody listens to it any more. */
+export function stopped(): GreenletExit {
+  return new GreenletExit("The green thread was killed and did not end: its Worker was stopped");
+}

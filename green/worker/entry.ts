@@ -1,0 +1,70 @@
+/**
+ * Where a Worker starts. Loaded by URL, or, in a bundle, by `in_bundle.ts`; it imports nothing of the hub.
+ *
+ * The Worker sits in `Atomics.wait` and not in its event loop, so that a thread is started without the 160 µs that a
+ * message takes. It goes back to its event loop to import a module, to await what an `async` green function returned, and
+ * now and then so that finalizers run.
+ *
+ * @module
+ */
+
+import { workerData } from "node:worker_threads";
+import process from "node:process";
+import { setImmediate } from "node:timers";
+import { Baton } from "../../bridge/wire/baton.ts";
+import { GreenRuntime } from "./runtime.ts";
+import { boardOf } from "../../bridge/memory/in_bundle.ts";
+import { Inbox } from "../../bridge/wire/inbox.ts";
+import { Outbox } from "../../bridge/wire/outbox.ts";
+import { RingReader, RingWriter } from "../../bridge/wire/ring.ts";
+import { becomeGreen } from "../../bridge/side/side.ts";
+import { Passage } from "../../bridge/memory/objects.ts";
+import "../../sync/mod.ts";
+import { exitWithoutSpinning, GivenUpError } from "./worker_exit.ts";
+import type { WorkerStart } from "../../hub/records/thread_worker.ts";
+import { sayClassLosses } from "../../bridge/values/class_loss.ts";
+
+const start = workerData as WorkerStart;
+exitWithoutSpinning();
+// Green code may replace it.
+const { exit } = process;
+const board = boardOf(start);
+if (start.baton) board.baton = new Baton(board, start.slot + 1, start.baton);
+const passage = new Passage(start.passage);
+const inbox = new Inbox(new RingReader(start.down), passage);
+const runtime = new GreenRuntime({
+  board,
+  slot: start.slot,
+  serial: start.serial,
+  out: new Outbox(new RingWriter(start.up), passage),
+  inbox,
+  scope: start.scope,
+  debug: start.debug,
+  passage,
+});
+/** Not green code has failed, but what runs it: the Worker ends. */
+function breakDown(error: unknown): never {
+  runtime.breakDown();
+  throw error;
+}
+
+becomeGreen(runtime);
+if (start.debug) sayClassLosses((message) => console.warn(`Warning: ${message}`), false);
+runtime.ready();
+// By a macrotask, each time: see `ThreadRunner.run`. When there is no next time, the Worker ends, whatever timers and
+// the like green code has left behind.
+setImmediate(function step() {
+  let turn: Promise<unknown> | undefined;
+  try {
+    turn = runtime.serve();
+  } catch (error) {
+    breakDown(error);
+  }
+  if (turn) return void turn.then(() => setImmediate(step), breakDown);
+  inbox.leave();
+  try {
+    exit(0);
+  } catch (error) {
+    if (!(error instanceof GivenUpError)) throw error;
+  }
+});

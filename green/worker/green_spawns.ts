@@ -1,0 +1,81 @@
+/**
+ * What green code spawns, and what it starts on the hub without waiting for it.
+ *
+ * The thread has its id and its handle at once, and the hub is told: what is special about it (`Up.Prepare`), its async
+ * context, and then the thread itself. Its ending is told without being asked for.
+ *
+ * @module
+ */
+
+import { encode } from "../../bridge/values/codec.ts";
+import { usesContext } from "../../bridge/context/context.ts";
+import type { GreenBase } from "./base.ts";
+import { type Particulars, type Target, targetName, Up } from "../../bridge/protocol/messages.ts";
+import type { RemoteThread } from "./remote_thread.ts";
+import { place } from "../../bridge/memory/process_side.ts";
+import type { ThreadWaits } from "./thread_waits.ts";
+import { stackHere } from "../../bridge/values/stack_here.ts";
+
+/** How threads are spawned in a Worker. */
+export class GreenSpawns {
+  readonly #line: GreenBase["line"];
+  readonly #caller: GreenBase["caller"];
+  readonly #handles: GreenBase["handles"];
+  readonly #crossing: GreenBase["crossing"];
+  readonly #context: GreenBase["context"];
+  readonly #targets: GreenBase["targets"];
+  readonly #turns: GreenBase["turns"];
+  readonly #waits: ThreadWaits;
+  readonly #debug: boolean;
+
+  /**
+   * @param base What all parts stand on.
+   * @param waits Is told of each thread.
+   * @param debug Whether to record where threads are spawned.
+   */
+  constructor(base: GreenBase, waits: ThreadWaits, debug: boolean) {
+    this.#line = base.line;
+    this.#caller = base.caller;
+    this.#handles = base.handles;
+    this.#crossing = base.crossing;
+    this.#context = base.context;
+    this.#targets = base.targets;
+    this.#turns = base.turns;
+    this.#waits = waits;
+    this.#debug = debug;
+  }
+
+  /** Launches something: `Up.Spawn` for a green thread, `Up.Start` for something on the hub. */
+  launch(
+    kind: number,
+    target: Target,
+    args: readonly unknown[],
+    particulars?: Particulars,
+  ): RemoteThread {
+    const frame = this.#caller.frame(`${targetName(target)}()`);
+    if (this.#debug) particulars = { ...particulars, site: stackHere() };
+    const takesTurn = this.#turns && kind === Up.Spawn && particulars?.delay === undefined;
+    const body = encode(args, "arguments", this.#crossing.referrer);
+    const context = usesContext() ? this.#context.outgoing(frame) : undefined;
+    const number = this.#targets.bind(target);
+    const id = place().arena.takeThreadId();
+    if (takesTurn) particulars = { ...particulars, turn: this.#turns!.enlist() };
+    const thread = this.#handles.give(id, particulars?.name ?? `${targetName(target)}-${id}`);
+    thread.hold.count = 1;
+    this.#waits.expect(thread);
+    // The failure of a detached thread is reported by the hub.
+    if (!particulars?.detached) thread.spawner = frame.id;
+    if (particulars) {
+      this.#line.send(
+        Up.Prepare,
+        id,
+        0,
+        0,
+        encode(particulars, "options", this.#crossing.referrer),
+      );
+    }
+    if (context) this.#line.send(Up.Context, id, kind, 0, context);
+    this.#line.send(kind, id, number, frame.id, body);
+    return thread;
+  }
+}

@@ -1,0 +1,149 @@
+/**
+ * Calls to the hub that a thread blocks for.
+ *
+ * ```text
+ * sent ──> answered (Up.Call, Down.Reply)
+ *      ──> given up (Up.Abort): a kill or a timeout; the answer that comes all the same is dropped
+ *      ──> left alone (Up.Abort, 1): a timeout that abandons; it may call back until its answer has come, which is dropped
+ * ```
+ *
+ * An answer and a kill may cross on their way: the one that is taken in first counts, and the hub drops what is aborted too
+ * late.
+ *
+ * @module
+ */
+
+import { type Body, encode, encodeThrown } from "../../bridge/values/codec.ts";
+import { type Changes, usesContext } from "../../bridge/context/context.ts";
+import type { Blocking } from "./blocking.ts";
+import { joinStacks } from "../../bridge/values/stacks.ts";
+import type { GreenBase } from "./base.ts";
+import { EMPTY, type Message } from "../../bridge/wire/message.ts";
+import { Ending, intern, type Target, Up } from "../../bridge/protocol/messages.ts";
+import { stackHere } from "../../bridge/values/stack_here.ts";
+import { hasRoom, MUCH_ROOM, SHALLOW } from "./stack_room.ts";
+
+/** A call to the hub that has not been answered. */
+interface PendingCall {
+  done: boolean;
+  ending: number;
+  body: Body;
+  /** What it has changed of the async context. */
+  changes: Changes | undefined;
+}
+
+/** What is done to functions and objects of the hub. */
+const LIVE = intern({ kind: "live" });
+
+/** The calls to the hub that have not been answered. */
+export class HubCalls {
+  readonly #line: GreenBase["line"];
+  readonly #stack: GreenBase["stack"];
+  readonly #caller: GreenBase["caller"];
+  readonly #crossing: GreenBase["crossing"];
+  readonly #context: GreenBase["context"];
+  readonly #targets: GreenBase["targets"];
+  readonly #blocking: Blocking;
+  readonly #calls = new Map<number, PendingCall>();
+  #lastCall = 0;
+
+  /**
+   * @param base What all parts stand on.
+   * @param blocking How threads block.
+   */
+  constructor(base: GreenBase, blocking: Blocking) {
+    this.#line = base.line;
+    this.#stack = base.stack;
+    this.#caller = base.caller;
+    this.#crossing = base.crossing;
+    this.#context = base.context;
+    this.#targets = base.targets;
+    this.#blocking = blocking;
+  }
+
+  /**
+   * Calls something on the hub and blocks for its result.
+   *
+   * @param target What to call.
+   * @param args What to call it with.
+   * @param name What it is called in messages.
+   * @param peers See `Parking.peers`.
+   * @param keeps See `Parking.keeps`.
+   * @returns Its result, awaited.
+   */
+  call(
+    target: Target,
+    args: readonly unknown[],
+    name: string,
+    peers: boolean | undefined,
+    keeps: boolean,
+  ): unknown {
+    const frame = this.#caller.frame(`${name}()`);
+    // What cannot wait for the answer is not begun.
+    this.#stack.interrupt(frame);
+    if (this.#stack.callbacks > SHALLOW && !hasRoom(MUCH_ROOM)) {
+      throw new RangeError(
+        `Cannot call ${name}(): ${this.#stack.callbacks} callbacks run on this stack, each one in a call of the one ` +
+          "before, and there is no room for more",
+      );
+    }
+    const { references } = this.#crossing;
+    references.lastSignal = undefined;
+    const body = encode(args, "arguments", this.#crossing.referrer);
+    const signal = references.lastSignal;
+    const context = usesContext() ? this.#context.outgoing(frame) : undefined;
+    const number = this.#targets.bind(target);
+    const id = this.#lastCall = this.#lastCall + 1 | 0;
+    const call: PendingCall = { done: false, ending: 0, body: EMPTY, changes: undefined };
+    this.#calls.set(id, call);
+    try {
+      if (context) this.#line.send(Up.Context, id, Up.Call, 0, context);
+      this.#line.send(Up.Call, id, number, frame.id, body);
+      const what = target === LIVE ? name : target;
+      this.#blocking.block(call, Infinity, { what, peers, keeps, signal });
+    } catch (reason) {
+      if (this.#calls.has(id)) {
+        const { fired } = frame;
+        const abandon = fired !== undefined && fired.error === reason && fired.timeout.abandon;
+        // Work that goes on may call back until the hub has said that it knows.
+        if (!abandon) this.#calls.delete(id);
+        const body = encodeThrown(reason, "reason", this.#crossing.referrer);
+        this.#line.send(Up.Abort, id, abandon ? 1 : 0, 0, body);
+      }
+      throw reason;
+    }
+    const value = this.#crossing.decode(call.body);
+    call.changes?.takeOver();
+    if (call.ending === Ending.Fulfilled) return value;
+    joinStacks(
+      value,
+      `    --- called from green thread "${frame.thread.name}" by ${name}() ---`,
+      stackHere(),
+    );
+    throw value;
+  }
+
+  /** Asks the hub something about one of its functions and objects, and blocks. */
+  ask(number: number, op: number, args: readonly unknown[], what: string): unknown {
+    // The arguments come first, so that an error that names one of them counts it as people do.
+    return this.call(LIVE, [...args, number, op], what, undefined, false);
+  }
+
+  /** Whether a call may still call back. */
+  isPending(id: number): boolean {
+    return this.#calls.has(id);
+  }
+
+  /** An answer has come. */
+  answer({ id, a, body }: Message): void {
+    const call = this.#calls.get(id);
+    const changes = usesContext() ? this.#context.takeChanges() : undefined;
+    if (!call) return this.#crossing.drop(body); // The thread gave up waiting for it.
+    this.#calls.delete(id);
+    if (this.#stack.steps.length > 0) this.#stack.leavePart(id);
+    call.changes = changes;
+    call.ending = a;
+    call.body = body;
+    call.done = true;
+  }
+}

@@ -1,0 +1,355 @@
+/**
+ * What a Worker and the hub hold of each other by reference, as seen from the Worker: functions, objects, iterations.
+ *
+ * What green code gives away goes with the thread that gave it, unless the thread *returned* it: that stays as long as
+ * somebody holds it.
+ *
+ * @module
+ */
+
+import { Adopted } from "../../bridge/references/imports.ts";
+import { madeElsewhere } from "../../bridge/brand.ts";
+import { BlobLitter } from "./blob_litter.ts";
+import { classOfPrototype } from "../../bridge/values/classes.ts";
+import type { Reference } from "../../bridge/values/codec.ts";
+import type { FrameStack } from "./frame_stack.ts";
+import { Given, type GivenCounts } from "../../bridge/references/exports.ts";
+import { GreenSource } from "./green_source.ts";
+import { handledObject } from "../../bridge/references/handle.ts";
+import {
+  classNumber,
+  isClass,
+  Op,
+  perform,
+  Trait,
+  traitsOf,
+} from "../../bridge/references/live.ts";
+import type { Callable } from "./loader.ts";
+import { platformClassOf } from "../../bridge/values/platform_classes.ts";
+import { Referent } from "../../bridge/protocol/messages.ts";
+import { Remote, remoteOf } from "../../bridge/references/remote.ts";
+import { Service } from "../../bridge/references/service.ts";
+import { lookWhenAsked, SignalStandIns } from "../../bridge/references/signals.ts";
+import { makeLazyProxy } from "./lazy_handle.ts";
+import { makeSyncProxy } from "./sync_proxy.ts";
+import { isPromise } from "../../bridge/references/thenables.ts";
+
+/** What the references need of the Worker. */
+export interface GreenReferenceHost {
+  /** The Worker's number. */
+  readonly serial: number;
+  /** Asks the hub, and blocks. */
+  ask(number: number, op: number, args: readonly unknown[], what: string): unknown;
+  /** Tells the hub that nothing here stands for one of its objects any more. */
+  sayReleased(number: number, count: number): void;
+  /** Tells the hub that a signal of this Worker was aborted, or, without a reason, that it never will be. */
+  saySignalled(number: number, aborted?: { readonly reason: unknown }): void;
+  /** Takes in what has arrived, if that can be done here. */
+  look(): void;
+  /** In how many milliseconds a signal is due, if that is known. */
+  leftOf(signal: AbortSignal): number | undefined;
+  /** Waits until the hub has done what it was told. */
+  catchUp(): void;
+  /** The thread that runs now; 0 for none. */
+  owner(): number;
+  /** The threads that run here. */
+  readonly stack: FrameStack;
+}
+
+/** A Worker's references. */
+export class GreenReferences {
+  /** The blobs that were sent from here or to here. */
+  readonly blobs: BlobLitter = new BlobLitter();
+  readonly #host: GreenReferenceHost;
+  readonly #given = new Given();
+  readonly #functions: Adopted<Callable>;
+  readonly #objects: Adopted<object>;
+  readonly #signals: SignalStandIns;
+  /** What ends listening to this Worker's signals that the hub has, by their numbers, by the threads that they go with. */
+  readonly #heard = new Map<number, Map<number, () => void>>();
+  /** The signal of this Worker that was referred to last. */
+  lastSignal: AbortSignal | undefined;
+  #hasAdopted = false;
+  /** What was referred to in an attempt. */
+  #trail: number[] | undefined;
+  /** The thread with which goes what is being used. */
+  #ownerOfUsed = 0;
+  readonly #performer = {
+    iterate: (object: object) => new GreenSource(object, this.#ownerOfUsed, this.#host.stack),
+    lock(): never {
+      throw new TypeError("Cannot lock an object of green code");
+    },
+  };
+
+  constructor(host: GreenReferenceHost) {
+    this.#host = host;
+    const onRelease = (number: number, count: number) => host.sayReleased(number, count);
+    this.#functions = new Adopted(onRelease);
+    this.#objects = new Adopted(onRelease);
+    this.#signals = new SignalStandIns(
+      onRelease,
+      (signal) => lookWhenAsked(signal, () => host.look()),
+    );
+  }
+
+  /** How much of this Worker the hub holds. */
+  get given(): GivenCounts {
+    return this.#given.counts;
+  }
+
+  /**
+   * Whether a turn of the event loop may free anything: stand-ins that are there may have finalizers to be called, and one
+   * that came in this turn lives until the next, even if it was let go of.
+   */
+  takeLitter(): boolean {
+    const litter = this.#hasAdopted || this.#functions.size > 0 || this.#objects.size > 0 ||
+      this.#signals.size > 0 || this.blobs.count > 0;
+    this.#hasAdopted = false;
+    return litter;
+  }
+
+  /**
+   * Makes a reference for a value that goes to the hub.
+   *
+   * @param value A function, or an object that the codec does not know.
+   * @param returned Whether a thread returns it, so that it stays when the thread has ended.
+   * @param all Whether what cannot cross goes by reference and is not refused.
+   * @throws {TypeError} If it is a handle that was released.
+   */
+  refer(value: object, returned: boolean, all: boolean): Reference | undefined {
+    const remote = remoteOf(value);
+    if (remote?.released) throw new TypeError("Cannot send a handle: it was released");
+    const theirs = this.#functions.numberOf(value) ?? this.#objects.numberOf(value) ??
+      remote?.number;
+    if (theirs !== undefined) {
+      return { kind: remote ? Referent.HubObject : Referent.HubFunction, data: theirs };
+    }
+    if (value instanceof AbortSignal) return this.#referToSignal(value, returned);
+    const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
+    if (!object) return undefined;
+    const owner = returned ? 0 : object instanceof GreenSource ? object.owner : this.#host.owner();
+    const number = this.#given.give(object, owner);
+    this.#trail?.push(number);
+    const { serial } = this.#host;
+    const lasts = this.#given.lasts(number) ? 1 : 0;
+    if (object === value && typeof value === "function" && !isClass(value)) {
+      const data = [serial, number, lasts, owner, nameOf(value as Callable)];
+      return { kind: Referent.GreenFunction, data };
+    }
+    const data = [serial, number, lasts, traitsOf(object), classNumber(object), owner];
+    return { kind: Referent.GreenObject, data };
+  }
+
+  /** Encodes something; what it had referred to is taken back if something else in it cannot cross. */
+  attempt<T>(encode: () => T): T {
+    const outer = this.#trail;
+    const trail = this.#trail = [] as number[];
+    try {
+      return encode();
+    } catch (error) {
+      for (const number of trail) this.#given.release(number, 1);
+      throw error;
+    } finally {
+      this.#trail = outer;
+    }
+  }
+
+  /** Gives the near object for a reference that came from the hub. */
+  resolve(kind: number, data: unknown): unknown {
+    const numbers = data as number[];
+    switch (kind) {
+      case Referent.HubFunction: {
+        const [number, serial, home] = numbers;
+        return this.#returned(number, serial, home) ?? this.#adoptFunction(number);
+      }
+      case Referent.HubObject: {
+        const [number, traits, kind, serial, home] = numbers;
+        return this.#returned(number, serial, home) ?? this.#adoptObject(number, traits, kind);
+      }
+      case Referent.HubSignal: {
+        const [number, serial, home] = numbers;
+        this.#hasAdopted = true;
+        return this.#returned(number, serial, home) ??
+          this.#signals.adopt(number, this.#host.owner());
+      }
+      case Referent.GreenFunction:
+      case Referent.GreenObject:
+      case Referent.GreenSignal:
+        return this.#own(numbers[1]);
+    }
+    return undefined;
+  }
+
+  /** A signal of the hub was aborted. */
+  signalled(number: number, reason: unknown): void {
+    this.#signals.abort(number, reason);
+  }
+
+  /**
+   * Lets go of what a reference that came from the hub refers to.
+   *
+   * @returns Whether it was one that it knows.
+   */
+  discard(kind: number, data: unknown): boolean {
+    if (OWN_KINDS.has(kind)) return true;
+    if (!HUB_KINDS.has(kind)) return false;
+    const [number] = data as number[];
+    if (kind === Referent.HubSignal) this.#signals.forget(number);
+    this.#host.sayReleased(number, 1);
+    return true;
+  }
+
+  /**
+   * Does something to one of this Worker's objects, for the hub.
+   *
+   * @throws {Error} If the thread that gave it has ended.
+   */
+  perform(number: number, op: number, args: readonly unknown[]): unknown {
+    const object = this.#own(number);
+    this.#ownerOfUsed = this.#given.ownerOf(number);
+    return perform(this.#performer, object, op, args);
+  }
+
+  /** Whether what is asked of one of this Worker's iterations has to wait: see `GreenSource.postpones()`. */
+  postpones(number: number, op: number): boolean {
+    const object = this.#given.get(number);
+    return object instanceof GreenSource && object.postpones(op);
+  }
+
+  /** A thread has ended, and what goes with it. */
+  endThread(owner: number): void {
+    this.#given.endOwner(owner);
+    this.#signals.drop(owner);
+    for (const [number, stop] of this.#heard.get(owner) ?? []) {
+      stop();
+      this.#host.saySignalled(number);
+    }
+    this.#heard.delete(owner);
+  }
+
+  /** The hub gives back so many counts. */
+  release(number: number, count: number): void {
+    this.#given.release(number, count);
+    if (this.#heard.size > 0 && !this.#given.get(number)) this.#unhear(number);
+  }
+
+  /** The hub has a signal no longer. */
+  #unhear(number: number): void {
+    for (const [owner, heard] of this.#heard) {
+      heard.get(number)?.();
+      if (heard.delete(number) && heard.size === 0) this.#heard.delete(owner);
+    }
+  }
+
+  #referToSignal(signal: AbortSignal, returned: boolean): Reference {
+    const theirs = this.#signals.numberOf(signal);
+    if (theirs !== undefined) return { kind: Referent.HubSignal, data: theirs };
+    this.lastSignal = signal;
+    const owner = returned ? 0 : this.#host.owner();
+    const number = this.#given.give(signal, owner);
+    this.#trail?.push(number);
+    this.#listen(signal, number, owner);
+    const lasts = this.#given.lasts(number) ? 1 : 0;
+    // The hub goes by its own clock: this Worker may compute all the while, or have ended the thread.
+    const left = this.#host.leftOf(signal);
+    const time = left === undefined ? [] : [left];
+    return { kind: Referent.GreenSignal, data: [this.#host.serial, number, lasts, ...time] };
+  }
+
+  #listen(signal: AbortSignal, number: number, owner: number): void {
+    if (signal.aborted) return this.#host.saySignalled(number, signal);
+    const heard = this.#heard.get(owner) ?? new Map<number, () => void>();
+    if (heard.has(number)) return;
+    const onAbort = () => {
+      this.#heard.get(owner)?.delete(number);
+      if (!this.#given.get(number)) return;
+      this.#host.saySignalled(number, signal);
+      // As for a kill: whoever waits with the signal elsewhere has it before the one who aborts goes on.
+      this.#host.catchUp();
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    // It may outlive those that give it away by far: one of a module does.
+    heard.set(number, () => signal.removeEventListener("abort", onAbort));
+    this.#heard.set(owner, heard);
+  }
+
+  #own(number: number): object {
+    const object = this.#given.get(number);
+    if (object) return object;
+    throw new Error(
+      "Cannot use a function or handle of a green thread: the thread has ended, and what it had passed went with it; " +
+        "what it returns stays",
+    );
+  }
+
+  /** What came home by way of the hub is itself. */
+  #returned(number: number, serial: number, home: number): object | undefined {
+    const object = serial === this.#host.serial ? this.#given.get(home) : undefined;
+    if (object) this.#host.sayReleased(number, 1);
+    return object;
+  }
+
+  #adoptFunction(number: number): Callable {
+    this.#hasAdopted = true;
+    return this.#functions.adopt(
+      number,
+      () => (...args) => this.#host.ask(number, Op.Call, args, "a callback"),
+    );
+  }
+
+  #adoptObject(number: number, traits: number, kind: number): object {
+    this.#hasAdopted = true;
+    return this.#objects.adopt(number, () => {
+      const remote = new Remote(
+        { number, traits, kind },
+        (...request) => this.#host.ask(...request),
+        () => this.#objects.release(number),
+      );
+      if (traits & Trait.Service) return remote;
+      return traits & Trait.Lazy ? makeLazyProxy(remote) : makeSyncProxy(remote);
+    });
+  }
+}
+
+const OWN_KINDS: ReadonlySet<number> = new Set([
+  Referent.GreenFunction,
+  Referent.GreenObject,
+  Referent.GreenSignal,
+]);
+
+const HUB_KINDS: ReadonlySet<number> = new Set([
+  Referent.HubFunction,
+  Referent.HubObject,
+  Referent.HubSignal,
+]);
+
+/** The longest name that a function is known by on the hub. */
+const LONGEST_NAME = 100;
+
+/** What a function is called. People may have put anything there. */
+function nameOf(fn: Callable): string {
+  try {
+    const { name } = fn as { readonly name: unknown };
+    return typeof name === "string" ? name.slice(0, LONGEST_NAME) : "";
+  } catch {
+    return "";
+  }
+}
+
+/**
+ * Whether an object of green code goes by reference without being passed by `handle()`.
+ *
+ * @param value The object.
+ * @param all Whether what cannot cross goes by reference and is not refused.
+ */
+export function goesByReference(value: object, all: boolean): boolean {
+  if (madeElsewhere(value)) return false;
+  if (typeof value === "function" || value instanceof Service || value instanceof Iterator) {
+    return true;
+  }
+  if (!all || value instanceof Error || isPromise(value)) return false;
+  const prototype = Object.getPrototypeOf(value);
+  // Plain data is asked about only if it has a `then`.
+  if (prototype === Object.prototype || prototype === null) return false;
+  return !classOfPrototype(prototype) && !platformClassOf(value);
+}

@@ -1,0 +1,282 @@
+/**
+ * A green thread's handle in a Worker.
+ *
+ * It knows how the thread ended once the hub has said so (`Down.Settled`), or once the thread ended on this very stack.
+ * The value stays encoded until somebody asks for it.
+ *
+ * @module
+ */
+
+import { brand } from "../../bridge/brand.ts";
+import { checkOptionsObject, checkTime, WAITING_KEYS } from "../../bridge/check_options.ts";
+import { type Body, mayRefer } from "../../bridge/values/codec.ts";
+import type { ContextValues } from "../../bridge/context/context.ts";
+import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
+import { DeadlockError } from "../../bridge/errors.ts";
+import { joinStacks } from "../../bridge/values/stacks.ts";
+import {
+  checkGrace,
+  checkLink,
+  GreenThread,
+  KILL_KEYS,
+  type KillOptions,
+  type Outcome,
+  type ThreadState,
+  unwrap,
+  type WaitOptions,
+} from "../../bridge/side/green_thread.ts";
+import type { GreenRuntime } from "./runtime.ts";
+import { Ending } from "../../bridge/protocol/messages.ts";
+import { servedTarget } from "../../bridge/protocol/served.ts";
+import { show } from "../../bridge/show.ts";
+import { stackHere } from "../../bridge/values/stack_here.ts";
+
+/** Waits on the hub for what a killed thread leaves behind. */
+const KILL = servedTarget("kill");
+
+/** One function linked to a thread's end. */
+interface Linked {
+  // deno-lint-ignore no-explicit-any
+  readonly fn: (thread: any, ...args: any[]) => unknown;
+  readonly args: unknown[];
+}
+
+/** How often the hub has sent a handle here without having been told of its release; see `Up.Release`. */
+export interface Hold {
+  readonly id: number;
+  count: number;
+}
+
+/** A wait without options. */
+const UNLIMITED: Limits = { timeout: Infinity, signal: undefined };
+
+/** When a wait ends that its thread does not end. */
+interface Limits {
+  readonly timeout: number;
+  readonly signal: AbortSignal | undefined;
+}
+
+/** Checks the options of `wait()`: in a number, or under a wrong name, a limit would be no limit. */
+function checkWait(options: WaitOptions): Limits {
+  checkOptionsObject("wait()", options, "{ timeout: 1000 }", WAITING_KEYS);
+  const { timeout, signal } = options;
+  if (signal !== undefined && !(signal instanceof AbortSignal)) {
+    throw new TypeError(
+      `Cannot wait(): expected an AbortSignal for "signal", found ${show(signal)}`,
+    );
+  }
+  signal?.throwIfAborted();
+  return {
+    timeout: timeout === undefined ? Infinity : checkTime("wait()", timeout, "timeout"),
+    signal,
+  };
+}
+
+/** A handle to a green thread, in a Worker. */
+export class RemoteThread<T = unknown> extends GreenThread<T> {
+  readonly id: number;
+  readonly name: string;
+  /** What the hub has to be told once the handle is gone. */
+  readonly hold: Hold;
+  /** The id of the thread here that spawned it, if one did. */
+  spawner = 0;
+  /** Whether anybody here has asked for its result, or passed it on. */
+  seen = false;
+  /** Whether green code here may have it. */
+  given = false;
+  readonly #runtime: GreenRuntime;
+  #started = false;
+  #ended: { readonly ending: number; readonly body: Body } | undefined;
+  #outcome: Outcome<T> | undefined;
+  #links: Linked[] = [];
+  #back: ContextReturn | undefined;
+  #told = false;
+
+  static {
+    brand(this, "RemoteThread");
+    hearOfAwaits(this.prototype);
+  }
+
+  constructor(id: number, name: string, runtime: GreenRuntime) {
+    super();
+    this.id = id;
+    this.name = name;
+    this.hold = { id, count: 0 };
+    this.#runtime = runtime;
+  }
+
+  get state(): ThreadState {
+    if (!this.#ended && !this.#outcome) return this.#started ? "running" : "pending";
+    return this.#outcome?.status ?? STATUS[this.#ended!.ending];
+  }
+
+  /** Whether the ending is known here. */
+  get done(): boolean {
+    return this.#ended !== undefined || this.#outcome !== undefined;
+  }
+
+  /** The thread has started on this Worker. */
+  start(): void {
+    this.#started = true;
+  }
+
+  /** Somebody is about to await the thread. */
+  beforeThen(): void {
+    (this.#back ??= new ContextReturn()).join();
+  }
+
+  /**
+   * The hub says how the thread ended, or it ended here.
+   *
+   * @param changes What it has changed of the async context.
+   * @param outcome What that is here, if the body cannot be read here.
+   */
+  settle(ending: number, body: Body, changes?: ContextValues, outcome?: Outcome<unknown>): void {
+    if (this.done) return;
+    if (outcome) this.#outcome = outcome as Outcome<T>;
+    else this.#ended = { ending, body };
+    // What may hold references is taken in at once: they are counted when they arrive.
+    if (this.#ended && mayRefer(body)) this.#read();
+    if (changes) this.#back ??= new ContextReturn();
+    this.#back?.end(changes);
+    if (ending === Ending.Rejected && !this.seen) this.#runtime.failedUnseen(this);
+    this.#runLinks();
+  }
+
+  /** The thread ended on this Worker, or arrived with its ending. */
+  settleWith(outcome: Outcome<T>): void {
+    if (this.done) return;
+    this.#outcome = outcome;
+    this.#back?.end(undefined);
+    this.#runLinks();
+  }
+
+  override outcome(): Outcome<T> | undefined {
+    this.seen ||= this.done;
+    if (!this.#outcome && this.#ended) this.#read();
+    return this.#outcome;
+  }
+
+  #read(): void {
+    const { ending, body } = this.#ended!;
+    this.#ended = undefined;
+    this.#outcome = this.#decode(ending, body);
+  }
+
+  override wait(options?: WaitOptions): T {
+    const { timeout, signal } = options === undefined ? UNLIMITED : checkWait(options);
+    if (!this.done) this.#runtime.waits.waitFor(this, timeout, signal);
+    this.#back?.takeOver();
+    const outcome = this.outcome()!;
+    if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
+    return unwrap(outcome);
+  }
+
+  /** Has the stack of what was thrown tell who was the first to wait for it. */
+  #tellWhere(reason: unknown): void {
+    if (this.#told) return;
+    this.#told = true;
+    const line = `    --- thrown in green thread "${this.name}", waited for by wait() ---`;
+    joinStacks(reason, line, stackHere());
+  }
+
+  override kill(reason?: unknown, options: KillOptions = {}): void {
+    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", KILL_KEYS);
+    const graceMs = checkGrace(options.graceMs);
+    if (this.done) return;
+    this.#runtime.waits.kill(this, reason, false, graceMs);
+    if (!options.wait) return;
+    // The ending comes before the answer.
+    this.#runtime.waits.watch(this);
+    this.#runtime.call(KILL, [this]);
+  }
+
+  override killAsync(): never {
+    throw new TypeError(
+      "Cannot call killAsync() in green code: use kill(reason, { wait: true }), which blocks",
+    );
+  }
+
+  override cancel(reason?: unknown): void {
+    if (!this.done) this.#runtime.waits.kill(this, reason, true);
+  }
+
+  override link<A extends unknown[]>(
+    fn: (thread: GreenThread<T>, ...args: A) => unknown,
+    ...args: A
+  ): void {
+    checkLink(fn);
+    this.seen = true;
+    this.#links.push({ fn, args });
+    if (this.done) this.#runLinks();
+    else this.#runtime.waits.watch(this);
+  }
+
+  override onEnd(fn: () => void): void {
+    this.#links.push({ fn, args: [] });
+    if (this.done) this.#runLinks();
+  }
+
+  // deno-lint-ignore no-explicit-any
+  override unlink(fn: (thread: GreenThread<T>, ...args: any[]) => unknown): boolean {
+    const at = this.#links.findIndex((link) => link.fn === fn);
+    if (at >= 0) this.#links.splice(at, 1);
+    return at >= 0;
+  }
+
+  /** For a green function that is `async`: blocks its Worker in the next microtask. */
+  override then<R1 = T, R2 = never>(
+    onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
+    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+  ): Promise<R1 | R2> {
+    return Promise.resolve().then(() => this.wait()).then(onfulfilled, onrejected);
+  }
+
+  #decode(ending: number, body: Body): Outcome<T> {
+    try {
+      return outcomeOf(ending, this.#runtime.decode(body)) as Outcome<T>;
+    } catch (reason) {
+      return { status: "rejected", reason };
+    }
+  }
+
+  #runLinks(): void {
+    const links = this.#links;
+    if (links.length === 0) return;
+    this.#links = [];
+    for (const { fn, args } of links) this.#runtime.soon(() => fn(this, ...args));
+  }
+}
+
+/** An ending as people see it. */
+export function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
+  if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
+  return { status: ending === Ending.Killed ? "killed" : "rejected", reason: value };
+}
+
+/** In the order of {@linkcode Ending}. */
+const STATUS = ["fulfilled", "rejected", "killed"] as const;
+
+/**
+ * A thread that waits for itself, or for one on whose stack it runs, would wait forever.
+ *
+ * @param stack The threads from the one that it waits for to itself, each of which runs on the stack of the one before.
+ * @param sites Where each of them is blocked, if that can be told.
+ */
+export function selfWait(
+  stack: readonly GreenThread[],
+  sites: readonly (string | undefined)[],
+): DeadlockError {
+  const names = stack.map(({ name }) => name);
+  if (names.length === 1) {
+    const message = `Cannot wait for "${names[0]}" in itself: it would never end`;
+    return new DeadlockError(message, { cycle: names });
+  }
+  const cycle = [names.at(-1)!, ...names.slice(0, -1)];
+  const lines = cycle.map((name, i) =>
+    `"${name}" waits for "${cycle[(i + 1) % cycle.length]}" by wait()`
+  );
+  const places = names.map((name, i) => sites[i] ? `\n    "${name}" at ${sites[i]}` : "");
+  const message = `Cannot wait: nobody could ever go on: ${lines.join(", ")}${places.join("")}`;
+  return new DeadlockError(message, { cycle });
+}

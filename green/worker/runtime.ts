@@ -1,0 +1,453 @@
+/**
+ * What green code can do: the Worker's side of the bridge.
+ *
+ * One of these lives in each Worker. Everything in it happens on the Worker's one thread, so the fields of its parts need no
+ * care; what it shares are its two rings and the board (see there for the races). This is the face that green code sees, and
+ * where the parts meet; each of them has one idea:
+ *
+ * ```text
+ * intake.ts           what has arrived: done at once, or put off until it can be run
+ * blocking.ts         how a thread blocks, and what runs on top of it meanwhile
+ * hub_calls.ts        calls to the hub              callbacks.ts        calls from it
+ * thread_waits.ts     waits for threads, kills      green_spawns.ts     new threads
+ * thread_runner.ts    running threads               thread_endings.ts   how they end
+ * serving.ts          the bottom of the stack       awaiting.ts         waits in the event loop
+ * crossing.ts         how values cross
+ * ```
+ *
+ * Each uses only those before it, and what is in `green_base.ts`; what has arrived finds its way up through
+ * `Receiver`.
+ *
+ * @module
+ */
+
+import { Awaiting } from "./awaiting.ts";
+import { Blocking, type Condition } from "./blocking.ts";
+import type { Board } from "../../bridge/wire/board.ts";
+import { callSite } from "../../bridge/values/call_site.ts";
+import { Callbacks } from "./callbacks.ts";
+import { Caller } from "./caller.ts";
+import { type Body, encode } from "../../bridge/values/codec.ts";
+import { Crossing } from "./crossing.ts";
+import { EventLoopTurns } from "./event_loop_turns.ts";
+import { FrameStack } from "./frame_stack.ts";
+import type { GivenCounts } from "../../bridge/references/exports.ts";
+import { GreenContext } from "./context.ts";
+import { GreenSpawns } from "./green_spawns.ts";
+import type { GreenThread } from "../../bridge/side/green_thread.ts";
+import { HubCalls } from "./hub_calls.ts";
+import type { Inbox } from "../../bridge/wire/inbox.ts";
+import { Intake } from "./intake.ts";
+import { Line } from "./line.ts";
+import { Loader } from "./loader.ts";
+import { EMPTY, type Message } from "../../bridge/wire/message.ts";
+import type { Outbox } from "../../bridge/wire/outbox.ts";
+import type { Parking } from "./parking.ts";
+import {
+  Down,
+  type Particulars,
+  Referent,
+  type Target,
+  targetName,
+  Up,
+} from "../../bridge/protocol/messages.ts";
+import type { RemoteThread } from "./remote_thread.ts";
+import { Serving } from "./loop.ts";
+import { Strays } from "./strays.ts";
+import type { Passage } from "../../bridge/memory/objects.ts";
+import { TargetNumbers } from "./target_numbers.ts";
+import { ThreadEndings } from "./thread_endings.ts";
+import { ThreadHandles } from "./thread_handles.ts";
+import { ThreadRunner } from "./thread_runner.ts";
+import { ThreadWaits } from "./thread_waits.ts";
+import { replaceSignals, TimedSignals } from "../../bridge/references/timed_signals.ts";
+import type { Timeout } from "../../bridge/side/timeout.ts";
+import { warnOfTimers } from "./timer_warnings.ts";
+import { Turns } from "./turns.ts";
+
+/** What a Worker is given at its start. */
+export interface RuntimeOptions {
+  readonly board: Board;
+  readonly slot: number;
+  /** The Worker's number, which no other Worker of the hub ever has. */
+  readonly serial: number;
+  readonly out: Outbox;
+  readonly inbox: Inbox;
+  /** The modules whose exports are in scope of inline functions. */
+  readonly scope: readonly string[];
+  /** Whether to record where threads are spawned. */
+  readonly debug: boolean;
+  /** What shared memory comes and goes through. */
+  readonly passage: Passage;
+}
+
+const NO_LIMITS: readonly Timeout[] = [];
+
+/** A Worker's side of the bridge. */
+export class GreenRuntime {
+  /** What is asked of threads. */
+  readonly waits: ThreadWaits;
+  readonly #line: Line;
+  readonly #stack = new FrameStack();
+  readonly #caller: Caller;
+  readonly #crossing: Crossing;
+  readonly #context: GreenContext;
+  readonly #targets: TargetNumbers;
+  /** What a cooperative hub has. */
+  readonly #turns: Turns | undefined;
+  readonly #intake: Intake;
+  readonly #blocking: Blocking;
+  readonly #calls: HubCalls;
+  readonly #callbacks: Callbacks;
+  readonly #spawns: GreenSpawns;
+  readonly #endings: ThreadEndings;
+  readonly #runner: ThreadRunner;
+  readonly #serving: Serving;
+  readonly #strays = new Strays();
+
+  constructor(options: RuntimeOptions) {
+    const { board, slot, out, inbox, serial, passage } = options;
+    const stack = this.#stack;
+    const line = this.#line = new Line(board, slot, out, inbox, () => this.#intake.receive(true));
+    const handles = new ThreadHandles(
+      this,
+      (id, count) => this.#crossing.release(Referent.Thread, id, count),
+    );
+    const look = () => {
+      // What came together with the thread may be waiting for a place where it can be done.
+      if (stack.frames.length > 0 && (!line.empty || this.#intake.hasWork)) this.#intake.takeIn();
+    };
+    const timed = new TimedSignals(look);
+    replaceSignals(timed);
+    const crossing = this.#crossing = new Crossing({
+      serial,
+      line,
+      stack,
+      handles,
+      passage,
+      ask: (number, op, args, what) => this.#calls.ask(number, op, args, what),
+      look,
+      leftOf: (signal) => timed.leftOf(signal),
+      catchUp: () => this.#blocking.catchUpWithHub(),
+    });
+    const base = {
+      line,
+      stack,
+      handles,
+      crossing,
+      caller: this.#caller = new Caller(stack, line),
+      context: this.#context = new GreenContext(
+        crossing.referrer,
+        (error) => crossing.fault(error),
+      ),
+      targets: this.#targets = new TargetNumbers(line, crossing),
+      timed,
+      turns: this.#turns = board.baton && new Turns(board.baton, board, slot),
+      strays: this.#strays,
+    };
+    const eventLoopTurns = new EventLoopTurns();
+    const intake = this.#intake = new Intake(base, eventLoopTurns, {
+      take: (message) => this.#take(message),
+      // Without one more step: a thread that is run nested has as much of the stack as may be.
+      serve: (message) => {
+        if (message.kind === Down.Call) this.#callbacks.serve(message);
+        else if (message.kind === Down.Where) this.#sayWhere(message.id);
+        else if (stack.frames.length > 0) this.#runner.runNested(message);
+        else this.#runner.enqueue(message);
+      },
+    });
+    const blocking = this.#blocking = new Blocking(base, intake);
+    if (options.debug) warnOfTimers(timed, () => blocking.blockedAt);
+    const calls = this.#calls = new HubCalls(base, blocking);
+    const waits = this.waits = new ThreadWaits(base, blocking);
+    this.#spawns = new GreenSpawns(base, waits, options.debug);
+    const endings = this.#endings = new ThreadEndings(base, blocking, waits);
+    this.#callbacks = new Callbacks(base, calls, endings, eventLoopTurns);
+    const awaiting = new Awaiting(base, intake);
+    const loader = new Loader(options.scope);
+    const runner = this.#runner = new ThreadRunner(base, {
+      intake,
+      awaiting,
+      waits,
+      endings,
+      loader,
+    });
+    this.#serving = new Serving(base, intake, runner, eventLoopTurns);
+    this.#strays.listen((stray) => endings.reportStray(stray));
+  }
+
+  // What green code calls.
+
+  /** How many functions and objects of this Worker the hub holds. For tests. */
+  get given(): GivenCounts {
+    return this.#crossing.references.given;
+  }
+
+  /** The handle of the green thread that runs now. */
+  current(): GreenThread {
+    const { thread } = this.#caller.frame("getCurrent()");
+    thread.given = true;
+    return thread;
+  }
+
+  /**
+   * Calls something on the hub and blocks for its result.
+   *
+   * @param target What to call.
+   * @param args What to call it with.
+   * @param name What it is called in messages.
+   * @param peers See {@linkcode Parking.peers}.
+   * @returns Its result, awaited.
+   */
+  call(
+    target: Target,
+    args: readonly unknown[],
+    name: string = targetName(target),
+    peers?: boolean,
+  ): unknown {
+    return this.#calls.call(target, args, name, peers, false);
+  }
+
+  /** Calls something on the hub that answers at once: no other green thread has its turn meanwhile. */
+  callAtOnce(target: Target, args: readonly unknown[]): unknown {
+    return this.#calls.call(target, args, targetName(target), false, true);
+  }
+
+  /** Starts something on the hub without waiting for it. */
+  start(target: Target, args: readonly unknown[], particulars?: Particulars): GreenThread {
+    return this.#spawns.launch(Up.Start, target, args, particulars);
+  }
+
+  /** Spawns a green thread. */
+  spawn(target: Target, args: readonly unknown[], particulars?: Particulars): GreenThread {
+    return this.#spawns.launch(Up.Spawn, target, args, particulars);
+  }
+
+  /** Blocks for some time. Needs nobody else. */
+  sleep(ms: number): void {
+    this.#caller.frame("sleep()");
+    this.#blocking.sleep(ms);
+  }
+
+  /** Whether one green thread runs at a time. */
+  get cooperative(): boolean {
+    return this.#turns !== undefined;
+  }
+
+  /** In a cooperative hub: takes a place at the end of the line, for {@linkcode GreenRuntime.giveWay}. */
+  takePlace(): number | undefined {
+    return this.#turns?.takePlace();
+  }
+
+  /** In a cooperative hub: lets all go first that can go on, or those before a place in the line. */
+  giveWay(place?: number): void {
+    this.#blocking.giveWay(place);
+  }
+
+  /** The same when what the thread has done cannot be taken back: no kill and no timeout interrupts it. */
+  giveWayDone(): void {
+    this.#blocking.giveWayDone();
+  }
+
+  /** A place where a kill or a timeout can hit code that does not block. */
+  checkpoint(): void {
+    const frame = this.#caller.frame("checkpoint()");
+    this.#intake.glance();
+    this.#stack.interrupt(frame);
+  }
+
+  /** Calls a function during which the thread cannot be killed. */
+  shield<T>(fn: () => T): T {
+    const frame = this.#caller.frame("shield()");
+    frame.shields++;
+    try {
+      return fn();
+    } finally {
+      frame.shields--;
+    }
+  }
+
+  /**
+   * The start of a call that may block and may not: a thread that is killed does not get what it could have at once. A
+   * timeout that is due does not count, as what is ready wins over it.
+   *
+   * @param call The call as people wrote it.
+   * @returns The id of the thread that runs now.
+   */
+  enter(call: string): number {
+    const frame = this.#caller.frame(call);
+    if (!this.#line.empty) this.#intake.glance();
+    this.#stack.throwIfEnding(frame);
+    return frame.id;
+  }
+
+  /** How many kills had been said when {@linkcode GreenRuntime.isKilledBy} was asked last. */
+  knownKills = 0;
+
+  /**
+   * Whether the thread that runs now was killed.
+   *
+   * @param said How many kills have been said, by now or a moment ago.
+   */
+  isKilledBy(said: number): boolean {
+    const killed = this.#blocking.isKilled;
+    this.knownKills = said;
+    return killed;
+  }
+
+  /** The id of the `GreenPool` that the thread that runs now is a member of. */
+  get memberOf(): number | undefined {
+    return this.#stack.innermost?.memberOf;
+  }
+
+  /** The id of the thread that runs now; 0 for none. */
+  get running(): number {
+    return this.#stack.innermost?.id ?? 0;
+  }
+
+  /** The time limits of the thread that runs now, for what ends with them. */
+  get limits(): readonly Timeout[] {
+    const timeouts = this.#stack.innermost?.timeouts ?? [];
+    return timeouts.length === 0 ? NO_LIMITS : [...timeouts];
+  }
+
+  /**
+   * Whether an error was thrown by a time limit of the thread that runs now: what it waited for can be asked for again.
+   *
+   * @param error The error.
+   * @param within The limits within which that was made: nobody asks again when it is one of those.
+   */
+  isLimit(error: unknown, within: readonly Timeout[] = NO_LIMITS): boolean {
+    const fired = this.#stack.innermost?.fired;
+    return fired !== undefined && fired.error === error && !within.includes(fired.timeout);
+  }
+
+  /** Whether the thread that runs now is killed. */
+  get isKilled(): boolean {
+    return this.#stack.innermost?.killed !== undefined;
+  }
+
+  /** The id of the thread that runs now, for a call that does not block. */
+  threadId(call: string): number {
+    return this.#caller.frame(call).id;
+  }
+
+  /** For a call that needs no thread: throws in a Worker that was stopped by force. */
+  checkHeard(): void {
+    this.#caller.checkHeard();
+  }
+
+  /** Arms a timeout for the thread that runs now; gives what disarms it. */
+  arm(timeout: Timeout): () => void {
+    const { timeouts } = this.#caller.frame("new Timeout()");
+    timeouts.push(timeout);
+    return () => {
+      const at = timeouts.indexOf(timeout);
+      if (at >= 0) timeouts.splice(at, 1);
+    };
+  }
+
+  /** The values of `local()`s of the thread that runs now. */
+  get locals(): Map<object, unknown> {
+    return this.#caller.frame("local()").locals ??= new Map();
+  }
+
+  /**
+   * Blocks the thread that runs now.
+   *
+   * @param condition What to wait for. It is looked at after each message and each wake-up.
+   * @param deadline When to give up, in `performance.now()` time.
+   * @param parking What it is blocked on, and whether spinning may pay.
+   * @returns Whether the condition holds; `false` when the time is over.
+   * @throws What the thread was killed with, or a timeout of the thread that is due.
+   */
+  block(condition: Condition, deadline: number, parking: Parking): boolean {
+    return this.#blocking.block(condition, deadline, parking);
+  }
+
+  // What handles of threads call.
+
+  /** A thread failed, and nobody here has asked for its result. */
+  failedUnseen(thread: RemoteThread): void {
+    this.#endings.failedUnseen(thread);
+  }
+
+  /** Calls a function at the next turn; what it throws is reported and harms nobody. */
+  soon(fn: () => unknown): void {
+    this.#intake.soon(fn);
+  }
+
+  /** Decodes a value that came from the hub. */
+  decode(body: Body): unknown {
+    return this.#crossing.decode(body);
+  }
+
+  // What the Worker's entry calls.
+
+  /**
+   * Serves the hub until there is nothing to do that needs no event loop.
+   *
+   * @returns A promise to wait for before the next call; `undefined` when the Worker is to end.
+   */
+  serve(): Promise<unknown> | undefined {
+    return this.#strays.turn(() => this.#serving.serve());
+  }
+
+  /** It cannot serve any more: what fails from now on ends the Worker. */
+  breakDown(): void {
+    this.#strays.giveUp();
+  }
+
+  /** Tells the hub that this Worker has started. */
+  ready(): void {
+    this.#line.rise();
+    this.#line.send(Up.Ready, 0, 0, 0, EMPTY);
+  }
+
+  // Messages.
+
+  /** What can be done at once. */
+  #take(message: Message): void {
+    const { kind, id, a, b, body } = message;
+    switch (kind) {
+      case Down.Reply:
+        return this.#calls.answer(message);
+      case Down.Settled:
+        return this.waits.settle(message);
+      case Down.Bind:
+        return this.#targets.learn(id, this.#crossing.decode(body) as Target);
+      case Down.Prepare:
+        return this.#runner.prepare(id, this.#crossing.decode(body) as Particulars);
+      case Down.Kill:
+        return this.#runner.kill(id, this.#crossing.decodeReason(body), b, a);
+      case Down.Release:
+        return this.#crossing.references.release(id, b);
+      case Down.Signalled: {
+        const reason = this.#crossing.decodeReason(body);
+        // Its listeners may do anything: not in the middle of a message that is being written.
+        return this.soon(() => this.#crossing.references.signalled(id, reason));
+      }
+      case Down.Refuse:
+        return this.waits.refuse(message);
+      case Down.Context:
+        return this.#context.arrive(body);
+      case Down.Close:
+        return this.#serving.close();
+      case Down.Fence:
+        return this.#blocking.fenced(id);
+      case Down.Rest:
+        return this.#serving.rest();
+    }
+  }
+
+  /** Tells where a thread on this stack is blocked. */
+  #sayWhere(id: number): void {
+    const { frames, innermost } = this.#stack;
+    const at = frames.findLastIndex((frame) => frame.id === id);
+    const site = at < 0 ? undefined : callSite(frames.length - 1 - at);
+    const leaves = innermost && at >= 0 &&
+      this.#stack.isStruck(innermost) && this.#stack.isStruck(frames[at]);
+    const body = encode(site ?? "", "text", this.#crossing.referrer);
+    this.#line.send(Up.At, id, leaves ? 1 : 0, 0, body);
+  }
+}

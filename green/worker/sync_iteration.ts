@@ -1,0 +1,108 @@
+/**
+ * Iterating in green code over something of the hub.
+ *
+ * The hub keeps what it has sent until it is asked for more (`Pull` says how many items have arrived), so an item that was on its
+ * way when the time of who asked was over is sent again.
+ *
+ * @module
+ */
+
+import { Op, Trait } from "../../bridge/references/live.ts";
+import type { Remote } from "../../bridge/references/remote.ts";
+import { blocking, greenSide } from "../../bridge/side/side.ts";
+import { END } from "../../bridge/side/steps.ts";
+
+/**
+ * An iterator over an object of the hub. Each item is asked for when it is wanted, unless some are to be ahead; of a stream of
+ * bytes the hub has some ready, in a window.
+ *
+ * It begins at the first `next()`, which blocks. One whose time is over in it may call it again, as it has missed nothing; but a
+ * limit within which the iteration was made ends that. When it is left the hub ends its side, and this blocks until the `finally`
+ * there has run. A generator that waits for something else than the library at that moment is given a quarter of a second; if that
+ * is not enough, its `finally` runs later. What is left open the hub ends with the thread.
+ */
+export class SyncIteration implements IterableIterator<unknown> {
+  readonly #object: Remote;
+  /** The iteration on the hub. */
+  #source: Remote | undefined;
+  #items: unknown[] = [];
+  #next = 0;
+  /** How many items have come. */
+  #received = 0;
+  /** Whether there are no more than those that have come. */
+  #done: boolean;
+  #ahead: number;
+  /** The time limits within which it was made. */
+  readonly #within = greenSide()?.limits;
+
+  /**
+   * @param object What to iterate over. What was used up and let go of has no items.
+   * @param ahead How many items may be asked for before they are wanted.
+   */
+  constructor(object: Remote, ahead = 0) {
+    this.#object = object;
+    this.#ahead = ahead;
+    this.#done = object.released && (object.traits & Trait.Once) !== 0;
+  }
+
+  [Symbol.iterator](): this {
+    return this;
+  }
+
+  next(): IteratorResult<unknown> {
+    while (this.#next >= this.#items.length) {
+      if (this.#done) return END;
+      this.#pull();
+    }
+    const value = this.#items[this.#next];
+    this.#items[this.#next++] = undefined;
+    return { done: false, value };
+  }
+
+  return(value?: unknown): IteratorResult<unknown> {
+    const open = this.#source && !this.#done;
+    this.#items = [];
+    this.#done = true;
+    try {
+      if (open) this.#source!.ask(Op.Stop, [], "return");
+    } finally {
+      this.#end();
+    }
+    return { done: true, value };
+  }
+
+  [Symbol.dispose](): void {
+    this.return();
+  }
+
+  #pull(): void {
+    const green = blocking("next()", "for await");
+    // The hub answers this at once. Were it left in the middle, a generator would be closed that nobody has asked for anything.
+    this.#source ??= green.shield(() => this.#object.ask(Op.Iterate, [], "next")) as Remote;
+    try {
+      const args = [this.#received, this.#ahead];
+      const [items, done] = this.#source.ask(Op.Pull, args, "next") as [unknown[], boolean];
+      this.#items = items;
+      this.#next = 0;
+      this.#received += items.length;
+      if (done) this.#end();
+    } catch (error) {
+      if (green.isLimit(error, this.#within)) throw error;
+      // One of several items may not be able to cross: those before it come first.
+      if (this.#ahead > 0 && !green.isKilled && !green.isLimit(error)) {
+        this.#ahead = 0;
+        return;
+      }
+      // `for…of` does not call `return()` after this.
+      this.#end();
+      throw error;
+    }
+  }
+
+  /** The iteration is over: what it used up goes with it. */
+  #end(): void {
+    this.#done = true;
+    this.#source?.release();
+    if (this.#object.traits & Trait.Once) this.#object.release();
+  }
+}

@@ -1,0 +1,48 @@
+/**
+ * The numbers that stand for targets in a Worker's messages: each target is sent once, and is a number from then on.
+ *
+ * The two ways have numbers of their own, as each side numbers what it sends.
+ *
+ * @module
+ */
+
+import { encode } from "../../bridge/values/codec.ts";
+import type { Crossing } from "./crossing.ts";
+import type { Line } from "./line.ts";
+import { intern, type Target, Up } from "../../bridge/protocol/messages.ts";
+
+/** The targets that a Worker and the hub have told each other. */
+export class TargetNumbers {
+  readonly #line: Line;
+  readonly #crossing: Crossing;
+  /** The numbers of targets that the hub knows from here. */
+  readonly #bound = new Map<Target, number>();
+  /** The targets that are known here from the hub, by number. */
+  readonly #targets: Target[] = [];
+
+  constructor(line: Line, crossing: Crossing) {
+    this.#line = line;
+    this.#crossing = crossing;
+  }
+
+  /** The number of a target that is about to be sent; the first time the hub is told. */
+  bind(target: Target): number {
+    let number = this.#bound.get(target);
+    if (number === undefined) {
+      number = this.#bound.size + 1;
+      this.#bound.set(target, number);
+      this.#line.send(Up.Bind, number, 0, 0, encode(target, "target", this.#crossing.referrer));
+    }
+    return number;
+  }
+
+  /** The hub tells a target's number. */
+  learn(number: number, target: Target): void {
+    this.#targets[number] = intern(target);
+  }
+
+  /** The target that the hub means. */
+  at(number: number): Target {
+    return this.#targets[number];
+  }
+}

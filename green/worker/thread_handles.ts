@@ -1,0 +1,92 @@
+/**
+ * The handles of green threads in one Worker: each thread has one here, as long as anybody holds it.
+ *
+ * The hub keeps a thread for as long as any Worker holds a reference to it, so it counts how often it has sent one, and is
+ * told when the handle here knows the thread's ending, or is gone.
+ *
+ * @module
+ */
+
+import type { GreenRuntime } from "./runtime.ts";
+import { Ending, Referent, type ThreadReference } from "../../bridge/protocol/messages.ts";
+import type { Reference } from "../../bridge/values/referrer.ts";
+import { type Hold, RemoteThread } from "./remote_thread.ts";
+
+/** The handles of one Worker. */
+export class ThreadHandles {
+  readonly #runtime: GreenRuntime;
+  readonly #sayReleased: (id: number, count: number) => void;
+  readonly #handles = new Map<number, WeakRef<RemoteThread>>();
+  readonly #registry = new FinalizationRegistry<Hold>((hold) => this.#forget(hold));
+
+  /**
+   * @param runtime What handles ask.
+   * @param sayReleased Tells the hub that a thread is not held here any more, which it had sent so many times.
+   */
+  constructor(runtime: GreenRuntime, sayReleased: (id: number, count: number) => void) {
+    this.#runtime = runtime;
+    this.#sayReleased = sayReleased;
+  }
+
+  /** The one handle that a thread has here, for green code. */
+  give(id: number, name: string): RemoteThread {
+    const thread = this.of(id, name);
+    thread.given = true;
+    return thread;
+  }
+
+  /** The one handle that a thread has here. */
+  of(id: number, name: string): RemoteThread {
+    const known = this.#handles.get(id)?.deref();
+    if (known) return known;
+    const thread = new RemoteThread(id, name, this.#runtime);
+    this.#handles.set(id, new WeakRef(thread));
+    this.#registry.register(thread, thread.hold);
+    return thread;
+  }
+
+  /** The reference for a handle, with the thread's ending if that is known. */
+  refer(thread: RemoteThread): Reference {
+    const { id, name } = thread;
+    thread.seen = true;
+    const outcome = thread.outcome();
+    if (!outcome) return { kind: Referent.Thread, data: { id, name } };
+    const ended = outcome.status === "fulfilled"
+      ? { ending: Ending.Fulfilled, value: outcome.value }
+      : {
+        ending: outcome.status === "killed" ? Ending.Killed : Ending.Rejected,
+        value: outcome.reason,
+      };
+    return { kind: Referent.Thread, data: { id, name, ended } };
+  }
+
+  /** The handle for a reference. */
+  adopt({ id, name, ended }: ThreadReference): RemoteThread {
+    const thread = this.give(id, name);
+    if (!ended) thread.hold.count++;
+    else if (ended.ending === Ending.Fulfilled) {
+      thread.settleWith({ status: "fulfilled", value: ended.value });
+    } else {
+      const status = ended.ending === Ending.Killed ? "killed" : "rejected";
+      thread.settleWith({ status, reason: ended.value });
+    }
+    return thread;
+  }
+
+  /** The handle knows how its thread ended: the hub need not keep that for this Worker any longer. */
+  letGo({ hold }: RemoteThread): void {
+    if (hold.count > 0) this.#sayReleased(hold.id, hold.count);
+    hold.count = 0;
+  }
+
+  /** The thread has ended, and nobody here has its handle: who gets one later gets another, and asks the hub. */
+  drop({ id }: RemoteThread): void {
+    this.#handles.delete(id);
+  }
+
+  /** A handle was garbage-collected. */
+  #forget(hold: Hold): void {
+    if (this.#handles.get(hold.id)?.deref() === undefined) this.#handles.delete(hold.id);
+    if (hold.count > 0) this.#sayReleased(hold.id, hold.count);
+  }
+}

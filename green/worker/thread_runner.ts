@@ -1,0 +1,337 @@
+/**
+ * Running threads: from a message that says so to the thread's end.
+ *
+ * ```text
+ * a job   arrived ──> waits for the bottom of the stack ──> entered ──> (its module is loaded ──> waits again) ──> begun ──> ended
+ *         arrived ──> entered, on top of the thread that waits for it ──> ended
+ * ```
+ *
+ * A thread has a frame from when it is entered. A kill finds it before that, among what has arrived, and dooms it; after that,
+ * on the stack. One that was killed before it was begun ends without running, and so does one that is killed while its module is
+ * loaded; the module goes on loading.
+ *
+ * @module
+ */
+
+import { clearTimeout, setTimeout } from "node:timers";
+import type { Awaiting } from "./awaiting.ts";
+import { encode, encodeThrown } from "../../bridge/values/codec.ts";
+import { usesContext } from "../../bridge/context/context.ts";
+import { settleLoading } from "./event_loop_turns.ts";
+import { Frame } from "./frame.ts";
+import type { GreenBase } from "./base.ts";
+import type { Intake } from "./intake.ts";
+import { isThenable } from "../../bridge/references/live.ts";
+import type { Callable, Loader } from "./loader.ts";
+import type { Message } from "../../bridge/wire/message.ts";
+import {
+  Ending,
+  KillMode,
+  type Particulars,
+  type Target,
+  targetName,
+  Up,
+} from "../../bridge/protocol/messages.ts";
+import { RemoteThread } from "./remote_thread.ts";
+import { hasRoom, MUCH_ROOM, SHALLOW } from "./stack_room.ts";
+import type { Suspect } from "./strays.ts";
+import { gotBy } from "../../bridge/references/thenables.ts";
+import type { ThreadEndings } from "./thread_endings.ts";
+import type { ThreadWaits } from "./thread_waits.ts";
+
+/** How long a killed `async` function may go on awaiting, in milliseconds: time for its clean-up, if that awaits. */
+const AWAIT_GRACE_MS = 2000;
+
+/** What all `async` functions have. */
+const asyncFunctions: object = Object.getPrototypeOf(async () => {});
+
+/** A thread to run from the bottom of the stack; with its frame if its module had to be loaded first. */
+export interface Job {
+  readonly message: Message;
+  readonly frame?: Frame;
+}
+
+/** What runs threads in a Worker besides {@linkcode GreenBase}. */
+export interface RunnerParts {
+  readonly intake: Intake;
+  readonly awaiting: Awaiting;
+  readonly waits: ThreadWaits;
+  readonly endings: ThreadEndings;
+  readonly loader: Loader;
+}
+
+/** Runs threads. */
+export class ThreadRunner {
+  readonly #line: GreenBase["line"];
+  readonly #stack: GreenBase["stack"];
+  readonly #frames: readonly Frame[];
+  readonly #caller: GreenBase["caller"];
+  readonly #handles: GreenBase["handles"];
+  readonly #crossing: GreenBase["crossing"];
+  readonly #context: GreenBase["context"];
+  readonly #targets: GreenBase["targets"];
+  readonly #strays: GreenBase["strays"];
+  readonly #intake: Intake;
+  readonly #awaiting: Awaiting;
+  readonly #waits: ThreadWaits;
+  readonly #endings: ThreadEndings;
+  readonly #loader: Loader;
+  /** What was said about a thread before it runs here. */
+  readonly #particulars = new Map<number, Particulars>();
+  /** Threads to run from the bottom of the stack. */
+  readonly #jobs: Job[] = [];
+  /** Threads that were killed after they had been sent here and before they were begun. */
+  readonly #doomed = new Map<number, unknown>();
+
+  /**
+   * @param base What all parts stand on.
+   * @param parts What it needs besides.
+   */
+  constructor(base: GreenBase, parts: RunnerParts) {
+    this.#line = base.line;
+    this.#stack = base.stack;
+    this.#frames = base.stack.frames;
+    this.#caller = base.caller;
+    this.#handles = base.handles;
+    this.#crossing = base.crossing;
+    this.#context = base.context;
+    this.#targets = base.targets;
+    this.#strays = base.strays;
+    this.#intake = parts.intake;
+    this.#awaiting = parts.awaiting;
+    this.#waits = parts.waits;
+    this.#endings = parts.endings;
+    this.#loader = parts.loader;
+  }
+
+  /** Whether a thread waits for the bottom of the stack. */
+  get hasJobs(): boolean {
+    return this.#jobs.length > 0;
+  }
+
+  /** Takes out the next thread to run from the bottom of the stack. */
+  nextJob(): Job | undefined {
+    return this.#jobs.shift();
+  }
+
+  /** A thread is to be run from the bottom of the stack. */
+  enqueue(message: Message): void {
+    this.#jobs.push({ message });
+  }
+
+  /** The hub says something about a thread that it is about to send. */
+  prepare(id: number, particulars: Particulars): void {
+    this.#particulars.set(id, particulars);
+  }
+
+  /**
+   * The hub kills a thread that it has sent here.
+   *
+   * @param id The thread's id.
+   * @param reason What it is killed with.
+   * @param mode Bits of {@linkcode KillMode}.
+   * @param number The kill's number.
+   */
+  kill(id: number, reason: unknown, mode: number, number: number): void {
+    const frame = this.#stack.find(id);
+    if (frame && mode & KillMode.Once) {
+      frame.thrown = { error: reason };
+      return;
+    }
+    if (frame) {
+      frame.killTimed ||= (mode & KillMode.Timed) !== 0;
+      return this.#stack.kill(frame, reason, number);
+    }
+    const isHere = this.#intake.holdsThread(id) ||
+      this.#jobs.some(({ message }) => message.id === id);
+    if (isHere && !this.#doomed.has(id)) this.#doomed.set(id, reason);
+  }
+
+  /**
+   * Runs a thread; gives a promise when it needs the event loop first. Green code is always run by `Serving.serve()`, never by a
+   * microtask: a Worker that runs out of memory in a microtask goes on as if nothing had happened (Deno 2.9.6).
+   */
+  run(job: Job): Promise<unknown> | undefined {
+    const { message } = job;
+    const target = this.#targets.at(message.a);
+    const frame = job.frame ?? this.#enter(message, target);
+    const fn = this.#loader.find(target);
+    if (fn) return this.#begin(message, frame, target, fn);
+    // Its kill came together with it: what it needs may take for ever to load.
+    if (frame.killed) return this.#endUnrun(message, frame);
+    // What a module leaves behind at its top level is of the thread for which it is loaded.
+    const loading = this.#strays.within(
+      suspectOf(frame, target),
+      () => this.#load(message, frame, target),
+    );
+    return this.#awaiting.until(loading, true);
+  }
+
+  /**
+   * Loads what a thread is to run, and lets that settle. A thread that is killed meanwhile ends at once; the module goes on
+   * loading.
+   */
+  #load(message: Message, frame: Frame, target: Target): Promise<void> {
+    this.#caller.importing = target.kind === "export" ? target.url : "";
+    return new Promise<void>((resolve) => {
+      let left = false;
+      const leave = (act: () => void) => {
+        if (left) return;
+        left = true;
+        frame.onKill = undefined;
+        this.#caller.importing = undefined;
+        act();
+        void settleLoading().then(resolve);
+      };
+      frame.onKill = () => leave(() => this.#endUnrun(message, frame));
+      this.#loader.load(target).then(
+        () => {
+          this.#sayLoaded(message.a, target);
+          leave(() => this.#jobs.unshift({ message, frame }));
+        },
+        (error) =>
+          leave(() => {
+            this.#dropJob(message);
+            this.#endings.end(frame, Ending.Rejected, error);
+          }),
+      );
+    });
+  }
+
+  #sayLoaded(number: number, target: Target): void {
+    const names = target.kind === "export" ? this.#loader.synchronousNames(target.url) : [];
+    this.#line.send(Up.Loaded, number, 0, 0, encode(names, "names", this.#crossing.referrer));
+  }
+
+  /** A thread was killed before it was begun: its body never runs. */
+  #endUnrun(message: Message, frame: Frame): undefined {
+    this.#dropJob(message);
+    return this.#endings.end(frame, Ending.Killed, frame.killed!.reason);
+  }
+
+  #begin(
+    message: Message,
+    frame: Frame,
+    target: Target,
+    fn: Callable,
+  ): Promise<unknown> | undefined {
+    if (frame.killed) return this.#endUnrun(message, frame);
+    let value: unknown;
+    let settled: Promise<unknown> | undefined;
+    try {
+      value = this.#applyTraced(message, frame, target, fn);
+      // Not by Promise.resolve(), which gives a promise as it is, with whatever people's code has put on it.
+      if (isThenable(value)) settled = new Promise((resolve) => resolve(value));
+    } catch (error) {
+      return this.#endings.fail(frame, this.#loader.explain(target, error));
+    }
+    if (!settled) return this.#endings.end(frame, Ending.Fulfilled, value);
+    const ended = settled.then(
+      (value) => this.#endings.end(frame, Ending.Fulfilled, value),
+      (error) => this.#endings.fail(frame, this.#loader.explain(target, error)),
+    );
+    const rest = this.#awaiting.until(this.#giveUpLater(frame, ended));
+    return this.#loader.imports(target) ? rest.finally(settleLoading) : rest;
+  }
+
+  /**
+   * Sees to it that a killed thread ends that only awaits: it hears of its kill at its next blocking call, and may never come to
+   * one. What it awaits cannot be taken from it, so the hub is asked to stop the Worker.
+   */
+  #giveUpLater(frame: Frame, settled: Promise<unknown>): Promise<unknown> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const begin = () => {
+      if (frame.killTimed) return;
+      timer = setTimeout(() => {
+        const body = encodeThrown(frame.killed!.reason, "reason", this.#crossing.referrer);
+        this.#line.send(Up.Kill, frame.id, 0, 0, body);
+      }, AWAIT_GRACE_MS);
+    };
+    if (frame.killed) begin();
+    else frame.onKill = begin;
+    return settled.finally(() => clearTimeout(timer));
+  }
+
+  /** Runs a thread on top of the one that waits for it. Its name tells `call_site.ts` where a thread begins on a stack. */
+  runNested(job: Message): void {
+    const target = this.#targets.at(job.a);
+    const frame = this.#enter(job, target);
+    if (frame.killed) return this.#endUnrun(job, frame);
+    if (this.#frames.length > SHALLOW && !hasRoom(MUCH_ROOM)) {
+      this.#dropJob(job);
+      return this.#endings.end(frame, Ending.Rejected, tooDeep(frame, this.#frames.length));
+    }
+    const fn = this.#loader.find(target);
+    this.#strays.note(suspectOf(frame, target));
+    let value: unknown;
+    try {
+      if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
+      value = gotBy(this.#apply(job, frame, fn));
+      if (value instanceof RemoteThread) value = value.wait();
+      if (isThenable(value)) {
+        throw new TypeError(
+          `Cannot run "${
+            targetName(target)
+          }" on the stack of a thread that waits for it: it returned a promise`,
+        );
+      }
+    } catch (error) {
+      return this.#endings.fail(frame, this.#loader.explain(target, error));
+    }
+    this.#endings.end(frame, Ending.Fulfilled, value);
+  }
+
+  /** Calls a thread's function so that what it leaves behind can be told to be its own. */
+  #applyTraced(message: Message, frame: Frame, target: Target, fn: Callable): unknown {
+    const suspect = suspectOf(frame, target);
+    if (Object.getPrototypeOf(fn) === asyncFunctions) {
+      return this.#strays.within(suspect, () => this.#apply(message, frame, fn));
+    }
+    this.#strays.note(suspect);
+    return this.#apply(message, frame, fn);
+  }
+
+  /** Calls a thread's function, in the thread's async context. */
+  #apply(message: Message, frame: Frame, fn: Callable): unknown {
+    if (!usesContext()) return fn(...this.#crossing.decode(message.body) as unknown[]);
+    return this.#context.enter(
+      message,
+      frame,
+      () => fn(...this.#crossing.decode(message.body) as unknown[]),
+    );
+  }
+
+  #enter(job: Message, target: Target): Frame {
+    const particulars = this.#particulars.get(job.id);
+    const name = particulars?.name ?? `${targetName(target)}-${job.id}`;
+    this.#particulars.delete(job.id);
+    const thread = this.#waits.awaited(job.id) ?? this.#handles.of(job.id, name);
+    thread.start();
+    const frame = new Frame(job.id, thread);
+    frame.memberOf = particulars?.memberOf;
+    frame.sites = particulars?.sites;
+    this.#stack.frames.push(frame);
+    if (this.#doomed.has(job.id)) this.#stack.kill(frame, this.#doomed.get(job.id));
+    this.#doomed.delete(job.id);
+    return frame;
+  }
+
+  /** A thread that was sent here will not run. */
+  #dropJob(message: Message): void {
+    if (usesContext()) this.#context.drop(message, this.#crossing.discarder);
+    this.#crossing.drop(message.body);
+  }
+}
+
+function suspectOf({ id, thread: { name } }: Frame, target: Target): Suspect {
+  return { id, name, label: targetName(target) };
+}
+
+function tooDeep({ thread }: Frame, depth: number): Error {
+  return new RangeError(
+    `Cannot run "${thread.name}" on the stack of a thread that waits for it: ${
+      depth - 1
+    } green threads wait there, each one ` +
+      "for the next, and there is no room for more",
+  );
+}

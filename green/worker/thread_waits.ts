@@ -1,0 +1,200 @@
+/**
+ * What a Worker asks of threads: waits for them, wants to hear of their endings, kills them.
+ *
+ * A handle is _awaited_ from when it is asked about until its ending is known here: by `Down.Settled`, or as the thread ends on
+ * this stack. A wait ends with that, or when the hub refuses it (`Down.Refuse`: nobody could ever go on), or when the waiting
+ * thread is to end itself; the hub is told (`Up.Unwait`) if it may still count the wait.
+ *
+ * In a cooperative hub each of these is fenced: what follows from it has been done before the thread goes on. A kill is so in
+ * every hub.
+ *
+ * @module
+ */
+
+import type { Blocking, Condition } from "./blocking.ts";
+import { callSite } from "../../bridge/values/call_site.ts";
+import { encodeThrown } from "../../bridge/values/codec.ts";
+import { usesContext } from "../../bridge/context/context.ts";
+import { joinStacks } from "../../bridge/values/stacks.ts";
+import { GreenletExit } from "../../bridge/errors.ts";
+import type { Frame } from "./frame.ts";
+import type { GreenBase } from "./base.ts";
+import { EMPTY, type Message } from "../../bridge/wire/message.ts";
+import { Up } from "../../bridge/protocol/messages.ts";
+import { type RemoteThread, selfWait } from "./remote_thread.ts";
+import { Timeout } from "../../bridge/side/timeout.ts";
+import { stackHere } from "../../bridge/values/stack_here.ts";
+
+/** A wait for a thread, that the hub may refuse. */
+interface Wait extends Condition {
+  readonly thread: RemoteThread;
+  readonly frame: Frame;
+  readonly signal: AbortSignal | undefined;
+  refusal: { readonly error: unknown } | undefined;
+}
+
+/** What is asked of threads. */
+export class ThreadWaits {
+  readonly #line: GreenBase["line"];
+  readonly #stack: GreenBase["stack"];
+  readonly #frames: readonly Frame[];
+  readonly #caller: GreenBase["caller"];
+  readonly #handles: GreenBase["handles"];
+  readonly #crossing: GreenBase["crossing"];
+  readonly #context: GreenBase["context"];
+  readonly #turns: GreenBase["turns"];
+  readonly #blocking: Blocking;
+  /** The waits for threads that are going on on this stack. */
+  readonly #waits: Wait[] = [];
+  /** Threads whose `Settled` is on its way. */
+  readonly #awaited = new Map<number, RemoteThread>();
+
+  /**
+   * @param base What all parts stand on.
+   * @param blocking How threads block.
+   */
+  constructor(base: GreenBase, blocking: Blocking) {
+    this.#line = base.line;
+    this.#stack = base.stack;
+    this.#frames = base.stack.frames;
+    this.#caller = base.caller;
+    this.#handles = base.handles;
+    this.#crossing = base.crossing;
+    this.#context = base.context;
+    this.#turns = base.turns;
+    this.#blocking = blocking;
+  }
+
+  /** Blocks until a thread's ending is known here. */
+  waitFor(thread: RemoteThread, timeout: number, signal?: AbortSignal): void {
+    const frame = this.#caller.frame("wait()");
+    const limited = timeout !== Infinity || frame.timeouts.length > 0 || signal !== undefined;
+    const at = limited ? -1 : this.#frames.findIndex(({ id }) => id === thread.id);
+    if (at >= 0) {
+      const frames = this.#frames.slice(at);
+      const sites = frames.map((_, i) => callSite(frames.length - 1 - i));
+      throw selfWait(frames.map(({ thread }) => thread), sites);
+    }
+    const wait = {
+      thread,
+      frame,
+      signal,
+      refusal: undefined,
+      get done() {
+        return isOver(this);
+      },
+    } as Wait;
+    // Who is to end begins no wait. But an ending that has arrived, read or not, wins over a timeout that is due.
+    if (this.#stack.kills > 0 && frame.shields === 0) this.#stack.throwIfKilled(frame);
+    const struck = this.#stack.isStruck(frame);
+    const ready = struck && this.#blocking.block(wait, 0, { what: thread });
+    if (!ready) this.#block(wait, limited, timeout);
+    else if (!thread.done) throw signal!.reason;
+    if (wait.refusal) {
+      const { error } = wait.refusal;
+      const line = `    --- in green thread "${frame.thread.name}" by wait() ---`;
+      joinStacks(error, line, stackHere());
+      throw error;
+    }
+    // It ran on this stack, and ended early because this thread is to end: not its reason counts but this one's.
+    if (thread.state === "killed" && this.#stack.kills > 0 && frame.shields === 0) {
+      this.#stack.throwIfKilled(frame);
+    }
+  }
+
+  /** Asks for a thread's ending, and blocks for it. */
+  #block(wait: Wait, limited: boolean, timeout: number): void {
+    const { thread, frame } = wait;
+    this.#awaited.set(thread.id, thread);
+    this.#waits.push(wait);
+    try {
+      this.#line.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
+      // Whether it has ended is to be known, and not to depend on how fast the hub is.
+      this.#blocking.fence();
+      if (
+        !this.#blocking.block(wait, performance.now() + timeout, {
+          what: thread,
+          signal: wait.signal,
+          limited,
+        })
+      ) {
+        throw overdue(timeout);
+      }
+      if (!thread.done && !wait.refusal) throw wait.signal!.reason;
+    } catch (error) {
+      // Whoever gives up waiting is no longer one for whose sake the thread is to go on.
+      if (!thread.done) this.#line.send(Up.Unwait, thread.id, 0, frame.id, EMPTY);
+      throw error;
+    } finally {
+      this.#waits.splice(this.#waits.indexOf(wait), 1);
+    }
+  }
+
+  /** Asks for a thread's ending without blocking for it. */
+  watch(thread: RemoteThread): void {
+    if (this.#awaited.has(thread.id)) return;
+    this.#awaited.set(thread.id, thread);
+    this.#line.send(Up.Wait, thread.id, 1, 0, EMPTY);
+    this.#blocking.fence();
+  }
+
+  /** Kills a thread; a thread that kills itself ends here and now. */
+  kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, graceMs = Infinity): void {
+    const frame = this.#stack.find(thread.id);
+    if (frame) {
+      if (onlyPending) return;
+      this.#stack.kill(frame, reason ?? new GreenletExit());
+      return this.#stack.interrupt(this.#frames.at(-1)!);
+    }
+    const body = encodeThrown(reason, "reason", this.#crossing.referrer);
+    const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
+    this.#line.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, body);
+    if (onlyPending) return this.#blocking.fence();
+    // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed one.
+    this.#blocking.catchUpWithHub();
+    // The killed one has the first place in the line now.
+    if (this.#turns?.holding) this.#blocking.giveWay();
+  }
+
+  /** The handle of a thread whose ending will be told, if it is one. */
+  awaited(id: number): RemoteThread | undefined {
+    return this.#awaited.get(id);
+  }
+
+  /** The ending of a thread will be told. */
+  expect(thread: RemoteThread): void {
+    this.#awaited.set(thread.id, thread);
+  }
+
+  /** The ending of a thread need not be told any more. */
+  forget(id: number): void {
+    this.#awaited.delete(id);
+  }
+
+  /** The ending of a thread is told. */
+  settle({ id, a, body }: Message): void {
+    const thread = this.#awaited.get(id);
+    const changes = usesContext() ? this.#context.takeChanges() : undefined;
+    if (!thread) return this.#crossing.drop(body); // It ended here, or was told twice.
+    this.#awaited.delete(id);
+    thread.settle(a, body, changes?.values);
+    this.#handles.letGo(thread);
+  }
+
+  /** The hub refuses a wait. */
+  refuse({ id, a, body }: Message): void {
+    const wait = this.#waits.findLast(({ thread, frame }) => thread.id === id && frame.id === a);
+    if (wait) wait.refusal = { error: this.#crossing.decodeReason(body) };
+  }
+}
+
+function isOver({ thread, refusal, signal }: Wait): boolean {
+  return thread.done || refusal !== undefined || signal !== undefined && signal.aborted;
+}
+
+/** What is thrown when a wait takes too long. It is not armed: it is thrown here and now. */
+function overdue(ms: number): Timeout {
+  const timeout = new Timeout(ms);
+  timeout.cancel();
+  return timeout;
+}

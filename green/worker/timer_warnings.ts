@@ -1,0 +1,56 @@
+/**
+ * A warning for debug mode: a timer that is to abort something cannot fire while its Worker blocks.
+ *
+ * `setTimeout(() => controller.abort(), 100)` and then a blocking call with the controller's signal: the timer needs the event
+ * loop, which has no turn before the call has ended. What a timer will do is not known; so who blocks with a signal that only
+ * this Worker can abort is warned when a timer is due meanwhile.
+ *
+ * @module
+ */
+
+import { Alarm, type TimedSignals } from "../../bridge/references/timed_signals.ts";
+
+/**
+ * Warns of timers that are due while something blocks that they may be meant for. It wraps this Worker's `setTimeout()`.
+ *
+ * @param timed Where it is noted when they are due.
+ * @param blockedAt At what the Worker is blocked with a signal that nobody else can abort, in words.
+ */
+export function warnOfTimers(timed: TimedSignals, blockedAt: () => string | undefined): void {
+  const { setTimeout, clearTimeout } = globalThis;
+  const set: (fn: unknown, ms: number, ...args: unknown[]) => unknown = setTimeout as typeof set;
+  const alarms = new Map<unknown, Alarm>();
+  const warned = new Set<string>();
+  const warn = () => {
+    const at = blockedAt();
+    if (at === undefined || warned.has(at)) return;
+    warned.add(at);
+    console.warn(
+      `Warning: a timer is due and cannot fire while ${at} blocks, which was given the signal of an AbortController: ` +
+        "if the timer is to abort it, use AbortSignal.timeout(ms) or new Timeout(ms)",
+    );
+  };
+  const forget = (id: unknown) => {
+    const alarm = alarms.get(id);
+    if (!alarm) return;
+    alarms.delete(id);
+    timed.remove(alarm);
+  };
+  Object.assign(globalThis, {
+    setTimeout(fn: unknown, ms: number = 0, ...args: unknown[]): unknown {
+      if (typeof fn !== "function") return set(fn, ms, ...args);
+      const id = set(() => {
+        forget(id);
+        fn(...args);
+      }, ms);
+      const alarm = new Alarm(performance.now() + (Number(ms) || 0), warn);
+      alarms.set(id, alarm);
+      timed.add(alarm);
+      return id;
+    },
+    clearTimeout(id?: number): void {
+      forget(id);
+      clearTimeout(id);
+    },
+  });
+}

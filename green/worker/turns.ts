@@ -1,0 +1,104 @@
+/**
+ * Turns: how the Worker of a cooperative hub waits for the baton. The words and their races are in `baton.ts`.
+ *
+ * What is asked of the hub is asked and done while others run; only going on in green code needs the baton. So a Worker that
+ * waits takes in what arrives, and runs none of it: a thread on top of its stack, a callback or a link has to wait for its turn
+ * as well.
+ *
+ * @module
+ */
+
+import type { Board } from "../../bridge/wire/board.ts";
+import type { Baton } from "../../bridge/wire/baton.ts";
+
+/** What a thread that waits for its turn is said to be blocked on. */
+export const ITS_TURN = "its turn";
+
+/**
+ * For how long a Worker keeps the baton while it loads the module of a thread that has begun, in milliseconds. To import does
+ * not switch, so that the order does not depend on which Worker has loaded what; but top-level code may await something that
+ * only another green thread can bring about.
+ */
+export const LOAD_MS = 5000;
+
+/** What a wait for a turn needs of the Worker. */
+export interface Waiting {
+  /** Takes in what has arrived, and runs nothing. */
+  receive(): void;
+  /** Whether the Worker is to end, whatever waits. */
+  isShut(): boolean;
+  /** Whether there is something to go on with. */
+  hasWork(): boolean;
+  /** Sleeps unless the Worker was woken since. */
+  sleep(seen: number): void;
+}
+
+/** A Worker's view of the baton. */
+export class Turns {
+  readonly #baton: Baton;
+  readonly #board: Board;
+  readonly #slot: number;
+
+  constructor(baton: Baton, board: Board, slot: number) {
+    this.#baton = baton;
+    this.#board = board;
+    this.#slot = slot;
+  }
+
+  /** Whether this Worker may run green code. */
+  get holding(): boolean {
+    return this.#baton.holds(this.#slot);
+  }
+
+  /** Whether this Worker could go on, and waits for its turn. */
+  get queued(): boolean {
+    return this.#baton.isQueued(this.#slot);
+  }
+
+  /** Takes a place in the line for a new thread. */
+  enlist(): number {
+    return this.#baton.enlist();
+  }
+
+  /** Takes a place at the end of the line, for one who is to leave soon. */
+  takePlace(): number {
+    return this.#baton.takePlace();
+  }
+
+  /** A thread to begin has arrived, and with it the baton. */
+  arrived(): void {
+    this.#baton.arrived(this.#slot);
+  }
+
+  /** There is something to go on with. */
+  ask(): void {
+    this.#baton.ask(this.#slot);
+  }
+
+  /** There is nothing to go on with. */
+  rest(): void {
+    this.#baton.rest(this.#slot);
+  }
+
+  /**
+   * Gives the baton up, and waits until it is here again: there is something to go on with then, or was. Returns without it
+   * when the Worker is to end.
+   *
+   * @param waiting See {@linkcode Waiting}.
+   * @param due When there is something to go on with, in `performance.now()` time.
+   * @param again Whether there is now.
+   * @param order The place in the line, if one was taken.
+   */
+  standBy(waiting: Waiting, due: number, again: boolean, order?: number): void {
+    this.#baton.leave(this.#slot, due, again, order);
+    for (;;) {
+      const seen = this.#board.woken(this.#slot);
+      const { holding } = this;
+      // After that: what this turn is for has been said before the turn was given.
+      waiting.receive();
+      if (holding || waiting.isShut()) return;
+      if (!this.queued && waiting.hasWork()) this.ask();
+      if (!this.holding) waiting.sleep(seen);
+    }
+  }
+}

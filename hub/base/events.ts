@@ -1,0 +1,103 @@
+/**
+ * The events that a hub dispatches.
+ *
+ * @module
+ */
+
+import { brand } from "../../bridge/brand.ts";
+import type { GreenThread } from "../../bridge/side/green_thread.ts";
+import { isThenable } from "../../bridge/references/live.ts";
+
+/** A green thread has failed and nobody has asked for its result, or a promise that it has left behind was rejected. */
+export class UnhandledThreadEvent extends Event {
+  static {
+    brand(this, "UnhandledThreadEvent");
+  }
+
+  /** The thread. */
+  readonly thread: GreenThread;
+  /** What it threw. */
+  readonly reason: unknown;
+
+  /**
+   * Makes the event.
+   *
+   * @param thread The thread.
+   * @param reason What it threw.
+   */
+  constructor(thread: GreenThread, reason: unknown) {
+    super("unhandledthread", { cancelable: true });
+    this.thread = thread;
+    this.reason = reason;
+  }
+}
+
+/** The events of a {@linkcode Hub}, by type. What none of its listeners calls `preventDefault()` on is printed to stderr. */
+export interface HubEventMap {
+  /** A thread has failed and nobody has asked for its result, or a promise that it has left behind was rejected. */
+  unhandledthread: UnhandledThreadEvent;
+  /**
+   * Something has failed that nobody waits for, such as a callback of `link()` or a listener of green code: see the event's
+   * `error`. Its `message` says what it was and of which thread, and `filename` and `lineno` where.
+   */
+  error: ErrorEvent;
+  /** A function has kept the event loop for longer than `blockedWarningMs`: see the event's `message`. */
+  blocked: ErrorEvent;
+}
+
+/** What listens to an event of a {@linkcode Hub}. */
+export type HubListener<E extends Event> = ((event: E) => void) | {
+  /**
+   * Is called with the event.
+   *
+   * @param event The event.
+   */
+  handleEvent(event: E): void;
+};
+
+/** The types in {@linkcode HubEventMap}. */
+const OWN_TYPES: ReadonlySet<string> = new Set(["unhandledthread", "error", "blocked"]);
+
+/**
+ * Puts something around the listeners of a hub's own events: what they throw, or their promises reject with, would end the
+ * process, and they are there to hear of failures.
+ */
+export class ListenerGuards {
+  readonly #onError: (type: string, error: unknown) => void;
+  /** A listener has one guard, so that it is one for the `EventTarget` too. */
+  readonly #guards = new WeakMap<object, EventListener>();
+
+  /** @param onError Called with the type of the event, and what its listener failed with. */
+  constructor(onError: (type: string, error: unknown) => void) {
+    this.#onError = onError;
+  }
+
+  /** What is to be given to the `EventTarget` in place of a listener. */
+  of(type: string, listener: unknown): EventListener {
+    if (!OWN_TYPES.has(type) || !isObject(listener)) return listener as EventListener;
+    let guard = this.#guards.get(listener);
+    if (!guard) this.#guards.set(listener, guard = this.#guard(listener));
+    return guard;
+  }
+
+  #guard(listener: object): EventListener {
+    const call = (self: unknown, event: Event): unknown =>
+      typeof listener === "function"
+        ? listener.call(self, event)
+        : (listener as { handleEvent(event: Event): unknown }).handleEvent(event);
+    const onError = (type: string, error: unknown) => this.#onError(type, error);
+    return function (this: unknown, event: Event): void {
+      const { type } = event;
+      try {
+        const result = call(this, event);
+        if (isThenable(result)) result.then(undefined, (error) => onError(type, error));
+      } catch (error) {
+        onError(type, error);
+      }
+    };
+  }
+}
+
+function isObject(value: unknown): value is object {
+  return typeof value === "function" || typeof value === "object" && value !== null;
+}

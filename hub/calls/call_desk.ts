@@ -1,0 +1,243 @@
+/**
+ * The call desk: serves the calls that green code makes to the hub.
+ *
+ * Each is answered exactly once: with its value, its error, or, when the caller has gone, not at all. A call whose caller
+ * was killed is aborted, and what its function gives then is dropped.
+ *
+ * @module
+ */
+
+import { madeElsewhere } from "../../bridge/brand.ts";
+import { isThenable } from "../../bridge/references/live.ts";
+import {
+  type Body,
+  decode,
+  encode,
+  encodeThrown,
+  mayRefer,
+  type Referrer,
+} from "../../bridge/values/codec.ts";
+import { changesIn, usesContext } from "../../bridge/context/context.ts";
+import { encodeContext } from "../../bridge/context/wire.ts";
+import type { Callable } from "../../green/worker/loader.ts";
+import type { Message } from "../../bridge/wire/message.ts";
+import { Down, Ending, type Target, targetName } from "../../bridge/protocol/messages.ts";
+import { Service } from "../../bridge/references/service.ts";
+import { DEPOSIT } from "../../bridge/memory/parcels.ts";
+import { isPromise } from "../../bridge/references/thenables.ts";
+import { Call } from "../base/call_context.ts";
+import type { Callables } from "./callables.ts";
+import { boundTarget } from "./checks.ts";
+import type { ExchangeEvents } from "../exchange.ts";
+import type { GreenWorker, Registry } from "../records/worker.ts";
+import { HubThread } from "../records/thread.ts";
+import { asReferent } from "../references/referents.ts";
+import { readViews } from "../references/views.ts";
+
+/** Serves the calls to one hub. */
+export class CallDesk {
+  readonly #registry: Registry;
+  readonly #callables: Callables;
+  readonly #events: ExchangeEvents;
+  readonly #blockedWarningMs: number;
+  #count = 0;
+
+  /**
+   * @param registry The rest of the hub.
+   * @param callables What may be called.
+   * @param events Who is told of functions that keep the event loop, and of errors that nobody else gets.
+   * @param blockedWarningMs For how long one may keep it.
+   */
+  constructor(
+    registry: Registry,
+    callables: Callables,
+    events: ExchangeEvents,
+    blockedWarningMs: number,
+  ) {
+    this.#registry = registry;
+    this.#callables = callables;
+    this.#events = events;
+    this.#blockedWarningMs = blockedWarningMs;
+  }
+
+  /** How many calls were ever made. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** A Worker calls a function of the hub: `Up.Call`. */
+  serve(worker: GreenWorker, message: Message): void {
+    const { id, a, b, body } = message;
+    const target = boundTarget(worker, a);
+    const call = new Call(b, targetName(target), this.#registry);
+    call.origin = { worker, number: id };
+    const { kind } = target;
+    const isForeign = kind === "live" || kind === "hub" || kind === "library";
+    const referrer = isForeign ? worker.liveReferrer : worker.referrer;
+    this.#count++;
+    worker.calls.set(id, call);
+    const answer = (ending: number, value: unknown) => {
+      call.settled();
+      call.end();
+      if (worker.calls.get(id) !== call) return letGo(value);
+      worker.calls.delete(id);
+      if (!worker.dead) this.#reply(worker, id, ending, value, call, referrer);
+    };
+    const fail = (error: unknown) => answer(Ending.Rejected, error);
+    /** @returns What settles when the work has ended, if it has not. */
+    const run = (begin: () => unknown): Promise<void> | undefined => {
+      let result: unknown;
+      try {
+        result = begin();
+        if (isAwaited(result, isForeign)) {
+          return Promise.resolve(result).then((value) => answer(Ending.Fulfilled, value), fail);
+        }
+      } catch (error) {
+        return void fail(error);
+      }
+      answer(Ending.Fulfilled, result);
+    };
+    let begin: (() => unknown) | Promise<() => unknown>;
+    try {
+      if (usesContext()) call.given = worker.context.given(message, b);
+      begin = this.#prepare(worker, target, call, body);
+    } catch (error) {
+      return fail(error);
+    }
+    call.work = begin instanceof Promise ? begin.then(run, fail) : run(begin);
+  }
+
+  /** A call that a thread is made of. Whoever started it does not wait for it, so it is nobody's wait. */
+  open(target: Target): Call {
+    this.#count++;
+    return new Call(0, targetName(target));
+  }
+
+  /** Calls the function of a target, within a call. */
+  invoke(worker: GreenWorker, target: Target, call: Call, body: Body): unknown {
+    const begin = this.#prepare(worker, target, call, body);
+    return begin instanceof Promise ? begin.then((begin) => begin()) : begin();
+  }
+
+  /** What calls the function of a target; a promise of that while its module is loaded. */
+  #prepare(
+    worker: GreenWorker,
+    target: Target,
+    call: Call,
+    body: Body,
+  ): (() => unknown) | Promise<() => unknown> {
+    const args = this.#arguments(worker, target, body);
+    if (!Array.isArray(args)) throw new TypeError("Cannot call a function without arguments");
+    const fn = this.#callable(worker, target);
+    if (!(fn instanceof Promise)) return () => this.#runCall(call, fn, args);
+    // One that was given up while the module was loaded is not begun.
+    return fn.then((fn) => () => call.aborted ? undefined : this.#runCall(call, fn, args));
+  }
+
+  /** Nobody waits for a call any more: `Up.Abort`. */
+  abort(worker: GreenWorker, id: number, reason: unknown, abandon: boolean): void {
+    const call = worker.calls.get(id);
+    if (!call) return;
+    worker.calls.delete(id);
+    call.end();
+    // Until this arrives, what its function asks over there still counts.
+    if (abandon) {
+      const nothing = encode(undefined, "result", worker.referrer);
+      return worker.post.send(Down.Reply, id, Ending.Fulfilled, 0, nothing);
+    }
+    this.#registry.callAborted(call);
+    call.abort(reason);
+  }
+
+  /** The arguments of a call; if it goes on to another Worker or to a queue, as they are passed on. */
+  #arguments(worker: GreenWorker, target: Target, body: Body): unknown {
+    const mayGoOn = target.kind === "live" || target === DEPOSIT;
+    if (!mayGoOn || !mayRefer(body)) return decode(body, worker.referrer);
+    const { here, passing } = readViews(body, worker.referrer);
+    if (here === passing || !Array.isArray(here) || !Array.isArray(passing)) return here;
+    if (target === DEPOSIT) return [...here, passing[1]];
+    return worker.references.goesOn(here.at(-2)) ? passing : here;
+  }
+
+  /** Calls a function of the hub, and looks how long it keeps the event loop. */
+  #runCall(call: Call, fn: Callable, args: unknown[]): unknown {
+    if (this.#blockedWarningMs === Infinity) return call.run(() => fn(...args));
+    const start = performance.now();
+    try {
+      return call.run(() => fn(...args));
+    } finally {
+      const ms = performance.now() - start;
+      if (ms > this.#blockedWarningMs) this.#events.blocked(call.name, ms);
+    }
+  }
+
+  #callable(worker: GreenWorker, target: Target): Callable | Promise<Callable> {
+    if (target.kind === "live") {
+      return (...args) => {
+        const [number, op] = args.splice(-2);
+        return worker.references.perform(number, op, args);
+      };
+    }
+    return this.#callables.find(target) ?? this.#callables.load(target);
+  }
+
+  #reply(
+    worker: GreenWorker,
+    id: number,
+    ending: number,
+    value: unknown,
+    call: Call,
+    referrer: Referrer,
+  ): void {
+    let body: Body;
+    let context: Body | undefined;
+    const changes = changesIn(call);
+    try {
+      if (changes) {
+        context = worker.attempt(() => encodeContext(changes, worker.referrer));
+      }
+      body = ending === Ending.Fulfilled
+        ? worker.attempt(() => encode(asReferent(value), "result", referrer))
+        : encodeThrown(value, "error", worker.referrer);
+    } catch (error) {
+      // Of two errors the first one is for the caller.
+      if (ending !== Ending.Fulfilled) this.#events.error(error);
+      else value = error;
+      ending = Ending.Rejected;
+      body = encodeThrown(value, "error", worker.referrer);
+    }
+    if (context) worker.post.send(Down.Context, 0, 0, 0, context);
+    worker.post.send(Down.Reply, id, ending, 0, body);
+    worker.post.ready();
+  }
+}
+
+/**
+ * Whether what a function gave is awaited before it is answered.
+ *
+ * - A function that the app has wrapped or exposed for green code: what `await` waits for. But for the handle of a thread, which
+ *   is a value; only an async function that returns one awaits it, as the language has it. That of another version cannot
+ *   cross, and is refused.
+ * - A library's function, or a method: a promise, and nothing else. See `thenables.ts`.
+ */
+function isAwaited(result: unknown, isForeign: boolean): result is PromiseLike<unknown> {
+  if (isForeign) return isPromise(result);
+  return isThenable(result) && !(result instanceof HubThread) && !madeElsewhere(result);
+}
+
+/**
+ * Nobody will ever have what was made for a caller: a lock, or an iteration with its first batch. The caller may go in the very
+ * turn in which it is made, so only here it is known.
+ */
+function letGo(value: unknown): void {
+  serviceIn(value)?.released();
+}
+
+function serviceIn(value: unknown): Service | undefined {
+  try {
+    const made = Array.isArray(value) ? value[0] : value;
+    return made instanceof Service ? made : undefined;
+  } catch {
+    return undefined; // It is people's own, and does not let itself be looked at.
+  }
+}

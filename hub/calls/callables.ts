@@ -1,0 +1,192 @@
+/**
+ * What green code may call on the hub: from a target to a function.
+ *
+ * @module
+ */
+
+import type { Target } from "../../bridge/protocol/messages.ts";
+import {
+  bodyOf,
+  namedFunction,
+  notExported,
+  servedAs,
+  targetOf,
+} from "../../bridge/protocol/wrapped.ts";
+import { handle } from "../../bridge/references/handle.ts";
+import { isClass } from "../../bridge/references/live.ts";
+import type { Callable } from "../../green/worker/loader.ts";
+import { isPlain } from "../../bridge/values/plain.ts";
+import { serve, servedBy } from "../../bridge/protocol/served.ts";
+import { kill } from "../afterwards.ts";
+import { readBlob, streamOfBlob } from "../blobs.ts";
+import { fetch } from "../fetch.ts";
+import { isPromise } from "../../bridge/references/thenables.ts";
+import { type ImportPermission, isWrapped } from "../references/permissions.ts";
+import { sharedHandle } from "../shared.ts";
+import { learnModule } from "../../bridge/values/known_modules.ts";
+
+/** The functions that one hub lets green code call. */
+export class Callables {
+  readonly #exposed = new Map<string, Callable>();
+  readonly #loaded = new Map<Target, Callable>();
+  readonly #permission: ImportPermission;
+
+  /** @param permission Says what green code may import. */
+  constructor(permission: ImportPermission) {
+    this.#permission = permission;
+  }
+
+  /**
+   * Lets green code call functions by name.
+   *
+   * @throws {TypeError} If one of them is not a function, or its name is taken.
+   */
+  expose(functions: Readonly<Record<string, unknown>>): void {
+    const entries = Object.entries(functions);
+    for (const [name, fn] of entries) {
+      if (typeof fn !== "function") {
+        throw new TypeError(`Cannot expose "${name}": expected a function, found ${typeof fn}`);
+      }
+      const taken = this.#exposed.get(name);
+      if (taken && taken !== servedAs(fn as Callable)) {
+        throw new TypeError(`Cannot expose "${name}": another function has that name`);
+      }
+    }
+    for (const [name, fn] of entries) this.#exposed.set(name, servedAs(fn as Callable));
+  }
+
+  /** The function, if it can be had at once. */
+  find(target: Target): Callable | undefined {
+    if (target.kind === "library") return servedBy(target.name);
+    return target.kind === "exposed" ? this.#exposed.get(target.name) : this.#loaded.get(target);
+  }
+
+  /**
+   * Loads the module that has the function.
+   *
+   * @throws What the module threw, or what is wrong with the target.
+   */
+  async load(target: Target): Promise<Callable> {
+    const fn = await this.#load(target);
+    this.#loaded.set(target, fn);
+    return fn;
+  }
+
+  async #load(target: Target): Promise<Callable> {
+    switch (target.kind) {
+      case "library":
+        throw new TypeError(`Cannot call "${target.name}": the library serves no such function`);
+      case "exposed":
+        throw this.#notExposed(target.name);
+      case "export":
+        this.#permission.checkWrapped(target.url, isWrapped(target.url, target.name));
+        return await loadWrapped(target.url, target.name);
+      case "shared":
+        this.#permission.checkWrapped(target.url, isWrapped(target.url, target.name));
+        return await loadShared(target.url, target.name);
+      case "hub":
+        this.#permission.checkImport(target.specifier);
+        return await loadExport(target.specifier, target.name);
+      case "exports": {
+        this.#permission.checkImport(target.specifier);
+        const module = await importHere(target.specifier);
+        return () => describeExports(module);
+      }
+      default:
+        throw new TypeError(`Cannot call a target of kind ${target.kind} on the hub`);
+    }
+  }
+
+  #notExposed(name: string): Error {
+    const names = [...this.#exposed.keys()].map((name) => `"${name}"`).join(", ");
+    return new TypeError(
+      `Cannot call "${name}": no function with that name is exposed on the hub${
+        names ? `, only ${names}` : ""
+      }`,
+    );
+  }
+}
+
+/** The hub's halves of what green code has. */
+for (const [name, fn] of Object.entries({ fetch, kill, readBlob, streamOfBlob })) serve(name, fn);
+
+/**
+ * A function behind `asyncToSync()`: green code can only call what was wrapped so, and is exported or has an explicit name.
+ *
+ * One that the hub knows by its name is had without an import: a module that waits at its top level for green code which calls
+ * this would wait for itself.
+ */
+async function loadWrapped(url: string, name: string): Promise<Callable> {
+  const known = namedFunction(url, name);
+  if (known) return bodyOf(known) as Callable;
+  const module = await importHere(url);
+  const value = namedFunction(url, name) ??
+    (Object.hasOwn(module, name) ? module[name] : undefined);
+  const target = targetOf(value);
+  if (target?.kind !== "export" || target.url !== url || target.name !== name) {
+    throw notExported(url, name, module, "asyncToSync");
+  }
+  return bodyOf(value) as Callable;
+}
+
+async function loadShared(url: string, name: string): Promise<Callable> {
+  // As above: the hub may have it already.
+  if (!isWrapped(url, name)) await import(url);
+  if (!await sharedHandle(url, name)) {
+    throw new TypeError(`Cannot find the shared object "${name}" in "${url}" on the hub`);
+  }
+  return () => sharedHandle(url, name);
+}
+
+async function loadExport(specifier: string, name: string): Promise<Callable> {
+  const module = await importHere(specifier);
+  const value = Object.hasOwn(module, name) ? module[name] : undefined;
+  if (typeof value === "function") return servedAs(value as Callable).bind(undefined);
+  throw new TypeError(
+    `Cannot call "${name}" of "${specifier}": ${
+      value === undefined
+        ? "the module does not export it"
+        : `it is no function but ${typeof value}`
+    }`,
+  );
+}
+
+async function importHere(specifier: string): Promise<Record<string, unknown>> {
+  const module = await import(specifier);
+  learnModule(specifier, module);
+  return module;
+}
+
+/** What `hubImport()` has to know about a module. */
+export interface ModuleDescription {
+  /** The names of the functions. */
+  readonly functions: readonly string[];
+  /** The names of the promises, which are awaited when they are read: one may never settle. */
+  readonly promises: readonly string[];
+  /** The other exports: plain values as they are, classes and objects by handles. */
+  readonly values: Readonly<Record<string, unknown>>;
+}
+
+function describeExports(module: Record<string, unknown>): ModuleDescription {
+  const functions: string[] = [];
+  const promises: string[] = [];
+  const values: Record<string, unknown> = Object.create(null);
+  for (const [name, value] of Object.entries(module)) {
+    if (isPromise(value)) promises.push(name);
+    if (isCallback(value)) functions.push(name);
+    else if (isPrimitive(value) || isPlain(value as object)) values[name] = value;
+    else if (typeof value !== "symbol") values[name] = handle(value as object);
+  }
+  return { functions, promises, values: { ...values } };
+}
+
+/** A function that is nothing else: no class, and without functions of its own. */
+function isCallback(value: unknown): boolean {
+  return typeof value === "function" && !isClass(value) && Object.keys(value).length === 0;
+}
+
+/** Values that cross as they are, without a look inside. */
+function isPrimitive(value: unknown): boolean {
+  return value === null ||
+    ["string", "number", "boolean", "bigint", "undefined"].includes(typeof value);
+}

@@ -1,0 +1,88 @@
+/**
+ * Checks of what a Worker says.
+ *
+ * Shared memory is not trusted: whoever breaks the protocol gets a `BridgeProtocolError`, which ends the Worker. What is merely
+ * optional is dropped where it makes no sense.
+ *
+ * @module
+ */
+
+import { type Body, decode } from "../../bridge/values/codec.ts";
+import { BridgeProtocolError } from "../../bridge/errors.ts";
+import { isBreach } from "../../bridge/values/structured_checks.ts";
+import { intern, type Particulars, type Target } from "../../bridge/protocol/messages.ts";
+import { coreOf } from "../../bridge/memory/objects.ts";
+import type { GreenWorker } from "../records/worker.ts";
+
+/** What a target is that a Worker binds. */
+export function checkTarget(value: unknown): Target {
+  const { kind, name, url, source, specifier } = (value ?? {}) as Record<string, unknown>;
+  const ok = kind === "export" || kind === "shared"
+    ? isText(url, name)
+    : kind === "source"
+    ? isText(source, name)
+    : kind === "exposed" || kind === "library"
+    ? isText(name)
+    : kind === "hub"
+    ? isText(specifier, name)
+    : kind === "exports"
+    ? isText(specifier)
+    : kind === "live";
+  if (!ok) throw new BridgeProtocolError(`Cannot bind a target of kind ${String(kind)}`);
+  return intern(value as Target);
+}
+
+/** The target that a Worker has bound to a number. */
+export function boundTarget(worker: GreenWorker, number: number): Target {
+  const target = worker.targets.get(number);
+  if (target) return target;
+  throw new BridgeProtocolError(`Cannot call target ${number}: it was not bound`);
+}
+
+/** One of the three endings. */
+export function checkEnding(ending: number): number {
+  if (ending === 0 || ending === 1 || ending === 2) return ending;
+  throw new BridgeProtocolError(`Cannot take an ending ${ending}`);
+}
+
+/** What is out of the ordinary about a thread that a Worker is about to spawn. */
+export function checkParticulars(value: unknown): Particulars {
+  const { name, delay, detached, timeout, graceMs, local, site, pool, slot, memberOf, turn } =
+    (value ?? {}) as Record<string, unknown>;
+  const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;
+  return {
+    timeout: ms(timeout),
+    graceMs: ms(graceMs),
+    name: typeof name === "string" ? name : undefined,
+    delay: ms(delay),
+    detached: detached === true,
+    local: local === true,
+    site: typeof site === "string" ? site : undefined,
+    pool: typeof pool === "object" && pool !== null && coreOf(pool) ? pool : undefined,
+    slot: typeof slot === "number" ? slot : undefined,
+    memberOf: typeof memberOf === "number" ? memberOf : undefined,
+    turn: Number.isInteger(turn) ? turn as number | 0 : undefined,
+  };
+}
+
+/** What a thread says that it is blocked on: in words, and whether that ends by itself. */
+export function checkParking(
+  value: unknown,
+): readonly [on: string, limited: boolean, name: string | undefined] {
+  const [on, limited, name] = Array.isArray(value) ? value : [];
+  return [String(on), limited === true, typeof name === "string" ? name : undefined];
+}
+
+/** A reason that a Worker gives; if it cannot be understood here (its class is not known), what is wrong with it. */
+export function readReason(worker: GreenWorker, body: Body): unknown {
+  try {
+    return decode(body, worker.referrer);
+  } catch (error) {
+    if (isBreach(error)) throw error;
+    return error;
+  }
+}
+
+function isText(...values: unknown[]): boolean {
+  return values.every((value) => typeof value === "string");
+}

@@ -1,0 +1,402 @@
+/**
+ * A pool of connections that live on the hub, for green threads and async code at once.
+ *
+ * Connections are objects of async code, so the pool is one, too: see `connections.ts`. Green code sees it as a handle,
+ * whose methods block: see `connection_face.ts`.
+ *
+ * @module
+ */
+
+import { brand } from "../../bridge/brand.ts";
+import { checkOptionsObject } from "../../bridge/check_options.ts";
+import { BlockingCallError } from "../../bridge/errors.ts";
+import { FACE } from "../../bridge/references/live.ts";
+import type { Sync } from "../../bridge/references/live_types.ts";
+import { blocking, greenSide } from "../../bridge/side/side.ts";
+import type { WaitingOptions } from "../../bridge/memory/core.ts";
+import { checkSizes } from "../../sync/permits.ts";
+import { GreenFace } from "./connection_face.ts";
+import { Connections } from "./connections.ts";
+import { describe } from "../../bridge/protocol/targets.ts";
+import { printError } from "../../bridge/values/print_error.ts";
+
+/** Options for {@linkcode ConnectionPool}. */
+export interface ConnectionPoolOptions<C> {
+  /** Opens a connection. It gets a signal that is aborted when that takes too long. */
+  connect: (options: { readonly signal: AbortSignal }) => C | PromiseLike<C>;
+  /**
+   * Closes a connection that the pool does not keep. By default by the first of its methods `close()`, `end()`, `destroy()`
+   * and those of `await using` and `using`.
+   */
+  close?: (connection: C) => unknown;
+  /**
+   * Makes a connection ready for the next one, each time it comes back: by default by its method `rollback()`, if it has
+   * one, and for a client of `npm:pg` by the query `rollback`; `"none"` for nothing. Without any, a connection whose state is
+   * unknown (see {@linkcode ConnectionPool}) is closed.
+   */
+  cleanup?: "none" | ((connection: C) => unknown);
+  /**
+   * Has the server stop what it does for a connection that is about to be closed in the middle of an operation: to close it
+   * may not be enough, so that a query goes on and keeps its locks. For PostgreSQL: `pg_cancel_backend`, by another connection.
+   * By default nothing is done.
+   */
+  cancel?: (connection: C) => unknown;
+  /**
+   * Called with what `cleanup`, `cancel` and `close` throw. By default it is printed.
+   */
+  onError?: (error: unknown) => void;
+  /**
+   * How many connections to open before they are asked for.
+   *
+   * @default {0}
+   */
+  minSize?: number;
+  /**
+   * How many connections there may be.
+   *
+   * @default {4}
+   */
+  maxSize?: number;
+  /**
+   * How long a connection may lie idle, in milliseconds, before it is closed.
+   *
+   * @default {10_000}
+   */
+  maxIdle?: number;
+  /**
+   * How old a connection may get, in milliseconds; it is closed when it is not lent.
+   *
+   * @default {30_000}
+   */
+  maxAge?: number;
+  /**
+   * How long opening a connection may take, and how long cleaning it up, cancelling what it does and closing it, each, in
+   * milliseconds.
+   *
+   * @default {5_000}
+   */
+  connectTimeout?: number;
+  /**
+   * Whether the connection that came back last is lent first, so that those too many grow old.
+   *
+   * @default {true}
+   */
+  lifo?: boolean;
+}
+
+const KEYS: readonly (keyof ConnectionPoolOptions<unknown>)[] = [
+  "connect",
+  "close",
+  "cleanup",
+  "cancel",
+  "onError",
+  "minSize",
+  "maxSize",
+  "maxIdle",
+  "maxAge",
+  "connectTimeout",
+  "lifo",
+];
+
+/**
+ * Connections that are opened when they are asked for, up to a number, and used again. Semantics: eventlet's `db_pool`.
+ *
+ * - **Sides**: connections live on the hub, and so does the pool: make it there, or by `shared()` in a module for both
+ *   sides, and pass it to green threads as any argument. In green code a connection is a handle with blocking methods
+ *   ({@linkcode Sync}), and all methods of the pool block; async code has the twins, and the connection itself, in a thin
+ *   wrapper.
+ * - **Order**: first come, first served, whichever side one is on.
+ * - **Coming back**: by the end of a `using` block (`await using` on the hub), by `put()`, or by the connection's own
+ *   `close()` or `end()`. After that whoever still holds it gets an error; a second time does nothing. `discard()` and
+ *   `destroy()` close it.
+ * - **Clean-up**: each time one comes back. If that throws, or takes longer than `connectTimeout`, the connection is closed
+ *   and its place is free; the error goes to `onError`. Only a `GreenletExit` or a `Timeout` is thrown to the one who gave
+ *   the connection back. One that comes back in the middle of an operation is closed, after `cancel`.
+ * - **Ends**: when a green thread has ended, was killed, or has crashed with its Worker, what it has not given back comes back:
+ *   cleaned up, or closed if that was in the middle of an operation. So a connection is for the thread that got it, and not
+ *   for one that it hands it to.
+ * - **Unknown state**: nobody knows how far a borrower got that was killed or has crashed, also if it gives the connection back
+ *   as it goes, or what a call has done that a limit has ended. Such a connection is cleaned up; where there is no
+ *   clean-up, it is closed, and its place is free at once. A borrower that returns or throws is taken to leave a connection in
+ *   order: it is cleaned up too, but kept where there is no clean-up.
+ * - **Kill, timeout, abort** of one who waits: it leaves the line. A `connect` that fails, or takes longer than
+ *   `connectTimeout`, gives the place back; what comes too late is closed.
+ *
+ * @typeParam C The connections, as async code has them.
+ *
+ * @example Async connections for green threads
+ * ```ts
+ * import { ConnectionPool, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Connection {
+ *   async query(n: number): Promise<number> {
+ *     return await Promise.resolve(2 * n);
+ *   }
+ *   async rollback(): Promise<void> {}
+ *   async close(): Promise<void> {}
+ * }
+ *
+ * await using pool = new ConnectionPool({ connect: () => new Connection(), maxSize: 2 });
+ *
+ * const thread = spawn((pool: ConnectionPool<Connection>) => {
+ *   using connection = pool.item();
+ *   return connection.query(21); // looks blocking, but is not: the hub does it
+ * }, pool);
+ * assertEquals(await thread, 42);
+ *
+ * await using connection = await pool.itemAsync();
+ * assertEquals(await connection.query(1), 2);
+ * ```
+ */
+export class ConnectionPool<C extends object> implements AsyncDisposable {
+  static {
+    brand(this, "ConnectionPool");
+  }
+
+  readonly #connections: Connections<C>;
+  /**
+   * What green code sees.
+   *
+   * @internal
+   */
+  readonly [FACE]: object;
+
+  /**
+   * Makes a pool, on the hub.
+   *
+   * @param options See {@linkcode ConnectionPoolOptions}.
+   * @throws {TypeError} If an option has the wrong type.
+   * @throws {RangeError} If a size is out of range.
+   * @throws {BlockingCallError} If it is called in green code.
+   */
+  constructor(options: ConnectionPoolOptions<C>) {
+    if (greenSide()) refuseInGreen();
+    checkOptionsObject("create a pool", options ?? null, "{ connect: () => new Client() }", KEYS);
+    const { minSize = 0, maxSize = 4, maxIdle = 10_000, maxAge = 30_000 } = options;
+    const { connectTimeout = 5_000, lifo = true, connect, cleanup, cancel, close, onError } =
+      options;
+    checkFunction("connect", connect);
+    if (cleanup !== undefined && cleanup !== "none") checkFunction("cleanup", cleanup);
+    if (cancel !== undefined) checkFunction("cancel", cancel);
+    checkFunction("close", close ?? closeAnyhow);
+    checkFunction("onError", onError ?? print);
+    for (const [name, ms] of Object.entries({ maxIdle, maxAge, connectTimeout })) {
+      if (typeof ms === "number" && ms >= 0) continue;
+      throw new TypeError(
+        `Cannot create a pool: expected a number of milliseconds for "${name}", found ${
+          describe(ms)
+        }`,
+      );
+    }
+    checkSizes(minSize, maxSize);
+    const connections = this.#connections = new Connections<C>({
+      connect,
+      cleanupOf: cleanup === undefined
+        ? rollbackOf
+        : () => cleanup === "none" ? undefined : cleanup,
+      cancel,
+      close: close ?? closeAnyhow,
+      onError: onError ?? print,
+      maxSize,
+      maxIdle,
+      maxAge,
+      connectTimeout,
+      lifo,
+    });
+    this[FACE] = new GreenFace(connections);
+    connections.warm(minSize);
+  }
+
+  /** How many connections can be had without waiting, those included that were not opened yet. */
+  get free(): number {
+    return this.#connections.free;
+  }
+
+  /** How many wait for a connection. */
+  get waiting(): number {
+    return this.#connections.waiting;
+  }
+
+  /** How many connections there may be. */
+  get maxSize(): number {
+    return this.#connections.maxSize;
+  }
+
+  /** How many connections are open, lent or not. */
+  get open(): number {
+    return this.#connections.open;
+  }
+
+  /**
+   * Gets a connection; blocks the green thread until there is one.
+   *
+   * @param options See {@linkcode WaitingOptions}; the timeout does not count the time that it takes to connect.
+   * @returns The connection, to be given to {@linkcode ConnectionPool.put}.
+   * @throws {Timeout} If there was none in time, or connecting took too long.
+   * @throws What `connect` threw.
+   * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
+   */
+  get(options?: WaitingOptions): Sync<C> {
+    return this.#onHub("get", options);
+  }
+
+  /**
+   * Gets a connection, in async code.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   */
+  async getAsync(options?: WaitingOptions): Promise<C> {
+    return (await this.#connections.lend(options)).standIn;
+  }
+
+  /**
+   * Gets a connection for a `using` block; blocks the green thread.
+   *
+   * @param options As for {@linkcode ConnectionPool.get}.
+   */
+  item(options?: WaitingOptions): Sync<C> & Disposable {
+    return this.#onHub("item", options);
+  }
+
+  /**
+   * Gets a connection for an `await using` block, in async code.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   */
+  async itemAsync(options?: WaitingOptions): Promise<C & AsyncDisposable> {
+    return (await this.#connections.lend(options)).standIn;
+  }
+
+  /**
+   * Gives a connection back, and blocks the green thread until it has been cleaned up.
+   *
+   * @param connection What {@linkcode ConnectionPool.get} gave. One that is back already is left alone.
+   * @throws {TypeError} If it is no connection of this pool.
+   * @throws {BlockingCallError} If it is called on the hub: use `putAsync()` there.
+   */
+  put(connection: Sync<C> | C): void {
+    this.#onHub("put", connection);
+  }
+
+  /**
+   * Gives a connection back, in async code.
+   *
+   * @param connection As for {@linkcode ConnectionPool.put}.
+   * @returns A promise that settles when it has been cleaned up.
+   */
+  async putAsync(connection: C): Promise<void> {
+    await this.#connections.giveBack(connection);
+  }
+
+  /**
+   * Closes a connection that is of no use any more: another one can be opened. It blocks the green thread.
+   *
+   * @param connection As for {@linkcode ConnectionPool.put}.
+   * @throws {BlockingCallError} If it is called on the hub: use `discardAsync()` there.
+   */
+  discard(connection: Sync<C> | C): void {
+    this.#onHub("discard", connection);
+  }
+
+  /**
+   * Closes a connection that is of no use any more, in async code.
+   *
+   * @param connection As for {@linkcode ConnectionPool.put}.
+   */
+  async discardAsync(connection: C): Promise<void> {
+    await this.#connections.giveBack(connection, true);
+  }
+
+  /**
+   * Closes the connections that nobody uses; others are opened when they are asked for. It blocks the green thread.
+   *
+   * @throws {BlockingCallError} If it is called on the hub: use `clearAsync()` there.
+   */
+  clear(): void {
+    this.#onHub("clear");
+  }
+
+  /** Closes the connections that nobody uses, in async code. */
+  async clearAsync(): Promise<void> {
+    await this.#connections.clear();
+  }
+
+  /**
+   * Changes how many connections there may be. Those too many are closed, or will be when they come back.
+   *
+   * @param maxSize As in the options.
+   */
+  resize(maxSize: number): void {
+    this.#connections.resize(maxSize);
+  }
+
+  /**
+   * Ends the pool: nobody gets a connection any more, those who wait get an error, and all connections are closed, those
+   * that are lent when they come back. It blocks the green thread until those that nobody uses are closed.
+   *
+   * @throws {BlockingCallError} If it is called on the hub: use `closeAsync()` there.
+   */
+  close(): void {
+    this.#onHub("close");
+  }
+
+  /** Ends the pool, in async code: see {@linkcode ConnectionPool.close}. */
+  async closeAsync(): Promise<void> {
+    await this.#connections.shut();
+  }
+
+  /** Ends the pool at the end of an `await using` block. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.closeAsync();
+  }
+
+  /** Green code calls the methods of the face, so whoever gets here is on the hub. */
+  #onHub(name: string, ..._: unknown[]): never {
+    blocking(`${name}()`, `await ${name}Async()`);
+    throw new Error(`Cannot call ${name}() here`);
+  }
+}
+
+function refuseInGreen(): never {
+  throw new BlockingCallError(
+    "Cannot create a ConnectionPool in a green thread: connections live on the hub: make it there, or by shared()",
+  );
+}
+
+function checkFunction(name: string, value: unknown): void {
+  if (typeof value === "function") return;
+  throw new TypeError(
+    `Cannot create a pool: expected a function for "${name}", found ${describe(value)}`,
+  );
+}
+
+/** How to end the transaction that a connection may be in, if that is known. */
+function rollbackOf(connection: object): ((connection: object) => unknown) | undefined {
+  const { rollback, query } = connection as Record<string, unknown>;
+  if (typeof rollback === "function") return (connection) => rollback.call(connection);
+  if (isPgClient(connection)) return (connection) => (query as Method).call(connection, "rollback");
+  return undefined;
+}
+
+// deno-lint-ignore no-explicit-any
+type Method = (...args: any[]) => unknown;
+
+/** Whether a connection is a `Client` of `npm:pg`, by what no other driver has. */
+function isPgClient(connection: object): boolean {
+  const { query, escapeLiteral, escapeIdentifier } = connection as Record<string, unknown>;
+  return [query, escapeLiteral, escapeIdentifier].every((member) => typeof member === "function") &&
+    "processID" in connection;
+}
+
+function closeAnyhow(connection: object): unknown {
+  const members = connection as Record<PropertyKey, unknown>;
+  for (const key of ["close", "end", "destroy", Symbol.asyncDispose, Symbol.dispose]) {
+    const close = members[key];
+    if (typeof close === "function") return close.call(connection);
+  }
+}
+
+function print(error: unknown): void {
+  printError("Uncaught (in a pool of connections)", error);
+}

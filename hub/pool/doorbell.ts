@@ -1,0 +1,83 @@
+/**
+ * The hub's ear: hears Workers ring, and has their messages taken in.
+ *
+ * One loop for all Workers. Asleep, it is a single `Atomics.waitAsync` on the board's doorbell, whatever the number of
+ * Workers. Awake, it takes in what there is in bounded passes, and after each pass lets microtasks run: there the async
+ * functions that green code called go on, and their replies are written. When nothing is left it goes on listening for
+ * a few microseconds, since a wake-up costs far more than that, and only then sleeps.
+ *
+ * Microtasks starve timers and I/O, so a busy loop gives the event loop a turn of its own every millisecond.
+ *
+ * @module
+ */
+
+import { setImmediate } from "node:timers";
+import type { Board } from "../../bridge/wire/board.ts";
+import { Patience } from "../../bridge/wire/patience.ts";
+
+/** How long the hub listens before it sleeps, at the most, in milliseconds. */
+const MOST_SPIN = 0.03;
+
+/** How long the event loop may go without a turn, in milliseconds. */
+const MOST_HOLD = 1;
+
+/** Listens to the doorbell of one hub. */
+export class Doorbell {
+  readonly #board: Board;
+  readonly #takeIn: () => boolean;
+  readonly #patience = new Patience(MOST_SPIN);
+  /** How many cores there are beside the hub's. With more Workers awake than that, listening takes one of theirs. */
+  readonly #spareCores = Math.max(0, navigator.hardwareConcurrency - 1);
+  #closed = false;
+
+  /**
+   * @param board The hub's board.
+   * @param takeIn Takes in some of what has arrived; says whether there was any. It must not throw.
+   */
+  constructor(board: Board, takeIn: () => boolean) {
+    this.#board = board;
+    this.#takeIn = takeIn;
+  }
+
+  /** Listens until the bell is closed. */
+  async listen(): Promise<void> {
+    while (!this.#closed) {
+      const heard = await this.#serve();
+      await this.#board.arm(heard);
+      this.#board.disarm();
+    }
+  }
+
+  /** Stops listening. */
+  close(): void {
+    this.#closed = true;
+    this.#board.ring();
+  }
+
+  /** Takes in until nothing has come for a while; gives what the bell had counted at the last look. */
+  async #serve(): Promise<number> {
+    let turned = performance.now();
+    let quietSince = turned;
+    let budget = -1;
+    for (;;) {
+      const heard = this.#board.heard();
+      const worked = this.#takeIn();
+      await null;
+      const now = performance.now();
+      if (worked || this.#board.heard() !== heard) {
+        if (budget > 0) this.#patience.judge(true);
+        budget = -1;
+      } else if (budget < 0) {
+        quietSince = now;
+        budget = this.#board.awake <= this.#spareCores ? this.#patience.next() : 0;
+      }
+      if (this.#closed || budget >= 0 && now - quietSince >= budget) {
+        if (budget > 0) this.#patience.judge(false);
+        return heard;
+      }
+      if (now - turned < MOST_HOLD) continue;
+      await new Promise<void>((resolve) => setImmediate(resolve));
+      turned = performance.now();
+    }
+  }
+}

@@ -1,0 +1,662 @@
+/**
+ * The pool: which thread runs on which Worker, and when.
+ *
+ * - Threads wait in one queue, first come, first served. A Worker takes one when it has nothing on its stack.
+ * - Workers are started when threads wait and those that run do not end theirs quickly enough: see `growth.ts`. They are
+ *   told to end when they have nothing to do: see `shrinking.ts`.
+ * - A thread that waits for one in the queue runs it on its own stack: it could not go on anyway, so recursion cannot use
+ *   up the pool. Where that cannot be done (the wait has a time limit, or the module is not loaded there) the awaited thread
+ *   gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first one in the queue when all Workers are blocked
+ *   on what other threads may have to end (a queue, a lock, threads): what they wait for may never come otherwise.
+ * - In a cooperative hub a thread begins when it is its turn: see `turns.ts`.
+ * - When all Workers are blocked, and it may be async code that ends that, one lends its place after a while: see `lending.ts`.
+ * - A Worker that dies is replaced when there is work for it. Where Workers cannot start, the queue waits for those that there
+ *   are, and it is tried again later (see `failed_starts.ts`); if there are none, all threads in it end with the reason.
+ *
+ * @module
+ */
+
+import { Baton, HUB_SIDE } from "../../bridge/wire/baton.ts";
+import { Board } from "../../bridge/wire/board.ts";
+import { HubSaturatedError, WorkerCrashedError } from "../../bridge/errors.ts";
+import { EMPTY, type Message } from "../../bridge/wire/message.ts";
+import { Down } from "../../bridge/protocol/messages.ts";
+import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { startWorker } from "../records/thread_worker.ts";
+import type { GreenWorker, Registry } from "../records/worker.ts";
+import { Growth } from "./growth.ts";
+import type { HubThread } from "../records/thread.ts";
+import { Ended } from "../records/ended.ts";
+import { FailedStarts } from "./failed_starts.ts";
+import { Lending } from "./lending.ts";
+import { makeWorker } from "./new_worker.ts";
+import type { Settings } from "../base/options.ts";
+import { mostWorkers, Saturation } from "./saturation.ts";
+import { Shrinking } from "./shrinking.ts";
+import { StoppedWorkers } from "./stopped.ts";
+import { type Berth, Turns } from "./turns.ts";
+import { within } from "../base/within.ts";
+import { crash, endingOf } from "./worker_endings.ts";
+
+/** How many messages of one Worker are taken before the next one's turn. */
+const MESSAGES_A_TURN = 64;
+
+/** How long a Worker may take to tell what has failed there, in milliseconds: one may have got no core. */
+const LAST_TURN_MS = 1000;
+
+/** What the pool needs of the rest of the hub. */
+export interface PoolHost extends Registry {
+  /** The modules whose exports are in scope of inline functions. */
+  readonly scope: readonly string[];
+  /** A Worker says something. */
+  take(worker: GreenWorker, message: Message): void;
+  /** A thread has ended without its Worker saying so. */
+  endThread(thread: HubThread, ended: Ended): void;
+}
+
+/** The Workers of one hub and the threads that wait for them. */
+export class Pool {
+  readonly board: Board;
+  /** The board's number in the process. */
+  readonly #boardNumber: number;
+  readonly #settings: Settings;
+  readonly #host: PoolHost;
+  readonly #queue = new Set<HubThread>();
+  /** Threads in the queue for which a running one waits and cannot run it itself. */
+  readonly #urgent = new Set<HubThread>();
+  readonly #workers = new Set<GreenWorker>();
+  readonly #bySlot: (GreenWorker | undefined)[];
+  readonly #stopped = new StoppedWorkers();
+  /** Workers with nothing to do, the one that stopped last at the end. */
+  readonly #idle: GreenWorker[] = [];
+  #starting = 0;
+  #serial = 0;
+  #crashed = 0;
+  readonly #growth: Growth;
+  readonly #shrinking: Shrinking;
+  readonly #saturation: Saturation;
+  readonly #lending: Lending;
+  readonly #failedStarts = new FailedStarts(() => {
+    if (!this.#closed) this.#assign();
+  });
+  /** What a cooperative hub has. */
+  readonly #turns: Turns | undefined;
+  #onEmpty: (() => void) | undefined;
+  #closed = false;
+
+  constructor(settings: Settings, host: PoolHost) {
+    this.#settings = settings;
+    this.#host = host;
+    this.board = new Board(mostWorkers(settings.maxWorkers));
+    if (settings.cooperative) {
+      this.board.baton = new Baton(this.board, HUB_SIDE);
+      this.#turns = new Turns(this.board.baton);
+    }
+    this.#growth = new Growth({
+      workers: this.#workers,
+      maxWorkers: settings.maxWorkers,
+      usable: () => this.#usable,
+      queued: () => this.#queue.size,
+      starting: () => this.#starting,
+      closed: () => this.#closed,
+      mayStart: () => this.#mayStart,
+      startWorker: () => this.#startWorker(),
+    });
+    this.#shrinking = new Shrinking({
+      workers: this.#workers,
+      idle: this.#idle,
+      settings,
+      dismiss: (worker) => this.#dismiss(worker),
+    });
+    this.#saturation = new Saturation({
+      name: settings.name,
+      maxWorkers: settings.maxWorkers,
+      queue: this.#queue,
+      stuckSince: () => this.#stuckSince(),
+      startError: () => this.#failedStarts.error,
+      refuse: (thread, reason) => {
+        this.remove(thread);
+        this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
+      },
+    });
+    this.#lending = new Lending({
+      workers: this.#workers,
+      waits: () => this.#queue.size > 0,
+      needy: () => this.#isNeedy,
+      waitOf: (worker) => this.#waitOf(worker),
+      lent: () => this.#assign(),
+    });
+    this.#boardNumber = hubPlace().addBoard(this.board);
+    this.#bySlot = new Array(this.board.slots).fill(undefined);
+    for (let i = 0; i < settings.minWorkers; i++) this.#startWorker();
+  }
+
+  /** Numbers for `statistics()`. */
+  get counts(): {
+    workers: number;
+    starting: number;
+    idle: number;
+    busy: number;
+    queued: number;
+    crashed: number;
+    leaked: number;
+  } {
+    let busy = 0;
+    for (const { stack } of this.#workers) if (stack.length > 0) busy++;
+    return {
+      workers: this.#workers.size,
+      starting: this.#starting,
+      idle: this.#idle.length,
+      busy,
+      queued: this.#queue.size,
+      crashed: this.#crashed,
+      leaked: this.#stopped.leaked,
+    };
+  }
+
+  /** The threads that run or wait here, the running ones first. */
+  *threads(): Generator<HubThread> {
+    for (const { stack } of this.#workers) yield* stack;
+    yield* this.#queue;
+  }
+
+  /**
+   * Puts a thread in the queue.
+   *
+   * @throws {HubSaturatedError} If the queue is full.
+   */
+  enqueue(thread: HubThread): void {
+    const { maxQueue, name } = this.#settings;
+    this.#queue.add(thread);
+    this.#turns?.add(thread);
+    this.#assign();
+    if (this.#cannotGrow) this.#saturation.look();
+    if (this.#queued <= maxQueue || !this.remove(thread)) return;
+    throw new HubSaturatedError(
+      `Cannot spawn "${thread.name}": ${maxQueue} green threads wait for a Worker of "${name}" already, and ` +
+        `maxQueue is ${maxQueue}`,
+    );
+  }
+
+  /** Takes a thread out of the queue; says whether it was there. */
+  remove(thread: HubThread): boolean {
+    this.#urgent.delete(thread);
+    if (!this.#queue.delete(thread)) return false;
+    if (this.#turns === undefined) return true;
+    this.#turns.remove(thread);
+    // It may be its turn.
+    this.board.ring();
+    return true;
+  }
+
+  /** How many threads wait for a Worker, and, in a cooperative hub, not only for their turn. */
+  get #queued(): number {
+    const { size } = this.#queue;
+    if (this.#turns === undefined) return size;
+    let busy = 0;
+    for (const { stack } of this.#workers) if (stack.length > 0) busy++;
+    return size - Math.max(0, this.#settings.maxWorkers - busy);
+  }
+
+  /**
+   * A thread on a Worker is about to wait for another one.
+   *
+   * @param worker Where the waiting thread is the innermost.
+   * @param thread What it waits for.
+   * @param limited Whether its wait has a time limit.
+   */
+  awaited(worker: GreenWorker, thread: HubThread, limited: boolean): void {
+    if (!this.#queue.has(thread)) return;
+    if (!limited && !worker.gone && worker.hasLoaded(thread.work!.target)) {
+      if (this.#turns) {
+        // The first who waits for it hosts it: whoever runs it, the order is the same.
+        if (thread.host?.waitingFor !== thread) thread.host = worker.stack.at(-1);
+        this.#turns.hurry(thread);
+        return this.#assign();
+      }
+      this.remove(thread);
+      worker.run(thread);
+      return;
+    }
+    this.urge(thread);
+  }
+
+  /** Somebody who keeps a Worker waits for a thread: if it is in the queue, it gets a Worker of its own. */
+  urge(thread: HubThread): void {
+    if (!this.#queue.has(thread)) return;
+    this.#urgent.add(thread);
+    this.#turns?.hurry(thread);
+    this.#assign();
+  }
+
+  /** Whether a thread waits for a Worker. */
+  holds(thread: HubThread): boolean {
+    return this.#queue.has(thread);
+  }
+
+  /**
+   * The threads that keep one from starting: those that run, the innermost on each Worker. None when it is not in the
+   * queue, or when there may be a Worker for it without any of them going on.
+   */
+  blocking(thread: HubThread): HubThread[] | undefined {
+    if (!this.#queue.has(thread) || this.#starting > 0 || this.#hasSlot) return undefined;
+    if (thread.host) return undefined;
+    const running: HubThread[] = [];
+    for (const { stack } of this.#workers) {
+      const innermost = stack.at(-1);
+      if (!innermost) return undefined;
+      running.push(innermost);
+    }
+    return running;
+  }
+
+  /** Whether a thread on a Worker could go on, and waits for its turn. */
+  isQueued(thread: HubThread): boolean {
+    const { baton } = this.board;
+    const { worker } = thread;
+    return baton !== undefined && worker?.stack.at(-1) === thread && baton.isQueued(worker.slot);
+  }
+
+  /** A thread has left its Worker. */
+  left(worker: GreenWorker, thread: HubThread): void {
+    const at = worker.stack.lastIndexOf(thread);
+    if (at >= 0) worker.stack.splice(at, 1);
+    this.#growth.ended();
+    worker.proven = true;
+    if (worker.idle) this.#rest(worker);
+  }
+
+  /** A Worker has answered all that the hub asked of it. */
+  served(worker: GreenWorker): void {
+    if (worker.idle) this.#assign();
+  }
+
+  /** A Worker has started. */
+  ready(worker: GreenWorker): void {
+    if (worker.ready) return;
+    worker.ready = true;
+    this.#starting--;
+    this.#failedStarts.succeeded();
+    if (worker.closing) return;
+    this.#rest(worker);
+  }
+
+  /**
+   * Takes in what Workers have sent, some of each.
+   *
+   * @returns Whether there was anything.
+   */
+  takeIn(): boolean {
+    let worked = hubPlace().takeIn();
+    for (let group = 0; group < this.board.groups; group++) {
+      let flags = this.board.takeFlags(group);
+      while (flags !== 0) {
+        const bit = 31 - Math.clz32(flags);
+        flags &= ~(1 << bit);
+        const worker = this.#bySlot[group * 32 + bit];
+        // One that was stopped and goes on all the same is not listened to.
+        if (worker && !worker.dead) worked = this.#takeFrom(worker) || worked;
+      }
+    }
+    if (this.#turns && this.board.baton!.turn !== 0) this.#assign();
+    return worked;
+  }
+
+  /**
+   * The process is about to end: has the Workers tell what has failed in their event loops.
+   *
+   * @returns What settles when they have; nothing if there is nothing to be told.
+   */
+  lastTurns(): Promise<unknown> | undefined {
+    const uneasy = [...this.#workers].filter(({ uneasy, idle }) => uneasy && idle);
+    if (uneasy.length === 0) return undefined;
+    return within(Promise.all(uneasy.map((worker) => worker.rest())), LAST_TURN_MS);
+  }
+
+  /** Tells all Workers to end; those with threads on them when these have ended. */
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#shrinking.stop();
+    this.#saturation.stop();
+    this.#lending.stop();
+    this.#failedStarts.stop();
+    for (const worker of this.#workers) this.#dismiss(worker);
+    if (this.#workers.size === 0) return Promise.resolve();
+    return new Promise((resolve) => this.#onEmpty = resolve);
+  }
+
+  /**
+   * Stops a Worker that does not end by itself: the threads on it are killed, whatever they do. If it is blocked, or in its
+   * event loop, it ends; if it computes, it goes on until the process ends, and nobody listens to it.
+   *
+   * @param reason What led to it.
+   */
+  stop(worker: GreenWorker, reason: Error): void {
+    worker.stopped = true;
+    this.#end(worker, reason);
+  }
+
+  /** Settles when all Workers that were stopped have ended, or are known not to end. */
+  async ended(): Promise<void> {
+    await this.#stopped.ended();
+    hubPlace().removeBoard(this.#boardNumber);
+  }
+
+  #end(worker: GreenWorker, reason: Error): void {
+    if (worker.dead) return;
+    worker.error ??= reason;
+    worker.closing = true;
+    worker.post.shut();
+    this.#bury(worker, 1);
+    if (!this.#closed) this.#assign();
+    this.#stopped.add(worker);
+  }
+
+  /** The Workers that there are. */
+  get workers(): ReadonlySet<GreenWorker> {
+    return this.#workers;
+  }
+
+  #takeFrom(worker: GreenWorker): boolean {
+    worker.post.flush();
+    let worked = false;
+    try {
+      for (let i = 0; i < MESSAGES_A_TURN; i++) {
+        const message = worker.post.receive(MESSAGES_A_TURN);
+        if (!message) break;
+        worked = true;
+        this.#host.take(worker, message);
+      }
+    } catch (error) {
+      // It wrote something that cannot be right: nothing that it says can be trusted any more.
+      this.#end(worker, error as Error);
+      return true;
+    }
+    if (!worker.post.empty) this.board.raise(worker.slot);
+    return worked || !worker.post.empty;
+  }
+
+  #rest(worker: GreenWorker): void {
+    if (this.#closed) return this.#dismiss(worker);
+    worker.idleSince = performance.now();
+    this.#idle.push(worker);
+    this.#assign();
+    if (!this.#idle.includes(worker)) return;
+    this.#shrinking.rested(worker);
+  }
+
+  /** Whether as many Workers run threads as may. One counts that waits for a thread; one that lends its place does not. */
+  get #isFull(): boolean {
+    const { maxWorkers } = this.#settings;
+    if (this.#workers.size <= maxWorkers) return false;
+    let busy = 0;
+    for (const { stack } of this.#workers) if (stack.length > 0 && !stack.at(-1)!.lends) busy++;
+    return busy >= maxWorkers;
+  }
+
+  /**
+   * When all that run wait for other threads, and others wait for a Worker, it is for those that they wait: the first of them
+   * gets a Worker beyond `maxWorkers`. It is no more work at a time.
+   */
+  relieve(): void {
+    if (this.#stalls) this.urge(this.#next());
+    if (this.#cannotGrow) this.#saturation.look();
+  }
+
+  get #usable(): number {
+    let usable = 0;
+    for (const { stack, serving } of this.#workers) {
+      if (stack.length > 0 ? !stack[stack.length - 1].lends : !serving) usable++;
+    }
+    return usable;
+  }
+
+  /** Whether the first thread in the queue gets a Worker only if a blocked one lends its place. */
+  get #isNeedy(): boolean {
+    if (this.#queue.size === 0 || this.#starting > 0 || this.#urgent.size > 0) return false;
+    return this.#mayStart && this.#usable >= this.#settings.maxWorkers;
+  }
+
+  /** What tells one wait of the thread that runs on a Worker from the next; nothing if it is not blocked. */
+  #waitOf({ stack, slot }: GreenWorker): number | undefined {
+    const innermost = stack[stack.length - 1];
+    if (this.isQueued(innermost)) return undefined;
+    if (innermost.parkedOn !== undefined) return innermost.blockedSince;
+    // Below 0, where no time is.
+    return this.board.isParked(slot) ? -1 - Math.abs(this.board.woken(slot)) : undefined;
+  }
+
+  /** Whether nothing goes on until a thread of the queue does. */
+  get #stalls(): boolean {
+    if (this.#queue.size === 0 || this.#urgent.size > 0 || this.#starting > 0) return false;
+    if (this.#workers.size < this.#settings.maxWorkers) return false;
+    let busy = 0;
+    for (const { stack } of this.#workers) {
+      if (stack.length === 0) continue;
+      const innermost = stack[stack.length - 1];
+      if (!innermost.stalled || this.isQueued(innermost)) return false;
+      busy++;
+    }
+    return busy > 0;
+  }
+
+  /** Since when all Workers that there may be are blocked on what a thread of the queue may have to end. */
+  #stuckSince(): number | undefined {
+    if (this.#starting > 0 || this.#workers.size === 0 || !this.#cannotGrow) return undefined;
+    let since = 0;
+    for (const { stack } of this.#workers) {
+      const innermost = stack.at(-1);
+      if (innermost?.stuckSince === undefined || this.isQueued(innermost)) return undefined;
+      since = Math.max(since, innermost.stuckSince);
+    }
+    return since;
+  }
+
+  #assign(): void {
+    if (this.#turns) return this.#assignInTurn(this.#turns);
+    if (this.#stalls) this.#urgent.add(this.#next());
+    while (this.#queue.size > 0) {
+      if (this.#urgent.size === 0 && this.#isFull) break;
+      // One that does something for the hub would do the thread's work on top of that.
+      const at = this.#idle.findLastIndex((worker) => !worker.serving);
+      if (at < 0) break;
+      const [worker] = this.#idle.splice(at, 1);
+      const thread = this.#next();
+      this.remove(thread);
+      worker.run(thread);
+    }
+    if (this.#queue.size > 0) {
+      if (this.#workers.size === 0) this.#startWorker();
+      else this.#growth.lookLater();
+    }
+    // Whoever waits for an urgent one keeps a Worker and does nothing, so this is no more work at a time.
+    while (this.#starting < this.#urgent.size && this.#startWorker());
+    if (this.#queue.size > 0) this.#lending.watch();
+    if (this.#queue.size > 0 && this.#workers.size === 0) this.#giveUp();
+  }
+
+  /** Begins the thread whose turn it is, in a cooperative hub, if it is that of a new one. */
+  #assignInTurn(turns: Turns): void {
+    const waits = (thread: HubThread) => this.#queue.has(thread);
+    if (this.#queue.size > 0 && this.#workers.size === 0 && !this.#startWorker()) this.#giveUp();
+    if (this.#stalls) {
+      const thread = this.#next();
+      this.#urgent.add(thread);
+      turns.hurry(thread);
+    }
+    let free = this.#mayStart ? this.#settings.maxWorkers - this.#usable : 0;
+    for (const worker of this.#idle) if (!worker.serving) free++;
+    turns.recall(free);
+    // What was spawned before is in the rings, and has to be known.
+    for (const { post } of this.#workers) if (!post.empty) return;
+    const begun = turns.next((thread) => this.#berth(thread), waits);
+    if (begun) {
+      this.#urgent.delete(begun.thread);
+      this.#queue.delete(begun.thread);
+      begun.worker.run(begun.thread);
+    }
+    if (this.#queue.size === 0) return;
+    this.#growth.lookLater();
+    this.#lending.watch();
+  }
+
+  /** A Worker on which a thread can begin. */
+  #berth(thread: HubThread): Berth {
+    const { host } = thread;
+    if (host?.waitingFor === thread && !host.dead) {
+      const { worker } = host;
+      if (worker && !worker.gone && !host.killed && worker.stack.at(-1) === host) return worker;
+      this.#urgent.add(thread);
+    }
+    const urgent = this.#urgent.has(thread);
+    if (urgent || !this.#isFull) {
+      const at = this.#idle.findLastIndex((worker) => !worker.serving);
+      if (at >= 0) return this.#idle.splice(at, 1)[0];
+      if (this.#starting > 0) return "starting";
+      const more = urgent || this.#usable < this.#settings.maxWorkers;
+      if (more && this.#startWorker() && this.#starting > 0) return "starting";
+    }
+    return undefined;
+  }
+
+  /** Workers that were stopped and go on have used up all that there may be. */
+  #giveUp(): void {
+    const reason = new WorkerCrashedError(
+      `Cannot run green threads on hub "${this.#settings.name}" any more: ${this.#stopped.leaked} Workers that were stopped go on ` +
+        "computing, and there may be no more",
+    );
+    for (const thread of [...this.#queue]) {
+      this.remove(thread);
+      this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
+    }
+  }
+
+  get #hasSlot(): boolean {
+    return this.#bySlot.includes(undefined);
+  }
+
+  /** Whether one more Worker may be started now. */
+  get #mayStart(): boolean {
+    return this.#hasSlot && !(this.#failedStarts.resting && this.#someStay);
+  }
+
+  /** Whether there will be no more Workers, unless one goes: there are as many as there may be, or none can be started. */
+  get #cannotGrow(): boolean {
+    if (this.#failedStarts.since !== undefined) return true;
+    return this.#workers.size >= this.#settings.maxWorkers && !this.#hasSlot;
+  }
+
+  /** Whether there is a Worker that runs threads, or will. */
+  get #someStay(): boolean {
+    for (const { closing } of this.#workers) if (!closing) return true;
+    return false;
+  }
+
+  #next(): HubThread {
+    for (const thread of this.#urgent) return thread;
+    for (const thread of this.#queue) return thread;
+    throw new Error("The queue is empty");
+  }
+
+  /**
+   * Starts one more Worker, if there is a slot for it and none has failed to start just now. One that cannot start is as one
+   * that died at once.
+   *
+   * @returns Whether one is being started.
+   */
+  #startWorker(): boolean {
+    if (!this.#mayStart) return false;
+    const slot = this.#bySlot.indexOf(undefined);
+    const { worker, start } = makeWorker({
+      board: this.board,
+      boardNumber: this.#boardNumber,
+      slot,
+      serial: ++this.#serial,
+      registry: this.#host,
+      scope: this.#host.scope,
+      debug: this.#settings.debug,
+    });
+    this.#bySlot[slot] = worker;
+    this.board.baton?.enroll(slot);
+    this.#workers.add(worker);
+    this.#starting++;
+    const onExit = (code: number) => {
+      worker.hasExited();
+      // It has not: see `stop()`. Its slot is never used again, as it may still write there.
+      if (worker.lost) return;
+      this.board.baton?.breakLock(slot);
+      this.#takeLast(worker);
+      worker.objects.exited(worker.running);
+      this.#bury(worker, code);
+      this.board.lie(slot);
+      this.#bySlot[slot] = undefined;
+      this.#assign();
+    };
+    try {
+      worker.process = startWorker(start, {
+        name: `${this.#settings.name}-${worker.serial}`,
+        resourceLimits: this.#settings.resourceLimits,
+        onError: (error) => worker.error ??= error,
+        onExit,
+      });
+    } catch (error) {
+      worker.error = error;
+      this.#bury(worker, 1);
+      this.board.lie(slot);
+      this.#bySlot[slot] = undefined;
+      return false;
+    }
+    return true;
+  }
+
+  /** What a Worker said before it ended counts. */
+  #takeLast(worker: GreenWorker): void {
+    if (worker.dead) return;
+    try {
+      for (;;) {
+        const message = worker.post.receive(Infinity);
+        if (!message) return;
+        this.#host.take(worker, message);
+      }
+    } catch (error) {
+      worker.error ??= error;
+    }
+  }
+
+  #bury(worker: GreenWorker, code: number): void {
+    if (worker.dead) return;
+    const wasReady = worker.ready;
+    if (!wasReady) this.#starting--;
+    this.#workers.delete(worker);
+    const at = this.#idle.indexOf(worker);
+    if (at >= 0) this.#idle.splice(at, 1);
+    const threads = worker.bury();
+    const expected = worker.closing && threads.length === 0;
+    if (!expected && !worker.stopped) this.#crashed++;
+    if (!expected && !wasReady && !worker.stopped) {
+      this.#failedStarts.failed(worker.error ?? new Error(`it exited with code ${code}`));
+      // Nobody is left who could run them.
+      if (!this.#someStay) threads.push(...this.#queue);
+      else this.#saturation.look();
+    }
+    for (const thread of threads) this.remove(thread);
+    for (const thread of threads) {
+      this.#host.endThread(thread, endingOf(worker, thread, code));
+    }
+    // There is nobody else to hear of it.
+    if (!expected && !worker.stopped && threads.length === 0) {
+      this.#host.reportError(crash(worker, undefined, code));
+    }
+    this.board.baton?.gone(worker.slot);
+    if (this.#workers.size === 0) this.#onEmpty?.();
+  }
+
+  #dismiss(worker: GreenWorker): void {
+    if (worker.closing) return;
+    if (worker.stack.length > 0) return;
+    worker.closing = true;
+    const at = this.#idle.indexOf(worker);
+    if (at >= 0) this.#idle.splice(at, 1);
+    worker.post.send(Down.Close, 0, 0, 0, EMPTY);
+  }
+}

@@ -1,0 +1,125 @@
+/**
+ * How a green thread ended, as the hub keeps it.
+ *
+ * A result that came from a Worker stays encoded until somebody on the hub looks at it; one that goes on to another
+ * Worker as plain text is never decoded here.
+ *
+ * @module
+ */
+
+import {
+  type Body,
+  decode,
+  encode,
+  encodeThrown,
+  mayRefer,
+  type Referrer,
+} from "../../bridge/values/codec.ts";
+import type { Outcome } from "../../bridge/side/green_thread.ts";
+import { Ending } from "../../bridge/protocol/messages.ts";
+import { readViews } from "../references/views.ts";
+
+/** The Worker that an ending goes to. */
+interface Receiver {
+  /** Makes references for it. */
+  readonly referrer: Referrer;
+  /** Encodes something, and takes the references in it back if that fails. */
+  attempt<T>(encode: () => T): T;
+}
+
+/** An ending: its value, or the bytes of it. */
+export class Ended {
+  #outcome: Outcome<unknown> | undefined;
+  /** What it is for Workers, if that is not the same: see `views.ts`. */
+  #passing: Outcome<unknown> | undefined;
+  #encoded:
+    | { readonly ending: number; readonly body: Body; readonly referrer: Referrer }
+    | undefined;
+
+  /** Whether it came from a Worker. */
+  readonly crossed: boolean;
+
+  private constructor(outcome: Outcome<unknown> | undefined, crossed: boolean) {
+    this.#outcome = outcome;
+    this.crossed = crossed;
+  }
+
+  /** An ending that happened on the hub. */
+  static of(outcome: Outcome<unknown>): Ended {
+    return new Ended(outcome, false);
+  }
+
+  /** An ending that a Worker reported. */
+  static from(ending: number, body: Body, referrer: Referrer): Ended {
+    const ended = new Ended(undefined, true);
+    // What may hold references is taken in at once: they are counted when they arrive.
+    if (mayRefer(body)) ended.#read(ending, body, referrer);
+    else ended.#encoded = { ending, body, referrer };
+    return ended;
+  }
+
+  /** Which of the three endings it is. */
+  get status(): Outcome<unknown>["status"] {
+    if (this.#outcome) return this.#outcome.status;
+    return STATUS[this.#encoded!.ending];
+  }
+
+  /** The ending as people see it. */
+  get outcome(): Outcome<unknown> {
+    if (this.#outcome) return this.#outcome;
+    const { ending, body, referrer } = this.#encoded!;
+    this.#encoded = undefined;
+    return this.#outcome = read(ending, body, referrer);
+  }
+
+  /** The ending as it is passed on: handles that came home are handles. */
+  get passing(): Outcome<unknown> {
+    return this.#passing ?? this.outcome;
+  }
+
+  #read(ending: number, body: Body, referrer: Referrer): void {
+    try {
+      const { here, passing } = readViews(body, referrer);
+      this.#outcome = outcomeOf(ending, here);
+      if (passing !== here) this.#passing = outcomeOf(ending, passing);
+    } catch (reason) {
+      this.#outcome = { status: "rejected", reason };
+    }
+  }
+
+  /**
+   * The ending as it goes to a Worker.
+   *
+   * @param worker The Worker.
+   */
+  encodeFor(worker: Receiver): { ending: number; body: Body } {
+    if (this.#encoded) return this.#encoded;
+    const outcome = this.passing;
+    const ending = STATUS.indexOf(outcome.status);
+    const { referrer } = worker;
+    if (outcome.status !== "fulfilled") {
+      return { ending, body: encodeThrown(outcome.reason, "error", referrer) };
+    }
+    try {
+      return { ending, body: worker.attempt(() => encode(outcome.value, "result", referrer)) };
+    } catch (error) {
+      return { ending: Ending.Rejected, body: encodeThrown(error, "error", referrer) };
+    }
+  }
+}
+
+/** In the order of {@linkcode Ending}. */
+const STATUS = ["fulfilled", "rejected", "killed"] as const;
+
+function read(ending: number, body: Body, referrer: Referrer): Outcome<unknown> {
+  try {
+    return outcomeOf(ending, decode(body, referrer));
+  } catch (reason) {
+    return { status: "rejected", reason };
+  }
+}
+
+function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
+  if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
+  return { status: STATUS[ending], reason: value } as Outcome<unknown>;
+}

@@ -1,0 +1,101 @@
+/**
+ * What the arguments of a waiting thread refer to.
+ *
+ * Arguments are encoded when a thread is spawned, so that what cannot cross is refused where it was passed, and later
+ * changes are not seen. Which Worker will run the thread is not known then; until it is, the references in them are held
+ * here.
+ *
+ * @module
+ */
+
+import type { Reference, Referrer } from "../../bridge/values/codec.ts";
+import { Ending, Referent } from "../../bridge/protocol/messages.ts";
+import type { GreenWorker, Registry } from "./worker.ts";
+import { HubThread } from "./thread.ts";
+import { hubReferent } from "../references/referents.ts";
+import { referTo } from "../references/worker_references.ts";
+import { type Coordination, coreOf, referToShared } from "../../bridge/memory/objects.ts";
+import { holdObject, releaseObject } from "../references/worker_objects.ts";
+
+const ENDINGS = {
+  fulfilled: Ending.Fulfilled,
+  rejected: Ending.Rejected,
+  killed: Ending.Killed,
+} as const;
+
+/** The references in the arguments of one thread. */
+export class Luggage implements Referrer {
+  readonly #registry: Registry;
+  readonly #held: { readonly kind: number; readonly id: number }[] = [];
+  readonly #objects: Coordination[] = [];
+
+  constructor(registry: Registry) {
+    this.#registry = registry;
+  }
+
+  refer(value: object): Reference | undefined {
+    if (value instanceof HubThread) return this.#referToThread(value);
+    return this.#referToShared(value) ?? this.#referToLive(value);
+  }
+
+  resolve(kind: number): never {
+    throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
+  }
+
+  /** The thread is about to run on a Worker: the references are that Worker's. */
+  handTo(worker: GreenWorker): void {
+    for (const { kind, id } of this.#held) worker.hold(kind, id);
+    this.#held.length = 0;
+    for (const object of this.#objects) worker.objects.hold(object);
+    this.#dropObjects();
+  }
+
+  /** The thread will not run. */
+  drop(): void {
+    for (const { kind, id } of this.#held) {
+      if (kind === Referent.Thread) this.#registry.releaseThread(id, 1);
+      else this.#registry.given.release(id, 1);
+    }
+    this.#held.length = 0;
+    this.#dropObjects();
+  }
+
+  #dropObjects(): void {
+    for (const object of this.#objects) releaseObject(coreOf(object)!.id, 1);
+    this.#objects.length = 0;
+  }
+
+  #referToShared(value: object): Reference | undefined {
+    const reference = referToShared(value);
+    if (reference && coreOf(value)) {
+      holdObject(value as Coordination);
+      this.#objects.push(value as Coordination);
+    }
+    return reference;
+  }
+
+  #referToLive(value: object): Reference | undefined {
+    const referent = hubReferent(value, false);
+    if (!referent) return undefined;
+    const { reference, number } = referTo(this.#registry.given, referent);
+    this.#held.push({ kind: referent.kind, id: number });
+    return reference;
+  }
+
+  #referToThread(thread: HubThread): Reference {
+    if (!thread.ended) thread = this.#registry.own(thread);
+    thread.seen = true;
+    const { id, name } = thread;
+    const outcome = thread.ended?.passing;
+    if (!outcome) {
+      thread.holds++;
+      this.#held.push({ kind: Referent.Thread, id });
+      return { kind: Referent.Thread, data: { id, name } };
+    }
+    const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
+    return {
+      kind: Referent.Thread,
+      data: { id, name, ended: { ending: ENDINGS[outcome.status], value } },
+    };
+  }
+}

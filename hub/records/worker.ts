@@ -1,0 +1,540 @@
+/**
+ * A Worker, as the hub keeps it: its mailbox, what runs on it, and all that ends with it.
+ *
+ * ```text
+ * starting ──> idle <──> busy        (by what is on its stack)
+ *     └──────────┴────────┴──> closing ──> dead
+ *     └──────────┴────────┴──────────────> dead   (a crash)
+ * ```
+ *
+ * @module
+ */
+
+import {
+  type Body,
+  encode,
+  encodeThrown,
+  type Reference,
+  type Referrer,
+} from "../../bridge/values/codec.ts";
+import { BridgeProtocolError, WorkerCrashedError } from "../../bridge/errors.ts";
+import {
+  Changes,
+  type ContextValues,
+  currentValues,
+  Join,
+  usesContext,
+} from "../../bridge/context/context.ts";
+import { encodeContext } from "../../bridge/context/wire.ts";
+import { joinStacks } from "../../bridge/values/stacks.ts";
+import { EMPTY } from "../../bridge/wire/message.ts";
+import {
+  Down,
+  Ending,
+  PART_OF_CALL,
+  Referent,
+  type Target,
+  type ThreadReference,
+} from "../../bridge/protocol/messages.ts";
+import type { RunningWorker } from "./thread_worker.ts";
+import type { Given } from "../../bridge/references/exports.ts";
+import type { KeepAlive } from "../base/keep_alive.ts";
+import { WorkerReferences } from "../references/worker_references.ts";
+import type { Fault } from "../base/uncaught.ts";
+import { HubThread } from "./thread.ts";
+import { endBelongings } from "../references/belongings.ts";
+import { type Call, servedCall } from "../base/call_context.ts";
+import type { Post } from "./post.ts";
+import { WorkerContext } from "./worker_context.ts";
+import { coreOf } from "../../bridge/memory/objects.ts";
+import { hubPlace } from "../../bridge/memory/process_side.ts";
+import type { WorkerObjects } from "../references/worker_objects.ts";
+import { Ended } from "./ended.ts";
+import { stackHere } from "../../bridge/values/stack_here.ts";
+
+/** How long a Worker may take, from its start, to show how quick it is, in milliseconds. */
+const UNPROVEN_MS = 250;
+
+/** A call into the Worker that has not been answered. */
+interface Reply {
+  /** For the flow that has made it. */
+  readonly join: Join | undefined;
+  /** Since when it is awaited, in `performance.now()` time. */
+  readonly since: number;
+  resolve(value: unknown): void;
+  reject(reason: unknown): void;
+  /** If it is for an item of a generator that has been blocked for a while. */
+  parked?: ParkedIteration;
+}
+
+/** A generator that is blocked. */
+export interface ParkedIteration {
+  /** The name of its function. */
+  readonly name: string;
+  /** What it is blocked on. */
+  readonly on: string;
+}
+
+/** What a Worker's references are looked up in. */
+export interface Registry {
+  /** What Workers hold of the hub by reference. */
+  readonly given: Given;
+  readonly keepAlive: KeepAlive;
+  /** Whether the hub is closed or closing. */
+  readonly closed: boolean;
+  /** What those get who come too late. */
+  closedError(): Error;
+  /** Something failed that nobody waits for. */
+  reportError(error: unknown, fault?: Fault): void;
+  /** A Worker has answered all that the hub asked of its objects. */
+  served(worker: GreenWorker): void;
+  /** The caller of a function of the hub has gone. */
+  callAborted(call: Call): void;
+  /** The thread with an id, if the hub still has it. */
+  threadById(id: number): HubThread | undefined;
+  /** A thread that has not ended, or, if it is another hub's, what stands for it here. */
+  own(thread: HubThread): HubThread;
+  /** A thread that is known only by its ending. */
+  adoptThread(reference: ThreadReference, ended: Ended): HubThread;
+  /** One hold less on a thread. */
+  releaseThread(id: number, count: number): void;
+}
+
+/** One Worker. */
+export class GreenWorker {
+  readonly serial: number;
+  readonly slot: number;
+  readonly post: Post;
+  /** The coordination objects that it uses. */
+  readonly objects: WorkerObjects;
+  /** Whether it has said that it is ready. */
+  ready = false;
+  /** Whether it has been told to end. */
+  closing = false;
+  /** Whether it is to end whatever runs on it: it was killed, and has not crashed. */
+  stopped = false;
+  /** Whether it has ended, and is only to be buried. */
+  gone = false;
+  /** Whether it goes on although it was stopped. */
+  lost = false;
+  dead = false;
+  /** The process's Worker; there once it was started. */
+  process: RunningWorker | undefined;
+  /** Why it died, if it said so before. */
+  error: unknown;
+  /** Whether it has ended a thread, or has been seen blocked. */
+  proven = false;
+  /** Whether something may have failed in its event loop that it has not told: something has run there since it rested. */
+  uneasy = false;
+  #onRested: (() => void) | undefined;
+  readonly #since = performance.now();
+  /** Since when it has nothing to do, in `performance.now()` time. */
+  idleSince = 0;
+  /** The threads on its stack, the innermost last. */
+  readonly stack: HubThread[] = [];
+  /** What its target numbers mean. */
+  readonly targets = new Map<number, Target>();
+  /** The threads of whose endings it has asked to be told, without being blocked for them. */
+  readonly watched = new Set<number>();
+  /** Its calls to the hub that have not been answered. */
+  readonly calls = new Map<number, Call>();
+  readonly #registry: Registry;
+  readonly #bound = new Map<Target, number>();
+  /** The functions that it can run without its event loop, by their modules. */
+  readonly #modules = new Map<string, Set<unknown>>();
+  /** Whether it has loaded what inline functions need. */
+  #hasScope = false;
+  #onExit!: () => void;
+  /** By their numbers, each of which is the id of a thread: what serves the call has it, if it runs on no thread's stack. */
+  readonly #replies = new Map<number, Reply>();
+  /** What was referred to in an attempt: kinds and numbers. */
+  #trail: [kind: number, id: number][] | undefined;
+  /** How often each thread was sent to it. */
+  readonly #threadHolds = new Map<number, number>();
+  /** The functions and objects that it and the hub hold of each other. */
+  readonly references: WorkerReferences;
+
+  constructor(
+    serial: number,
+    slot: number,
+    post: Post,
+    objects: WorkerObjects,
+    registry: Registry,
+  ) {
+    this.serial = serial;
+    this.slot = slot;
+    this.post = post;
+    this.objects = objects;
+    this.#registry = registry;
+    const isDead = () => this.dead;
+    this.references = new WorkerReferences({
+      serial,
+      given: registry.given,
+      get dead() {
+        return isDead();
+      },
+      gone: (what) => this.#gone(what),
+      nameOf: (id) => registry.threadById(id)?.name,
+      isOver: (id) => registry.threadById(id)?.dead ?? true,
+      ask: (...request) => this.ask(...request),
+      referred: (number) => this.#note(Referent.HubFunction, number),
+      saySignalled: (number, reason) => {
+        if (this.dead) return;
+        const body = encodeThrown(reason, "reason", this.referrer);
+        this.post.send(Down.Signalled, number, 0, 0, body);
+      },
+      sayReleased: (number, count) => {
+        if (!this.dead) this.post.send(Down.Release, number, 0, count, EMPTY);
+      },
+      reportError: (error, fault) => registry.reportError(error, fault),
+    });
+  }
+
+  /** Makes and resolves references for this Worker. */
+  readonly referrer: Referrer = {
+    refer: (value) => this.#refer(value, false),
+    resolve: (kind, data) => this.#resolve(kind, data),
+  };
+  /** The same, and what cannot cross goes by reference too: for what objects give that green code asks. */
+  readonly liveReferrer: Referrer = {
+    ...this.referrer,
+    refer: (value) => this.#refer(value, true),
+  };
+
+  /** What it says of async context. */
+  readonly context: WorkerContext = new WorkerContext(this.referrer, this.stack);
+
+  /** Whether it is known how quick it is, or has taken so long that it does not matter. */
+  isProven(now: number): boolean {
+    return this.proven || this.ready && now - this.#since > UNPROVEN_MS;
+  }
+
+  /** Whether nothing runs on it and something may. */
+  get idle(): boolean {
+    return this.ready && !this.closing && !this.gone && !this.dead && this.stack.length === 0;
+  }
+
+  /** Settles when it has ended. */
+  readonly exited: Promise<void> = new Promise((resolve) => this.#onExit = resolve);
+
+  /** It has ended. */
+  hasExited(): void {
+    this.gone = true;
+    this.#onExit();
+  }
+
+  /** Has its event loop have a turn. Settles when what had failed there has been told, or it has ended. */
+  rest(): Promise<void> {
+    this.uneasy = false;
+    this.post.send(Down.Rest, 0, 0, 0, EMPTY);
+    const rested = new Promise<void>((resolve) => this.#onRested = resolve);
+    return Promise.race([rested, this.exited]);
+  }
+
+  /** Its event loop has had its turn. */
+  rested(): void {
+    this.#onRested?.();
+    this.#onRested = undefined;
+  }
+
+  /** Starts a thread on it, on top of what runs there. */
+  run(thread: HubThread): void {
+    this.uneasy = true;
+    const { target, args, luggage, context } = thread.work!;
+    luggage?.handTo(this);
+    thread.work = undefined;
+    thread.worker = this;
+    this.stack.push(thread);
+    const number = this.#bind(target);
+    const { givenName: name, memberOf, spawnSites: sites } = thread;
+    if (name !== undefined || memberOf !== undefined || sites !== undefined) {
+      const particulars = { name, memberOf, sites };
+      this.post.send(Down.Prepare, thread.id, 0, 0, encode(particulars, "options", this.referrer));
+    }
+    if (context) this.post.send(Down.Context, 0, 0, 0, context.body);
+    this.post.send(Down.Run, thread.id, number, thread.parent, args);
+    thread.start();
+  }
+
+  /** The Worker says that it has loaded one of its targets. */
+  loaded(number: number, names: unknown): void {
+    for (const [target, bound] of this.#bound) {
+      if (bound !== number) continue;
+      if (target.kind === "source") this.#hasScope = true;
+      if (target.kind !== "export" || !Array.isArray(names)) continue;
+      this.#modules.set(target.url, new Set(names));
+    }
+  }
+
+  /** Whether it can run a target without its event loop. */
+  hasLoaded(target: Target): boolean {
+    if (target.kind === "export") return this.#modules.get(target.url)?.has(target.name) ?? false;
+    if (target.kind !== "source") return false;
+    return this.#hasScope && !target.source.startsWith("async");
+  }
+
+  /** Tells it how a thread ended. */
+  tell(thread: HubThread): void {
+    const { ending, body } = thread.ended!.encodeFor(this);
+    if (thread.changes) this.#sendContext(thread.changes);
+    this.post.send(Down.Settled, thread.id, ending, 0, body);
+    if (this.watched.delete(thread.id) || this.stack.at(-1)?.waitingFor === thread) {
+      this.post.ready();
+    }
+  }
+
+  /** Says what the next message brings along of async context. What cannot cross is reported. */
+  #sendContext(values: ContextValues): void {
+    try {
+      const body = this.attempt(() => encodeContext(values, this.referrer));
+      this.post.send(Down.Context, 0, 0, 0, body);
+    } catch (error) {
+      this.#registry.reportError(error);
+    }
+  }
+
+  /** Does something to a function or an object that green code gave away. See {@linkcode ReferenceHost.ask}. */
+  async ask(
+    number: number,
+    op: number,
+    args: readonly unknown[],
+    what: string,
+    onFail: (error: unknown) => void,
+  ): Promise<unknown> {
+    let asked = false;
+    try {
+      if (this.dead) throw this.#gone();
+      const part = this.#partOfCall();
+      const all = part === undefined ? args : [...args, part];
+      if (part !== undefined) op |= PART_OF_CALL;
+      const values = usesContext() ? currentValues() : undefined;
+      const [body, context] = this.attempt(() => [
+        encode(all, "arguments", this.liveReferrer),
+        values && encodeContext(values, this.referrer),
+      ]);
+      // Still in the flow that calls: nothing was awaited here.
+      const join = usesContext() ? new Join() : undefined;
+      // If it has to be a thread of its own there, this is the id of that.
+      const id = hubPlace().arena.takeThreadId() | 0;
+      const { keepAlive } = this.#registry;
+      keepAlive.hold();
+      asked = true;
+      this.uneasy = true;
+      try {
+        return await new Promise((resolve, reject) => {
+          this.#replies.set(id, { join, since: performance.now(), resolve, reject });
+          if (context) this.post.send(Down.Context, 0, 0, 0, context);
+          this.post.send(Down.Call, id, number, op, body);
+          this.post.ready();
+        });
+      } finally {
+        keepAlive.release();
+      }
+    } catch (error) {
+      // In the turn that the answer has started the engine can tell who awaits it.
+      const near = asked ? stackHere() : undefined;
+      if (near !== undefined) {
+        joinStacks(error, `    --- called from the hub by ${what}() ---`, near);
+      }
+      onFail(error);
+      throw error;
+    }
+  }
+
+  /** The number of the call from there that the running function serves, as long as that counts. */
+  #partOfCall(): number | undefined {
+    const call = servedCall();
+    const live = call && (!call.ended || call.aborted) && call.origin;
+    return live && live.worker === this ? live.number : undefined;
+  }
+
+  /** The Worker answers a call that {@linkcode GreenWorker.ask} made. */
+  reply(id: number, ending: number, value: unknown, changes?: ContextValues): void {
+    const reply = this.#replies.get(id);
+    if (!reply) throw new BridgeProtocolError(`Cannot take an answer to ${id}: nothing was asked`);
+    this.#replies.delete(id);
+    endBelongings(id);
+    reply.join?.settle(changes && new Changes(changes));
+    if (ending === Ending.Fulfilled) reply.resolve(value);
+    else reply.reject(value);
+    if (this.#replies.size === 0) this.#registry.served(this);
+  }
+
+  /** An iteration of green code is blocked at an item that the hub has asked for, or is not any more. */
+  parked(id: number, parked: ParkedIteration | undefined): void {
+    const reply = this.#replies.get(id);
+    if (reply) reply.parked = parked;
+  }
+
+  /** The iterations that are blocked so, with the ids of the calls, and since when the hub waits for an item. */
+  get parkedIterations(): (ParkedIteration & { readonly id: number; readonly since: number })[] {
+    const all = [];
+    for (const [id, { since, parked }] of this.#replies) {
+      if (parked) all.push({ id, since, ...parked });
+    }
+    return all;
+  }
+
+  /** What it does for the hub, and no thread waits for, is to end. */
+  killServing(reason: unknown): void {
+    for (const id of this.#replies.keys()) {
+      this.post.send(Down.Kill, id, 0, 0, encodeThrown(reason, "reason", this.referrer));
+    }
+    this.post.ready();
+  }
+
+  /** Whether it does something for the hub beside its threads. */
+  get serving(): boolean {
+    return this.#replies.size > 0;
+  }
+
+  /** Whether a thread is in a call to the hub that has not been answered. */
+  isCalling(id: number): boolean {
+    for (const { threadId } of this.calls.values()) if (threadId === id) return true;
+    return false;
+  }
+
+  /** Whether a thread is a callback that it serves for the hub. */
+  serves(id: number): boolean {
+    return this.#replies.has(id);
+  }
+
+  /** Encodes something for it; what that had referred to is taken back if something else in it cannot cross. */
+  attempt<T>(encode: () => T): T {
+    const outer = this.#trail;
+    const trail: [number, number][] = this.#trail = [];
+    try {
+      return encode();
+    } catch (error) {
+      for (const [kind, id] of trail) this.letGo(kind, id, 1);
+      throw error;
+    } finally {
+      this.#trail = outer;
+    }
+  }
+
+  #note(kind: number, id: number): void {
+    this.#trail?.push([kind, id]);
+  }
+
+  /** The Worker holds a reference. */
+  hold(kind: number, id: number): void {
+    if (kind !== Referent.Thread) return this.references.hold(id);
+    this.#threadHolds.set(id, (this.#threadHolds.get(id) ?? 0) + 1);
+  }
+
+  /** The Worker gives back references, no more than it has. */
+  letGo(kind: number, id: number, count: number): void {
+    if (kind === Referent.Coordination) return this.objects.letGo(id, count);
+    if (kind === Referent.Blob) return this.objects.blobTaken(id);
+    if (kind !== Referent.Thread) return this.references.letGo(id, count);
+    const held = this.#threadHolds.get(id) ?? 0;
+    const released = Math.min(held, Math.max(0, count));
+    if (released === held) this.#threadHolds.delete(id);
+    else this.#threadHolds.set(id, held - released);
+    this.#registry.releaseThread(id, released);
+  }
+
+  /** The ids of what runs on it: of its threads, and of the calls into it, which are threads of their own there. */
+  get running(): number[] {
+    return [...this.stack.map(({ id }) => id), ...this.#replies.keys()];
+  }
+
+  /**
+   * The Worker has ended: nothing that waited for it may go on waiting.
+   *
+   * @returns The threads that ran on it.
+   */
+  bury(): HubThread[] {
+    this.dead = true;
+    this.objects.settle(this.running);
+    const threads = this.stack.splice(0);
+    const gone = this.#gone();
+    for (const [id, { join, reject }] of this.#replies) {
+      endBelongings(id);
+      join?.settle(undefined);
+      reject(gone);
+    }
+    this.#replies.clear();
+    for (const call of [...this.calls.values()]) {
+      call.end();
+      this.#registry.callAborted(call);
+      call.abort(gone);
+    }
+    this.calls.clear();
+    for (const [id, count] of [...this.#threadHolds]) this.letGo(Referent.Thread, id, count);
+    this.references.letGoOfAll();
+    this.post.retire();
+    return threads;
+  }
+
+  #gone(what = "a function or handle of a green thread"): Error {
+    if (this.#registry.closed) return this.#registry.closedError();
+    return new WorkerCrashedError(`Cannot use ${what}: its Worker has ended`);
+  }
+
+  #bind(target: Target): number {
+    let number = this.#bound.get(target);
+    if (number === undefined) {
+      number = this.#bound.size + 1;
+      this.#bound.set(target, number);
+      const body: Body = encode(target, "target", this.referrer);
+      this.post.send(Down.Bind, number, 0, 0, body);
+    }
+    return number;
+  }
+
+  #refer(value: object, all: boolean): Reference | undefined {
+    if (value instanceof HubThread) return this.#referToThread(value);
+    const shared = this.objects.refer(value);
+    if (!shared) return this.references.refer(value, all);
+    const core = coreOf(value);
+    if (core) this.#note(Referent.Coordination, core.id);
+    return shared;
+  }
+
+  #referToThread(thread: HubThread): Reference {
+    if (!thread.ended) thread = this.#registry.own(thread);
+    const { id, name } = thread;
+    thread.seen = true;
+    if (!thread.ended) {
+      this.hold(Referent.Thread, id);
+      thread.holds++;
+      this.#note(Referent.Thread, id);
+      return { kind: Referent.Thread, data: { id, name } };
+    }
+    const outcome = thread.ended.passing;
+    const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
+    const ending = ENDINGS[outcome.status];
+    return { kind: Referent.Thread, data: { id, name, ended: { ending, value } } };
+  }
+
+  #resolve(kind: number, data: unknown): unknown {
+    if (kind === Referent.Thread) return this.#resolveThread(data as ThreadReference);
+    const live = this.references.resolve(kind, data);
+    if (live) return live;
+    const shared = this.objects.resolve(kind, data);
+    if (shared) return shared;
+    throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
+  }
+
+  #resolveThread(reference: ThreadReference): HubThread {
+    const known = this.#registry.threadById(reference?.id);
+    if (known) {
+      known.seen = true;
+      return known.standsFor ?? known;
+    }
+    const { ended } = reference;
+    if (!ended || !(ended.ending in STATUSES)) {
+      throw new TypeError("Cannot resolve a green thread: the hub does not know it");
+    }
+    const status = STATUSES[ended.ending];
+    const outcome = status === "fulfilled"
+      ? { status, value: ended.value }
+      : { status, reason: ended.value };
+    return this.#registry.adoptThread(reference, Ended.of(outcome));
+  }
+}
+
+const STATUSES = ["fulfilled", "rejected", "killed"] as const;
+const ENDINGS = { fulfilled: 0, rejected: 1, killed: 2 } as const;

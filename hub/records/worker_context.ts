@@ -1,0 +1,66 @@
+/**
+ * Async context that comes from one Worker.
+ *
+ * @module
+ */
+
+import type { Body } from "../../bridge/values/codec.ts";
+import { type ContextValues, merge } from "../../bridge/context/context.ts";
+import { decodeContext } from "../../bridge/context/wire.ts";
+import { BridgeProtocolError } from "../../bridge/errors.ts";
+import type { Message } from "../../bridge/wire/message.ts";
+import type { Referrer } from "../../bridge/values/referrer.ts";
+import type { HubThread } from "./thread.ts";
+
+/** What a Worker says of async context. */
+export class WorkerContext {
+  readonly #referrer: Referrer;
+  readonly #stack: readonly HubThread[];
+  #next: Message | undefined;
+
+  /**
+   * @param referrer Resolves the Worker's references.
+   * @param stack The threads that run there.
+   */
+  constructor(referrer: Referrer, stack: readonly HubThread[]) {
+    this.#referrer = referrer;
+    this.#stack = stack;
+  }
+
+  /** A context has arrived, for a message that follows. */
+  arrive(message: Message): void {
+    this.#next = message;
+  }
+
+  /**
+   * What a thread or a call has changed, as said before the message that has arrived now.
+   *
+   * @throws {BridgeProtocolError} If it is malformed, or was for another message.
+   */
+  changes({ kind, id }: Message): ContextValues | undefined {
+    const body = this.#take(kind, id);
+    return body && decodeContext(body, this.#referrer);
+  }
+
+  /**
+   * The context of a call or a new thread.
+   *
+   * @param message The message that has arrived now.
+   * @param caller The id of the thread that calls. It counts only if it runs there: another thread's context is no
+   * business of this Worker's.
+   */
+  given(message: Message, caller: number): ContextValues | undefined {
+    const context = this.#stack.findLast(({ id }) => id === caller)?.context;
+    return merge(context, this.changes(message));
+  }
+
+  #take(kind: number, id: number): Body | undefined {
+    const next = this.#next;
+    if (!next) return undefined;
+    this.#next = undefined;
+    if (next.a === kind && next.id === id) return next.body;
+    throw new BridgeProtocolError(
+      `Cannot take a context for message ${next.a} ${next.id}: ${kind} ${id} came instead`,
+    );
+  }
+}

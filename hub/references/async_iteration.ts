@@ -1,0 +1,97 @@
+/**
+ * Iterating on the hub over something of green code.
+ *
+ * Each item is asked for by itself (`Pull`), so it has come before the generator can block for the next one; reading ahead is
+ * asking for several. Items belong to nobody in particular (see `steps.ts`): a limit of one who asks ends neither the iteration
+ * nor what was asked for, unless the iteration was made within it. To leave the iteration is another request (`Stop`), which does
+ * not wait for those.
+ *
+ * @module
+ */
+
+import { leaveWithLimit, outsideLimits } from "../../bridge/side/limit.ts";
+import { Op, Trait } from "../../bridge/references/live.ts";
+import type { Remote } from "../../bridge/references/remote.ts";
+import { stackHere } from "../../bridge/values/stack_here.ts";
+import { addCaller } from "../../bridge/values/stacks.ts";
+import { END, Steps } from "../../bridge/side/steps.ts";
+
+/** An async iterator over an object of green code. It begins at the first `next()`; leaving it runs the `finally` in the Worker. */
+export class AsyncIteration implements AsyncIterableIterator<unknown> {
+  readonly #object: Remote;
+  readonly #steps: Steps<unknown>;
+  /** The iteration in the Worker. */
+  #source: Promise<Remote> | undefined;
+  #over = false;
+  // Nobody is there any more to hear how that goes.
+  readonly #left = leaveWithLimit(() => this.return().catch(() => {}));
+  #leaving: Promise<void> | undefined;
+
+  /**
+   * @param object What to iterate over. What was used up and let go of has no items.
+   * @param ahead How many items to ask for before somebody wants them.
+   */
+  constructor(object: Remote, ahead = 0) {
+    this.#object = object;
+    this.#steps = new Steps(() => this.#step(), ahead, ahead + 1);
+    if (object.released && object.traits & Trait.Once) this.#steps.end();
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this;
+  }
+
+  async next(): Promise<IteratorResult<unknown>> {
+    try {
+      return await this.#steps.next();
+    } catch (error) {
+      // When it was asked for, it was for nobody.
+      addCaller(error, stackHere());
+      throw error;
+    }
+  }
+
+  async return(value?: unknown): Promise<IteratorResult<unknown>> {
+    this.#steps.end();
+    await (this.#leaving ??= this.#over ? Promise.resolve() : outsideLimits(() => this.#leave()));
+    return { done: true, value };
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return();
+  }
+
+  async #step(): Promise<IteratorResult<unknown, undefined>> {
+    try {
+      this.#source ??= this.#object.ask(Op.Iterate, [], "next") as Promise<Remote>;
+      const source = await this.#source;
+      if (this.#leaving) return END;
+      const items = await source.ask(Op.Pull, [], "next") as unknown[];
+      if (items.length > 0) return { done: false, value: items[0] };
+      this.#end(source);
+      return END;
+    } catch (error) {
+      // Of what was asked for ahead, the first failure is the one.
+      if (this.#over || this.#leaving) return END;
+      this.#end(await this.#source?.catch(() => undefined));
+      throw error;
+    }
+  }
+
+  async #leave(): Promise<void> {
+    const source = await this.#source?.catch(() => undefined);
+    try {
+      if (source && !this.#over) await source.ask(Op.Stop, [], "return");
+    } finally {
+      this.#end(source);
+    }
+  }
+
+  /** The iteration is over: what it used up goes with it. */
+  #end(source: Remote | undefined): void {
+    this.#over = true;
+    this.#left();
+    source?.release();
+    if (this.#object.traits & Trait.Once) this.#object.release();
+  }
+}

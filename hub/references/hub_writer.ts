@@ -1,0 +1,115 @@
+/**
+ * Writing to a `WritableStream` of the hub, for green code.
+ *
+ * @module
+ */
+
+import { state } from "../../bridge/state.ts";
+import { type Belonging, belongTo } from "./belongings.ts";
+import { currentCall } from "../base/call_context.ts";
+import type { Ended } from "../records/ended.ts";
+
+/**
+ * What a stream is to green code: writing waits while the stream has more than it wants.
+ *
+ * It goes with the threads that have written to it: when the last of them has ended, and none has closed it, aborted it or given
+ * it back, nobody would ever end the stream. So it is aborted then, with what the first of them has failed with. One that was
+ * given back is aborted only if a thread fails that has written to it, and nobody else has taken it.
+ */
+export class HubWriter implements Belonging {
+  readonly #stream: WritableStream<unknown>;
+  #writer: WritableStreamDefaultWriter<unknown> | undefined;
+  /** The threads that have written to it and have not ended, each with what says that it goes with that no longer. */
+  readonly #threads = new Map<number, () => void>();
+  /** What one of them has failed with. */
+  #failure: { readonly reason: unknown } | undefined;
+
+  constructor(stream: WritableStream<unknown>) {
+    this.#stream = stream;
+  }
+
+  /** Writes a chunk, when the stream wants one; what that fails with, the next call throws. */
+  async write(chunk: unknown): Promise<void> {
+    const writer = this.#lock();
+    await writer.ready;
+    writer.write(chunk).catch(() => {});
+    await writer.ready;
+  }
+
+  /** Ends the stream and waits until all is written. Whether or not that fails, the stream is given back. */
+  async close(): Promise<void> {
+    const writer = this.#lock();
+    try {
+      await writer.close();
+    } finally {
+      this.#leave(writer);
+    }
+  }
+
+  /** Breaks the stream off, and gives it back. */
+  async abort(reason?: unknown): Promise<void> {
+    const writer = this.#lock();
+    try {
+      await writer.abort(reason);
+    } finally {
+      this.#leave(writer);
+    }
+  }
+
+  /** Gives the stream back without ending it. */
+  [Symbol.dispose](): void {
+    this.#writer?.releaseLock();
+    this.#writer = undefined;
+  }
+
+  threadEnded(id: number, ended: Ended | undefined): void {
+    this.#threads.delete(id);
+    const outcome = ended?.outcome;
+    if (outcome && outcome.status !== "fulfilled") this.#failure ??= outcome;
+    if (this.#threads.size > 0) return;
+    const failure = this.#failure ?? (this.#writer && {
+      reason: new Error("The green thread that wrote to the stream has ended without close()"),
+    });
+    this.#failure = undefined;
+    // Who reads hears of it; a stream that fails to be aborted has failed before.
+    if (failure && (this.#writer || !this.#stream.locked)) {
+      this.abort(failure.reason).catch(() => {});
+    }
+  }
+
+  #lock(): WritableStreamDefaultWriter<unknown> {
+    const id = currentCall()?.threadId ?? 0;
+    if (id !== 0 && !this.#threads.has(id)) this.#threads.set(id, belongTo(id, this));
+    return this.#writer ??= this.#stream.getWriter();
+  }
+
+  /** It has been ended with a writer: it goes with nobody any more. */
+  #leave(writer: WritableStreamDefaultWriter<unknown>): void {
+    if (this.#writer !== writer) return;
+    for (const part of this.#threads.values()) part();
+    this.#threads.clear();
+    this.#failure = undefined;
+    this[Symbol.dispose]();
+  }
+}
+
+const { writers, streams } = state("writers", () => ({
+  writers: new WeakMap<WritableStream, HubWriter>(),
+  streams: new WeakMap<object, WritableStream>(),
+}));
+
+/** The one writer of a stream. */
+export function writerOf(stream: WritableStream): HubWriter {
+  let writer = writers.get(stream);
+  if (!writer) {
+    writer = new HubWriter(stream);
+    writers.set(stream, writer);
+    streams.set(writer, stream);
+  }
+  return writer;
+}
+
+/** The stream of a writer; what is none, as it is. */
+export function streamOf(object: object): object {
+  return streams.get(object) ?? object;
+}

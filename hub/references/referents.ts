@@ -1,0 +1,88 @@
+/**
+ * Which values of the hub go to green code by reference.
+ *
+ * @module
+ */
+
+import { madeElsewhere } from "../../bridge/brand.ts";
+import { classOfPrototype } from "../../bridge/values/classes.ts";
+import { handle, handledObject } from "../../bridge/references/handle.ts";
+import { FACE, isClass } from "../../bridge/references/live.ts";
+import { platformClassOf } from "../../bridge/values/platform_classes.ts";
+import { Referent } from "../../bridge/protocol/messages.ts";
+import { remoteOf } from "../../bridge/references/remote.ts";
+import { Service } from "../../bridge/references/service.ts";
+import { isLazy, isPromise } from "../../bridge/references/thenables.ts";
+import { writerOf } from "./hub_writer.ts";
+
+/** Something that goes by reference. */
+export interface HubReferent {
+  /** One of {@linkcode Referent}: as a function, or as an object behind a handle. */
+  readonly kind: number;
+  readonly object: object;
+}
+
+/**
+ * What a value refers to, if it goes by reference.
+ *
+ * @param value A function, or an object that the codec does not know.
+ * @param all Whether instances of classes that cannot cross go by reference, and are not refused: so it is for what
+ * methods of handles and functions of imported modules give, as green code has no part in them.
+ */
+export function hubReferent(value: object, all: boolean): HubReferent | undefined {
+  const handled = handledObject(value);
+  if (handled) return object(handled instanceof WritableStream ? writerOf(handled) : handled);
+  if (remoteOf(value)) return object(value);
+  if (madeElsewhere(value)) return undefined;
+  if (typeof value === "function") {
+    const isObject = isClass(value) || isLazy(value);
+    return { kind: isObject ? Referent.HubObject : Referent.HubFunction, object: value };
+  }
+  if (value instanceof AbortSignal) return { kind: Referent.HubSignal, object: value };
+  if (value instanceof WritableStream) return object(writerOf(value));
+  if (FACE in value || value instanceof Service || isIteration(value) || isBody(value)) {
+    return object(value);
+  }
+  if (isError(value)) return undefined;
+  if (isLazy(value)) return all || isBare(value) ? object(value) : undefined;
+  if (!all || isPromise(value)) return undefined;
+  const isValue = classOfPrototype(Object.getPrototypeOf(value)) || platformClassOf(value);
+  return isValue ? undefined : object(value);
+}
+
+/**
+ * An iterable without a class of its own would be taken for plain data, and so would what waits to be awaited: this sees to it
+ * that it is not.
+ */
+export function asReferent(value: unknown): unknown {
+  if (typeof value !== "object" || value === null) return value;
+  if (isLazy(value)) return handle(value);
+  if (!isBare(value)) return value;
+  const isIterable = typeof (value as Record<symbol, unknown>)[Symbol.asyncIterator] === "function";
+  return isIterable ? handle(value) : value;
+}
+
+/** Whether an object has no class. */
+function isBare(value: object): boolean {
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+function object(object: object): HubReferent {
+  return { kind: Referent.HubObject, object };
+}
+
+/** Whether a value is there to be iterated over: a stream, a generator, or another iterator. */
+function isIteration(value: object): boolean {
+  return value instanceof Iterator ||
+    typeof (value as Record<symbol, unknown>)[Symbol.asyncIterator] === "function";
+}
+
+/** Reading these takes the hub's event loop. */
+function isBody(value: object): boolean {
+  return value instanceof Response || value instanceof Request;
+}
+
+function isError(value: object): boolean {
+  return value instanceof Error || value instanceof DOMException;
+}

@@ -1,0 +1,75 @@
+/**
+ * Values that came from a Worker and may go on to another one: arguments of a spawn, results that other threads wait
+ * for, items of a queue.
+ *
+ * A handle that comes home to the hub is the original object. For a Worker that the value goes on to it has to stay a
+ * handle: there the original would arrive as a copy, or be refused. So such a value has two views.
+ *
+ * @module
+ */
+
+import { type Body, decode, type Reference, type Referrer } from "../../bridge/values/codec.ts";
+import { handle } from "../../bridge/references/handle.ts";
+import { Referent } from "../../bridge/protocol/messages.ts";
+
+/** A value as it is on the hub, and as it is to be passed on. They are the same if there are no handles in it. */
+export interface Views {
+  readonly here: unknown;
+  readonly passing: unknown;
+}
+
+/**
+ * Reads a body for both.
+ *
+ * @param body What arrived. It is taken over.
+ * @param referrer The references of the Worker that it came from. Each reference in the body is resolved, and so
+ * counted, once.
+ * @throws What `decode()` throws.
+ */
+export function readViews(body: Body, referrer: Referrer): Views {
+  const recorder = new Recorder(referrer);
+  const passing = decode(body, recorder);
+  if (!recorder.cameHome) return { here: passing, passing };
+  // The buffers of the first view are those of the body.
+  const again = { ...body, blobs: body.blobs.map((blob) => blob.slice()) };
+  return { here: decode(again, new Replay(recorder.resolved)), passing };
+}
+
+/** Resolves references, keeps what they were, and gives handles for what came home. */
+class Recorder implements Referrer {
+  readonly resolved: unknown[] = [];
+  cameHome = false;
+  readonly #referrer: Referrer;
+
+  constructor(referrer: Referrer) {
+    this.#referrer = referrer;
+  }
+
+  refer(value: object): Reference | undefined {
+    return this.#referrer.refer(value);
+  }
+
+  resolve(kind: number, data: unknown): unknown {
+    const value = this.#referrer.resolve(kind, data);
+    this.resolved.push(value);
+    if (kind !== Referent.HubObject) return value;
+    this.cameHome = true;
+    return handle(value as object);
+  }
+}
+
+/** Gives what references were resolved to before, in the same order. */
+class Replay implements Referrer {
+  readonly #resolved: readonly unknown[];
+  #next = 0;
+
+  constructor(resolved: readonly unknown[]) {
+    this.#resolved = resolved;
+  }
+
+  refer(): undefined {}
+
+  resolve(): unknown {
+    return this.#resolved[this.#next++];
+  }
+}

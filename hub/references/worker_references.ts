@@ -1,0 +1,440 @@
+/**
+ * What one Worker and the hub hold of each other by reference: functions, objects, iterations.
+ *
+ * Everything that a Worker says here is checked: it can only name what was sent to it.
+ *
+ * @module
+ */
+
+import { clearTimeout, setTimeout } from "node:timers";
+import { Adopted } from "../../bridge/references/imports.ts";
+import type { Reference } from "../../bridge/values/codec.ts";
+import { BlockingCallError } from "../../bridge/errors.ts";
+import type { Given } from "../../bridge/references/exports.ts";
+import { isA } from "../../bridge/guarded.ts";
+import {
+  classNumber,
+  lazyTraits,
+  Op,
+  perform,
+  Trait,
+  traitsOf,
+} from "../../bridge/references/live.ts";
+import type { Callable } from "../../green/worker/loader.ts";
+import { Referent } from "../../bridge/protocol/messages.ts";
+import { type Ask, Remote, remoteOf } from "../../bridge/references/remote.ts";
+import { makeAsyncProxy } from "./async_proxy.ts";
+import { HubSource } from "./hub_source.ts";
+import { asked, hearOf, takeFailure } from "../base/unheard.ts";
+import { streamOf } from "./hub_writer.ts";
+import { takeLock } from "./object_lock.ts";
+import { type HubReferent, hubReferent } from "./referents.ts";
+import { SignalStandIns } from "../../bridge/references/signals.ts";
+import { userFrames } from "../../bridge/values/stacks.ts";
+import { state } from "../../bridge/state.ts";
+import { isLazy } from "../../bridge/references/thenables.ts";
+import { timeoutReason } from "../../bridge/references/timed_signals.ts";
+import { ifUnseen } from "../base/stray_promises.ts";
+import { type Fault, inWords } from "../base/uncaught.ts";
+import { LONGEST_TIMER } from "../base/within.ts";
+
+/** What the references of one Worker need of it. */
+export interface ReferenceHost {
+  /** The Worker's number. */
+  readonly serial: number;
+  /** What the hub has given to all Workers. */
+  readonly given: Given;
+  /** Asks the Worker to do something to one of its objects. `onFail` is called in the turn in which the promise fails. */
+  ask(
+    number: number,
+    op: number,
+    args: readonly unknown[],
+    what: string,
+    onFail: (error: unknown) => void,
+  ): Promise<unknown>;
+  /** A reference to one of the hub's things was made, which the Worker holds from now on. */
+  referred(number: number): void;
+  /** Tells the Worker that nothing here stands for one of its objects any more. */
+  sayReleased(number: number, count: number): void;
+  /** Tells the Worker that a signal of the hub was aborted. */
+  saySignalled(number: number, reason: unknown): void;
+  /** Something failed that nobody waits for. */
+  reportError(error: unknown, fault?: Fault): void;
+  /** What a thread is called; nothing if the hub does not know it, or any more. */
+  nameOf(thread: number): string | undefined;
+  /** Whether a thread that the hub has known has ended. */
+  isOver(thread: number): boolean;
+  /** Whether the Worker has ended. */
+  readonly dead: boolean;
+  /** What those get who use something of it after that. */
+  gone(what: string): Error;
+}
+
+/** Where a stand-in's object comes from, for the message when something fails. */
+interface Origin {
+  readonly number: number;
+  /** What it is: `a handle`, or `the callback "onTick"`. */
+  readonly kind: string;
+  /** The thread with which it goes; 0 if there is none, or none that the hub knows. */
+  readonly thread: number;
+  /** The thread's name, which the hub forgets with the thread. */
+  readonly name: string | undefined;
+  /** Whether somebody was told that it is used after its end: once is enough. */
+  toldLate: boolean;
+  /** The failures that were told, as text. */
+  told: Set<string> | undefined;
+}
+
+/** So many failures of one function are kept, to know them again. */
+const MOST_TOLD = 16;
+
+/** Where a stand-in's object lives: a hub, known by what it has given, a Worker's number, and the object's number there. */
+interface Home {
+  readonly given: Given;
+  readonly serial: number;
+  readonly number: number;
+}
+
+/** The homes of all stand-ins, so that what goes back home arrives as itself. */
+const homes = state("homes", () => new WeakMap<object, Home>());
+
+/** The methods of promises, each of which asks for what they become. */
+const ASKING: ReadonlySet<unknown> = new Set(["then", "catch", "finally"]);
+
+/** One Worker's references. */
+export class WorkerReferences {
+  readonly #host: ReferenceHost;
+  /** How often each thing of the hub was sent there. */
+  readonly #holds = new Map<number, number>();
+  readonly #functions: Adopted<Callable>;
+  readonly #objects: Adopted<object>;
+  readonly #signals: SignalStandIns;
+  /** What ends listening to the hub's signals that the Worker has. */
+  readonly #listening = new Map<number, () => void>();
+  /** The timers of the Worker's signals whose time is known. */
+  readonly #clocks = new Map<number, ReturnType<typeof setTimeout>>();
+  /** What stays when the threads that gave it have ended. */
+  readonly #lasting = new Set<number>();
+
+  constructor(host: ReferenceHost) {
+    this.#host = host;
+    const onRelease = (number: number, count: number) => {
+      this.#lasting.delete(number);
+      this.#stopClock(number);
+      host.sayReleased(number, count);
+    };
+    this.#functions = new Adopted(onRelease);
+    this.#objects = new Adopted(onRelease);
+    this.#signals = new SignalStandIns(onRelease);
+  }
+
+  /** Whether something on the hub needs the Worker, even if no thread runs there. */
+  get lasting(): boolean {
+    return this.#lasting.size > 0;
+  }
+
+  /**
+   * Makes a reference for a value that goes to the Worker.
+   *
+   * @param value The value.
+   * @param all See {@linkcode hubReferent}.
+   */
+  refer(value: object, all: boolean): Reference | undefined {
+    const signal = this.#signals.numberOf(value);
+    if (signal !== undefined) {
+      return { kind: Referent.GreenSignal, data: [this.#host.serial, signal] };
+    }
+    const own = this.#functions.numberOf(value) ?? this.#objects.numberOf(value);
+    if (own !== undefined) {
+      const kind = remoteOf(value) ? Referent.GreenObject : Referent.GreenFunction;
+      return { kind, data: [this.#host.serial, own] };
+    }
+    const referent = hubReferent(value, all);
+    if (!referent) return undefined;
+    const { reference, number } = referTo(this.#host.given, referent);
+    this.hold(number);
+    this.#host.referred(number);
+    return reference;
+  }
+
+  /** Gives the near object for a reference that came from the Worker; `undefined` if it is none of these. */
+  resolve(kind: number, data: unknown): unknown {
+    switch (kind) {
+      case Referent.HubFunction:
+      case Referent.HubObject:
+      case Referent.HubSignal:
+        return this.#cameHome(this.#own(data));
+      case Referent.GreenFunction:
+        return this.#adoptFunction(...this.#parseFunction(data));
+      case Referent.GreenObject:
+        return this.#adoptObject(this.#parse(data));
+      case Referent.GreenSignal:
+        return this.#adoptSignal(this.#parse(data));
+    }
+    return undefined;
+  }
+
+  /** Does something to one of the hub's objects, for the Worker. */
+  perform(number: unknown, op: unknown, args: readonly unknown[]): unknown {
+    const object = this.#own(number);
+    if (op === Op.Await || op === Op.Invoke && ASKING.has(args[0])) asked(object);
+    try {
+      return perform(host, object, Number(op), args);
+    } catch (error) {
+      throw ofPassed(op === Op.Call ? (object as Callable).name : args[0], error);
+    }
+  }
+
+  /** Whether what has a number is not at home on the hub, but in a Worker. */
+  goesOn(number: unknown): boolean {
+    return homes.has(this.#own(number));
+  }
+
+  /** Something was sent to the Worker. */
+  hold(number: number): void {
+    const held = this.#holds.get(number) ?? 0;
+    this.#holds.set(number, held + 1);
+    if (held > 0) return;
+    const object = this.#host.given.get(number);
+    if (object instanceof AbortSignal) this.#listen(object, number);
+  }
+
+  /** A signal of the Worker was aborted; without a reason, it never will be. */
+  signalled(number: number, aborted?: { readonly reason: unknown }): void {
+    if (aborted) {
+      this.#stopClock(number);
+      this.#signals.abort(number, aborted.reason);
+    }
+    // A limit whose time is known outlives its thread.
+    if (!this.#clocks.has(number)) this.#signals.drop(number);
+  }
+
+  /** Aborts one of the Worker's signals at its time. */
+  #startClock(number: number, ms: number): void {
+    const clock = setTimeout(
+      () => this.signalled(number, { reason: timeoutReason() }),
+      Math.min(Math.max(0, ms), LONGEST_TIMER),
+    );
+    clock.unref();
+    this.#clocks.set(number, clock);
+  }
+
+  #stopClock(number: number): void {
+    clearTimeout(this.#clocks.get(number));
+    this.#clocks.delete(number);
+  }
+
+  #listen(signal: AbortSignal, number: number): void {
+    const say = () => this.#host.saySignalled(number, signal.reason);
+    if (signal.aborted) return say();
+    signal.addEventListener("abort", say, { once: true });
+    this.#listening.set(number, () => signal.removeEventListener("abort", say));
+  }
+
+  /** The Worker gives back counts, no more than it has. */
+  letGo(number: number, count: number): void {
+    const held = this.#holds.get(number) ?? 0;
+    const released = Math.min(held, Math.max(0, count));
+    if (released === held) {
+      this.#holds.delete(number);
+      this.#listening.get(number)?.();
+      this.#listening.delete(number);
+      this.#reportUnheard(number);
+    } else this.#holds.set(number, held - released);
+    this.#host.given.release(number, released);
+  }
+
+  #cameHome(object: object): unknown {
+    asked(object);
+    return streamOf(object);
+  }
+
+  #reportUnheard(number: number): void {
+    const object = this.#host.given.get(number);
+    const failure = object && takeFailure(object);
+    if (failure) this.#host.reportError(failure.reason);
+  }
+
+  /** The Worker has ended: it holds nothing any more. */
+  letGoOfAll(): void {
+    this.#lasting.clear();
+    this.#signals.dropAll();
+    for (const [number, count] of [...this.#holds]) this.letGo(number, count);
+  }
+
+  /** An object of the hub, if it was sent to the Worker. */
+  #own(data: unknown): object {
+    const number = Array.isArray(data) ? data[0] : data;
+    const object = this.#holds.has(number) ? this.#host.given.get(number) : undefined;
+    if (object) return object;
+    throw new TypeError(
+      `Cannot use function or handle ${
+        String(number)
+      }: it was not passed to this Worker, or was released`,
+    );
+  }
+
+  /** A function has its name at the end. */
+  #parseFunction(data: unknown): [numbers: number[], name: string] {
+    const name = Array.isArray(data) ? data.at(-1) : undefined;
+    if (typeof name !== "string") return [this.#parse(data), ""];
+    return [this.#parse((data as unknown[]).slice(0, -1)), name];
+  }
+
+  #parse(data: unknown): number[] {
+    const ok = Array.isArray(data) && data[0] === this.#host.serial &&
+      data.every((item) => Number.isInteger(item));
+    if (ok) return data;
+    throw new TypeError("Cannot take a reference from a Worker: it is malformed");
+  }
+
+  #adoptFunction([serial, number, lasts, owner]: number[], name: string): Callable {
+    if (lasts) this.#lasting.add(number);
+    return this.#functions.adopt(number, () => {
+      const origin = this.#origin(number, owner, name ? `the callback "${name}"` : "a callback");
+      const ask = (args: unknown[]) => this.#ask(origin, Op.Call, args, "a callback");
+      const standIn = function (this: unknown, ...args: unknown[]): Promise<unknown> {
+        checkNoBuilding(this, args[0]);
+        return ask(args);
+      };
+      homes.set(standIn, { given: this.#host.given, serial, number });
+      return standIn;
+    });
+  }
+
+  #origin(number: number, owner: number | undefined, kind: string): Origin {
+    const name = owner ? this.#host.nameOf(owner) : undefined;
+    const thread = name === undefined ? 0 : owner!;
+    return { number, kind, thread, name, toldLate: false, told: undefined };
+  }
+
+  /** Asks the Worker for something, if it can be had, and sees to it that a failure is reported if nobody looks at it. */
+  #ask(origin: Origin, op: number, args: readonly unknown[], what: string): Promise<unknown> {
+    const late = this.#late(origin);
+    if (late) {
+      const failed = Promise.reject(late);
+      ifUnseen(failed, () => this.#reportLate(origin, late));
+      return failed;
+    }
+    const promise = this.#host.ask(origin.number, op, args, what, (error) => {
+      // It may have failed at once, before the promise is known here.
+      queueMicrotask(() => ifUnseen(promise, () => this.#report(origin, error)));
+    });
+    return promise;
+  }
+
+  /** What those get who come too late; where they are is still on the stack. */
+  #late(origin: Origin): Error | undefined {
+    const { number, thread } = origin;
+    if (this.#host.dead) return withoutOwnFrames(this.#host.gone(whatIs(origin)));
+    if (thread === 0 || this.#lasting.has(number) || !this.#host.isOver(thread)) return undefined;
+    return withoutOwnFrames(lateError(whatIs(origin)));
+  }
+
+  /** An emitter may call such a listener for ever, so it is told once for each. */
+  #reportLate(origin: Origin, error: Error): void {
+    if (origin.toldLate) return;
+    origin.toldLate = true;
+    this.#host.reportError(error, { where: whatIs(origin), brief: true });
+  }
+
+  #report(origin: Origin, error: unknown): void {
+    const told = origin.told ??= new Set();
+    const text = inWords(error);
+    const again = told.has(text);
+    if (told.size < MOST_TOLD) told.add(text);
+    this.#host.reportError(error, { where: whatIs(origin), again });
+  }
+
+  #adoptSignal([serial, number, lasts, left]: number[]): AbortSignal {
+    const isTimed = left !== undefined;
+    const signal = this.#signals.adopt(number, lasts && !isTimed ? 0 : number);
+    if (isTimed && !signal.aborted && !this.#clocks.has(number)) this.#startClock(number, left);
+    homes.set(signal, { given: this.#host.given, serial, number });
+    return signal;
+  }
+
+  #adoptObject([serial, number, lasts, traits, kind, owner]: number[]): object {
+    if (lasts) this.#lasting.add(number);
+    const release = () => this.#objects.release(number);
+    return this.#objects.adopt(number, () => {
+      const origin = this.#origin(number, owner, "a handle");
+      const ask: Ask = (_, ...request) => this.#ask(origin, ...request);
+      const remote = new Remote({ number, traits, kind }, ask, release);
+      if (traits & Trait.Service) return remote;
+      const proxy = makeAsyncProxy(remote, (error) => this.#host.reportError(error));
+      homes.set(proxy, { given: this.#host.given, serial, number });
+      return proxy;
+    });
+  }
+}
+
+/** Something of a Worker in words: `the callback "onTick" of the green thread "listens-3"`. */
+function whatIs({ kind, name }: Origin): string {
+  return `${kind} of ${name === undefined ? "green code" : `the green thread "${name}"`}`;
+}
+
+/** What those get who use something after the thread that gave it has ended. */
+function lateError(what: string): Error {
+  return new Error(
+    `Cannot use ${what}: the thread has ended, and what it had passed went with it. Take a listener away before that, in ` +
+      "`finally`, or return the function: what a thread returns stays",
+  );
+}
+
+function withoutOwnFrames(error: Error): Error {
+  error.stack = userFrames(error.stack!);
+  return error;
+}
+
+/**
+ * Makes another error of the one that a blocking function of this library has thrown, if green code has it called here: what its
+ * message says is for async code, and here green code was given what it has anyway.
+ */
+function ofPassed(name: unknown, error: unknown): unknown {
+  if (!isA(error, BlockingCallError)) return error;
+  if (!error.message.startsWith(`Cannot call ${String(name)}() on the hub`)) return error;
+  return new BlockingCallError(
+    `Cannot call ${name}() on the hub, which is where a function runs that green code was given: use the library's own ` +
+      `${name}() in green code: inline functions have it in scope, modules import it`,
+  );
+}
+
+/**
+ * A library that has a part of a query built by a callback calls it with that part, as `this` too, and sends what is there when
+ * it returns. Green code is called later, so the part would be missing: a condition, say.
+ */
+function checkNoBuilding(self: unknown, first: unknown): void {
+  if (self !== first || typeof self !== "object" || self === null || !isLazy(self)) return;
+  throw new TypeError(
+    "Cannot build a query in a callback of green code, which is called when the query has been sent: build it without a " +
+      "callback, or in a function of the hub",
+  );
+}
+
+const host = {
+  iterate: (object: object) => new HubSource(object),
+  lock: takeLock,
+};
+
+/**
+ * Makes a reference to something of the hub, and counts it.
+ *
+ * @param given Where it is counted.
+ * @param referent What to refer to.
+ */
+export function referTo(
+  given: Given,
+  { kind, object }: HubReferent,
+): { readonly reference: Reference; readonly number: number } {
+  const number = given.give(object);
+  const lazy = kind === Referent.HubObject ? lazyTraits(object) : 0;
+  if (lazy) hearOf(object);
+  const home = homes.get(object);
+  // Another hub's Workers have the same numbers.
+  const place = home?.given === given ? [home.serial, home.number] : [];
+  const data = kind !== Referent.HubObject
+    ? [number, ...place]
+    : [number, traitsOf(object) | lazy, classNumber(object), ...place];
+  return { reference: { kind, data }, number };
+}

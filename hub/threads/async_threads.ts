@@ -1,0 +1,99 @@
+/**
+ * Threads that stand for async work on the hub: `futureToGreenlet()`, and what green code starts without waiting for it.
+ *
+ * No Worker runs such a thread. It begins with its work, ends as that does, and a kill aborts the work.
+ *
+ * @module
+ */
+
+import {
+  changesIn,
+  currentValues,
+  type Scope,
+  usesContext,
+  within,
+} from "../../bridge/context/context.ts";
+import { textOfError } from "../../bridge/values/error_values.ts";
+import { GreenletExit } from "../../bridge/errors.ts";
+import { isA } from "../../bridge/guarded.ts";
+import { Ended } from "../records/ended.ts";
+import { HubThread } from "../records/thread.ts";
+import type { Threads } from "./threads.ts";
+
+/** How a thread that stands for async work is to be made: see `futureToGreenlet`. */
+export interface FutureOptions {
+  readonly name?: string;
+  readonly parent?: number;
+  readonly autostart?: boolean;
+  readonly autocancel?: boolean;
+  readonly autokill?: boolean;
+  /** Whether the work has asked for its signal; by default, if it takes an argument. */
+  readonly heeds?: () => boolean;
+  /** Notes what the work changes of the async context, if it does so by itself. */
+  readonly scope?: Scope;
+}
+
+/**
+ * Makes a thread that stands for async work on the hub.
+ *
+ * @param threads The hub's threads.
+ * @param id Its id.
+ * @param label What it is named after.
+ * @param options When it starts, and what ends it.
+ * @param work Starts the work; gets the signal that aborts it.
+ */
+export function makeAsyncThread(
+  threads: Threads,
+  id: number,
+  label: string,
+  options: FutureOptions,
+  work: (signal: AbortSignal) => unknown,
+): HubThread {
+  const { autostart = true, autocancel = true, autokill = true } = options;
+  const { heeds = () => work.length > 0 } = options;
+  const { scope, begin } = inContext(options.scope, work);
+  const thread = new HubThread(threads, id, { label, name: options.name, parent: options.parent });
+  if (!threads.add(thread)) return thread;
+  const controller = new AbortController();
+  const start = () => {
+    thread.begin = undefined;
+    thread.start();
+    const end = (ended: Ended) => {
+      if (scope && !thread.dead) thread.changes = changesIn(scope);
+      threads.endThread(thread, ended);
+    };
+    const { promise: working, resolve: worked } = Promise.withResolvers<void>();
+    // First, as the work may kill the thread that it is for before its first await.
+    thread.abort = (reason) => {
+      if (!autocancel) return;
+      if (heeds()) threads.awaitAborted(thread, working);
+      controller.abort(reason);
+    };
+    Promise.try(begin, controller.signal).then(
+      (value) => end(Ended.of({ status: "fulfilled", value })),
+      (reason) => end(abortedEnding(reason, autokill)),
+    ).then(worked);
+  };
+  if (autostart) start();
+  else thread.begin = start;
+  return thread;
+}
+
+/** Async work that belongs to a flow: it has that flow's context whenever it begins, and its changes are noted. */
+function inContext(
+  given: Scope | undefined,
+  work: (signal: AbortSignal) => unknown,
+): { scope: Scope | undefined; begin: (signal: AbortSignal) => unknown } {
+  if (given || !usesContext()) return { scope: given, begin: work };
+  const scope: Scope = { given: currentValues() };
+  return { scope, begin: (signal) => within(scope, () => work(signal)) };
+}
+
+/** How a thread ends whose async work failed: work that was aborted was killed. */
+function abortedEnding(reason: unknown, autokill: boolean): Ended {
+  if (isA(reason, GreenletExit)) return Ended.of({ status: "killed", reason });
+  const isAbort = isA(reason, DOMException) && textOfError(reason).name === "AbortError";
+  if (!isAbort || !autokill) return Ended.of({ status: "rejected", reason });
+  const exit = new GreenletExit("The async work was aborted", { cause: reason });
+  return Ended.of({ status: "killed", reason: exit });
+}

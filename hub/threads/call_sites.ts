@@ -1,0 +1,73 @@
+/**
+ * Asks blocked threads where they are, for the message of a deadlock.
+ *
+ * Nobody keeps call sites: to take a stack at each wait would cost more than the wait. A thread in a circle is blocked, and
+ * its Worker takes in messages, so it can still be asked. One that does not answer soon has no place in the message.
+ *
+ * @module
+ */
+
+import { EMPTY } from "../../bridge/wire/message.ts";
+import { Down } from "../../bridge/protocol/messages.ts";
+import type { HubThread } from "../records/thread.ts";
+import { within } from "../base/within.ts";
+
+/** How long to wait for the answers, in milliseconds. */
+const PATIENCE = 250;
+
+/** The same where one of them was killed: if it leaves what it is blocked in, there is no circle, and its answer says so. */
+const PATIENCE_WITH_KILLED = 10_000;
+
+/** How many threads are asked: more than that nobody reads. */
+const MOST = 16;
+
+/** Where threads are blocked: URL, line and column, by thread. */
+export type Sites = ReadonlyMap<HubThread, string>;
+
+/** The questions that one hub has asked. */
+export class CallSites {
+  readonly #asked = new Map<number, Set<(site: string) => void>>();
+
+  /** Where threads are blocked, as far as they say; in their order. */
+  async of(threads: readonly HubThread[]): Promise<Sites> {
+    const asked = [...new Set(threads)].slice(0, MOST);
+    const answers = asked.map((thread) => this.#ask(thread));
+    const patience = asked.some(({ killed }) => killed) ? PATIENCE_WITH_KILLED : PATIENCE;
+    await within(Promise.all(answers.map(({ answered }) => answered)), patience);
+    const sites = new Map<HubThread, string>();
+    asked.forEach((thread, i) => {
+      const { site } = answers[i];
+      if (site) sites.set(thread, site);
+      this.#asked.delete(thread.id);
+    });
+    return sites;
+  }
+
+  /** A thread says where it is; an empty text if it cannot tell. */
+  take(id: number, site: string): void {
+    this.#asked.get(id)?.forEach((answer) => answer(site));
+  }
+
+  #ask({ id, worker }: HubThread): { site: string; readonly answered: Promise<void> } {
+    const { promise: answered, resolve } = Promise.withResolvers<void>();
+    const question = { site: "", answered };
+    // A thread that stands for async work has no stack, and one that has ended is nowhere.
+    if (!worker || worker.dead) {
+      resolve();
+      return question;
+    }
+    const waiting = this.#asked.get(id) ?? new Set();
+    this.#asked.set(id, waiting);
+    waiting.add((site) => {
+      question.site = site;
+      resolve();
+    });
+    worker.post.send(Down.Where, id, 0, 0, EMPTY);
+    return question;
+  }
+}
+
+/** The lines of a message that tell where threads are blocked. */
+export function describeSites(sites: Sites): string {
+  return [...sites].map(([{ name }, site]) => `\n    "${name}" at ${site}`).join("");
+}

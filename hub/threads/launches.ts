@@ -1,0 +1,165 @@
+/**
+ * How threads that Workers run are made, and what may hold one up before it is in the pool's queue: a time, a gate.
+ *
+ * @module
+ */
+
+import { encode } from "../../bridge/values/codec.ts";
+import type { ContextValues } from "../../bridge/context/context.ts";
+import { encodeContext } from "../../bridge/context/wire.ts";
+import { keep } from "../../bridge/wire/message.ts";
+import { type Particulars, type Target, targetName } from "../../bridge/protocol/messages.ts";
+import { Timeout } from "../../bridge/side/timeout.ts";
+import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { makeDependent } from "./dependants.ts";
+import { Ended } from "../records/ended.ts";
+import type { Registry } from "../records/worker.ts";
+import { HubThread, type Work } from "../records/thread.ts";
+import { Luggage } from "../records/luggage.ts";
+import type { Pool } from "../pool/pool.ts";
+import { joinPool } from "./pool_members.ts";
+import type { Threads } from "./threads.ts";
+import { LONGEST_TIMER } from "../base/within.ts";
+import { stackHere } from "../../bridge/values/stack_here.ts";
+
+/** How many generations of threads a stack tells of. */
+const MOST_SITES = 16;
+
+/** How a thread is to be made. */
+export interface Launch extends Particulars {
+  /** What it waits for before it may start. */
+  readonly gate?: Promise<unknown>;
+  readonly parent?: number;
+}
+
+/** Makes the threads of one hub that Workers run. */
+export class Launches {
+  readonly #registry: Registry;
+  readonly #threads: Threads;
+  readonly #pool: Pool;
+  readonly #debug: boolean;
+  #count = 0;
+
+  /**
+   * @param registry What arguments refer to is looked up there.
+   * @param threads Keeps the threads.
+   * @param pool Runs them.
+   * @param debug Whether it is recorded where threads are spawned.
+   */
+  constructor(registry: Registry, threads: Threads, pool: Pool, debug: boolean) {
+    this.#registry = registry;
+    this.#threads = threads;
+    this.#pool = pool;
+    this.#debug = debug;
+  }
+
+  /** How many threads were ever launched. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** Whether a thread is a callback, of which the hub knows nothing but its id: nobody depends on such a one. */
+  #isCallback(id: number): boolean {
+    for (const worker of this.#pool.workers) if (worker.serves(id)) return true;
+    return false;
+  }
+
+  /**
+   * Makes work for a thread of a target and its arguments.
+   *
+   * @param values The async context that the thread is to have.
+   * @throws {NotCloneableError} If an argument, or a value of the context, cannot cross.
+   */
+  pack(
+    target: Target,
+    args: readonly unknown[],
+    values: ContextValues | undefined,
+  ): Work {
+    const luggage = new Luggage(this.#registry);
+    try {
+      const body = encode(args, "arguments", luggage);
+      const context = values && { body: encodeContext(values, luggage), values };
+      return { target, args: body, luggage, context };
+    } catch (error) {
+      luggage.drop();
+      throw error;
+    }
+  }
+
+  /** Makes a thread that a Worker is to run. */
+  launch(work: Work, launch: Launch, id = hubPlace().arena.takeThreadId()): HubThread {
+    const thread = new HubThread(this.#threads, id, {
+      label: targetName(work.target),
+      name: launch.name,
+      parent: launch.parent,
+      detached: launch.detached,
+      work,
+    });
+    thread.turn = launch.turn;
+    this.#count++;
+    joinPool(thread, launch);
+    if (this.#debug) this.#recordSite(thread, launch.site ?? stackHere());
+    if (launch.timeout !== undefined) this.#limit(thread, launch.timeout, launch.graceMs);
+    if (this.#registry.closed) work.luggage?.drop();
+    if (!this.#threads.add(thread)) return thread;
+    this.#registry.keepAlive.hold();
+    if (launch.local && !this.#isCallback(thread.parent) && !makeDependent(this.#threads, thread)) {
+      return thread;
+    }
+    if (launch.delay !== undefined) this.#enqueueLater(thread, launch.delay);
+    else if (launch.gate) this.#enqueueAfter(thread, launch.gate);
+    else this.#enqueue(thread);
+    // It waits, and by the time it runs the bytes may have been changed by whoever passed them.
+    if (thread.work) thread.work = keepWork(thread.work);
+    return thread;
+  }
+
+  #enqueue(thread: HubThread): void {
+    try {
+      this.#pool.enqueue(thread);
+    } catch (reason) {
+      this.#threads.endThread(thread, Ended.of({ status: "rejected", reason }));
+    }
+  }
+
+  #enqueueAfter(thread: HubThread, gate: Promise<unknown>): void {
+    gate.then(
+      () => thread.state === "pending" && this.#enqueue(thread),
+      (reason) => this.#threads.endThread(thread, Ended.of({ status: "rejected", reason })),
+    );
+  }
+
+  #enqueueLater(thread: HubThread, delay: number): void {
+    const timer = setTimeout(() => {
+      thread.cancelDelay = undefined;
+      this.#enqueue(thread);
+    }, Math.max(0, delay));
+    thread.cancelDelay = () => clearTimeout(timer);
+  }
+
+  #recordSite(thread: HubThread, stack: string): void {
+    const above = this.#threads.byId(thread.parent)?.spawnSites ?? [];
+    thread.spawnSites = [{ name: thread.name, stack }, ...above].slice(0, MOST_SITES);
+  }
+
+  /** Kills a thread when it has run for too long; its clock starts when it does. */
+  #limit(thread: HubThread, ms: number, graceMs = Infinity): void {
+    if (ms > LONGEST_TIMER) return;
+    thread.onStart = () => {
+      const timer = setTimeout(() => {
+        this.#threads.killThread(thread, new Timeout(ms), false, graceMs);
+      }, ms);
+      thread.stopClock = () => clearTimeout(timer);
+    };
+  }
+}
+
+/** What waits for its turn keeps its own bytes. */
+function keepWork(work: Work): Work {
+  const { args, context } = work;
+  return {
+    ...work,
+    args: keep(args),
+    ...context ? { context: { ...context, body: keep(context.body) } } : {},
+  };
+}

@@ -1,0 +1,245 @@
+/**
+ * The hub's threads: which there are, how they are ended, and when they are forgotten.
+ *
+ * A thread is kept from when it was launched until it has ended, no Worker holds a reference to it, and the async work that was
+ * aborted with it has ended too. Its first ending counts; whoever waits hears of it then.
+ *
+ * @module
+ */
+
+import { encodeThrown } from "../../bridge/values/codec.ts";
+import { GreenletExit } from "../../bridge/errors.ts";
+import { limited } from "../../bridge/side/limit.ts";
+import { Down, KillMode, type ThreadReference } from "../../bridge/protocol/messages.ts";
+import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { endBelongings } from "../references/belongings.ts";
+import type { Call } from "../base/call_context.ts";
+import { cancelDependants } from "./dependants.ts";
+import { Ended } from "../records/ended.ts";
+import type { ExchangeEvents } from "../exchange.ts";
+import type { GreenWorker, Registry } from "../records/worker.ts";
+import { HubThread, type ThreadHost } from "../records/thread.ts";
+import type { Pool } from "../pool/pool.ts";
+import { Waits } from "./waits.ts";
+import { LONGEST_TIMER } from "../base/within.ts";
+
+/** The threads of one hub. */
+export class Threads implements ThreadHost {
+  /** Who of them waits for whom. */
+  readonly waits: Waits;
+  readonly #registry: Registry;
+  readonly #pool: Pool;
+  readonly #events: ExchangeEvents;
+  /** Threads that have not ended, or to which a Worker holds a reference. */
+  readonly #threads = new Map<number, HubThread>();
+
+  /**
+   * @param name The hub's name.
+   * @param registry The rest of the hub.
+   * @param pool Where threads run.
+   * @param events Who is told of those that failed.
+   */
+  constructor(name: string, registry: Registry, pool: Pool, events: ExchangeEvents) {
+    this.#registry = registry;
+    this.#pool = pool;
+    this.#events = events;
+    this.waits = new Waits(name, this, pool);
+  }
+
+  /** All threads that have not ended. */
+  *all(): Generator<HubThread> {
+    for (const thread of this.#threads.values()) if (!thread.dead) yield thread;
+  }
+
+  /** The thread with an id, if it is not forgotten. */
+  byId(id: number): HubThread | undefined {
+    return this.#threads.get(id);
+  }
+
+  /**
+   * Keeps a new thread, if the hub takes any: else it ends.
+   *
+   * @returns Whether it is kept.
+   */
+  add(thread: HubThread): boolean {
+    if (this.#registry.closed) {
+      thread.end(Ended.of({ status: "rejected", reason: this.#registry.closedError() }));
+      return false;
+    }
+    this.#threads.set(thread.id, thread);
+    return true;
+  }
+
+  // Their ends.
+
+  killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void {
+    const exit = reason ?? new GreenletExit();
+    const ended = Ended.of({ status: "killed", reason: exit });
+    if (thread.state === "pending") {
+      thread.cancelDelay?.();
+      this.#pool.remove(thread);
+      return this.endThread(thread, ended);
+    }
+    if (onlyPending || thread.dead) return;
+    if (thread.abort) {
+      thread.abort(exit);
+      return this.endThread(thread, ended);
+    }
+    const { worker } = thread;
+    if (!worker) return;
+    if (graceMs !== Infinity) this.#stopAfter(worker, thread, graceMs);
+    if (thread.killed) return;
+    thread.killed = { reason: exit };
+    const { arena } = hubPlace();
+    const body = encodeThrown(exit, "reason", worker.referrer);
+    const mode = graceMs === Infinity ? 0 : KillMode.Timed;
+    worker.post.send(Down.Kill, thread.id, arena.countKill(), mode, body);
+    arena.sayKill();
+    worker.post.ready();
+  }
+
+  /** A thread has ended; if it had ended before, that stays. */
+  endThread(thread: HubThread, ended: Ended): void {
+    const { work } = thread;
+    const ran = work !== undefined || thread.worker !== undefined;
+    if (!thread.end(ended)) return;
+    work?.luggage?.drop();
+    thread.stopClock?.();
+    endBelongings(thread.id, ended);
+    thread.stopWaiting?.();
+    this.waits.clear(thread);
+    if (ran) this.#registry.keepAlive.release();
+    cancelDependants(this, thread);
+    if (thread.watchers) {
+      for (const worker of thread.watchers) if (!worker.dead) worker.tell(thread);
+      thread.watchers = undefined;
+    }
+    this.#forgetIfDone(thread);
+  }
+
+  failedUnseen(thread: HubThread): void {
+    if (thread.keeper && !thread.keeper.dead) return;
+    if (thread.detached) return this.#events.unhandledThread(thread);
+    // As for promises: whoever wants the result has until the next turn of the event loop to say so.
+    // The timer keeps the process alive for that turn, so that no failure is lost at its end.
+    setTimeout(() => {
+      // By now one that ended while it was spawned may have been handed to a Worker, which looks after it.
+      const kept = thread.keeper !== undefined && !thread.keeper.dead;
+      if (!thread.seen && !kept) this.#events.unhandledThread(thread);
+    }, 0);
+  }
+
+  reportError(error: unknown): void {
+    this.#registry.reportError(error);
+  }
+
+  awaiting(thread: HubThread): Promise<Error | undefined> | undefined {
+    return this.waits.awaiting(thread);
+  }
+
+  wanted(thread: HubThread): void {
+    this.waits.wanted(thread);
+  }
+
+  async afterwards(thread: HubThread): Promise<void> {
+    const deadlock = thread.dead ? undefined : await this.awaiting(thread);
+    if (deadlock) throw deadlock;
+    await limited(async () => {
+      if (!thread.dead) await new Promise<void>((resolve) => thread.onEnd(() => resolve()));
+      await Promise.allSettled(thread.aborted);
+    });
+  }
+
+  #stopAfter(worker: GreenWorker, thread: HubThread, graceMs: number): void {
+    if (graceMs > LONGEST_TIMER) return;
+    const timer = setTimeout(() => {
+      if (thread.dead) return;
+      this.#pool.stop(worker, new Error(`"${thread.name}" was killed and did not end`));
+    }, graceMs);
+    thread.onEnd(() => clearTimeout(timer));
+  }
+
+  // What is aborted with them.
+
+  /** The caller of a function of the hub has gone. */
+  callAborted(call: Call): void {
+    const thread = this.#threads.get(call.threadId);
+    if (thread && call.work && call.heeds) this.awaitAborted(thread, call.work);
+  }
+
+  /** Async work was aborted because a thread was killed: it may take a while to end. */
+  awaitAborted(thread: HubThread, work: Promise<unknown>): void {
+    const { aborted } = thread;
+    aborted.add(work);
+    work.finally(() => {
+      aborted.delete(work);
+      this.#forgetIfDone(thread);
+    });
+  }
+
+  // The hub's end.
+
+  /** The hub takes no new threads from now on: those that have not started end. */
+  endPending(): void {
+    for (const thread of [...this.all()]) {
+      if (thread.state !== "pending") continue;
+      thread.cancelDelay?.();
+      this.#pool.remove(thread);
+      this.#close(thread);
+    }
+  }
+
+  /** Everything that has not ended ends now. */
+  endAll(): void {
+    for (const thread of [...this.all()]) {
+      thread.abort?.(this.#registry.closedError());
+      this.#close(thread);
+    }
+  }
+
+  #close(thread: HubThread): void {
+    // Whoever closed the hub wanted this: there is nothing to report.
+    thread.seen = true;
+    const reason = this.#registry.closedError();
+    this.endThread(thread, Ended.of({ status: "rejected", reason }));
+  }
+
+  // Those that are forgotten.
+
+  /** One hold less on a thread. */
+  release(id: number, count: number): void {
+    const thread = this.#threads.get(id);
+    if (!thread) return;
+    thread.holds -= count;
+    this.#forgetIfDone(thread);
+  }
+
+  /** A thread that is known only by its ending. */
+  adopt(reference: ThreadReference, ended: Ended): HubThread {
+    const { id, name } = reference;
+    const thread = new HubThread(this, Number(id), { label: "", name: String(name) });
+    thread.seen = true;
+    thread.end(ended);
+    return thread;
+  }
+
+  /**
+   * What stands for a thread that the hub has forgotten. It had ended and everybody had been told, so an ending that is
+   * still on its way counts before this one.
+   */
+  forgotten(id: number): HubThread {
+    const thread = new HubThread(this, id, { label: "forgotten" });
+    thread.seen = true;
+    const reason = new Error(
+      `Cannot wait for green thread ${id}: the hub does not know it any more`,
+    );
+    thread.end(Ended.of({ status: "rejected", reason }));
+    return thread;
+  }
+
+  #forgetIfDone(thread: HubThread): void {
+    if (thread.dead && thread.holds <= 0 && thread.aborted.size === 0) {
+      this.#threads.delete(thread.id);
+    }
+  }
+}

@@ -1,0 +1,300 @@
+/**
+ * Waits: who waits for whom, and what is done when nobody could ever go on.
+ *
+ * Three kinds of waits are told of: a green thread's `wait()` (`Up.Wait`), what one has been parked on for a while
+ * (`Up.Parked`), and a function of the hub that awaits a thread while it serves a call. Each may be a deadlock: a circle in
+ * the graph (`wait_graph.ts`), or a thread that can never start. Those in it are asked where they are, and then it is looked again
+ * whether it still is one. A wait that is *limited*, as it may end by itself (a timeout, a signal), is never part of one.
+ *
+ * A thread says once what it is parked on, and then sleeps. So what it said may have become wrong: the lock has gone on to
+ * another one. That matters when somebody comes to wait for it: whoever is reached from there by what was said, right or wrong, is
+ * *asked again*, and so on from each one that answers. Where no circle is, that ends with the last one in the chain. In a circle it
+ * goes on, 100 ms apart for each, until the circle is believed or comes apart.
+ *
+ * @module
+ */
+
+import { encodeThrown } from "../../bridge/values/codec.ts";
+import { DeadlockError } from "../../bridge/errors.ts";
+import { currentLimit } from "../../bridge/side/limit.ts";
+import { Down, KillMode } from "../../bridge/protocol/messages.ts";
+import { CORE } from "../../bridge/memory/objects.ts";
+import { servedCall } from "../base/call_context.ts";
+import { CallSites, describeSites, type Sites } from "./call_sites.ts";
+import type { GreenWorker } from "../records/worker.ts";
+import type { HubThread } from "../records/thread.ts";
+import type { Pool } from "../pool/pool.ts";
+import type { Threads } from "./threads.ts";
+import { BELIEVED_AFTER, Circle, type Deadlock, WaitGraph } from "./wait_graph.ts";
+import { heldObject } from "../references/worker_objects.ts";
+
+/** The waits of one hub's threads. */
+export class Waits {
+  readonly #name: string;
+  readonly #threads: Threads;
+  readonly #pool: Pool;
+  readonly #graph = new WaitGraph();
+  readonly #sites = new CallSites();
+
+  /**
+   * @param name The hub's name.
+   * @param threads The threads that wait, and are waited for.
+   * @param pool Where they run.
+   */
+  constructor(name: string, threads: Threads, pool: Pool) {
+    this.#name = name;
+    this.#threads = threads;
+    this.#pool = pool;
+  }
+
+  /** A thread waits no longer: it has ended. */
+  clear(thread: HubThread): void {
+    this.#graph.clear(thread);
+  }
+
+  /**
+   * A thread says where it is blocked.
+   *
+   * @param leaves Whether it goes on now, with a kill or a timeout: then it holds nobody up.
+   */
+  at(id: number, site: string, leaves: boolean): void {
+    const thread = leaves ? this.#threads.byId(id) : undefined;
+    if (thread) this.clear(thread);
+    this.#sites.take(id, site);
+  }
+
+  // Async code that awaits a thread.
+
+  /**
+   * Async code is about to await a thread that has not ended.
+   *
+   * @returns A promise of the error that it is to get instead, if it looks as if it could never go on.
+   */
+  awaiting(thread: HubThread): Promise<Error | undefined> | undefined {
+    const deadlock = this.#startAwaiting(thread);
+    return deadlock && this.#confirm(deadlock, () => this.#startAwaiting(thread));
+  }
+
+  /** Async code wants a thread that has not ended, and may go on before it has: whoever keeps a Worker meanwhile. */
+  wanted(thread: HubThread): void {
+    const call = servedCall();
+    if (call && !call.ended) this.#pool.urge(thread);
+  }
+
+  #startAwaiting(thread: HubThread): Deadlock | undefined {
+    const call = servedCall();
+    // Once it is answered, what the function left behind keeps nobody waiting.
+    if (!call || call.ended) return undefined;
+    const caller = this.#threads.byId(call.threadId);
+    // A callback that is a thread of its own is none of the hub's.
+    if (!caller || currentLimit(0)?.timed) return void this.#pool.urge(thread);
+    if (caller.dead) return undefined;
+    const by = `a call to ${call.name}()`;
+    const edge = this.#graph.add({ from: caller, to: thread, by, sure: true });
+    if (edge instanceof Circle) return edge;
+    call.awaits(thread, edge);
+    this.#askAgain(caller, thread);
+    // The caller keeps its Worker, so that the thread may need one more.
+    this.#pool.urge(thread);
+    const stuck = this.#stuck(thread);
+    if (stuck) edge();
+    return stuck;
+  }
+
+  /** The error for a deadlock, if it is still one when the threads in it have said where they are. */
+  async #confirm(
+    deadlock: Deadlock,
+    again: () => Deadlock | undefined,
+  ): Promise<Error | undefined> {
+    const sites = await this.#sites.of(deadlock.threads);
+    return again()?.error(sites);
+  }
+
+  // Green threads that wait for one.
+
+  /**
+   * A Worker asks to be told how a thread ends.
+   *
+   * @param worker The Worker.
+   * @param id The thread's id.
+   * @param waiter The id of the thread that is blocked for it, or 0.
+   * @param limited Whether its wait has a time limit.
+   * @param sites Where those are blocked who were found to be in a deadlock, if this has been looked at before.
+   */
+  wait(worker: GreenWorker, id: number, waiter: number, limited: boolean, sites?: Sites): void {
+    const thread = this.#threads.byId(id) ?? this.#threads.forgotten(id);
+    thread.seen = true;
+    if (waiter === 0) worker.watched.add(id);
+    if (thread.dead) return worker.tell(thread);
+    (thread.watchers ??= new Set()).add(worker);
+    thread.begin?.();
+    const from = worker.stack.findLast((thread) => thread.id === waiter);
+    const deadlock = from && this.#startWaiting(from, thread, limited);
+    if (deadlock) return this.#refuseWait(worker, from, thread, deadlock, sites);
+    // Nobody is blocked who only asked to be told.
+    if (waiter !== 0) this.#pool.awaited(worker, thread, limited);
+    const stuck = from && !limited ? this.#stuck(thread) : undefined;
+    if (!stuck) return;
+    from!.stopWaiting?.();
+    this.#refuseWait(worker, from!, thread, stuck, sites);
+  }
+
+  /** A thread waits for another one; it waits for one at a time. */
+  #startWaiting(from: HubThread, to: HubThread, limited: boolean): Deadlock | undefined {
+    from.stopWaiting?.();
+    const edge = limited ? undefined : this.#graph.add({ from, to, by: "wait()", sure: true });
+    if (edge instanceof Circle) return edge;
+    to.interest++;
+    from.waitingFor = to;
+    from.stopWaiting = () => {
+      from.stopWaiting = undefined;
+      from.waitingFor = undefined;
+      to.interest--;
+      edge?.();
+    };
+  }
+
+  /**
+   * A thread must not go on waiting. First those in the deadlock are asked where they are; meanwhile one of them may be
+   * killed, so that it is none any more, or the waiter may have given up.
+   */
+  #refuseWait(
+    worker: GreenWorker,
+    from: HubThread,
+    to: HubThread,
+    deadlock: Deadlock,
+    sites: Sites | undefined,
+  ): void {
+    if (sites) {
+      const error = encodeThrown(deadlock.error(sites), "error", worker.referrer);
+      worker.post.send(Down.Refuse, to.id, from.id, 0, error);
+      return worker.post.ready();
+    }
+    const stop = from.stopWaiting = () => from.stopWaiting = undefined;
+    this.#sites.of(deadlock.threads).then((sites) => {
+      if (from.stopWaiting !== stop || worker.dead) return;
+      this.wait(worker, to.id, from.id, false, sites);
+    });
+  }
+
+  /**
+   * Whether a thread can never start, because the Workers that there may be all run threads that wait for such ones.
+   *
+   * @returns What the one is to be told who has just begun to wait for it.
+   */
+  #stuck(thread: HubThread): Deadlock | undefined {
+    const running = this.#pool.blocking(thread);
+    if (!running?.every((thread) => this.#graph.leadsTo(thread, (to) => this.#pool.holds(to)))) {
+      return undefined;
+    }
+    const cycle = [...running, thread].map(({ name }) => name);
+    const message =
+      `Cannot wait for "${thread.name}": it can never start, as all ${running.length} Workers that hub "${this.#name}" ` +
+      "may have run green threads that wait for ones that have not started";
+    return {
+      threads: running,
+      error: (sites) => new DeadlockError(message + describeSites(sites), { cycle }),
+    };
+  }
+
+  // Green threads that are parked.
+
+  /**
+   * A thread has been parked for a while.
+   *
+   * @param worker Its Worker.
+   * @param id Its id.
+   * @param holder The id of the thread that has what it waits for, if there is one.
+   * @param object The id of the object that it waits at; -1 if it may take another green thread to end it otherwise, else 0.
+   * @param parking What it is parked on, for people, and whether that ends by itself.
+   */
+  parked(
+    worker: GreenWorker,
+    id: number,
+    holder: number,
+    object: number,
+    [on, limited, name]: readonly [on: string, limited: boolean, name?: string],
+  ): void {
+    if (name !== undefined) return worker.parked(id, { name, on });
+    const thread = worker.stack.findLast((thread) => thread.id === id);
+    if (!thread) return;
+    worker.proven = true;
+    thread.lastParked = undefined;
+    thread.unpark?.();
+    thread.unpark = undefined;
+    thread.parkedOn = on;
+    thread.stalled = object !== 0 &&
+      !(object === -1 && waitsForAsync(worker, thread, this.#threads));
+    const now = performance.now();
+    thread.stuckSince = thread.stalled && !limited ? thread.stuckSince ?? now : undefined;
+    // What only sleeps is limited, and calls nobody.
+    const isBlocked = object !== 0 || !limited || worker.isCalling(id);
+    thread.blockedSince = isBlocked ? thread.blockedSince ?? now : undefined;
+    if (thread.stalled) this.#pool.relieve();
+    thread.atObject = object > 0;
+    const to = this.#threads.byId(holder);
+    if (limited) thread.suspicions = 0;
+    else this.#askAgain(thread, to);
+    if (!to || limited) return;
+    const holds = () => heldObject(object)?.[CORE].holder() === holder;
+    const add = () => {
+      const edge = this.#graph.add({ from: thread, to, by: on, sure: false, holds });
+      if (edge instanceof Circle) return edge;
+      thread.unpark = edge;
+      thread.suspicions = 0;
+    };
+    const circle = add();
+    if (!circle || ++thread.suspicions < BELIEVED_AFTER) return;
+    thread.suspicions = 0;
+    // It may have been unparked by then, or have said something else.
+    const said = {};
+    thread.lastParked = said;
+    this.#confirm(circle, () => thread.lastParked === said ? add() : undefined).then((error) => {
+      if (!error || worker.dead) return;
+      worker.post.send(
+        Down.Kill,
+        id,
+        0,
+        KillMode.Once,
+        encodeThrown(error, "reason", worker.referrer),
+      );
+      worker.post.ready();
+    });
+  }
+
+  /** A thread has come to wait: those that it may wait for by others say once more who has what they are parked on. */
+  #askAgain(thread: HubThread, to: HubThread | undefined): void {
+    for (const { dead, atObject, worker } of this.#graph.reach(thread, to)) {
+      if (!dead && atObject && worker && !worker.dead) worker.post.rouse();
+    }
+  }
+
+  /** A thread that was parked goes on. */
+  unparked(worker: GreenWorker, id: number): void {
+    const thread = worker.stack.findLast((thread) => thread.id === id);
+    if (!thread) return worker.parked(id, undefined);
+    thread.parkedOn = undefined;
+    thread.stalled = false;
+    thread.atObject = false;
+    thread.stuckSince = undefined;
+    thread.blockedSince = undefined;
+    thread.lends = false;
+    thread.lastParked = undefined;
+    thread.suspicions = 0;
+    thread.unpark?.();
+    thread.unpark = undefined;
+  }
+}
+
+/** Whether a thread that waits for threads waits for async work of the hub only, which needs no Worker. */
+function waitsForAsync(worker: GreenWorker, { waitingFor }: HubThread, threads: Threads): boolean {
+  if (waitingFor) return waitingFor.isAsync;
+  let some = false;
+  for (const id of worker.watched) {
+    const thread = threads.byId(id);
+    if (!thread || thread.dead) continue;
+    if (!thread.isAsync) return false;
+    some = true;
+  }
+  return some;
+}
