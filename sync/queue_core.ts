@@ -33,8 +33,8 @@
  */
 
 import { Empty, Full, QueueClosedError } from "../bridge/errors.ts";
-import type { GreenRuntime } from "../green/worker/runtime.ts";
 import { WAITING_KEYS } from "../bridge/check_options.ts";
+import type { Green } from "../bridge/side/green.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import {
   checkLimit,
@@ -280,7 +280,7 @@ export class QueueCore extends Core {
    * Takes the item of one who waits with it, in a cooperative hub: both switch, and the getter goes on first, so it takes its
    * place in the line before it lets the putter go on.
    */
-  #meet(green: GreenRuntime, options: WaitingOptions | undefined): unknown {
+  #meet(green: Green, options: WaitingOptions | undefined): unknown {
     const turn = green.takePlace();
     const block = this.#get(undefined);
     // Async code has come in between.

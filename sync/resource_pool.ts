@@ -15,7 +15,7 @@ import type { WaitingOptions } from "../bridge/memory/core.ts";
 import { CORE } from "../bridge/memory/objects.ts";
 import { registerOwnClass } from "../bridge/values/classes.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
-import { crossesAsItself } from "../bridge/references/handle.ts";
+import { crossesAsItself } from "../bridge/references/itself.ts";
 import { Empty } from "../bridge/errors.ts";
 import { checkCount, checkSizes, Permit, twin } from "./permits.ts";
 import { LifoQueue, LightQueue } from "./queue.ts";

@@ -39,10 +39,9 @@
  * @module
  */
 
-import type { Condition } from "../../green/worker/blocking.ts";
+import type { Condition, Green } from "../side/green.ts";
 import { checkOptionsObject, checkTime, WAITING_KEYS } from "../check_options.ts";
 import { GreenletExit } from "../errors.ts";
-import type { GreenRuntime } from "../../green/worker/runtime.ts";
 import { currentLimit } from "../side/limit.ts";
 import { pause } from "../wire/patience.ts";
 import { show } from "../show.ts";
@@ -230,7 +229,7 @@ export abstract class Core {
    * @throws What the thread was killed with, a timeout of the thread that is due, or the reason of the signal.
    */
   protected block(
-    green: GreenRuntime,
+    green: Green,
     list: number,
     node: number,
     options: WaitingOptions | undefined,
@@ -336,7 +335,7 @@ export abstract class Core {
    * as `block()` asks before it accepts a grant, and as cheap as it can be: most often nobody was killed anywhere since it was
    * asked last.
    */
-  protected comesTooLate(green: GreenRuntime): boolean {
+  protected comesTooLate(green: Green): boolean {
     const { killsSaid } = this.place.arena;
     return killsSaid !== green.knownKills && green.isKilledBy(killsSaid);
   }
@@ -511,7 +510,7 @@ export function timeLimit(options: WaitingOptions | undefined): number {
  * @throws {BlockingCallError} If this is the hub.
  */
 export function entering(
-  green: GreenRuntime,
+  green: Green,
   call: string,
   options: WaitingOptions | undefined,
   known?: readonly string[],

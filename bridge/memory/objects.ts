@@ -15,7 +15,7 @@ import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import { BlobUrl } from "./blob_urls.ts";
 import { isBlob, isBlobOrForm, referToBlob, resolveBlob } from "./blobs.ts";
 import { BridgeProtocolError } from "../errors.ts";
-import { crossesAsItself } from "../references/handle.ts";
+import { crossesAsItself, ITSELF } from "../references/itself.ts";
 import { Referent } from "../protocol/messages.ts";
 import type { Giver, Taker } from "../wire/message.ts";
 import type { Reference } from "../values/referrer.ts";
@@ -35,6 +35,12 @@ export abstract class Coordination {
    * @internal
    */
   abstract readonly [CORE]: Core;
+  /**
+   * The mark of what is the same on both sides. For the library.
+   *
+   * @internal
+   */
+  declare readonly [ITSELF]: true;
   static {
     brand(this, "Coordination");
     crossesAsItself(this.prototype);

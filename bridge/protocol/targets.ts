@@ -5,9 +5,12 @@
  */
 
 import { wrappedElsewhere } from "../brand.ts";
-import type { Callable } from "../../green/worker/loader.ts";
 import { type ExportTarget, intern, type Target } from "./messages.ts";
 import { targetOf } from "./wrapped.ts";
+
+/** A function that can be called with anything. */
+// deno-lint-ignore no-explicit-any
+export type Callable = (...args: any[]) => unknown;
 
 /** The targets of functions that were spawned before: their source is made only once. */
 const known = new WeakMap<Callable, Target>();

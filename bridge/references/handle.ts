@@ -6,25 +6,10 @@
 
 import { madeElsewhere, MAKER, SELF } from "../brand.ts";
 import { NotCloneableError } from "../errors.ts";
+import { isItself } from "./itself.ts";
 import type { Async, Sync } from "./live_types.ts";
 import { remoteOf } from "./remote.ts";
-import { keyOf, state } from "../state.ts";
-
-/** What objects have that are the same on both sides. */
-const ITSELF = keyOf("itself");
-
-/**
- * Says of all objects of a class that they are the same on both sides: locks, queues and their like, threads. There is nothing
- * that a handle to them could add, and their blocking methods would run on the hub by it, where nothing blocks.
- */
-export function crossesAsItself(prototype: object): void {
-  Object.defineProperty(prototype, ITSELF, { value: true });
-}
-
-/** Whether an object is the same on both sides. */
-export function isItself(object: object): boolean {
-  return ITSELF in object;
-}
+import { state } from "../state.ts";
 
 /** What an object that is to go by reference is wrapped in, until it goes. */
 class Handle {}

@@ -10,8 +10,7 @@
  */
 
 import { madeElsewhere } from "../brand.ts";
-import type { GreenThread } from "../side/green_thread.ts";
-import { isItself } from "./handle.ts";
+import { isItself } from "./itself.ts";
 import { keyOf } from "../state.ts";
 
 /** The prototype of the promises that the engine makes, whatever stands in `globalThis.Promise`. */
@@ -19,6 +18,11 @@ const ofTheEngine: object = Object.getPrototypeOf((async () => {})());
 
 /** Where a promise of this library has the green thread that it stands for. */
 export const AWAITED: unique symbol = keyOf("awaited") as never;
+
+/** A green thread, as far as this has to know it. */
+interface Awaitable {
+  wait(): unknown;
+}
 
 /** Whether a value is a promise that is awaited wherever green code gets one; it may have properties of its own. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
@@ -49,7 +53,7 @@ export function hasThen(value: object): boolean {
 /** In green code: a value, or, if it is a promise of the hub, what that becomes. It blocks until then. */
 export function gotBy(value: unknown): unknown {
   const thread = typeof value === "object" && value !== null
-    ? (value as { readonly [AWAITED]?: GreenThread })[AWAITED]
+    ? (value as { readonly [AWAITED]?: Awaitable })[AWAITED]
     : undefined;
   return thread ? thread.wait() : value;
 }

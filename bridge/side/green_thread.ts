@@ -9,7 +9,7 @@
 
 import { brand } from "../brand.ts";
 import { checkTime } from "../check_options.ts";
-import { crossesAsItself } from "../references/handle.ts";
+import { crossesAsItself, ITSELF } from "../references/itself.ts";
 import { show } from "../show.ts";
 
 /**
@@ -95,6 +95,12 @@ export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
  * ```
  */
 export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
+  /**
+   * The mark of what is the same on both sides. For the library.
+   *
+   * @internal
+   */
+  declare readonly [ITSELF]: true;
   static {
     brand(this, "GreenThread");
     crossesAsItself(this.prototype);

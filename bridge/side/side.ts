@@ -12,10 +12,10 @@
 
 import { MAKER, ONE_VERSION, SELF, SELF_NAME, stranger } from "../brand.ts";
 import { BlockingCallError } from "../errors.ts";
-import type { GreenRuntime } from "../../green/worker/runtime.ts";
 import { state } from "../state.ts";
+import type { Green } from "./green.ts";
 
-const side = state("green", (): { runtime: GreenRuntime | undefined } => ({ runtime: undefined }));
+const side = state("green", (): { runtime: Green | undefined } => ({ runtime: undefined }));
 
 /** Whose Worker this is, if another protocol's. It is known when this is loaded: the Worker's entry comes first. */
 const foreign = stranger((globalThis as { [MAKER]?: unknown })[MAKER]);
@@ -25,7 +25,7 @@ const foreign = stranger((globalThis as { [MAKER]?: unknown })[MAKER]);
  *
  * @throws {Error} If a copy of the library with another protocol runs this Worker.
  */
-export function greenSide(): GreenRuntime | undefined {
+export function greenSide(): Green | undefined {
   if (foreign !== undefined) throw refusal(foreign);
   return side.runtime;
 }
@@ -36,7 +36,7 @@ export function isGreen(): boolean {
 }
 
 /** Makes this thread a green side. For the Worker's entry; in a bundle the real runtime takes the place of a stand-in. */
-export function becomeGreen(runtime: GreenRuntime): void {
+export function becomeGreen(runtime: Green): void {
   side.runtime = runtime;
   Object.defineProperty(globalThis, MAKER, { value: SELF });
 }
@@ -58,7 +58,7 @@ export function importingError(call: string, url: string): Error {
  * @returns What green code can do.
  * @throws {BlockingCallError} If this is the hub.
  */
-export function blocking(call: string, instead: string): GreenRuntime {
+export function blocking(call: string, instead: string): Green {
   const side = greenSide();
   if (side) return side;
   throw new BlockingCallError(

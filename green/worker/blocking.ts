@@ -40,28 +40,13 @@ import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { currentLimit, type Limit } from "../../bridge/side/limit.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
-import { describeParking, type Parking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";
+import type { Condition, Parking } from "../../bridge/side/green.ts";
+import { describeParking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import { isLocal } from "../../bridge/references/signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
 import { ITS_TURN, type Turns, type Waiting } from "./turns.ts";
-
-/** What {@linkcode Blocking.block} waits for. */
-export interface Condition {
-  readonly done: boolean;
-  /**
-   * Called before a kill or a timeout is thrown: leaves what the thread waits at, and hands back what it was given there. If it
-   * cannot, since what was done for it is done, nothing is thrown now: that counts, and the kill is for its next block.
-   *
-   * @returns Whether it has left.
-   */
-  giveUp?(): boolean;
-  /** Whether it was given something before a kill was made, by the number of that. */
-  cameBefore?(kill: number): boolean;
-  /** Whether it was given something after a moment in `performance.now()` time. */
-  cameAfter?(due: number): boolean;
-}
 
 /** A condition that never holds: for a wait that only time ends. */
 const NEVER: Condition = { done: false };

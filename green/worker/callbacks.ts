@@ -15,7 +15,7 @@ import { GreenletExit } from "../../bridge/errors.ts";
 import type { EventLoopTurns } from "./event_loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
-import { isItself } from "../../bridge/references/handle.ts";
+import { isItself } from "../../bridge/references/itself.ts";
 import type { HubCalls } from "./hub_calls.ts";
 import { isThenable, Op } from "../../bridge/references/live.ts";
 import type { Message } from "../../bridge/wire/message.ts";

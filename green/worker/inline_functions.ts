@@ -5,7 +5,7 @@
  */
 
 import { isA } from "../../bridge/guarded.ts";
-import type { Callable } from "./loader.ts";
+import type { Callable } from "../../bridge/protocol/targets.ts";
 import { explainMissing } from "./missing_names.ts";
 
 /** How to bring along what an inline function is missing. */

@@ -6,6 +6,7 @@
  * @module
  */
 
+import type { Callable } from "../../bridge/protocol/targets.ts";
 import { isA } from "../../bridge/guarded.ts";
 import { bundledScope } from "../../bridge/memory/in_bundle.ts";
 import { compile, explain } from "./inline_functions.ts";
@@ -17,10 +18,6 @@ import { bodyOf, namedFunction, namesOf, notExported } from "../../bridge/protoc
 
 const AsyncFunction = async function () {}.constructor as typeof Function;
 const AsyncGeneratorFunction = async function* () {}.constructor as typeof Function;
-
-/** A function that can be called with anything. */
-// deno-lint-ignore no-explicit-any
-export type Callable = (...args: any[]) => unknown;
 
 /** Finds the functions that a Worker is to run. */
 export class Loader {

@@ -24,7 +24,7 @@ import {
   Trait,
   traitsOf,
 } from "../../bridge/references/live.ts";
-import type { Callable } from "./loader.ts";
+import type { Callable } from "../../bridge/protocol/targets.ts";
 import { platformClassOf } from "../../bridge/values/platform_classes.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
 import { Remote, remoteOf } from "../../bridge/references/remote.ts";

@@ -22,7 +22,7 @@
  */
 
 import { Awaiting } from "./awaiting.ts";
-import { Blocking, type Condition } from "./blocking.ts";
+import { Blocking } from "./blocking.ts";
 import type { Board } from "../../bridge/wire/board.ts";
 import { callSite } from "../../bridge/values/call_site.ts";
 import { Callbacks } from "./callbacks.ts";
@@ -42,7 +42,7 @@ import { Line } from "./line.ts";
 import { Loader } from "./loader.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";
-import type { Parking } from "./parking.ts";
+import type { Condition, Green, Parking } from "../../bridge/side/green.ts";
 import {
   Down,
   type Particulars,
@@ -84,7 +84,7 @@ export interface RuntimeOptions {
 const NO_LIMITS: readonly Timeout[] = [];
 
 /** A Worker's side of the bridge. */
-export class GreenRuntime {
+export class GreenRuntime implements Green {
   /** What is asked of threads. */
   readonly waits: ThreadWaits;
   readonly #line: Line;

@@ -22,7 +22,8 @@ import { Frame } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { isThenable } from "../../bridge/references/live.ts";
-import type { Callable, Loader } from "./loader.ts";
+import type { Callable } from "../../bridge/protocol/targets.ts";
+import type { Loader } from "./loader.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import {
   Ending,

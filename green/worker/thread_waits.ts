@@ -11,7 +11,8 @@
  * @module
  */
 
-import type { Blocking, Condition } from "./blocking.ts";
+import type { Condition } from "../../bridge/side/green.ts";
+import type { Blocking } from "./blocking.ts";
 import { callSite } from "../../bridge/values/call_site.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { usesContext } from "../../bridge/context/context.ts";

@@ -19,7 +19,7 @@ import {
 } from "../../bridge/values/codec.ts";
 import { changesIn, usesContext } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
-import type { Callable } from "../../green/worker/loader.ts";
+import type { Callable } from "../../bridge/protocol/targets.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Down, Ending, type Target, targetName } from "../../bridge/protocol/messages.ts";
 import { Service } from "../../bridge/references/service.ts";

@@ -14,7 +14,7 @@ import {
 } from "../../bridge/protocol/wrapped.ts";
 import { handle } from "../../bridge/references/handle.ts";
 import { isClass } from "../../bridge/references/live.ts";
-import type { Callable } from "../../green/worker/loader.ts";
+import type { Callable } from "../../bridge/protocol/targets.ts";
 import { isPlain } from "../../bridge/values/plain.ts";
 import { serve, servedBy } from "../../bridge/protocol/served.ts";
 import { kill } from "../afterwards.ts";

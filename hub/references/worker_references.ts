@@ -20,7 +20,7 @@ import {
   Trait,
   traitsOf,
 } from "../../bridge/references/live.ts";
-import type { Callable } from "../../green/worker/loader.ts";
+import type { Callable } from "../../bridge/protocol/targets.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
 import { type Ask, Remote, remoteOf } from "../../bridge/references/remote.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";

@@ -5,8 +5,7 @@
 
 import { parentPort, workerData } from "node:worker_threads";
 import { Board } from "../../bridge/wire/board.ts";
-import type { Condition } from "../../green/worker/blocking.ts";
-import type { GreenRuntime } from "../../green/worker/runtime.ts";
+import type { Condition, Green } from "../../bridge/side/green.ts";
 import { becomeGreen } from "../../bridge/side/side.ts";
 import { becomeWorkerPlace, WorkerPlace } from "../../bridge/memory/process_side.ts";
 import { LightQueue, Semaphore } from "../../sync/mod.ts";
@@ -59,7 +58,7 @@ function play(start: BareStart): unknown {
       }
     },
   };
-  becomeGreen(bare as unknown as GreenRuntime);
+  becomeGreen(bare as unknown as Green);
   const semaphore = object<Semaphore>("Semaphore", 1, start.semaphore);
   const queue = object<LightQueue<number>>("LightQueue", 2, start.queue);
   const random = randomBy(start.seed + slot);

@@ -1,0 +1,29 @@
+/**
+ * Objects that are the same on both sides: locks, queues and their like, threads.
+ *
+ * There is nothing that a handle to one could add, and its blocking methods would run on the hub by that, where nothing
+ * blocks.
+ *
+ * @module
+ */
+
+import { keyOf } from "../state.ts";
+
+/** The mark of such an object. */
+export const ITSELF: unique symbol = keyOf("itself") as never;
+
+/** An object that is the same on both sides. */
+export interface CrossesAsItself {
+  /** The mark. */
+  readonly [ITSELF]: true;
+}
+
+/** Says of all objects of a class that they are the same on both sides. */
+export function crossesAsItself(prototype: object): void {
+  Object.defineProperty(prototype, ITSELF, { value: true });
+}
+
+/** Whether an object is the same on both sides. */
+export function isItself(object: object): object is CrossesAsItself {
+  return ITSELF in object;
+}
