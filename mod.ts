@@ -63,6 +63,7 @@ export { ConnectionPool, type ConnectionPoolOptions } from "./hub/connections/co
 export { type Shared, shared, update, updateAsync } from "./hub/shared.ts";
 export { type AnyClass, type ClassWire, registerClass } from "./bridge/values/classes.ts";
 export { type ContextStorage, registerContext } from "./bridge/context/register.ts";
+export type { CrossesAsItself } from "./bridge/references/itself.ts";
 export { transfer } from "./bridge/wire/transfer.ts";
 export { handle, release } from "./bridge/references/handle.ts";
 export { iterate, type IterateOptions } from "./hub/iterate.ts";

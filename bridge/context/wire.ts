@@ -4,7 +4,8 @@
  * @module
  */
 
-import { type Body, decode, encode } from "../values/codec.ts";
+import { decode, encode } from "../values/codec.ts";
+import type { Body } from "../wire/body.ts";
 import { type ContextValues, useContext } from "./context.ts";
 import { BridgeProtocolError, NotCloneableError } from "../errors.ts";
 import type { Referrer } from "../values/referrer.ts";

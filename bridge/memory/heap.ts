@@ -15,7 +15,8 @@
  * @module
  */
 
-import { type Body, decode, Format } from "../values/codec.ts";
+import { decode } from "../values/codec.ts";
+import { type Body, Format } from "../wire/body.ts";
 import type { Core } from "./core.ts";
 import { readText, writeText } from "../wire/text.ts";
 import { deposit, drop, NO_REFERENCES, peek, plainBody, thrownBody } from "./parcels.ts";

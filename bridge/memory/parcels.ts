@@ -13,7 +13,8 @@
  * @module
  */
 
-import { type Body, decode, encode, encodeThrown } from "../values/codec.ts";
+import { decode, encode, encodeThrown } from "../values/codec.ts";
+import type { Body } from "../wire/body.ts";
 import { NotCloneableError } from "../errors.ts";
 import { handledObject } from "../references/handle.ts";
 import { Trait } from "../references/live.ts";

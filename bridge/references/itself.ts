@@ -12,9 +12,13 @@ import { keyOf } from "../state.ts";
 /** The mark of such an object. */
 export const ITSELF: unique symbol = keyOf("itself") as never;
 
-/** An object that is the same on both sides. */
+/** An object that is the same on both sides: a green thread, a lock, a queue and their like. */
 export interface CrossesAsItself {
-  /** The mark. */
+  /**
+   * The mark.
+   *
+   * @internal
+   */
   readonly [ITSELF]: true;
 }
 

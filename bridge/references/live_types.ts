@@ -5,7 +5,7 @@
  */
 
 import type { SyncBlobMethods, SyncFormDataMethods } from "./blob_types.ts";
-import type { ITSELF } from "./itself.ts";
+import type { CrossesAsItself } from "./itself.ts";
 
 /** What crosses as a value, or as itself, and so looks the same on both sides. */
 export type CrossingValue =
@@ -27,7 +27,7 @@ export type CrossingValue =
   | ArrayBuffer
   | SharedArrayBuffer
   | ArrayBufferView
-  | { readonly [ITSELF]: true };
+  | CrossesAsItself;
 
 /** A blob, file or form, as green code gets it. */
 export type SyncBinary<T extends Blob | FormData> = T extends Blob ? SyncBlobMethods & T
@@ -113,7 +113,7 @@ export type Sync<T> = 0 extends (1 & T) ? T
   : T extends Blob | FormData ? SyncBinary<T>
   : T extends { then: (...args: never) => unknown }
     ? [Exclude<keyof T, keyof Promise<unknown>>] extends [never] ? Sync<Awaited<T>>
-    : T extends { readonly thread: { readonly [ITSELF]: true } } ? Sync<Awaited<T>>
+    : T extends { readonly thread: CrossesAsItself } ? Sync<Awaited<T>>
     : Sync<Awaited<T>> & SyncMembers<T> & { wait(): Sync<Awaited<T>> }
   : T extends ReadableStream<infer I> ? Iterable<I> & Disposable
   : T extends WritableStream<infer I> ? SyncWriter<I>

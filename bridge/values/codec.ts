@@ -41,61 +41,13 @@ import {
   stringify,
 } from "../primordials.ts";
 import { describeFailure } from "./refusals.ts";
-import type { Carried, Referrer } from "./referrer.ts";
+import type { Referrer } from "./referrer.ts";
+import { type Body, Format } from "../wire/body.ts";
 import { ForeignError } from "./structured_checks.ts";
 import { StructuredReader } from "./structured_reader.ts";
 import { StructuredWriter } from "./structured_writer.ts";
 
-export type { Carried, Reference, Referrer } from "./referrer.ts";
-
-/** A value made ready for the ring. */
-export interface Body {
-  /** How to decode: one of the {@linkcode Format} constants. */
-  readonly format: number;
-  /** The text, where the format has one; else "". The transport writes it as UTF-8. */
-  readonly text: string;
-  /** The structured bytes when the format is structured; else undefined. */
-  readonly meta: Uint8Array | undefined;
-  /**
-   * Bulk bytes carried beside the meta without being copied into it: the transport copies each one
-   * straight from here into the ring and on the far side straight into a fresh buffer of its own.
-   * Only the formats `Structured`, `Bytes` and `BytesInArray` have any.
-   */
-  readonly blobs: readonly Uint8Array[];
-  /** The value of the formats `Int` and `IntInArray`: 32 bits, signed. */
-  readonly int?: number;
-  /** What is to be sent beside the message, and before it. */
-  readonly carried?: readonly Carried[];
-}
-
-/** How a body is to be decoded. */
-export const Format = {
-  /** The value is `undefined`: the body is empty. */
-  Undefined: 0,
-  /** Plain JSON. */
-  Json: 1,
-  /** The structured form in the meta, and what is large in it as blobs. */
-  Structured: 2,
-  /** The structured form as text, when it needs no blobs. */
-  Tagged: 3,
-  /** The value is the text itself. */
-  Text: 4,
-  /** The value is an array of one string, the text: what a call with one argument sends. */
-  TextInArray: 5,
-  /** The value is the one blob, as a `Uint8Array` with a buffer of its own. */
-  Bytes: 6,
-  /** The value is an array of that. */
-  BytesInArray: 7,
-  /** The value is a whole number of 32 bits. */
-  Int: 8,
-  /** The value is an array of one such number. */
-  IntInArray: 9,
-} as const;
-
-/** Whether a body may carry references: then it is for one side only, and has to be decoded to be passed on. */
-export function mayRefer(body: Body): boolean {
-  return body.format === Format.Structured || body.format === Format.Tagged;
-}
+export type { Reference, Referrer } from "./referrer.ts";
 
 /** Up to so many UTF-16 units JSON is as fast as plain text. */
 const SHORT_TEXT = 256;

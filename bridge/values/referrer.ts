@@ -4,6 +4,8 @@
  * @module
  */
 
+import type { Carried } from "../wire/body.ts";
+
 /** Knows what goes by reference from and to one side of one connection. */
 export interface Referrer {
   /**
@@ -26,14 +28,4 @@ export interface Reference {
   data: unknown;
   /** What goes beside the message. */
   carried?: Carried;
-}
-
-/**
- * Something that goes beside the message that refers to it, as only the runtime can send it: see `Passage`. It is sent when
- * the message is, so that one which is refused half-way, or dropped, leaves nothing on the way.
- */
-export interface Carried {
-  /** The number by which the reference names it. */
-  readonly id: number;
-  readonly object: object;
 }

@@ -16,7 +16,8 @@ import { NotCloneableError } from "../errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";
 import { getPrototypeOf, isArray, keys, values } from "../primordials.ts";
-import type { Carried, Referrer } from "./referrer.ts";
+import type { Referrer } from "./referrer.ts";
+import type { Carried } from "../wire/body.ts";
 import { adviseOn, describeFailure, describeValue } from "./refusals.ts";
 import {
   BLOB_BYTES,

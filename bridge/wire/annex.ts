@@ -22,7 +22,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { type Body, Format } from "../values/codec.ts";
+import { type Body, Format } from "./body.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { keepFreedMemory } from "./freed_memory.ts";
 import { ANNEXES, hasBlobs, NO_BYTES, type Placed } from "./message.ts";

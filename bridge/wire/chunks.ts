@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Body } from "../values/codec.ts";
+import type { Body } from "./body.ts";
 import { type Departure, writeHeader } from "./departure.ts";
 import {
   ASCII,

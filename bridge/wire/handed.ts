@@ -18,8 +18,8 @@
  * @module
  */
 
-import type { Body } from "../values/codec.ts";
-import { Format } from "../values/codec.ts";
+import type { Body } from "./body.ts";
+import { Format } from "./body.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { keepFreedMemory } from "./freed_memory.ts";
 import { HANDED, hasBlobs, MOST_PART, type Placed } from "./message.ts";

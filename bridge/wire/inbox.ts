@@ -7,7 +7,7 @@
  */
 
 import { AnnexReader } from "./annex.ts";
-import { type Body, Format } from "../values/codec.ts";
+import { type Body, Format } from "./body.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { HandingReader } from "./handed.ts";
 import {

@@ -23,7 +23,7 @@
  * @module
  */
 
-import { type Body, Format } from "../values/codec.ts";
+import { type Body, Format } from "./body.ts";
 import { HEADER, MAX_FRAME } from "./ring.ts";
 import { isTransferred } from "./transfer.ts";
 

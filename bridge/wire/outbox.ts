@@ -6,7 +6,7 @@
 
 import { AnnexWriter } from "./annex.ts";
 import { ChunkedDeparture } from "./chunks.ts";
-import { type Body, type Carried, Format } from "../values/codec.ts";
+import { type Body, type Carried, Format } from "./body.ts";
 import { type Departure, writeHeader } from "./departure.ts";
 import { HandingWriter } from "./handed.ts";
 import {

@@ -9,7 +9,8 @@
  * @module
  */
 
-import { type Body, encode, encodeThrown } from "../../bridge/values/codec.ts";
+import { encode, encodeThrown } from "../../bridge/values/codec.ts";
+import type { Body } from "../../bridge/wire/body.ts";
 import { type Scope, usesContext } from "../../bridge/context/context.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { EventLoopTurns } from "./event_loop_turns.ts";

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { type Body, decode } from "../../bridge/values/codec.ts";
+import { decode } from "../../bridge/values/codec.ts";
+import type { Body } from "../../bridge/wire/body.ts";
 import {
   Changes,
   changesIn,

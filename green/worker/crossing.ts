@@ -8,14 +8,8 @@
  * @module
  */
 
-import {
-  type Body,
-  decode,
-  encodeThrown,
-  mayRefer,
-  type Reference,
-  type Referrer,
-} from "../../bridge/values/codec.ts";
+import { decode, encodeThrown, type Reference, type Referrer } from "../../bridge/values/codec.ts";
+import { type Body, mayRefer } from "../../bridge/wire/body.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { GreenReferences } from "./references.ts";

@@ -13,7 +13,8 @@
  * @module
  */
 
-import { type Body, encode, encodeThrown } from "../../bridge/values/codec.ts";
+import { encode, encodeThrown } from "../../bridge/values/codec.ts";
+import type { Body } from "../../bridge/wire/body.ts";
 import { type Changes, usesContext } from "../../bridge/context/context.ts";
 import type { Blocking } from "./blocking.ts";
 import { joinStacks } from "../../bridge/values/stacks.ts";

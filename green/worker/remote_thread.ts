@@ -9,7 +9,7 @@
 
 import { brand } from "../../bridge/brand.ts";
 import { checkOptionsObject, checkTime, WAITING_KEYS } from "../../bridge/check_options.ts";
-import { type Body, mayRefer } from "../../bridge/values/codec.ts";
+import { type Body, mayRefer } from "../../bridge/wire/body.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
 import { DeadlockError } from "../../bridge/errors.ts";

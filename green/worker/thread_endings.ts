@@ -10,7 +10,8 @@
  */
 
 import type { Blocking } from "./blocking.ts";
-import { type Body, encode, encodeThrown } from "../../bridge/values/codec.ts";
+import { encode, encodeThrown } from "../../bridge/values/codec.ts";
+import type { Body } from "../../bridge/wire/body.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { copyWithin } from "./copy_within.ts";
 import { joinStacksOnce } from "../../bridge/values/stacks.ts";

@@ -9,14 +9,8 @@
 
 import { madeElsewhere } from "../../bridge/brand.ts";
 import { isThenable } from "../../bridge/references/live.ts";
-import {
-  type Body,
-  decode,
-  encode,
-  encodeThrown,
-  mayRefer,
-  type Referrer,
-} from "../../bridge/values/codec.ts";
+import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
+import { type Body, mayRefer } from "../../bridge/wire/body.ts";
 import { changesIn, usesContext } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { type Body, decode } from "../../bridge/values/codec.ts";
+import { decode } from "../../bridge/values/codec.ts";
+import type { Body } from "../../bridge/wire/body.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
 import { intern, type Particulars, type Target } from "../../bridge/protocol/messages.ts";

@@ -7,14 +7,8 @@
  * @module
  */
 
-import {
-  type Body,
-  decode,
-  encode,
-  encodeThrown,
-  mayRefer,
-  type Referrer,
-} from "../../bridge/values/codec.ts";
+import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
+import { type Body, mayRefer } from "../../bridge/wire/body.ts";
 import type { Outcome } from "../../bridge/side/green_thread.ts";
 import { Ending } from "../../bridge/protocol/messages.ts";
 import { readViews } from "../references/views.ts";

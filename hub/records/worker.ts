@@ -10,13 +10,8 @@
  * @module
  */
 
-import {
-  type Body,
-  encode,
-  encodeThrown,
-  type Reference,
-  type Referrer,
-} from "../../bridge/values/codec.ts";
+import { encode, encodeThrown, type Reference, type Referrer } from "../../bridge/values/codec.ts";
+import type { Body } from "../../bridge/wire/body.ts";
 import { BridgeProtocolError, WorkerCrashedError } from "../../bridge/errors.ts";
 import {
   Changes,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Body } from "../../bridge/values/codec.ts";
+import type { Body } from "../../bridge/wire/body.ts";
 import { type ContextValues, merge } from "../../bridge/context/context.ts";
 import { decodeContext } from "../../bridge/context/wire.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";

@@ -8,7 +8,8 @@
  * @module
  */
 
-import { type Body, decode, type Reference, type Referrer } from "../../bridge/values/codec.ts";
+import { decode, type Reference, type Referrer } from "../../bridge/values/codec.ts";
+import type { Body } from "../../bridge/wire/body.ts";
 import { handle } from "../../bridge/references/handle.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
 

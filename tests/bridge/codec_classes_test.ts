@@ -6,7 +6,8 @@ import {
   assertThrows,
 } from "@std/assert";
 import { registerClass } from "../../bridge/values/classes.ts";
-import { decode, encode, Format } from "../../bridge/values/codec.ts";
+import { decode, encode } from "../../bridge/values/codec.ts";
+import { Format } from "../../bridge/wire/body.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
 import { carry, cross, noReferrer } from "./codec_support.ts";
 

@@ -1,5 +1,6 @@
 import { assert } from "@std/assert";
-import { type Body, decode, encode, Format, type Referrer } from "../../bridge/values/codec.ts";
+import { decode, encode, type Referrer } from "../../bridge/values/codec.ts";
+import { type Body, Format } from "../../bridge/wire/body.ts";
 import { registerClass } from "../../bridge/values/classes.ts";
 import { learnModule } from "../../bridge/values/known_modules.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";

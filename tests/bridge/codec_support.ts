@@ -5,13 +5,8 @@
  * @module
  */
 
-import {
-  type Body,
-  decode,
-  encode,
-  encodeThrown,
-  type Referrer,
-} from "../../bridge/values/codec.ts";
+import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
+import type { Body } from "../../bridge/wire/body.ts";
 
 /** A side on which nothing goes by reference. */
 export const noReferrer: Referrer = {

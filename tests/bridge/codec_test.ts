@@ -6,7 +6,8 @@ import {
   assertStrictEquals,
   assertThrows,
 } from "@std/assert";
-import { type Body, decode, encode, Format } from "../../bridge/values/codec.ts";
+import { decode, encode } from "../../bridge/values/codec.ts";
+import { type Body, Format } from "../../bridge/wire/body.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
 import { difference } from "./codec_isomorphism.ts";
 import { carry, cross, ListReferrer, noReferrer } from "./codec_support.ts";

@@ -6,7 +6,8 @@ import {
   assertStrictEquals,
 } from "@std/assert";
 import { registerClass } from "../../bridge/values/classes.ts";
-import { encodeThrown, Format } from "../../bridge/values/codec.ts";
+import { encodeThrown } from "../../bridge/values/codec.ts";
+import { Format } from "../../bridge/wire/body.ts";
 import { registerOwnError } from "../../bridge/values/error_values.ts";
 import { joinStacks } from "../../bridge/values/stacks.ts";
 import * as errors from "../../bridge/errors.ts";

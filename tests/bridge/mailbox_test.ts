@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows, unreachable } from "@std/assert";
-import { type Body, Format } from "../../bridge/values/codec.ts";
+import { type Body, Format } from "../../bridge/wire/body.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { Inbox } from "../../bridge/wire/inbox.ts";
 import { EMPTY, FIRST_KIND, type Message } from "../../bridge/wire/message.ts";

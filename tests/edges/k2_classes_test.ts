@@ -1,7 +1,8 @@
 /** Classes that are exported by modules which both sides have loaded cross without being registered. */
 import { greenImport, NotCloneableError, spawn } from "@aiohub/aiohub";
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
-import { decode, Format } from "../../bridge/values/codec.ts";
+import { decode } from "../../bridge/values/codec.ts";
+import { Format } from "../../bridge/wire/body.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
 import { noReferrer } from "../bridge/codec_support.ts";
 import { rejection, runDeno, TestHub, thrownBy } from "../support.ts";
