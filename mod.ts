@@ -24,20 +24,19 @@ import { takeAlong } from "./bridge/memory/in_bundle.ts";
 export { type CloseOptions, Hub, type HubStatistics, type ThreadInfo } from "./hub/hub.ts";
 export { type HubEventMap, type HubListener, UnhandledThreadEvent } from "./hub/base/events.ts";
 export type { HubOptions } from "./hub/base/options.ts";
-export type { ResourceLimits } from "./hub/records/thread_worker.ts";
+export type { ResourceLimits } from "./hub/base/options.ts";
 export { getHub, useHub } from "./hub/default_hub.ts";
 
 export { greenImport, spawn, spawnAfter, spawnAfterLocal, spawnN, spawnWith } from "./hub/spawn.ts";
-export {
-  type Passed,
-  type Result,
-  type Returned,
-  type Spawnable,
-  type SpawnableWith,
-  type SpawnArguments,
-  Spawner,
-  type SpawnOptions,
-} from "./hub/spawner.ts";
+export { Spawner, type SpawnOptions } from "./hub/spawner.ts";
+export type {
+  Passed,
+  Result,
+  Returned,
+  Spawnable,
+  SpawnableWith,
+  SpawnArguments,
+} from "./bridge/side/spawnable.ts";
 export type { GreenModule } from "./hub/green_import.ts";
 export {
   GreenThread,

@@ -32,3 +32,13 @@ export function isToJsonSet(): boolean {
   // Arrays inherit from the prototype of all objects, so one look is enough.
   return "toJSON" in arrayPrototype;
 }
+
+/** Sets an own property as an assignment to a plain object does, whatever its name. */
+export function defineOwn(object: object, key: string, value: unknown): void {
+  defineProperty(object, key, {
+    value,
+    writable: true,
+    enumerable: true,
+    configurable: true,
+  });
+}

@@ -33,6 +33,7 @@ import {
   readReason,
 } from "./calls/checks.ts";
 import { Ended } from "./records/ended.ts";
+import type { ExchangeEvents } from "./records/reports.ts";
 import type { GreenWorker, Registry } from "./records/worker.ts";
 import { HubThread } from "./records/thread.ts";
 import { KeepAlive } from "./base/keep_alive.ts";
@@ -50,16 +51,6 @@ import { sayClassLosses } from "../bridge/values/class_loss.ts";
 import { lookAtModules } from "../bridge/values/known_modules.ts";
 
 knowsWhatRefers((value) => value instanceof HubThread || hubReferent(value, false) !== undefined);
-
-/** What the exchange tells the hub's owner. */
-export interface ExchangeEvents {
-  /** A thread failed and nobody asked for its result. */
-  unhandledThread(thread: HubThread): void;
-  /** Something threw that belongs to no thread. */
-  error(error: unknown, fault?: Fault): void;
-  /** A function of the hub kept the event loop for so long, in milliseconds. */
-  blocked(name: string, ms: number): void;
-}
 
 /** A hub's threads and functions, and what Workers may do with them. */
 export class Exchange implements PoolHost, Registry {

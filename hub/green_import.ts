@@ -7,7 +7,7 @@
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { intern } from "../bridge/protocol/messages.ts";
 import { mark } from "../bridge/protocol/wrapped.ts";
-import type { Passed } from "./spawner.ts";
+import type { Passed } from "../bridge/side/spawnable.ts";
 import { moduleSpecifier } from "../bridge/protocol/targets.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 

@@ -11,7 +11,7 @@ import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
 import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import { ITS_TURN } from "../green/worker/turns.ts";
+import { ITS_TURN } from "../bridge/wire/baton.ts";
 import type { FutureOptions } from "./threads/async_threads.ts";
 import { Doorbell } from "./pool/doorbell.ts";
 import { Exchange } from "./exchange.ts";
@@ -25,17 +25,15 @@ import {
 import type { HubThread } from "./records/thread.ts";
 import type { Launch } from "./threads/launches.ts";
 import { checkOptions, type HubOptions } from "./base/options.ts";
-import {
-  checkDelay,
-  type Passed,
-  type Result,
-  type Returned,
-  type Spawnable,
-  type SpawnableWith,
-  type SpawnArguments,
-  Spawner,
-  type SpawnOptions,
-} from "./spawner.ts";
+import { checkDelay, Spawner, type SpawnOptions } from "./spawner.ts";
+import type {
+  Passed,
+  Result,
+  Returned,
+  Spawnable,
+  SpawnableWith,
+  SpawnArguments,
+} from "../bridge/side/spawnable.ts";
 import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
 import { type Fault, faultEvent, printUncaught } from "./base/uncaught.ts";
 import { onUnload } from "./base/unload.ts";

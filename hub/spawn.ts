@@ -9,17 +9,15 @@ import { greenSide } from "../bridge/side/side.ts";
 import type { Particulars } from "../bridge/protocol/messages.ts";
 import { getHub } from "./default_hub.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
-import {
-  checkDelay,
-  type Passed,
-  type Result,
-  type Returned,
-  type Spawnable,
-  type SpawnableWith,
-  type SpawnArguments,
-  Spawner,
-  type SpawnOptions,
-} from "./spawner.ts";
+import { checkDelay, Spawner, type SpawnOptions } from "./spawner.ts";
+import type {
+  Passed,
+  Result,
+  Returned,
+  Spawnable,
+  SpawnableWith,
+  SpawnArguments,
+} from "../bridge/side/spawnable.ts";
 import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
 
 // deno-lint-ignore no-explicit-any

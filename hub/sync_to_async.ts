@@ -7,7 +7,7 @@
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { blocking } from "../bridge/side/side.ts";
 import { mark, noteNamed } from "../bridge/protocol/wrapped.ts";
-import type { Passed, Result } from "./spawner.ts";
+import type { Passed, Result } from "../bridge/side/spawnable.ts";
 import { spawn } from "./spawn.ts";
 import { describe, exportOf } from "../bridge/protocol/targets.ts";
 import { noteName } from "../bridge/protocol/wrapped_names.ts";

@@ -16,7 +16,13 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import type { Passed, Returned, Spawnable, SpawnableWith, SpawnArguments } from "../hub/spawner.ts";
+import type {
+  Passed,
+  Returned,
+  Spawnable,
+  SpawnableWith,
+  SpawnArguments,
+} from "../bridge/side/spawnable.ts";
 import { DeadlockError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { outsideLimits } from "../bridge/side/limit.ts";

@@ -48,7 +48,6 @@ import { show } from "../show.ts";
 import { greenSide } from "../side/side.ts";
 import { Timeout } from "../side/timeout.ts";
 import { cameAfter, Node, State } from "./arena.ts";
-import type { Coordination } from "./objects.ts";
 import { HUB, hubPlace, type Place, place } from "./process_side.ts";
 import { LIST_WORDS, Waiters } from "./waiters.ts";
 
@@ -112,7 +111,7 @@ export abstract class Core {
    * What people hold, where the kind needs it. An iteration or a permit holds the core alone: by this it holds the object too, as
    * long as which the hub looks after it.
    */
-  object: Coordination | undefined;
+  object: object | undefined;
   readonly #arena = this.place.arena.words;
   readonly #key = this.place.key + 1;
   /** Who is to be woken when the lock is free again. Used only while the lock is held, and at once after that. */

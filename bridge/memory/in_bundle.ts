@@ -19,7 +19,7 @@ import { workerData } from "node:worker_threads";
 import { Board } from "../wire/board.ts";
 import { becomeGreen, type greenSide, importingError, isGreen } from "../side/side.ts";
 import { becomeWorkerPlace, WorkerPlace } from "./process_side.ts";
-import type { WorkerStart } from "../../hub/records/thread_worker.ts";
+import type { WorkerStart } from "./worker_start.ts";
 
 /** Parts of the library that no static import reaches. */
 export interface Parts {

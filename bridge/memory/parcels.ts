@@ -113,7 +113,7 @@ export function deposit(value: unknown, core: Core): number {
     );
   }
   const id = place().arena.takeId();
-  const owner = core.object!;
+  const owner = core.object as Coordination;
   const green = greenSide();
   if (!green) {
     // It must be able to cross, be it taken on the hub or not.

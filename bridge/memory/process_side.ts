@@ -86,9 +86,9 @@ export class WorkerPlace implements Place {
   }
 
   queue(owner: number): boolean {
-    const { baton } = this.#board;
-    return baton !== undefined && Math.trunc(owner / SLOTS) === this.#number &&
-      baton.ready(owner % SLOTS);
+    const { order } = this.#board;
+    return order !== undefined && Math.trunc(owner / SLOTS) === this.#number &&
+      order.ready(owner % SLOTS);
   }
 }
 
@@ -160,8 +160,8 @@ export class HubPlace implements Place {
   }
 
   queue(owner: number): boolean {
-    const baton = this.#boards.get(Math.trunc(owner / SLOTS))?.baton;
-    return baton !== undefined && baton.ready(owner % SLOTS);
+    const order = this.#boards.get(Math.trunc(owner / SLOTS))?.order;
+    return order !== undefined && order.ready(owner % SLOTS);
   }
 
   /**

@@ -9,7 +9,7 @@ import * as own from "../errors.ts";
 import { describeFailure } from "./refusals.ts";
 import { asEngineWrites } from "./stack_here.ts";
 import type { Fields } from "./structured_checks.ts";
-import { defineOwn } from "./structured_leaves.ts";
+import { defineOwn } from "../primordials.ts";
 import {
   defineProperty,
   getPrototypeOf,

@@ -6,7 +6,7 @@
  */
 
 import { fail, isCount } from "./structured_checks.ts";
-import { defineProperty, isFinite } from "../primordials.ts";
+import { isFinite } from "../primordials.ts";
 import { Letter, MARK, MARK_CODE, type Wire } from "./structured.ts";
 
 const HEX_DIGITS = /^(-?)([0-9a-f]+)$/;
@@ -136,14 +136,4 @@ export function emptyArray(length: unknown, items: number): unknown[] {
   if (length > 2 * items + 1024) array.length = 0xffffffff;
   array.length = length;
   return array;
-}
-
-/** Sets an own property as an assignment to a plain object does, whatever its name. */
-export function defineOwn(object: object, key: string, value: unknown): void {
-  defineProperty(object, key, {
-    value,
-    writable: true,
-    enumerable: true,
-    configurable: true,
-  });
 }

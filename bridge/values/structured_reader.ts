@@ -40,7 +40,6 @@ import {
 } from "./structured_checks.ts";
 import {
   boxed,
-  defineOwn,
   emptyArray,
   readBigInt,
   readConstant,
@@ -48,6 +47,7 @@ import {
   readHeaders,
   readWideText,
 } from "./structured_leaves.ts";
+import { defineOwn } from "../primordials.ts";
 import { Limits } from "./structured_limits.ts";
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });

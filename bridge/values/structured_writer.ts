@@ -32,7 +32,6 @@ import {
 import { takeView, viewNames } from "./structured_buffers.ts";
 import type { Fields } from "./structured_checks.ts";
 import {
-  defineOwn,
   unboxed,
   writeBigInt,
   writeDate,
@@ -40,6 +39,7 @@ import {
   writeString,
   writeWideText,
 } from "./structured_leaves.ts";
+import { defineOwn } from "../primordials.ts";
 import { Limits } from "./structured_limits.ts";
 import { Path, Step } from "./structured_path.ts";
 

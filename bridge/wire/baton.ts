@@ -50,6 +50,9 @@
 import type { Board } from "./board.ts";
 import { pause } from "./patience.ts";
 
+/** What a thread that waits for its turn is said to be blocked on. */
+export const ITS_TURN = "its turn";
+
 const LOCK = 0;
 const HOLDER = 1;
 const COUNTER = 2;

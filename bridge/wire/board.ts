@@ -24,8 +24,6 @@
  * @module
  */
 
-import type { Baton } from "./baton.ts";
-
 const AWAKE = 1;
 /** A cache line for all that changes when a Worker rings: it goes from one core to the other once for each message. */
 const DOORBELL = 16;
@@ -46,12 +44,22 @@ function lines(slots: number): number {
   return Math.ceil((FLAGS + Math.ceil(slots / 32)) / LINE) * LINE;
 }
 
+/** Who may run next, in a cooperative hub: see `baton.ts`. */
+export interface Order {
+  /** The memory that its Workers share. */
+  readonly buffer: SharedArrayBuffer;
+  /** A Worker could go on: it takes its place in the line. */
+  ready(slot: number): boolean;
+  /** The same, at the head of the line. */
+  readyFirst(slot: number): void;
+}
+
 /** The shared words of one hub, behind verbs. */
 export class Board {
   readonly buffer: SharedArrayBuffer;
   readonly slots: number;
-  /** What the Workers of a cooperative hub hand on; other hubs have none. */
-  baton: Baton | undefined;
+  /** Who may run next in a cooperative hub; other hubs have none. */
+  order: Order | undefined;
   readonly #words: Int32Array;
   readonly #lines: number;
 

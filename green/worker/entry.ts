@@ -21,7 +21,7 @@ import { becomeGreen } from "../../bridge/side/side.ts";
 import { Passage } from "../../bridge/memory/objects.ts";
 import "../../sync/mod.ts";
 import { exitWithoutSpinning, GivenUpError } from "./worker_exit.ts";
-import type { WorkerStart } from "../../hub/records/thread_worker.ts";
+import type { WorkerStart } from "../../bridge/memory/worker_start.ts";
 import { sayClassLosses } from "../../bridge/values/class_loss.ts";
 
 const start = workerData as WorkerStart;
@@ -29,11 +29,13 @@ exitWithoutSpinning();
 // Green code may replace it.
 const { exit } = process;
 const board = boardOf(start);
-if (start.baton) board.baton = new Baton(board, start.slot + 1, start.baton);
+const baton = start.baton && new Baton(board, start.slot + 1, start.baton);
+board.order = baton;
 const passage = new Passage(start.passage);
 const inbox = new Inbox(new RingReader(start.down), passage);
 const runtime = new GreenRuntime({
   board,
+  baton,
   slot: start.slot,
   serial: start.serial,
   out: new Outbox(new RingWriter(start.up), passage),

@@ -25,14 +25,31 @@ import {
   unwrap,
   type WaitOptions,
 } from "../../bridge/side/green_thread.ts";
-import type { GreenRuntime } from "./runtime.ts";
-import { Ending } from "../../bridge/protocol/messages.ts";
+import { Ending, type Target } from "../../bridge/protocol/messages.ts";
 import { servedTarget } from "../../bridge/protocol/served.ts";
 import { show } from "../../bridge/show.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
 /** Waits on the hub for what a killed thread leaves behind. */
 const KILL = servedTarget("kill");
+
+/** What handles ask of the Worker's runtime. */
+export interface HandleHost {
+  /** What is asked of threads. */
+  readonly waits: {
+    waitFor(thread: RemoteThread, timeout: number | undefined, signal?: AbortSignal): void;
+    kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, graceMs?: number): void;
+    watch(thread: RemoteThread): void;
+  };
+  /** Calls something on the hub and blocks for its result. */
+  call(target: Target, args: readonly unknown[]): unknown;
+  /** Calls a function at the next turn; what it throws is reported and harms nobody. */
+  soon(fn: () => unknown): void;
+  /** Decodes a value that came from the hub. */
+  decode(body: Body): unknown;
+  /** A thread failed, and nobody here has asked for its result. */
+  failedUnseen(thread: RemoteThread): void;
+}
 
 /** One function linked to a thread's end. */
 interface Linked {
@@ -84,7 +101,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   seen = false;
   /** Whether green code here may have it. */
   given = false;
-  readonly #runtime: GreenRuntime;
+  readonly #host: HandleHost;
   #started = false;
   #ended: { readonly ending: number; readonly body: Body } | undefined;
   #outcome: Outcome<T> | undefined;
@@ -97,12 +114,12 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     hearOfAwaits(this.prototype);
   }
 
-  constructor(id: number, name: string, runtime: GreenRuntime) {
+  constructor(id: number, name: string, host: HandleHost) {
     super();
     this.id = id;
     this.name = name;
     this.hold = { id, count: 0 };
-    this.#runtime = runtime;
+    this.#host = host;
   }
 
   get state(): ThreadState {
@@ -139,7 +156,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     if (this.#ended && mayRefer(body)) this.#read();
     if (changes) this.#back ??= new ContextReturn();
     this.#back?.end(changes);
-    if (ending === Ending.Rejected && !this.seen) this.#runtime.failedUnseen(this);
+    if (ending === Ending.Rejected && !this.seen) this.#host.failedUnseen(this);
     this.#runLinks();
   }
 
@@ -165,7 +182,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 
   override wait(options?: WaitOptions): T {
     const { timeout, signal } = options === undefined ? UNLIMITED : checkWait(options);
-    if (!this.done) this.#runtime.waits.waitFor(this, timeout, signal);
+    if (!this.done) this.#host.waits.waitFor(this, timeout, signal);
     this.#back?.takeOver();
     const outcome = this.outcome()!;
     if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
@@ -184,11 +201,11 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", KILL_KEYS);
     const graceMs = checkGrace(options.graceMs);
     if (this.done) return;
-    this.#runtime.waits.kill(this, reason, false, graceMs);
+    this.#host.waits.kill(this, reason, false, graceMs);
     if (!options.wait) return;
     // The ending comes before the answer.
-    this.#runtime.waits.watch(this);
-    this.#runtime.call(KILL, [this]);
+    this.#host.waits.watch(this);
+    this.#host.call(KILL, [this]);
   }
 
   override killAsync(): never {
@@ -198,7 +215,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override cancel(reason?: unknown): void {
-    if (!this.done) this.#runtime.waits.kill(this, reason, true);
+    if (!this.done) this.#host.waits.kill(this, reason, true);
   }
 
   override link<A extends unknown[]>(
@@ -209,7 +226,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     this.seen = true;
     this.#links.push({ fn, args });
     if (this.done) this.#runLinks();
-    else this.#runtime.waits.watch(this);
+    else this.#host.waits.watch(this);
   }
 
   override onEnd(fn: () => void): void {
@@ -234,7 +251,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 
   #decode(ending: number, body: Body): Outcome<T> {
     try {
-      return outcomeOf(ending, this.#runtime.decode(body)) as Outcome<T>;
+      return outcomeOf(ending, this.#host.decode(body)) as Outcome<T>;
     } catch (reason) {
       return { status: "rejected", reason };
     }
@@ -244,7 +261,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     const links = this.#links;
     if (links.length === 0) return;
     this.#links = [];
-    for (const { fn, args } of links) this.#runtime.soon(() => fn(this, ...args));
+    for (const { fn, args } of links) this.#host.soon(() => fn(this, ...args));
   }
 }
 

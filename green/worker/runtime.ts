@@ -23,6 +23,7 @@
 
 import { Awaiting } from "./awaiting.ts";
 import { Blocking } from "./blocking.ts";
+import type { Baton } from "../../bridge/wire/baton.ts";
 import type { Board } from "../../bridge/wire/board.ts";
 import { callSite } from "../../bridge/values/call_site.ts";
 import { Callbacks } from "./callbacks.ts";
@@ -69,6 +70,8 @@ import { Turns } from "./turns.ts";
 /** What a Worker is given at its start. */
 export interface RuntimeOptions {
   readonly board: Board;
+  /** What a cooperative hub has. */
+  readonly baton: Baton | undefined;
   readonly slot: number;
   /** The Worker's number, which no other Worker of the hub ever has. */
   readonly serial: number;
@@ -143,7 +146,7 @@ export class GreenRuntime implements Green {
       ),
       targets: this.#targets = new TargetNumbers(line, crossing),
       timed,
-      turns: this.#turns = board.baton && new Turns(board.baton, board, slot),
+      turns: this.#turns = options.baton && new Turns(options.baton, board, slot),
       strays: this.#strays,
     };
     const eventLoopTurns = new EventLoopTurns();

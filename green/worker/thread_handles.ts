@@ -7,24 +7,23 @@
  * @module
  */
 
-import type { GreenRuntime } from "./runtime.ts";
 import { Ending, Referent, type ThreadReference } from "../../bridge/protocol/messages.ts";
 import type { Reference } from "../../bridge/values/referrer.ts";
-import { type Hold, RemoteThread } from "./remote_thread.ts";
+import { type HandleHost, type Hold, RemoteThread } from "./remote_thread.ts";
 
 /** The handles of one Worker. */
 export class ThreadHandles {
-  readonly #runtime: GreenRuntime;
+  readonly #host: HandleHost;
   readonly #sayReleased: (id: number, count: number) => void;
   readonly #handles = new Map<number, WeakRef<RemoteThread>>();
   readonly #registry = new FinalizationRegistry<Hold>((hold) => this.#forget(hold));
 
   /**
-   * @param runtime What handles ask.
+   * @param host What handles ask.
    * @param sayReleased Tells the hub that a thread is not held here any more, which it had sent so many times.
    */
-  constructor(runtime: GreenRuntime, sayReleased: (id: number, count: number) => void) {
-    this.#runtime = runtime;
+  constructor(host: HandleHost, sayReleased: (id: number, count: number) => void) {
+    this.#host = host;
     this.#sayReleased = sayReleased;
   }
 
@@ -39,7 +38,7 @@ export class ThreadHandles {
   of(id: number, name: string): RemoteThread {
     const known = this.#handles.get(id)?.deref();
     if (known) return known;
-    const thread = new RemoteThread(id, name, this.#runtime);
+    const thread = new RemoteThread(id, name, this.#host);
     this.#handles.set(id, new WeakRef(thread));
     this.#registry.register(thread, thread.hold);
     return thread;

@@ -11,9 +11,6 @@
 import type { Board } from "../../bridge/wire/board.ts";
 import type { Baton } from "../../bridge/wire/baton.ts";
 
-/** What a thread that waits for its turn is said to be blocked on. */
-export const ITS_TURN = "its turn";
-
 /**
  * For how long a Worker keeps the baton while it loads the module of a thread that has begun, in milliseconds. To import does
  * not switch, so that the order does not depend on which Worker has loaded what; but top-level code may await something that

@@ -6,7 +6,20 @@
 
 import { MAX_SLOTS } from "../../bridge/wire/board.ts";
 import { checkOptionsObject } from "../../bridge/check_options.ts";
-import type { ResourceLimits } from "../records/thread_worker.ts";
+
+/** Limits on a Worker's memory, in MiB. */
+export interface ResourceLimits {
+  /**
+   * The most that long-lived objects may take.
+   *
+   * @default {1024}
+   */
+  maxOldGenerationSizeMb?: number;
+  /** The most that new objects may take. The runtime's own default is used if it is not given. */
+  maxYoungGenerationSizeMb?: number;
+  /** The size of the stack. The runtime's own default is used if it is not given. */
+  stackSizeMb?: number;
+}
 
 /** Options for {@linkcode Hub}. */
 export interface HubOptions {

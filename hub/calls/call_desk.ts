@@ -22,7 +22,7 @@ import { isPromise } from "../../bridge/references/thenables.ts";
 import { Call } from "../base/call_context.ts";
 import type { Callables } from "./callables.ts";
 import { boundTarget } from "./checks.ts";
-import type { ExchangeEvents } from "../exchange.ts";
+import type { ExchangeEvents } from "../records/reports.ts";
 import type { GreenWorker, Registry } from "../records/worker.ts";
 import { HubThread } from "../records/thread.ts";
 import { asReferent } from "../references/referents.ts";

@@ -10,7 +10,6 @@
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import { servedCall } from "../base/call_context.ts";
-import type { HubThread } from "../records/thread.ts";
 
 /** A connection that is open, and since when. */
 export interface OpenConnection<C> {
@@ -87,7 +86,7 @@ export class Lent<C extends object> {
     borrower: GreenThread | undefined = servedCall()?.caller,
   ): Promise<void> {
     if (this.#back) return this.#back;
-    if (borrower && wasCutShort(borrower as HubThread)) this.#unsure = true;
+    if (borrower && wasCutShort(borrower as unknown as Borrower)) this.#unsure = true;
     return this.#back = this.#lender.takeBack(this as unknown as Lent<never>, discard);
   }
 
@@ -145,7 +144,14 @@ export class Lent<C extends object> {
   }
 }
 
+/** The hub's record of a thread, as far as this has to know it. */
+interface Borrower {
+  readonly killed: unknown;
+  readonly state: string;
+  readonly worker: { readonly dead: boolean } | undefined;
+}
+
 /** Whether a thread was ended where it was: by a kill or a limit, or with its Worker. */
-function wasCutShort({ killed, state, worker }: HubThread): boolean {
+function wasCutShort({ killed, state, worker }: Borrower): boolean {
   return killed !== undefined || state === "killed" || worker?.dead === true;
 }

@@ -14,7 +14,7 @@ import { Outbox } from "../../bridge/wire/outbox.ts";
 import { createRing, RingReader, RingWriter } from "../../bridge/wire/ring.ts";
 import { Passage } from "../../bridge/memory/objects.ts";
 import { hubPlace, keyOf } from "../../bridge/memory/process_side.ts";
-import type { WorkerStart } from "../records/thread_worker.ts";
+import type { WorkerStart } from "../../bridge/memory/worker_start.ts";
 import { GreenWorker, type Registry } from "../records/worker.ts";
 import { Post } from "../records/post.ts";
 import { WorkerObjects } from "../references/worker_objects.ts";
@@ -62,7 +62,7 @@ export function makeWorker(
     debug: options.debug,
     place: { arena: hubPlace().arena.buffer, board: boardNumber },
     passage: port2,
-    baton: board.baton?.buffer,
+    baton: board.order?.buffer,
   };
   return { worker, start };
 }

@@ -80,6 +80,7 @@ export class Pool {
     if (!this.#closed) this.#assign();
   });
   /** What a cooperative hub has. */
+  readonly #baton: Baton | undefined;
   readonly #turns: Turns | undefined;
   #onEmpty: (() => void) | undefined;
   #closed = false;
@@ -89,8 +90,8 @@ export class Pool {
     this.#host = host;
     this.board = new Board(mostWorkers(settings.maxWorkers));
     if (settings.cooperative) {
-      this.board.baton = new Baton(this.board, HUB_SIDE);
-      this.#turns = new Turns(this.board.baton);
+      this.board.order = this.#baton = new Baton(this.board, HUB_SIDE);
+      this.#turns = new Turns(this.#baton);
     }
     this.#growth = new Growth({
       workers: this.#workers,
@@ -252,7 +253,7 @@ export class Pool {
 
   /** Whether a thread on a Worker could go on, and waits for its turn. */
   isQueued(thread: HubThread): boolean {
-    const { baton } = this.board;
+    const baton = this.#baton;
     const { worker } = thread;
     return baton !== undefined && worker?.stack.at(-1) === thread && baton.isQueued(worker.slot);
   }
@@ -298,7 +299,7 @@ export class Pool {
         if (worker && !worker.dead) worked = this.#takeFrom(worker) || worked;
       }
     }
-    if (this.#turns && this.board.baton!.turn !== 0) this.#assign();
+    if (this.#turns && this.#baton!.turn !== 0) this.#assign();
     return worked;
   }
 
@@ -577,14 +578,14 @@ export class Pool {
       debug: this.#settings.debug,
     });
     this.#bySlot[slot] = worker;
-    this.board.baton?.enroll(slot);
+    this.#baton?.enroll(slot);
     this.#workers.add(worker);
     this.#starting++;
     const onExit = (code: number) => {
       worker.hasExited();
       // It has not: see `stop()`. Its slot is never used again, as it may still write there.
       if (worker.lost) return;
-      this.board.baton?.breakLock(slot);
+      this.#baton?.breakLock(slot);
       this.#takeLast(worker);
       worker.objects.exited(worker.running);
       this.#bury(worker, code);
@@ -647,7 +648,7 @@ export class Pool {
     if (!expected && !worker.stopped && threads.length === 0) {
       this.#host.reportError(crash(worker, undefined, code));
     }
-    this.board.baton?.gone(worker.slot);
+    this.#baton?.gone(worker.slot);
     if (this.#workers.size === 0) this.#onEmpty?.();
   }
 

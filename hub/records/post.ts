@@ -50,12 +50,12 @@ export class Post {
 
   /** What was sent is what its green code waits for: in a cooperative hub it gets a place in the line. */
   ready(): void {
-    this.#board.baton?.ready(this.#slot);
+    this.#board.order?.ready(this.#slot);
   }
 
   /** As {@linkcode Post.ready}, before all others. */
   readyFirst(): void {
-    this.#board.baton?.readyFirst(this.#slot);
+    this.#board.order?.readyFirst(this.#slot);
   }
 
   /** Has a thread that is blocked there at an object say once more what on: see `green/worker/parking.ts`. */

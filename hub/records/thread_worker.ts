@@ -7,47 +7,9 @@
  * @module
  */
 
-import { type MessagePort, SHARE_ENV, Worker } from "node:worker_threads";
-import type { PlaceStart } from "../../bridge/memory/process_side.ts";
-
-/** What a Worker needs to start. */
-export interface WorkerStart {
-  readonly slots: number;
-  readonly board: SharedArrayBuffer;
-  readonly slot: number;
-  /** The Worker's number, which no other Worker of the hub ever has. */
-  readonly serial: number;
-  /** The ring from the Worker to the hub. */
-  readonly up: SharedArrayBuffer;
-  /** The ring from the hub to the Worker. */
-  readonly down: SharedArrayBuffer;
-  /** The modules whose exports are in scope of inline functions. */
-  readonly scope: readonly string[];
-  /** The bundle that it starts from, if the library is in one. */
-  readonly bundle: string | undefined;
-  /** Whether to record where threads are spawned. */
-  readonly debug: boolean;
-  /** Where it is, for coordination objects. */
-  readonly place: PlaceStart;
-  /** What shared memory comes and goes through. */
-  readonly passage: MessagePort;
-  /** The memory of the baton, if the hub is cooperative. */
-  readonly baton: SharedArrayBuffer | undefined;
-}
-
-/** Limits on a Worker's memory, in MiB. */
-export interface ResourceLimits {
-  /**
-   * The most that long-lived objects may take.
-   *
-   * @default {1024}
-   */
-  maxOldGenerationSizeMb?: number;
-  /** The most that new objects may take. The runtime's own default is used if it is not given. */
-  maxYoungGenerationSizeMb?: number;
-  /** The size of the stack. The runtime's own default is used if it is not given. */
-  stackSizeMb?: number;
-}
+import { SHARE_ENV, Worker } from "node:worker_threads";
+import type { WorkerStart } from "../../bridge/memory/worker_start.ts";
+import type { ResourceLimits } from "../base/options.ts";
 
 /** Options for {@linkcode startWorker}. */
 export interface WorkerOptions {

@@ -4,7 +4,12 @@
  * @module
  */
 
-import type { Ended } from "../records/ended.ts";
+import type { Outcome } from "../../bridge/side/green_thread.ts";
+
+/** How a thread has ended. */
+export interface Ending {
+  readonly outcome: Outcome<unknown>;
+}
 
 /** Something that goes with a green thread. */
 export interface Belonging {
@@ -14,7 +19,7 @@ export interface Belonging {
    * @param id The thread's id.
    * @param ended How it has ended; nothing for a callback that was a thread of its own.
    */
-  threadEnded(id: number, ended: Ended | undefined): void;
+  threadEnded(id: number, ended: Ending | undefined): void;
 }
 
 /** By the ids of threads, which are unique in the process. */
@@ -38,7 +43,7 @@ export function belongTo(id: number, belonging: Belonging): () => void {
 }
 
 /** A thread has ended, or a callback that was a thread of its own. */
-export function endBelongings(id: number, ended?: Ended): void {
+export function endBelongings(id: number, ended?: Ending): void {
   const all = belongings.get(id);
   if (!all) return;
   belongings.delete(id);

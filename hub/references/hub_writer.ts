@@ -5,9 +5,8 @@
  */
 
 import { state } from "../../bridge/state.ts";
-import { type Belonging, belongTo } from "./belongings.ts";
+import { type Belonging, belongTo, type Ending } from "./belongings.ts";
 import { currentCall } from "../base/call_context.ts";
-import type { Ended } from "../records/ended.ts";
 
 /**
  * What a stream is to green code: writing waits while the stream has more than it wants.
@@ -62,7 +61,7 @@ export class HubWriter implements Belonging {
     this.#writer = undefined;
   }
 
-  threadEnded(id: number, ended: Ended | undefined): void {
+  threadEnded(id: number, ended: Ending | undefined): void {
     this.#threads.delete(id);
     const outcome = ended?.outcome;
     if (outcome && outcome.status !== "fulfilled") this.#failure ??= outcome;

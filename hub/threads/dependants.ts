@@ -6,7 +6,12 @@
 
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { HubThread } from "../records/thread.ts";
-import type { Threads } from "./threads.ts";
+
+/** The threads of a hub, as far as this has to know them. */
+interface Threads {
+  byId(id: number): HubThread | undefined;
+  killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void;
+}
 
 /**
  * Makes a thread depend on the one that spawned it.

@@ -16,7 +16,7 @@ import { endBelongings } from "../references/belongings.ts";
 import type { Call } from "../base/call_context.ts";
 import { cancelDependants } from "./dependants.ts";
 import { Ended } from "../records/ended.ts";
-import type { ExchangeEvents } from "../exchange.ts";
+import type { ExchangeEvents } from "../records/reports.ts";
 import type { GreenWorker, Registry } from "../records/worker.ts";
 import { HubThread, type ThreadHost } from "../records/thread.ts";
 import type { Pool } from "../pool/pool.ts";

@@ -1,0 +1,39 @@
+/**
+ * Types of what can be spawned, and of what comes of it.
+ *
+ * @module
+ */
+
+import type { AsyncBinary, AsyncResult } from "../references/live_types.ts";
+
+/** A function that can be spawned with arguments of these types. */
+// deno-lint-ignore no-explicit-any
+export type Spawnable<A extends any[], R> = (...args: A) => R;
+
+/**
+ * The arguments to spawn a function with: where green code expects a function, an async one will do; and where it expects a
+ * blob that blocks, one of the platform's.
+ */
+export type Passed<A extends unknown[]> = {
+  [K in keyof A]: A[K] extends (...args: infer P) => infer R ? (...args: P) => R | PromiseLike<R>
+    : AsyncBinary<A[K]>;
+};
+
+/**
+ * Any function, for arguments that begin with these: a parameter without a type takes that of its argument, or of its
+ * default value if there is no argument.
+ */
+export type SpawnableWith<P extends unknown[]> =
+  | ((...args: [...P, ...never[]]) => unknown)
+  | CallableFunction;
+
+/** The arguments to spawn a function of this type with. A generic or overloaded one has none here: the second form is for it. */
+export type SpawnArguments<F, P extends unknown[]> = F extends (...args: infer A) => infer R
+  ? ((...args: A) => R) extends F ? A | Passed<A> : [fn: never]
+  : P;
+
+/** What a function of this type returns. */
+export type Returned<F> = F extends (...args: never[]) => infer R ? R : never;
+
+/** What a green function's result is to one who awaits its thread: a generator is an async iterable there. */
+export type Result<R> = AsyncResult<Awaited<R>>;

@@ -1,0 +1,18 @@
+/**
+ * Reports to whoever owns the hub.
+ *
+ * @module
+ */
+
+import type { Fault } from "../base/uncaught.ts";
+import type { HubThread } from "./thread.ts";
+
+/** What the exchange tells the hub's owner. */
+export interface ExchangeEvents {
+  /** A thread failed and nobody asked for its result. */
+  unhandledThread(thread: HubThread): void;
+  /** Something threw that belongs to no thread. */
+  error(error: unknown, fault?: Fault): void;
+  /** A function of the hub kept the event loop for so long, in milliseconds. */
+  blocked(name: string, ms: number): void;
+}
