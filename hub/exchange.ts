@@ -22,6 +22,7 @@ import { knowsWhatRefers } from "../bridge/memory/parcels.ts";
 import { hubPlace } from "../bridge/memory/process_side.ts";
 import { isBreach } from "../bridge/values/structured_checks.ts";
 import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
+import "./served.ts";
 import { type Call, servedCall } from "./base/call_context.ts";
 import { CallDesk } from "./calls/call_desk.ts";
 import { Callables } from "./calls/callables.ts";

@@ -10,7 +10,6 @@ import { remoteOf } from "../bridge/references/remote.ts";
 import { show } from "../bridge/show.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { AsyncSteps, checkStep, MOST_AHEAD } from "../bridge/side/steps.ts";
-import { SyncIteration } from "../green/worker/sync_iteration.ts";
 import { AsyncIteration } from "./references/async_iteration.ts";
 
 /** Options for {@linkcode iterate}. */
@@ -68,10 +67,10 @@ export function iterate<T>(source: Iterable<T>, options?: IterateOptions): Itera
 export function iterate(source: unknown, options: IterateOptions = {}): unknown {
   const ahead = checkAhead(options);
   const members = Object(source) as Partial<Iterable<unknown> & AsyncIterable<unknown>>;
-  const green = greenSide() !== undefined;
+  const green = greenSide();
   const remote = remoteOf(members);
   if (remote && remote.traits & Trait.Iterable) {
-    return green ? new SyncIteration(remote, ahead) : new AsyncIteration(remote, ahead);
+    return green?.iterate(remote, ahead) ?? new AsyncIteration(remote, ahead);
   }
   const each = members[Symbol.iterator];
   const eachAsync = members[Symbol.asyncIterator];

@@ -4,18 +4,16 @@
  * @module
  */
 
-import { handle } from "../bridge/references/handle.ts";
 import { isClass, Op } from "../bridge/references/live.ts";
 import type { Sync } from "../bridge/references/live_types.ts";
 import { intern } from "../bridge/protocol/messages.ts";
 import { type Remote, remoteOf, standsForLater } from "../bridge/references/remote.ts";
 import { show } from "../bridge/show.ts";
 import { blocking, isGreen } from "../bridge/side/side.ts";
-import { state } from "../bridge/state.ts";
 import { isPromise } from "../bridge/references/thenables.ts";
 import type { HeldLock } from "./references/object_lock.ts";
 import { takeLock } from "./references/object_lock.ts";
-import { noteWrapped } from "./references/permissions.ts";
+import { makeShared } from "./references/shared_objects.ts";
 import { exportOf } from "../bridge/protocol/targets.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 
@@ -23,9 +21,6 @@ import { noteModule } from "../bridge/values/known_modules.ts";
  * A shared object: on the hub what `init` returned, in green code a handle to it, or to what its promise became.
  */
 export type Shared<R> = R & Sync<Awaited<R>>;
-
-/** The objects of the hub, by export and URL. */
-const objects = state("shared", () => new Map<string, object>());
 
 /**
  * Makes one object for all: it lives on the hub, whoever asks for it first.
@@ -80,7 +75,7 @@ export function shared<R extends object>(
 ): Shared<R> {
   const { target: { url, name }, fn: init } = exportOf<() => R>("shared()", meta, given);
   noteModule(url, true);
-  return (isGreen() ? makeLater(url, name) : make(url, name, init)) as Shared<R>;
+  return (isGreen() ? makeLater(url, name) : makeShared(url, name, init)) as Shared<R>;
 }
 
 /**
@@ -142,26 +137,6 @@ export async function updateAsync<T extends object, R>(
   }
 }
 
-function make(url: string, name: string, init: () => object): object {
-  const key = `${name} ${url}`;
-  if (objects.has(key)) {
-    throw new TypeError(`Cannot share "${name}": "${url}" has another shared object of that name`);
-  }
-  const object = init();
-  if ((typeof object !== "object" || object === null) && typeof object !== "function") {
-    throw new TypeError(
-      `Cannot share "${name}": expected an object, found ${
-        object === null ? "null" : typeof object
-      }`,
-    );
-  }
-  // Whoever uses it hears of a failure; nobody has to.
-  if (isPromise(object)) object.then(undefined, () => {});
-  objects.set(key, object);
-  noteWrapped(url, name);
-  return object;
-}
-
 /** A stand-in that asks for its object when it is used first: gets a handle to it, or the object itself if that crosses. */
 function makeLater(url: string, name: string): object {
   const target = intern({ kind: "shared", url, name });
@@ -201,14 +176,4 @@ function memberOf(object: object, key: PropertyKey): unknown {
   const value = Reflect.get(object, key);
   if (typeof value !== "function" || remoteOf(object) || isClass(value)) return value;
   return value.bind(object);
-}
-
-/**
- * What green code gets of a shared object. For the hub's functions that may be called.
- *
- * @returns A handle to it; `undefined` if there is none by that name.
- */
-export async function sharedHandle(url: string, name: string): Promise<object | undefined> {
-  const object = objects.get(`${name} ${url}`);
-  return object && handle(isPromise(object) ? await object as object : object);
 }

@@ -119,6 +119,17 @@ export class Waiters {
     wakes.length = 0;
   }
 
+  /** Whether a node is nobody's any more. */
+  static isSettled(place: Place, node: number): boolean {
+    const state = Atomics.load(place.arena.words, node + Node.State);
+    return state === State.Free || state === State.Settled;
+  }
+
+  /** Says that what a node's Worker waited for or held has been settled for it. Under the lock of its object. */
+  static markSettled(place: Place, node: number): void {
+    Atomics.store(place.arena.words, node + Node.State, State.Settled);
+  }
+
   #settle(wakes: number[], state: number, data: number | undefined): number {
     const node = this.first;
     if (node === 0) return 0;

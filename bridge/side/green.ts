@@ -6,6 +6,7 @@
 
 import type { Particulars, Target } from "../protocol/messages.ts";
 import type { GivenCounts } from "../references/exports.ts";
+import type { Remote } from "../references/remote.ts";
 import type { GreenThread } from "./green_thread.ts";
 
 /** A time limit of a thread. */
@@ -145,6 +146,8 @@ export interface Green {
   threadId(call: string): number;
   /** For a call that needs no thread: throws in a Worker that was stopped by force. */
   checkHeard(): void;
+  /** Iterates over an object of the hub, with so many items asked for ahead. */
+  iterate(remote: Remote, ahead: number): IterableIterator<unknown>;
   /** Arms a timeout for the thread that runs now; gives what disarms it. */
   arm(timeout: TimeLimit): () => void;
   /** The values of `local()`s of the thread that runs now. */

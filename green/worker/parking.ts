@@ -9,7 +9,7 @@
  * @module
  */
 
-import { type Target, targetName } from "../../bridge/protocol/messages.ts";
+import { targetName } from "../../bridge/protocol/messages.ts";
 import type { Parking } from "../../bridge/side/green.ts";
 import { GreenThread } from "../../bridge/side/green_thread.ts";
 

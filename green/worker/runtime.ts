@@ -57,6 +57,8 @@ import type { RemoteThread } from "./remote_thread.ts";
 import { Serving } from "./loop.ts";
 import { Strays } from "./strays.ts";
 import type { Passage } from "../../bridge/memory/objects.ts";
+import type { Remote } from "../../bridge/references/remote.ts";
+import { SyncIteration } from "./sync_iteration.ts";
 import { TargetNumbers } from "./target_numbers.ts";
 import { ThreadEndings } from "./thread_endings.ts";
 import { ThreadHandles } from "./thread_handles.ts";
@@ -339,6 +341,10 @@ export class GreenRuntime implements Green {
   /** For a call that needs no thread: throws in a Worker that was stopped by force. */
   checkHeard(): void {
     this.#caller.checkHeard();
+  }
+
+  iterate(remote: Remote, ahead: number): IterableIterator<unknown> {
+    return new SyncIteration(remote, ahead);
   }
 
   /** Arms a timeout for the thread that runs now; gives what disarms it. */

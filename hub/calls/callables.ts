@@ -16,13 +16,10 @@ import { handle } from "../../bridge/references/handle.ts";
 import { isClass } from "../../bridge/references/live.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import { isPlain } from "../../bridge/values/plain.ts";
-import { serve, servedBy } from "../../bridge/protocol/served.ts";
-import { kill } from "../afterwards.ts";
-import { readBlob, streamOfBlob } from "../blobs.ts";
-import { fetch } from "../fetch.ts";
+import { servedBy } from "../../bridge/protocol/served.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import { type ImportPermission, isWrapped } from "../references/permissions.ts";
-import { sharedHandle } from "../shared.ts";
+import { sharedHandle } from "../references/shared_objects.ts";
 import { learnModule } from "../../bridge/values/known_modules.ts";
 
 /** The functions that one hub lets green code call. */
@@ -106,9 +103,6 @@ export class Callables {
     );
   }
 }
-
-/** The hub's halves of what green code has. */
-for (const [name, fn] of Object.entries({ fetch, kill, readBlob, streamOfBlob })) serve(name, fn);
 
 /**
  * A function behind `asyncToSync()`: green code can only call what was wrapped so, and is exported or has an explicit name.

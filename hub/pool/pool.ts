@@ -23,7 +23,7 @@ import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Down } from "../../bridge/protocol/messages.ts";
 import { hubPlace } from "../../bridge/memory/process_side.ts";
 import { startWorker } from "../records/thread_worker.ts";
-import type { GreenWorker, Registry } from "../records/worker.ts";
+import { type GreenWorker, type Registry, workerOf } from "../records/worker.ts";
 import { Growth } from "./growth.ts";
 import type { HubThread } from "../records/thread.ts";
 import { Ended } from "../records/ended.ts";
@@ -505,7 +505,7 @@ export class Pool {
   #berth(thread: HubThread): Berth {
     const { host } = thread;
     if (host?.waitingFor === thread && !host.dead) {
-      const { worker } = host;
+      const worker = workerOf(host);
       if (worker && !worker.gone && !host.killed && worker.stack.at(-1) === host) return worker;
       this.#urgent.add(thread);
     }

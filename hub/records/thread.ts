@@ -33,8 +33,7 @@ import {
 } from "../../bridge/side/green_thread.ts";
 import type { SpawnSite, Target } from "../../bridge/protocol/messages.ts";
 import type { Ended } from "./ended.ts";
-import type { GreenWorker } from "./worker.ts";
-import type { Luggage } from "./luggage.ts";
+import type { Post } from "./post.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
 /** What a thread needs of its hub. */
@@ -63,12 +62,24 @@ interface Linked {
   readonly args: unknown[];
 }
 
+/** A Worker, as far as the threads on it have to know it. */
+export interface RunsOn {
+  readonly slot: number;
+  readonly post: Post;
+  /** The threads on its stack, the innermost last. */
+  readonly stack: HubThread[];
+  readonly gone: boolean;
+  readonly dead: boolean;
+  /** Tells it how a thread ended. */
+  tell(thread: HubThread): void;
+}
+
 /** What is to run, until it does. */
 export interface Work {
   readonly target: Target;
   readonly args: Body;
   /** What the arguments refer to, if anything. */
-  readonly luggage?: Luggage;
+  readonly luggage?: { handTo(worker: unknown): void; drop(): void };
   /** The async context, if there is any; and as it is on the hub. */
   readonly context?: { readonly body: Body; readonly values: ContextValues };
 }
@@ -89,7 +100,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   /** When it was made, in `performance.now()` time. */
   readonly since = performance.now();
   /** The Worker that runs it. */
-  worker: GreenWorker | undefined;
+  worker: RunsOn | undefined;
   /** Cancels the wait for its time. */
   cancelDelay: (() => void) | undefined;
   /** Starts the async work that it stands for, if it waits for somebody to want it. */
@@ -97,13 +108,13 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   /** Aborts the async work that it stands for. */
   abort: ((reason: unknown) => void) | undefined;
   /** Workers that are to hear how it ends. */
-  watchers: Set<GreenWorker> | undefined;
+  watchers: Set<RunsOn> | undefined;
   /** How many references to it Workers hold. */
   holds = 0;
   /** Whether anybody has asked for its result. */
   seen = false;
   /** The Worker that looks whether anybody there asks for its result, and reports its failure if not. */
-  keeper: GreenWorker | undefined;
+  keeper: RunsOn | undefined;
   /** Why it was killed first, if it was. */
   killed: { readonly reason: unknown } | undefined;
   /** What it has been blocked on for a while. */

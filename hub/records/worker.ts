@@ -95,6 +95,12 @@ export interface Registry {
   releaseThread(id: number, count: number): void;
 }
 
+/** The Worker that runs a thread. */
+export function workerOf({ worker }: HubThread): GreenWorker | undefined {
+  // The record of a thread knows no more of it than it needs.
+  return worker as GreenWorker | undefined;
+}
+
 /** One Worker. */
 export class GreenWorker {
   readonly serial: number;

@@ -10,19 +10,24 @@ import { decodeContext } from "../../bridge/context/wire.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import type { Referrer } from "../../bridge/values/referrer.ts";
-import type { HubThread } from "./thread.ts";
+
+/** A thread, as far as this has to know it. */
+interface WithContext {
+  readonly id: number;
+  readonly context: ContextValues | undefined;
+}
 
 /** What a Worker says of async context. */
 export class WorkerContext {
   readonly #referrer: Referrer;
-  readonly #stack: readonly HubThread[];
+  readonly #stack: readonly WithContext[];
   #next: Message | undefined;
 
   /**
    * @param referrer Resolves the Worker's references.
    * @param stack The threads that run there.
    */
-  constructor(referrer: Referrer, stack: readonly HubThread[]) {
+  constructor(referrer: Referrer, stack: readonly WithContext[]) {
     this.#referrer = referrer;
     this.#stack = stack;
   }

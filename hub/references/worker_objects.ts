@@ -10,6 +10,7 @@
 
 import type { Reference } from "../../bridge/values/codec.ts";
 import { Node, State } from "../../bridge/memory/arena.ts";
+import { Waiters } from "../../bridge/memory/waiters.ts";
 import type { Core } from "../../bridge/memory/core.ts";
 import {
   type Coordination,
@@ -147,19 +148,18 @@ export class WorkerObjects {
   }
 
   #settleNode(words: Int32Array, node: number, running: ReadonlySet<number>): void {
-    const isSettled = (state: number) => state === State.Free || state === State.Settled;
-    if (isSettled(Atomics.load(words, node + Node.State))) return;
+    const place = hubPlace();
+    if (Waiters.isSettled(place, node)) return;
     // An object that the hub does not know has never left the Worker, and dies with it.
     const core: Core | undefined = held.get(words[node + Node.Object])?.object[CORE];
     if (!core) return;
     core.enter();
     // Under the lock: a Worker that was given up may go on, and others may grant it something.
-    const state = Atomics.load(words, node + Node.State);
-    if (!isSettled(state)) {
+    if (!Waiters.isSettled(place, node)) {
       const thread = words[node + Node.Thread];
-      if (state !== State.Account) core.settleFor(words[node + Node.List], node);
+      if (words[node + Node.State] !== State.Account) core.settleFor(words[node + Node.List], node);
       else if (running.has(thread)) core.settleAccount(thread);
-      Atomics.store(words, node + Node.State, State.Settled);
+      Waiters.markSettled(place, node);
     }
     core.leave();
   }

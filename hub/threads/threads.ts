@@ -17,7 +17,7 @@ import type { Call } from "../base/call_context.ts";
 import { cancelDependants } from "./dependants.ts";
 import { Ended } from "../records/ended.ts";
 import type { ExchangeEvents } from "../records/reports.ts";
-import type { GreenWorker, Registry } from "../records/worker.ts";
+import { type GreenWorker, type Registry, workerOf } from "../records/worker.ts";
 import { HubThread, type ThreadHost } from "../records/thread.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Waits } from "./waits.ts";
@@ -85,7 +85,7 @@ export class Threads implements ThreadHost {
       thread.abort(exit);
       return this.endThread(thread, ended);
     }
-    const { worker } = thread;
+    const worker = workerOf(thread);
     if (!worker) return;
     if (graceMs !== Infinity) this.#stopAfter(worker, thread, graceMs);
     if (thread.killed) return;

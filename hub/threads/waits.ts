@@ -24,9 +24,15 @@ import { CallSites, describeSites, type Sites } from "./call_sites.ts";
 import type { GreenWorker } from "../records/worker.ts";
 import type { HubThread } from "../records/thread.ts";
 import type { Pool } from "../pool/pool.ts";
-import type { Threads } from "./threads.ts";
 import { BELIEVED_AFTER, Circle, type Deadlock, WaitGraph } from "./wait_graph.ts";
 import { heldObject } from "../references/worker_objects.ts";
+
+/** The threads of a hub, as far as waits have to know them. */
+interface Threads {
+  byId(id: number): HubThread | undefined;
+  /** A thread that the hub has forgotten, by its id. */
+  forgotten(id: number): HubThread;
+}
 
 /** The waits of one hub's threads. */
 export class Waits {

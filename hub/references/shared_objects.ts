@@ -1,0 +1,44 @@
+/**
+ * The objects that `shared()` has made on the hub.
+ *
+ * @module
+ */
+
+import { handle } from "../../bridge/references/handle.ts";
+import { isPromise } from "../../bridge/references/thenables.ts";
+import { state } from "../../bridge/state.ts";
+import { noteWrapped } from "./permissions.ts";
+
+/** The objects of the hub, by export and URL. */
+const objects = state("shared", () => new Map<string, object>());
+
+/** Makes an object, and keeps it. */
+export function makeShared(url: string, name: string, init: () => object): object {
+  const key = `${name} ${url}`;
+  if (objects.has(key)) {
+    throw new TypeError(`Cannot share "${name}": "${url}" has another shared object of that name`);
+  }
+  const object = init();
+  if ((typeof object !== "object" || object === null) && typeof object !== "function") {
+    throw new TypeError(
+      `Cannot share "${name}": expected an object, found ${
+        object === null ? "null" : typeof object
+      }`,
+    );
+  }
+  // Whoever uses it hears of a failure; nobody has to.
+  if (isPromise(object)) object.then(undefined, () => {});
+  objects.set(key, object);
+  noteWrapped(url, name);
+  return object;
+}
+
+/**
+ * What green code gets of a shared object. For the hub's functions that may be called.
+ *
+ * @returns A handle to it; `undefined` if there is none by that name.
+ */
+export async function sharedHandle(url: string, name: string): Promise<object | undefined> {
+  const object = objects.get(`${name} ${url}`);
+  return object && handle(isPromise(object) ? await object as object : object);
+}
