@@ -80,6 +80,7 @@ const target = servedTarget("fetch");
  * @param init Method, headers and body.
  * @returns The response. It is no promise, and to `await` it does no harm.
  * @throws {TypeError} If the server cannot be reached, or the URL is not valid or no URL.
+ * @throws The reason of `init.signal`: for `AbortSignal.timeout(ms)` a `DOMException` named `"TimeoutError"`.
  * @throws {BlockingCallError} If it is called on the hub: use the global `fetch()` there.
  *
  * @example Fetch in a green thread

@@ -48,7 +48,7 @@ export interface SyncToAsync<A extends unknown[], R> {
  * import { fetch } from "@aiohub/aiohub/green";
  *
  * export const titleOf = syncToAsync(import.meta, function titleOf(url: string) {
- *   return /<title>(.*?)</.exec(fetch(url).text())?.[1]; // looks blocking, and blocks nobody
+ *   return /<title>(.*?)</.exec(fetch(url).text())?.[1]; // blocks its green thread only
  * });
  *
  * // main.ts

@@ -245,6 +245,9 @@ export class LightQueue<T = unknown> extends Coordination {
 /**
  * A {@linkcode LightQueue} that also counts what was done: `taskDone()` and `join()`.
  *
+ * A consumer says `taskDone()` in `finally`: else an item in whose middle it was killed stays unfinished, and `join()` waits
+ * for ever.
+ *
  * @typeParam T The items.
  *
  * @example Green producers, an async consumer

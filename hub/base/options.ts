@@ -25,7 +25,7 @@ export interface ResourceLimits {
 export interface HubOptions {
   /**
    * How many Workers there may be, and so how many green threads may have started and not ended. More threads wait for a
-   * Worker, first come, first served. A blocked Worker costs about 12 MB and no processor time, so this is meant to be
+   * Worker, first come, first served. A blocked Worker costs about 20 MB and no processor time, so this is meant to be
    * larger than the number of cores.
    *
    * Threads that wait for others do not keep those from starting: there may be `2 × maxWorkers + 32` Workers in all, as long as
@@ -67,7 +67,8 @@ export interface HubOptions {
   /**
    * Whether to record where each thread was spawned, so that the stack of a failure tells who spawned whom. It costs a
    * few microseconds for each thread. It also warns of a timer that cannot fire, while its thread blocks with a signal of an
-   * `AbortController` that the timer may be meant to abort.
+   * `AbortController` that the timer may be meant to abort, and, once for each class of errors, of an error that loses its
+   * class on the other side, where `instanceof` is then false. For the default hub: `useHub(new Hub({ debug: true }))`.
    *
    * @default {false}
    */

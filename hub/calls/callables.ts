@@ -146,9 +146,24 @@ async function loadExport(specifier: string, name: string): Promise<Callable> {
 }
 
 async function importHere(specifier: string): Promise<Record<string, unknown>> {
-  const module = await import(specifier);
+  let module: Record<string, unknown>;
+  try {
+    module = await import(specifier);
+  } catch (error) {
+    throw notInImportMap(specifier, error) ?? error;
+  }
   learnModule(specifier, module);
   return module;
+}
+
+/** What to say of a bare name that the import map has not got: the runtime names this file, as if that had to be changed. */
+function notInImportMap(specifier: string, error: unknown): TypeError | undefined {
+  if (!(error instanceof TypeError)) return undefined;
+  if (!error.message.startsWith(`Import "${specifier}" not a dependency`)) return undefined;
+  return new TypeError(
+    `Cannot hubImport("${specifier}"): the import map does not have it: add it to "imports" in deno.json, or write "npm:${specifier}"`,
+    { cause: error },
+  );
 }
 
 /** What `hubImport()` has to know about a module. */

@@ -141,7 +141,7 @@ const KEYS: readonly (keyof ConnectionPoolOptions<unknown>)[] = [
  *
  * const thread = spawn((pool: ConnectionPool<Connection>) => {
  *   using connection = pool.item();
- *   return connection.query(21); // looks blocking, but is not: the hub does it
+ *   return connection.query(21); // blocks this green thread: the hub does it
  * }, pool);
  * assertEquals(await thread, 42);
  *

@@ -1,5 +1,5 @@
 import { BlockingCallError, call, hubImport, NotCloneableError, spawn } from "@aiohub/aiohub";
-import { assertEquals, assertMatch, assertThrows } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { fixture, moduleOf, rejection, TestHub } from "../support.ts";
 
 type OnHub = typeof import("../fixtures/on_hub.ts");
@@ -87,6 +87,16 @@ Deno.test("J6 hubImport() refuses a relative specifier and shows the way", async
   await using hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(hub.spawn(() => hubImport("./on_hub.ts")), TypeError);
   assertMatch(error.message, /use hubImport\(import\.meta\.resolve\("\.\/on_hub\.ts"\)\)$/);
+});
+
+Deno.test("J6 hubImport() of a bare name that the import map has not got says what to add", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const error = await rejection(hub.spawn(() => hubImport("no-such-name")), TypeError);
+  assertEquals(
+    error.message,
+    'Cannot hubImport("no-such-name"): the import map does not have it: add it to "imports" in deno.json, or write "npm:no-such-name"',
+  );
+  assert(error.cause instanceof TypeError);
 });
 
 Deno.test("J37 hubImport() throws what is wrong with the module, and the hub goes on", async () => {
