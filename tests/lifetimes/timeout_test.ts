@@ -198,15 +198,17 @@ Deno.test("spawnWith({ timeout }) kills a thread that runs for too long with a T
 
 Deno.test("J56 spawnWith({ timeout }): the clock starts when the thread leaves the queue", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
-  const { promise, resolve } = Promise.withResolvers<void>();
   // The time that a Worker takes to load its module counts too, where it does: not here.
   await timeouts.sleeper(0);
-  const first = hub.spawn((wait: () => void) => wait(), () => promise);
-  await parked(hub, first);
+  // It keeps its Worker by itself: one that waits for the hub would lend its place.
+  const words = new Int32Array(new SharedArrayBuffer(4));
+  hub.spawn((words: Int32Array) => {
+    while (Atomics.load(words, 0) === 0) sleep(5);
+  }, words);
   const queued = hub.with({ timeout: 3000 }).spawn(timeouts.sleeper, 1);
   await new Promise((resolve) => setTimeout(resolve, 3100));
   assertEquals(queued.state, "pending");
-  resolve();
+  Atomics.store(words, 0, 1);
   assertEquals(await queued, "slept");
 });
 
