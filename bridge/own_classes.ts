@@ -25,6 +25,7 @@ import { noteLostClass, notePrivateFields } from "./class_loss.ts";
 import { isKnownError } from "./error_values.ts";
 import { exportAt, placesOf, unlearnedModules } from "./known_modules.ts";
 import { getOwnPropertyDescriptor, getPrototypeOf, hasOwn, ownKeys } from "./primordials.ts";
+import { state } from "./state.ts";
 
 /** The name of a class, and then by three where it may be found: a URL, a name, and a fingerprint or 0. */
 export type ClassWire = [name: string, ...places: (string | number)[]];
@@ -49,7 +50,7 @@ const PRIVATE =
 const classes = new WeakMap<object, OwnClass | null>();
 const problems = new WeakMap<object, string>();
 /** The classes of errors that are not known here, by the errors. */
-const lost = new WeakMap<object, ClassWire>();
+const lost = state("lost classes", () => new WeakMap<object, ClassWire>());
 
 /** Up to so many modules a class may be of, if it is not known of which. */
 const MOST_GUESSES = 16;

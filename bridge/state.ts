@@ -26,6 +26,8 @@ export const PROTOCOL = 1;
 
 /** All states. Where each is made, its shape is described. */
 export type StateName =
+  /** What green threads have opened on the hub: `hub/belongings.ts`. */
+  | "belongings"
   /** The green calls that functions on the hub serve: `hub/call_context.ts`. */
   | "calls"
   /** The registered classes: `classes.ts`. */
@@ -52,6 +54,8 @@ export type StateName =
   | "limits"
   /** Who waits for which object's lock: `hub/object_lock.ts`. */
   | "locks"
+  /** The classes of errors that this side does not know, by the errors: `own_classes.ts`. */
+  | "lost classes"
   /** The folders of the library's own modules: `own_modules.ts`. */
   | "modules"
   /** Locks, queues and their like, and the memory that has crossed: `sync/objects.ts`. */
@@ -70,6 +74,8 @@ export type StateName =
   | "shared"
   /** The buffers that are given away and not copied: `transfer.ts`. */
   | "transferred"
+  /** Promises that green code has a handle to, and has not asked for: `hub/unheard.ts`. */
+  | "unheard"
   /** The functions that were wrapped on the hub: `hub/permissions.ts`. */
   | "wrapped"
   /** Those among them that have a name as text: `wrapped.ts`. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { state } from "../bridge/state.ts";
 import type { Ended } from "./ended.ts";
 
 /** Something that goes with a green thread. */
@@ -17,8 +18,8 @@ export interface Belonging {
   threadEnded(id: number, ended: Ended | undefined): void;
 }
 
-/** By the ids of threads, which are unique in the process. */
-const belongings = new Map<number, Set<Belonging>>();
+/** What goes with each thread, by the threads' ids: these are unique in the process, whichever copy's hub they are of. */
+const belongings = state("belongings", () => new Map<number, Set<Belonging>>());
 
 /**
  * Has something go with a thread.
