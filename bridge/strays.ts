@@ -15,6 +15,7 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import process from "node:process";
+import { stackOf } from "./stacks.ts";
 
 /** A thread that may have left something behind. */
 export interface Suspect {
@@ -137,19 +138,11 @@ export class Strays {
 function whoOf(suspects: readonly Suspect[], error: unknown): readonly Suspect[] {
   // The turn goes on, and others are still to come.
   if (suspects.length < 2) return [...suspects];
-  const stack = stackOf(error);
+  const stack = stackOf(error) ?? "";
   const named = suspects.filter(({ label }) =>
     label !== "" && (stack.includes(`at ${label} (`) || stack.includes(`at async ${label} (`))
   );
   return named.length === 1 ? named : [...suspects];
-}
-
-function stackOf(error: unknown): string {
-  try {
-    return error instanceof Error ? String(error.stack) : "";
-  } catch {
-    return "";
-  }
 }
 
 /** So many names stand in a message. */

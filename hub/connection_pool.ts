@@ -18,7 +18,7 @@ import { checkSizes } from "../sync/permits.ts";
 import { GreenFace } from "./connection_face.ts";
 import { Connections } from "./connections.ts";
 import { describe } from "./targets.ts";
-import { printError } from "../bridge/print_error.ts";
+import { printUncaught } from "./uncaught.ts";
 
 /** Options for {@linkcode ConnectionPool}. */
 export interface ConnectionPoolOptions<C> {
@@ -398,5 +398,5 @@ function closeAnyhow(connection: object): unknown {
 }
 
 function print(error: unknown): void {
-  printError("Uncaught (in a pool of connections)", error);
+  printUncaught(error, "a pool of connections");
 }

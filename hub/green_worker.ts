@@ -326,10 +326,7 @@ export class GreenWorker {
       }
     } catch (error) {
       // In the turn that the answer has started the engine can tell who awaits it.
-      const near = asked ? stackHere() : undefined;
-      if (near !== undefined) {
-        joinStacks(error, `    --- called from the hub by ${what}() ---`, near);
-      }
+      if (asked) joinStacks(error, `    --- called from the hub by ${what}() ---`, stackHere());
       onFail(error);
       throw error;
     }

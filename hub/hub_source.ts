@@ -26,7 +26,7 @@ import { currentCall } from "./call_context.ts";
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
 /** How many bytes of a stream of bytes may have been read that green code has not come to. */
-export const WINDOW = 1 << 18;
+const WINDOW = 1 << 18;
 
 /** Takes items from an iterator of the hub when green code asks for them. An error comes after the items before it. */
 export class HubSource extends Service implements Belonging {

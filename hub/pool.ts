@@ -634,7 +634,7 @@ export class Pool {
     const expected = worker.closing && threads.length === 0;
     if (!expected && !worker.stopped) this.#crashed++;
     if (!expected && !wasReady && !worker.stopped) {
-      this.#failedStarts.failed(worker.error ?? new Error(`it exited with code ${code}`));
+      this.#failedStarts.failed(worker.error ?? crash(worker, undefined, code));
       // Nobody is left who could run them.
       if (!this.#someStay) threads.push(...this.#queue);
       else this.#saturation.look();

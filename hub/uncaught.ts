@@ -5,6 +5,7 @@
  */
 
 import { printError } from "../bridge/print_error.ts";
+import { describeValue } from "../bridge/refusals.ts";
 import { placeOf } from "../bridge/stacks.ts";
 
 /** What is known of a failure that belongs to nobody who waits. */
@@ -38,6 +39,6 @@ export function inWords(error: unknown): string {
   try {
     return String(error).split("\n", 1)[0];
   } catch {
-    return `something that cannot be shown (${typeof error})`;
+    return describeValue(error);
   }
 }
