@@ -1,5 +1,5 @@
 /**
- * What is wrong with options, and with times: one rule for all calls, on both sides.
+ * Checks of options, and of times: one rule for all calls, on both sides.
  *
  * Options are an object with keys that the call knows: under a wrong key, a limit that somebody meant would be no limit. A time
  * is a number of milliseconds; zero or less is now, `Infinity` is never. Where nothing is given, the caller takes its default
@@ -56,7 +56,7 @@ function refuse(action: string, options: unknown, example: string): never {
   );
 }
 
-/** Whether it is an object literal, of this realm or another one. */
+/** Whether options are an object literal, of this realm or another one. */
 function isPlain(options: object): boolean {
   const prototype = Object.getPrototypeOf(options);
   return prototype === null || Object.getPrototypeOf(prototype) === null;

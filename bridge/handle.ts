@@ -10,7 +10,7 @@ import type { Async, Sync } from "./live_types.ts";
 import { remoteOf } from "./remote.ts";
 import { keyOf, state } from "./state.ts";
 
-/** What objects have that are the same on both sides. */
+/** Key of the mark of objects that are the same on both sides. */
 const ITSELF = keyOf("itself");
 
 /**

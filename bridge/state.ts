@@ -1,5 +1,5 @@
 /**
- * What stands in the process once, whichever copy of the library asks.
+ * State that is there once in the process, whichever copy of the library asks for it.
  *
  * A program may load the library more than once: the same version from two URLs, or two versions, as two of its
  * dependencies ask for them. All copies with the same {@linkcode PROTOCOL} are one: they have one default hub, one registry
@@ -93,7 +93,7 @@ export function keyOf(name: string): symbol {
 }
 
 /**
- * What all copies with this protocol have in common, in this thread of execution.
+ * Gives a state of this thread of execution, which all copies with this protocol share.
  *
  * @param name What it is.
  * @param make Makes it, if no copy has done so.
@@ -102,7 +102,7 @@ export function state<T extends object>(name: StateName, make: () => T): T {
   return (scope[keyOf(name)] ??= make()) as T;
 }
 
-/** What {@linkcode state} gives, if a copy has made it. */
+/** Gives what {@linkcode state} would, if a copy has made it already. */
 export function stateIfMade<T extends object>(name: StateName): T | undefined {
   return scope[keyOf(name)] as T | undefined;
 }

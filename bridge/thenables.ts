@@ -17,7 +17,7 @@ import { keyOf } from "./state.ts";
 /** The prototype of the promises that the engine makes, whatever stands in `globalThis.Promise`. */
 export const enginePrototype: Promise<unknown> = Object.getPrototypeOf((async () => {})());
 
-/** Where a promise of this library has the green thread that it stands for. */
+/** Key of the green thread that a promise of this library stands for. */
 export const AWAITED: unique symbol = keyOf("awaited") as never;
 
 /** Whether a value is a promise that is awaited wherever green code gets one; it may have properties of its own. */

@@ -18,7 +18,7 @@ export interface Belonging {
   threadEnded(id: number, ended: Ended | undefined): void;
 }
 
-/** What goes with each thread, by the threads' ids: these are unique in the process, whichever copy's hub they are of. */
+/** Belongings of each thread, by its id: ids are unique in the process, whichever copy's hub a thread is of. */
 const belongings = state("belongings", () => new Map<number, Set<Belonging>>());
 
 /**

@@ -371,7 +371,7 @@ function checkFunction(name: string, value: unknown): void {
   );
 }
 
-/** How to end the transaction that a connection may be in, if that is known. */
+/** The clean-up that ends the transaction of a connection, if its driver is known. */
 function rollbackOf(connection: object): ((connection: object) => unknown) | undefined {
   const { rollback, query } = connection as Record<string, unknown>;
   if (typeof rollback === "function") return (connection) => rollback.call(connection);

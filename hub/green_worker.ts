@@ -53,7 +53,7 @@ const UNPROVEN_MS = 250;
 interface Reply {
   /** For the flow that has made it. */
   readonly join: Join | undefined;
-  /** Since when it is awaited, in `performance.now()` time. */
+  /** The time of the call, in `performance.now()` time. */
   readonly since: number;
   resolve(value: unknown): void;
   reject(reason: unknown): void;
@@ -366,7 +366,7 @@ export class GreenWorker {
     return all;
   }
 
-  /** What it does for the hub, and no thread waits for, is to end. */
+  /** Kills the callbacks and steps that it serves for the hub outside of threads. */
   killServing(reason: unknown): void {
     for (const id of this.#replies.keys()) {
       this.post.send(Down.Kill, id, 0, 0, encodeThrown(reason, "reason", this.referrer));

@@ -72,7 +72,7 @@ export class ListenerGuards {
     this.#onError = onError;
   }
 
-  /** What is to be given to the `EventTarget` in place of a listener. */
+  /** The guard of a listener, to be given to the `EventTarget` in its place. */
   of(type: string, listener: unknown): EventListener {
     if (!OWN_TYPES.has(type) || !isObject(listener)) return listener as EventListener;
     let guard = this.#guards.get(listener);

@@ -37,7 +37,7 @@ export class HubSource extends Service implements Belonging {
   readonly #limit = new Limit(0);
   /** It goes with the thread no longer. */
   readonly #part: () => void;
-  /** What has come and was not received; the first of them has the number {@linkcode HubSource.#first}. */
+  /** Items that have come and were not received; the first of them has the number {@linkcode HubSource.#first}. */
   #items: unknown[] = [];
   #first = 0;
   /** How many items may be asked for in all. */

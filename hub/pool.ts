@@ -417,7 +417,7 @@ export class Pool {
     return this.#mayStart && this.#usable >= this.#settings.maxWorkers;
   }
 
-  /** What tells one wait of the thread that runs on a Worker from the next; nothing if it is not blocked. */
+  /** A number that tells one wait of the thread that runs on a Worker from the next; nothing if it is not blocked. */
   #waitOf({ stack, slot }: GreenWorker): number | undefined {
     const innermost = stack[stack.length - 1];
     if (this.isQueued(innermost)) return undefined;

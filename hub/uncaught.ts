@@ -1,5 +1,5 @@
 /**
- * What failed and has nobody to be thrown to: in words, and on stderr.
+ * Failures that nobody waits for: as an event, in words, and on stderr.
  *
  * @module
  */
@@ -8,7 +8,7 @@ import { printError } from "../bridge/print_error.ts";
 import { describeValue } from "../bridge/refusals.ts";
 import { placeOf } from "../bridge/stacks.ts";
 
-/** What is known of a failure that belongs to nobody who waits. */
+/** Particulars of a failure that nobody waits for. */
 export interface Fault {
   /** Where it happened, as in `hub "main"`. */
   readonly where?: string;

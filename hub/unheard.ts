@@ -14,7 +14,7 @@ import { enginePrototype } from "../bridge/thenables.ts";
 
 const { then } = enginePrototype;
 
-/** What is known of one. */
+/** State of one such promise. */
 interface Known {
   /** Whether somebody waits for it, or has it for something else than to go on building it. */
   asked: boolean;
