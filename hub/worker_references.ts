@@ -3,6 +3,10 @@
  *
  * Everything that a Worker says here is checked: it can only name what was sent to it.
  *
+ * What a Worker has given goes with the thread that gave it. A use after that is *late*: it is refused, and told once for each
+ * object. A call of a function of the Worker that fails, and whose promise nobody handles, is told in place of what the runtime
+ * would do (`stray_promises.ts`); so is the failure of a promise that the Worker held and never asked for (`unheard.ts`).
+ *
  * @module
  */
 
