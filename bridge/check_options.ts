@@ -78,3 +78,20 @@ export function checkTime(action: string, ms: unknown, name?: string): number {
     `Cannot ${action}: expected a number of milliseconds${which}, found ${show(ms)}`,
   );
 }
+
+/**
+ * Checks the option `signal`.
+ *
+ * @param action What cannot be done then: `wait`.
+ * @param signal The signal, or `undefined` for none.
+ * @throws {TypeError} If it is something else.
+ */
+export function checkSignal(
+  action: string,
+  signal: unknown,
+): asserts signal is AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw new TypeError(
+    `Cannot ${action}: expected an AbortSignal for "signal", found ${show(signal)}`,
+  );
+}

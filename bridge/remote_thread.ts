@@ -8,7 +8,7 @@
  */
 
 import { brand } from "./brand.ts";
-import { checkOptionsObject, checkTime, WAITING_KEYS } from "./check_options.ts";
+import { checkOptionsObject, checkSignal, checkTime, WAITING_KEYS } from "./check_options.ts";
 import { type Body, mayRefer } from "./codec.ts";
 import type { ContextValues } from "./context.ts";
 import { ContextReturn, hearOfAwaits } from "./context_return.ts";
@@ -28,7 +28,6 @@ import {
 import type { GreenRuntime } from "./green_runtime.ts";
 import { Ending } from "./protocol.ts";
 import { servedTarget } from "./served.ts";
-import { show } from "./show.ts";
 import { stackHere } from "./stack_here.ts";
 
 /** Waits on the hub for what a killed thread leaves behind. */
@@ -60,11 +59,7 @@ interface Limits {
 function checkWait(options: WaitOptions): Limits {
   checkOptionsObject("wait()", options, "{ timeout: 1000 }", WAITING_KEYS);
   const { timeout, signal } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(
-      `Cannot wait(): expected an AbortSignal for "signal", found ${show(signal)}`,
-    );
-  }
+  checkSignal("wait()", signal);
   signal?.throwIfAborted();
   return {
     timeout: timeout === undefined ? Infinity : checkTime("wait()", timeout, "timeout"),

@@ -5,7 +5,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject, checkTime } from "../bridge/check_options.ts";
+import { checkOptionsObject, checkSignal, checkTime } from "../bridge/check_options.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/green_thread.ts";
 import type { AsyncBinary, AsyncResult } from "../bridge/live_types.ts";
@@ -178,11 +178,7 @@ function checkSpawnOptions(options: SpawnOptions): void {
       `Cannot spawn with options: expected a string for "name", found ${describe(name)}`,
     );
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(
-      `Cannot spawn with options: expected an AbortSignal for "signal", found ${describe(signal)}`,
-    );
-  }
+  checkSignal("spawn with options", signal);
   if (timeout !== undefined) checkTime("spawn with options", timeout, "timeout");
 }
 

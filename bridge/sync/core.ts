@@ -40,7 +40,7 @@
  */
 
 import type { Condition } from "../blocking.ts";
-import { checkOptionsObject, checkTime, WAITING_KEYS } from "../check_options.ts";
+import { checkOptionsObject, checkSignal, checkTime, WAITING_KEYS } from "../check_options.ts";
 import { GreenletExit } from "../errors.ts";
 import type { GreenRuntime } from "../green_runtime.ts";
 import { currentLimit } from "../limit.ts";
@@ -538,9 +538,7 @@ export function checkWaiting(
   timeLimit(options);
   const { signal } = options;
   if (signal === undefined) return;
-  if (!(signal instanceof AbortSignal)) {
-    throw new TypeError(`Cannot wait: expected an AbortSignal for "signal", found ${show(signal)}`);
-  }
+  checkSignal("wait", signal);
   signal.throwIfAborted();
 }
 
