@@ -155,7 +155,8 @@ export {
   WorkerCrashedError,
 } from "./bridge/errors.ts";
 
-// Never called, but in a bundle: so all that is reached by URL is in the module graph, and `deno cache` and bundlers see it.
+// Both functions are called in a bundle only. Elsewhere they put into the module graph what is reached by URL, so that
+// `deno cache` and bundlers see it.
 takeAlong(import.meta.url, {
   entry: () => import("./green/worker/entry.ts"),
   scope: () => Promise.all([import("./mod.ts"), import("./green/mod.ts")]),

@@ -15,7 +15,7 @@
 
 import { keyOf, PROTOCOL, VERSION } from "./state.ts";
 
-/** Who has made an object. The shape and the key are for all time. */
+/** The copy of the library that has made an object. The shape and the key are for all time. */
 export interface Maker {
   /** The version of the library. */
   readonly version: string;
@@ -23,13 +23,13 @@ export interface Maker {
   readonly protocol: number;
 }
 
-/** Where objects, and a Worker's global scope, say who has made them. */
+/** Key of the {@linkcode Maker} of an object, and of a Worker's global scope. */
 export const MAKER: symbol = Symbol.for("aiohub.maker");
 
-/** Where a function that was wrapped says who has wrapped it. It is a function still, and crosses as one. */
+/** Key of the {@linkcode Maker} that has wrapped a function. The function is one still, and crosses as one. */
 const WRAPPER = Symbol.for("aiohub.wrapper");
 
-/** Where an error says which class of the library's it is of. */
+/** Key of the name of an error's class, if it is one of the library. */
 const ERROR = Symbol.for("aiohub.error");
 
 /** This copy. */
@@ -79,7 +79,7 @@ export function brandWrapped(fn: object): void {
 }
 
 /**
- * What is to be said of an object that a copy with another protocol has made: which one, and what to do. Nothing for all others.
+ * Says of an object that a copy with another protocol has made: which copy, and what to do. Nothing for all other objects.
  */
 export function madeElsewhere(value: unknown): string | undefined {
   const isObject = typeof value === "object" || typeof value === "function";
@@ -87,14 +87,14 @@ export function madeElsewhere(value: unknown): string | undefined {
   return other && `${other} made it, and this is ${SELF_NAME}: ${ONE_VERSION}`;
 }
 
-/** The same of a function that such a copy has wrapped. */
+/** Says the same of a function that such a copy has wrapped. */
 export function wrappedElsewhere(fn: (...args: never[]) => unknown): string | undefined {
   const other = stranger((fn as unknown as Marked)?.[WRAPPER]);
   return other &&
     `${other} wrapped it, and this is ${SELF_NAME}: call it instead, or ${ONE_VERSION}`;
 }
 
-/** How messages call a copy with another protocol; nothing for one with this. */
+/** The name in messages of a copy with another protocol; nothing for one with this protocol. */
 export function stranger(maker: unknown): string | undefined {
   return maker === undefined || maker === SELF ? undefined : otherName(maker as Maker | null);
 }
@@ -107,9 +107,9 @@ function otherName(maker: Maker | null): string | undefined {
     : `aiohub ${version} (protocol ${protocol})`;
 }
 
-/** How messages call this copy. */
+/** The name of this copy in messages. */
 export const SELF_NAME = `aiohub ${VERSION} (protocol ${PROTOCOL})`;
 
-/** What to do where two protocols meet. */
+/** Advice for messages where two protocols meet. */
 export const ONE_VERSION =
   `have one version of the library in the process ("deno info" says who imports which)`;

@@ -1,5 +1,5 @@
 /**
- * What is wrong with options, and with times: one rule for all calls, on both sides.
+ * Checks of options, and of times: one rule for all calls, on both sides.
  *
  * Options are an object with keys that the call knows: under a wrong key, a limit that somebody meant would be no limit. A time
  * is a number of milliseconds; zero or less is now, `Infinity` is never. Where nothing is given, the caller takes its default
@@ -56,7 +56,7 @@ function refuse(action: string, options: unknown, example: string): never {
   );
 }
 
-/** Whether it is an object literal, of this realm or another one. */
+/** Whether options are an object literal, of this realm or another one. */
 function isPlain(options: object): boolean {
   const prototype = Object.getPrototypeOf(options);
   return prototype === null || Object.getPrototypeOf(prototype) === null;
@@ -76,5 +76,22 @@ export function checkTime(action: string, ms: unknown, name?: string): number {
   const which = name === undefined ? "" : ` for "${name}"`;
   throw new TypeError(
     `Cannot ${action}: expected a number of milliseconds${which}, found ${show(ms)}`,
+  );
+}
+
+/**
+ * Checks the option `signal`.
+ *
+ * @param action What cannot be done then: `wait`.
+ * @param signal The signal, or `undefined` for none.
+ * @throws {TypeError} If it is something else.
+ */
+export function checkSignal(
+  action: string,
+  signal: unknown,
+): asserts signal is AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return;
+  throw new TypeError(
+    `Cannot ${action}: expected an AbortSignal for "signal", found ${show(signal)}`,
   );
 }

@@ -1,5 +1,5 @@
 /**
- * What stands in the process once, whichever copy of the library asks.
+ * State that is there once in the process, whichever copy of the library asks for it.
  *
  * A program may load the library more than once: the same version from two URLs, or two versions, as two of its
  * dependencies ask for them. All copies with the same {@linkcode PROTOCOL} are one: they have one default hub, one registry
@@ -26,6 +26,8 @@ export const PROTOCOL = 1;
 
 /** All states. Where each is made, its shape is described. */
 export type StateName =
+  /** What green threads have opened on the hub: `hub/references/belongings.ts`. */
+  | "belongings"
   /** The green calls that functions on the hub serve: `hub/base/call_context.ts`. */
   | "calls"
   /** The registered classes: `classes.ts`. */
@@ -52,6 +54,8 @@ export type StateName =
   | "limits"
   /** Who waits for which object's lock: `hub/references/object_lock.ts`. */
   | "locks"
+  /** The classes of errors that this side does not know, by the errors: `own_classes.ts`. */
+  | "lost classes"
   /** The folders of the library's own modules: `own_modules.ts`. */
   | "modules"
   /** Locks, queues and their like, and the memory that has crossed: `sync/objects.ts`. */
@@ -70,6 +74,8 @@ export type StateName =
   | "shared"
   /** The buffers that are given away and not copied: `transfer.ts`. */
   | "transferred"
+  /** Promises that green code has a handle to, and has not asked for: `hub/base/unheard.ts`. */
+  | "unheard"
   /** The functions that were wrapped on the hub: `hub/references/permissions.ts`. */
   | "wrapped"
   /** Those among them that have a name as text: `wrapped.ts`. */
@@ -87,7 +93,7 @@ export function keyOf(name: string): symbol {
 }
 
 /**
- * What all copies with this protocol have in common, in this thread of execution.
+ * Gives a state of this thread of execution, which all copies with this protocol share.
  *
  * @param name What it is.
  * @param make Makes it, if no copy has done so.
@@ -96,7 +102,7 @@ export function state<T extends object>(name: StateName, make: () => T): T {
   return (scope[keyOf(name)] ??= make()) as T;
 }
 
-/** What {@linkcode state} gives, if a copy has made it. */
+/** Gives what {@linkcode state} would, if a copy has made it already. */
 export function stateIfMade<T extends object>(name: StateName): T | undefined {
   return scope[keyOf(name)] as T | undefined;
 }

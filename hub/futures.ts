@@ -5,7 +5,7 @@
  */
 
 import { madeElsewhere } from "../bridge/brand.ts";
-import { checkOptionsObject } from "../bridge/check_options.ts";
+import { checkOptionsObject, checkSignal } from "../bridge/check_options.ts";
 import { GreenThread } from "../bridge/side/green_thread.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { greenSide } from "../bridge/side/side.ts";
@@ -76,11 +76,7 @@ export function greenletToFuture<T>(
       "Cannot make a future in green code, where promises do not settle while one blocks: use wait()",
     );
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(
-      `Cannot make a future: expected an AbortSignal for "signal", found ${describe(signal)}`,
-    );
-  }
+  checkSignal("make a future", signal);
   const awaited = thread as HubThread<T>;
   awaited.interest++;
   return new Promise<T>((resolve, reject) => {

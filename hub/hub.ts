@@ -116,9 +116,9 @@ const LAST_GRACE_MS = 1000;
  *
  * It dispatches three events: `"unhandledthread"` (an {@linkcode UnhandledThreadEvent}) when a thread has failed and nobody
  * has asked for its result, or something has failed that it left behind, `"error"` (an `ErrorEvent`) when something failed
- * that nobody waits for, such as a callback of `link()` or a listener of green code, and `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than
- * `blockedWarningMs`. If nobody calls `preventDefault()` on it, it is printed to stderr. What their listeners throw ends
- * nothing: it is an `"error"` event, or is printed.
+ * that nobody waits for, such as a callback of `link()` or a listener of green code, and `"blocked"` (an `ErrorEvent` too)
+ * when a function has kept the event loop for longer than `blockedWarningMs`. If nobody calls `preventDefault()` on it, it is
+ * printed to stderr. What their listeners throw ends nothing: it is an `"error"` event, or is printed.
  *
  * @example A hub of one's own
  * ```ts
@@ -141,8 +141,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
   readonly #doorbell: Doorbell;
   readonly #forgetUnload: () => void;
   /** Nothing keeps the process any more, but what green code has left behind may have failed: that is told before the end. */
-  readonly #onUnload = (event: Event): void => {
-    // Its timer keeps the process meanwhile; then this is called again.
+  readonly #beforeUnload = (event: Event): void => {
+    // The timer of the limit for these turns keeps the process meanwhile; then this is called again.
     if (this.#exchange.pool.lastTurns()) event.preventDefault();
   };
   readonly #guards = new ListenerGuards((type, error) => this.#listenerFailed(type, error));
@@ -179,7 +179,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     // It serves all, and not whoever made the hub.
     outsideContext(() => outsideLimits(() => this.#doorbell.listen()));
     this.#forgetUnload = onUnload(() => this.#stopAll());
-    globalThis.addEventListener("beforeunload", this.#onUnload);
+    globalThis.addEventListener("beforeunload", this.#beforeUnload);
   }
 
   /**
@@ -441,7 +441,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     exchange.threads.endAll();
     this.#doorbell.close();
     this.#forgetUnload();
-    globalThis.removeEventListener("beforeunload", this.#onUnload);
+    globalThis.removeEventListener("beforeunload", this.#beforeUnload);
     exchange.keepAlive.release();
     exchange.keepAlive.close();
   }
@@ -543,7 +543,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     if (this.dispatchEvent(event)) console.warn(`Warning: ${message}`);
   }
 
-  /** What a listener of an `"error"` throws is no event, as that could go on for ever. */
+  /** Reports what a listener has thrown. If it listens for `"error"`, that is no event, as it could go on for ever. */
   #listenerFailed(type: string, error: unknown): void {
     const where = `a listener of "${type}" of hub "${this.name}"`;
     if (type === "error") printUncaught(error, where);

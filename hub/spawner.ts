@@ -5,7 +5,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject, checkTime } from "../bridge/check_options.ts";
+import { checkOptionsObject, checkSignal, checkTime } from "../bridge/check_options.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/side/green_thread.ts";
 import type { Particulars } from "../bridge/protocol/messages.ts";
@@ -153,11 +153,7 @@ function checkSpawnOptions(options: SpawnOptions): void {
       `Cannot spawn with options: expected a string for "name", found ${describe(name)}`,
     );
   }
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(
-      `Cannot spawn with options: expected an AbortSignal for "signal", found ${describe(signal)}`,
-    );
-  }
+  checkSignal("spawn with options", signal);
   if (timeout !== undefined) checkTime("spawn with options", timeout, "timeout");
 }
 

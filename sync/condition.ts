@@ -304,7 +304,7 @@ function checkPredicate(predicate: unknown, call: string): void {
   throw new TypeError(`Cannot call ${call}: expected a function, found ${show(predicate)}`);
 }
 
-/** What holds at once needs no wait, which would check them. */
+/** Checks the options here too, as a condition that holds at once makes no wait, which would check them. */
 function checkWaitingKeys(options: WaitingOptions | undefined): void {
   checkOptionsObject("wait", options, "{ timeout: 1000 }", WAITING_KEYS);
 }

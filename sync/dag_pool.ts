@@ -598,7 +598,7 @@ export class DAGPool<V = unknown> extends Coordination {
 /** A key, whether its task has succeeded, and its value or error. */
 type Result = [key: DagKey, succeeded: boolean, value: unknown];
 
-/** What an iteration gives of a result, in an array; nothing to leave it out. */
+/** Picks an item out of a result, in an array; nothing to leave the result out. */
 type Pick<T> = (result: Result) => [T] | undefined;
 
 function valueOf<V>([key, succeeded, value]: Result): [[DagKey, V]] {

@@ -380,7 +380,7 @@ export async function killAllAsync(
   if ((await joinAllAsync(all, waiting)).length < new Set(all).size) throw timedOut(options);
 }
 
-/** What is for the wait, and what is for each kill, which knows its own only. */
+/** Splits options into those of the wait and those of each kill: either refuses keys that it does not know. */
 function split(options: KillAllOptions): { waiting: WaitingOptions; killing: KillOptions } {
   checkWaiting(options, KILL_ALL_KEYS);
   const { timeout, signal, graceMs, wait } = options;

@@ -303,7 +303,7 @@ export class Pool<T> {
   }
 }
 
-/** Whoever asked has gone, while the resource is being made. */
+/** Thrown for a caller whose limit has ended while the resource is being made. */
 class GoesOn extends Error {}
 
 /** Calls a function that a kill does not keep from blocking, on either side. */

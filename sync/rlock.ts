@@ -19,7 +19,7 @@ import { stateIfMade } from "../bridge/state.ts";
 import { Permit, Permits, twin } from "./permits.ts";
 import { type NameOptions, objectFor } from "./semaphore.ts";
 
-/** What `hub/base/call_context.ts` keeps, once it is known: the call that the running async function serves. */
+/** The state of `hub/base/call_context.ts`, once it is made: it gives the call that the running async function serves. */
 let calls: { current(): { readonly threadId: number } | undefined } | undefined;
 
 /** The green thread on whose behalf this code runs: itself, or on the hub the one whose call it serves; 0 for nobody. */

@@ -40,7 +40,7 @@
  */
 
 import type { Condition, Green } from "../side/green.ts";
-import { checkOptionsObject, checkTime, WAITING_KEYS } from "../check_options.ts";
+import { checkOptionsObject, checkSignal, checkTime, WAITING_KEYS } from "../check_options.ts";
 import { GreenletExit } from "../errors.ts";
 import { currentLimit } from "../side/limit.ts";
 import { pause } from "../wire/patience.ts";
@@ -536,9 +536,7 @@ export function checkWaiting(
   timeLimit(options);
   const { signal } = options;
   if (signal === undefined) return;
-  if (!(signal instanceof AbortSignal)) {
-    throw new TypeError(`Cannot wait: expected an AbortSignal for "signal", found ${show(signal)}`);
-  }
+  checkSignal("wait", signal);
   signal.throwIfAborted();
 }
 

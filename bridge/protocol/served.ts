@@ -1,5 +1,5 @@
 /**
- * What the library itself serves on the hub to its green code: functions that go by name.
+ * Functions that the library itself serves on the hub to its green code, by name.
  *
  * Not by URL, as those of the application do: what a Worker's copy of the library asks for is not to hang on where that copy
  * was loaded from, and needs no permission.
@@ -15,7 +15,7 @@ type Served = (...args: any[]) => unknown;
 
 const served = state("served", () => new Map<string, Served>());
 
-/** What green code calls to have a function of this name called on the hub. */
+/** The target by which green code calls the function of this name on the hub. */
 export function servedTarget(name: string): Target {
   return intern({ kind: "library", name });
 }
@@ -30,7 +30,7 @@ export function serve(name: string, fn: Served): Target {
   return servedTarget(name);
 }
 
-/** What is served under a name, if anything. */
+/** The function that is served under a name, if there is one. */
 export function servedBy(name: string): Served | undefined {
   return served.get(name);
 }

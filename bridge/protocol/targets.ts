@@ -50,7 +50,7 @@ export function spawnTarget(fn: unknown): Target {
   return target;
 }
 
-/** What a function is to be known by: see {@linkcode exportOf}. */
+/** A function, and the target by which the other side finds it: see {@linkcode exportOf}. */
 export interface Export<F> {
   readonly target: ExportTarget;
   readonly fn: F;

@@ -43,7 +43,7 @@ export function noteName(action: string, given: Export<(...args: never[]) => unk
   texts.set(key, text);
 }
 
-/** How a function begins: in a bundle many have the same name, or none. */
+/** The beginning of a function's text: in a bundle many functions have the same name, or none. */
 function begin(text: string): string {
   const line = text.replace(/\s+/g, " ");
   return line.length > 60 ? `\`${line.slice(0, 60)} …\`` : `\`${line}\``;

@@ -9,7 +9,7 @@
 
 import { keyOf } from "../state.ts";
 
-/** The mark of such an object. */
+/** Key of the mark of objects that are the same on both sides. */
 export const ITSELF: unique symbol = keyOf("itself") as never;
 
 /** An object that is the same on both sides: a green thread, a lock, a queue and their like. */

@@ -133,7 +133,7 @@ export function traitsOf(object: object): number {
     (isOnce(object) ? Trait.Once : 0);
 }
 
-/** What there is to add to the {@linkcode traitsOf} an object of the hub. */
+/** Traits beside {@linkcode traitsOf} that only objects of the hub have. */
 export function lazyTraits(object: object): number {
   if (object instanceof Service || remoteOf(object) || !hasThen(object)) return 0;
   return Trait.Lazy | (typeof (object as Members).wait === "function" ? Trait.OwnWait : 0);

@@ -14,8 +14,8 @@
 import { Adopted } from "./imports.ts";
 
 /**
- * Of so many it is kept that they were aborted before they came. Some never come: they were given back while the message
- * was on its way.
+ * How many aborts that arrived before their signal are remembered. Some of these signals never come: they were given back while
+ * the message was on its way.
  */
 const MOST_EARLY = 10_000;
 
@@ -121,7 +121,7 @@ export function isLocal(signal: AbortSignal): boolean {
 export interface DueTime {
   /** Whether it is over, and the platform does not know yet. */
   readonly isDue: boolean;
-  /** With what the signal is aborted then. */
+  /** The reason of the abort. */
   readonly reason: unknown;
 }
 

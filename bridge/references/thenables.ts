@@ -14,9 +14,9 @@ import { isItself } from "./itself.ts";
 import { keyOf } from "../state.ts";
 
 /** The prototype of the promises that the engine makes, whatever stands in `globalThis.Promise`. */
-const ofTheEngine: object = Object.getPrototypeOf((async () => {})());
+export const enginePrototype: Promise<unknown> = Object.getPrototypeOf((async () => {})());
 
-/** Where a promise of this library has the green thread that it stands for. */
+/** Key of the green thread that a promise of this library stands for. */
 export const AWAITED: unique symbol = keyOf("awaited") as never;
 
 /** A green thread, as far as this has to know it. */
@@ -28,7 +28,7 @@ interface Awaitable {
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
   if (typeof value !== "object" || value === null) return false;
   const prototype = Object.getPrototypeOf(value);
-  return prototype === ofTheEngine || prototype === globalThis.Promise?.prototype ||
+  return prototype === enginePrototype || prototype === globalThis.Promise?.prototype ||
     AWAITED in value;
 }
 

@@ -25,7 +25,7 @@
 import { setTimeout } from "node:timers";
 import { type DueTime, isLocal, lookWhenAsked } from "./signals.ts";
 
-/** What the platform's timers take for a time that is too long: one that is over at once. */
+/** The longest time of a platform's timer, in milliseconds: a longer one is taken for 1. */
 const LONGEST = 2 ** 31 - 1;
 
 /** The largest number that `AbortSignal.timeout()` takes. */

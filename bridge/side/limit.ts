@@ -15,9 +15,9 @@ import { AsyncLocalStorage } from "node:async_hooks";
 import { state } from "../state.ts";
 import type { Timeout } from "./timeout.ts";
 
-/** What this side knows. Shared by all copies of the library there, so its shape is only added to. */
+/** The limits of this side. */
 interface Known {
-  /** Where the limits lie: there once one was made, as each wait looks here. */
+  /** The storage of the limits; `undefined` until one was made, as each wait looks here. */
   storage: AsyncLocalStorage<Limit | undefined> | undefined;
 }
 

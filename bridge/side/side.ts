@@ -17,7 +17,7 @@ import type { Green } from "./green.ts";
 
 const side = state("green", (): { runtime: Green | undefined } => ({ runtime: undefined }));
 
-/** Whose Worker this is, if another protocol's. It is known when this is loaded: the Worker's entry comes first. */
+/** The copy that runs this Worker, if it has another protocol. Known when this is loaded: the Worker's entry comes first. */
 const foreign = stranger((globalThis as { [MAKER]?: unknown })[MAKER]);
 
 /**

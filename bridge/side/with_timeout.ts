@@ -17,8 +17,8 @@ export interface TimeoutValue<V> {
   timeoutValue: V;
 }
 
-/** A time limit, and whether there is a value for when it is over. */
-export interface Limit<V> {
+/** The parts of a limit: the time, and whether there is a value for when it is over. */
+interface LimitParts<V> {
   readonly ms: number | undefined;
   readonly hasValue: boolean;
   readonly value?: V;
@@ -31,7 +31,7 @@ const KEYS = ["ms", "timeoutValue"];
  *
  * @throws {TypeError} If it is an object without a limit: a limit under a wrong name is no limit.
  */
-export function limitOf<V>(limit: number | undefined | TimeoutValue<V>): Limit<V> {
+export function limitOf<V>(limit: number | undefined | TimeoutValue<V>): LimitParts<V> {
   if (typeof limit !== "object" || limit === null) return { ms: limit, hasValue: false };
   if (!("ms" in limit)) {
     throw new TypeError(

@@ -10,7 +10,7 @@
 import { ownModules } from "../own_modules.ts";
 import { LINES_BEFORE_SOURCE, stackHere } from "./stack_here.ts";
 
-/** What the line of a stack has that begins a thread on top of another one. A minifier changes the names of classes. */
+/** Part of the stack line that begins a thread on top of another one. It names no class, as a minifier renames those. */
 const BEGINS = ".runNested (";
 
 /** How many lines of a stack are looked at. */
@@ -29,7 +29,7 @@ export function callSite(above: number): string | undefined {
   return siteIn(wholeStack(), above);
 }
 
-/** What the line of a stack has that asks an iterator for the hub. */
+/** Part of the stack line in which an iterator is asked for the hub. Minified code has another name: then no generator is named. */
 const ASKS = "GreenSource.";
 
 /** A line of a generator's own method, which the engine has. */

@@ -59,7 +59,7 @@ const encoder = new TextEncoder();
 /** Without `ignoreBOM` a text that begins with U+FEFF would lose it. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** What arrives in place of what was thrown where hardly any of the stack is left: it is ready, so that nothing can fail. */
+/** The message for a thrown value where hardly any of the stack is left. It is made beforehand, so that nothing can fail. */
 const NO_ROOM: Body = encodeStructured(
   new RangeError("Maximum call stack size exceeded"),
   "error",

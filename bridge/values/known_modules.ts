@@ -2,8 +2,8 @@
  * The modules that this side has loaded, as far as this library knows of them: by their URLs, and by what they export.
  *
  * It knows the modules that hold green functions, the functions that green code calls and shared objects, the ones that
- * `greenImport()` imports, and on the hub those that `hubImport()` imports. A module is noted first, by its URL, and learned once its exports are known: when they were
- * imported for another reason, or by a look that runs nothing (see `peek.ts`).
+ * `greenImport()` imports, and on the hub those that `hubImport()` imports. A module is *noted* first, by its URL, and *learned*
+ * once its exports are known: when it was imported for another reason, or by a look that runs nothing (see `peek.ts`).
  *
  * Nothing is ever imported here because the other side has named it.
  *
@@ -14,7 +14,7 @@ import { type Exports, peek } from "./peek.ts";
 import { ownKeys } from "../primordials.ts";
 import { state } from "../state.ts";
 
-/** Where a class can be found: the URL of a module, and the name under which that exports it. */
+/** An export: the URL of a module, and a name in it. */
 export interface Place {
   readonly url: string;
   readonly name: string;
@@ -130,7 +130,7 @@ function read(module: Unread): void {
   if (rest.length > 0) unread.add({ url, exports, names: rest });
 }
 
-/** Where a function is exported. */
+/** The exports that a function is known by. */
 export function placesOf(value: object): readonly Place[] {
   const found = places.get(value);
   if (found || unread.size === 0) return found ?? [];
@@ -143,7 +143,7 @@ export function unlearnedModules(): readonly string[] {
   return [...noted.keys()];
 }
 
-/** What is at a place; `undefined` if this side does not know the module, or that does not export it, or not yet. */
+/** The value of an export; `undefined` if this side does not know the module, or it does not export the name, or not yet. */
 export function exportAt({ url, name }: Place): unknown {
   const exports = modules.get(url);
   try {

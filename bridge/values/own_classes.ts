@@ -24,6 +24,7 @@ import { classOfPrototype } from "./classes.ts";
 import { noteLostClass, notePrivateFields } from "./class_loss.ts";
 import { isKnownError } from "./error_values.ts";
 import { exportAt, placesOf, unlearnedModules } from "./known_modules.ts";
+import { state } from "../state.ts";
 import { getOwnPropertyDescriptor, getPrototypeOf, hasOwn, ownKeys } from "../primordials.ts";
 
 /** The name of a class, and then by three where it may be found: a URL, a name, and a fingerprint or 0. */
@@ -49,9 +50,9 @@ const PRIVATE =
 const classes = new WeakMap<object, OwnClass | null>();
 const problems = new WeakMap<object, string>();
 /** The classes of errors that are not known here, by the errors. */
-const lost = new WeakMap<object, ClassWire>();
+const lost = state("lost classes", () => new WeakMap<object, ClassWire>());
 
-/** Up to so many modules a class may be of, if it is not known of which. */
+/** The most modules that are named for a class of which it is not known which module exports it. */
 const MOST_GUESSES = 16;
 
 /** The class that has a prototype, if it is one of the application's. Asks the prototype for nothing: there may be getters. */
@@ -91,7 +92,7 @@ function addPlaces(wire: ClassWire, { name, Class, source }: OwnClass): void {
   }
 }
 
-/** What tells one text from another: 32 bits of FNV-1a, and never 0. */
+/** Hash of a text: 32 bits of FNV-1a, and never 0. */
 function fingerprint(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) hash = Math.imul(hash ^ text.charCodeAt(i), 0x01000193);

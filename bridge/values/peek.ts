@@ -22,8 +22,9 @@
  */
 
 import process from "node:process";
+import { PROTOCOL } from "../state.ts";
 
-/** What is used of `node:module`. */
+/** The part of `node:module` that is used here. */
 interface Loading {
   registerHooks?(hooks: Hooks): { deregister(): void };
 }
@@ -37,7 +38,8 @@ interface Hooks {
 /** The exports of a module. */
 export type Exports = Readonly<Record<string, unknown>>;
 
-const SCHEME = "aiohub-peek:";
+/** Copies with another protocol look at modules too, maybe at the same time. */
+const SCHEME = `aiohub-${PROTOCOL}-peek:`;
 
 let count = 0;
 
@@ -55,7 +57,7 @@ export async function peek(urls: readonly string[]): Promise<readonly Exports[] 
   const id = ++count;
   const outer = `${SCHEME}outer-${id}`;
   const inner = `${SCHEME}inner-${id}`;
-  const key = `aiohub.peek.${id}`;
+  const key = `${SCHEME}${id}`;
   const names = urls.map((_, i) => `m${i}`).join(", ");
   const targets: Record<string, string> = {
     [outer]: dataUrl([

@@ -1,5 +1,5 @@
 /**
- * What is printed of a failure that nobody has asked about.
+ * Printing a failure that nobody has asked about.
  *
  * @module
  */

@@ -9,7 +9,7 @@ export const LINES_BEFORE_SOURCE = 2;
 
 const { captureStackTrace } = Error;
 
-/** What people's code may set to have stacks written in its own way: as anything, or not at all if it throws. */
+/** `Error`, with the hook by which people's code has stacks written in its own way: as anything, or not at all if it throws. */
 const errors = Error as { prepareStackTrace?: unknown };
 
 /** The stack of whoever calls this, as the engine writes it. */

@@ -72,8 +72,18 @@ function changeStack(error: unknown, change: (stack: string) => string): void {
   }
 }
 
+/** The stack of an error as text; none if it is no error, or its stack cannot be read. */
+export function stackOf(error: unknown): string | undefined {
+  try {
+    const stack = typeof error === "object" && error !== null && isError(error) && error.stack;
+    return typeof stack === "string" ? stack : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
 /** A place in people's code. */
-export interface Place {
+interface Place {
   readonly file: string;
   readonly line: number;
   readonly column: number;
@@ -81,16 +91,10 @@ export interface Place {
 
 /** The first place in people's code that an error's stack names; none if it has no stack, or that names none. */
 export function placeOf(error: unknown): Place | undefined {
-  try {
-    const stack = typeof error === "object" && error !== null && isError(error) && error.stack;
-    if (typeof stack !== "string") return undefined;
-    for (const line of userFrames(stack).split("\n")) {
-      if (!FRAME.test(line) || isRuntimes(line) || isOwn(line)) continue;
-      const [, file, at, column] = PLACE.exec(line) ?? [];
-      if (file !== undefined) return { file, line: Number(at), column: Number(column) };
-    }
-  } catch {
-    // Its stack cannot be read: it has no place.
+  for (const line of userFrames(stackOf(error) ?? "").split("\n")) {
+    if (!FRAME.test(line) || isRuntimes(line) || isOwn(line)) continue;
+    const [, file, at, column] = PLACE.exec(line) ?? [];
+    if (file !== undefined) return { file, line: Number(at), column: Number(column) };
   }
   return undefined;
 }

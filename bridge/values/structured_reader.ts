@@ -345,7 +345,7 @@ function classWire(value: unknown): ClassWire {
   return isRight ? wire as ClassWire : fail("a class has no right name");
 }
 
-/** So many parts a class's name may have at the most. */
+/** The most parts of a class's name. */
 const MOST_PLACES = 300;
 
 function notFound([name, url]: ClassWire): string {

@@ -61,7 +61,7 @@ export class Blocking {
   readonly #turns: GreenBase["turns"];
   readonly #timed: GreenBase["timed"];
   readonly #intake: Intake;
-  /** The place in the line that the thread has on whose stack another one has ended. */
+  /** Place in the line of the frame below, when the frame above it has ended. */
   #place: number | undefined;
   /** What the innermost thread is blocked on. */
   #parked: Parking | undefined;
@@ -161,7 +161,7 @@ export class Blocking {
     }
   }
 
-  /** What blocks just now with a signal that nobody but this Worker can abort, in words. */
+  /** Names the call that blocks just now with a signal that nobody but this Worker can abort. */
   get blockedAt(): string | undefined {
     const parked = this.#parked;
     const signal = parked?.signal;

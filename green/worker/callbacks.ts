@@ -37,7 +37,7 @@ export class Callbacks {
   readonly #endings: ThreadEndings;
   readonly #strays: GreenBase["strays"];
   readonly #eventLoopTurns: EventLoopTurns;
-  /** What was asked of iterators that were at an item, in order. */
+  /** Requests to iterators that were at an item, in order. */
   readonly #postponed: Message[] = [];
 
   /**

@@ -44,7 +44,8 @@ const runtime = new GreenRuntime({
   debug: start.debug,
   passage,
 });
-/** Not green code has failed, but what runs it: the Worker ends. */
+
+/** Ends the Worker: not green code has failed, but the runtime under it. */
 function breakDown(error: unknown): never {
   runtime.breakDown();
   throw error;

@@ -32,7 +32,7 @@ export class GreenSource extends Service {
   readonly #iterator: Iterator<unknown>;
   readonly #stack: FrameStack;
   #over = false;
-  /** What an iterator threw that was to be left, if that is nothing but the order to leave. */
+  /** What the iterator threw as it was left, if that is more than the order to leave: `return()` throws it. */
   #failure: { readonly error: unknown } | undefined;
 
   /**

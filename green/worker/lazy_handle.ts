@@ -80,7 +80,7 @@ class LazyHandler extends SyncHandler {
   }
 }
 
-/** What all objects have of themselves that would be used for what is in them. */
+/** Methods of all objects that would use the handle as if it were its result. */
 const TEXTS: ReadonlySet<string> = new Set(["toString", "toLocaleString"]);
 
 function notRun(what: string): TypeError {

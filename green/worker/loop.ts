@@ -2,7 +2,9 @@
  * The bottom of a Worker's stack: threads are run from here, one after the other, until the Worker is to end.
  *
  * The Worker sleeps here on its own word when there is nothing to do, and goes back to its event loop only for what needs that:
- * to wait for a module or a promise, and to give others a turn now and then.
+ * to wait for a module or a promise, and to give others a turn now and then. What has failed there is told in such a turn (see
+ * `strays.ts`), so there is one when the Worker has had nothing to do for a moment, before it ends, and when the hub asks for one
+ * (`Down.Rest`), since the process is about to end.
  *
  * @module
  */

@@ -28,7 +28,8 @@ export const LATER: readonly string[] = ["iterate"];
  * Makes more of an error that an inline function threw because something is not there.
  *
  * @param source The source of the function.
- * @param error What it threw.
+ * @param error The error that it threw.
+ * @param message The error's message: the caller has read it, as that may run people's code.
  * @returns An error that says what to do; the same one if it is about a name that is not in the source.
  */
 export function explainMissing(

@@ -65,14 +65,14 @@ export class GreenReferences {
   readonly #functions: Adopted<Callable>;
   readonly #objects: Adopted<object>;
   readonly #signals: SignalStandIns;
-  /** What ends listening to this Worker's signals that the hub has, by their numbers, by the threads that they go with. */
+  /** Removers of the abort listeners of signals that the hub has: thread id, signal number, remover. */
   readonly #heard = new Map<number, Map<number, () => void>>();
   /** The signal of this Worker that was referred to last. */
   lastSignal: AbortSignal | undefined;
   #hasAdopted = false;
   /** What was referred to in an attempt. */
   #trail: number[] | undefined;
-  /** The thread with which goes what is being used. */
+  /** Owner of the object that is being used: the id of a thread. */
   #ownerOfUsed = 0;
   readonly #performer = {
     iterate: (object: object) => new GreenSource(object, this.#ownerOfUsed, this.#host.stack),
@@ -326,7 +326,7 @@ const HUB_KINDS: ReadonlySet<number> = new Set([
 /** The longest name that a function is known by on the hub. */
 const LONGEST_NAME = 100;
 
-/** What a function is called. People may have put anything there. */
+/** The name of a function, if it is text: people may have put anything there. */
 function nameOf(fn: Callable): string {
   try {
     const { name } = fn as { readonly name: unknown };

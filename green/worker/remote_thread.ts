@@ -8,7 +8,12 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject, checkTime, WAITING_KEYS } from "../../bridge/check_options.ts";
+import {
+  checkOptionsObject,
+  checkSignal,
+  checkTime,
+  WAITING_KEYS,
+} from "../../bridge/check_options.ts";
 import { type Body, mayRefer } from "../../bridge/wire/body.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
@@ -27,7 +32,6 @@ import {
 } from "../../bridge/side/green_thread.ts";
 import { Ending, type Target } from "../../bridge/protocol/messages.ts";
 import { servedTarget } from "../../bridge/protocol/served.ts";
-import { show } from "../../bridge/show.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
 /** Waits on the hub for what a killed thread leaves behind. */
@@ -77,11 +81,7 @@ interface Limits {
 function checkWait(options: WaitOptions): Limits {
   checkOptionsObject("wait()", options, "{ timeout: 1000 }", WAITING_KEYS);
   const { timeout, signal } = options;
-  if (signal !== undefined && !(signal instanceof AbortSignal)) {
-    throw new TypeError(
-      `Cannot wait(): expected an AbortSignal for "signal", found ${show(signal)}`,
-    );
-  }
+  checkSignal("wait()", signal);
   signal?.throwIfAborted();
   return {
     timeout: timeout === undefined ? Infinity : checkTime("wait()", timeout, "timeout"),

@@ -11,7 +11,7 @@ export const SOME_ROOM: readonly unknown[] = new Array(1 << 11).fill(0);
 /** 128 KiB: enough for a green function too. */
 export const MUCH_ROOM: readonly unknown[] = new Array(1 << 14).fill(0);
 
-/** Up to so many threads and callbacks on one stack nobody looks how much room there is. */
+/** The most threads and callbacks on one stack for which the room is not looked at. */
 export const SHALLOW = 64;
 
 /** Whether there is so much room left. */

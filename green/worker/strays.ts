@@ -15,12 +15,13 @@
 
 import { AsyncLocalStorage } from "node:async_hooks";
 import process from "node:process";
+import { stackOf } from "../../bridge/values/stacks.ts";
 
 /** A thread that may have left something behind. */
 export interface Suspect {
   readonly id: number;
   readonly name: string;
-  /** What its function is called. */
+  /** The name of its function, as stacks have it. */
   readonly label: string;
 }
 
@@ -30,19 +31,19 @@ export interface Suspect {
  */
 type Origin = Suspect | number;
 
-/** So many threads of a turn are named. */
+/** The most threads that are remembered of one turn. */
 const MOST_SUSPECTS = 64;
 
-/** So many turns are known at a time: what fails later is nobody's. */
+/** The most turns whose threads are remembered: a promise that fails later is nobody's. */
 const MOST_TURNS = 64;
 
 /** The number of no turn. */
 const APART = 0;
 
-/** What was left behind. */
+/** A failure that was left behind. */
 export interface Stray {
   readonly error: unknown;
-  /** Who may have left it; none if that cannot be told. */
+  /** The threads that may have left it; none if that cannot be told. */
   readonly suspects: readonly Suspect[];
 }
 
@@ -52,7 +53,7 @@ interface FatalEvent extends Event {
   readonly error?: unknown;
 }
 
-/** How a Worker hears of them, by the event and by what node calls it. */
+/** The events by which a Worker hears of strays: the platform's name, and node's. */
 const KINDS = [["unhandledrejection", "unhandledRejection"], [
   "error",
   "uncaughtException",
@@ -97,7 +98,7 @@ export class Strays {
     return this.#origins.run(APART, fn);
   }
 
-  /** Whose the running context may be. */
+  /** The threads to which the running context may belong. */
   #here(): readonly Suspect[] {
     const origin = this.#origins.getStore() ?? APART;
     return typeof origin === "number" ? this.#turns.get(origin) ?? [] : [origin];
@@ -133,26 +134,18 @@ export class Strays {
   }
 }
 
-/** Who it was, as far as that can be told: an error's stack may name the function of one of them, and of no other. */
+/** Narrows suspects to one, if the error's stack names the function of that one and of no other. */
 function whoOf(suspects: readonly Suspect[], error: unknown): readonly Suspect[] {
   // The turn goes on, and others are still to come.
   if (suspects.length < 2) return [...suspects];
-  const stack = stackOf(error);
+  const stack = stackOf(error) ?? "";
   const named = suspects.filter(({ label }) =>
     label !== "" && (stack.includes(`at ${label} (`) || stack.includes(`at async ${label} (`))
   );
   return named.length === 1 ? named : [...suspects];
 }
 
-function stackOf(error: unknown): string {
-  try {
-    return error instanceof Error ? String(error.stack) : "";
-  } catch {
-    return "";
-  }
-}
-
-/** So many names stand in a message. */
+/** The most names in one message. */
 const MOST_NAMES = 4;
 
 /**

@@ -57,7 +57,7 @@ export function makeSyncProxy(remote: Remote): object {
   return proxy;
 }
 
-/** What a stand-in does with all that it is asked. */
+/** The traps of a stand-in: each asks the hub, and blocks. */
 export class SyncHandler implements ProxyHandler<object> {
   readonly #remote: Remote;
   readonly #members = new Map<string, Method>();

@@ -43,7 +43,7 @@ import type { ThreadWaits } from "./thread_waits.ts";
 /** How long a killed `async` function may go on awaiting, in milliseconds: time for its clean-up, if that awaits. */
 const AWAIT_GRACE_MS = 2000;
 
-/** What all `async` functions have. */
+/** The prototype of `async` functions. */
 const asyncFunctions: object = Object.getPrototypeOf(async () => {});
 
 /** A thread to run from the bottom of the stack; with its frame if its module had to be loaded first. */

@@ -53,7 +53,7 @@ export class Call implements CurrentCall, Scope {
   #aborted: { readonly reason: unknown } | undefined;
   /** The threads that its function awaits, each with what takes that back. */
   #awaited: Map<GreenThread, () => void> | undefined;
-  /** With how many of them it is looked which have ended. */
+  /** The size at which ended threads are swept out of `#awaited`. */
   #mostAwaited = LEAST_AWAITED;
 
   constructor(threadId: number, readonly name: string, threads?: CallingThreads) {

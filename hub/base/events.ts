@@ -6,7 +6,7 @@
 
 import { brand } from "../../bridge/brand.ts";
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
-import { isThenable } from "../../bridge/references/live.ts";
+import { isPromise } from "../../bridge/references/thenables.ts";
 
 /** A green thread has failed and nobody has asked for its result, or a promise that it has left behind was rejected. */
 export class UnhandledThreadEvent extends Event {
@@ -72,7 +72,7 @@ export class ListenerGuards {
     this.#onError = onError;
   }
 
-  /** What is to be given to the `EventTarget` in place of a listener. */
+  /** The guard of a listener, to be given to the `EventTarget` in its place. */
   of(type: string, listener: unknown): EventListener {
     if (!OWN_TYPES.has(type) || !isObject(listener)) return listener as EventListener;
     let guard = this.#guards.get(listener);
@@ -90,7 +90,8 @@ export class ListenerGuards {
       const { type } = event;
       try {
         const result = call(this, event);
-        if (isThenable(result)) result.then(undefined, (error) => onError(type, error));
+        // A query that it gives back is not to be run by this.
+        if (isPromise(result)) result.then(undefined, (error) => onError(type, error));
       } catch (error) {
         onError(type, error);
       }

@@ -9,7 +9,7 @@
  * @module
  */
 
-/** What is to be done about a promise that has failed, if nobody looks. */
+/** The report of each promise that has failed, to be called if nobody looks. */
 const reports = new WeakMap<Promise<unknown>, () => void>();
 
 let listening = false;

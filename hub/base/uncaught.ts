@@ -1,13 +1,14 @@
 /**
- * What failed and has nobody to be thrown to: in words, and on stderr.
+ * Failures that nobody waits for: as an event, in words, and on stderr.
  *
  * @module
  */
 
 import { printError } from "../../bridge/values/print_error.ts";
+import { describeValue } from "../../bridge/values/refusals.ts";
 import { placeOf } from "../../bridge/values/stacks.ts";
 
-/** What is known of a failure that belongs to nobody who waits. */
+/** Particulars of a failure that nobody waits for. */
 export interface Fault {
   /** Where it happened, as in `hub "main"`. */
   readonly where?: string;
@@ -38,6 +39,6 @@ export function inWords(error: unknown): string {
   try {
     return String(error).split("\n", 1)[0];
   } catch {
-    return `something that cannot be shown (${typeof error})`;
+    return describeValue(error);
   }
 }

@@ -9,24 +9,28 @@
  * @module
  */
 
-/** The engine's own, whatever stands in `globalThis.Promise`. */
-const prototype: Promise<unknown> = Object.getPrototypeOf((async () => {})());
-const { then } = prototype;
+import { state } from "../../bridge/state.ts";
+import { enginePrototype } from "../../bridge/references/thenables.ts";
 
-/** What is known of one. */
+const { then } = enginePrototype;
+
+/** State of one such promise. */
 interface Known {
   /** Whether somebody waits for it, or has it for something else than to go on building it. */
   asked: boolean;
   failure?: { readonly reason: unknown };
 }
 
-const promises = new WeakMap<object, Known>();
-/** Whether there ever was one. */
-let any = false;
+const unheard = state("unheard", () => ({
+  promises: new WeakMap<object, Known>(),
+  /** Whether there ever was one. */
+  any: false,
+}));
+const { promises } = unheard;
 
 /** Green code gets a handle to an object with a `then()`. */
 export function hearOf(object: object): void {
-  if (promises.has(object) || !Object.prototype.isPrototypeOf.call(prototype, object)) return;
+  if (promises.has(object) || !Object.prototype.isPrototypeOf.call(enginePrototype, object)) return;
   const known: Known = { asked: false };
   // The engine makes a promise of the same class, unless it finds no constructor.
   const own = Object.getOwnPropertyDescriptor(object, "constructor");
@@ -36,7 +40,7 @@ export function hearOf(object: object): void {
       known.failure = { reason };
     });
     promises.set(object, known);
-    any = true;
+    unheard.any = true;
   } catch {
     // It only looks like one, or cannot be changed.
   }
@@ -46,13 +50,13 @@ export function hearOf(object: object): void {
 
 /** Somebody asks for what an object becomes. */
 export function asked(object: object): void {
-  const known = any ? promises.get(object) : undefined;
+  const known = unheard.any ? promises.get(object) : undefined;
   if (known) known.asked = true;
 }
 
 /** The failure of an object that nobody has asked for, once. */
 export function takeFailure(object: object): { readonly reason: unknown } | undefined {
-  const known = any ? promises.get(object) : undefined;
+  const known = unheard.any ? promises.get(object) : undefined;
   if (!known?.failure || known.asked) return undefined;
   known.asked = true;
   return known.failure;

@@ -8,6 +8,7 @@
  */
 
 import { madeElsewhere } from "../../bridge/brand.ts";
+import { isA } from "../../bridge/guarded.ts";
 import { isThenable } from "../../bridge/references/live.ts";
 import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
 import { type Body, mayRefer } from "../../bridge/wire/body.ts";
@@ -220,18 +221,9 @@ function isAwaited(result: unknown, isForeign: boolean): result is PromiseLike<u
 }
 
 /**
- * Nobody will ever have what was made for a caller: a lock, or an iteration with its first batch. The caller may go in the very
- * turn in which it is made, so only here it is known.
+ * Nobody will ever have what was made for a caller: a lock, or an iteration. The caller may go in the very turn in which it is
+ * made, so only here it is known.
  */
 function letGo(value: unknown): void {
-  serviceIn(value)?.released();
-}
-
-function serviceIn(value: unknown): Service | undefined {
-  try {
-    const made = Array.isArray(value) ? value[0] : value;
-    return made instanceof Service ? made : undefined;
-  } catch {
-    return undefined; // It is people's own, and does not let itself be looked at.
-  }
+  if (isA(value, Service)) value.released();
 }

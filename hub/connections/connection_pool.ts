@@ -18,7 +18,7 @@ import { checkSizes } from "../../sync/permits.ts";
 import { GreenFace } from "./connection_face.ts";
 import { Connections } from "./connections.ts";
 import { describe } from "../../bridge/protocol/targets.ts";
-import { printError } from "../../bridge/values/print_error.ts";
+import { printUncaught } from "../base/uncaught.ts";
 
 /** Options for {@linkcode ConnectionPool}. */
 export interface ConnectionPoolOptions<C> {
@@ -371,7 +371,7 @@ function checkFunction(name: string, value: unknown): void {
   );
 }
 
-/** How to end the transaction that a connection may be in, if that is known. */
+/** The clean-up that ends the transaction of a connection, if its driver is known. */
 function rollbackOf(connection: object): ((connection: object) => unknown) | undefined {
   const { rollback, query } = connection as Record<string, unknown>;
   if (typeof rollback === "function") return (connection) => rollback.call(connection);
@@ -398,5 +398,5 @@ function closeAnyhow(connection: object): unknown {
 }
 
 function print(error: unknown): void {
-  printError("Uncaught (in a pool of connections)", error);
+  printUncaught(error, "a pool of connections");
 }

@@ -30,7 +30,7 @@ import { LONGEST_TIMER } from "../base/within.ts";
 /** How a pool treats its connections. */
 export interface Treatment<C> {
   readonly connect: (options: { readonly signal: AbortSignal }) => C | PromiseLike<C>;
-  /** How to clean up a connection, if that is known. */
+  /** Gives the clean-up for a connection, if one is known. */
   readonly cleanupOf: (connection: C) => ((connection: C) => unknown) | undefined;
   /** Has the server stop what it does for a connection. */
   readonly cancel: ((connection: C) => unknown) | undefined;

@@ -14,10 +14,10 @@
  * @module
  */
 
-/** How long no Worker is started after the first failure, in milliseconds. */
+/** The time without a start after the first failure, in milliseconds. */
 const FIRST_REST = 250;
 
-/** How long after many, in milliseconds. */
+/** The longest time without a start, after many failures, in milliseconds. */
 const LONGEST_REST = 10_000;
 
 /** Starts of Workers that have failed in a row. */
@@ -26,7 +26,7 @@ export class FailedStarts {
   #rest = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #error: unknown;
-  /** Since when they fail. */
+  /** The time of the first of these failures. */
   #since: number | undefined;
 
   /** @param again Called when a start may be tried again. */

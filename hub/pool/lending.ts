@@ -34,7 +34,7 @@ const PATIENCE = 1000;
 /** The longest time before one more place is lent, in milliseconds. */
 const MOST_PATIENCE = 8000;
 
-/** How often it is looked while threads wait for a Worker, as a part of the patience. */
+/** The number of looks in one patience, while threads wait for a Worker. */
 const LOOKS = 4;
 
 /** The pool whose threads may lend their places. */
@@ -44,7 +44,7 @@ export interface Lendable {
   waits(): boolean;
   /** Whether the first of them gets none unless a place is lent, and would get one then. */
   needy(): boolean;
-  /** What says in which wait the thread is that runs on a Worker; nothing if it is not blocked. */
+  /** A number for the wait of the thread that runs on a Worker; nothing if it is not blocked. */
   waitOf(worker: GreenWorker): number | undefined;
   /** A place was lent. */
   lent(): void;
@@ -55,7 +55,7 @@ export class Lending {
   readonly #pool: Lendable;
   readonly #patience: number;
   #timer: ReturnType<typeof setInterval> | undefined;
-  /** In which wait each thread was at the last look. */
+  /** The wait of each thread at the last look. */
   #waits = new Map<HubThread, number | undefined>();
   /** Since when all have been in the same waits. */
   #since = 0;

@@ -418,7 +418,7 @@ export class Pool {
     return this.#mayStart && this.#usable >= this.#settings.maxWorkers;
   }
 
-  /** What tells one wait of the thread that runs on a Worker from the next; nothing if it is not blocked. */
+  /** A number that tells one wait of the thread that runs on a Worker from the next; nothing if it is not blocked. */
   #waitOf({ stack, slot }: GreenWorker): number | undefined {
     const innermost = stack[stack.length - 1];
     if (this.isQueued(innermost)) return undefined;
@@ -635,7 +635,7 @@ export class Pool {
     const expected = worker.closing && threads.length === 0;
     if (!expected && !worker.stopped) this.#crashed++;
     if (!expected && !wasReady && !worker.stopped) {
-      this.#failedStarts.failed(worker.error ?? new Error(`it exited with code ${code}`));
+      this.#failedStarts.failed(worker.error ?? crash(worker, undefined, code));
       // Nobody is left who could run them.
       if (!this.#someStay) threads.push(...this.#queue);
       else this.#saturation.look();

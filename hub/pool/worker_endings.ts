@@ -32,7 +32,7 @@ function stopReason({ error }: GreenWorker, thread: HubThread): unknown {
 }
 
 /**
- * What is to be told of a Worker that has ended by itself.
+ * Makes the error of a Worker that has ended by itself.
  *
  * @param worker The Worker.
  * @param thread The thread that ran on it. There may be none: what a thread has left behind can end a Worker too.

@@ -129,7 +129,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   blockedSince: number | undefined;
   /** Whether it does not count towards `maxWorkers` until it goes on: see `lending.ts`. */
   lends = false;
-  /** Stands for what it said of that last, as long as that counts. */
+  /** Identity of the last `Parked` report: each new one replaces it, so a late answer to an old one is ignored. */
   lastParked: object | undefined;
   /** Takes back the edge of that in the graph of waits. */
   unpark: (() => void) | undefined;

@@ -54,7 +54,7 @@ const UNPROVEN_MS = 250;
 interface Reply {
   /** For the flow that has made it. */
   readonly join: Join | undefined;
-  /** Since when it is awaited, in `performance.now()` time. */
+  /** The time of the call, in `performance.now()` time. */
   readonly since: number;
   resolve(value: unknown): void;
   reject(reason: unknown): void;
@@ -333,10 +333,7 @@ export class GreenWorker {
       }
     } catch (error) {
       // In the turn that the answer has started the engine can tell who awaits it.
-      const near = asked ? stackHere() : undefined;
-      if (near !== undefined) {
-        joinStacks(error, `    --- called from the hub by ${what}() ---`, near);
-      }
+      if (asked) joinStacks(error, `    --- called from the hub by ${what}() ---`, stackHere());
       onFail(error);
       throw error;
     }
@@ -376,7 +373,7 @@ export class GreenWorker {
     return all;
   }
 
-  /** What it does for the hub, and no thread waits for, is to end. */
+  /** Kills the callbacks and steps that it serves for the hub outside of threads. */
   killServing(reason: unknown): void {
     for (const id of this.#replies.keys()) {
       this.post.send(Down.Kill, id, 0, 0, encodeThrown(reason, "reason", this.referrer));

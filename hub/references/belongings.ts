@@ -5,6 +5,7 @@
  */
 
 import type { Outcome } from "../../bridge/side/green_thread.ts";
+import { state } from "../../bridge/state.ts";
 
 /** How a thread has ended. */
 export interface Ending {
@@ -22,8 +23,8 @@ export interface Belonging {
   threadEnded(id: number, ended: Ending | undefined): void;
 }
 
-/** By the ids of threads, which are unique in the process. */
-const belongings = new Map<number, Set<Belonging>>();
+/** Belongings of each thread, by its id: ids are unique in the process, whichever copy's hub a thread is of. */
+const belongings = state("belongings", () => new Map<number, Set<Belonging>>());
 
 /**
  * Has something go with a thread.

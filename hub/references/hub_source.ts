@@ -26,7 +26,7 @@ import { currentCall } from "../base/call_context.ts";
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
 /** How many bytes of a stream of bytes may have been read that green code has not come to. */
-export const WINDOW = 1 << 18;
+const WINDOW = 1 << 18;
 
 /** Takes items from an iterator of the hub when green code asks for them. An error comes after the items before it. */
 export class HubSource extends Service implements Belonging {
@@ -37,7 +37,7 @@ export class HubSource extends Service implements Belonging {
   readonly #limit = new Limit(0);
   /** It goes with the thread no longer. */
   readonly #part: () => void;
-  /** What has come and was not received; the first of them has the number {@linkcode HubSource.#first}. */
+  /** Items that have come and were not received; the first of them has the number {@linkcode HubSource.#first}. */
   #items: unknown[] = [];
   #first = 0;
   /** How many items may be asked for in all. */

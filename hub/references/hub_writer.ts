@@ -9,7 +9,7 @@ import { type Belonging, belongTo, type Ending } from "./belongings.ts";
 import { currentCall } from "../base/call_context.ts";
 
 /**
- * What a stream is to green code: writing waits while the stream has more than it wants.
+ * The writer that a stream is to green code: writing waits while the stream has more than it wants.
  *
  * It goes with the threads that have written to it: when the last of them has ended, and none has closed it, aborted it or given
  * it back, nobody would ever end the stream. So it is aborted then, with what the first of them has failed with. One that was
@@ -20,7 +20,7 @@ export class HubWriter implements Belonging {
   #writer: WritableStreamDefaultWriter<unknown> | undefined;
   /** The threads that have written to it and have not ended, each with what says that it goes with that no longer. */
   readonly #threads = new Map<number, () => void>();
-  /** What one of them has failed with. */
+  /** The first failure of one of these threads. */
   #failure: { readonly reason: unknown } | undefined;
 
   constructor(stream: WritableStream<unknown>) {

@@ -1,8 +1,8 @@
 /**
  * Which modules of the hub green code may reach.
  *
- * What the app exposed or passed may always be called, and what the library itself serves (`served.ts`). The rest is a matter of the hub's option `hubImport`, as importing
- * a module runs it: with all the permissions of the process.
+ * What the app exposed or passed may always be called, and what the library itself serves (`served.ts`). The rest is a matter
+ * of the hub's option `hubImport`, as importing a module runs it: with all the permissions of the process.
  *
  * @module
  */

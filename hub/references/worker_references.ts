@@ -3,6 +3,10 @@
  *
  * Everything that a Worker says here is checked: it can only name what was sent to it.
  *
+ * What a Worker has given goes with the thread that gave it. A use after that is *late*: it is refused, and told once for each
+ * object. A call of a function of the Worker that fails, and whose promise nobody handles, is told in place of what the runtime
+ * would do (`stray_promises.ts`); so is the failure of a promise that the Worker held and never asked for (`unheard.ts`).
+ *
  * @module
  */
 
@@ -60,17 +64,17 @@ export interface ReferenceHost {
   saySignalled(number: number, reason: unknown): void;
   /** Something failed that nobody waits for. */
   reportError(error: unknown, fault?: Fault): void;
-  /** What a thread is called; nothing if the hub does not know it, or any more. */
+  /** The name of a thread; nothing if the hub does not know the thread, or has forgotten it. */
   nameOf(thread: number): string | undefined;
   /** Whether a thread that the hub has known has ended. */
   isOver(thread: number): boolean;
   /** Whether the Worker has ended. */
   readonly dead: boolean;
-  /** What those get who use something of it after that. */
+  /** The error of a use of its objects after that. */
   gone(what: string): Error;
 }
 
-/** Where a stand-in's object comes from, for the message when something fails. */
+/** Origin of a stand-in's object, for the message when something fails. */
 interface Origin {
   readonly number: number;
   /** What it is: `a handle`, or `the callback "onTick"`. */
@@ -85,7 +89,7 @@ interface Origin {
   told: Set<string> | undefined;
 }
 
-/** So many failures of one function are kept, to know them again. */
+/** The most failures of one function that are kept, so that a repeated one is known again. */
 const MOST_TOLD = 16;
 
 /** Where a stand-in's object lives: a hub, known by what it has given, a Worker's number, and the object's number there. */
@@ -109,7 +113,7 @@ export class WorkerReferences {
   readonly #functions: Adopted<Callable>;
   readonly #objects: Adopted<object>;
   readonly #signals: SignalStandIns;
-  /** What ends listening to the hub's signals that the Worker has. */
+  /** Removers of the abort listeners of signals that the Worker has, by the signals' numbers. */
   readonly #listening = new Map<number, () => void>();
   /** The timers of the Worker's signals whose time is known. */
   readonly #clocks = new Map<number, ReturnType<typeof setTimeout>>();
@@ -323,7 +327,7 @@ export class WorkerReferences {
     return promise;
   }
 
-  /** What those get who come too late; where they are is still on the stack. */
+  /** The error of a use that comes too late. It is made here, where the stack still says who uses it. */
   #late(origin: Origin): Error | undefined {
     const { number, thread } = origin;
     if (this.#host.dead) return withoutOwnFrames(this.#host.gone(whatIs(origin)));
@@ -374,7 +378,7 @@ function whatIs({ kind, name }: Origin): string {
   return `${kind} of ${name === undefined ? "green code" : `the green thread "${name}"`}`;
 }
 
-/** What those get who use something after the thread that gave it has ended. */
+/** The error of a use after the thread that gave the object has ended. */
 function lateError(what: string): Error {
   return new Error(
     `Cannot use ${what}: the thread has ended, and what it had passed went with it. Take a listener away before that, in ` +

@@ -59,7 +59,7 @@ export class WaitGraph {
   }
 
   /**
-   * Whom a thread waits for, itself or by others, as far as that was ever said: it itself too, if that is a circle.
+   * The threads for which a thread waits, itself or by others, as far as was ever said; itself too, if that is a circle.
    *
    * @param from The thread.
    * @param to One that it waits for, whether or not there is an edge.

@@ -212,6 +212,10 @@ Deno.test("K4 listeners of the hub itself that throw, or reject, end nothing", a
       `Uncaught (in a listener of "unhandledthread" of hub "${hub.name}") RangeError: a bad listener`,
     );
   }
+  // As with any `EventTarget`, nothing awaits what a listener gives back but has not begun: a query is not sent.
+  let sent = false;
+  const query = { then: () => sent = true };
+  hub.addEventListener("unhandledthread", (() => query) as unknown as () => void);
   // The very listener is taken away again.
   hub.removeEventListener("unhandledthread", bad);
   hub.spawn(() => {
@@ -219,7 +223,7 @@ Deno.test("K4 listeners of the hub itself that throw, or reject, end nothing", a
   });
   await until(() => errors.length === 3);
   await turn();
-  assertEquals(errors.length, 3);
+  assertEquals([errors.length, sent], [3, false]);
 });
 
 Deno.test("K4 a rejection that a thread leaves behind is a failure of that thread; its Worker and the next thread go on", async () => {
@@ -347,19 +351,15 @@ Deno.test("K4 without a listener there are a few lines on stderr, and the proces
   assertEquals([code, stdout], [0, "unharmed\nalive 0\n"]);
   const uncaught = stderr.split("\n").filter((line) => line.startsWith("Uncaught"));
   assertEquals(uncaught.length, 4, stderr);
-  assertMatch(
-    uncaught[0],
-    /^Uncaught \(in the callback "onTick" of the green thread "listens-\d+"\) Error: Cannot use .*k4_late\.ts:\d+:\d+\)$/,
-  );
-  assertMatch(
-    uncaught[1],
-    /^Uncaught \(in green thread "leavesRejection-\d+"\) RangeError: left behind/,
-  );
-  assertMatch(
-    uncaught[2],
-    /^Uncaught \(in a timer or the like in a Worker.*\) RangeError: left behind/,
-  );
-  assertMatch(uncaught[3], /^Uncaught \(in green thread "leavesRejection-\d+"\) left behind$/);
+  // A Worker tells what has failed there when its event loop has a turn, so the order is not fixed.
+  for (
+    const line of [
+      /^Uncaught \(in the callback "onTick" of the green thread "listens-\d+"\) Error: Cannot use .*k4_late\.ts:\d+:\d+\)$/,
+      /^Uncaught \(in green thread "leavesRejection-\d+"\) RangeError: left behind/,
+      /^Uncaught \(in a timer or the like in a Worker.*\) RangeError: left behind/,
+      /^Uncaught \(in green thread "leavesRejection-\d+"\) left behind$/,
+    ]
+  ) assertEquals(uncaught.filter((text) => line.test(text)).length, 1, stderr);
 });
 
 Deno.test("K4 what the last thread leaves behind is told before the process ends", async () => {

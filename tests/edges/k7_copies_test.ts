@@ -5,6 +5,7 @@
  */
 
 import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
+import type { SyncWriter } from "@aiohub/aiohub";
 import { copyLibrary, type Side } from "../fixtures/edges/copies.ts";
 import { PROTOCOL } from "../../bridge/state.ts";
 import { fixture, moduleOf, runDeno, thrownBy, until } from "../support.ts";
@@ -218,15 +219,16 @@ testBoth(
       one.lib.handle(object) as never,
     );
     assertEquals([await added, object.n], [6, 6]);
-    // Both may write to a stream.
+    // Both may write to a stream, one after the other.
     const chunks: unknown[] = [];
     const stream = new WritableStream({ write: (chunk) => void chunks.push(chunk) });
-    const write = (writer: { write(chunk: unknown): void }, chunk: string) => writer.write(chunk);
-    await Promise.all([
-      hub.spawn(write, stream as never, "a"),
-      one.lib.spawn(write, stream as never, "b"),
-    ]);
-    assertEquals(chunks.sort(), ["a", "b"]);
+    const write = (stream: SyncWriter<string>, chunk: string) => {
+      using writer = stream; // given back, as a stream that is left open is aborted
+      writer.write(chunk);
+    };
+    await hub.spawn(write, stream as never, "a");
+    await one.lib.spawn(write, stream as never, "b");
+    assertEquals(chunks, ["a", "b"]);
     const lock = new other.lib.Lock();
     const counter = new Int32Array(new SharedArrayBuffer(4));
     const adding = (lock: { acquire(): Disposable }, counter: Int32Array) => {
@@ -583,6 +585,23 @@ testBoth("a hub that one copy closes is closed for the other", async (one, other
   assertEquals((await one.useCalls())[2], 3);
   await next.close();
 });
+
+testBoth(
+  "a stream that a thread leaves open ends with it in a hub of any copy",
+  async (one, other) => {
+    const { readable, writable } = new TransformStream<string, string>(undefined, {
+      highWaterMark: 4,
+    });
+    // What stands for the stream is of the copy whose hub has it first.
+    await hubOf(other).spawn(
+      (writer: SyncWriter<string>) => writer[Symbol.dispose](),
+      writable as never,
+    );
+    const reading = thrownBy(Array.fromAsync(readable));
+    await hubOf(one).spawn((writer: SyncWriter<string>) => writer.write("x"), writable as never);
+    assertMatch(String(await reading), /has ended without close\(\)/);
+  },
+);
 
 Deno.test("K7 nothing of one copy is left in a hub of the other", async () => {
   for (const hub of hubs.values()) {
