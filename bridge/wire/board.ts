@@ -10,7 +10,7 @@
  *                    ARMED      the hub only: 1 while it sleeps (or is about to) on DOORBELL
  *                    FLAGS      one bit per Worker: the Worker sets it, the hub clears it when it starts to drain
  * a Worker's line    WAKE       anybody adds 1 to wake the Worker; the Worker parks on it
- *                    PARKED     the Worker only: 1 while it sleeps (or is about to) on WAKE
+ *                    PARKED     the Worker only: 1 while it sleeps (or is about to) on WAKE, 2 if its event loop turns meanwhile
  *                    UP         the Worker only (and the hub when it has died): 1 while it is not parked
  * ```
  *
@@ -34,6 +34,9 @@ const FLAGS = 18;
 const LINE = 16;
 const WAKE = 0;
 const PARKED = 1;
+
+/** In PARKED: it sleeps there, and its event loop turns meanwhile. */
+const IN_ITS_LOOP = 2;
 const UP = 2;
 
 /** How many Workers a board can hold at the most. */
@@ -160,7 +163,7 @@ export class Board {
    * {@linkcode Board.unpark}: one of these that nobody waits for any more may end at any time.
    */
   async parkAsync(slot: number, seen: number): Promise<void> {
-    Atomics.store(this.#words, this.#lines + slot * LINE + PARKED, 1);
+    Atomics.store(this.#words, this.#lines + slot * LINE + PARKED, IN_ITS_LOOP);
     const sleep = Atomics.waitAsync(this.#words, this.#lines + slot * LINE + WAKE, seen);
     if (!sleep.async) return;
     this.lie(slot);
@@ -172,16 +175,16 @@ export class Board {
     Atomics.store(this.#words, this.#lines + slot * LINE + PARKED, 0);
   }
 
-  /** Whether a Worker sleeps, or is about to. */
-  isParked(slot: number): boolean {
-    return Atomics.load(this.#words, this.#lines + slot * LINE + PARKED) === 1;
+  /** Whether a Worker sleeps in its event loop, or is about to. */
+  sleepsInItsLoop(slot: number): boolean {
+    return Atomics.load(this.#words, this.#lines + slot * LINE + PARKED) === IN_ITS_LOOP;
   }
 
   /** Wakes a Worker. Any side, after it has published what the Worker is to see. */
   wake(slot: number): void {
     const line = this.#lines + slot * LINE;
     Atomics.add(this.#words, line + WAKE, 1);
-    if (Atomics.load(this.#words, line + PARKED) === 1) {
+    if (Atomics.load(this.#words, line + PARKED) !== 0) {
       Atomics.notify(this.#words, line + WAKE);
     }
   }

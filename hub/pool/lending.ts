@@ -17,7 +17,7 @@
  *
  * **Who counts as blocked.** A thread that has said so (`Up.Parked`), unless it only sleeps, as that one goes on by itself. An
  * `async` green function that awaits says nothing, and neither does a module that is being loaded: such a Worker is blocked if it
- * sleeps in its event loop, and nobody has woken it since the last look. That is read from the board while the Worker may write
+ * sleeps in its event loop (and not as short blocking calls do, such as `sleep(5)` in a loop), and nobody has woken it since the last look. That is read from the board while the Worker may write
  * there, so it is true of the moment only; it counts if it was so at each look, and one look too many costs one Worker for a while.
  *
  * Where all are blocked on queues, locks and green threads, nobody waits for a look: see `Pool.relieve()`.

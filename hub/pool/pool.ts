@@ -424,7 +424,7 @@ export class Pool {
     if (this.isQueued(innermost)) return undefined;
     if (innermost.parkedOn !== undefined) return innermost.blockedSince;
     // Below 0, where no time is.
-    return this.board.isParked(slot) ? -1 - Math.abs(this.board.woken(slot)) : undefined;
+    return this.board.sleepsInItsLoop(slot) ? -1 - Math.abs(this.board.woken(slot)) : undefined;
   }
 
   /** Whether nothing goes on until a thread of the queue does. */

@@ -33,7 +33,7 @@ const sleep = (
   });
 
 const WAKES = `    Atomics.add(this.#words, line + WAKE, 1);
-    if (Atomics.load(this.#words, line + PARKED) === 1) {
+    if (Atomics.load(this.#words, line + PARKED) !== 0) {
       Atomics.notify(this.#words, line + WAKE);
     }`;
 const SAYS = `    Atomics.store(this.#words, line + PARKED, 1);
