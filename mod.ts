@@ -20,6 +20,7 @@
  */
 
 import { takeAlong } from "./bridge/in_bundle.ts";
+import * as library from "./mod.ts";
 
 export { type CloseOptions, Hub, type HubStatistics, type ThreadInfo } from "./hub/hub.ts";
 export { type HubEventMap, type HubListener, UnhandledThreadEvent } from "./hub/hub_events.ts";
@@ -156,7 +157,8 @@ export {
 } from "./bridge/errors.ts";
 
 // Never called, but in a bundle: so all that is reached by URL is in the module graph, and `deno cache` and bundlers see it.
+// What a module exports itself it does not import dynamically: of that esbuild makes a call of nothing in a bundle of several files.
 takeAlong(import.meta.url, {
   entry: () => import("./bridge/worker_entry.ts"),
-  scope: () => Promise.all([import("./mod.ts"), import("./green/mod.ts")]),
+  scope: () => Promise.all([library, import("./green/mod.ts")]),
 });
