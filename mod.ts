@@ -20,6 +20,7 @@
  */
 
 import { takeAlong } from "./bridge/memory/in_bundle.ts";
+import * as library from "./mod.ts";
 
 export { type CloseOptions, Hub, type HubStatistics, type ThreadInfo } from "./hub/hub.ts";
 export { type HubEventMap, type HubListener, UnhandledThreadEvent } from "./hub/base/events.ts";
@@ -156,8 +157,9 @@ export {
 } from "./bridge/errors.ts";
 
 // Both functions are called in a bundle only. Elsewhere they put into the module graph what is reached by URL, so that
-// `deno cache` and bundlers see it.
+// `deno cache` and bundlers see it. Of a dynamic import of this very module esbuild makes a call of nothing, where a bundle has
+// several files.
 takeAlong(import.meta.url, {
   entry: () => import("./green/worker/entry.ts"),
-  scope: () => Promise.all([import("./mod.ts"), import("./green/mod.ts")]),
+  scope: () => Promise.all([library, import("./green/mod.ts")]),
 });

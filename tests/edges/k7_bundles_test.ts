@@ -4,6 +4,7 @@ import { join } from "node:path/posix";
 import { type Ran, runDeno } from "../support.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
+const FIXTURES = join(ROOT, "tests/fixtures/edges/bundled");
 const LIBRARY = {
   "@aiohub/aiohub": join(ROOT, "mod.ts"),
   "@aiohub/aiohub/green": join(ROOT, "green/mod.ts"),
@@ -14,7 +15,7 @@ async function runBundle(name: string, options: BuildOptions): Promise<Ran> {
   const folder = await Deno.makeTempDir({ prefix: "aiohub_bundle_" });
   try {
     await build({
-      entryPoints: [join(ROOT, "tests/fixtures/edges/bundled", `${name}.ts`)],
+      entryPoints: [join(FIXTURES, `${name}.ts`)],
       outdir: folder,
       bundle: true,
       format: "esm",
@@ -40,13 +41,19 @@ const bundles: Record<string, BuildOptions> = {
   "minified, with the library inside": { ...INSIDE, minify: true },
   "not minified, with the library inside": INSIDE,
   "minified, in several files": { ...INSIDE, minify: true, splitting: true },
+  // The library is in a file that both import.
+  "of two programs, in several files": {
+    ...INSIDE,
+    entryPoints: ["main", "unnamed"].map((name) => join(FIXTURES, `${name}.ts`)),
+    splitting: true,
+  },
   "minified, with the library outside": { ...OUTSIDE, minify: true },
 };
 
 for (const [kind, options] of Object.entries(bundles)) {
   Deno.test(`K7 a bundle runs: ${kind}`, async () => {
     const { code, stdout, stderr } = await runBundle("main", options);
-    assertEquals([code, stdout, stderr], [0, "hello 200 1\ntrue 1000000\n20\n", ""]);
+    assertEquals([code, stdout, stderr], [0, "hello 200 1\ntrue 1000000\n20 1\n", ""]);
   });
 }
 
