@@ -14,6 +14,7 @@ import { type Scope, usesContext } from "./context.ts";
 import { GreenletExit } from "./errors.ts";
 import type { EventLoopTurns } from "./event_loop_turns.ts";
 import { Frame } from "./frame.ts";
+import { isNothingBut } from "./frame_stack.ts";
 import type { GreenBase } from "./green_base.ts";
 import { isItself } from "./handle.ts";
 import type { HubCalls } from "./hub_calls.ts";
@@ -125,7 +126,9 @@ export class Callbacks {
       });
     } catch (error) {
       if (!frame && isMeantForBelow(error)) below!.passing = { error };
-      ending = Ending.Rejected;
+      // Whoever has killed the thread wanted this: it is no failure that somebody has to hear of.
+      const killed = (frame ?? below)?.killed;
+      ending = killed && isNothingBut(killed.reason, error) ? Ending.Killed : Ending.Rejected;
       reply = encodeThrown(error, "error", this.#crossing.referrer);
     } finally {
       this.#caller.importing = importing;
