@@ -19,7 +19,7 @@ import { brand } from "../bridge/brand.ts";
 import type { Passed, Returned, Spawnable, SpawnableWith, SpawnArguments } from "../hub/spawner.ts";
 import { DeadlockError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/green_thread.ts";
-import { outsideLimits } from "../bridge/limit.ts";
+import { currentLimit, outsideLimits, untilAborted } from "../bridge/limit.ts";
 import { blocking, greenSide } from "../bridge/side.ts";
 import {
   checkWaiting,
@@ -28,6 +28,7 @@ import {
   timedOut,
   type WaitingOptions,
 } from "../bridge/sync/core.ts";
+import { HUB } from "../bridge/sync/place.ts";
 import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/sync/objects.ts";
 import { END } from "../bridge/steps.ts";
 import { launch } from "./launch.ts";
@@ -261,7 +262,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread, in async code, and waits for its slot, and not for its end.
+   * Spawns a green thread, in async code, and waits for its slot, and not for its end. If the limit of `withTimeoutAsync()` ends
+   * before there is one, the thread does not start.
    *
    * @param fn As for the function `spawn`.
    * @param args What to call it with.
@@ -292,9 +294,19 @@ export class GreenPool extends Coordination {
   ): Promise<{ readonly thread: GreenThread<Awaited<R>> }>;
   async startAsync(fn: unknown, ...args: unknown[]): Promise<{ readonly thread: GreenThread }> {
     if (greenSide()) return { thread: this.#spawn(fn, args, false) };
+    const signal = currentLimit(HUB)?.signal;
+    // Nobody would have the thread.
+    signal?.throwIfAborted();
     const { thread, gate } = this.#spawnLater(fn, args, false);
+    if (!gate) return { thread };
     // One that ends before its turn tells by itself how.
-    await gate?.then(() => {}, () => {});
+    const slot = gate.then(() => {}, () => {});
+    try {
+      await (signal ? untilAborted(slot, signal) : slot);
+    } catch (error) {
+      thread.cancel();
+      throw error;
+    }
     return { thread };
   }
 
