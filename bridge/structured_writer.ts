@@ -83,6 +83,8 @@ export class StructuredWriter {
   readonly #describes: boolean;
   /** The objects that have been begun, in order; each one's number is its place. */
   readonly #numbers = new Map<object, number>();
+  /** The same as a list, where some may be taken back: a thrown value may hold thousands of things that do not cross. */
+  readonly #order: object[] | undefined;
   /** Those whose other self exists only when their data has been read. */
   readonly #unfinished: object[] = [];
   readonly #limits = new Limits();
@@ -98,6 +100,7 @@ export class StructuredWriter {
     this.#path = new Path(root);
     this.#referrer = referrer;
     this.#describes = describes;
+    this.#order = describes ? [] : undefined;
   }
 
   /**
@@ -150,9 +153,8 @@ export class StructuredWriter {
 
   /** Takes back all that was begun since there was so much. */
   #takeBack({ objects, blobs, carried }: Begun): void {
-    for (const [object, number] of this.#numbers) {
-      if (number >= objects) this.#numbers.delete(object);
-    }
+    const order = this.#order!;
+    while (order.length > objects) this.#numbers.delete(order.pop()!);
     this.blobs.length = blobs;
     this.carried.length = carried;
   }
@@ -172,6 +174,7 @@ export class StructuredWriter {
     if (number !== undefined) return this.#back(value, number, level);
     if (level >= MAX_DEPTH) return this.#refuseDepth();
     this.#numbers.set(value, this.#numbers.size);
+    this.#order?.push(value);
     if (typeof value !== "object") return this.#byReference(value, level);
     const prototype = getPrototypeOf(value);
     if (isArray(value)) {
