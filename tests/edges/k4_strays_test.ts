@@ -384,16 +384,18 @@ Deno.test("K4 without a listener there are a few lines on stderr, and the proces
   assertEquals([code, stdout], [0, "unharmed\nalive 0\n"]);
   const uncaught = stderr.split("\n").filter((line) => line.startsWith("Uncaught"));
   assertEquals(uncaught.length, 4, stderr);
+  // On a machine that is busy the timer is due in the turn in which the rejection is told.
+  const [timer, left] = uncaught.slice(1, 3).sort();
   assertMatch(
     uncaught[0],
     /^Uncaught \(in the callback "onTick" of the green thread "listens-\d+"\) Error: Cannot use .*k4_late\.ts:\d+:\d+\)$/,
   );
   assertMatch(
-    uncaught[1],
+    left,
     /^Uncaught \(in green thread "leavesRejection-\d+"\) RangeError: left behind/,
   );
   assertMatch(
-    uncaught[2],
+    timer,
     /^Uncaught \(in a timer or the like in a Worker.*\) RangeError: left behind/,
   );
   assertMatch(uncaught[3], /^Uncaught \(in green thread "leavesRejection-\d+"\) left behind$/);
