@@ -153,8 +153,13 @@ export class StructuredWriter {
 
   /** Takes back all that was begun since there was so much. */
   #takeBack({ objects, blobs, carried }: Begun): void {
+    // Where the stack has run out any call may fail, and who is called before takes back the rest: so an object leaves the list
+    // last, as it comes into it first.
     const order = this.#order!;
-    while (order.length > objects) this.#numbers.delete(order.pop()!);
+    for (let at = order.length - 1; at >= objects; at--) {
+      this.#numbers.delete(order[at]);
+      order.length = at;
+    }
     this.blobs.length = blobs;
     this.carried.length = carried;
   }
@@ -173,8 +178,8 @@ export class StructuredWriter {
     const number = this.#numbers.get(value);
     if (number !== undefined) return this.#back(value, number, level);
     if (level >= MAX_DEPTH) return this.#refuseDepth();
-    this.#numbers.set(value, this.#numbers.size);
     this.#order?.push(value);
+    this.#numbers.set(value, this.#numbers.size);
     if (typeof value !== "object") return this.#byReference(value, level);
     const prototype = getPrototypeOf(value);
     if (isArray(value)) {
