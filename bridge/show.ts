@@ -13,5 +13,9 @@ export function show(value: unknown): string {
   if (typeof value === "bigint") return `${value}n`;
   if (typeof value === "function") return `the function "${value.name}"`;
   if (typeof value !== "object" || value === null) return String(value);
-  return `an object of class ${value.constructor?.name ?? "null"}`;
+  try {
+    return `an object of class ${value.constructor?.name ?? "null"}`;
+  } catch {
+    return "an object that cannot be looked at";
+  }
 }

@@ -25,7 +25,7 @@ import type {
 } from "../bridge/side/spawnable.ts";
 import { DeadlockError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
-import { outsideLimits } from "../bridge/side/limit.ts";
+import { currentLimit, outsideLimits, untilAborted } from "../bridge/side/limit.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import {
   checkWaiting,
@@ -35,6 +35,7 @@ import {
   type WaitingOptions,
 } from "../bridge/memory/core.ts";
 import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/memory/objects.ts";
+import { HUB } from "../bridge/memory/process_side.ts";
 import { END } from "../bridge/side/steps.ts";
 import { launch } from "./launch.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
@@ -267,7 +268,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread, in async code, and waits for its slot, and not for its end.
+   * Spawns a green thread, in async code, and waits for its slot, and not for its end. If the limit of `withTimeoutAsync()` ends
+   * before there is one, the thread does not start.
    *
    * @param fn As for the function `spawn`.
    * @param args What to call it with.
@@ -298,9 +300,19 @@ export class GreenPool extends Coordination {
   ): Promise<{ readonly thread: GreenThread<Awaited<R>> }>;
   async startAsync(fn: unknown, ...args: unknown[]): Promise<{ readonly thread: GreenThread }> {
     if (greenSide()) return { thread: this.#spawn(fn, args, false) };
+    const signal = currentLimit(HUB)?.signal;
+    // Nobody would have the thread.
+    signal?.throwIfAborted();
     const { thread, gate } = this.#spawnLater(fn, args, false);
+    if (!gate) return { thread };
     // One that ends before its turn tells by itself how.
-    await gate?.then(() => {}, () => {});
+    const slot = gate.then(() => {}, () => {});
+    try {
+      await (signal ? untilAborted(slot, signal) : slot);
+    } catch (error) {
+      thread.cancel();
+      throw error;
+    }
     return { thread };
   }
 

@@ -84,6 +84,8 @@ export class StructuredWriter {
   readonly #describes: boolean;
   /** The objects that have been begun, in order; each one's number is its place. */
   readonly #numbers = new Map<object, number>();
+  /** The same as a list, where some may be taken back: a thrown value may hold thousands of things that do not cross. */
+  readonly #order: object[] | undefined;
   /** Those whose other self exists only when their data has been read. */
   readonly #unfinished: object[] = [];
   readonly #limits = new Limits();
@@ -99,6 +101,7 @@ export class StructuredWriter {
     this.#path = new Path(root);
     this.#referrer = referrer;
     this.#describes = describes;
+    this.#order = describes ? [] : undefined;
   }
 
   /**
@@ -151,8 +154,12 @@ export class StructuredWriter {
 
   /** Takes back all that was begun since there was so much. */
   #takeBack({ objects, blobs, carried }: Begun): void {
-    for (const [object, number] of this.#numbers) {
-      if (number >= objects) this.#numbers.delete(object);
+    // Where the stack has run out any call may fail, and who is called before takes back the rest: so an object leaves the list
+    // last, as it comes into it first.
+    const order = this.#order!;
+    for (let at = order.length - 1; at >= objects; at--) {
+      this.#numbers.delete(order[at]);
+      order.length = at;
     }
     this.blobs.length = blobs;
     this.carried.length = carried;
@@ -172,6 +179,7 @@ export class StructuredWriter {
     const number = this.#numbers.get(value);
     if (number !== undefined) return this.#back(value, number, level);
     if (level >= MAX_DEPTH) return this.#refuseDepth();
+    this.#order?.push(value);
     this.#numbers.set(value, this.#numbers.size);
     if (typeof value !== "object") return this.#byReference(value, level);
     const prototype = getPrototypeOf(value);

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { isNothingBut } from "./frame_stack.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Body } from "../../bridge/wire/body.ts";
 import { type Scope, usesContext } from "../../bridge/context/context.ts";
@@ -126,7 +127,9 @@ export class Callbacks {
       });
     } catch (error) {
       if (!frame && isMeantForBelow(error)) below!.passing = { error };
-      ending = Ending.Rejected;
+      // Whoever has killed the thread wanted this: it is no failure that somebody has to hear of.
+      const killed = (frame ?? below)?.killed;
+      ending = killed && isNothingBut(killed.reason, error) ? Ending.Killed : Ending.Rejected;
       reply = encodeThrown(error, "error", this.#crossing.referrer);
     } finally {
       this.#caller.importing = importing;

@@ -10,7 +10,7 @@
  */
 
 /** The report of each promise that has failed, to be called if nobody looks. */
-const reports = new WeakMap<Promise<unknown>, () => void>();
+const reports = new WeakMap<Promise<unknown>, () => unknown>();
 
 let listening = false;
 
@@ -36,6 +36,6 @@ export function listenForStrays(): void {
  * @param promise The promise.
  * @param report Called once, if nobody handles it.
  */
-export function ifUnseen(promise: Promise<unknown>, report: () => void): void {
+export function ifUnseen(promise: Promise<unknown>, report: () => unknown): void {
   reports.set(promise, report);
 }

@@ -58,6 +58,8 @@ interface Reply {
   readonly since: number;
   resolve(value: unknown): void;
   reject(reason: unknown): void;
+  /** Whether nothing but a kill of its thread has ended it. */
+  killed?: boolean;
   /** If it is for an item of a generator that has been blocked for a while. */
   parked?: ParkedIteration;
 }
@@ -300,9 +302,10 @@ export class GreenWorker {
     op: number,
     args: readonly unknown[],
     what: string,
-    onFail: (error: unknown) => void,
+    onFail: (error: unknown, killed: boolean) => void,
   ): Promise<unknown> {
     let asked = false;
+    let reply: Reply | undefined;
     try {
       if (this.dead) throw this.#gone();
       const part = this.#partOfCall();
@@ -323,7 +326,8 @@ export class GreenWorker {
       this.uneasy = true;
       try {
         return await new Promise((resolve, reject) => {
-          this.#replies.set(id, { join, since: performance.now(), resolve, reject });
+          reply = { join, since: performance.now(), resolve, reject };
+          this.#replies.set(id, reply);
           if (context) this.post.send(Down.Context, 0, 0, 0, context);
           this.post.send(Down.Call, id, number, op, body);
           this.post.ready();
@@ -334,7 +338,7 @@ export class GreenWorker {
     } catch (error) {
       // In the turn that the answer has started the engine can tell who awaits it.
       if (asked) joinStacks(error, `    --- called from the hub by ${what}() ---`, stackHere());
-      onFail(error);
+      onFail(error, reply?.killed === true);
       throw error;
     }
   }
@@ -353,6 +357,7 @@ export class GreenWorker {
     this.#replies.delete(id);
     endBelongings(id);
     reply.join?.settle(changes && new Changes(changes));
+    reply.killed = ending === Ending.Killed;
     if (ending === Ending.Fulfilled) reply.resolve(value);
     else reply.reject(value);
     if (this.#replies.size === 0) this.#registry.served(this);

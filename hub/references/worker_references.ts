@@ -48,13 +48,16 @@ export interface ReferenceHost {
   readonly serial: number;
   /** What the hub has given to all Workers. */
   readonly given: Given;
-  /** Asks the Worker to do something to one of its objects. `onFail` is called in the turn in which the promise fails. */
+  /**
+   * Asks the Worker to do something to one of its objects. `onFail` is called in the turn in which the promise fails, with whether
+   * that is nothing but the kill of the thread that does it.
+   */
   ask(
     number: number,
     op: number,
     args: readonly unknown[],
     what: string,
-    onFail: (error: unknown) => void,
+    onFail: (error: unknown, killed: boolean) => void,
   ): Promise<unknown>;
   /** A reference to one of the hub's things was made, which the Worker holds from now on. */
   referred(number: number): void;
@@ -320,9 +323,9 @@ export class WorkerReferences {
       ifUnseen(failed, () => this.#reportLate(origin, late));
       return failed;
     }
-    const promise = this.#host.ask(origin.number, op, args, what, (error) => {
-      // It may have failed at once, before the promise is known here.
-      queueMicrotask(() => ifUnseen(promise, () => this.#report(origin, error)));
+    const promise = this.#host.ask(origin.number, op, args, what, (error, killed) => {
+      // It may have failed at once, before the promise is known here. A kill is no failure, as it is none of the thread.
+      queueMicrotask(() => ifUnseen(promise, () => killed || this.#report(origin, error)));
     });
     return promise;
   }

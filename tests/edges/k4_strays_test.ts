@@ -1,4 +1,5 @@
 import {
+  GreenletExit,
   handle,
   HubClosedError,
   type UnhandledThreadEvent,
@@ -7,7 +8,7 @@ import {
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { EventEmitter } from "node:events";
 import * as strays from "../fixtures/edges/k4_strays.ts";
-import { fixture, moduleOf, rejection, runDeno, TestHub, until } from "../support.ts";
+import { fixture, moduleOf, rejection, runDeno, TestHub, thrownBy, until } from "../support.ts";
 import { parked, turn } from "../lifetimes/support.ts";
 
 const MODULE = fixture("edges/k4_strays.ts");
@@ -176,6 +177,42 @@ Deno.test("K4 listeners of a thread that was killed, whose Worker died, whose hu
     /^Uncaught \(in the callback "onTick" of the green thread "listens-\d+"\)/,
   );
 });
+
+for (const cooperative of [false, true]) {
+  const where = cooperative ? "a cooperative hub" : "a hub";
+  Deno.test(`K4 a listener that is ended by the kill of its thread is no failure, and its caller gets the reason: ${where}`, async () => {
+    await using hub = new TestHub({ maxWorkers: 1, cooperative });
+    const { errors, failures } = eventsOf(hub);
+    const emitter = new EventEmitter();
+    for (const reason of [undefined, new RangeError("enough"), "text"]) {
+      let begun = 0;
+      const thread = strays.listensAndBlocks(handle(emitter), () => void begun++, never);
+      await until(() => emitter.listenerCount("tick") === 1);
+      const [onTick] = emitter.listeners("tick") as ((fails: boolean) => Promise<void>)[];
+      emitter.emit("tick", false);
+      emitter.emit("tick", false);
+      const awaited = thrownBy(onTick(false));
+      await until(() => begun === 3);
+      thread.kill(reason);
+      const ended = await thrownBy(thread);
+      assertEquals(String(await awaited), String(ended));
+      emitter.removeAllListeners();
+    }
+    await turn();
+    assertEquals([errors, failures], [[], []]);
+
+    // What it throws of its own is one.
+    let begun = false;
+    const thread = strays.listensAndBlocks(handle(emitter), () => void (begun = true), never);
+    await until(() => emitter.listenerCount("tick") === 1);
+    emitter.emit("tick", true);
+    await until(() => begun);
+    thread.kill();
+    await rejection(thread, GreenletExit);
+    await until(() => errors.length === 1);
+    assertMatch(errors[0].message, /"onTick" of the green thread .* RangeError: clean-up$/);
+  });
+}
 
 Deno.test("K4 a function that a thread has returned is called as before; what it throws is told by name", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });

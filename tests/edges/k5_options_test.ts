@@ -256,6 +256,17 @@ Deno.test("K5 other times follow the same rule: sleep(), new Timeout(), spawnAft
   assertEquals(hub.closed, false);
 });
 
+Deno.test("K5 a time that fails when it is looked at is refused in words", async () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  revoke();
+  for (const timeout of [proxy, { constructor: { name: Symbol() } }] as Wrong[]) {
+    assertMatch(
+      await outcomeOnHub(() => new Semaphore(0).acquireAsync({ timeout })),
+      /: expected a number of milliseconds for "timeout", found an object that cannot be looked at$/,
+    );
+  }
+});
+
 Deno.test("K5 thread.wait(5) is refused as everywhere else, and says what to write", async () => {
   await using _hub = new TestHub({ maxWorkers: 2 });
   for (const name of ["thread.wait", "wait of .spawn()", "wait of futureToGreenlet()"]) {

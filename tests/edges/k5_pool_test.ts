@@ -1,8 +1,15 @@
 /** `GreenPool.startAsync()`: what a loop on the hub awaits is the slot, and not the thread. */
 
-import { GreenPool, type GreenThread, Semaphore, syncToAsync } from "@aiohub/aiohub";
+import {
+  GreenPool,
+  type GreenThread,
+  Semaphore,
+  syncToAsync,
+  Timeout,
+  withTimeoutAsync,
+} from "@aiohub/aiohub";
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { TestHub, until } from "../support.ts";
+import { rejection, TestHub, until } from "../support.ts";
 
 const hold = (begun: Semaphore, go: Semaphore, n: number): number => {
   begun.release();
@@ -55,6 +62,36 @@ Deno.test("K5 GreenPool.startAsync() takes its arguments at once, and gives a sl
   await assertRejects(() => pool.startAsync((_: unknown) => 1, new WeakMap() as never));
   // A slot that was not used is free again.
   assertEquals([pool.free, pool.waiting, hub.statistics().queued], [1, 0, 0]);
+});
+
+Deno.test("K5 GreenPool.startAsync() that a limit ends starts no thread, and its slot goes to the next one", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const pool = new GreenPool(1);
+  const [begun, go, late] = [new Semaphore(0), new Semaphore(0), new Semaphore(0)];
+  const { thread: first } = await pool.startAsync(hold, begun, go, 1);
+  const startLate = () => pool.startAsync((late: Semaphore) => late.release(), late);
+  // It hears of the limit itself, and does not merely lose a race.
+  let heard: unknown;
+  const left = withTimeoutAsync(20, () => startLate().catch((error) => heard = error));
+  const limit = await rejection(left, Timeout);
+  assertEquals([heard, pool.waiting], [limit, 0]);
+  const after = pool.startAsync(hold, begun, go, 2);
+  go.release();
+  go.release();
+  assertEquals([await first, await (await after).thread], [1, 2]);
+  // What begins after the limit takes no slot, though there is one.
+  let begin: Promise<unknown> | undefined;
+  const gate = Promise.withResolvers<void>();
+  const begins = withTimeoutAsync(20, async () => {
+    await gate.promise;
+    begin = startLate();
+    await begin;
+  });
+  await rejection(begins, Timeout);
+  gate.resolve();
+  await until(() => begin !== undefined);
+  await rejection(begin!, Timeout);
+  assertEquals([pool.free, late.value, hub.statistics().totalThreads], [1, 0, 3]);
 });
 
 Deno.test("K5 GreenPool.startAsync() settles when its hub closes, and its thread tells why", async () => {
