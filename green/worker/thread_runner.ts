@@ -17,7 +17,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import type { Awaiting } from "./awaiting.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
 import { usesContext } from "../../bridge/context/context.ts";
-import { settleLoading } from "./event_loop_turns.ts";
+import { inTime, settleLoading } from "./event_loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
@@ -42,6 +42,9 @@ import type { ThreadWaits } from "./thread_waits.ts";
 
 /** How long a killed `async` function may go on awaiting, in milliseconds: time for its clean-up, if that awaits. */
 const AWAIT_GRACE_MS = 2000;
+
+/** How long the Worker of a killed thread goes on loading what that was to run, in milliseconds, before it may park. */
+const LOAD_GRACE_MS = 100;
 
 /** The prototype of `async` functions. */
 const asyncFunctions: object = Object.getPrototypeOf(async () => {});
@@ -170,10 +173,13 @@ export class ThreadRunner {
 
   /**
    * Loads what a thread is to run, and lets that settle. A thread that is killed meanwhile ends at once; the module goes on
-   * loading.
+   * loading, and has a little more time for it before this Worker parks.
    */
   #load(message: Message, frame: Frame, target: Target): Promise<void> {
     this.#caller.importing = target.kind === "export" ? target.url : "";
+    const loading = this.#loader.load(target);
+    // The library itself has no packages.
+    const settled = target.kind === "export" ? loading.finally(settleLoading) : loading;
     return new Promise<void>((resolve) => {
       let left = false;
       const leave = (act: () => void) => {
@@ -182,10 +188,10 @@ export class ThreadRunner {
         frame.onKill = undefined;
         this.#caller.importing = undefined;
         act();
-        void settleLoading().then(resolve);
+        inTime(settled, LOAD_GRACE_MS).then(resolve, resolve);
       };
       frame.onKill = () => leave(() => this.#endUnrun(message, frame));
-      this.#loader.load(target).then(
+      settled.then(
         () => {
           this.#sayLoaded(message.a, target);
           leave(() => this.#jobs.unshift({ message, frame }));
