@@ -161,24 +161,28 @@ export class ThreadRunner {
   }
 
   /**
-   * Loads what a thread is to run, and lets that settle. A thread that is killed meanwhile ends at once; the module goes on
-   * loading.
+   * Loads what a thread is to run, and lets that settle if it may be more than the library's own modules. A thread that is killed
+   * meanwhile ends at once; the module goes on loading.
    */
   #load(message: Message, frame: Frame, target: Target): Promise<void> {
     this.#caller.importing = target.kind === "export" ? target.url : "";
     return new Promise<void>((resolve) => {
       let left = false;
+      /** Whether all that was loaded is the library's, which imports no packages. */
+      let isOwn = false;
       const leave = (act: () => void) => {
         if (left) return;
         left = true;
         frame.onKill = undefined;
         this.#caller.importing = undefined;
         act();
-        void settleLoading().then(resolve);
+        if (isOwn) resolve();
+        else void settleLoading().then(resolve);
       };
       frame.onKill = () => leave(() => this.#endUnrun(message, frame));
       this.#loader.load(target).then(
         () => {
+          isOwn = this.#loader.loadsOwnOnly(target);
           this.#sayLoaded(message.a, target);
           leave(() => this.#jobs.unshift({ message, frame }));
         },
