@@ -15,7 +15,7 @@
  * @module
  */
 
-import { type Body, decode, Format } from "../codec.ts";
+import { type Body, decode, Format, isInt } from "../codec.ts";
 import type { Core } from "./core.ts";
 import { readText, writeText } from "../text.ts";
 import { deposit, drop, NO_REFERENCES, peek, plainBody, thrownBody } from "./parcels.ts";
@@ -72,6 +72,8 @@ const scratchView = new DataView(scratch.buffer);
  * @throws {NotCloneableError} If something in it cannot cross.
  */
 export function makeItem(value: unknown, core: Core): Item {
+  // As it is read: with no body in between.
+  if (typeof value === "number" && isInt(value)) return numberItem(Format.Int, value, 0);
   const body = plainBody(value);
   return (body && writeBody(body)) ?? parcelItem(deposit(value, core));
 }
