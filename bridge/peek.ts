@@ -36,8 +36,9 @@ let count = 0;
  * hooks.
  */
 export async function peek(urls: readonly string[]): Promise<readonly Exports[] | undefined> {
-  // Only now, as most threads never need it.
-  const { registerHooks } = await import("node:module");
+  // Only now, as most threads never need it. Hooks of the application's may stand in the way.
+  const loading = await import("node:module").catch(() => undefined);
+  const registerHooks = loading?.registerHooks;
   if (!registerHooks) return undefined;
   const id = ++count;
   const outer = `${SCHEME}outer-${id}`;
