@@ -155,7 +155,7 @@ export class CappedSemaphore extends Coordination {
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
   acquire(options?: WaitingOptions): void {
-    this[CORE].acquire("acquire", options);
+    this[CORE].acquire("acquire()", options);
   }
 
   /**
@@ -195,7 +195,7 @@ export class CappedSemaphore extends Coordination {
    * @returns Whether it did. (There is no permit to dispose: see the class.)
    */
   tryAcquire(): boolean {
-    return this[CORE].tryAcquire("tryAcquire") !== undefined;
+    return this[CORE].tryAcquire("tryAcquire()") !== undefined;
   }
 }
 

@@ -60,7 +60,7 @@ class ConditionCore extends Core {
       if (inTime) this.give(node);
     } finally {
       // Whoever leaves, however, leaves with the lock: its `using` block is about to release it.
-      green.shield(() => this.lock[CORE].acquire("acquire", undefined));
+      green.shield(() => this.lock[CORE].acquire("acquire()", undefined));
       this.#restore(depth);
     }
     return inTime;

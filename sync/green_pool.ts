@@ -351,7 +351,7 @@ export class GreenPool extends Coordination {
   ): GreenThread<Awaited<R>> | undefined;
   // deno-lint-ignore no-explicit-any
   trySpawn(fn: unknown, ...args: unknown[]): GreenThread<any> | undefined {
-    if (!this[CORE].tryAcquire("trySpawn")) return undefined;
+    if (!this[CORE].tryAcquire("trySpawn()")) return undefined;
     return this.#launch(fn, args, false);
   }
 
@@ -362,7 +362,7 @@ export class GreenPool extends Coordination {
    * @throws {Timeout} If there was none in time.
    */
   waitAvailable(options?: WaitingOptions): void {
-    this[CORE].acquire("waitAvailable", options).release();
+    this[CORE].acquire("waitAvailable()", options).release();
   }
 
   /**
@@ -505,10 +505,10 @@ export class GreenPool extends Coordination {
   #spawn(fn: unknown, args: any[], detached: boolean, begun?: Begun): GreenThread<any> {
     const core = this[CORE];
     const green = blocking("spawn()", "spawnAsync()");
-    if (green.memberOf === core.id && !core.tryAcquire("spawn")) {
+    if (green.memberOf === core.id && !core.tryAcquire("spawn()")) {
       return this.#runInline(fn, args, detached, begun);
     }
-    if (green.memberOf !== core.id) core.acquire("spawn", undefined);
+    if (green.memberOf !== core.id) core.acquire("spawn()", undefined);
     const thread = this.#launch(fn, args, detached);
     begun?.(thread);
     return thread;
@@ -546,7 +546,7 @@ export class GreenPool extends Coordination {
   // deno-lint-ignore no-explicit-any
   #spawnLater(fn: unknown, args: any[], detached: boolean): Later<any> {
     const core = this[CORE];
-    if (core.tryAcquire("spawnAsync")) return { thread: this.#launch(fn, args, detached) };
+    if (core.tryAcquire("spawnAsync()")) return { thread: this.#launch(fn, args, detached) };
     const controller = new AbortController();
     // The slot is the thread's, whoever spawns it.
     const gate = outsideLimits(() => core.acquireAsync({ signal: controller.signal }));

@@ -23,7 +23,8 @@ class LockCore extends Permits {
   override acquire(call: string, options: WaitingOptions | undefined): Permit {
     // Whoever holds it cannot be killed or time out in a call that would never end, so it is told.
     const limited = options?.timeout !== undefined || options?.signal !== undefined;
-    if (!limited && greenSide() && this.holder() === threadHere(call)) {
+    const holder = this.holder();
+    if (holder !== undefined && !limited && greenSide() && holder === threadHere(call)) {
       throw new DeadlockError(
         `Cannot acquire ${this.title}: the green thread that asks holds it already; use an RLock to acquire it again`,
       );
@@ -114,7 +115,7 @@ export class Lock extends Coordination {
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
   acquire(options?: WaitingOptions): Permit {
-    return this[CORE].acquire("acquire", options);
+    return this[CORE].acquire("acquire()", options);
   }
 
   /**
@@ -133,7 +134,7 @@ export class Lock extends Coordination {
    * @returns The permit, or `undefined`.
    */
   tryAcquire(): Permit | undefined {
-    return this[CORE].tryAcquire("tryAcquire");
+    return this[CORE].tryAcquire("tryAcquire()");
   }
 
   /**

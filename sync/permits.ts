@@ -167,10 +167,15 @@ export class Permits extends Core {
     return Atomics.load(this.words, HOLDER) || undefined;
   }
 
-  /** Acquires a permit in green code. */
+  /**
+   * Acquires a permit in green code.
+   *
+   * @param call The call as people wrote it: `acquire()`. It is made into another text only where it is refused.
+   * @param options Theirs.
+   */
   acquire(call: string, options: WaitingOptions | undefined): Permit {
-    const green = blocking(`${call}()`, `await ${call}Async()`);
-    const thread = entering(green, `${call}()`, options);
+    const green = greenSide() ?? blocking(call, `await ${call.replace("()", "Async()")}`);
+    const thread = entering(green, call, options);
     checkLimit(thread);
     const node = this.#takeOrWait(thread);
     if (node !== 0) {
@@ -178,7 +183,7 @@ export class Permits extends Core {
       this.#keep(node);
     } else if (this.comesTooLate(green)) {
       this.#giveBack(thread);
-      green.enter(`${call}()`);
+      green.enter(call);
     }
     return this.#permit(thread);
   }
@@ -197,7 +202,7 @@ export class Permits extends Core {
 
   /** Acquires a permit if there is one. */
   tryAcquire(call: string): Permit | undefined {
-    const thread = threadHere(`${call}()`);
+    const thread = threadHere(call);
     this.enter();
     let taken: boolean;
     try {

@@ -330,7 +330,13 @@ function priorityOf(
   item: unknown,
   options: Pick<PutOptions, "priority"> | undefined,
 ): number {
-  if (order !== "priority") return 0;
+  return order === "priority" ? checkedPriority(item, options) : 0;
+}
+
+function checkedPriority(
+  item: unknown,
+  options: Pick<PutOptions, "priority"> | undefined,
+): number {
   checkOptionsObject("put", options, "{ priority: 1 }", PUT_KEYS);
   const given = options?.priority ?? undefined;
   if (given !== undefined && (typeof given !== "number" || Number.isNaN(given))) {

@@ -240,21 +240,34 @@ export class QueueCore extends Core {
     const green = blocking("get()", "await getAsync()");
     const thread = entering(green, "get()", options);
     checkLimit(thread);
-    const mayMeet = green.cooperative && this.words[MAX] === 0 && this.words[COUNT] === 0 &&
-      this.lists[PUTTERS].size > 0;
-    if (mayMeet) return this.#meet(green, options);
+    if (green.cooperative && this.#mayMeet) return this.#meet(green, options);
     let block = this.#get(timeLimit(options) > 0 ? thread : undefined);
-    if (block < ENDED) {
-      const inTime = this.block(green, GETTERS, -block, options);
-      block = this.#endGet(-block, inTime);
-    } else if (block > 0 && this.comesTooLate(green)) {
-      this.enter();
-      this.#putBack(block);
-      this.leave();
-      green.enter("get()");
-    }
-    if (block <= 0) throw this.#nothing(block);
+    // What is seldom done stands apart: what is left is small enough for the compiler to put in place of the call.
+    if (block <= 0) block = this.#getLater(green, block, options);
+    else if (this.comesTooLate(green)) this.#refuseTo(green, block);
     return this.#unwrap(block);
+  }
+
+  /** Whether one waits with an item to whom a getter could switch. */
+  get #mayMeet(): boolean {
+    return this.words[MAX] === 0 && this.words[COUNT] === 0 && this.lists[PUTTERS].size > 0;
+  }
+
+  /** There was no item: waits for one, if it was to. */
+  #getLater(green: Green, found: number, options: WaitingOptions | undefined): number {
+    const block = found < ENDED
+      ? this.#endGet(-found, this.block(green, GETTERS, -found, options))
+      : found;
+    if (block <= 0) throw this.#nothing(block);
+    return block;
+  }
+
+  /** Puts back what a killed thread has taken, and ends that. */
+  #refuseTo(green: Green, block: number): void {
+    this.enter();
+    this.#putBack(block);
+    this.leave();
+    green.enter("get()");
   }
 
   async getAsync(options: WaitingOptions | undefined): Promise<unknown> {

@@ -161,7 +161,7 @@ export class Pool<T> {
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
   get(options?: WaitingOptions): T {
-    const permit = this.#parts.permits[CORE].acquire("get", options);
+    const permit = this.#parts.permits[CORE].acquire("get()", options);
     try {
       return this.#takeIdle() ?? this.#createNow();
     } catch (error) {

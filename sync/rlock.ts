@@ -184,7 +184,7 @@ export class RLock extends Coordination {
     const core = this[CORE];
     checkWaiting(options);
     return (greenSide() && core.reenter("acquire()")) ??
-      core.first(core.acquire("acquire", options));
+      core.first(core.acquire("acquire()", options));
   }
 
   /**
@@ -213,7 +213,7 @@ export class RLock extends Coordination {
     const core = this[CORE];
     const again = core.reenter("tryAcquire()");
     if (again) return again;
-    const permit = core.tryAcquire("tryAcquire");
+    const permit = core.tryAcquire("tryAcquire()");
     return permit && core.first(permit);
   }
 

@@ -127,7 +127,7 @@ export class Semaphore extends Coordination {
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
   acquire(options?: WaitingOptions): Permit {
-    return this[CORE].acquire("acquire", options);
+    return this[CORE].acquire("acquire()", options);
   }
 
   /**
@@ -146,7 +146,7 @@ export class Semaphore extends Coordination {
    * @returns The permit, or `undefined`.
    */
   tryAcquire(): Permit | undefined {
-    return this[CORE].tryAcquire("tryAcquire");
+    return this[CORE].tryAcquire("tryAcquire()");
   }
 
   /**

@@ -107,6 +107,7 @@ Deno.test("mod.ts exports these names and no others", async () => {
     "CloseOptions",
     "ConnectionPoolOptions",
     "ContextStorage",
+    "CrossesAsItself",
     "CrossingValue",
     "CurrentCall",
     "CycleErrorOptions",

@@ -529,9 +529,13 @@ export function entering(
  */
 export function checkWaiting(
   options: WaitingOptions | undefined,
-  known: readonly string[] = WAITING_KEYS,
+  known?: readonly string[],
 ): void {
-  if (options === undefined) return;
+  if (options !== undefined) checkGiven(options, known ?? WAITING_KEYS);
+}
+
+/** Apart, so that a call without options stays small. */
+function checkGiven(options: WaitingOptions, known: readonly string[]): void {
   checkOptionsObject("wait", options, "{ timeout: 1000 }", known);
   timeLimit(options);
   const { signal } = options;

@@ -15,7 +15,7 @@
  * @module
  */
 
-import { decode } from "../values/codec.ts";
+import { decode, isInt } from "../values/codec.ts";
 import { type Body, Format } from "../wire/body.ts";
 import type { Core } from "./core.ts";
 import { readText, writeText } from "../wire/text.ts";
@@ -73,6 +73,8 @@ const scratchView = new DataView(scratch.buffer);
  * @throws {NotCloneableError} If something in it cannot cross.
  */
 export function makeItem(value: unknown, core: Core): Item {
+  // As it is read: with no body in between.
+  if (typeof value === "number" && isInt(value)) return numberItem(Format.Int, value, 0);
   const body = plainBody(value);
   return (body && writeBody(body)) ?? parcelItem(deposit(value, core));
 }

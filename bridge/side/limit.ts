@@ -86,7 +86,11 @@ export class Limit {
  */
 export function currentLimit(thread: number): Limit | undefined {
   const { storage } = known;
-  if (storage === undefined) return undefined;
+  return storage === undefined ? undefined : limitIn(storage, thread);
+}
+
+/** Apart, so that the look at the field stays small. */
+function limitIn(storage: AsyncLocalStorage<Limit | undefined>, thread: number): Limit | undefined {
   let limit = storage.getStore();
   while (limit && (limit.over || limit.thread !== thread)) limit = limit.outer;
   return limit;

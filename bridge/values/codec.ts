@@ -190,7 +190,7 @@ function bytesBody(format: number, bytes: Uint8Array): Body {
 }
 
 /** Whether a number is a whole one of 32 bits, and not -0. */
-function isInt(value: number): boolean {
+export function isInt(value: number): boolean {
   return (value | 0) === value && (value !== 0 || 1 / value > 0);
 }
 

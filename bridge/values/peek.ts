@@ -21,19 +21,7 @@
  * @module
  */
 
-import process from "node:process";
 import { PROTOCOL } from "../state.ts";
-
-/** The part of `node:module` that is used here. */
-interface Loading {
-  registerHooks?(hooks: Hooks): { deregister(): void };
-}
-
-type Next = (...args: unknown[]) => unknown;
-
-interface Hooks {
-  readonly resolve: (specifier: string, context: unknown, next: Next) => unknown;
-}
 
 /** The exports of a module. */
 export type Exports = Readonly<Record<string, unknown>>;
@@ -51,9 +39,10 @@ let count = 0;
  * hooks.
  */
 export async function peek(urls: readonly string[]): Promise<readonly Exports[] | undefined> {
-  // Only now: most Workers never need it.
-  const loading = process.getBuiltinModule?.("node:module") as Loading | undefined;
-  if (!loading?.registerHooks) return undefined;
+  // Only now, as most threads never need it. Hooks of the application's may stand in the way.
+  const loading = await import("node:module").catch(() => undefined);
+  const registerHooks = loading?.registerHooks;
+  if (!registerHooks) return undefined;
   const id = ++count;
   const outer = `${SCHEME}outer-${id}`;
   const inner = `${SCHEME}inner-${id}`;
@@ -70,11 +59,7 @@ export async function peek(urls: readonly string[]): Promise<readonly Exports[] 
       `throw new Error("The modules have been looked at");`,
     ]),
   };
-  let hooks: { deregister(): void } | undefined;
-  const resolve: Hooks["resolve"] = (specifier, context, next) =>
-    Object.hasOwn(targets, specifier)
-      ? { url: targets[specifier], format: "module", shortCircuit: true }
-      : next(specifier, context);
+  let hooks: ReturnType<typeof registerHooks> | undefined;
   let seen: readonly Exports[] | undefined;
   const scope = globalThis as Record<symbol, unknown>;
   Object.defineProperty(scope, Symbol.for(key), {
@@ -82,7 +67,12 @@ export async function peek(urls: readonly string[]): Promise<readonly Exports[] 
     configurable: true,
   });
   try {
-    hooks = loading.registerHooks({ resolve });
+    hooks = registerHooks({
+      resolve: (specifier, context, next) =>
+        Object.hasOwn(targets, specifier)
+          ? { url: targets[specifier], format: "module", shortCircuit: true }
+          : next(specifier, context),
+    });
     await import(outer);
   } catch {
     // It always fails: when all went well by what `inner` throws.

@@ -162,6 +162,10 @@ export class FrameStack {
 
   /** Throws at the start of a call that may block if the thread that runs now is to end. */
   throwIfEnding(frame: Frame): void {
+    if (this.kills > 0 || this.#leaving > 0) this.#throwIfEnding(frame);
+  }
+
+  #throwIfEnding(frame: Frame): void {
     if (this.#leaving > 0) this.#throwIfLeft(frame);
     if (this.kills > 0 && frame.shields === 0) this.throwIfKilled(frame);
   }

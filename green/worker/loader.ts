@@ -8,7 +8,7 @@
 
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import { isA } from "../../bridge/guarded.ts";
-import { bundledScope } from "../../bridge/memory/in_bundle.ts";
+import { bundledScope, bundleUrl } from "../../bridge/memory/in_bundle.ts";
 import { compile, explain } from "./inline_functions.ts";
 import { learnModule, lookAtModules } from "../../bridge/values/known_modules.ts";
 import { LATER } from "./missing_names.ts";
@@ -98,6 +98,11 @@ export class Loader {
   /** Makes more of an error that an inline function threw because its surroundings did not come along. */
   explain(target: Target, error: unknown): unknown {
     return target.kind === "source" ? explain(target.source, error) : error;
+  }
+
+  /** Whether what a function needs is nothing but modules of the library. A bundle may hold more. */
+  loadsOwnOnly(target: Target): boolean {
+    return target.kind === "source" && bundleUrl() === undefined;
   }
 
   async #loadScope(): Promise<void> {

@@ -179,7 +179,8 @@ export class ThreadRunner {
     this.#caller.importing = target.kind === "export" ? target.url : "";
     const loading = this.#loader.load(target);
     // The library itself has no packages.
-    const settled = target.kind === "export" ? loading.finally(settleLoading) : loading;
+    const isOwn = this.#loader.loadsOwnOnly(target);
+    const settled = isOwn ? loading : loading.finally(settleLoading);
     return new Promise<void>((resolve) => {
       let left = false;
       const leave = (act: () => void) => {

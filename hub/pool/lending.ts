@@ -31,8 +31,8 @@ import type { HubThread } from "../records/thread.ts";
 /** How long all Workers have to have been blocked before the first place is lent, in milliseconds. */
 const PATIENCE = 1000;
 
-/** The longest time before one more place is lent, in milliseconds. */
-const MOST_PATIENCE = 8000;
+/** The longest time before one more place is lent, in milliseconds: six more come within 15 seconds. */
+const MOST_PATIENCE = 2000;
 
 /** The number of looks in one patience, while threads wait for a Worker. */
 const LOOKS = 4;

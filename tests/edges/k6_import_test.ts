@@ -12,7 +12,7 @@ import { LocalRegistry } from "./local_registry.ts";
 const PROCESSES = Number(Deno.env.get("AIOHUB_PROCESSES") ?? 1);
 
 /** How a package is loaded, and who wants the next one: see the program. */
-const KINDS = ["static", "own", "inline", "several", "onHub", "cooperative"];
+const KINDS = ["static", "own", "inline", "onlyHub", "several", "onHub", "cooperative"];
 
 const library = import.meta.resolve("../../mod.ts");
 
