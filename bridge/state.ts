@@ -58,11 +58,11 @@ export type StateName =
   | "lost classes"
   /** The folders of the library's own modules: `own_modules.ts`. */
   | "modules"
-  /** Locks, queues and their like, and the memory that has crossed: `sync/objects.ts`. */
+  /** Locks, queues and their like, and the memory that has crossed: `bridge/memory/objects.ts`. */
   | "objects"
-  /** The values that are kept on the hub for queues and events: `sync/parcels.ts`. */
+  /** The values that are kept on the hub for queues and events: `bridge/memory/parcels.ts`. */
   | "parcels"
-  /** Where this thread is in shared memory: `sync/place.ts`. */
+  /** Where this thread is in shared memory: `bridge/memory/process_side.ts`. */
   | "place"
   /** Who wants to hear that the other side has let go of an object: `given.ts`. */
   | "released"

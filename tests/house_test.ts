@@ -42,7 +42,6 @@ const ATOMICS: readonly string[] = [
   "bridge/wire/board.ts",
   "bridge/wire/ring.ts",
   "bridge/wire/baton.ts",
-  "bridge/wire/spin_lock.ts",
   "bridge/memory/arena.ts",
   "bridge/memory/core.ts",
   "bridge/memory/waiters.ts",

@@ -170,9 +170,9 @@ export const Referent = {
    * thread is 0 if it stays.
    */
   GreenFunction: 3,
-  /** A `SharedArrayBuffer`. Data: its id. The memory itself comes beside; see `sync/objects.ts`. */
+  /** A `SharedArrayBuffer`. Data: its id. The memory itself comes beside; see `bridge/memory/objects.ts`. */
   Memory: 4,
-  /** An object that green threads and async code meet at. Data and memory: see `sync/objects.ts`. */
+  /** An object that green threads and async code meet at. Data and memory: see `bridge/memory/objects.ts`. */
   Coordination: 5,
   /**
    * An object that lives on the hub. Data: to a Worker `[number, traits, class]`, and, if it stands for one of a Worker,

@@ -4,7 +4,7 @@
  * A megabyte in chunks takes sixteen of them, and the two sides wake each other up for every few; through an annex it is
  * copied in once and out once. Each ring has two annexes, so that a second body can be copied in while the first one is
  * copied out. The writer makes one, of a power of two of bytes, when it first has something for it; gives it to the reader
- * through the passage (see `sync/objects.ts`), once; puts a larger one in its place when that is needed; and drops both when
+ * through the passage (see `bridge/memory/objects.ts`), once; puts a larger one in its place when that is needed; and drops both when
  * they were not used for a second.
  *
  * ```text

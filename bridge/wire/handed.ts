@@ -1,6 +1,6 @@
 /**
  * Handed buffers: bodies of a few large runs of bytes go in buffers of their own, which change hands through the passage (see
- * `sync/objects.ts`) as a `postMessage` with a transfer list does it: nobody copies them.
+ * `bridge/memory/objects.ts`) as a `postMessage` with a transfer list does it: nobody copies them.
  *
  * The writer copies each run once, into the very buffer that the reader's value will have; what was given away with
  * `transfer()` not even once. Through an annex it would be copied twice, so from a megabyte on this is faster, and the hub,

@@ -177,7 +177,7 @@ Deno.test("registerClass() refuses what is not a class, has no name or no functi
 });
 
 Deno.test("registerClass() shares its registry with another copy of the library", async () => {
-  const url = new URL("../../bridge/classes.ts?another-copy", import.meta.url).href;
+  const url = new URL("../../bridge/values/classes.ts?another-copy", import.meta.url).href;
   const other = await import(url) as typeof import("../../bridge/values/classes.ts");
   class Shared {}
   other.registerClass(Shared, {
