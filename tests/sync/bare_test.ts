@@ -41,11 +41,11 @@ const broken: Readonly<Record<string, Mutation>> = {
   "every 50th notification is left out": {
     file: "bridge/wire/board.ts",
     text: `    Atomics.add(this.#words, line + WAKE, 1);
-    if (Atomics.load(this.#words, line + PARKED) === 1) {`,
+    if (Atomics.load(this.#words, line + PARKED) !== 0) {`,
     instead: `    Atomics.add(this.#words, line + WAKE, 1);
     const counted = globalThis as { wakes?: number };
     counted.wakes = (counted.wakes ?? 0) + 1;
-    if (counted.wakes % 50 !== 0 && Atomics.load(this.#words, line + PARKED) === 1) {`,
+    if (counted.wakes % 50 !== 0 && Atomics.load(this.#words, line + PARKED) !== 0) {`,
   },
 };
 
