@@ -24,8 +24,7 @@ const [loaded, fresh] = ["npm:k6-loaded@1.0.0", "npm:k6-fresh@1.0.0"];
 /** A registry, and a cache that has all its packages: a program reads, and needs no connection. */
 class Packages implements AsyncDisposable {
   readonly #registry = new LocalRegistry([
-    // Longer than a Worker takes to park once it has loaded this.
-    { name: "k6-loaded", dependencies: more, delay: 700 },
+    { name: "k6-loaded", dependencies: more },
     { name: "k6-fresh" },
     ...more.map((name) => ({ name, versions: 200 })),
   ]);
@@ -37,14 +36,6 @@ class Packages implements AsyncDisposable {
     const args = ["cache", "--no-lock", loaded, fresh];
     const { code, stderr } = await runDeno(args, { env: this.#env, cwd: this.#folder });
     assertEquals(code, 0, stderr);
-  }
-
-  /** The next program that loads the first package has to ask the registry what is known of it, and that takes a while. */
-  async forget(): Promise<void> {
-    this.#registry.slow = true;
-    const npm = `${this.#folder}/cache/npm`;
-    const [{ name: registry }] = await Array.fromAsync(Deno.readDir(npm));
-    await Deno.remove(`${npm}/${registry}/k6-loaded/registry.json`);
   }
 
   /** What the program says, in a folder of its own in which nothing is locked yet but one package. */
