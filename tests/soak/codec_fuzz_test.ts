@@ -5,7 +5,8 @@ import { registerClass } from "../../bridge/values/classes.ts";
 import { learnModule } from "../../bridge/values/known_modules.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { carry, noReferrer } from "../bridge/values/codec_support.ts";
-import { Chance, ValueMaker } from "../bridge/values/codec_values.ts";
+import { ValueMaker } from "../bridge/values/codec_values.ts";
+import { Chance } from "../support/random.ts";
 
 // AIOHUB_FUZZ_CASES=1000000 AIOHUB_FUZZ_SEED=7 deno test -A tests/soak/codec_fuzz_test.ts
 const CASES = Number(Deno.env.get("AIOHUB_FUZZ_CASES") ?? 1_000_000);

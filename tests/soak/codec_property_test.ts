@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { decode, encode } from "../../bridge/values/codec.ts";
 import { difference } from "../bridge/values/codec_isomorphism.ts";
 import { carry, noReferrer } from "../bridge/values/codec_support.ts";
-import { Chance, ValueMaker } from "../bridge/values/codec_values.ts";
+import { ValueMaker } from "../bridge/values/codec_values.ts";
+import { Chance } from "../support/random.ts";
 
 // AIOHUB_CODEC_CASES=100000 AIOHUB_CODEC_SEED=7 deno test -A tests/soak/codec_property_test.ts
 const CASES = Number(Deno.env.get("AIOHUB_CODEC_CASES") ?? 100_000);

@@ -98,7 +98,7 @@ Deno.test("Hub at its limit: where one ends by itself, the others wait for it", 
   const limited = hub.spawn(waitWithLimit, late);
   const waiters = Array.from({ length: MOST - 1 }, () => hub.spawn(wait, event));
   // So many Workers start one after another.
-  await until(() => event.waiting === MOST - 1 && late.waiting === 1, 120_000);
+  await until(() => event.waiting === MOST - 1 && late.waiting === 1, { limit: 120_000 });
   const last = hub.spawn(() => "at last");
   await past(performance.now() + 6000);
   assertEquals([hub.statistics().queued, last.state], [1, "pending"]);
