@@ -9,6 +9,8 @@ import { rejection, runDeno, TestHub, thrownBy } from "../support/mod.ts";
 import * as k2 from "../fixtures/edges/k2_classes.ts";
 import * as more from "../fixtures/edges/k2_more_classes.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 /** What is seen of each error on the side that made it: so it has to be seen everywhere. */
 function expected(name: string): unknown[] {
   if (name === "subclass that is not exported") return ["OutOfStock", 1, "order tea again"];
@@ -52,7 +54,6 @@ Deno.test("K2 instanceof is right for errors of own classes, in all directions",
 });
 
 Deno.test("K2 what an inline function throws by a function that it was given keeps its class", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const thrown = await thrownBy(
     spawn((fail: (name: string) => void, name: string) => fail(name), k2.throwsOnHub, "own class"),
   );
@@ -90,7 +91,6 @@ Deno.test("K2 greenImport() does not run a module on the hub to know its classes
 });
 
 Deno.test("K2 plain data classes arrive as themselves, both ways, and no constructor runs", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const point = new k2.Point(3, 4);
   point.self = point;
   const before = k2.Point.made;
@@ -111,7 +111,6 @@ Deno.test("K2 plain data classes arrive as themselves, both ways, and no constru
 });
 
 Deno.test("K2 instances that would leave something behind are refused, and told how to cross", async (t) => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const why: Record<string, string> = {
     "private field": "its private fields would be left behind",
     "only accessors": "it has no fields, so that what its accessors give would be left behind",
@@ -170,7 +169,6 @@ Deno.test("K2 decode() never imports a module because the other side has named i
 });
 
 Deno.test("K2 decode() makes of what is named only what such a class may be", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await k2.passesEmpty(new k2.Empty());
   const url = import.meta.resolve("../fixtures/edges/k2_classes.ts");
   // A class of no errors, a function that is none, one with private fields, and what is not exported.

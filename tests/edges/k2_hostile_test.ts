@@ -14,6 +14,8 @@ import {
 } from "../support/mod.ts";
 import * as k2 from "../fixtures/edges/k2_hostile.ts";
 
+TestHub.shared({ maxWorkers: 2 });
+
 const LOOKED_AT = "NotCloneableError: Cannot send error: it fails when it is looked at: ";
 
 /** What is caught on the other side of each thing that is thrown. */
@@ -71,7 +73,6 @@ async function iterate(name: string): Promise<void> {
 
 for (const [way, run] of Object.entries(ways)) {
   Deno.test(`K2 whatever green code throws is one rejected thread: ${way}`, async () => {
-    await using _hub = new TestHub({ maxWorkers: 2 });
     for (const name of names) check(name, k2.caught(await thrownBy(run(name))));
   });
 }
@@ -114,7 +115,6 @@ Deno.test("K2 whatever a link callback throws is the hub's error event, on eithe
 });
 
 Deno.test("K2 whatever a thread is killed with ends it, from either side", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
   for (const name of names) {
     check(name, k2.caught(await thrownBy(k2.killsWith(name))), "reason");
     const thread = k2.parked(name) as GreenThread<void>;
@@ -126,7 +126,6 @@ Deno.test("K2 whatever a thread is killed with ends it, from either side", async
 });
 
 Deno.test("K2 whatever green code returns or queues crosses, or is refused to who gave it", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
   for (const name of names) {
     for (const give of [k2.returned, puts]) {
       const outcome = await give(name).then(

@@ -15,6 +15,8 @@ import { belongingsCount } from "../../hub/references/belongings.ts";
 import { rejection, TestHub, until } from "../support/mod.ts";
 import * as fixture from "../fixtures/edges/iteration.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 type Items = AsyncIterableIterator<number>;
 
 /** What inline functions have in scope. */
@@ -137,7 +139,6 @@ Deno.test("K3 iterate() asks ahead for as many as it was told, in both direction
 });
 
 Deno.test("K3 iterate() of what is on its own side", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   let made = 0;
   async function* local() {
     try {
@@ -174,7 +175,6 @@ Deno.test("K3 iterate() refuses what it cannot do, by name", () => {
 });
 
 Deno.test("K3 two who iterate over one green generator share its items", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const items = new Queue<number>();
   const handle = await fixture.drain(items);
   const one = iteratorOf(handle);
@@ -192,7 +192,6 @@ Deno.test("K3 two who iterate over one green generator share its items", async (
 });
 
 Deno.test("K3 what a generator does when it is left: shield(), going on all the same, failing in finally", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const items = new Queue<number>();
   const log = new Queue<string>();
   const gate = new Semaphore(0);
@@ -240,7 +239,6 @@ Deno.test("K3 a thread that lent a generator goes on when the call has ended, th
 });
 
 Deno.test("K3 a kill of the thread reaches the generator that it lent, and that blocks", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const items = new Queue<number>();
   const thread = fixture.lends(items, "second");
   await until(() => items.getting === 1);
@@ -250,7 +248,6 @@ Deno.test("K3 a kill of the thread reaches the generator that it lent, and that 
 });
 
 Deno.test("K3 items that are asked for ahead go out before a generator blocks, and it is left", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const items = new Queue<number>();
   const it = iterate(await fixture.ticks(items, new Queue<string>()), { prefetch: 8 });
   assertEquals([(await it.next()).value, (await it.next()).value], [1, 2]);
@@ -261,7 +258,6 @@ Deno.test("K3 items that are asked for ahead go out before a generator blocks, a
 });
 
 Deno.test("K3 a generator that is returned goes with nobody: threads that ran beneath it end as usual", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const items = new Queue<number>();
   const it = iteratorOf(await fixture.drain(items));
   const gate = new Queue<number>();
@@ -333,7 +329,6 @@ Deno.test("K3 a limit on next() of an iterator of the hub loses nothing, however
 });
 
 Deno.test("K3 return() after a limit ends what the library waits for in a generator of the hub", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   fixture.log.length = 0;
   const items = new Queue<number>();
   const since = performance.now();
@@ -344,14 +339,12 @@ Deno.test("K3 return() after a limit ends what the library waits for in a genera
 });
 
 Deno.test("K3 items that were ahead of one that cannot cross come before its error", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   for (const prefetch of [0, 8]) {
     assertEquals(await fixture.untilUncloneable(prefetch), [1, 2, "NotCloneableError"]);
   }
 });
 
 Deno.test("K3 a stream of bytes is read ahead in a window of 256 KiB, and cancelled by a break", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   fixture.log.length = 0;
   const size = 1 << 15;
   const ahead = await fixture.bytesRead(size, 3);
@@ -376,7 +369,6 @@ Deno.test("K3 an iterator of the hub that a thread leaves open is returned when 
 });
 
 Deno.test("K3 an iteration that a thread began does not go on in another one, and says so", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await fixture.keeps("kept"), 0);
   const error = await rejection(fixture.keeps("kept"), Error);
   assertMatch(error.message, /the green thread that began it has ended/);
@@ -468,7 +460,6 @@ Deno.test("K3 a green generator of one hub is iterated over by green code of ano
 });
 
 Deno.test("K3 an inline function that calls iterate() by its bare name is told where it is", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(spawn(() => [...iterate([1])]), ReferenceError);
   assertMatch(error.message, /Cannot find "iterate".* iterate\(\) as green\.iterate\(\)$/);
 });

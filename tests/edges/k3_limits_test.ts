@@ -24,6 +24,8 @@ import { Limit } from "../../bridge/side/limit.ts";
 import { rejection, TestHub, until } from "../support/mod.ts";
 import * as limits from "../fixtures/edges/limits.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 /** A limit that is over soon, and what it leaves behind. */
 async function leave(fn: () => unknown): Promise<void> {
   const error = await rejection(withTimeoutAsync(10, fn), Timeout);
@@ -75,7 +77,6 @@ Deno.test("K3 what a function begins to take when its limit is over it does not 
 });
 
 Deno.test("K3 what is granted in the moment in which a limit ends is handed back", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const semaphore = new Semaphore(0);
   const queue = new Queue<number>();
   const limit = new Limit(0);
@@ -246,7 +247,6 @@ Deno.test("K3 a hub that is begun within a limit is not limited by it", async ()
 });
 
 Deno.test("K3 awaiting a thread, and killAsync(), end with a limit; the thread goes on", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const gate = new GreenEvent<void>();
   const thread = spawn(limits.after, gate, 4);
   let cleaned = false;

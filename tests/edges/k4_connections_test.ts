@@ -10,6 +10,8 @@ import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import { borrows, type Ending, looks, Plain } from "../fixtures/edges/k4_borrowers.ts";
 import { rejection, TestHub, thrownBy, until } from "../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 2 });
+
 /** A pool of plain connections, all that it opened, and what failed. */
 function plains(options: Partial<ConnectionPoolOptions<Plain>> = {}) {
   const opened: Plain[] = [];
@@ -52,7 +54,6 @@ async function cutShort(
 }
 
 Deno.test("K4 ConnectionPool closes a connection whose borrower was killed, if it knows no clean-up", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
   const { pool, opened, errors } = plains();
   let round = 0;
   for (
@@ -67,7 +68,6 @@ Deno.test("K4 ConnectionPool closes a connection whose borrower was killed, if i
 });
 
 Deno.test('K4 `cleanup: "none"` is no clean-up: what a killed borrower had is closed', async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
   const { pool, opened } = plains({ cleanup: "none" });
   await cutShort(pool, "parks");
   assertEquals(await looks(pool), [2, 0]);
@@ -100,7 +100,6 @@ Deno.test("K4 ConnectionPool closes a connection on which a call was ended by a 
 });
 
 Deno.test("K4 ConnectionPool keeps the connection of a borrower that only throws", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
   const { pool, opened } = plains();
   for (const ending of ["throws", "throws in using"] as const) {
     assertEquals(
@@ -116,7 +115,6 @@ Deno.test("K4 ConnectionPool keeps the connection of a borrower that only throws
 });
 
 Deno.test("K4 `cleanup` makes a killed borrower's connection clean, and it is kept", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
   const { pool, opened } = plains({ cleanup: (connection) => connection.open = 0 });
   for (const ending of ["parks", "parks in using"] as const) {
     await cutShort(pool, ending);
@@ -127,7 +125,6 @@ Deno.test("K4 `cleanup` makes a killed borrower's connection clean, and it is ke
 });
 
 Deno.test("K4 a kill by a signal leaves a connection as `kill()` does", async () => {
-  await using hub = new TestHub({ maxWorkers: 2 });
   const { pool } = plains();
   const park = parking();
   const controller = new AbortController();
@@ -141,7 +138,6 @@ Deno.test("K4 a kill by a signal leaves a connection as `kill()` does", async ()
 });
 
 Deno.test("K4 a clean-up that throws or hangs closes the connection, and is reported", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
   const cleanups = [
     () => Promise.reject(new Error("unclean")),
     () => new Promise<void>(() => {}),
@@ -179,7 +175,6 @@ Deno.test("K4 who waits gets a fresh connection at once, however long it takes t
 });
 
 Deno.test("K4 `cancel` is called for a connection that is closed in the middle of an operation, and only then", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
   const canceled: number[] = [];
   const { pool, opened, errors } = plains({
     cancel: ({ number, log }) => {
@@ -205,7 +200,6 @@ Deno.test("K4 `cancel` is called for a connection that is closed in the middle o
 });
 
 Deno.test("K4 a pool that is closed during a clean-up closes the connection after it", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
   const cleaning = Promise.withResolvers<void>();
   let begun = 0;
   const { pool, opened, errors } = plains({

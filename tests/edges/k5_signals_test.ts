@@ -5,6 +5,8 @@ import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import * as signals from "../fixtures/edges/k5_signals.ts";
 import { answerLate, rejection, runDeno, serve, TestHub, until } from "../support/mod.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 const TIMED_OUT = ["DOMException", "TimeoutError", "The operation was aborted due to timeout"];
 
 for (const cooperative of [false, true]) {
@@ -101,7 +103,6 @@ Deno.test("K5 a limit is due in a green thread of another hub", async () => {
 });
 
 Deno.test("K5 Lock.acquire() with a limit, by the thread that holds it, ends with the limit and is no deadlock", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const thread = spawn(() => {
     const lock = new Lock();
     lock.acquire();
@@ -111,7 +112,6 @@ Deno.test("K5 Lock.acquire() with a limit, by the thread that holds it, ends wit
 });
 
 Deno.test("K5 a limit that a thread returned is due on the hub", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const { signal } = await signals.returned(50);
   const waiting = rejection(new Queue().getAsync({ signal }), DOMException);
   // A signal keeps no process alive.

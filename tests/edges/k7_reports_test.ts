@@ -7,6 +7,8 @@ import { DeadlockError, type GreenThread, type Hub, Lock, Queue } from "@aiohub/
 import { assert, assertEquals } from "@std/assert";
 import { parked, TestHub, until } from "../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 2 });
+
 /** Holds one lock and waits for another one. */
 function holdsAndWants(held: Lock, wanted: Lock): string {
   using _held = held.acquire();
@@ -51,7 +53,6 @@ Deno.test("K7 a circle is found that a lock closes by going on to another thread
 });
 
 Deno.test("K7 a circle is found that a lock closes which async code had", async () => {
-  await using hub = new TestHub({ maxWorkers: 2 });
   const [first, second] = [new Lock({ name: "first" }), new Lock({ name: "second" })];
   const permit = await second.acquireAsync();
   const [b, c] = await line(hub, first, second);
@@ -60,7 +61,6 @@ Deno.test("K7 a circle is found that a lock closes which async code had", async 
 });
 
 Deno.test("K7 a circle is found that wait() closes long after the other one has come to its lock", async () => {
-  await using hub = new TestHub({ maxWorkers: 2 });
   const lock = new Lock({ name: "first" });
   const other = new Queue<GreenThread>();
   const a = hub.with({ name: "a" }).spawn(

@@ -3,8 +3,9 @@ import { getCurrent } from "@aiohub/aiohub/green";
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { TestHub } from "../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("getCurrent() is the green thread that calls it", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(function myself() {
     const { id, name, state, dead } = getCurrent();
     return { id, name, state, dead, same: getCurrent() === getCurrent() };
@@ -19,7 +20,6 @@ Deno.test("getCurrent() is the green thread that calls it", async () => {
 });
 
 Deno.test("getCurrent() is the inner green thread while one runs on another one's stack", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => {
     const inner = spawn(() => getCurrent().id);
     const before = getCurrent().id;
@@ -29,7 +29,6 @@ Deno.test("getCurrent() is the inner green thread while one runs on another one'
 });
 
 Deno.test("getCurrent() crosses as the handle that the hub has", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const seen: GreenThread[] = [];
   const thread = hub.spawn(
     (tell: (threads: GreenThread[]) => void) => tell([getCurrent()]),

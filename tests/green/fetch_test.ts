@@ -3,6 +3,8 @@ import { fetch, type GreenFetchInit, urlopen } from "@aiohub/aiohub/green";
 import { assertEquals, assertMatch } from "@std/assert";
 import { answerLate, rejection, serve, TestHub } from "../support/mod.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 /** What the server below says about a request. */
 interface Seen {
   method: string;
@@ -47,7 +49,6 @@ function serveAll() {
 }
 
 Deno.test("fetch() gives a response that is read synchronously", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await using server = serveAll();
   const thread = spawn((url: string) => {
     const response = fetch(url);
@@ -74,7 +75,6 @@ Deno.test("fetch() gives a response that is read synchronously", async () => {
 });
 
 Deno.test("fetch() gives JSON, bytes, large and empty bodies", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await using server = serveAll();
   const thread = spawn((url: string) => ({
     json: fetch(`${url}/json`).json(),
@@ -91,7 +91,6 @@ Deno.test("fetch() gives JSON, bytes, large and empty bodies", async () => {
 });
 
 Deno.test("fetch() gives a buffer and a blob of the body without a promise", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await using server = serveAll();
   const thread = spawn((url: string) => {
     const response = fetch(`${url}/text`);
@@ -111,7 +110,6 @@ Deno.test("fetch() gives a buffer and a blob of the body without a promise", asy
 });
 
 Deno.test("fetch() and urlopen() refuse a Request by name", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const request = new Request("data:text/plain,hello");
   const made = spawn((url: string) => fetch(new Request(url) as never).text(), request.url);
   const passed = spawn((request: unknown) => urlopen(request as URL).read(), request);
@@ -122,7 +120,6 @@ Deno.test("fetch() and urlopen() refuse a Request by name", async () => {
 });
 
 Deno.test("fetch() follows redirects and keeps repeated headers", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await using server = serveAll();
   const thread = spawn((url: string) => {
     const moved = fetch(new URL("/moved", url));
@@ -132,7 +129,6 @@ Deno.test("fetch() follows redirects and keeps repeated headers", async () => {
 });
 
 Deno.test("fetch() gives the response for an error status", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await using server = serveAll();
   const thread = spawn((url: string) => {
     const { ok, status, statusText } = fetch(url);
@@ -143,7 +139,6 @@ Deno.test("fetch() gives the response for an error status", async () => {
 });
 
 Deno.test("fetch() sends method, headers and body", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await using server = serveAll();
   const thread = spawn((url: string) => {
     const send = (init: GreenFetchInit): Seen => fetch(url, init).json();
@@ -170,7 +165,6 @@ Deno.test("fetch() sends method, headers and body", async () => {
 });
 
 Deno.test("fetch() throws a TypeError where there is no server, and for what is no URL", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const { port } = listener.addr;
   listener.close();
@@ -181,7 +175,6 @@ Deno.test("fetch() throws a TypeError where there is no server, and for what is 
 });
 
 Deno.test("fetch() is aborted when its green thread is killed", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const arrived = Promise.withResolvers<AbortSignal>();
   await using server = serve((request) => {
     arrived.resolve(request.signal);
@@ -197,7 +190,6 @@ Deno.test("fetch() is aborted when its green thread is killed", async () => {
 });
 
 Deno.test("urlopen() reads a page as in the original's README", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await using server = serveAll();
   const thread = spawn((url: string) => {
     const opened = urlopen(url);
@@ -207,7 +199,6 @@ Deno.test("urlopen() reads a page as in the original's README", async () => {
 });
 
 Deno.test("urlopen() throws for an error status", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await using server = serveAll();
   const thread = spawn((url: string) => urlopen(url).read(), `${server.url}/missing`);
   const error = await rejection(thread, Deno.errors.Http);

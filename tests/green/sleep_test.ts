@@ -4,6 +4,8 @@ import { assertEquals, assertGreaterOrEqual, assertLess, assertThrows } from "@s
 import { show } from "../../bridge/show.ts";
 import { meeting, rejection, TestHub, until } from "../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("sleep() blocks the green thread for at least its time, and takes no call to the hub", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const took = await hub.spawn(() => {
@@ -30,7 +32,6 @@ Deno.test("sleep() blocks nobody else", async () => {
 });
 
 Deno.test("sleep() of zero, less or nothing returns soon", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const took = await spawn(() => {
     const start = performance.now();
     for (const ms of [0, -5, -Infinity, undefined]) sleep(ms);
@@ -40,7 +41,6 @@ Deno.test("sleep() of zero, less or nothing returns soon", async () => {
 });
 
 Deno.test("J45 sleep() of what is no number is refused", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   for (const ms of [NaN, "5", null, {}]) {
     const thread = spawn((ms: unknown) => sleep(ms as number), ms);
     assertEquals(
@@ -51,7 +51,6 @@ Deno.test("J45 sleep() of what is no number is refused", async () => {
 });
 
 Deno.test("sleep() lets a green thread be called back, and sleeps on", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   let callBack: (() => Promise<number>) | undefined;
   const slept = hub.spawn((give: (fn: () => number) => void) => {
     let calls = 0;
@@ -70,7 +69,6 @@ Deno.test("sleep() lets a green thread be called back, and sleeps on", async () 
 });
 
 Deno.test("checkpoint() and shield() do nothing in a green thread that nobody kills", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => {
     checkpoint();
     return shield(() => 42);

@@ -22,6 +22,8 @@ import {
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 import { TestHub, until } from "../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 const wrong = (value: unknown) => value as never;
 
 Deno.test("new Queue() and resize() check the size", () => {
@@ -209,7 +211,6 @@ Deno.test("a BoundedSemaphore keeps its bound when a permit was given back by ha
 });
 
 Deno.test("a permit of a Semaphore is given back by a thread that releases somebody else's before", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const semaphore = new Semaphore(2);
   const release = (semaphore: Semaphore) => {
     using _own = semaphore.acquire();
@@ -224,7 +225,6 @@ Deno.test("a permit of a Semaphore is given back by a thread that releases someb
 
 for (const Class of [Lock, RLock, BoundedSemaphore]) {
   Deno.test(`a permit of a ${Class.name} that a thread releases by hand is not given back once more`, async () => {
-    await using hub = new TestHub({ maxWorkers: 1 });
     const [object, go] = [new Class(), new Semaphore(0)];
     const thread = hub.spawn(
       (object: Lock | RLock | Semaphore, go: Semaphore) => {

@@ -14,6 +14,8 @@ import * as green from "../../fixtures/connections.ts";
 import { Fake, type pool as modulePool } from "../../fixtures/connections.ts";
 import { rejection, TestHub, until } from "../../support/mod.ts";
 
+TestHub.shared();
+
 /** A pool of fakes, all that it opened, and what its errors were. */
 function fakes(options: Partial<ConnectionPoolOptions<Fake>> = {}) {
   const opened: Fake[] = [];
@@ -31,7 +33,6 @@ function fakes(options: Partial<ConnectionPoolOptions<Fake>> = {}) {
 }
 
 Deno.test("P96 ConnectionPool opens in order, and free counts those that are not open (both sides)", async () => {
-  await using _hub = new TestHub();
   const { pool } = fakes({ maxSize: 4 });
   assertEquals([pool.free, pool.open], [4, 0]);
   assertEquals(await green.take(pool, 2), [1, 2, 2, 4]);
@@ -77,7 +78,6 @@ Deno.test("`using` gives a connection back that can be disposed of at once, on t
 });
 
 Deno.test("P98 a greedy get() beyond maxSize goes on only when something comes back", async () => {
-  await using _hub = new TestHub();
   const { pool } = fakes({ maxSize: 2 });
   const greedy = green.take(pool, 3);
   await until(() => pool.waiting === 1);
@@ -100,7 +100,6 @@ Deno.test("P99 P100 ConnectionPool lends last in, first out; first in, first out
 });
 
 Deno.test("P101 more users than connections, on both sides, never hang", async () => {
-  await using _hub = new TestHub();
   const { pool, opened } = fakes({ maxSize: 3 });
   const threads = [1, 2, 3, 4].map(() => green.churn(pool, 40));
   const tasks = [1, 2].map(async () => {
@@ -114,7 +113,6 @@ Deno.test("P101 more users than connections, on both sides, never hang", async (
 });
 
 Deno.test("P102 ConnectionPool.resize() closes what is too many when it comes back; growing lets waiters in", async () => {
-  await using _hub = new TestHub();
   const { pool, opened } = fakes({ maxSize: 3 });
   const all = [await pool.getAsync(), await pool.getAsync(), await pool.getAsync()];
   pool.resize(1);
@@ -152,7 +150,6 @@ Deno.test("P106 ConnectionPool with minSize has that many ready", async () => {
 });
 
 Deno.test("P108 ConnectionPool.discard() frees the place, and the next get() connects anew (both sides)", async () => {
-  await using _hub = new TestHub();
   const { pool, opened } = fakes({ maxSize: 1 });
   await pool.discardAsync(await pool.getAsync());
   assertEquals([opened[0].log, pool.open, pool.free], [["close"], 0, 1]);
@@ -162,7 +159,6 @@ Deno.test("P108 ConnectionPool.discard() frees the place, and the next get() con
 });
 
 Deno.test("P109 P110 close() of a connection gives it back, once, and it is of no use then (both sides)", async () => {
-  await using _hub = new TestHub();
   const { pool, opened } = fakes({ maxSize: 2 });
   const { messages, free } = await green.misuse(pool);
   assertEquals(messages, [
@@ -189,7 +185,6 @@ Deno.test("P109 P110 close() of a connection gives it back, once, and it is of n
 });
 
 Deno.test("P111 a connection is clean when it comes back: what was not committed is gone (both sides)", async () => {
-  await using _hub = new TestHub();
   const { pool } = fakes({ maxSize: 1 });
   assertEquals(await green.write(pool, 1, true), [1, 1]);
   assertEquals(await green.write(pool, 2, false), [1, 1, 2, 2]);
@@ -272,7 +267,6 @@ Deno.test("P115 a connect that throws, or takes too long, gives the place back (
 });
 
 Deno.test("P116 cleanup runs each time; an error closes the connection and is reported", async () => {
-  await using _hub = new TestHub();
   const cleaned: number[] = [];
   const good = fakes({ cleanup: ({ number }) => cleaned.push(number), maxSize: 1 });
   await good.pool.putAsync(await good.pool.getAsync());
@@ -301,7 +295,6 @@ Deno.test("P116 cleanup runs each time; an error closes the connection and is re
 });
 
 Deno.test("P116 what is there to end things is thrown to the one who gives back (both sides)", async () => {
-  await using _hub = new TestHub();
   const { pool, opened, errors } = fakes({
     cleanup: () => Promise.reject(new GreenletExit("the end")),
     maxSize: 1,
@@ -353,7 +346,6 @@ Deno.test("what a thread has when it ends comes back: killed, crashed, or forgot
 });
 
 Deno.test("who gives up waiting leaves the line: killed, timed out, aborted", async () => {
-  await using _hub = new TestHub();
   const { pool } = fakes({ maxSize: 1 });
   const held = await pool.getAsync();
   assertEquals(await green.waitShortly(pool, 20), ["too late", "Timeout"]);
@@ -388,7 +380,6 @@ Deno.test("who gives up while a connection is being opened leaves it to the next
 });
 
 Deno.test("ConnectionPool.closeAsync() ends those who wait, and closes the lent ones when they come back", async () => {
-  await using _hub = new TestHub();
   const { pool, opened } = fakes({ maxSize: 2 });
   const [held, idle] = [await pool.getAsync(), await pool.getAsync()];
   const waits = [green.take(pool, 1), pool.getAsync()].map((wait) =>
@@ -417,7 +408,6 @@ Deno.test("ConnectionPool made by shared() is one for all, in a module's variabl
 });
 
 Deno.test("ConnectionPool's blocking calls name their twins on the hub; green code makes no pool", async () => {
-  await using _hub = new TestHub();
   const { pool } = fakes();
   const connection = await pool.getAsync();
   for (

@@ -14,6 +14,8 @@ import { callHidden } from "../../fixtures/not_exported.ts";
 import { callMisplaced } from "../../fixtures/wrong_meta.ts";
 import { meeting, rejection, TestHub, thrownBy } from "../../support/mod.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("J1 asyncToSync() gives green code the result of the async function", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   for (const n of [1, 2, 5]) assertEquals(await double(n), 2 * n);
@@ -50,12 +52,10 @@ Deno.test("asyncToSync().spawn() on the hub gives a green thread that stands for
 });
 
 Deno.test("asyncToSync().async() in green code gives what futureToGreenlet() waits for", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await startTwice(4), { values: [4, 5], isPromise: false });
 });
 
 Deno.test("P294, J20, J22 asyncToSync() throws in green code what the function threw", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   for (const how of ["now", "later"] as const) {
     assertEquals(await catchFailure(how, "unicorn"), {
       isTypeError: true,
@@ -66,7 +66,6 @@ Deno.test("P294, J20, J22 asyncToSync() throws in green code what the function t
 });
 
 Deno.test("J21 asyncToSync() errors show the stacks of both sides", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(failThrough("through"), TypeError);
   assertMatch(error.stack ?? "", /^TypeError: through/);
   assertMatch(error.stack ?? "", /both_ways\.ts/);
@@ -92,19 +91,16 @@ Deno.test("asyncToSync().spawn() in green code overlaps a thousand calls", async
 });
 
 Deno.test("J103 asyncToSync().spawn() calls are in flight together", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const meet = meeting(5);
   assertEquals(await overlap(5, meet), "all met");
   assertEquals(meet.arrived, 5);
 });
 
 Deno.test("asyncToSync() replies find their callers whatever their order", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await orderOfReplies(), ["a", "b", "c", "d"]);
 });
 
 Deno.test("J2 asyncToSync() in two modules under one name are two functions", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const other = await import("../../fixtures/hub_callers.ts");
   assertEquals(await other.echoPlus(1), 101);
   assertEquals(await double(1), 2);
@@ -126,7 +122,6 @@ Deno.test("asyncToSync() refuses what is no import.meta or no named function", (
 });
 
 Deno.test("asyncToSync() of a function that is not exported under its name says so", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(callHidden(), TypeError);
   assertMatch(error.message, /^Cannot find "hiddenOnHub" in "file:.*not_exported\.ts"/);
   assertMatch(error.message, /Export the function under its own name from the module whose import/);
@@ -137,7 +132,6 @@ Deno.test("asyncToSync() of a function that is not exported under its name says 
 });
 
 Deno.test("asyncToSync() with the wrong import.meta says so", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(callMisplaced(), TypeError);
   assertMatch(error.message, /^Cannot find "misplacedOnHub" in "file:.*lends_its_meta\.ts"/);
 });

@@ -4,6 +4,8 @@ import { assertNotEquals, assertStrictEquals } from "@std/assert";
 import { threadId } from "node:worker_threads";
 import { fixture, moduleOf, rejection, TestHub } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 type Plain = typeof import("../../fixtures/plain.ts");
 type Counter = typeof import("../../fixtures/counter.ts");
 
@@ -11,7 +13,6 @@ type Counter = typeof import("../../fixtures/counter.ts");
 type Anything = Record<string, (...args: unknown[]) => unknown>;
 
 Deno.test("greenImport() gives functions that spawn green threads", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const plain = greenImport<Plain>(fixture("plain.ts"));
   const thread = plain.add(20, 22);
   assertInstanceOf(thread, GreenThread);
@@ -20,7 +21,6 @@ Deno.test("greenImport() gives functions that spawn green threads", async () => 
 });
 
 Deno.test("J9, J10 greenImport() functions take no arguments and return nothing", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const plain = greenImport<Plain>(fixture("plain.ts"));
   assertEquals(await plain.nothing(), undefined);
   assertEquals(await plain.countArguments(), 0);
@@ -35,7 +35,6 @@ Deno.test("J11 greenImport() loads the module in a Worker", async () => {
 });
 
 Deno.test("J4 greenImport() takes a URL, a string, and a bare name of the import map", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const url = new URL("../../fixtures/plain.ts", import.meta.url);
   assertEquals(await greenImport<Plain>(url).add(1, 1), 2);
   assertEquals(await greenImport<Plain>(url.href).add(1, 1), 2);
@@ -48,12 +47,10 @@ Deno.test("J4 greenImport() takes a URL, a string, and a bare name of the import
 });
 
 Deno.test("greenImport() gives the default export", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await greenImport<Plain>(fixture("plain.ts")).default(), "default export");
 });
 
 Deno.test("J15 greenImport() waits for a module that awaits at top level", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const url = fixture("awaits_at_top_level.ts");
   assertEquals(
     await greenImport<typeof import("../../fixtures/awaits_at_top_level.ts")>(url).isReady(),
@@ -62,12 +59,10 @@ Deno.test("J15 greenImport() waits for a module that awaits at top level", async
 });
 
 Deno.test("greenImport() functions may be async", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await greenImport<Plain>(fixture("plain.ts")).later(5), 5);
 });
 
 Deno.test("greenImport() functions reject with what they throw", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(greenImport<Plain>(fixture("plain.ts")).fail("plainly"), TypeError);
   assertEquals(error.message, "plainly");
   assertMatch(error.stack ?? "", /plain\.ts/);
@@ -144,7 +139,6 @@ Deno.test("greenImport() refuses what is no specifier", () => {
 });
 
 Deno.test("J5 greenImport() of an unsupported scheme names it", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(greenImport<Anything>("ftp://example.com/m.ts").f(), TypeError);
   assertMatch(error.message, /Unsupported scheme "ftp"/);
 });
@@ -155,7 +149,6 @@ Deno.test("greenImport() of a bare name that the import map does not know names 
 });
 
 Deno.test("J37 greenImport() of a module that is not there rejects with its URL", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const url = fixture("no_such_module.ts");
   const error = await rejection(greenImport<Anything>(url).f(), TypeError);
   assertMatch(error.message, /Module not found "file:.*no_such_module\.ts"/);
@@ -172,7 +165,6 @@ Deno.test("J37 greenImport() of a module with a syntax error rejects with its pl
 });
 
 Deno.test("J37 greenImport() of a module that imports what is not there rejects with that", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const missing = fixture("no_such_module.ts");
   const url = moduleOf(`import ${JSON.stringify(missing)}; export function f() {}`);
   const error = await rejection(greenImport<Anything>(url).f(), TypeError);
@@ -190,7 +182,6 @@ Deno.test("J36 greenImport() of a module that throws at top level rejects with t
 });
 
 Deno.test("J14 greenImport() of a function that the module does not export lists what it does", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const counter = greenImport<Anything>(fixture("counter.ts"));
   const error = await rejection(counter.decrement(), TypeError);
   assertMatch(error.message, /^Cannot find "decrement" in "file:.*counter\.ts"/);
@@ -204,7 +195,6 @@ Deno.test("J14 greenImport() of a function that the module does not export lists
 });
 
 Deno.test("J108 greenImport() finds only what the module itself exports", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const counter = greenImport<Anything>(fixture("counter.ts"));
   for (const name of ["__proto__", "constructor", "hasOwnProperty"]) {
     const error = await rejection(counter[name](), TypeError);
@@ -214,7 +204,6 @@ Deno.test("J108 greenImport() finds only what the module itself exports", async 
 });
 
 Deno.test("greenImport() of an export that is no function says what it is", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const plain = greenImport<Anything>(fixture("plain.ts"));
   const error = await rejection(plain.answer(), TypeError);
   assertMatch(error.message, /^Cannot run "answer" of ".*": expected a function, found number$/);

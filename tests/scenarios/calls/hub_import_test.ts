@@ -2,6 +2,8 @@ import { BlockingCallError, call, hubImport, NotCloneableError, spawn } from "@a
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { fixture, moduleOf, rejection, TestHub } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 type OnHub = typeof import("../../fixtures/on_hub.ts");
 
 Deno.test("hubImport() gives a module's functions, async or not, as blocking ones", async () => {
@@ -31,7 +33,6 @@ Deno.test("J100 hubImport() runs the functions on the main thread, all in one co
 });
 
 Deno.test("hubImport() gives plain values, the default export, and names", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn((url: string) => {
     const module = hubImport<OnHub>(url);
     const isFrozen = Object.isFrozen(module);
@@ -48,7 +49,6 @@ Deno.test("hubImport() gives plain values, the default export, and names", async
 });
 
 Deno.test("hubImport() throws in green code what a function throws", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn((url: string) => {
     try {
       hubImport<OnHub>(url).fail("as asked");
@@ -60,7 +60,6 @@ Deno.test("hubImport() throws in green code what a function throws", async () =>
 });
 
 Deno.test("hubImport() takes node: modules and bare names of the import map", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => {
     const { lookup } = hubImport<typeof import("node:dns/promises")>("node:dns/promises");
     const { equal } = hubImport<typeof import("@std/assert")>("@std/assert");
@@ -70,7 +69,6 @@ Deno.test("hubImport() takes node: modules and bare names of the import map", as
 });
 
 Deno.test("hubImport() takes npm packages", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => {
     type Delay = { delay(ms: number): Promise<void> };
     return hubImport<Delay>("npm:deno-std@^1.4.0/async/delay.js").delay(1);
@@ -84,13 +82,11 @@ Deno.test("hubImport() on the hub throws at once and names the twin", () => {
 });
 
 Deno.test("J6 hubImport() refuses a relative specifier and shows the way", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(hub.spawn(() => hubImport("./on_hub.ts")), TypeError);
   assertMatch(error.message, /use hubImport\(import\.meta\.resolve\("\.\/on_hub\.ts"\)\)$/);
 });
 
 Deno.test("J6 hubImport() of a bare name that the import map has not got says what to add", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(hub.spawn(() => hubImport("no-such-name")), TypeError);
   assertEquals(
     error.message,
@@ -100,7 +96,6 @@ Deno.test("J6 hubImport() of a bare name that the import map has not got says wh
 });
 
 Deno.test("J37 hubImport() throws what is wrong with the module, and the hub goes on", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const load = (url: string) => void hubImport(url);
   const missing = await rejection(hub.spawn(load, fixture("no_such_module.ts")), TypeError);
   assertMatch(missing.message, /Module not found "file:.*no_such_module\.ts"/);
@@ -112,7 +107,6 @@ Deno.test("J37 hubImport() throws what is wrong with the module, and the hub goe
 });
 
 Deno.test("hubImport() of a function whose result cannot cross says so", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn((url: string) => hubImport<OnHub>(url).symbol(), fixture("on_hub.ts"));
   assertEquals((await rejection(thread, NotCloneableError)).path, "result");
 });
@@ -165,7 +159,6 @@ Deno.test("J14 call() of a name that is not exposed lists those that are", async
 });
 
 Deno.test("J108 call() does not find what every object has", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   for (const name of ["__proto__", "constructor", "toString"]) {
     await rejection(hub.spawn((name: string) => call(name), name), TypeError);
   }
@@ -177,7 +170,6 @@ Deno.test("call() on the hub throws at once", () => {
 });
 
 Deno.test("call() refuses what is no name", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(spawn(() => call(5 as unknown as string)), TypeError);
   assertEquals(error.message, "Cannot call: expected a name, found number 5");
 });

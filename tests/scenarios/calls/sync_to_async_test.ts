@@ -7,8 +7,9 @@ import { deep } from "../../fixtures/deep.ts";
 import { fib } from "../../fixtures/recursion.ts";
 import { rejection, TestHub, until } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("P251 syncToAsync() gives a function that spawns a green thread on the hub", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const thread = double(21);
   assertInstanceOf(thread, GreenThread);
   assertEquals(await thread, 42);
@@ -20,7 +21,6 @@ Deno.test("syncToAsync() gives a function that spawns in green code too", async 
 });
 
 Deno.test("syncToAsync() gives a function that spawn() takes", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await hub.spawn(double, 21), 42);
   assertEquals(await spawn(double, 4), 8);
 });
@@ -65,7 +65,6 @@ Deno.test("P252 syncToAsync() refuses what is no import.meta or no named synchro
 });
 
 Deno.test("syncToAsync() of a function that is not exported under its name says so", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const hidden = await rejection(hiding.local.hidden(), TypeError);
   assertMatch(hidden.message, /^Cannot find "hidden" in "file:.*not_exported\.ts"/);
   assertMatch(hidden.message, /the module exports "callHidden", "local", "renamed"/);
@@ -76,7 +75,6 @@ Deno.test("syncToAsync() of a function that is not exported under its name says 
 });
 
 Deno.test("syncToAsync() with the wrong import.meta says so", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(misplacing.misplaced(), TypeError);
   assertMatch(error.message, /^Cannot find "misplaced" in "file:.*lends_its_meta\.ts"/);
   assertMatch(error.message, /from the module whose import\.meta it was given/);

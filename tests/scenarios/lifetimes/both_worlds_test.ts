@@ -17,8 +17,9 @@ import {
   until,
 } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("J49, P281 greenletToFuture({ signal }): an abort rejects the promise and kills the thread", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const controller = new AbortController();
   const marks = newMarks();
   const thread = threads.sleeper(marks);
@@ -79,7 +80,6 @@ Deno.test("greenletToFuture({ autocancel }): a killed thread rejects, or resolve
 });
 
 Deno.test("P304 greenletToFuture() for two: aborting one leaves the other, aborting both kills the thread", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const controllers = [new AbortController(), new AbortController()];
   const thread = threads.sleeper(newMarks());
   await parked(hub, thread);
@@ -225,7 +225,6 @@ Deno.test("a kill aborts the async call that the thread is in, with the reason o
 });
 
 Deno.test("P311 a kill aborts what `.async()` and `.spawn()` have started too", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   threads.log.length = 0;
   const thread = threads.waitsForStarted({});
   await until(() => threads.log.length === 1);
@@ -273,7 +272,6 @@ Deno.test("a callback on the hub sees the abort of its thread by currentCall() t
 });
 
 Deno.test("fetch() in green code is aborted by a kill: the server hears of it", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const aborted = Promise.withResolvers<void>();
   const asked = Promise.withResolvers<void>();
   await using server = serve(() => {
@@ -311,7 +309,6 @@ Deno.test("P270 a kill goes through all layers: green, async, green, async", asy
 });
 
 Deno.test("P268, P269 an abort is seen at checkpoint(), whether or not somebody still awaits", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   for (const autokill of [true, false]) {
     const controller = new AbortController();
     const marks = newMarks();
@@ -326,7 +323,6 @@ Deno.test("P268, P269 an abort is seen at checkpoint(), whether or not somebody 
 });
 
 Deno.test("P262 shield() around a call lets it finish; the kill comes after that", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   threads.log.length = 0;
   const { promise, resolve: open } = Promise.withResolvers<void>();
   threads.onHub.gate = promise;
@@ -369,7 +365,6 @@ Deno.test("P295 futureToGreenlet(): killing the handle aborts the work, unless a
 });
 
 Deno.test("P295 futureToGreenlet(): work that was aborted elsewhere kills the handle, unless autokill is off", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const aborted = () => Promise.reject(new DOMException("elsewhere", "AbortError"));
   const thread = futureToGreenlet(aborted());
   const exit = await rejection(thread, GreenletExit);
@@ -390,7 +385,6 @@ Deno.test("P295 futureToGreenlet(): work that was aborted elsewhere kills the ha
 });
 
 Deno.test("P295 a cancel after the success is harmless, both ways", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const controller = new AbortController();
   const thread = hub.with({ signal: controller.signal }).spawn(() => 5);
   assertEquals(await greenletToFuture(thread, { signal: controller.signal }), 5);
@@ -407,7 +401,6 @@ Deno.test("P295 a cancel after the success is harmless, both ways", async () => 
 });
 
 Deno.test("futureToGreenlet({ autostart: false }) starts with the first one who wants it, and not when it is killed", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   let started = 0;
   const lazy = () => futureToGreenlet(async () => await ++started, { autostart: false });
   const [awaited, waited, killed, left] = [lazy(), lazy(), lazy(), lazy()];
@@ -425,7 +418,6 @@ Deno.test("futureToGreenlet({ autostart: false }) starts with the first one who 
 });
 
 Deno.test("an aborted call whose function goes on all the same is answered to nobody", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   threads.log.length = 0;
   assertEquals(await threads.callsOn(), [1, 2, 3]);
   await until(() => threads.log.length === 1);
@@ -459,7 +451,6 @@ testApart(
 );
 
 Deno.test("J59 what a dying thread prints and calls in its clean-up, in a shield, reaches the hub", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const said: string[] = [];
   const thread = hub.spawn((say: (text: string) => void) => {
     try {
@@ -498,7 +489,6 @@ Deno.test("P155, P156, P160 promises and threads give their results and errors t
 });
 
 Deno.test("P157, P161 promises, async functions and thenables alike become threads, and threads promises", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thenable = { then: (resolve: (n: number) => void) => resolve(3) } as PromiseLike<number>;
   const handles = [
     futureToGreenlet(Promise.resolve(1)),
@@ -516,7 +506,6 @@ Deno.test("P157, P161 promises, async functions and thenables alike become threa
 });
 
 Deno.test("P158 green code that waits for async work of 70 ms waits about that long", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   await hub.spawn(() => {});
   const waited = await hub.spawn((nap: () => void) => {
     const start = performance.now();
@@ -549,7 +538,6 @@ Deno.test("P210, P211, P212 green, async, green: each in its own place, and the 
 });
 
 Deno.test("checkpoint() without a kill or a limit changes nothing", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => {
     let sum = 0;
     for (let i = 0; i < 10_000; i++) {

@@ -2,8 +2,9 @@ import { assertEquals } from "@std/assert";
 import * as called from "../../fixtures/lifetimes/called_back.ts";
 import { parked, TestHub, thrownBy, until } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("a Timeout that hits a callback is thrown, as itself, out of the call that called back", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   called.onHub.said.length = 0;
   assertEquals(await called.timesOut(), "its own timeout");
   await until(() => called.onHub.said.length > 0);
@@ -11,14 +12,12 @@ Deno.test("a Timeout that hits a callback is thrown, as itself, out of the call 
 });
 
 Deno.test("a Timeout that a callback has set itself is the async function's business only", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   called.onHub.said.length = 0;
   assertEquals(await called.timesOutWithin(), "the outer timeout");
   assertEquals(called.onHub.said, ["rejected: Timeout"]);
 });
 
 Deno.test("a kill that hits a callback ends the thread with the very reason", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = called.blocksInCallback();
   await parked(hub, thread, /sleep/);
   const reason = new RangeError("the reason");
@@ -36,7 +35,6 @@ for (
 ) {
   const call = abandon ? "an abandoned call" : "a call that was given up";
   Deno.test(`${call} may call back, ${block ? "and block" : "without blocking"}: ${said}`, async () => {
-    await using _hub = new TestHub({ maxWorkers: 1 });
     called.onHub.said.length = 0;
     called.onHub.begun = 0;
     const gate = Promise.withResolvers<void>();

@@ -12,6 +12,8 @@ import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/as
 import * as deadlocks from "../../fixtures/lifetimes/deadlocks.ts";
 import { ending, meeting, parked, rejection, TestHub, turn, until } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 2 });
+
 /** Threads that each wait for the next one, and the last one for the first. */
 function circle(hub: Hub, names: string[]): GreenThread[] {
   const all = Promise.withResolvers<GreenThread[]>();
@@ -65,7 +67,6 @@ Deno.test("P314 a child that waits for the parent that waits for it, on one Work
 });
 
 Deno.test("a function of the hub that awaits the thread that calls it: DeadlockError, with the call's name", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
   const thread = deadlocks.throughTheHub();
   const [name, message, ...cycle] = await thread as string[];
   assertEquals([name, cycle], ["DeadlockError", [thread.name]]);
@@ -76,7 +77,6 @@ Deno.test("a function of the hub that awaits the thread that calls it: DeadlockE
 });
 
 Deno.test("a DeadlockError tells where inline functions are too, and has the stack of the one that waits", async () => {
-  await using hub = new TestHub({ maxWorkers: 2 });
   const all = Promise.withResolvers<GreenThread[]>();
   const threads = ["a", "b"].map((name, i) => {
     const other = () => all.promise.then((threads) => [threads[1 - i]]);
@@ -102,7 +102,6 @@ Deno.test("P50 a deadlock does not last long, and the hub is as it was", async (
 });
 
 Deno.test("locks taken in opposite order: one gets a DeadlockError that names the locks, the other goes on", async () => {
-  await using hub = new TestHub({ maxWorkers: 2 });
   const [cache, table] = [new Lock({ name: "cache" }), new Lock({ name: "table" })];
   const meet = meeting(2);
   const a = hub.with({ name: "a" }).spawn(deadlocks.takesTwo, cache, table, meet as () => void);
@@ -118,7 +117,6 @@ Deno.test("locks taken in opposite order: one gets a DeadlockError that names th
 });
 
 Deno.test("a lock held by a thread that waits for one that wants the lock: DeadlockError", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
   const result = await deadlocks.holdsAndWaits(new Lock());
   assert(Array.isArray(result), Deno.inspect(result));
   assertEquals((result as string[])[0], "DeadlockError");
@@ -132,7 +130,6 @@ Deno.test("a lock that is held for long is no deadlock", async () => {
 });
 
 Deno.test("a wait with a time limit is no deadlock: it ends by itself", async () => {
-  await using _hub = new TestHub({ maxWorkers: 2 });
   assertEquals(await deadlocks.limitedCircle(), "Timeout");
   assertEquals(await deadlocks.throughTheHubWithALimit(), "gave up");
 });
@@ -230,7 +227,6 @@ Deno.test("a pool that can have no more Workers: DeadlockError, and all go on", 
 
 Deno.test("a kill that a shield holds off breaks no circle; one that is heard does", async () => {
   for (const isShielded of [true, false]) {
-    await using hub = new TestHub({ maxWorkers: 2 });
     const next = new Queue<GreenThread<unknown>>();
     const last = hub.spawn((next: Queue<GreenThread<unknown>>) => {
       try {

@@ -18,6 +18,8 @@ import {
   until,
 } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("P3, P223 GreenThread.kill() before the start: the function never runs", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const marks = newMarks();
@@ -95,7 +97,6 @@ Deno.test("P223 GreenThread.kill(reason) throws any reason, there and to those w
 });
 
 Deno.test("P223 GreenThread.kill(reason) is what the thread itself catches, with its class", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => {
     try {
       sleep(60_000);
@@ -111,7 +112,6 @@ Deno.test("P223 GreenThread.kill(reason) is what the thread itself catches, with
 });
 
 Deno.test("P10 GreenThread.kill() of a thread that spawnAfter() has started", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawnAfter(1, threads.sleeper, newMarks());
   await parked(hub, thread);
   thread.kill();
@@ -120,7 +120,6 @@ Deno.test("P10 GreenThread.kill() of a thread that spawnAfter() has started", as
 });
 
 Deno.test("P8, P9 GreenThread.cancel() ends a thread only if it has not started", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const marks = newMarks();
   const running = threads.sleeper(marks);
   await parked(hub, running);
@@ -139,7 +138,6 @@ Deno.test("P8, P9 GreenThread.cancel() ends a thread only if it has not started"
 });
 
 Deno.test("GreenThread.kill() and cancel() of a thread that has ended do nothing", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const done = hub.spawn(() => 22);
   const failed = hub.spawn(() => {
     throw new RangeError("its own");
@@ -156,7 +154,6 @@ Deno.test("GreenThread.kill() and cancel() of a thread that has ended do nothing
 });
 
 Deno.test("GreenThread.kill() twice: the first reason wins, in the thread and outside", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = threads.stubborn(newMarks());
   await parked(hub, thread);
   thread.kill(new Error("first"));
@@ -165,7 +162,6 @@ Deno.test("GreenThread.kill() twice: the first reason wins, in the thread and ou
 });
 
 Deno.test("a kill is sticky: a thread that catches it gets it again at each blocking call", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = threads.stubborn(newMarks());
   await parked(hub, thread);
   thread.kill(new Error("enough"));
@@ -175,7 +171,6 @@ Deno.test("a kill is sticky: a thread that catches it gets it again at each bloc
 });
 
 Deno.test("shield() holds a kill off, and the next blocking call gets it", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const marks = newMarks();
   const thread = threads.shielded(marks);
   await until(() => marked(marks, Mark.Started) === 1);
@@ -188,7 +183,6 @@ Deno.test("shield() holds a kill off, and the next blocking call gets it", async
 });
 
 Deno.test("J63 a kill runs `using` and `finally` from the innermost outwards", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const order = new SharedArrayBuffer(16);
   const thread = threads.disposer(newMarks(), order);
   await parked(hub, thread);
@@ -199,7 +193,6 @@ Deno.test("J63 a kill runs `using` and `finally` from the innermost outwards", a
 });
 
 Deno.test("a thread whose clean-up is hit by its kill as well was killed", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = threads.blockingCleanUp(newMarks());
   await parked(hub, thread);
   const reason = new RangeError("once");
@@ -220,7 +213,6 @@ Deno.test("GreenThread.kill() of checkpoint() loops ends code that does not bloc
 });
 
 Deno.test("GreenThread.kill() of itself ends the thread there and then", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const marks = newMarks();
   const thread = threads.suicide(marks);
   assertInstanceOf(await thrownBy(thread), GreenletExit);
@@ -295,7 +287,6 @@ Deno.test("GreenThread.kill() while the thread's module loads ends it at once", 
 });
 
 Deno.test("GreenThread.kill() of an async green function is heard at its next blocking call", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const module = hub.greenImport<typeof threads>(
     new URL("../../fixtures/lifetimes/threads.ts", import.meta.url),
   );
@@ -328,7 +319,6 @@ Deno.test("P226 killAsync() settles when the thread has ended, well before its s
 });
 
 Deno.test("P226 kill() alone does not wait for the thread", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = threads.sleeper(newMarks());
   await parked(hub, thread);
   thread.kill();
@@ -357,7 +347,6 @@ Deno.test("killAsync() waits for the async clean-up that the kill has caused", a
 });
 
 Deno.test("kill({ wait: true }) on the hub would block: it throws and names the twin", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => 1);
   const kill = () => thread.kill(undefined, { wait: true });
   assertMatch(assertThrows(kill, BlockingCallError).message, /killAsync\(\)$/);

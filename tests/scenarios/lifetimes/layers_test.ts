@@ -3,8 +3,9 @@ import { assert, assertEquals, assertInstanceOf, assertThrows } from "@std/asser
 import * as layers from "../../fixtures/lifetimes/layers.ts";
 import { rejection, TestHub, until } from "../../support/mod.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("P288 green code that calls async code: its result, its error, and the error of the green code itself", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await layers.doubled(21), 42);
   assertEquals((await rejection(layers.doubled(-1), RangeError)).message, "-1 is less than zero");
   assertEquals((await rejection(layers.doubled(13), EvalError)).message, "not this one");
@@ -33,7 +34,6 @@ Deno.test("P261 withTimeoutAsync() around green code that a call of green code a
 });
 
 Deno.test("P279 `using` in green code on what is disposed of asynchronously, with errors in the block and at its end", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const good = new layers.Resource(false);
   assertEquals(await layers.uses(handle(good) as never, false), "used");
   assertEquals(good.log, ["used", "disposed"]);

@@ -6,8 +6,9 @@ import * as links from "../../fixtures/lifetimes/links.ts";
 import * as threads from "../../fixtures/lifetimes/threads.ts";
 import { ending, parked, TestHub, thrownBy, turn, until } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("P4 GreenThread.link() has called back by the time that an await returns, with its arguments", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const called: unknown[] = [];
   const thread = hub.spawn(() => 7);
   thread.link((thread, ...args) => called.push([thread, ...args]), 4, { b: 5 });
@@ -17,7 +18,6 @@ Deno.test("P4 GreenThread.link() has called back by the time that an await retur
 });
 
 Deno.test("P5, P6 GreenThread.link() of an ended thread calls at the next turn; a link may link", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => 7);
   await thread;
   const called: string[] = [];
@@ -79,7 +79,6 @@ Deno.test("GreenThread.link() isolates errors, of async functions too, and repor
 });
 
 Deno.test("P215 GreenThread.unlink() takes a link back, and says whether there was one", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const called: string[] = [];
   const [first, second, third] = ["first", "second", "third"].map((name) => () =>
     called.push(name)
@@ -98,7 +97,6 @@ Deno.test("P215 GreenThread.unlink() takes a link back, and says whether there w
 });
 
 Deno.test("P213, P240 GreenThread.link() to several results, before and after the end", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   for (const fails of [false, true]) {
     const results: unknown[] = [];
     const keep = (thread: GreenThread) => {
@@ -172,7 +170,6 @@ Deno.test("a thread's links do not keep its failure from being reported by other
 });
 
 Deno.test("GreenThread.link() of a thread that was killed in the queue calls back", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const blocker = threads.sleeper(newMarks());
   await parked(hub, blocker);
   const queued = hub.spawn(() => 1);

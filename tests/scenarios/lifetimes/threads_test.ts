@@ -13,13 +13,14 @@ import * as servers from "../../fixtures/lifetimes/servers.ts";
 import * as threads from "../../fixtures/lifetimes/threads.ts";
 import { ending, parked, rejection, serve, TestHub, thrownBy, until } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 /** What can be seen of a thread from outside. */
 function flags(thread: GreenThread): [string, boolean, string | undefined] {
   return [thread.state, thread.dead, thread.outcome()?.status];
 }
 
 Deno.test("P220 GreenThread.state, dead and outcome(), before the start, while it runs, and after each ending", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const { promise, resolve } = Promise.withResolvers<void>();
   const first = hub.spawn((wait: () => void) => wait(), () => promise);
   const cases: [GreenThread, string][] = [
@@ -45,7 +46,6 @@ Deno.test("P220 GreenThread.state, dead and outcome(), before the start, while i
 });
 
 Deno.test("a thread that returns an error, even a GreenletExit, has returned a value", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(async (url: string) => {
     const { GreenletExit } = await import(url) as typeof import("../../../mod.ts");
     return new GreenletExit("a value");
@@ -80,7 +80,6 @@ Deno.test("a thread's ending can be had again, by any number, at any time, on bo
 });
 
 Deno.test("J43 an answer that comes after its call was given up does not answer the next one", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await threads.givesUpOften(20), Array.from({ length: 20 }, (_, i) => i));
 });
 
@@ -142,7 +141,6 @@ Deno.test("P293 errors through layers of both worlds arrive as they are, with a 
 });
 
 Deno.test("P225 what has started or ended does not start again", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   let started = 0;
   const future = futureToGreenlet(async () => await ++started, { autostart: false });
   await Promise.all([future, future, hub.spawn((thread: GreenThread) => thread.wait(), future)]);

@@ -17,13 +17,13 @@ import {
   until,
 } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("P25, P26 Timeout is thrown as itself at the blocking call, and then not pending", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await timeouts.fires(), [true, true, false, 20, "Timeout: Timed out after 20 ms"]);
 });
 
 Deno.test("P21, P24 Timeout may be thrown by hand, and is told by its class", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await timeouts.byHand(), [true, false, true, true]);
   const timeout = new Timeout(5);
   assertEquals([timeout.pending, timeout.name, timeout.ms], [false, "Timeout", 5]);
@@ -36,33 +36,27 @@ Deno.test("P21, P24 Timeout may be thrown by hand, and is told by its class", as
 });
 
 Deno.test("P25 Timeout of a block that was left in time fires no more", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await timeouts.inTime(), false);
 });
 
 Deno.test("P27 Timeout throws a given error, or one of a given class, in its place", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await timeouts.custom(), [true, true]);
 });
 
 Deno.test("P28 Timeout.cancel() in the block lets a longer sleep end", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await timeouts.calledOff(), false);
 });
 
 Deno.test("P32 Timeout in Timeout: the earlier one is thrown, the other one is pending", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await timeouts.nested(150, 20), ["inner", [true, false], true]);
   assertEquals(await timeouts.nested(20, 60_000), ["outer", [false, true], false]);
 });
 
 Deno.test("Timeout in Timeout of the same time: the outer one is thrown", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await timeouts.equal(), [true, true]);
 });
 
 Deno.test("P30, J45 Timeout without a time is never due; one of zero or less at the next blocking call", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await timeouts.limits(), [
     [[true, false], [true, false]],
     [[false, undefined], [false, undefined]],
@@ -70,7 +64,6 @@ Deno.test("P30, J45 Timeout without a time is never due; one of zero or less at 
 });
 
 Deno.test("P22, P29, J41, J47 withTimeout() gives the result, throws, or gives the value for being late", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await timeouts.forms(), [
     10,
     "late",
@@ -112,7 +105,6 @@ Deno.test("Timeout in a `using` block on the hub limits nothing, and says what d
 });
 
 Deno.test("Timeout that has crossed is disposed of without an error, on either side", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => {
     throw new Timeout(5);
   });
@@ -168,7 +160,6 @@ Deno.test("a Timeout that runs out in a link or in a generator of the hub is its
 });
 
 Deno.test("P31 Timeout that is over is kept by nobody but its owner", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   // Armed ones are looked at by each blocking call: one that stayed would be thrown here.
   const thread = spawn(() => {
     for (let i = 0; i < 1000; i++) {
@@ -181,14 +172,12 @@ Deno.test("P31 Timeout that is over is kept by nobody but its owner", async () =
 });
 
 Deno.test("a thread that lets its Timeout out has failed with it", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const thread = timeouts.lets();
   const timeout = await rejection(thread, Timeout);
   assertEquals([timeout.name, timeout.pending, thread.state], ["Timeout", false, "rejected"]);
 });
 
 Deno.test("spawnWith({ timeout }) kills a thread that runs for too long with a Timeout", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const marks = newMarks();
   // The clock starts with the thread, and so counts the time that a Worker takes to load its module: not here.
   const before = threads.sleeper(newMarks());
@@ -205,7 +194,6 @@ Deno.test("spawnWith({ timeout }) kills a thread that runs for too long with a T
 });
 
 Deno.test("J56 spawnWith({ timeout }): the clock starts when the thread leaves the queue", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   // The time that a Worker takes to load its module counts too, where it does: not here.
   await timeouts.sleeper(0);
   // It keeps its Worker by itself: one that waits for the hub would lend its place.
@@ -294,7 +282,6 @@ Deno.test("P298 withTimeoutAsync() on the hub aborts by its signal, with the Tim
 });
 
 Deno.test("withTimeoutAsync() around a green thread: the thread goes on, unless its signal is used", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = threads.sleeper(newMarks());
   await assertRejects(() => withTimeoutAsync(20, () => thread), Timeout);
   assertEquals(thread.dead, false);

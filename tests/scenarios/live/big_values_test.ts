@@ -10,12 +10,13 @@ import {
   sizeOf,
 } from "../../fixtures/big_values.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 /** How large the values are; AIOHUB_BIG_MB=512 for the long run. */
 const MB = Number(Deno.env.get("AIOHUB_BIG_MB") ?? 48);
 const BYTES = MB << 20;
 
 Deno.test("J94 transfer() detaches the sender's buffer, in both directions", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const bytes = new Uint8Array(8 << 20).fill(3);
   assertEquals(await sizeOf(transfer(bytes), 5), [8 << 20, 3]);
   assertEquals(bytes.length, 0);
@@ -24,7 +25,6 @@ Deno.test("J94 transfer() detaches the sender's buffer, in both directions", asy
 });
 
 Deno.test("transfer() of a resizable buffer of any size, in both directions", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   for (const length of [1000, 100_000, 2_000_000]) {
     const buffer = new ArrayBuffer(length, { maxByteLength: 2 * length });
     assertEquals(await growth(transfer(buffer)), [length, 2 * length]);
@@ -45,7 +45,6 @@ Deno.test("transfer() takes buffers and all views of them, and nothing else", ()
 });
 
 Deno.test("large bytes cross without holding up the event loop", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await sizeOf("warm", 0);
   const bytes = transfer(new Uint8Array(BYTES).fill(5));
   const up = await watchingLoop(() => sizeOf(bytes, BYTES - 1).then());
@@ -58,7 +57,6 @@ Deno.test("large bytes cross without holding up the event loop", async () => {
 });
 
 Deno.test("large text crosses both ways", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const length = Math.min(BYTES, 500 << 20);
   assertEquals(await sizeOf("y".repeat(length), length - 1), [length, "y"]);
   const { length: back } = await makeText(length);
@@ -66,7 +64,6 @@ Deno.test("large text crosses both ways", async () => {
 });
 
 Deno.test("the sender may change bytes that are still on their way", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await sizeOf("warm", 0);
   const bytes = new Uint8Array(8 << 20);
   const thread = sizeOf(bytes, bytes.length - 1);
@@ -75,7 +72,6 @@ Deno.test("the sender may change bytes that are still on their way", async () =>
 });
 
 Deno.test("NotCloneableError names what is too large or cannot be sent", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const detached = new Uint8Array(8);
   transfer(detached);
   assertThrows(() => sizeOf(detached, 0), NotCloneableError, "arguments[0]");

@@ -24,13 +24,14 @@ import { fixture, rejection, serve, TestHub, until } from "../../support/mod.ts"
 import * as blobs from "../../fixtures/blobs.ts";
 import { BlobStore, type Seen } from "../../fixtures/blobs.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 /** What is seen of a file with these texts. */
 function fileSeen(text: string, name: string, lastModified: number): Seen {
   return { class: "File", type: "text/x", size: text.length, text, name, lastModified };
 }
 
 Deno.test("a Blob of the hub is one in green code, and all ways of reading it block", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const bytes = [...new TextEncoder().encode("héllo")];
   assertEquals(await blobs.readAll(new Blob(["héllo"], { type: "text/x" }) as SyncBlob), {
     text: "héllo",
@@ -52,7 +53,6 @@ Deno.test("a Blob of the hub is one in green code, and all ways of reading it bl
 });
 
 Deno.test("the platform takes a blob of the hub in green code as any other", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const green = greenImport<typeof blobs>(fixture("blobs.ts"));
   const blob = new Blob(["blob"], { type: "text/x" });
   const file = new File(["file"], "a.txt", { type: "text/y" });
@@ -72,7 +72,6 @@ Deno.test("the platform takes a blob of the hub in green code as any other", asy
 });
 
 Deno.test("blobs arrive in green code on all ways", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const blob = new File(["argument"], "argument.txt", { type: "text/x", lastModified: 7 });
   const form = new FormData();
   form.append("file", new File(["in a form"], "form.txt", { type: "text/x", lastModified: 8 }));
@@ -118,7 +117,6 @@ Deno.test("blobs arrive in one green thread at a time as well", async () => {
 });
 
 Deno.test("a callback of green code gets blobs that it can read, and gives what the hub can", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const callback = await blobs.giveCallback();
   const form = new FormData();
   form.append("f", new File([" and form"], "f.txt"));
@@ -127,7 +125,6 @@ Deno.test("a callback of green code gets blobs that it can read, and gives what 
 });
 
 Deno.test("Blob, File and FormData of green code arrive on the hub as themselves", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const { blob, file, again, form } = await blobs.makeAll();
   assert(blob instanceof Blob && file instanceof File && form instanceof FormData);
   assert(again[0] === file && form.get("f") === file);
@@ -144,7 +141,6 @@ Deno.test("Blob, File and FormData of green code arrive on the hub as themselves
 });
 
 Deno.test("a form keeps its order, names that come twice, and the names of its files", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const form = new FormData();
   form.append("b", "1");
   form.append("file", new Blob(["x"], { type: "text/x" }), "given.txt");
@@ -176,7 +172,6 @@ Deno.test("a form keeps its order, names that come twice, and the names of its f
 });
 
 Deno.test("a blob that goes round is an equal one, and the platform's own on the hub", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const file = new File(["round"], "r.txt", { type: "text/x", lastModified: 5 });
   const back = await blobs.echo(file) as File;
   assertEquals(
@@ -257,7 +252,6 @@ Deno.test("blobs wait in a queue and in an event for either side", async () => {
 });
 
 Deno.test("a stream of a blob is an iterable that blocks, the platform's, and the hub's own", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const blob = new Blob(Array.from({ length: 10 }, () => new Uint8Array(100_000)));
   assertEquals(await blobs.streamOf(blob, handle(new BlobStore())), {
     isStream: true,
@@ -273,7 +267,6 @@ Deno.test("a stream of a blob is an iterable that blocks, the platform's, and th
 });
 
 Deno.test("a blob of 50 MB is not copied, however often it crosses", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const blob = new Blob([new Uint8Array(50_000_000).fill(7)]);
   // The Worker starts, and so does all that it loads.
   await blobs.holdMany(blob as SyncBlob, 1);
@@ -285,7 +278,6 @@ Deno.test("a blob of 50 MB is not copied, however often it crosses", async () =>
 });
 
 Deno.test("a blob over a file crosses as any other", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const path = await Deno.makeTempFile();
   try {
     await Deno.writeTextFile(path, "on the disk");
@@ -300,7 +292,6 @@ Deno.test("a blob over a file crosses as any other", async () => {
 });
 
 Deno.test("a blob that is read outside of a green thread says so", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await blobs.readLater(new Blob(["x"]) as SyncBlob, () => {});
   let [message] = await blobs.whatCameLater();
   for (; message === undefined; [message] = await blobs.whatCameLater());
@@ -330,7 +321,6 @@ Deno.test("blobs are read where green code may import nothing", async () => {
 });
 
 Deno.test("a subclass of Blob crosses as what it is registered as, or is refused", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   class Own extends Blob {}
   const error = await rejection(
     Promise.try(() => blobs.echo(new Own(["x"]))),
@@ -346,7 +336,6 @@ Deno.test("a subclass of Blob crosses as what it is registered as, or is refused
 });
 
 Deno.test("handle(blob) is a handle still", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const blob = new Blob(["by reference"]);
   const [is, text, same] = await spawn((blob: SyncBlob) => {
     return [blob instanceof Blob, blob.text(), blob];
@@ -355,7 +344,6 @@ Deno.test("handle(blob) is a handle still", async () => {
 });
 
 Deno.test("fetch() of green code sends blobs and forms", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await using server = serve(async (request) => {
     const type = request.headers.get("content-type")!;
     if (!type.startsWith("multipart/")) return new Response(`${type} ${await request.text()}`);

@@ -12,6 +12,8 @@ import { assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@s
 import { rejection, TestHub } from "../../support/mod.ts";
 import * as callbacks from "../../fixtures/callbacks.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("spawn() passes callbacks nested in objects and arrays, to be called many times", async () => {
   await using _hub = new TestHub({ maxWorkers: 2 });
   const item = (n: number) => n + 1;
@@ -21,7 +23,6 @@ Deno.test("spawn() passes callbacks nested in objects and arrays, to be called m
 });
 
 Deno.test("J102 spawn() passes a callback that blocks green code for its result", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const doubled = await spawn((fn: (n: number) => number) => fn(10) + 2, (n: number) => n * 2);
   assertEquals(doubled, 22);
 });
@@ -52,7 +53,6 @@ Deno.test("a syncToAsync() function that green code is given blocks there for th
 });
 
 Deno.test("a blocking function of the library that green code is given says where it has one", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const passed = spawn((zzz: (ms: number) => void) => zzz(1), sleep);
   assertMatch((await rejection(passed, BlockingCallError)).message, /own sleep\(\) in green code/);
   const other = spawn((fn: () => void) => fn(), () => sleep(1));
@@ -60,17 +60,14 @@ Deno.test("a blocking function of the library that green code is given says wher
 });
 
 Deno.test("a green callback runs inside the wait of the thread that passed it", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await callbacks.useVisitor(), { sum: 60, results: [2, 4, 6] });
 });
 
 Deno.test("a green callback throws to the async function that calls it", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await assertRejects(() => callbacks.throwIn().then(), RangeError, "from the callback");
 });
 
 Deno.test("a green callback rejects clearly once the thread that passed it has ended", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await callbacks.giveAndEnd();
   const fn = callbacks.keptFunction()! as () => Promise<unknown>;
   await assertRejects(fn, Error, "the thread has ended");
@@ -92,7 +89,6 @@ Deno.test("a function that a green thread returns stays callable and may block",
 });
 
 Deno.test("a function that travels back is the original function, on both sides", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await callbacks.sendBack(), [true, true, true]);
   assertEquals(await callbacks.countTwice(), [2, 3, true]);
   const fn = () => 1;

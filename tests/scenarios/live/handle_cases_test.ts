@@ -11,6 +11,8 @@ import { assert, assertEquals, assertRejects } from "@std/assert";
 import { heldObjects } from "../../../hub/references/worker_objects.ts";
 import { meeting, TestHub, until } from "../../support/mod.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 class Token {
   readonly meet = meeting(4);
   async echo(token: string): Promise<string> {
@@ -93,7 +95,6 @@ export const withProgress = syncToAsync(
 );
 
 Deno.test("J110 progress that a thread reports comes before its result", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const events: unknown[] = [];
   events.push(await withProgress((done) => void events.push(done)));
   assertEquals(events, [1, 2, 3, 4, 5, "result"]);
@@ -131,7 +132,6 @@ export const meeter = syncToAsync(import.meta, function meeter() {
 });
 
 Deno.test("calls of a green function are served one on top of the other while it blocks", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const meet = await meeter();
   const gate = new Semaphore(0);
   const order: string[] = [];
@@ -144,7 +144,6 @@ Deno.test("calls of a green function are served one on top of the other while it
 });
 
 Deno.test("a method of a handle may call back into the thread that calls it", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const tree = {
     async walk(visit: (node: string) => unknown): Promise<string[]> {
       const seen: string[] = [];

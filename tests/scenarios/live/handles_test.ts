@@ -11,8 +11,9 @@ import { TestHub, until } from "../../support/mod.ts";
 import * as handles from "../../fixtures/handles.ts";
 import { type Account, Connection } from "../../fixtures/handles.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("P132 handle() makes async methods, properties and results plain in green code", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await handles.session(), {
     before: ["main", "MAIN", true, 3],
     after: ["other", "Connection other"],
@@ -25,7 +26,6 @@ Deno.test("P132 handle() makes async methods, properties and results plain in gr
 });
 
 Deno.test("J108 handle() refuses the way to prototypes and constructors", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await handles.guarded(), [
     undefined,
     undefined,
@@ -40,7 +40,6 @@ Deno.test("J108 handle() refuses the way to prototypes and constructors", async 
 });
 
 Deno.test("J108 the hub refuses what a Worker asks beyond the handle's surface", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const [results] = await handles.rawAttack(handle(new Connection()));
   assertEquals(results, [
     [0, undefined],
@@ -71,7 +70,6 @@ Deno.test("the hub survives anything that a Worker asks of handles", async () =>
 });
 
 Deno.test("what a method of a handle returns is a value where it can be one, in both directions", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const clock = {
     day: () => Temporal.PlainDate.from("2024-02-29"),
     image: () => new ImageData(2, 2),
@@ -93,7 +91,6 @@ Deno.test("what a method of a handle returns is a value where it can be one, in 
 });
 
 Deno.test("J106 a handle says so when it is used after its release", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const [name, self, sent, wrong] = await handles.used() as string[];
   assertEquals(name, 'Cannot use "name" of a handle: it was released');
   assertMatch(self, /it was released/);
@@ -113,7 +110,6 @@ Deno.test("J106 `using` on a handle disposes of the hub's object and lets go of 
 });
 
 Deno.test("J101 handle() of an array agrees with the array", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const list = [1, 2, 3];
   assertEquals(await handles.arrayAgrees(handle(list) as unknown as number[]), [
     true,
@@ -127,7 +123,6 @@ Deno.test("J101 handle() of an array agrees with the array", async () => {
 });
 
 Deno.test("what is set over a method of a handle's class is what is read then", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   class Counter {
     next(): number {
       return 1;
@@ -148,13 +143,11 @@ Deno.test("what is set over a method of a handle's class is what is read then", 
 });
 
 Deno.test("J104 handle() of a class constructs, and has its statics", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const result = await handles.classRemotely(handle(Connection) as Sync<typeof Connection>);
   assertEquals(result, ["MADE", true, "function", "main"]);
 });
 
 Deno.test("a handle that travels back is the original, and one Worker has one for it", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const connection = new Connection();
   const back = await spawn((c: Sync<Connection>) => [c, c], handle(connection));
   assertStrictEquals(back[0] as unknown, connection);

@@ -4,6 +4,8 @@ import { TestHub } from "../../support/mod.ts";
 import { type GreenTill, Till } from "../../fixtures/passing_on.ts";
 import * as passing from "../../fixtures/passing_on.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 /** An instance of a class, which could not cross by itself, and a plain object, which would cross as a copy. */
 const tills: Record<string, () => { cents: number; add(cents: number): unknown }> = {
   "an instance": () => new Till(),
@@ -60,7 +62,6 @@ Deno.test("a green object is reached from other Workers, by a queue too", async 
 });
 
 Deno.test("functions, streams and blobs wait in a queue as well", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const queue = new Queue<unknown>();
   await queue.putAsync(Object.assign(() => {}, { is: "function" }));
   assertEquals(typeof await queue.getAsync(), "function");
@@ -73,7 +74,6 @@ Deno.test("functions, streams and blobs wait in a queue as well", async () => {
 });
 
 Deno.test("what a thread returns by reference reaches the one on whose stack it ran", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const till = handle(new Till()) as unknown as GreenTill;
   const { signal } = new AbortController();
   assertEquals(await passing.takeAll(till, () => 6, signal), {

@@ -3,10 +3,11 @@ import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert"
 import { answerLate, rejection, serve, TestHub, until } from "../../support/mod.ts";
 import * as signals from "../../fixtures/signals.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 const newWord = () => new Int32Array(new SharedArrayBuffer(4));
 
 Deno.test("an AbortSignal stops green code that computes and looks at it", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const controller = new AbortController();
   const started = newWord();
   const thread = signals.computeUntil(controller.signal, started);
@@ -18,7 +19,6 @@ Deno.test("an AbortSignal stops green code that computes and looks at it", async
 });
 
 Deno.test("an AbortSignal tells its listeners in green code, at a blocking call", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const controller = new AbortController();
   const { promise, resolve } = Promise.withResolvers<void>();
   const thread = signals.sleepUntil({ signal: controller.signal }, resolve);
@@ -28,7 +28,6 @@ Deno.test("an AbortSignal tells its listeners in green code, at a blocking call"
 });
 
 Deno.test("an AbortSignal that was aborted before it is looked at arrives aborted", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await signals.lookAt(AbortSignal.abort("early")), [true, "early"]);
   const controller = new AbortController();
   // The one Worker is busy: the thread has to wait, and its signal is aborted meanwhile.
@@ -61,12 +60,10 @@ Deno.test("an AbortSignal is itself when it comes home, and goes on to other gre
 });
 
 Deno.test("an AbortSignal of green code is aborted on the hub", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await signals.abortFromGreen(), "enough");
 });
 
 Deno.test("fetch() of ./green takes a signal", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
   await using server = serve((request) => {
     ask();
@@ -91,6 +88,5 @@ Deno.test("signals that were passed to many threads are let go of", async () => 
 });
 
 Deno.test("an AbortSignal that outlives the threads that pass it is listened to by none of them any more", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   for (let i = 0; i < 5; i++) assertEquals(await signals.passLasting(), [0, 1]);
 });

@@ -1,11 +1,12 @@
 import { assertEquals } from "@std/assert";
 import { TestHub } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 /** More than a ring takes at once, so that most of it is still to be written when the call returns. */
 const LARGE = 4 << 20;
 
 Deno.test("spawn() sends bytes as they were when it was called", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const bytes = new Uint8Array(LARGE).fill(7);
   const sum = (bytes: Uint8Array) => bytes.reduce((sum, byte) => sum + byte, 0);
   const queued = hub.spawn(sum, bytes);
@@ -19,7 +20,6 @@ Deno.test("spawn() sends bytes as they were when it was called", async () => {
 });
 
 Deno.test("a callback's result crosses as it was when it was returned", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const bytes = new Uint8Array(LARGE).fill(7);
   const thread = hub.spawn(
     (read: () => Uint8Array) => read().reduce((sum, byte) => sum + byte, 0),

@@ -3,6 +3,8 @@ import { assert, assertEquals, assertMatch, assertRejects } from "@std/assert";
 import { rejection, TestHub, until } from "../../support/mod.ts";
 import * as streams from "../../fixtures/streams.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 /** How many bytes a stream test moves; AIOHUB_STREAM_BYTES. */
 const BYTES = Number(Deno.env.get("AIOHUB_STREAM_BYTES") ?? 1e9);
 const CHUNK = 1 << 16;
@@ -22,7 +24,6 @@ Deno.test("an early break runs the generator's finally on the hub before it goes
 });
 
 Deno.test("the hub asks for no item that green code has not asked for", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   await streams.firstOfEndless(3);
   assertEquals(streams.made, 3);
 });
@@ -40,7 +41,6 @@ Deno.test("J109 an error in the middle arrives after the items before it", async
 });
 
 Deno.test("an iterator of the hub whose next() gives no object fails, as `for await` does", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   for (const next of [() => Promise.resolve(undefined), () => 5]) {
     const wrong = { [Symbol.asyncIterator]: () => ({ next }) } as unknown as Iterable<unknown>;
     const thread = hub.spawn((wrong: Iterable<unknown>) => [...wrong], handle(wrong) as never);
@@ -75,12 +75,10 @@ Deno.test("green code iterates over a ReadableStream of bytes, and a break cance
 });
 
 Deno.test("nested iterables, maps by handle and iterables without a class cross", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await streams.assorted(), [["a", "b"], [["a", 1], ["b", 2]], "nested", [0, 1, 2]]);
 });
 
 Deno.test("a WritableStream becomes write() and close() that block under backpressure", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const chunks = Math.ceil(BYTES / CHUNK);
   let bytes = 0;
   let queued = 0;
@@ -101,7 +99,6 @@ Deno.test("a WritableStream becomes write() and close() that block under backpre
 });
 
 Deno.test("a WritableStream that fails throws in green code", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const writable = new WritableStream({
     write() {
       throw new RangeError("disk full");
@@ -116,7 +113,6 @@ Deno.test("a WritableStream that fails throws in green code", async () => {
 
 for (const way of ["close", "abort"] as const) {
   Deno.test(`a WritableStream whose ${way}() fails throws that in green code, and is not left locked`, async () => {
-    await using _hub = new TestHub({ maxWorkers: 1 });
     const fail = () => {
       throw new RangeError("disk full");
     };
@@ -132,7 +128,6 @@ for (const way of ["close", "abort"] as const) {
 }
 
 Deno.test("J109 P138 a green generator function gives the hub an async iterable", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const items: number[] = [];
   for await (const item of await streams.greenCount(500)) items.push(item);
   assertEquals(items, Array.from({ length: 500 }, (_, i) => i));
@@ -140,7 +135,6 @@ Deno.test("J109 P138 a green generator function gives the hub an async iterable"
 });
 
 Deno.test("a green generator is not ahead of the hub", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const made = await streams.greenMadeWord();
   for await (const item of await streams.greenEndless()) {
     // Other threads have the Worker in between, so it has had all the time it wants.
@@ -151,13 +145,11 @@ Deno.test("a green generator is not ahead of the hub", async () => {
 });
 
 Deno.test("a break on the hub runs the green generator's finally", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   for await (const item of await streams.greenCount(1e6)) if (item === 3) break;
   assertEquals(await streams.takeGreenLog(), ["green finally"]);
 });
 
 Deno.test("an error in the middle of a green generator arrives after its items", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const items: number[] = [];
   await assertRejects(
     async () => {
@@ -170,7 +162,6 @@ Deno.test("an error in the middle of a green generator arrives after its items",
 });
 
 Deno.test("a green generator streams bytes in constant memory", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const chunks = Math.ceil(BYTES / CHUNK);
   const before = Deno.memoryUsage().rss;
   let bytes = 0;
@@ -181,12 +172,10 @@ Deno.test("a green generator streams bytes in constant memory", async () => {
 });
 
 Deno.test("a green generator as an argument is iterated over inside the call", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await streams.sumOfGreen(1000), 500500);
 });
 
 Deno.test("other threads run while the hub iterates over a green generator", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   let sum = 0;
   for await (const item of await streams.greenCount(200)) {
     if (item % 50 === 0) sum += await spawn((n: number) => n, item);

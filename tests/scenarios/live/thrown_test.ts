@@ -9,6 +9,8 @@ import { assert, assertEquals } from "@std/assert";
 import { TestHub, thrownBy } from "../../support/mod.ts";
 import * as thrown from "../../fixtures/thrown_values.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 /** What is caught where that is something else than was thrown: what cannot cross is described. */
 const ARRIVES: Record<string, unknown> = {
   "own class": {
@@ -103,7 +105,6 @@ const elsewhere: Record<string, (what: string) => PromiseLike<unknown>> = {
 };
 
 Deno.test("J20 J22 J23 J24 J25 J27 J29 what the hub throws arrives in green code as a throw", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   for (const what of Object.keys(thrown.thrown)) {
     const fail = () => {
       throw thrown.thrown[what]();
@@ -139,7 +140,6 @@ Deno.test("J20 J21 J23 J24 J25 J27 what green code throws arrives on the hub as 
 });
 
 Deno.test("J21 the stack of what is thrown tells of both sides, in both directions", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   for (const how of thrown.fromHub) {
     const fail = () => {
       throw new TypeError("far");

@@ -17,15 +17,15 @@ import { NotCloneableError, Queue } from "@aiohub/aiohub";
 import * as values from "../../fixtures/values.ts";
 import { Money, Purse, Reading, Store } from "../../fixtures/values.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("J95 an object of all kinds with circles comes back in the same shape, both ways", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(values.checkTangle(await values.echo(values.tangle())), []);
   assertEquals(values.checkTangle(await values.makeTangle()), []);
   assertEquals(await values.receiveTangle(values.tangle()), []);
 });
 
 Deno.test("J107 a registered class that wraps a platform object crosses, nested and both ways", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const reading = new Reading(new CustomEvent("temperature", { detail: 21.5 }));
   assertEquals(await values.describeReading([{ reading }]), ["temperature", 21.5]);
   const back = await values.makeReading("pressure", 7);
@@ -34,7 +34,6 @@ Deno.test("J107 a registered class that wraps a platform object crosses, nested 
 });
 
 Deno.test("registered classes hold one another, and what is one instance stays one", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const coin = new Money(5n);
   const purse = new Purse([coin, coin, new Money(1n)]);
   const back = await values.echo({ purse, again: purse, coin });
@@ -46,7 +45,6 @@ Deno.test("registered classes hold one another, and what is one instance stays o
 });
 
 Deno.test("a class that was not registered, and a subclass of one that was, are refused with the way out", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   class Coupon {}
   class Gold extends Money {}
   for (const [value, name] of [[new Coupon(), "Coupon"], [new Gold(1n), "Gold"]] as const) {
@@ -63,7 +61,6 @@ Deno.test("a class that was not registered, and a subclass of one that was, are 
 });
 
 Deno.test("a refusal names the line that sent the value, on either side, and what it was there", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   class Coupon {}
   const fromHub = await rejection(
     Promise.try(() => values.echo({ list: [new Coupon()] })),
@@ -80,7 +77,6 @@ Deno.test("a refusal names the line that sent the value, on either side, and wha
 });
 
 Deno.test("an instance that is part of what its toWire gives is refused, not sent for ever", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const purse = new Purse([]);
   purse.coins.push(purse as never);
   const error = await rejection(Promise.try(() => values.echo(purse)), NotCloneableError);
@@ -88,7 +84,6 @@ Deno.test("an instance that is part of what its toWire gives is refused, not sen
 });
 
 Deno.test("P137 what a method of a handle gives is a handle only where it cannot cross, and never twice", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const store = new Store();
   const wrapped = handle(handle(store));
   assertStrictEquals(wrapped as unknown, handle(wrapped) as unknown);
@@ -124,7 +119,6 @@ Deno.test("views of one buffer share it on the other side, and SharedArrayBuffer
 });
 
 Deno.test("__proto__ keys touch no prototype, on either side, at any depth", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const evil = JSON.parse(
     '{"a":[{"__proto__":{"polluted":1}}],"__proto__":{"polluted":2},"constructor":{"prototype":{"polluted":3}}}',
   );

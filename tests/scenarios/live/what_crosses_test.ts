@@ -17,6 +17,8 @@ import {
   values,
 } from "../../fixtures/crossing_values.ts";
 
+TestHub.shared({ maxWorkers: 1 });
+
 const text = await Deno.readTextFile(new URL("../../../docs/what-crosses.md", import.meta.url));
 // The first table: those under the headings say other things.
 const rows = text.split(/^## /m)[0].split("\n")
@@ -30,7 +32,6 @@ Deno.test("docs/what-crosses.md has a row for each value, and the other way roun
 
 for (const { type, toGreen, toAsync } of rows) {
   Deno.test(`what crosses: ${type}`, async () => {
-    await using _hub = new TestHub({ maxWorkers: 1 });
     const value = values[type]();
     const [there, printed] = await sendToGreen(type, value);
     assertEquals([type, there], [type, toGreen]);
@@ -42,14 +43,12 @@ for (const { type, toGreen, toAsync } of rows) {
 }
 
 Deno.test("what crosses: SharedArrayBuffer is the same memory on both sides", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const words = new Int32Array(new SharedArrayBuffer(4));
   await spawn((words: Int32Array) => void Atomics.store(words, 0, 7), words);
   assertEquals(words[0], 7);
 });
 
 Deno.test("what crosses: a refusal names the place and the fix", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const [there, printed] = await sendToGreen("", { user: { onClick: Symbol("x") } });
   assertEquals(there, "refused");
   assert(printed.includes("arguments[1].user.onClick"), printed);

@@ -5,8 +5,9 @@ import { assertThrows } from "@std/assert";
 import { echo } from "../../fixtures/both_ways.ts";
 import { fixture, rejection, TestHub, thrownBy } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 Deno.test("futureToGreenlet() on the hub gives a handle that green code waits for", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const { promise, resolve } = Promise.withResolvers<number>();
   const future = futureToGreenlet(promise);
   assertInstanceOf(future, GreenThread);
@@ -24,7 +25,6 @@ Deno.test("futureToGreenlet() on the hub gives a handle that green code waits fo
 });
 
 Deno.test("futureToGreenlet() of a promise that has settled works the same", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const future = futureToGreenlet(Promise.resolve({ a: [1] }));
   await future;
   const thread = hub.spawn((future: GreenThread<{ a: number[] }>) => future.wait(), future);
@@ -32,7 +32,6 @@ Deno.test("futureToGreenlet() of a promise that has settled works the same", asy
 });
 
 Deno.test("futureToGreenlet() throws in green code what the promise rejected with", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const future = futureToGreenlet(Promise.reject(new RangeError("rejected")));
   const thread = hub.spawn((future: GreenThread) => {
     try {
@@ -63,14 +62,12 @@ Deno.test("futureToGreenlet() on the hub serves many waiters", async () => {
 });
 
 Deno.test("futureToGreenlet() of a green thread is that thread", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => 1);
   assertStrictEquals(futureToGreenlet(thread), thread);
   await thread;
 });
 
 Deno.test("futureToGreenlet() in green code takes what .async() gave, as in the original's README", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const work = async (url: string) => {
     const { echo } = await import(url) as typeof import("../../fixtures/both_ways.ts");
     const promise = echo.async(5);
@@ -80,7 +77,6 @@ Deno.test("futureToGreenlet() in green code takes what .async() gave, as in the 
 });
 
 Deno.test("futureToGreenlet() refuses what is no promise", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const error = assertThrows(() => futureToGreenlet(5 as never), TypeError);
   assertMatch(error.message, /expected a promise or a function that makes one, found number 5$/);
   const own = spawn(() => futureToGreenlet(Promise.resolve(1)).wait());
@@ -91,7 +87,6 @@ Deno.test("futureToGreenlet() refuses what is no promise", async () => {
 });
 
 Deno.test("greenletToFuture() gives a promise of the result", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const promise = greenletToFuture(hub.spawn(() => 42));
   assertInstanceOf(promise, Promise);
   assertEquals(await promise, 42);
@@ -108,7 +103,6 @@ Deno.test("greenletToFuture() refuses what is no green thread", () => {
 });
 
 Deno.test("J117 GreenThread.wait() on the hub throws at once and names the twin", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => 1);
   const error = assertThrows(() => thread.wait(), BlockingCallError);
   assertMatch(error.message, /^Cannot wait\(\) on the hub as it would block .*: use await$/);
@@ -116,7 +110,6 @@ Deno.test("J117 GreenThread.wait() on the hub throws at once and names the twin"
 });
 
 Deno.test("futureToGreenlet() work may kill its own thread before its first await", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   let signal: AbortSignal | undefined;
   const future: GreenThread<void> = futureToGreenlet(async (its) => {
     signal = its;

@@ -15,11 +15,12 @@ import { delay } from "@std/async/delay";
 import { isMainThread } from "node:worker_threads";
 import { meeting, moduleOf, rejection, TestHub, thrownBy, until } from "../../support/mod.ts";
 
+const hub = TestHub.shared({ maxWorkers: 1 });
+
 /** A name that the compiler knows and nobody else. */
 declare const neverDeclared: unknown;
 
 Deno.test("P1 spawn() runs the function once with its arguments and gives its result", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   let calls = 0;
   const thread = spawn(
     (a: number, b: number, called: () => void) => {
@@ -36,7 +37,6 @@ Deno.test("P1 spawn() runs the function once with its arguments and gives its re
 });
 
 Deno.test("J9, J10 spawn() takes a function without arguments or result", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await hub.spawn(() => {}), undefined);
   assertEquals(await hub.spawn((...args: unknown[]) => args.length), 0);
 });
@@ -48,7 +48,6 @@ Deno.test("J11 spawn() runs the function in a Worker", async () => {
 });
 
 Deno.test("J17 spawn() gives green code the arguments and the environment of the process", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   Deno.env.set("AIOHUB_TEST", "of the process");
   const seen = await hub.spawn(() => [Deno.env.get("AIOHUB_TEST"), Deno.args.length, Deno.pid]);
   Deno.env.delete("AIOHUB_TEST");
@@ -56,7 +55,6 @@ Deno.test("J17 spawn() gives green code the arguments and the environment of the
 });
 
 Deno.test("P2 spawnN() runs a function whose result nobody wants", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const { promise, resolve } = Promise.withResolvers<number>();
   const thread = hub.spawnN((done: (n: number) => void) => done(7), resolve);
   assertEquals(thread.dead, false);
@@ -138,7 +136,6 @@ Deno.test("J68 spawn() in green code into a full queue throws where it is waited
 });
 
 Deno.test("J31 a call from green code with what cannot cross throws there, and nothing was sent", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   let calls = 0;
   const thread = hub.spawn((tell: (value: unknown) => unknown) => {
     try {
@@ -181,7 +178,6 @@ Deno.test("spawn() reports no failure that is awaited", async () => {
 });
 
 Deno.test("P7 spawnAfter() runs the function after its time", async () => {
-  await using _hub = new TestHub({ maxWorkers: 1 });
   const start = performance.now();
   const thread = spawnAfter(60, (a: number) => a + 1, 41);
   assertEquals(thread.state, "pending");
@@ -190,7 +186,6 @@ Deno.test("P7 spawnAfter() runs the function after its time", async () => {
 });
 
 Deno.test("P8 spawnAfter() can be cancelled before its time", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   let ran = false;
   const thread = hub.spawnAfter(60_000, (run: () => void) => run(), () => void (ran = true));
   thread.cancel();
@@ -200,7 +195,6 @@ Deno.test("P8 spawnAfter() can be cancelled before its time", async () => {
 });
 
 Deno.test("P9 spawnAfter() cannot be cancelled once it has started", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const started = Promise.withResolvers<void>();
   const goOn = Promise.withResolvers<void>();
   const thread = hub.spawnAfter(
@@ -220,7 +214,6 @@ Deno.test("P9 spawnAfter() cannot be cancelled once it has started", async () =>
 });
 
 Deno.test("spawnAfter() takes a negative time as none, and refuses what is no number", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await hub.spawnAfter(-5, () => 1), 1);
   for (const ms of [NaN, "5", undefined] as number[]) {
     assertThrows(
@@ -248,7 +241,6 @@ Deno.test("P13 spawn() from a green thread outlives the one that spawned it", as
 });
 
 Deno.test("spawn() gives a thread that can be awaited twice, by two, and when it has ended", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => ({ value: 1 }));
   const [a, b] = await Promise.all([thread, (async () => await thread)()]);
   assertStrictEquals(a, b);
@@ -263,7 +255,6 @@ Deno.test("spawn() gives a thread that can be awaited twice, by two, and when it
 });
 
 Deno.test("GreenThread has an id, a name, a state and an outcome", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const goOn = Promise.withResolvers<void>();
   const meet = meeting(1);
   const first = hub.spawn(
@@ -290,7 +281,6 @@ Deno.test("GreenThread has an id, a name, a state and an outcome", async () => {
 });
 
 Deno.test("P4, P6 GreenThread.link() calls functions when the thread ends, also ones linked by them", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const log: unknown[] = [];
   const thread = hub.spawn(() => 1);
   const done = Promise.withResolvers<void>();
@@ -343,7 +333,6 @@ Deno.test("inline functions have the names of the library in scope", async () =>
 });
 
 Deno.test("inline functions may be of any form", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   class Methods {
     static one() {
       return 1;
@@ -392,12 +381,10 @@ Deno.test("inline functions may be of any form", async () => {
 });
 
 Deno.test("inline functions shadow the library's names as usual", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await hub.spawn((sleep: number) => sleep + 1, 1), 2);
 });
 
 Deno.test("inline functions get an error for any other free variable, with both ways out", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const surroundings = 5;
   const error = await rejection(hub.spawn(() => surroundings), ReferenceError);
   assertMatch(error.message, /^Cannot find "surroundings" in an inline green thread/);
@@ -411,7 +398,6 @@ Deno.test("inline functions get an error for any other free variable, with both 
 });
 
 Deno.test("inline functions get an error for a global that the main thread alone has", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const asking = await rejection(hub.spawn(() => prompt("name?")), ReferenceError);
   assertMatch(asking.message, /^Cannot find "prompt" in an inline green thread: it is no global/);
   assertMatch(asking.message, /only the main thread has it: .* asyncToSync\(/);
@@ -420,7 +406,6 @@ Deno.test("inline functions get an error for a global that the main thread alone
 });
 
 Deno.test("inline functions keep a ReferenceError that is none of theirs", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const url = moduleOf("export function work() { return missing; }");
   const thread = hub.spawn(async (url: string) => (await import(url)).work(), url);
   assertEquals((await rejection(thread, ReferenceError)).message, "missing is not defined");
@@ -481,12 +466,10 @@ Deno.test("an inline function that does not compile in a Worker is one rejected 
 });
 
 Deno.test("spawn() takes a method that is named static", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await hub.spawn(Needy.prototype.static, 1), 2);
 });
 
 Deno.test("an inline function that imports a relative specifier is told how to pass it", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(async () => await import("./no_such_module.ts" as string));
   assertEquals(
     (await rejection(thread, TypeError)).message,
@@ -495,8 +478,7 @@ Deno.test("an inline function that imports a relative specifier is told how to p
   );
 });
 
-Deno.test("spawn() refuses what has no source text to send", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
+Deno.test("spawn() refuses what has no source text to send", () => {
   const message = (fn: unknown) =>
     assertThrows(() => hub.spawn(fn as () => void), TypeError).message;
   assertMatch(message(class Work {}), /^Cannot spawn "Work": expected a function, found a class$/);
@@ -509,7 +491,6 @@ Deno.test("spawn() refuses what has no source text to send", async () => {
 });
 
 Deno.test("spawn() of a hub function says that it runs on the hub", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => {
     const { lookup } = hubImport<typeof import("node:dns/promises")>("node:dns/promises");
     return spawn(lookup as unknown as () => void).wait();
@@ -538,7 +519,6 @@ Deno.test("J30 spawn() rejects for a result that cannot cross, and the Worker se
 });
 
 Deno.test("J20, J21 spawn() rejects with the error that was thrown, its stack included", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(function unicorns() {
     throw new TypeError("unicorn");
   });
@@ -548,7 +528,6 @@ Deno.test("J20, J21 spawn() rejects with the error that was thrown, its stack in
 });
 
 Deno.test("J23, J24, J25 spawn() rejects with whatever was thrown", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const values = [undefined, null, 0, false, "", "oops", { test: true }, [1, 2]];
   for (const value of values) {
     const thread = hub.spawn((value: unknown) => {
@@ -560,7 +539,6 @@ Deno.test("J23, J24, J25 spawn() rejects with whatever was thrown", async () => 
 });
 
 Deno.test("J29 spawn() rejects with an error without a message", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(() => {
     throw new Error();
   });
@@ -738,7 +716,6 @@ Deno.test("spawn() after the hub was closed rejects with a HubClosedError", asyn
 });
 
 Deno.test("callbacks passed to spawn() block the green thread until they resolve", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const order: string[] = [];
   const thread = hub.spawn((step: (name: string) => string) => {
     return [step("one"), step("two")];
@@ -753,7 +730,6 @@ Deno.test("callbacks passed to spawn() block the green thread until they resolve
 });
 
 Deno.test("J102 callbacks get arguments, return values and throw", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const add12 = (n: number) => Promise.resolve(n + 12);
   const thread = hub.spawn(
     (fn: (n: number) => unknown, bad: () => void) => {
@@ -778,7 +754,6 @@ Deno.test("callbacks are released when nobody holds them any more", async () => 
 });
 
 Deno.test("J110 callbacks inside of arguments are callbacks too, and are called before the thread ends", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const seen: number[] = [];
   const options = { onProgress: { update: (n: number) => void seen.push(n) } };
   await hub.spawn((options: { onProgress: { update: (n: number) => void } }) => {
@@ -788,7 +763,6 @@ Deno.test("J110 callbacks inside of arguments are callbacks too, and are called 
 });
 
 Deno.test("green functions passed to the hub can be called while their thread is blocked", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const useIt = async (
     double: (n: number) => Promise<number>,
   ) => [await double(1), await double(21)];
@@ -799,7 +773,6 @@ Deno.test("green functions passed to the hub can be called while their thread is
 });
 
 Deno.test("async green functions may wait for the hub to call them back", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(
     async (register: (resolve: (n: number) => void) => void) =>
       await new Promise<number>((resolve) => register(resolve)),
@@ -809,7 +782,6 @@ Deno.test("async green functions may wait for the hub to call them back", async 
 });
 
 Deno.test("async green functions block and await by turns", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   type Register = (resolve: (n: number) => void) => void;
   const thread = hub.spawn(
     async (register: Register, add: (a: number, b: number) => number) => {
@@ -843,7 +815,6 @@ Deno.test("async green functions can be spawned and waited for in green code", a
 });
 
 Deno.test("green functions end with their thread", async () => {
-  await using hub = new TestHub({ maxWorkers: 1 });
   let kept: (() => Promise<unknown>) | undefined;
   await hub.spawn(
     (keep: (fn: () => number) => void) => keep(() => 1),
