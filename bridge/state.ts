@@ -64,7 +64,7 @@ export type StateName =
   | "parcels"
   /** Where this thread is in shared memory: `bridge/memory/process_side.ts`. */
   | "place"
-  /** Who wants to hear that the other side has let go of an object: `given.ts`. */
+  /** Who wants to hear that the other side has let go of an object: `exports.ts`. */
   | "released"
   /** What stand-ins stand for: `remote.ts`. */
   | "remotes"

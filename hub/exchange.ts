@@ -9,7 +9,7 @@
 
 import { decode } from "../bridge/values/codec.ts";
 import { BridgeProtocolError, HubClosedError } from "../bridge/errors.ts";
-import { Given } from "../bridge/references/exports.ts";
+import { Exports } from "../bridge/references/exports.ts";
 import { EMPTY, type Message } from "../bridge/wire/message.ts";
 import { Down, Ending, type ThreadReference, Up } from "../bridge/protocol/messages.ts";
 import {
@@ -57,7 +57,7 @@ knowsWhatRefers((value) => value instanceof HubThread || hubReferent(value, fals
 export class Exchange implements PoolHost, Registry {
   readonly scope: readonly string[];
   readonly callables: Callables;
-  readonly given = new Given();
+  readonly exports = new Exports();
   readonly keepAlive = new KeepAlive();
   readonly pool: Pool;
   readonly threads: Threads;

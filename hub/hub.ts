@@ -350,14 +350,14 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   /** What the hub is doing now. */
   statistics(): HubStatistics {
-    const { pool, totals, callsInFlight, given } = this.#exchange;
+    const { pool, totals, callsInFlight, exports } = this.#exchange;
     let threads = 0;
     for (const _ of this.#exchange.threads.all()) threads++;
     return Object.freeze({
       ...pool.counts,
       threads,
       calls: callsInFlight,
-      ...given.counts,
+      ...exports.counts,
       totalThreads: totals.spawned,
       totalCalls: totals.calls,
     });

@@ -13,7 +13,7 @@ interface Hold {
 }
 
 /** The stand-ins of one kind for the things of one other side. */
-export class Adopted<T extends object> {
+export class Imports<T extends object> {
   readonly #onRelease: (number: number, count: number) => void;
   readonly #standIns = new Map<number, WeakRef<T>>();
   readonly #holds = new WeakMap<T, Hold>();
@@ -35,7 +35,7 @@ export class Adopted<T extends object> {
    * @param number Its number.
    * @param make Makes the stand-in, if there is none.
    */
-  adopt(number: number, make: () => T): T {
+  import(number: number, make: () => T): T {
     let standIn = this.#standIns.get(number)?.deref();
     if (!standIn) {
       standIn = make();

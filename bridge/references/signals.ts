@@ -11,7 +11,7 @@
  * @module
  */
 
-import { Adopted } from "./imports.ts";
+import { Imports } from "./imports.ts";
 
 /**
  * How many aborts that arrived before their signal are remembered. Some of these signals never come: they were given back while
@@ -21,7 +21,7 @@ const MOST_EARLY = 10_000;
 
 /** The stand-ins for the signals of one other side. */
 export class SignalStandIns {
-  readonly #adopted: Adopted<AbortSignal>;
+  readonly #imports: Imports<AbortSignal>;
   readonly #dress: (signal: AbortSignal) => void;
   readonly #controllers = new WeakMap<AbortSignal, AbortController>();
   /** What is held for the sake of a thread, by its id or whatever else ends with it. */
@@ -37,18 +37,18 @@ export class SignalStandIns {
     onRelease: (number: number, count: number) => void,
     dress: (signal: AbortSignal) => void = () => {},
   ) {
-    this.#adopted = new Adopted(onRelease);
+    this.#imports = new Imports(onRelease);
     this.#dress = dress;
   }
 
   /** How many stand-ins there are. */
   get size(): number {
-    return this.#adopted.size;
+    return this.#imports.size;
   }
 
   /** The number of the signal that a stand-in stands for; none for any other signal. */
   numberOf(signal: object): number | undefined {
-    return this.#adopted.numberOf(signal);
+    return this.#imports.numberOf(signal);
   }
 
   /**
@@ -57,8 +57,8 @@ export class SignalStandIns {
    * @param number Its number.
    * @param keeper For whose sake to hold it; 0 for nobody's.
    */
-  adopt(number: number, keeper: number): AbortSignal {
-    const signal = this.#adopted.adopt(number, () => {
+  import(number: number, keeper: number): AbortSignal {
+    const signal = this.#imports.import(number, () => {
       const controller = new AbortController();
       this.#controllers.set(controller.signal, controller);
       this.#dress(controller.signal);
@@ -72,7 +72,7 @@ export class SignalStandIns {
 
   /** The original was aborted. */
   abort(number: number, reason: unknown): void {
-    const signal = this.#adopted.find(number);
+    const signal = this.#imports.find(number);
     if (signal) {
       this.#early.delete(number);
       // From here on there is nothing to look for.
@@ -80,7 +80,7 @@ export class SignalStandIns {
       return this.#controllers.get(signal)!.abort(reason);
     }
     // It was here, and nobody has held it since.
-    if (this.#adopted.knows(number)) return;
+    if (this.#imports.knows(number)) return;
     if (this.#early.size >= MOST_EARLY) this.#early.delete(this.#early.keys().next().value!);
     this.#early.set(number, { reason });
   }

@@ -5,7 +5,7 @@
  */
 
 import type { Particulars, Target } from "../protocol/messages.ts";
-import type { GivenCounts } from "../references/exports.ts";
+import type { ExportCounts } from "../references/exports.ts";
 import type { Remote } from "../references/remote.ts";
 import type { GreenThread } from "./green_thread.ts";
 
@@ -73,7 +73,7 @@ export interface Parking {
 /** What green code can do. */
 export interface Green {
   /** How many functions and objects of this Worker the hub holds. For tests. */
-  readonly given: GivenCounts;
+  readonly exports: ExportCounts;
   /** The handle of the green thread that runs now. */
   current(): GreenThread;
   /**

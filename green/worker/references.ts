@@ -7,13 +7,13 @@
  * @module
  */
 
-import { Adopted } from "../../bridge/references/imports.ts";
+import { Imports } from "../../bridge/references/imports.ts";
 import { madeElsewhere } from "../../bridge/brand.ts";
 import { BlobLitter } from "./blob_litter.ts";
 import { classOfPrototype } from "../../bridge/values/classes.ts";
 import type { Reference } from "../../bridge/values/codec.ts";
 import type { FrameStack } from "./frame_stack.ts";
-import { Given, type GivenCounts } from "../../bridge/references/exports.ts";
+import { type ExportCounts, Exports } from "../../bridge/references/exports.ts";
 import { GreenSource } from "./green_source.ts";
 import { handledObject } from "../../bridge/references/handle.ts";
 import {
@@ -61,15 +61,15 @@ export class GreenReferences {
   /** The blobs that were sent from here or to here. */
   readonly blobs: BlobLitter = new BlobLitter();
   readonly #host: GreenReferenceHost;
-  readonly #given = new Given();
-  readonly #functions: Adopted<Callable>;
-  readonly #objects: Adopted<object>;
+  readonly #exports = new Exports();
+  readonly #functions: Imports<Callable>;
+  readonly #objects: Imports<object>;
   readonly #signals: SignalStandIns;
   /** Removers of the abort listeners of signals that the hub has: thread id, signal number, remover. */
   readonly #heard = new Map<number, Map<number, () => void>>();
   /** The signal of this Worker that was referred to last. */
   lastSignal: AbortSignal | undefined;
-  #hasAdopted = false;
+  #hasImported = false;
   /** What was referred to in an attempt. */
   #trail: number[] | undefined;
   /** Owner of the object that is being used: the id of a thread. */
@@ -84,8 +84,8 @@ export class GreenReferences {
   constructor(host: GreenReferenceHost) {
     this.#host = host;
     const onRelease = (number: number, count: number) => host.sayReleased(number, count);
-    this.#functions = new Adopted(onRelease);
-    this.#objects = new Adopted(onRelease);
+    this.#functions = new Imports(onRelease);
+    this.#objects = new Imports(onRelease);
     this.#signals = new SignalStandIns(
       onRelease,
       (signal) => lookWhenAsked(signal, () => host.look()),
@@ -93,8 +93,8 @@ export class GreenReferences {
   }
 
   /** How much of this Worker the hub holds. */
-  get given(): GivenCounts {
-    return this.#given.counts;
+  get exports(): ExportCounts {
+    return this.#exports.counts;
   }
 
   /**
@@ -102,9 +102,9 @@ export class GreenReferences {
    * that came in this turn lives until the next, even if it was let go of.
    */
   takeLitter(): boolean {
-    const litter = this.#hasAdopted || this.#functions.size > 0 || this.#objects.size > 0 ||
+    const litter = this.#hasImported || this.#functions.size > 0 || this.#objects.size > 0 ||
       this.#signals.size > 0 || this.blobs.count > 0;
-    this.#hasAdopted = false;
+    this.#hasImported = false;
     return litter;
   }
 
@@ -128,10 +128,10 @@ export class GreenReferences {
     const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
     if (!object) return undefined;
     const owner = returned ? 0 : object instanceof GreenSource ? object.owner : this.#host.owner();
-    const number = this.#given.give(object, owner);
+    const number = this.#exports.export(object, owner);
     this.#trail?.push(number);
     const { serial } = this.#host;
-    const lasts = this.#given.lasts(number) ? 1 : 0;
+    const lasts = this.#exports.lasts(number) ? 1 : 0;
     if (object === value && typeof value === "function" && !isClass(value)) {
       const data = [serial, number, lasts, owner, nameOf(value as Callable)];
       return { kind: Referent.GreenFunction, data };
@@ -147,7 +147,7 @@ export class GreenReferences {
     try {
       return encode();
     } catch (error) {
-      for (const number of trail) this.#given.release(number, 1);
+      for (const number of trail) this.#exports.release(number, 1);
       throw error;
     } finally {
       this.#trail = outer;
@@ -160,17 +160,17 @@ export class GreenReferences {
     switch (kind) {
       case Referent.HubFunction: {
         const [number, serial, home] = numbers;
-        return this.#returned(number, serial, home) ?? this.#adoptFunction(number);
+        return this.#returned(number, serial, home) ?? this.#importFunction(number);
       }
       case Referent.HubObject: {
         const [number, traits, kind, serial, home] = numbers;
-        return this.#returned(number, serial, home) ?? this.#adoptObject(number, traits, kind);
+        return this.#returned(number, serial, home) ?? this.#importObject(number, traits, kind);
       }
       case Referent.HubSignal: {
         const [number, serial, home] = numbers;
-        this.#hasAdopted = true;
+        this.#hasImported = true;
         return this.#returned(number, serial, home) ??
-          this.#signals.adopt(number, this.#host.owner());
+          this.#signals.import(number, this.#host.owner());
       }
       case Referent.GreenFunction:
       case Referent.GreenObject:
@@ -206,19 +206,19 @@ export class GreenReferences {
    */
   perform(number: number, op: number, args: readonly unknown[]): unknown {
     const object = this.#own(number);
-    this.#ownerOfUsed = this.#given.ownerOf(number);
+    this.#ownerOfUsed = this.#exports.ownerOf(number);
     return perform(this.#performer, object, op, args);
   }
 
   /** Whether what is asked of one of this Worker's iterations has to wait: see `GreenSource.postpones()`. */
   postpones(number: number, op: number): boolean {
-    const object = this.#given.get(number);
+    const object = this.#exports.get(number);
     return object instanceof GreenSource && object.postpones(op);
   }
 
   /** A thread has ended, and what goes with it. */
   endThread(owner: number): void {
-    this.#given.endOwner(owner);
+    this.#exports.endOwner(owner);
     this.#signals.drop(owner);
     for (const [number, stop] of this.#heard.get(owner) ?? []) {
       stop();
@@ -229,8 +229,8 @@ export class GreenReferences {
 
   /** The hub gives back so many counts. */
   release(number: number, count: number): void {
-    this.#given.release(number, count);
-    if (this.#heard.size > 0 && !this.#given.get(number)) this.#unhear(number);
+    this.#exports.release(number, count);
+    if (this.#heard.size > 0 && !this.#exports.get(number)) this.#unhear(number);
   }
 
   /** The hub has a signal no longer. */
@@ -246,10 +246,10 @@ export class GreenReferences {
     if (theirs !== undefined) return { kind: Referent.HubSignal, data: theirs };
     this.lastSignal = signal;
     const owner = returned ? 0 : this.#host.owner();
-    const number = this.#given.give(signal, owner);
+    const number = this.#exports.export(signal, owner);
     this.#trail?.push(number);
     this.#listen(signal, number, owner);
-    const lasts = this.#given.lasts(number) ? 1 : 0;
+    const lasts = this.#exports.lasts(number) ? 1 : 0;
     // The hub goes by its own clock: this Worker may compute all the while, or have ended the thread.
     const left = this.#host.leftOf(signal);
     const time = left === undefined ? [] : [left];
@@ -262,7 +262,7 @@ export class GreenReferences {
     if (heard.has(number)) return;
     const onAbort = () => {
       this.#heard.get(owner)?.delete(number);
-      if (!this.#given.get(number)) return;
+      if (!this.#exports.get(number)) return;
       this.#host.saySignalled(number, signal);
       // As for a kill: whoever waits with the signal elsewhere has it before the one who aborts goes on.
       this.#host.catchUp();
@@ -274,7 +274,7 @@ export class GreenReferences {
   }
 
   #own(number: number): object {
-    const object = this.#given.get(number);
+    const object = this.#exports.get(number);
     if (object) return object;
     throw new Error(
       "Cannot use a function or handle of a green thread: the thread has ended, and what it had passed went with it; " +
@@ -284,22 +284,22 @@ export class GreenReferences {
 
   /** What came home by way of the hub is itself. */
   #returned(number: number, serial: number, home: number): object | undefined {
-    const object = serial === this.#host.serial ? this.#given.get(home) : undefined;
+    const object = serial === this.#host.serial ? this.#exports.get(home) : undefined;
     if (object) this.#host.sayReleased(number, 1);
     return object;
   }
 
-  #adoptFunction(number: number): Callable {
-    this.#hasAdopted = true;
-    return this.#functions.adopt(
+  #importFunction(number: number): Callable {
+    this.#hasImported = true;
+    return this.#functions.import(
       number,
       () => (...args) => this.#host.ask(number, Op.Call, args, "a callback"),
     );
   }
 
-  #adoptObject(number: number, traits: number, kind: number): object {
-    this.#hasAdopted = true;
-    return this.#objects.adopt(number, () => {
+  #importObject(number: number, traits: number, kind: number): object {
+    this.#hasImported = true;
+    return this.#objects.import(number, () => {
       const remote = new Remote(
         { number, traits, kind },
         (...request) => this.#host.ask(...request),

@@ -33,7 +33,7 @@ import type { Body } from "../../bridge/wire/body.ts";
 import { Crossing } from "./crossing.ts";
 import { EventLoopTurns } from "./event_loop_turns.ts";
 import { FrameStack } from "./frame_stack.ts";
-import type { GivenCounts } from "../../bridge/references/exports.ts";
+import type { ExportCounts } from "../../bridge/references/exports.ts";
 import { GreenContext } from "./context.ts";
 import { GreenSpawns } from "./green_spawns.ts";
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
@@ -185,8 +185,8 @@ export class GreenRuntime implements Green {
   // What green code calls.
 
   /** How many functions and objects of this Worker the hub holds. For tests. */
-  get given(): GivenCounts {
-    return this.#crossing.references.given;
+  get exports(): ExportCounts {
+    return this.#crossing.references.exports;
   }
 
   /** The handle of the green thread that runs now. */

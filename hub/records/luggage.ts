@@ -54,7 +54,7 @@ export class Luggage implements Referrer {
   drop(): void {
     for (const { kind, id } of this.#held) {
       if (kind === Referent.Thread) this.#registry.releaseThread(id, 1);
-      else this.#registry.given.release(id, 1);
+      else this.#registry.exports.release(id, 1);
     }
     this.#held.length = 0;
     this.#dropObjects();
@@ -77,7 +77,7 @@ export class Luggage implements Referrer {
   #referToLive(value: object): Reference | undefined {
     const referent = hubReferent(value, false);
     if (!referent) return undefined;
-    const { reference, number } = referTo(this.#registry.given, referent);
+    const { reference, number } = referTo(this.#registry.exports, referent);
     this.#held.push({ kind: referent.kind, id: number });
     return reference;
   }

@@ -32,7 +32,7 @@ import {
   type ThreadReference,
 } from "../../bridge/protocol/messages.ts";
 import type { RunningWorker } from "./thread_worker.ts";
-import type { Given } from "../../bridge/references/exports.ts";
+import type { Exports } from "../../bridge/references/exports.ts";
 import type { KeepAlive } from "../base/keep_alive.ts";
 import { WorkerReferences } from "../references/worker_references.ts";
 import type { Fault } from "../base/uncaught.ts";
@@ -75,7 +75,7 @@ export interface ParkedIteration {
 /** What a Worker's references are looked up in. */
 export interface Registry {
   /** What Workers hold of the hub by reference. */
-  readonly given: Given;
+  readonly exports: Exports;
   readonly keepAlive: KeepAlive;
   /** Whether the hub is closed or closing. */
   readonly closed: boolean;
@@ -172,7 +172,7 @@ export class GreenWorker {
     const isDead = () => this.dead;
     this.references = new WorkerReferences({
       serial,
-      given: registry.given,
+      exports: registry.exports,
       get dead() {
         return isDead();
       },

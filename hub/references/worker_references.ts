@@ -11,10 +11,10 @@
  */
 
 import { clearTimeout, setTimeout } from "node:timers";
-import { Adopted } from "../../bridge/references/imports.ts";
+import { Imports } from "../../bridge/references/imports.ts";
 import type { Reference } from "../../bridge/values/codec.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
-import type { Given } from "../../bridge/references/exports.ts";
+import type { Exports } from "../../bridge/references/exports.ts";
 import { isA } from "../../bridge/guarded.ts";
 import {
   classNumber,
@@ -46,8 +46,8 @@ import { LONGEST_TIMER } from "../base/within.ts";
 export interface ReferenceHost {
   /** The Worker's number. */
   readonly serial: number;
-  /** What the hub has given to all Workers. */
-  readonly given: Given;
+  /** What the hub has exported, to all Workers. */
+  readonly exports: Exports;
   /**
    * Asks the Worker to do something to one of its objects. `onFail` is called in the turn in which the promise fails, with whether
    * that is nothing but the kill of the thread that does it.
@@ -95,9 +95,9 @@ interface Origin {
 /** The most failures of one function that are kept, so that a repeated one is known again. */
 const MOST_TOLD = 16;
 
-/** Where a stand-in's object lives: a hub, known by what it has given, a Worker's number, and the object's number there. */
+/** Where a stand-in's object lives: a hub, known by its exports, a Worker's number, and the object's number there. */
 interface Home {
-  readonly given: Given;
+  readonly exports: Exports;
   readonly serial: number;
   readonly number: number;
 }
@@ -113,8 +113,8 @@ export class WorkerReferences {
   readonly #host: ReferenceHost;
   /** How often each thing of the hub was sent there. */
   readonly #holds = new Map<number, number>();
-  readonly #functions: Adopted<Callable>;
-  readonly #objects: Adopted<object>;
+  readonly #functions: Imports<Callable>;
+  readonly #objects: Imports<object>;
   readonly #signals: SignalStandIns;
   /** Removers of the abort listeners of signals that the Worker has, by the signals' numbers. */
   readonly #listening = new Map<number, () => void>();
@@ -130,8 +130,8 @@ export class WorkerReferences {
       this.#stopClock(number);
       host.sayReleased(number, count);
     };
-    this.#functions = new Adopted(onRelease);
-    this.#objects = new Adopted(onRelease);
+    this.#functions = new Imports(onRelease);
+    this.#objects = new Imports(onRelease);
     this.#signals = new SignalStandIns(onRelease);
   }
 
@@ -158,7 +158,7 @@ export class WorkerReferences {
     }
     const referent = hubReferent(value, all);
     if (!referent) return undefined;
-    const { reference, number } = referTo(this.#host.given, referent);
+    const { reference, number } = referTo(this.#host.exports, referent);
     this.hold(number);
     this.#host.referred(number);
     return reference;
@@ -172,11 +172,11 @@ export class WorkerReferences {
       case Referent.HubSignal:
         return this.#cameHome(this.#own(data));
       case Referent.GreenFunction:
-        return this.#adoptFunction(...this.#parseFunction(data));
+        return this.#importFunction(...this.#parseFunction(data));
       case Referent.GreenObject:
-        return this.#adoptObject(this.#parse(data));
+        return this.#importObject(this.#parse(data));
       case Referent.GreenSignal:
-        return this.#adoptSignal(this.#parse(data));
+        return this.#importSignal(this.#parse(data));
     }
     return undefined;
   }
@@ -202,7 +202,7 @@ export class WorkerReferences {
     const held = this.#holds.get(number) ?? 0;
     this.#holds.set(number, held + 1);
     if (held > 0) return;
-    const object = this.#host.given.get(number);
+    const object = this.#host.exports.get(number);
     if (object instanceof AbortSignal) this.#listen(object, number);
   }
 
@@ -248,7 +248,7 @@ export class WorkerReferences {
       this.#listening.delete(number);
       this.#reportUnheard(number);
     } else this.#holds.set(number, held - released);
-    this.#host.given.release(number, released);
+    this.#host.exports.release(number, released);
   }
 
   #cameHome(object: object): unknown {
@@ -257,7 +257,7 @@ export class WorkerReferences {
   }
 
   #reportUnheard(number: number): void {
-    const object = this.#host.given.get(number);
+    const object = this.#host.exports.get(number);
     const failure = object && takeFailure(object);
     if (failure) this.#host.reportError(failure.reason);
   }
@@ -272,7 +272,7 @@ export class WorkerReferences {
   /** An object of the hub, if it was sent to the Worker. */
   #own(data: unknown): object {
     const number = Array.isArray(data) ? data[0] : data;
-    const object = this.#holds.has(number) ? this.#host.given.get(number) : undefined;
+    const object = this.#holds.has(number) ? this.#host.exports.get(number) : undefined;
     if (object) return object;
     throw new TypeError(
       `Cannot use function or handle ${
@@ -295,16 +295,16 @@ export class WorkerReferences {
     throw new TypeError("Cannot take a reference from a Worker: it is malformed");
   }
 
-  #adoptFunction([serial, number, lasts, owner]: number[], name: string): Callable {
+  #importFunction([serial, number, lasts, owner]: number[], name: string): Callable {
     if (lasts) this.#lasting.add(number);
-    return this.#functions.adopt(number, () => {
+    return this.#functions.import(number, () => {
       const origin = this.#origin(number, owner, name ? `the callback "${name}"` : "a callback");
       const ask = (args: unknown[]) => this.#ask(origin, Op.Call, args, "a callback");
       const standIn = function (this: unknown, ...args: unknown[]): Promise<unknown> {
         checkNoBuilding(this, args[0]);
         return ask(args);
       };
-      homes.set(standIn, { given: this.#host.given, serial, number });
+      homes.set(standIn, { exports: this.#host.exports, serial, number });
       return standIn;
     });
   }
@@ -353,24 +353,24 @@ export class WorkerReferences {
     this.#host.reportError(error, { where: whatIs(origin), again });
   }
 
-  #adoptSignal([serial, number, lasts, left]: number[]): AbortSignal {
+  #importSignal([serial, number, lasts, left]: number[]): AbortSignal {
     const isTimed = left !== undefined;
-    const signal = this.#signals.adopt(number, lasts && !isTimed ? 0 : number);
+    const signal = this.#signals.import(number, lasts && !isTimed ? 0 : number);
     if (isTimed && !signal.aborted && !this.#clocks.has(number)) this.#startClock(number, left);
-    homes.set(signal, { given: this.#host.given, serial, number });
+    homes.set(signal, { exports: this.#host.exports, serial, number });
     return signal;
   }
 
-  #adoptObject([serial, number, lasts, traits, kind, owner]: number[]): object {
+  #importObject([serial, number, lasts, traits, kind, owner]: number[]): object {
     if (lasts) this.#lasting.add(number);
     const release = () => this.#objects.release(number);
-    return this.#objects.adopt(number, () => {
+    return this.#objects.import(number, () => {
       const origin = this.#origin(number, owner, "a handle");
       const ask: Ask = (_, ...request) => this.#ask(origin, ...request);
       const remote = new Remote({ number, traits, kind }, ask, release);
       if (traits & Trait.Service) return remote;
       const proxy = makeAsyncProxy(remote, (error) => this.#host.reportError(error));
-      homes.set(proxy, { given: this.#host.given, serial, number });
+      homes.set(proxy, { exports: this.#host.exports, serial, number });
       return proxy;
     });
   }
@@ -427,19 +427,19 @@ const host = {
 /**
  * Makes a reference to something of the hub, and counts it.
  *
- * @param given Where it is counted.
+ * @param exports Where it is counted.
  * @param referent What to refer to.
  */
 export function referTo(
-  given: Given,
+  exports: Exports,
   { kind, object }: HubReferent,
 ): { readonly reference: Reference; readonly number: number } {
-  const number = given.give(object);
+  const number = exports.export(object);
   const lazy = kind === Referent.HubObject ? lazyTraits(object) : 0;
   if (lazy) hearOf(object);
   const home = homes.get(object);
   // Another hub's Workers have the same numbers.
-  const place = home?.given === given ? [home.serial, home.number] : [];
+  const place = home?.exports === exports ? [home.serial, home.number] : [];
   const data = kind !== Referent.HubObject
     ? [number, ...place]
     : [number, traitsOf(object) | lazy, classNumber(object), ...place];
