@@ -97,7 +97,7 @@ export class Exchange implements PoolHost, Registry {
   /** How many calls from green code are being served. */
   get callsInFlight(): number {
     let count = 0;
-    for (const worker of this.pool.workers) count += worker.calls.size;
+    for (const worker of this.pool.workers) count += worker.answers.size;
     return count;
   }
 

@@ -25,7 +25,7 @@ import { stackHere } from "../../bridge/values/stack_here.ts";
 import { hasRoom, MUCH_ROOM, SHALLOW } from "./stack_room.ts";
 
 /** A call to the hub that has not been answered. */
-interface PendingCall {
+interface Question {
   done: boolean;
   ending: number;
   body: Body;
@@ -45,7 +45,7 @@ export class HubCalls {
   readonly #context: GreenBase["context"];
   readonly #targets: GreenBase["targets"];
   readonly #blocking: Blocking;
-  readonly #calls = new Map<number, PendingCall>();
+  readonly #questions = new Map<number, Question>();
   #lastCall = 0;
 
   /**
@@ -95,27 +95,27 @@ export class HubCalls {
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
     const id = this.#lastCall = this.#lastCall + 1 | 0;
-    const call: PendingCall = { done: false, ending: 0, body: EMPTY, changes: undefined };
-    this.#calls.set(id, call);
+    const question: Question = { done: false, ending: 0, body: EMPTY, changes: undefined };
+    this.#questions.set(id, question);
     try {
       if (context) this.#line.send(Up.Context, id, Up.Call, 0, context);
       this.#line.send(Up.Call, id, number, frame.id, body);
       const what = target === LIVE ? name : target;
-      this.#blocking.block(call, Infinity, { what, peers, keeps, signal });
+      this.#blocking.block(question, Infinity, { what, peers, keeps, signal });
     } catch (reason) {
-      if (this.#calls.has(id)) {
+      if (this.#questions.has(id)) {
         const { fired } = frame;
         const abandon = fired !== undefined && fired.error === reason && fired.timeout.abandon;
         // Work that goes on may call back until the hub has said that it knows.
-        if (!abandon) this.#calls.delete(id);
+        if (!abandon) this.#questions.delete(id);
         const body = encodeThrown(reason, "reason", this.#crossing.referrer);
         this.#line.send(Up.Abort, id, abandon ? 1 : 0, 0, body);
       }
       throw reason;
     }
-    const value = this.#crossing.decode(call.body);
-    call.changes?.takeOver();
-    if (call.ending === Ending.Fulfilled) return value;
+    const value = this.#crossing.decode(question.body);
+    question.changes?.takeOver();
+    if (question.ending === Ending.Fulfilled) return value;
     joinStacks(
       value,
       `    --- called from green thread "${frame.thread.name}" by ${name}() ---`,
@@ -132,19 +132,19 @@ export class HubCalls {
 
   /** Whether a call may still call back. */
   isPending(id: number): boolean {
-    return this.#calls.has(id);
+    return this.#questions.has(id);
   }
 
   /** An answer has come. */
   answer({ id, a, body }: Message): void {
-    const call = this.#calls.get(id);
+    const question = this.#questions.get(id);
     const changes = usesContext() ? this.#context.takeChanges() : undefined;
-    if (!call) return this.#crossing.drop(body); // The thread gave up waiting for it.
-    this.#calls.delete(id);
+    if (!question) return this.#crossing.drop(body); // The thread gave up waiting for it.
+    this.#questions.delete(id);
     if (this.#stack.steps.length > 0) this.#stack.leavePart(id);
-    call.changes = changes;
-    call.ending = a;
-    call.body = body;
-    call.done = true;
+    question.changes = changes;
+    question.ending = a;
+    question.body = body;
+    question.done = true;
   }
 }

@@ -70,12 +70,12 @@ export class CallDesk {
     const isForeign = kind === "live" || kind === "hub" || kind === "library";
     const referrer = isForeign ? worker.liveReferrer : worker.referrer;
     this.#count++;
-    worker.calls.set(id, call);
+    worker.answers.set(id, call);
     const answer = (ending: number, value: unknown) => {
       call.settled();
       call.end();
-      if (worker.calls.get(id) !== call) return letGo(value);
-      worker.calls.delete(id);
+      if (worker.answers.get(id) !== call) return letGo(value);
+      worker.answers.delete(id);
       if (!worker.dead) this.#reply(worker, id, ending, value, call, referrer);
     };
     const fail = (error: unknown) => answer(Ending.Rejected, error);
@@ -131,9 +131,9 @@ export class CallDesk {
 
   /** Nobody waits for a call any more: `Up.Abort`. */
   abort(worker: GreenWorker, id: number, reason: unknown, abandon: boolean): void {
-    const call = worker.calls.get(id);
+    const call = worker.answers.get(id);
     if (!call) return;
-    worker.calls.delete(id);
+    worker.answers.delete(id);
     call.end();
     // Until this arrives, what its function asks over there still counts.
     if (abandon) {

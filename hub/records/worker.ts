@@ -50,8 +50,8 @@ import { stackHere } from "../../bridge/values/stack_here.ts";
 /** How long a Worker may take, from its start, to show how quick it is, in milliseconds. */
 const UNPROVEN_MS = 250;
 
-/** A call into the Worker that has not been answered. */
-interface Reply {
+/** A call into the Worker that has not been answered: the hub waits for the answer. */
+interface Question {
   /** For the flow that has made it. */
   readonly join: Join | undefined;
   /** The time of the call, in `performance.now()` time. */
@@ -139,8 +139,8 @@ export class GreenWorker {
   readonly targets = new Map<number, Target>();
   /** The threads of whose endings it has asked to be told, without being blocked for them. */
   readonly watched = new Set<number>();
-  /** Its calls to the hub that have not been answered. */
-  readonly calls = new Map<number, Call>();
+  /** Its calls to the hub that have not been answered, by their numbers. */
+  readonly answers = new Map<number, Call>();
   readonly #registry: Registry;
   readonly #bound = new Map<Target, number>();
   /** The functions that it can run without its event loop, by their modules. */
@@ -149,7 +149,7 @@ export class GreenWorker {
   #hasScope = false;
   #onExit!: () => void;
   /** By their numbers, each of which is the id of a thread: what serves the call has it, if it runs on no thread's stack. */
-  readonly #replies = new Map<number, Reply>();
+  readonly #questions = new Map<number, Question>();
   /** What was referred to in an attempt: kinds and numbers. */
   #trail: [kind: number, id: number][] | undefined;
   /** How often each thread was sent to it. */
@@ -305,7 +305,7 @@ export class GreenWorker {
     onFail: (error: unknown, killed: boolean) => void,
   ): Promise<unknown> {
     let asked = false;
-    let reply: Reply | undefined;
+    let question: Question | undefined;
     try {
       if (this.dead) throw this.#gone();
       const part = this.#partOfCall();
@@ -326,8 +326,8 @@ export class GreenWorker {
       this.uneasy = true;
       try {
         return await new Promise((resolve, reject) => {
-          reply = { join, since: performance.now(), resolve, reject };
-          this.#replies.set(id, reply);
+          question = { join, since: performance.now(), resolve, reject };
+          this.#questions.set(id, question);
           if (context) this.post.send(Down.Context, 0, 0, 0, context);
           this.post.send(Down.Call, id, number, op, body);
           this.post.ready();
@@ -338,7 +338,7 @@ export class GreenWorker {
     } catch (error) {
       // In the turn that the answer has started the engine can tell who awaits it.
       if (asked) joinStacks(error, `    --- called from the hub by ${what}() ---`, stackHere());
-      onFail(error, reply?.killed === true);
+      onFail(error, question?.killed === true);
       throw error;
     }
   }
@@ -352,27 +352,29 @@ export class GreenWorker {
 
   /** The Worker answers a call that {@linkcode GreenWorker.ask} made. */
   reply(id: number, ending: number, value: unknown, changes?: ContextValues): void {
-    const reply = this.#replies.get(id);
-    if (!reply) throw new BridgeProtocolError(`Cannot take an answer to ${id}: nothing was asked`);
-    this.#replies.delete(id);
+    const question = this.#questions.get(id);
+    if (!question) {
+      throw new BridgeProtocolError(`Cannot take an answer to ${id}: nothing was asked`);
+    }
+    this.#questions.delete(id);
     endBelongings(id);
-    reply.join?.settle(changes && new Changes(changes));
-    reply.killed = ending === Ending.Killed;
-    if (ending === Ending.Fulfilled) reply.resolve(value);
-    else reply.reject(value);
-    if (this.#replies.size === 0) this.#registry.served(this);
+    question.join?.settle(changes && new Changes(changes));
+    question.killed = ending === Ending.Killed;
+    if (ending === Ending.Fulfilled) question.resolve(value);
+    else question.reject(value);
+    if (this.#questions.size === 0) this.#registry.served(this);
   }
 
   /** An iteration of green code is blocked at an item that the hub has asked for, or is not any more. */
   parked(id: number, parked: ParkedIteration | undefined): void {
-    const reply = this.#replies.get(id);
-    if (reply) reply.parked = parked;
+    const question = this.#questions.get(id);
+    if (question) question.parked = parked;
   }
 
   /** The iterations that are blocked so, with the ids of the calls, and since when the hub waits for an item. */
   get parkedIterations(): (ParkedIteration & { readonly id: number; readonly since: number })[] {
     const all = [];
-    for (const [id, { since, parked }] of this.#replies) {
+    for (const [id, { since, parked }] of this.#questions) {
       if (parked) all.push({ id, since, ...parked });
     }
     return all;
@@ -380,7 +382,7 @@ export class GreenWorker {
 
   /** Kills the callbacks and steps that it serves for the hub outside of threads. */
   killServing(reason: unknown): void {
-    for (const id of this.#replies.keys()) {
+    for (const id of this.#questions.keys()) {
       this.post.send(Down.Kill, id, 0, 0, encodeThrown(reason, "reason", this.referrer));
     }
     this.post.ready();
@@ -388,18 +390,18 @@ export class GreenWorker {
 
   /** Whether it does something for the hub beside its threads. */
   get serving(): boolean {
-    return this.#replies.size > 0;
+    return this.#questions.size > 0;
   }
 
   /** Whether a thread is in a call to the hub that has not been answered. */
   isCalling(id: number): boolean {
-    for (const { threadId } of this.calls.values()) if (threadId === id) return true;
+    for (const { threadId } of this.answers.values()) if (threadId === id) return true;
     return false;
   }
 
   /** Whether a thread is a callback that it serves for the hub. */
   serves(id: number): boolean {
-    return this.#replies.has(id);
+    return this.#questions.has(id);
   }
 
   /** Encodes something for it; what that had referred to is taken back if something else in it cannot cross. */
@@ -440,7 +442,7 @@ export class GreenWorker {
 
   /** The ids of what runs on it: of its threads, and of the calls into it, which are threads of their own there. */
   get running(): number[] {
-    return [...this.stack.map(({ id }) => id), ...this.#replies.keys()];
+    return [...this.stack.map(({ id }) => id), ...this.#questions.keys()];
   }
 
   /**
@@ -453,18 +455,18 @@ export class GreenWorker {
     this.objects.settle(this.running);
     const threads = this.stack.splice(0);
     const gone = this.#gone();
-    for (const [id, { join, reject }] of this.#replies) {
+    for (const [id, { join, reject }] of this.#questions) {
       endBelongings(id);
       join?.settle(undefined);
       reject(gone);
     }
-    this.#replies.clear();
-    for (const call of [...this.calls.values()]) {
+    this.#questions.clear();
+    for (const call of [...this.answers.values()]) {
       call.end();
       this.#registry.callAborted(call);
       call.abort(gone);
     }
-    this.calls.clear();
+    this.answers.clear();
     for (const [id, count] of [...this.#threadHolds]) this.letGo(Referent.Thread, id, count);
     this.references.letGoOfAll();
     this.post.retire();
