@@ -29,8 +29,8 @@ import { Callables } from "./calls/callables.ts";
 import {
   checkEnding,
   checkParking,
-  checkParticulars,
   checkTarget,
+  checkThreadOptions,
   readReason,
 } from "./calls/checks.ts";
 import { Ended } from "./records/ended.ts";
@@ -228,7 +228,7 @@ export class Exchange implements PoolHost, Registry {
         return this.#events.error(error, where === undefined ? {} : { where: String(where) });
       }
       case Up.Prepare:
-        return this.#spawns.prepare(id, checkParticulars(decode(body, worker.referrer)));
+        return this.#spawns.prepare(id, checkThreadOptions(decode(body, worker.referrer)));
       case Up.Context:
         useContext();
         return worker.context.arrive(message);

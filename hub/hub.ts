@@ -23,7 +23,7 @@ import {
   UnhandledThreadEvent,
 } from "./base/events.ts";
 import type { HubThread } from "./records/thread.ts";
-import type { Launch } from "./threads/launches.ts";
+import type { HubThreadOptions } from "../bridge/side/spawnable.ts";
 import { checkOptions, type HubOptions } from "./base/options.ts";
 import { checkDelay, Spawner, type SpawnOptions } from "./spawner.ts";
 import type {
@@ -273,7 +273,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * ```
    */
   with(options: SpawnOptions): Spawner {
-    return new Spawner((fn, args, particulars) => this.#spawn(fn, args, particulars), options);
+    return new Spawner((fn, args, own) => this.#spawn(fn, args, own), options);
   }
 
   /**
@@ -408,17 +408,17 @@ export class Hub extends EventTarget implements AsyncDisposable {
    *
    * @param fn As for {@linkcode Hub.spawn}.
    * @param args As for {@linkcode Hub.spawn}.
-   * @param launch What is out of the ordinary.
+   * @param options What is not as usual about the thread.
    * @internal
    */
-  launch(fn: unknown, args: readonly unknown[], launch: Launch): GreenThread<unknown> {
-    return this.#spawn(fn, args, launch);
+  launch(fn: unknown, args: readonly unknown[], options: HubThreadOptions): GreenThread<unknown> {
+    return this.#spawn(fn, args, options);
   }
 
   // deno-lint-ignore no-explicit-any
-  #spawn(fn: unknown, args: readonly unknown[], launch: Launch): any {
+  #spawn(fn: unknown, args: readonly unknown[], options: HubThreadOptions): any {
     const work = this.#exchange.launches.pack(spawnTarget(fn), args, currentValues());
-    return this.#exchange.launches.launch(work, launch);
+    return this.#exchange.launches.launch(work, options);
   }
 
   async #close(graceMs: number): Promise<void> {

@@ -44,7 +44,7 @@ export const Up = {
   Kill: 18,
   /** Something failed here outside of any thread. Body: the error; if `a` is 1, `[where, error]`. */
   Fault: 20,
-  /** What the thread `id` is to be, said before its `Spawn` or `Start`. Body: {@linkcode Particulars}. */
+  /** The options of the thread `id`, said before its `Spawn` or `Start`. Body: {@linkcode ThreadOptions}. */
   Prepare: 21,
   /**
    * The target `id`, which the hub had it run, can from now on be run without the Worker's event loop. Body: the names of
@@ -116,7 +116,7 @@ export const Down = {
   Release: 14,
   /** End: there will be no more work. */
   Close: 15,
-  /** What the thread `id` is, said before its `Run`. Body: {@linkcode Particulars}. */
+  /** The options of the thread `id`, said before its `Run`. Body: {@linkcode ThreadOptions}. */
   Prepare: 16,
   /** The thread `a` must not go on waiting for the thread `id`. Body: the error to throw there. */
   Refuse: 17,
@@ -234,8 +234,8 @@ export interface SpawnSite {
   readonly stack: string;
 }
 
-/** What is out of the ordinary about a thread. Plain data: it crosses as JSON. */
-export interface Particulars {
+/** The options of a thread: what is not as usual about it. Plain data: it crosses as JSON. */
+export interface ThreadOptions {
   /** Its name, when it was given one. */
   readonly name?: string;
   /** How long to wait before it starts, in milliseconds. */

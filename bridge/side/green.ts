@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Particulars, Target } from "../protocol/messages.ts";
+import type { Target, ThreadOptions } from "../protocol/messages.ts";
 import type { ExportCounts } from "../references/exports.ts";
 import type { Remote } from "../references/remote.ts";
 import type { GreenThread } from "./green_thread.ts";
@@ -94,9 +94,9 @@ export interface Green {
   /** Calls something on the hub that answers at once: no other green thread has its turn meanwhile. */
   callAtOnce(target: Target, args: readonly unknown[]): unknown;
   /** Starts something on the hub without waiting for it. */
-  start(target: Target, args: readonly unknown[], particulars?: Particulars): GreenThread;
+  start(target: Target, args: readonly unknown[], options?: ThreadOptions): GreenThread;
   /** Spawns a green thread. */
-  spawn(target: Target, args: readonly unknown[], particulars?: Particulars): GreenThread;
+  spawn(target: Target, args: readonly unknown[], options?: ThreadOptions): GreenThread;
   /** Blocks for some time. Needs nobody else. */
   sleep(ms: number): void;
   /** Whether one green thread runs at a time. */

@@ -1,7 +1,7 @@
 /**
  * What green code spawns, and what it starts on the hub without waiting for it.
  *
- * The thread has its id and its handle at once, and the hub is told: what is special about it (`Up.Prepare`), its async
+ * The thread has its id and its handle at once, and the hub is told: its options (`Up.Prepare`), its async
  * context, and then the thread itself. Its ending is told without being asked for.
  *
  * @module
@@ -10,7 +10,7 @@
 import { encode } from "../../bridge/values/codec.ts";
 import { usesContext } from "../../bridge/context/context.ts";
 import type { GreenBase } from "./base.ts";
-import { type Particulars, type Target, targetName, Up } from "../../bridge/protocol/messages.ts";
+import { type Target, targetName, type ThreadOptions, Up } from "../../bridge/protocol/messages.ts";
 import type { RemoteThread } from "./remote_thread.ts";
 import { place } from "../../bridge/memory/process_side.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
@@ -50,28 +50,28 @@ export class GreenSpawns {
     kind: number,
     target: Target,
     args: readonly unknown[],
-    particulars?: Particulars,
+    options?: ThreadOptions,
   ): RemoteThread {
     const frame = this.#caller.frame(`${targetName(target)}()`);
-    if (this.#debug) particulars = { ...particulars, site: stackHere() };
-    const takesTurn = this.#turns && kind === Up.Spawn && particulars?.delay === undefined;
+    if (this.#debug) options = { ...options, site: stackHere() };
+    const takesTurn = this.#turns && kind === Up.Spawn && options?.delay === undefined;
     const body = encode(args, "arguments", this.#crossing.referrer);
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
     const id = place().arena.takeThreadId();
-    if (takesTurn) particulars = { ...particulars, turn: this.#turns!.enlist() };
-    const thread = this.#handles.give(id, particulars?.name ?? `${targetName(target)}-${id}`);
+    if (takesTurn) options = { ...options, turn: this.#turns!.enlist() };
+    const thread = this.#handles.give(id, options?.name ?? `${targetName(target)}-${id}`);
     thread.hold.count = 1;
     this.#waits.expect(thread);
     // The failure of a detached thread is reported by the hub.
-    if (!particulars?.detached) thread.spawner = frame.id;
-    if (particulars) {
+    if (!options?.detached) thread.spawner = frame.id;
+    if (options) {
       this.#line.send(
         Up.Prepare,
         id,
         0,
         0,
-        encode(particulars, "options", this.#crossing.referrer),
+        encode(options, "options", this.#crossing.referrer),
       );
     }
     if (context) this.#line.send(Up.Context, id, kind, 0, context);

@@ -47,10 +47,10 @@ import type { Outbox } from "../../bridge/wire/outbox.ts";
 import type { Condition, Green, Parking } from "../../bridge/side/green.ts";
 import {
   Down,
-  type Particulars,
   Referent,
   type Target,
   targetName,
+  type ThreadOptions,
   Up,
 } from "../../bridge/protocol/messages.ts";
 import type { RemoteThread } from "./remote_thread.ts";
@@ -220,13 +220,13 @@ export class GreenRuntime implements Green {
   }
 
   /** Starts something on the hub without waiting for it. */
-  start(target: Target, args: readonly unknown[], particulars?: Particulars): GreenThread {
-    return this.#spawns.launch(Up.Start, target, args, particulars);
+  start(target: Target, args: readonly unknown[], options?: ThreadOptions): GreenThread {
+    return this.#spawns.launch(Up.Start, target, args, options);
   }
 
   /** Spawns a green thread. */
-  spawn(target: Target, args: readonly unknown[], particulars?: Particulars): GreenThread {
-    return this.#spawns.launch(Up.Spawn, target, args, particulars);
+  spawn(target: Target, args: readonly unknown[], options?: ThreadOptions): GreenThread {
+    return this.#spawns.launch(Up.Spawn, target, args, options);
   }
 
   /** Blocks for some time. Needs nobody else. */
@@ -427,7 +427,7 @@ export class GreenRuntime implements Green {
       case Down.Bind:
         return this.#targets.learn(id, this.#crossing.decode(body) as Target);
       case Down.Prepare:
-        return this.#runner.prepare(id, this.#crossing.decode(body) as Particulars);
+        return this.#runner.prepare(id, this.#crossing.decode(body) as ThreadOptions);
       case Down.Kill:
         return this.#runner.kill(id, this.#crossing.decodeReason(body), b, a);
       case Down.Release:

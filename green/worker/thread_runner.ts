@@ -28,9 +28,9 @@ import type { Message } from "../../bridge/wire/message.ts";
 import {
   Ending,
   KillMode,
-  type Particulars,
   type Target,
   targetName,
+  type ThreadOptions,
   Up,
 } from "../../bridge/protocol/messages.ts";
 import { RemoteThread } from "./remote_thread.ts";
@@ -80,8 +80,8 @@ export class ThreadRunner {
   readonly #waits: ThreadWaits;
   readonly #endings: ThreadEndings;
   readonly #loader: Loader;
-  /** What was said about a thread before it runs here. */
-  readonly #particulars = new Map<number, Particulars>();
+  /** The options of threads that the hub is about to send. */
+  readonly #options = new Map<number, ThreadOptions>();
   /** Threads to run from the bottom of the stack. */
   readonly #jobs: Job[] = [];
   /** Threads that were killed after they had been sent here and before they were begun. */
@@ -123,9 +123,9 @@ export class ThreadRunner {
     this.#jobs.push({ message });
   }
 
-  /** The hub says something about a thread that it is about to send. */
-  prepare(id: number, particulars: Particulars): void {
-    this.#particulars.set(id, particulars);
+  /** Takes the options of a thread that the hub is about to send. */
+  prepare(id: number, options: ThreadOptions): void {
+    this.#options.set(id, options);
   }
 
   /**
@@ -310,14 +310,14 @@ export class ThreadRunner {
   }
 
   #enter(job: Message, target: Target): Frame {
-    const particulars = this.#particulars.get(job.id);
-    const name = particulars?.name ?? `${targetName(target)}-${job.id}`;
-    this.#particulars.delete(job.id);
+    const options = this.#options.get(job.id);
+    const name = options?.name ?? `${targetName(target)}-${job.id}`;
+    this.#options.delete(job.id);
     const thread = this.#waits.awaited(job.id) ?? this.#handles.of(job.id, name);
     thread.start();
     const frame = new Frame(job.id, thread);
-    frame.memberOf = particulars?.memberOf;
-    frame.sites = particulars?.sites;
+    frame.memberOf = options?.memberOf;
+    frame.sites = options?.sites;
     this.#stack.frames.push(frame);
     if (this.#doomed.has(job.id)) this.#stack.kill(frame, this.#doomed.get(job.id));
     this.#doomed.delete(job.id);

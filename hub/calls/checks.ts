@@ -11,7 +11,7 @@ import { decode } from "../../bridge/values/codec.ts";
 import type { Body } from "../../bridge/wire/body.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
-import { intern, type Particulars, type Target } from "../../bridge/protocol/messages.ts";
+import { intern, type Target, type ThreadOptions } from "../../bridge/protocol/messages.ts";
 import { coreOf } from "../../bridge/memory/objects.ts";
 import type { GreenWorker } from "../records/worker.ts";
 
@@ -46,8 +46,8 @@ export function checkEnding(ending: number): number {
   throw new BridgeProtocolError(`Cannot take an ending ${ending}`);
 }
 
-/** What is out of the ordinary about a thread that a Worker is about to spawn. */
-export function checkParticulars(value: unknown): Particulars {
+/** The options of a thread that a Worker is about to spawn. */
+export function checkThreadOptions(value: unknown): ThreadOptions {
   const { name, delay, detached, timeout, graceMs, local, site, pool, slot, memberOf, turn } =
     (value ?? {}) as Record<string, unknown>;
   const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;

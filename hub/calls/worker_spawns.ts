@@ -1,7 +1,7 @@
 /**
  * Threads that Workers make: `spawn()` in green code, and a function of the hub that it starts without waiting for it.
  *
- * The Worker has chosen the id and has a handle already; what is out of the ordinary came in a message of its own before.
+ * The Worker has chosen the id and has a handle already; the options came in a message of their own before.
  * Whatever goes wrong here is therefore the thread's ending.
  *
  * @module
@@ -13,10 +13,10 @@ import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { isThenable } from "../../bridge/references/live.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import {
-  type Particulars,
   Referent,
   type Target,
   targetName,
+  type ThreadOptions,
 } from "../../bridge/protocol/messages.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
 import { makeAsyncThread } from "../threads/async_threads.ts";
@@ -25,7 +25,8 @@ import { boundTarget } from "./checks.ts";
 import { Ended } from "../records/ended.ts";
 import type { GreenWorker, Registry } from "../records/worker.ts";
 import { HubThread, type Work } from "../records/thread.ts";
-import type { Launch, Launches } from "../threads/launches.ts";
+import type { HubThreadOptions } from "../../bridge/side/spawnable.ts";
+import type { Launches } from "../threads/launches.ts";
 import { joinPool, takeSlot } from "../threads/pool_members.ts";
 import type { Threads } from "../threads/threads.ts";
 import { readViews } from "../references/views.ts";
@@ -36,8 +37,8 @@ export class WorkerSpawns {
   readonly #threads: Threads;
   readonly #launches: Launches;
   readonly #desk: CallDesk;
-  /** What was said about a thread before it was spawned. */
-  readonly #particulars = new Map<number, Particulars>();
+  /** The options of threads that are spawned next. */
+  readonly #options = new Map<number, ThreadOptions>();
 
   /**
    * @param registry The rest of the hub.
@@ -52,9 +53,9 @@ export class WorkerSpawns {
     this.#desk = desk;
   }
 
-  /** Says what is out of the ordinary about a thread that is spawned next: `Up.Prepare`. */
-  prepare(id: number, particulars: Particulars): void {
-    this.#particulars.set(id, particulars);
+  /** Takes the options of a thread that is spawned next: `Up.Prepare`. */
+  prepare(id: number, options: ThreadOptions): void {
+    this.#options.set(id, options);
   }
 
   /** A Worker spawns a thread: `Up.Spawn`. */
@@ -62,7 +63,7 @@ export class WorkerSpawns {
     const { id, a, b, body } = message;
     const target = boundTarget(worker, a);
     this.#checkNewId(id);
-    const launch = { ...this.#takeParticulars(id), parent: b };
+    const options = { ...this.#takeOptions(id), parent: b };
     let work: Work | undefined;
     let reason: unknown;
     try {
@@ -79,17 +80,17 @@ export class WorkerSpawns {
       reason = error;
     }
     // There will be a thread now, which has the slot. Before this the Worker has it, and gives it back with its end.
-    takeSlot(worker.objects, launch);
+    takeSlot(worker.objects, options);
     const thread = work
-      ? this.#launches.launch(work, launch, id)
-      : this.#stillborn(id, target, launch, reason);
+      ? this.#launches.launch(work, options, id)
+      : this.#stillborn(id, target, options, reason);
     this.#hand(worker, thread);
   }
 
   /** A thread that has failed before it could be made. */
-  #stillborn(id: number, target: Target, launch: Launch, reason: unknown): HubThread {
-    const thread = new HubThread(this.#threads, id, { label: targetName(target), ...launch });
-    joinPool(thread, launch);
+  #stillborn(id: number, target: Target, options: HubThreadOptions, reason: unknown): HubThread {
+    const thread = new HubThread(this.#threads, id, { label: targetName(target), ...options });
+    joinPool(thread, options);
     thread.end(Ended.of({ status: "rejected", reason }));
     return thread;
   }
@@ -99,9 +100,9 @@ export class WorkerSpawns {
     const { id, a, b, body } = message;
     const target = boundTarget(worker, a);
     this.#checkNewId(id);
-    const particulars = this.#takeParticulars(id);
+    const prepared = this.#takeOptions(id);
     const call = this.#desk.open(target);
-    const options = { ...particulars, parent: b, heeds: () => call.heeds, scope: call };
+    const options = { ...prepared, parent: b, heeds: () => call.heeds, scope: call };
     let unread: unknown;
     try {
       if (usesContext()) call.given = worker.context.given(message, b);
@@ -133,9 +134,9 @@ export class WorkerSpawns {
     throw new BridgeProtocolError(`Cannot make thread ${id}: there is one with that id`);
   }
 
-  #takeParticulars(id: number): Particulars | undefined {
-    const particulars = this.#particulars.get(id);
-    this.#particulars.delete(id);
-    return particulars;
+  #takeOptions(id: number): ThreadOptions | undefined {
+    const options = this.#options.get(id);
+    this.#options.delete(id);
+    return options;
   }
 }

@@ -251,8 +251,8 @@ export class GreenWorker {
     const number = this.#bind(target);
     const { givenName: name, memberOf, spawnSites: sites } = thread;
     if (name !== undefined || memberOf !== undefined || sites !== undefined) {
-      const particulars = { name, memberOf, sites };
-      this.post.send(Down.Prepare, thread.id, 0, 0, encode(particulars, "options", this.referrer));
+      const options = { name, memberOf, sites };
+      this.post.send(Down.Prepare, thread.id, 0, 0, encode(options, "options", this.referrer));
     }
     if (context) this.post.send(Down.Context, 0, 0, 0, context.body);
     this.post.send(Down.Run, thread.id, number, thread.parent, args);

@@ -8,7 +8,8 @@ import { encode } from "../../bridge/values/codec.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
 import { keep } from "../../bridge/wire/message.ts";
-import { type Particulars, type Target, targetName } from "../../bridge/protocol/messages.ts";
+import { type Target, targetName } from "../../bridge/protocol/messages.ts";
+import type { HubThreadOptions } from "../../bridge/side/spawnable.ts";
 import { Timeout } from "../../bridge/side/timeout.ts";
 import { hubPlace } from "../../bridge/memory/process_side.ts";
 import { makeDependent } from "./dependants.ts";
@@ -24,13 +25,6 @@ import { stackHere } from "../../bridge/values/stack_here.ts";
 
 /** How many generations of threads a stack tells of. */
 const MOST_SITES = 16;
-
-/** How a thread is to be made. */
-export interface Launch extends Particulars {
-  /** What it waits for before it may start. */
-  readonly gate?: Promise<unknown>;
-  readonly parent?: number;
-}
 
 /** Makes the threads of one hub that Workers run. */
 export class Launches {
@@ -87,27 +81,29 @@ export class Launches {
   }
 
   /** Makes a thread that a Worker is to run. */
-  launch(work: Work, launch: Launch, id = hubPlace().arena.takeThreadId()): HubThread {
+  launch(work: Work, options: HubThreadOptions, id = hubPlace().arena.takeThreadId()): HubThread {
     const thread = new HubThread(this.#threads, id, {
       label: targetName(work.target),
-      name: launch.name,
-      parent: launch.parent,
-      detached: launch.detached,
+      name: options.name,
+      parent: options.parent,
+      detached: options.detached,
       work,
     });
-    thread.turn = launch.turn;
+    thread.turn = options.turn;
     this.#count++;
-    joinPool(thread, launch);
-    if (this.#debug) this.#recordSite(thread, launch.site ?? stackHere());
-    if (launch.timeout !== undefined) this.#limit(thread, launch.timeout, launch.graceMs);
+    joinPool(thread, options);
+    if (this.#debug) this.#recordSite(thread, options.site ?? stackHere());
+    if (options.timeout !== undefined) this.#limit(thread, options.timeout, options.graceMs);
     if (this.#registry.closed) work.luggage?.drop();
     if (!this.#threads.add(thread)) return thread;
     this.#registry.keepAlive.hold();
-    if (launch.local && !this.#isCallback(thread.parent) && !makeDependent(this.#threads, thread)) {
+    if (
+      options.local && !this.#isCallback(thread.parent) && !makeDependent(this.#threads, thread)
+    ) {
       return thread;
     }
-    if (launch.delay !== undefined) this.#enqueueLater(thread, launch.delay);
-    else if (launch.gate) this.#enqueueAfter(thread, launch.gate);
+    if (options.delay !== undefined) this.#enqueueLater(thread, options.delay);
+    else if (options.gate) this.#enqueueAfter(thread, options.gate);
     else this.#enqueue(thread);
     // It waits, and by the time it runs the bytes may have been changed by whoever passed them.
     if (thread.work) thread.work = keepWork(thread.work);

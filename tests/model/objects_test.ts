@@ -998,9 +998,9 @@ const spawns: Hub<Slots> = {
   hub: () => Promise.resolve(),
   takeIn({ objects: { pool }, library, note, words }, [objects]) {
     if (Atomics.exchange(words, SENT, 0) === 0) return false;
-    const particulars = { pool, slot: Atomics.load(words, ACCOUNT) };
-    library.takeSlot(objects, particulars);
-    library.joinPool({ onEnd() {} } as unknown as HubThread, particulars);
+    const options = { pool, slot: Atomics.load(words, ACCOUNT) };
+    library.takeSlot(objects, options);
+    library.joinPool({ onEnd() {} } as unknown as HubThread, options);
     note("spawned");
     return true;
   },

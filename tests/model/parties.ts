@@ -15,7 +15,7 @@ import type { GreenThread } from "../../bridge/side/green_thread.ts";
 import type { Intake } from "../../green/worker/intake.ts";
 import type { RemoteThread } from "../../green/worker/remote_thread.ts";
 import type { Place } from "../../bridge/memory/process_side.ts";
-import type { Particulars } from "../../bridge/protocol/messages.ts";
+import type { ThreadOptions } from "../../bridge/protocol/messages.ts";
 import type { Coordination, Passage } from "../../bridge/memory/objects.ts";
 import { state } from "../../bridge/state.ts";
 import { Node, State } from "../../bridge/memory/arena.ts";
@@ -50,7 +50,7 @@ export interface World<O> {
   /** Writes down that something happened. */
   note(text: string): void;
   /** What `spawn` does in a Worker. */
-  spawns?: (particulars: Particulars) => void;
+  spawns?: (options: ThreadOptions) => void;
   /** Kills the thread of a Worker. */
   kill(worker: number): void;
   /** Has what blocks the thread of a Worker fail: as when there is no room on its stack for what has arrived. */
@@ -188,7 +188,7 @@ class Stage<O extends Record<string, Coordination>> {
         const arena = run.layout.buffer("arena", 0) as never;
         const place = new library.WorkerPlace({ arena, board: BOARD }, board, slot);
         here.place = place;
-        const spawns = (particulars: Particulars) => world.spawns!(particulars);
+        const spawns = (options: ThreadOptions) => world.spawns!(options);
         side.runtime = runtime(run, library, board, slot, spawns);
         place.nodes.give(place.nodes.take(0, 0, 0, 0));
         world = worldOf(run, library, board, place, this.#revive());
@@ -374,7 +374,7 @@ function runtime(
   library: Library,
   board: Board,
   slot: number,
-  spawns: (how: Particulars) => void,
+  spawns: (how: ThreadOptions) => void,
 ) {
   const ring = new Int32Array(run.layout.buffer("kills", 64) as never);
   const stack = new library.FrameStack();
@@ -420,8 +420,8 @@ function runtime(
     threadId: () => threadOf(slot),
     checkHeard: () => {},
     arm: () => () => {},
-    spawn: (_target, _args, particulars) => {
-      spawns(particulars!);
+    spawn: (_target, _args, options) => {
+      spawns(options!);
       return {} as GreenThread;
     },
     block(condition, until, parking) {
