@@ -417,8 +417,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   // deno-lint-ignore no-explicit-any
   #spawn(fn: unknown, args: readonly unknown[], options: HubThreadOptions): any {
-    const work = this.#exchange.launches.pack(spawnTarget(fn), args, currentValues());
-    return this.#exchange.launches.launch(work, options);
+    const task = this.#exchange.launches.pack(spawnTarget(fn), args, currentValues());
+    return this.#exchange.launches.launch(task, options);
   }
 
   async #close(graceMs: number): Promise<void> {

@@ -6,7 +6,7 @@
  * called `soon()`) until a blocking call, or the bottom of the stack. In a cooperative hub it waits there for its turn as well.
  *
  * All this is on the Worker's one thread. But what is run here may block, and then this is entered again, from above: so each
- * piece of work is taken out before it is run, and nothing that was looked at before is relied on after that.
+ * task is taken out before it is run, and nothing that was looked at before is relied on after that.
  *
  * @module
  */

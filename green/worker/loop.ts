@@ -15,7 +15,7 @@ import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
-import type { Job, ThreadRunner } from "./thread_runner.ts";
+import type { Task, ThreadRunner } from "./thread_runner.ts";
 import type { Turns } from "./turns.ts";
 
 /**
@@ -75,15 +75,15 @@ export class Serving {
    * @returns A promise to wait for before the next call; `undefined` when the Worker is to end.
    */
   serve(): Promise<unknown> | undefined {
-    for (let jobs = 0;; jobs++) {
-      const job = this.#nextJob();
-      if (!job && this.#mayEnd) return undefined;
-      if (!job) return this.#rest();
+    for (let tasks = 0;; tasks++) {
+      const task = this.#nextTask();
+      if (!task && this.#mayEnd) return undefined;
+      if (!task) return this.#rest();
       this.#eventLoopTurns.noteThread();
-      const rest = this.#runner.run(job);
+      const rest = this.#runner.run(task);
       if (rest) return rest;
       // Finalizers, timers and the like of the threads that have ended get a turn of the event loop now and then.
-      if ((jobs & 63) === 63) return Promise.resolve();
+      if ((tasks & 63) === 63) return Promise.resolve();
     }
   }
 
@@ -108,17 +108,19 @@ export class Serving {
   }
 
   /** The next thread to run; none when the Worker is to end, or its event loop is to have a turn. */
-  #nextJob(): Job | undefined {
+  #nextTask(): Task | undefined {
     const turns = this.#turns;
-    if (!this.#runner.hasJobs) turns?.rest();
+    if (!this.#runner.hasTasks) turns?.rest();
     let restAt = 0;
     for (;;) {
       const seen = this.#line.woken();
       if (turns === undefined) this.#intake.takeIn();
       else this.#takeInAtBottom(turns);
       if (this.#line.shut) this.#closing = true;
-      const job = this.#line.shut || turns?.holding === false ? undefined : this.#runner.nextJob();
-      if (job || this.#closing) return job;
+      const task = this.#line.shut || turns?.holding === false
+        ? undefined
+        : this.#runner.nextTask();
+      if (task || this.#closing) return task;
       if (this.#eventLoopTurns.isDue || this.#restAsked) return undefined;
       if (this.#eventLoopTurns.worked && this.#crossing.references.takeLitter()) return undefined;
       const now = performance.now();
@@ -136,10 +138,10 @@ export class Serving {
     for (;;) {
       this.#intake.receive(true);
       for (let thread; (thread = this.#intake.takeThread());) this.#runner.enqueue(thread);
-      const isIdle = !this.#runner.hasJobs && !this.#intake.hasWork;
+      const isIdle = !this.#runner.hasTasks && !this.#intake.hasWork;
       if (isIdle || this.#line.shut) return turns.rest();
       turns.ask();
-      if (this.#runner.hasJobs || !turns.holding) return;
+      if (this.#runner.hasTasks || !turns.holding) return;
       this.#intake.serveNext();
       this.#intake.runSoon();
       turns.rest();

@@ -2,7 +2,7 @@
  * Running threads: from a message that says so to the thread's end.
  *
  * ```text
- * a job   arrived ──> waits for the bottom of the stack ──> entered ──> (its module is loaded ──> waits again) ──> begun ──> ended
+ * a task  arrived ──> waits for the bottom of the stack ──> entered ──> (its module is loaded ──> waits again) ──> begun ──> ended
  *         arrived ──> entered, on top of the thread that waits for it ──> ended
  * ```
  *
@@ -50,7 +50,7 @@ const LOAD_GRACE_MS = 100;
 const asyncFunctions: object = Object.getPrototypeOf(async () => {});
 
 /** A thread to run from the bottom of the stack; with its frame if its module had to be loaded first. */
-export interface Job {
+export interface Task {
   readonly message: Message;
   readonly frame?: Frame;
 }
@@ -83,7 +83,7 @@ export class ThreadRunner {
   /** The options of threads that the hub is about to send. */
   readonly #options = new Map<number, ThreadOptions>();
   /** Threads to run from the bottom of the stack. */
-  readonly #jobs: Job[] = [];
+  readonly #tasks: Task[] = [];
   /** Threads that were killed after they had been sent here and before they were begun. */
   readonly #doomed = new Map<number, unknown>();
 
@@ -109,18 +109,18 @@ export class ThreadRunner {
   }
 
   /** Whether a thread waits for the bottom of the stack. */
-  get hasJobs(): boolean {
-    return this.#jobs.length > 0;
+  get hasTasks(): boolean {
+    return this.#tasks.length > 0;
   }
 
   /** Takes out the next thread to run from the bottom of the stack. */
-  nextJob(): Job | undefined {
-    return this.#jobs.shift();
+  nextTask(): Task | undefined {
+    return this.#tasks.shift();
   }
 
   /** A thread is to be run from the bottom of the stack. */
   enqueue(message: Message): void {
-    this.#jobs.push({ message });
+    this.#tasks.push({ message });
   }
 
   /** Takes the options of a thread that the hub is about to send. */
@@ -147,7 +147,7 @@ export class ThreadRunner {
       return this.#stack.kill(frame, reason, number);
     }
     const isHere = this.#intake.holdsThread(id) ||
-      this.#jobs.some(({ message }) => message.id === id);
+      this.#tasks.some(({ message }) => message.id === id);
     if (isHere && !this.#doomed.has(id)) this.#doomed.set(id, reason);
   }
 
@@ -155,10 +155,10 @@ export class ThreadRunner {
    * Runs a thread; gives a promise when it needs the event loop first. Green code is always run by `Serving.serve()`, never by a
    * microtask: a Worker that runs out of memory in a microtask goes on as if nothing had happened (Deno 2.9.6).
    */
-  run(job: Job): Promise<unknown> | undefined {
-    const { message } = job;
+  run(task: Task): Promise<unknown> | undefined {
+    const { message } = task;
     const target = this.#targets.at(message.a);
-    const frame = job.frame ?? this.#enter(message, target);
+    const frame = task.frame ?? this.#enter(message, target);
     const fn = this.#loader.find(target);
     if (fn) return this.#begin(message, frame, target, fn);
     // Its kill came together with it: what it needs may take for ever to load.
@@ -195,11 +195,11 @@ export class ThreadRunner {
       settled.then(
         () => {
           this.#sayLoaded(message.a, target);
-          leave(() => this.#jobs.unshift({ message, frame }));
+          leave(() => this.#tasks.unshift({ message, frame }));
         },
         (error) =>
           leave(() => {
-            this.#dropJob(message);
+            this.#dropTask(message);
             this.#endings.end(frame, Ending.Rejected, error);
           }),
       );
@@ -213,7 +213,7 @@ export class ThreadRunner {
 
   /** A thread was killed before it was begun: its body never runs. */
   #endUnrun(message: Message, frame: Frame): undefined {
-    this.#dropJob(message);
+    this.#dropTask(message);
     return this.#endings.end(frame, Ending.Killed, frame.killed!.reason);
   }
 
@@ -261,12 +261,12 @@ export class ThreadRunner {
   }
 
   /** Runs a thread on top of the one that waits for it. Its name tells `call_site.ts` where a thread begins on a stack. */
-  runNested(job: Message): void {
-    const target = this.#targets.at(job.a);
-    const frame = this.#enter(job, target);
-    if (frame.killed) return this.#endUnrun(job, frame);
+  runNested(task: Message): void {
+    const target = this.#targets.at(task.a);
+    const frame = this.#enter(task, target);
+    if (frame.killed) return this.#endUnrun(task, frame);
     if (this.#frames.length > SHALLOW && !hasRoom(MUCH_ROOM)) {
-      this.#dropJob(job);
+      this.#dropTask(task);
       return this.#endings.end(frame, Ending.Rejected, tooDeep(frame, this.#frames.length));
     }
     const fn = this.#loader.find(target);
@@ -274,7 +274,7 @@ export class ThreadRunner {
     let value: unknown;
     try {
       if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
-      value = gotBy(this.#apply(job, frame, fn));
+      value = gotBy(this.#apply(task, frame, fn));
       if (value instanceof RemoteThread) value = value.wait();
       if (isThenable(value)) {
         throw new TypeError(
@@ -309,23 +309,23 @@ export class ThreadRunner {
     );
   }
 
-  #enter(job: Message, target: Target): Frame {
-    const options = this.#options.get(job.id);
-    const name = options?.name ?? `${targetName(target)}-${job.id}`;
-    this.#options.delete(job.id);
-    const thread = this.#waits.awaited(job.id) ?? this.#handles.of(job.id, name);
+  #enter(task: Message, target: Target): Frame {
+    const options = this.#options.get(task.id);
+    const name = options?.name ?? `${targetName(target)}-${task.id}`;
+    this.#options.delete(task.id);
+    const thread = this.#waits.awaited(task.id) ?? this.#handles.of(task.id, name);
     thread.start();
-    const frame = new Frame(job.id, thread);
+    const frame = new Frame(task.id, thread);
     frame.memberOf = options?.memberOf;
     frame.sites = options?.sites;
     this.#stack.frames.push(frame);
-    if (this.#doomed.has(job.id)) this.#stack.kill(frame, this.#doomed.get(job.id));
-    this.#doomed.delete(job.id);
+    if (this.#doomed.has(task.id)) this.#stack.kill(frame, this.#doomed.get(task.id));
+    this.#doomed.delete(task.id);
     return frame;
   }
 
   /** A thread that was sent here will not run. */
-  #dropJob(message: Message): void {
+  #dropTask(message: Message): void {
     if (usesContext()) this.#context.drop(message, this.#crossing.discarder);
     this.#crossing.drop(message.body);
   }

@@ -24,7 +24,7 @@ import type { CallDesk } from "./call_desk.ts";
 import { boundTarget } from "./checks.ts";
 import { Ended } from "../records/ended.ts";
 import type { GreenWorker, Registry } from "../records/worker.ts";
-import { HubThread, type Work } from "../records/thread.ts";
+import { HubThread, type Task } from "../records/thread.ts";
 import type { HubThreadOptions } from "../../bridge/side/spawnable.ts";
 import type { Launches } from "../threads/launches.ts";
 import { joinPool, takeSlot } from "../threads/pool_members.ts";
@@ -64,11 +64,11 @@ export class WorkerSpawns {
     const target = boundTarget(worker, a);
     this.#checkNewId(id);
     const options = { ...this.#takeOptions(id), parent: b };
-    let work: Work | undefined;
+    let task: Task | undefined;
     let reason: unknown;
     try {
       const values = usesContext() ? worker.context.given(message, b) : undefined;
-      work = values || mayRefer(body)
+      task = values || mayRefer(body)
         ? this.#launches.pack(
           target,
           readViews(body, worker.referrer).passing as unknown[],
@@ -81,8 +81,8 @@ export class WorkerSpawns {
     }
     // There will be a thread now, which has the slot. Before this the Worker has it, and gives it back with its end.
     takeSlot(worker.objects, options);
-    const thread = work
-      ? this.#launches.launch(work, options, id)
+    const thread = task
+      ? this.#launches.launch(task, options, id)
       : this.#stillborn(id, target, options, reason);
     this.#hand(worker, thread);
   }

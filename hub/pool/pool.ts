@@ -208,7 +208,7 @@ export class Pool {
    */
   awaited(worker: GreenWorker, thread: HubThread, limited: boolean): void {
     if (!this.#queue.has(thread)) return;
-    if (!limited && !worker.gone && worker.hasLoaded(thread.work!.target)) {
+    if (!limited && !worker.gone && worker.hasLoaded(thread.task!.target)) {
       if (this.#turns) {
         // The first who waits for it hosts it: whoever runs it, the order is the same.
         if (thread.host?.waitingFor !== thread) thread.host = worker.stack.at(-1);

@@ -74,8 +74,8 @@ export interface RunsOn {
   tell(thread: HubThread): void;
 }
 
-/** What is to run, until it does. */
-export interface Work {
+/** The task of a thread: what it is to run, until it does. */
+export interface Task {
   readonly target: Target;
   readonly args: Body;
   /** What the arguments refer to, if anything. */
@@ -90,7 +90,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   readonly #host: ThreadHost;
   readonly #name: string | undefined;
   /** What it is to run; gone once it runs. */
-  work: Work | undefined;
+  task: Task | undefined;
   /** What the name is made of when none was given. */
   readonly label: string;
   /** The id of the thread that spawned it; 0 for the hub. */
@@ -178,7 +178,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     readonly name?: string;
     readonly parent?: number;
     readonly detached?: boolean;
-    readonly work?: Work;
+    readonly task?: Task;
   }) {
     super();
     this.#host = host;
@@ -187,8 +187,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.#name = options.name;
     this.parent = options.parent ?? 0;
     this.detached = options.detached ?? false;
-    this.work = options.work;
-    this.context = options.work?.context?.values;
+    this.task = options.task;
+    this.context = options.task?.context?.values;
   }
 
   /** Somebody is about to await it. */
@@ -236,7 +236,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   end(ended: Ended): boolean {
     if (this.#ended) return false;
     this.#ended = ended;
-    this.work = undefined;
+    this.task = undefined;
     this.abort = undefined;
     this.begin = undefined;
     this.onBegin?.();

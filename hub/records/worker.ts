@@ -243,9 +243,9 @@ export class GreenWorker {
   /** Starts a thread on it, on top of what runs there. */
   run(thread: HubThread): void {
     this.uneasy = true;
-    const { target, args, luggage, context } = thread.work!;
+    const { target, args, luggage, context } = thread.task!;
     luggage?.handTo(this);
-    thread.work = undefined;
+    thread.task = undefined;
     thread.worker = this;
     this.stack.push(thread);
     const number = this.#bind(target);

@@ -15,7 +15,7 @@ import { hubPlace } from "../../bridge/memory/process_side.ts";
 import { makeDependent } from "./dependants.ts";
 import { Ended } from "../records/ended.ts";
 import type { Registry } from "../records/worker.ts";
-import { HubThread, type Work } from "../records/thread.ts";
+import { HubThread, type Task } from "../records/thread.ts";
 import { Luggage } from "../records/luggage.ts";
 import type { Pool } from "../pool/pool.ts";
 import { joinPool } from "./pool_members.ts";
@@ -59,7 +59,7 @@ export class Launches {
   }
 
   /**
-   * Makes work for a thread of a target and its arguments.
+   * Makes the task of a thread from a target and its arguments.
    *
    * @param values The async context that the thread is to have.
    * @throws {NotCloneableError} If an argument, or a value of the context, cannot cross.
@@ -68,7 +68,7 @@ export class Launches {
     target: Target,
     args: readonly unknown[],
     values: ContextValues | undefined,
-  ): Work {
+  ): Task {
     const luggage = new Luggage(this.#registry);
     try {
       const body = encode(args, "arguments", luggage);
@@ -81,20 +81,20 @@ export class Launches {
   }
 
   /** Makes a thread that a Worker is to run. */
-  launch(work: Work, options: HubThreadOptions, id = hubPlace().arena.takeThreadId()): HubThread {
+  launch(task: Task, options: HubThreadOptions, id = hubPlace().arena.takeThreadId()): HubThread {
     const thread = new HubThread(this.#threads, id, {
-      label: targetName(work.target),
+      label: targetName(task.target),
       name: options.name,
       parent: options.parent,
       detached: options.detached,
-      work,
+      task,
     });
     thread.turn = options.turn;
     this.#count++;
     joinPool(thread, options);
     if (this.#debug) this.#recordSite(thread, options.site ?? stackHere());
     if (options.timeout !== undefined) this.#limit(thread, options.timeout, options.graceMs);
-    if (this.#registry.closed) work.luggage?.drop();
+    if (this.#registry.closed) task.luggage?.drop();
     if (!this.#threads.add(thread)) return thread;
     this.#registry.keepAlive.hold();
     if (
@@ -106,7 +106,7 @@ export class Launches {
     else if (options.gate) this.#enqueueAfter(thread, options.gate);
     else this.#enqueue(thread);
     // It waits, and by the time it runs the bytes may have been changed by whoever passed them.
-    if (thread.work) thread.work = keepWork(thread.work);
+    if (thread.task) thread.task = keepTask(thread.task);
     return thread;
   }
 
@@ -151,10 +151,10 @@ export class Launches {
 }
 
 /** What waits for its turn keeps its own bytes. */
-function keepWork(work: Work): Work {
-  const { args, context } = work;
+function keepTask(task: Task): Task {
+  const { args, context } = task;
   return {
-    ...work,
+    ...task,
     args: keep(args),
     ...context ? { context: { ...context, body: keep(context.body) } } : {},
   };

@@ -100,10 +100,10 @@ export class Threads implements ThreadHost {
 
   /** A thread has ended; if it had ended before, that stays. */
   endThread(thread: HubThread, ended: Ended): void {
-    const { work } = thread;
-    const ran = work !== undefined || thread.worker !== undefined;
+    const { task } = thread;
+    const ran = task !== undefined || thread.worker !== undefined;
     if (!thread.end(ended)) return;
-    work?.luggage?.drop();
+    task?.luggage?.drop();
     thread.stopClock?.();
     endBelongings(thread.id, ended);
     thread.stopWaiting?.();
