@@ -170,7 +170,7 @@ export class Exchange implements PoolHost, Registry {
   // Messages.
 
   take(worker: GreenWorker, message: Message): void {
-    const { kind, id, a, b, body } = message;
+    const { kind, id, a, b, payload } = message;
     switch (kind) {
       case Up.Ready:
         return this.pool.ready(worker);
@@ -185,24 +185,24 @@ export class Exchange implements PoolHost, Registry {
       case Up.Wait:
         return this.#waits.wait(worker, id, b, a === 1);
       case Up.Bind:
-        return void worker.targets.set(id, checkTarget(decode(body, worker.referrer)));
+        return void worker.targets.set(id, checkTarget(decode(payload, worker.referrer)));
       case Up.Reply:
         return this.#takeReply(worker, message);
       case Up.Release:
         return worker.letGo(a, id, b);
       case Up.Abort:
-        return this.#desk.abort(worker, id, readReason(worker, body), a === 1);
+        return this.#desk.abort(worker, id, readReason(worker, payload), a === 1);
       case Up.Parked:
-        return this.#waits.parked(worker, id, a, b, checkParking(decode(body, worker.referrer)));
+        return this.#waits.parked(worker, id, a, b, checkParking(decode(payload, worker.referrer)));
       case Up.Unparked:
         return this.#waits.unparked(worker, id);
       case Up.At:
-        return this.#waits.at(id, String(decode(body, worker.referrer)), a === 1);
+        return this.#waits.at(id, String(decode(payload, worker.referrer)), a === 1);
       case Up.Unwait:
         return worker.stack.findLast((thread) => thread.id === b)?.stopWaiting?.();
       case Up.Unseen: {
         // Where it cannot be read, as a class is not known here, why that is.
-        const read = readReason(worker, body);
+        const read = readReason(worker, payload);
         const [name, reason] = Array.isArray(read) ? read : ["green thread", read];
         const failed = new HubThread(this.threads, id, { label: "", name: String(name) });
         failed.seen = true;
@@ -211,7 +211,7 @@ export class Exchange implements PoolHost, Registry {
       }
       case Up.Kill: {
         const thread = this.threads.byId(id);
-        const reason = readReason(worker, body);
+        const reason = readReason(worker, payload);
         if (!thread) return;
         this.threads.killThread(thread, reason, a === 1, b < 0 ? Infinity : b);
         // As in eventlet: who kills hands over to the one who is killed.
@@ -219,16 +219,16 @@ export class Exchange implements PoolHost, Registry {
         return;
       }
       case Up.Signalled: {
-        const aborted = a === 1 ? undefined : { reason: readReason(worker, body) };
+        const aborted = a === 1 ? undefined : { reason: readReason(worker, payload) };
         return worker.references.signalled(id, aborted);
       }
       case Up.Fault: {
-        const read = readReason(worker, body);
+        const read = readReason(worker, payload);
         const [where, error] = a === 1 && Array.isArray(read) ? read : [undefined, read];
         return this.#events.error(error, where === undefined ? {} : { where: String(where) });
       }
       case Up.Prepare:
-        return this.#spawns.prepare(id, checkThreadOptions(decode(body, worker.referrer)));
+        return this.#spawns.prepare(id, checkThreadOptions(decode(payload, worker.referrer)));
       case Up.Context:
         useContext();
         return worker.context.arrive(message);
@@ -240,20 +240,20 @@ export class Exchange implements PoolHost, Registry {
       case Up.Rested:
         return worker.rested();
       case Up.Loaded:
-        return worker.loaded(id, decode(body, worker.referrer));
+        return worker.loaded(id, decode(payload, worker.referrer));
       default:
         throw new BridgeProtocolError(`Cannot take a message of kind ${kind}`);
     }
   }
 
   #takeReply(worker: GreenWorker, message: Message): void {
-    const { id, a, body } = message;
+    const { id, a, payload } = message;
     let value: unknown;
     let changes: ContextValues | undefined;
     let ending = checkEnding(a);
     try {
       if (usesContext()) changes = worker.context.changes(message);
-      value = decode(body, worker.referrer);
+      value = decode(payload, worker.referrer);
     } catch (error) {
       if (isBreach(error)) throw error;
       ending = Ending.Rejected;
@@ -263,12 +263,12 @@ export class Exchange implements PoolHost, Registry {
   }
 
   #done(worker: GreenWorker, message: Message): void {
-    const { id, a: ending, body } = message;
+    const { id, a: ending, payload } = message;
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) throw new BridgeProtocolError(`Cannot end thread ${id}: it does not run here`);
     // It knows already how the threads on its own stack ended.
     thread.watchers?.delete(worker);
-    let ended = Ended.from(checkEnding(ending), body, worker.referrer);
+    let ended = Ended.from(checkEnding(ending), payload, worker.referrer);
     try {
       if (usesContext()) thread.changes = worker.context.changes(message);
     } catch (reason) {

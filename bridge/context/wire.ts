@@ -5,7 +5,7 @@
  */
 
 import { decode, encode } from "../values/codec.ts";
-import type { Body } from "../wire/body.ts";
+import type { Payload } from "../wire/body.ts";
 import { type ContextValues, useContext } from "./context.ts";
 import { BridgeProtocolError, NotCloneableError } from "../errors.ts";
 import type { Referrer } from "../values/referrer.ts";
@@ -17,7 +17,7 @@ import type { Referrer } from "../values/referrer.ts";
  * @param referrer Asked for what goes by reference.
  * @throws {NotCloneableError} If one of them cannot cross; it says whose it is.
  */
-export function encodeContext(values: ContextValues, referrer: Referrer): Body {
+export function encodeContext(values: ContextValues, referrer: Referrer): Payload {
   try {
     return encode([...values].flat(1), "context", referrer);
   } catch (error) {
@@ -48,9 +48,9 @@ function blame(cause: NotCloneableError, values: ContextValues, referrer: Referr
  *
  * @throws {BridgeProtocolError} If it is malformed.
  */
-export function decodeContext(body: Body, referrer: Referrer): ContextValues {
+export function decodeContext(payload: Payload, referrer: Referrer): ContextValues {
   useContext();
-  const list = decode(body, referrer);
+  const list = decode(payload, referrer);
   const values = new Map<string, unknown>();
   if (!Array.isArray(list) || list.length % 2 !== 0) throw malformed();
   for (let i = 0; i < list.length; i += 2) {

@@ -54,7 +54,7 @@ function tagOf(value: object): unknown {
 export function referToBlob(value: object): Reference | undefined {
   if (isBlob(value)) {
     const id = last = last === LOWEST ? -1 : last - 1;
-    return { kind: Referent.Blob, data: id, carried: { id, object: value } };
+    return { kind: Referent.Blob, data: id, attachment: { id, object: value } };
   }
   return isForm(value) ? { kind: Referent.FormData, data: [...value] } : undefined;
 }

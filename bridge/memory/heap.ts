@@ -16,10 +16,10 @@
  */
 
 import { decode, isInt } from "../values/codec.ts";
-import { type Body, Format } from "../wire/body.ts";
+import { Format, type Payload } from "../wire/body.ts";
 import type { Core } from "./core.ts";
 import { readText, writeText } from "../wire/text.ts";
-import { deposit, drop, NO_REFERENCES, peek, plainBody, thrownBody } from "./parcels.ts";
+import { deposit, drop, NO_REFERENCES, peek, plainPayload, thrownPayload } from "./parcels.ts";
 
 /** The words of a block, before its bytes. */
 export const Block = {
@@ -73,15 +73,15 @@ const scratchView = new DataView(scratch.buffer);
  * @throws {NotCloneableError} If something in it cannot cross.
  */
 export function makeItem(value: unknown, core: Core): Item {
-  // As it is read: with no body in between.
+  // As it is read: with no payload in between.
   if (typeof value === "number" && isInt(value)) return numberItem(Format.Int, value, 0);
-  const body = plainBody(value);
-  return (body && writeBody(body)) ?? parcelItem(deposit(value, core));
+  const payload = plainPayload(value);
+  return (payload && writePayload(payload)) ?? parcelItem(deposit(value, core));
 }
 
 /** Makes a thrown value ready; as {@linkcode makeItem}. */
 export function makeThrown(value: unknown, core: Core): Item {
-  return asThrown(writeBody(thrownBody(value)) ?? parcelItem(deposit(value, core)));
+  return asThrown(writePayload(thrownPayload(value)) ?? parcelItem(deposit(value, core)));
 }
 
 function asThrown(item: Item): Item {
@@ -113,38 +113,38 @@ function numberItem(format: number, number: number, parcel: number): Item {
   return { format, length: 4, parcel };
 }
 
-function writeBody(body: Body): Item | undefined {
-  switch (body.format) {
+function writePayload(payload: Payload): Item | undefined {
+  switch (payload.format) {
     case Format.Int:
     case Format.IntInArray:
-      return numberItem(body.format, body.int!, 0);
+      return numberItem(payload.format, payload.int!, 0);
     case Format.Structured:
     case Format.Bytes:
     case Format.BytesInArray:
-      return writeBinary(body);
+      return writeBinary(payload);
     default:
-      return writeAsText(body);
+      return writeAsText(payload);
   }
 }
 
-function writeAsText({ format, text }: Body): Item | undefined {
+function writeAsText({ format, text }: Payload): Item | undefined {
   if (text.length > MOST_BYTES) return undefined;
   const length = writeText(text, scratch, 0);
   return length > MOST_BYTES ? undefined : { format, length, parcel: 0 };
 }
 
-function writeBinary({ format, meta = NOTHING, blobs }: Body): Item | undefined {
-  let length = 8 + 4 * blobs.length + meta.length;
-  for (const blob of blobs) length += blob.length;
+function writeBinary({ format, meta = NOTHING, buffers }: Payload): Item | undefined {
+  let length = 8 + 4 * buffers.length + meta.length;
+  for (const buffer of buffers) length += buffer.length;
   if (length > MOST_BYTES) return undefined;
   scratchView.setUint32(0, meta.length);
-  scratchView.setUint32(4, blobs.length);
+  scratchView.setUint32(4, buffers.length);
   let at = 8;
-  for (const blob of blobs) {
-    scratchView.setUint32(at, blob.length);
+  for (const buffer of buffers) {
+    scratchView.setUint32(at, buffer.length);
     at += 4;
   }
-  for (const part of [meta, ...blobs]) {
+  for (const part of [meta, ...buffers]) {
     scratch.set(part, at);
     at += part.length;
   }
@@ -153,16 +153,16 @@ function writeBinary({ format, meta = NOTHING, blobs }: Body): Item | undefined 
 
 const NOTHING = new Uint8Array(0);
 
-function readBinary(format: number, bytes: Uint8Array): Body {
+function readBinary(format: number, bytes: Uint8Array): Payload {
   const view = new DataView(bytes.buffer);
   let at = 8 + 4 * view.getUint32(4);
   const metaBytes = bytes.slice(at, at += view.getUint32(0));
-  const blobs: Uint8Array[] = [];
+  const buffers: Uint8Array[] = [];
   for (let i = 0; i < view.getUint32(4); i++) {
-    blobs.push(bytes.slice(at, at += view.getUint32(8 + 4 * i)));
+    buffers.push(bytes.slice(at, at += view.getUint32(8 + 4 * i)));
   }
   const meta = format === Format.Structured ? metaBytes : undefined;
-  return { format, text: "", meta, blobs, int: 0 };
+  return { format, text: "", meta, buffers, int: 0 };
 }
 
 /** The blocks of one object. */
@@ -250,7 +250,7 @@ export class Heap {
         return decode(readBinary(format, this.#bytes.slice(at, at + length)), NO_REFERENCES);
     }
     const text = length === 0 ? "" : readText(this.#bytes, at, length);
-    return decode({ format, text, meta: undefined, blobs: [], int: 0 }, NO_REFERENCES);
+    return decode({ format, text, meta: undefined, buffers: [], int: 0 }, NO_REFERENCES);
   }
 
   /** What else there is to be thrown away with a block, for after the lock: a parcel's number, or 0. */

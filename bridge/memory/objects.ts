@@ -164,7 +164,7 @@ export function isShared(value: object): boolean {
 export function referToShared(value: object): Reference | undefined {
   if (isCarried(value)) {
     const id = idOfBuffer(value);
-    return { kind: Referent.Memory, data: id, carried: { id, object: value } };
+    return { kind: Referent.Memory, data: id, attachment: { id, object: value } };
   }
   const core = coreOf(value);
   if (!core) return referToBlob(value);
@@ -172,7 +172,7 @@ export function referToShared(value: object): Reference | undefined {
   remember(core.id, object);
   const extra = known.kinds.get(core.wireName)?.extra?.(object);
   const data: ObjectReference = { kind: core.wireName, id: core.id, name: core.name, extra };
-  return { kind: Referent.Coordination, data, carried: { id: core.id, object: core.buffer } };
+  return { kind: Referent.Coordination, data, attachment: { id: core.id, object: core.buffer } };
 }
 
 /**

@@ -14,7 +14,7 @@
  */
 
 import { decode, encode, encodeThrown } from "../values/codec.ts";
-import type { Body } from "../wire/body.ts";
+import type { Payload } from "../wire/body.ts";
 import { NotCloneableError } from "../errors.ts";
 import { handledObject } from "../references/handle.ts";
 import { Trait } from "../references/live.ts";
@@ -189,7 +189,7 @@ function copyOf(value: unknown): unknown {
   return decode(copyBytes(encode(value, "item", referrer)), referrer);
 }
 
-/** Thrown by {@linkcode plainBody} at the first thing that may go by reference. */
+/** Thrown by {@linkcode plainPayload} at the first thing that may go by reference. */
 const REFERS = new Error("The value refers to something");
 
 const PLAIN: Referrer = {
@@ -204,10 +204,10 @@ const PLAIN: Referrer = {
 /**
  * A value made ready for shared memory.
  *
- * @returns The body, or nothing if the value may refer to something: it goes as a parcel.
+ * @returns The payload, or nothing if the value may refer to something: it goes as a parcel.
  * @throws {NotCloneableError} If something in it cannot cross.
  */
-export function plainBody(value: unknown): Body | undefined {
+export function plainPayload(value: unknown): Payload | undefined {
   try {
     return encode(value, "item", PLAIN);
   } catch (error) {
@@ -217,11 +217,11 @@ export function plainBody(value: unknown): Body | undefined {
 }
 
 /** A thrown value made ready for shared memory. */
-export function thrownBody(value: unknown): Body {
+export function thrownPayload(value: unknown): Payload {
   return encodeThrown(value, "error", BLIND_TO_ALL);
 }
 
 const BLIND_TO_ALL: Referrer = { refer: () => undefined, resolve: PLAIN.resolve };
 
-/** For reading what {@linkcode plainBody} made. */
+/** For reading what {@linkcode plainPayload} made. */
 export const NO_REFERENCES: Referrer = PLAIN;

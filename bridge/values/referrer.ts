@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Carried } from "../wire/body.ts";
+import type { Attachment } from "../wire/body.ts";
 
 /** Knows what goes by reference from and to one side of one connection. */
 export interface Referrer {
@@ -27,5 +27,5 @@ export interface Reference {
   /** What the other side needs to know of it: a value that crosses by itself. */
   data: unknown;
   /** What goes beside the message. */
-  carried?: Carried;
+  attachment?: Attachment;
 }

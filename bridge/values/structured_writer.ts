@@ -17,11 +17,11 @@ import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";
 import { getPrototypeOf, isArray, keys, values } from "../primordials.ts";
 import type { Referrer } from "./referrer.ts";
-import type { Carried } from "../wire/body.ts";
+import type { Attachment } from "../wire/body.ts";
 import { adviseOn, describeFailure, describeValue } from "./refusals.ts";
 import {
-  BLOB_BYTES,
-  BLOB_UNITS,
+  BUFFER_BYTES,
+  BUFFER_UNITS,
   type ErrorNode,
   Letter,
   MARK,
@@ -68,16 +68,16 @@ const builtIns: ReadonlyMap<unknown, string> = new Map(
 /** How much of a message there is: of each list its length. */
 interface Begun {
   readonly objects: number;
-  readonly blobs: number;
-  readonly carried: number;
+  readonly buffers: number;
+  readonly attachments: number;
 }
 
 /** Writes one message. */
 export class StructuredWriter {
   /** What goes beside the text, in the order in which the reader meets it. */
-  readonly blobs: Uint8Array[] = [];
+  readonly buffers: Uint8Array[] = [];
   /** What goes beside the message. */
-  readonly carried: Carried[] = [];
+  readonly attachments: Attachment[] = [];
   readonly #referrer: Referrer;
   readonly #path: Path;
   /** Thrown values are described as far as they cannot cross; all others are refused. */
@@ -115,7 +115,7 @@ export class StructuredWriter {
   write(value: unknown, level = 0): Wire {
     switch (typeof value) {
       case "string":
-        return value.length < BLOB_UNITS ? writeString(value) : this.#longText(value);
+        return value.length < BUFFER_UNITS ? writeString(value) : this.#longText(value);
       case "number":
         return writeNumber(value);
       case "boolean":
@@ -147,13 +147,13 @@ export class StructuredWriter {
   #begun(): Begun {
     return {
       objects: this.#numbers.size,
-      blobs: this.blobs.length,
-      carried: this.carried.length,
+      buffers: this.buffers.length,
+      attachments: this.attachments.length,
     };
   }
 
   /** Takes back all that was begun since there was so much. */
-  #takeBack({ objects, blobs, carried }: Begun): void {
+  #takeBack({ objects, buffers, attachments }: Begun): void {
     // Where the stack has run out any call may fail, and who is called before takes back the rest: so an object leaves the list
     // last, as it comes into it first.
     const order = this.#order!;
@@ -161,16 +161,16 @@ export class StructuredWriter {
       this.#numbers.delete(order[at]);
       order.length = at;
     }
-    this.blobs.length = blobs;
-    this.carried.length = carried;
+    this.buffers.length = buffers;
+    this.attachments.length = attachments;
   }
 
   #longText(value: string): Wire {
     if (value.isWellFormed()) {
-      this.blobs.push(utf8.encode(value));
+      this.buffers.push(utf8.encode(value));
       return [Tag.Text] satisfies Node;
     }
-    this.blobs.push(writeWideText(value));
+    this.buffers.push(writeWideText(value));
     return [Tag.WideText] satisfies Node;
   }
 
@@ -338,9 +338,9 @@ export class StructuredWriter {
       return this.#refuseAs("ArrayBuffer", "its bytes have been moved away", level);
     }
     const bytes = new Uint8Array(value);
-    const isBlob = bytes.length >= BLOB_BYTES;
-    if (isBlob) this.blobs.push(bytes);
-    const data = isBlob ? null : bytes.toBase64();
+    const isLarge = bytes.length >= BUFFER_BYTES;
+    if (isLarge) this.buffers.push(bytes);
+    const data = isLarge ? null : bytes.toBase64();
     if (!value.resizable) return [Tag.Buffer, data] satisfies Node;
     const why = this.#limits.resizable(value.maxByteLength);
     if (why !== undefined) return this.#refuseAs("ArrayBuffer", why, level);
@@ -370,7 +370,7 @@ export class StructuredWriter {
     if (why !== undefined) this.#refuseAs(describeValue(value), why, level);
     const reference = this.#referrer.refer(value);
     if (reference === undefined) return undefined;
-    if (reference.carried !== undefined) this.carried.push(reference.carried);
+    if (reference.attachment !== undefined) this.attachments.push(reference.attachment);
     const data = this.#standIn(value, reference.data, level);
     return [Tag.Reference, reference.kind, data] satisfies Node;
   }

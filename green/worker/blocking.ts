@@ -357,9 +357,9 @@ export class Blocking {
   #reportParked(frame: Frame, parking: Parking, left: number): void {
     const { what, holder, object, peers } = parking;
     const limited = parking.limited === true || left < Infinity || frame.deadline < Infinity;
-    const body = encode([describeParking(what, left), limited], "text", this.#crossing.referrer);
+    const payload = encode([describeParking(what, left), limited], "text", this.#crossing.referrer);
     const at = object ?? (peers || what instanceof RemoteThread ? -1 : 0);
-    this.#line.send(Up.Parked, frame.id, holder?.() ?? 0, at, body);
+    this.#line.send(Up.Parked, frame.id, holder?.() ?? 0, at, payload);
     const step = this.#stack.stepOn(frame);
     if (!step) return;
     const named = [describeParking(what, left), limited, generatorName()];

@@ -11,7 +11,7 @@
 
 import { isNothingBut } from "./frame_stack.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 import { type Scope, usesContext } from "../../bridge/context/context.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { EventLoopTurns } from "./event_loop_turns.ts";
@@ -84,7 +84,7 @@ export class Callbacks {
 
   /** @returns Whether it has been answered; otherwise it is to be served again. */
   #serve(message: Message): boolean {
-    const { id, a, body } = message;
+    const { id, a, payload } = message;
     const op = message.b & ~PART_OF_CALL;
     // Before anything is read of it: that is done once.
     if (op >= Op.Pull && this.#crossing.references.postpones(a, op)) return false;
@@ -96,12 +96,12 @@ export class Callbacks {
     this.#caller.importing = undefined;
     this.#eventLoopTurns.noteCallback();
     let ending: number = Ending.Fulfilled;
-    let reply: Body;
+    let reply: Payload;
     const scope: Scope = {};
     this.#stack.callbacks++;
     const step = op >= Op.Pull ? this.#stack.beginStep(id) : undefined;
     const act = () => {
-      const args = this.#crossing.decode(body) as unknown[];
+      const args = this.#crossing.decode(payload) as unknown[];
       const part = op !== message.b ? args.pop() as number : undefined;
       if (step) step.part = part;
       if (part !== undefined && !this.#calls.isPending(part)) {
@@ -111,7 +111,7 @@ export class Callbacks {
       }
       return this.#crossing.references.perform(a, op, args);
     };
-    let context: Body | undefined;
+    let context: Payload | undefined;
     try {
       const value = gotBy(usesContext() ? this.#context.enter(message, scope, act) : act());
       if (isThenable(value) && !isItself(value)) {

@@ -8,7 +8,7 @@
  */
 
 import { decode } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 import {
   Changes,
   changesIn,
@@ -27,9 +27,9 @@ export class GreenContext {
   readonly #referrer: Referrer;
   readonly #fault: (error: unknown) => void;
   /** For the next message. */
-  #next: Body | undefined;
+  #next: Payload | undefined;
   /** For messages that wait. */
-  readonly #attached = new WeakMap<Message, Body>();
+  readonly #attached = new WeakMap<Message, Payload>();
 
   /**
    * @param referrer Makes and resolves references.
@@ -41,17 +41,17 @@ export class GreenContext {
   }
 
   /** A context has arrived. */
-  arrive(body: Body): void {
+  arrive(payload: Payload): void {
     useContext();
-    this.#next = body;
+    this.#next = payload;
   }
 
   /** What the message that has arrived now says was changed; what cannot be understood here is reported. */
   takeChanges(): Changes | undefined {
-    const body = this.#take();
-    if (!body) return undefined;
+    const payload = this.#take();
+    if (!payload) return undefined;
     try {
-      return new Changes(decodeContext(body, this.#referrer));
+      return new Changes(decodeContext(payload, this.#referrer));
     } catch (error) {
       this.#fault(error);
       return undefined;
@@ -59,24 +59,24 @@ export class GreenContext {
   }
 
   /** What came with the message that has arrived now. */
-  #take(): Body | undefined {
-    const body = this.#next;
+  #take(): Payload | undefined {
+    const payload = this.#next;
     this.#next = undefined;
-    return body;
+    return payload;
   }
 
   /** The message that has arrived now is looked at later. */
   attach(message: Message): void {
-    const body = this.#take();
-    if (body) this.#attached.set(message, body);
+    const payload = this.#take();
+    if (payload) this.#attached.set(message, payload);
   }
 
   /** Nobody wants what came with a message: it is taken in all the same, since the hub counts what it refers to. */
   drop(message: Message, discarder: Referrer): void {
-    const body = this.#attached.get(message);
-    if (!body) return;
+    const payload = this.#attached.get(message);
+    if (!payload) return;
     try {
-      decode(body, discarder);
+      decode(payload, discarder);
     } catch {
       // It cannot be understood here, and need not be.
     }
@@ -90,20 +90,20 @@ export class GreenContext {
    * @param fn Runs it.
    */
   enter<R>(message: Message, scope: Scope, fn: () => R): R {
-    const body = this.#attached.get(message);
+    const payload = this.#attached.get(message);
     this.#attached.delete(message);
-    if (body) scope.given = decodeContext(body, this.#referrer);
+    if (payload) scope.given = decodeContext(payload, this.#referrer);
     return within(scope, fn);
   }
 
   /** What a message of a thread brings along; nothing if that is what the hub knows. */
-  outgoing({ given }: Scope): Body | undefined {
+  outgoing({ given }: Scope): Payload | undefined {
     const changes = difference(given, currentValues());
     return changes && encodeContext(changes, this.#referrer);
   }
 
   /** What a thread or a callback has changed. */
-  changes(scope: Scope, referrer: Referrer): Body | undefined {
+  changes(scope: Scope, referrer: Referrer): Payload | undefined {
     const changes = changesIn(scope);
     return changes && encodeContext(changes, referrer);
   }

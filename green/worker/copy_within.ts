@@ -44,8 +44,10 @@ export function copyWithin(
       return isBlob(object) ? blobWithin(object) : handledObject(object) ?? object;
     },
   };
-  const body = thrown ? encodeThrown(value, "error", referrer) : encode(value, "result", referrer);
-  return decode(copyOf(body), referrer);
+  const payload = thrown
+    ? encodeThrown(value, "error", referrer)
+    : encode(value, "result", referrer);
+  return decode(copyOf(payload), referrer);
 }
 
 /** For what a registered class's `toWire` makes anew each time it is asked. */

@@ -9,7 +9,7 @@
  */
 
 import { decode, encodeThrown, type Reference, type Referrer } from "../../bridge/values/codec.ts";
-import { type Body, mayRefer } from "../../bridge/wire/body.ts";
+import { mayRefer, type Payload } from "../../bridge/wire/body.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { GreenReferences } from "./references.ts";
@@ -89,8 +89,8 @@ export class Crossing {
       ask: options.ask,
       sayReleased: (number, count) => this.release(Referent.HubFunction, number, count),
       saySignalled: (number, aborted) => {
-        const body = aborted ? encodeThrown(aborted.reason, "reason", this.referrer) : EMPTY;
-        line.send(Up.Signalled, number, aborted ? 0 : 1, 0, body);
+        const payload = aborted ? encodeThrown(aborted.reason, "reason", this.referrer) : EMPTY;
+        line.send(Up.Signalled, number, aborted ? 0 : 1, 0, payload);
       },
       look: options.look,
       leftOf: options.leftOf,
@@ -106,24 +106,24 @@ export class Crossing {
   }
 
   /** Decodes a value that came from the hub. */
-  decode(body: Body): unknown {
-    return decode(body, this.referrer);
+  decode(payload: Payload): unknown {
+    return decode(payload, this.referrer);
   }
 
   /** Why something is to end; that it is to end counts even if the reason cannot be understood here. */
-  decodeReason(body: Body): unknown {
+  decodeReason(payload: Payload): unknown {
     try {
-      return this.decode(body) ?? new GreenletExit();
+      return this.decode(payload) ?? new GreenletExit();
     } catch (cause) {
       return new GreenletExit(undefined, { cause });
     }
   }
 
   /** What has come for nobody is taken in all the same: the hub counts what it refers to as held here. */
-  drop(body: Body): void {
-    if (!mayRefer(body)) return;
+  drop(payload: Payload): void {
+    if (!mayRefer(payload)) return;
     try {
-      decode(body, this.discarder);
+      decode(payload, this.discarder);
     } catch {
       // It cannot be understood here, and need not be.
     }

@@ -55,7 +55,7 @@ export class GreenSpawns {
     const frame = this.#caller.frame(`${targetName(target)}()`);
     if (this.#debug) options = { ...options, site: stackHere() };
     const takesTurn = this.#turns && kind === Up.Spawn && options?.delay === undefined;
-    const body = encode(args, "arguments", this.#crossing.referrer);
+    const payload = encode(args, "arguments", this.#crossing.referrer);
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
     const id = place().arena.takeThreadId();
@@ -75,7 +75,7 @@ export class GreenSpawns {
       );
     }
     if (context) this.#line.send(Up.Context, id, kind, 0, context);
-    this.#line.send(kind, id, number, frame.id, body);
+    this.#line.send(kind, id, number, frame.id, payload);
     return thread;
   }
 }

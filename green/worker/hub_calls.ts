@@ -14,7 +14,7 @@
  */
 
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 import { type Changes, usesContext } from "../../bridge/context/context.ts";
 import type { Blocking } from "./blocking.ts";
 import { joinStacks } from "../../bridge/values/stacks.ts";
@@ -28,7 +28,7 @@ import { hasRoom, MUCH_ROOM, SHALLOW } from "./stack_room.ts";
 interface Question {
   done: boolean;
   ending: number;
-  body: Body;
+  payload: Payload;
   /** What it has changed of the async context. */
   changes: Changes | undefined;
 }
@@ -90,16 +90,16 @@ export class HubCalls {
     }
     const { references } = this.#crossing;
     references.lastSignal = undefined;
-    const body = encode(args, "arguments", this.#crossing.referrer);
+    const payload = encode(args, "arguments", this.#crossing.referrer);
     const signal = references.lastSignal;
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
     const id = this.#lastCall = this.#lastCall + 1 | 0;
-    const question: Question = { done: false, ending: 0, body: EMPTY, changes: undefined };
+    const question: Question = { done: false, ending: 0, payload: EMPTY, changes: undefined };
     this.#questions.set(id, question);
     try {
       if (context) this.#line.send(Up.Context, id, Up.Call, 0, context);
-      this.#line.send(Up.Call, id, number, frame.id, body);
+      this.#line.send(Up.Call, id, number, frame.id, payload);
       const what = target === LIVE ? name : target;
       this.#blocking.block(question, Infinity, { what, peers, keeps, signal });
     } catch (reason) {
@@ -108,12 +108,12 @@ export class HubCalls {
         const abandon = fired !== undefined && fired.error === reason && fired.timeout.abandon;
         // Work that goes on may call back until the hub has said that it knows.
         if (!abandon) this.#questions.delete(id);
-        const body = encodeThrown(reason, "reason", this.#crossing.referrer);
-        this.#line.send(Up.Abort, id, abandon ? 1 : 0, 0, body);
+        const payload = encodeThrown(reason, "reason", this.#crossing.referrer);
+        this.#line.send(Up.Abort, id, abandon ? 1 : 0, 0, payload);
       }
       throw reason;
     }
-    const value = this.#crossing.decode(question.body);
+    const value = this.#crossing.decode(question.payload);
     question.changes?.takeOver();
     if (question.ending === Ending.Fulfilled) return value;
     joinStacks(
@@ -136,15 +136,15 @@ export class HubCalls {
   }
 
   /** An answer has come. */
-  answer({ id, a, body }: Message): void {
+  answer({ id, a, payload }: Message): void {
     const question = this.#questions.get(id);
     const changes = usesContext() ? this.#context.takeChanges() : undefined;
-    if (!question) return this.#crossing.drop(body); // The thread gave up waiting for it.
+    if (!question) return this.#crossing.drop(payload); // The thread gave up waiting for it.
     this.#questions.delete(id);
     if (this.#stack.steps.length > 0) this.#stack.leavePart(id);
     question.changes = changes;
     question.ending = a;
-    question.body = body;
+    question.payload = payload;
     question.done = true;
   }
 }

@@ -14,7 +14,7 @@
  */
 
 import type { Board } from "../../bridge/wire/board.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
 import { keep, type Message } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";
@@ -88,9 +88,9 @@ export class Line {
   }
 
   /** Sends a message, and waits for room if need be. A kill does not interrupt it. */
-  send(kind: number, id: number, a: number, b: number, body: Body): void {
-    if (this.#hungry === 0 && this.#putOff.length === 0) this.#write(kind, id, a, b, body);
-    else this.#putOff.push([kind, id, a, b, keep(body)]);
+  send(kind: number, id: number, a: number, b: number, payload: Payload): void {
+    if (this.#hungry === 0 && this.#putOff.length === 0) this.#write(kind, id, a, b, payload);
+    else this.#putOff.push([kind, id, a, b, keep(payload)]);
     if (this.#hungry === 0 && this.#putOff.length > 0) this.#catchUp();
   }
 
@@ -99,14 +99,14 @@ export class Line {
     for (let sent = this.#putOff.shift(); sent; sent = this.#putOff.shift()) this.#write(...sent);
   }
 
-  #write(kind: number, id: number, a: number, b: number, body: Body): void {
-    if (body.carried !== undefined) this.#out.carry(body.carried);
-    if (!this.#out.write(kind, id, a, b, body)) this.#sendSlowly(kind, id, a, b, body);
+  #write(kind: number, id: number, a: number, b: number, payload: Payload): void {
+    if (payload.attachments !== undefined) this.#out.attach(payload.attachments);
+    if (!this.#out.write(kind, id, a, b, payload)) this.#sendSlowly(kind, id, a, b, payload);
     this.#board.raise(this.#slot);
   }
 
-  #sendSlowly(kind: number, id: number, a: number, b: number, body: Body): void {
-    const departure = this.#out.begin(kind, id, a, b, body);
+  #sendSlowly(kind: number, id: number, a: number, b: number, payload: Payload): void {
+    const departure = this.#out.begin(kind, id, a, b, payload);
     if (departure.advance()) return;
     this.#hungry++;
     try {

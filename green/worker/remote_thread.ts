@@ -14,7 +14,7 @@ import {
   checkTime,
   WAITING_KEYS,
 } from "../../bridge/check_options.ts";
-import { type Body, mayRefer } from "../../bridge/wire/body.ts";
+import { mayRefer, type Payload } from "../../bridge/wire/body.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
 import { DeadlockError } from "../../bridge/errors.ts";
@@ -50,7 +50,7 @@ export interface HandleHost {
   /** Calls a function at the next turn; what it throws is reported and harms nobody. */
   soon(fn: () => unknown): void;
   /** Decodes a value that came from the hub. */
-  decode(body: Body): unknown;
+  decode(payload: Payload): unknown;
   /** A thread failed, and nobody here has asked for its result. */
   failedUnseen(thread: RemoteThread): void;
 }
@@ -103,7 +103,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   given = false;
   readonly #host: HandleHost;
   #started = false;
-  #ended: { readonly ending: number; readonly body: Body } | undefined;
+  #ended: { readonly ending: number; readonly payload: Payload } | undefined;
   #outcome: Outcome<T> | undefined;
   #links: Linked[] = [];
   #back: ContextReturn | undefined;
@@ -146,14 +146,19 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
    * The hub says how the thread ended, or it ended here.
    *
    * @param changes What it has changed of the async context.
-   * @param outcome What that is here, if the body cannot be read here.
+   * @param outcome What that is here, if the payload cannot be read here.
    */
-  settle(ending: number, body: Body, changes?: ContextValues, outcome?: Outcome<unknown>): void {
+  settle(
+    ending: number,
+    payload: Payload,
+    changes?: ContextValues,
+    outcome?: Outcome<unknown>,
+  ): void {
     if (this.done) return;
     if (outcome) this.#outcome = outcome as Outcome<T>;
-    else this.#ended = { ending, body };
+    else this.#ended = { ending, payload };
     // What may hold references is taken in at once: they are counted when they arrive.
-    if (this.#ended && mayRefer(body)) this.#read();
+    if (this.#ended && mayRefer(payload)) this.#read();
     if (changes) this.#back ??= new ContextReturn();
     this.#back?.end(changes);
     if (ending === Ending.Rejected && !this.seen) this.#host.failedUnseen(this);
@@ -175,9 +180,9 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   #read(): void {
-    const { ending, body } = this.#ended!;
+    const { ending, payload } = this.#ended!;
     this.#ended = undefined;
-    this.#outcome = this.#decode(ending, body);
+    this.#outcome = this.#decode(ending, payload);
   }
 
   override wait(options?: WaitOptions): T {
@@ -249,9 +254,9 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     return Promise.resolve().then(() => this.wait()).then(onfulfilled, onrejected);
   }
 
-  #decode(ending: number, body: Body): Outcome<T> {
+  #decode(ending: number, payload: Payload): Outcome<T> {
     try {
-      return outcomeOf(ending, this.#host.decode(body)) as Outcome<T>;
+      return outcomeOf(ending, this.#host.decode(payload)) as Outcome<T>;
     } catch (reason) {
       return { status: "rejected", reason };
     }

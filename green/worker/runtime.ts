@@ -29,7 +29,7 @@ import { callSite } from "../../bridge/values/call_site.ts";
 import { Callbacks } from "./callbacks.ts";
 import { Caller } from "./caller.ts";
 import { encode } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 import { Crossing } from "./crossing.ts";
 import { EventLoopTurns } from "./event_loop_turns.ts";
 import { FrameStack } from "./frame_stack.ts";
@@ -388,8 +388,8 @@ export class GreenRuntime implements Green {
   }
 
   /** Decodes a value that came from the hub. */
-  decode(body: Body): unknown {
-    return this.#crossing.decode(body);
+  decode(payload: Payload): unknown {
+    return this.#crossing.decode(payload);
   }
 
   // What the Worker's entry calls.
@@ -418,29 +418,29 @@ export class GreenRuntime implements Green {
 
   /** What can be done at once. */
   #take(message: Message): void {
-    const { kind, id, a, b, body } = message;
+    const { kind, id, a, b, payload } = message;
     switch (kind) {
       case Down.Reply:
         return this.#calls.answer(message);
       case Down.Settled:
         return this.waits.settle(message);
       case Down.Bind:
-        return this.#targets.learn(id, this.#crossing.decode(body) as Target);
+        return this.#targets.learn(id, this.#crossing.decode(payload) as Target);
       case Down.Prepare:
-        return this.#runner.prepare(id, this.#crossing.decode(body) as ThreadOptions);
+        return this.#runner.prepare(id, this.#crossing.decode(payload) as ThreadOptions);
       case Down.Kill:
-        return this.#runner.kill(id, this.#crossing.decodeReason(body), b, a);
+        return this.#runner.kill(id, this.#crossing.decodeReason(payload), b, a);
       case Down.Release:
         return this.#crossing.references.release(id, b);
       case Down.Signalled: {
-        const reason = this.#crossing.decodeReason(body);
+        const reason = this.#crossing.decodeReason(payload);
         // Its listeners may do anything: not in the middle of a message that is being written.
         return this.soon(() => this.#crossing.references.signalled(id, reason));
       }
       case Down.Refuse:
         return this.waits.refuse(message);
       case Down.Context:
-        return this.#context.arrive(body);
+        return this.#context.arrive(payload);
       case Down.Close:
         return this.#serving.close();
       case Down.Fence:
@@ -457,7 +457,7 @@ export class GreenRuntime implements Green {
     const site = at < 0 ? undefined : callSite(frames.length - 1 - at);
     const leaves = innermost && at >= 0 &&
       this.#stack.isStruck(innermost) && this.#stack.isStruck(frames[at]);
-    const body = encode(site ?? "", "text", this.#crossing.referrer);
-    this.#line.send(Up.At, id, leaves ? 1 : 0, 0, body);
+    const payload = encode(site ?? "", "text", this.#crossing.referrer);
+    this.#line.send(Up.At, id, leaves ? 1 : 0, 0, payload);
   }
 }

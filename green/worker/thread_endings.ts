@@ -11,7 +11,7 @@
 
 import type { Blocking } from "./blocking.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { copyWithin } from "./copy_within.ts";
 import { joinStacksOnce } from "../../bridge/values/stacks.ts";
@@ -69,19 +69,19 @@ export class ThreadEndings {
   end(frame: Frame, ending: number, value: unknown): undefined {
     this.#stack.remove(frame);
     if (frame.sites && ending === Ending.Rejected) tellWhoSpawned(value, frame.sites);
-    let body: Body;
+    let payload: Payload;
     this.#crossing.takeReferred();
     try {
-      body = ending === Ending.Fulfilled
+      payload = ending === Ending.Fulfilled
         ? this.#crossing.references.attempt(() =>
           encode(value, "result", this.#crossing.resultReferrer)
         )
         : encodeThrown(value, "error", this.#crossing.resultReferrer);
     } catch (error) {
       ending = Ending.Rejected;
-      body = encodeThrown(value = error, "error", this.#crossing.resultReferrer);
+      payload = encodeThrown(value = error, "error", this.#crossing.resultReferrer);
     }
-    let context: Body | undefined;
+    let context: Payload | undefined;
     try {
       if (frame.changes) {
         context = this.#crossing.references.attempt(() =>
@@ -92,7 +92,7 @@ export class ThreadEndings {
       if (ending !== Ending.Fulfilled) this.#crossing.fault(error);
       else {
         ending = Ending.Rejected;
-        body = encodeThrown(value = error, "error", this.#crossing.resultReferrer);
+        payload = encodeThrown(value = error, "error", this.#crossing.resultReferrer);
       }
     }
     this.#crossing.references.endThread(frame.id);
@@ -103,10 +103,10 @@ export class ThreadEndings {
     // Taken in any case: what went by reference is kept for nobody.
     const referred = this.#crossing.takeReferred();
     if (!thread.given) this.#handles.drop(thread);
-    else this.#settleHere(thread, ending, value, body, context && frame.changes, referred);
+    else this.#settleHere(thread, ending, value, payload, context && frame.changes, referred);
     this.#handles.letGo(thread);
     if (context) this.#line.send(Up.Context, frame.id, Up.Done, 0, context);
-    this.#line.send(Up.Done, frame.id, ending, 0, body);
+    this.#line.send(Up.Done, frame.id, ending, 0, payload);
     if (!this.#turns?.holding) return;
     // Whoever waits for it gets a place in the line before anybody goes on; the first of them is the one on whose stack it ran.
     this.#blocking.takePlaceBelow(this.#turns);
@@ -130,7 +130,9 @@ export class ThreadEndings {
     for (const thread of failed) this.#reportUnseen(id, thread);
   }
 
-  /** Something failed in the event loop that a thread has left behind. It is told as a failure of the thread, if that is known. */
+  /**
+   * Something failed in the event loop that a thread has left behind. It is told as a failure of the thread, if that is known.
+   */
   reportStray(stray: Stray): void {
     if (this.#line.shut) return;
     const { error, suspects } = stray;
@@ -144,25 +146,25 @@ export class ThreadEndings {
   }
 
   /**
-   * Those who have its handle here get a copy too; but references in the body have been counted for the hub. What cannot be
+   * Those who have its handle here get a copy too; but references in the payload have been counted for the hub. What cannot be
    * copied, since a class of it fails, is a failure for them, as it will be on the hub.
    */
   #settleHere(
     thread: RemoteThread,
     ending: number,
     value: unknown,
-    body: Body,
+    payload: Payload,
     changes: ContextValues | undefined,
     referred: ReadonlySet<object> | undefined,
   ): void {
-    if (!referred) return thread.settle(ending, copyOf(body), changes);
+    if (!referred) return thread.settle(ending, copyOf(payload), changes);
     let outcome: Outcome<unknown>;
     try {
       outcome = outcomeOf(ending, copyWithin(value, referred, ending !== Ending.Fulfilled));
     } catch (reason) {
       outcome = { status: "rejected", reason };
     }
-    thread.settle(ending, body, changes, outcome);
+    thread.settle(ending, payload, changes, outcome);
   }
 
   #reportUnseen(spawner: number, thread: RemoteThread): void {
@@ -170,8 +172,8 @@ export class ThreadEndings {
     const outcome = thread.outcome()!;
     // Whoever closed the hub wanted this: there is nothing to report.
     if (outcome.status !== "rejected" || isA(outcome.reason, HubClosedError)) return;
-    const body = encodeThrown([thread.name, outcome.reason], "error", this.#crossing.referrer);
-    this.#line.send(Up.Unseen, spawner, 0, 0, body);
+    const payload = encodeThrown([thread.name, outcome.reason], "error", this.#crossing.referrer);
+    this.#line.send(Up.Unseen, spawner, 0, 0, payload);
   }
 }
 

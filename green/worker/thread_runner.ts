@@ -251,8 +251,8 @@ export class ThreadRunner {
     const begin = () => {
       if (frame.killTimed) return;
       timer = setTimeout(() => {
-        const body = encodeThrown(frame.killed!.reason, "reason", this.#crossing.referrer);
-        this.#line.send(Up.Kill, frame.id, 0, 0, body);
+        const payload = encodeThrown(frame.killed!.reason, "reason", this.#crossing.referrer);
+        this.#line.send(Up.Kill, frame.id, 0, 0, payload);
       }, AWAIT_GRACE_MS);
     };
     if (frame.killed) begin();
@@ -301,11 +301,11 @@ export class ThreadRunner {
 
   /** Calls a thread's function, in the thread's async context. */
   #apply(message: Message, frame: Frame, fn: Callable): unknown {
-    if (!usesContext()) return fn(...this.#crossing.decode(message.body) as unknown[]);
+    if (!usesContext()) return fn(...this.#crossing.decode(message.payload) as unknown[]);
     return this.#context.enter(
       message,
       frame,
-      () => fn(...this.#crossing.decode(message.body) as unknown[]),
+      () => fn(...this.#crossing.decode(message.payload) as unknown[]),
     );
   }
 
@@ -327,7 +327,7 @@ export class ThreadRunner {
   /** A thread that was sent here will not run. */
   #dropTask(message: Message): void {
     if (usesContext()) this.#context.drop(message, this.#crossing.discarder);
-    this.#crossing.drop(message.body);
+    this.#crossing.drop(message.payload);
   }
 }
 

@@ -147,9 +147,9 @@ export class ThreadWaits {
       this.#stack.kill(frame, reason ?? new GreenletExit());
       return this.#stack.interrupt(this.#frames.at(-1)!);
     }
-    const body = encodeThrown(reason, "reason", this.#crossing.referrer);
+    const payload = encodeThrown(reason, "reason", this.#crossing.referrer);
     const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
-    this.#line.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, body);
+    this.#line.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, payload);
     if (onlyPending) return this.#blocking.fence();
     // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed one.
     this.#blocking.catchUpWithHub();
@@ -173,19 +173,19 @@ export class ThreadWaits {
   }
 
   /** The ending of a thread is told. */
-  settle({ id, a, body }: Message): void {
+  settle({ id, a, payload }: Message): void {
     const thread = this.#awaited.get(id);
     const changes = usesContext() ? this.#context.takeChanges() : undefined;
-    if (!thread) return this.#crossing.drop(body); // It ended here, or was told twice.
+    if (!thread) return this.#crossing.drop(payload); // It ended here, or was told twice.
     this.#awaited.delete(id);
-    thread.settle(a, body, changes?.values);
+    thread.settle(a, payload, changes?.values);
     this.#handles.letGo(thread);
   }
 
   /** The hub refuses a wait. */
-  refuse({ id, a, body }: Message): void {
+  refuse({ id, a, payload }: Message): void {
     const wait = this.#waits.findLast(({ thread, frame }) => thread.id === id && frame.id === a);
-    if (wait) wait.refusal = { error: this.#crossing.decodeReason(body) };
+    if (wait) wait.refusal = { error: this.#crossing.decodeReason(payload) };
   }
 }
 

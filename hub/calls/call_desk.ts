@@ -11,7 +11,7 @@ import { madeElsewhere } from "../../bridge/brand.ts";
 import { isA } from "../../bridge/guarded.ts";
 import { isThenable } from "../../bridge/references/live.ts";
 import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
-import { type Body, mayRefer } from "../../bridge/wire/body.ts";
+import { mayRefer, type Payload } from "../../bridge/wire/body.ts";
 import { changesIn, usesContext } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
@@ -62,7 +62,7 @@ export class CallDesk {
 
   /** A Worker calls a function of the hub: `Up.Call`. */
   serve(worker: GreenWorker, message: Message): void {
-    const { id, a, b, body } = message;
+    const { id, a, b, payload } = message;
     const target = boundTarget(worker, a);
     const call = new Call(b, targetName(target), this.#registry);
     call.origin = { worker, number: id };
@@ -95,7 +95,7 @@ export class CallDesk {
     let begin: (() => unknown) | Promise<() => unknown>;
     try {
       if (usesContext()) call.given = worker.context.given(message, b);
-      begin = this.#prepare(worker, target, call, body);
+      begin = this.#prepare(worker, target, call, payload);
     } catch (error) {
       return fail(error);
     }
@@ -109,8 +109,8 @@ export class CallDesk {
   }
 
   /** Calls the function of a target, within a call. */
-  invoke(worker: GreenWorker, target: Target, call: Call, body: Body): unknown {
-    const begin = this.#prepare(worker, target, call, body);
+  invoke(worker: GreenWorker, target: Target, call: Call, payload: Payload): unknown {
+    const begin = this.#prepare(worker, target, call, payload);
     return begin instanceof Promise ? begin.then((begin) => begin()) : begin();
   }
 
@@ -119,9 +119,9 @@ export class CallDesk {
     worker: GreenWorker,
     target: Target,
     call: Call,
-    body: Body,
+    payload: Payload,
   ): (() => unknown) | Promise<() => unknown> {
-    const args = this.#arguments(worker, target, body);
+    const args = this.#arguments(worker, target, payload);
     if (!Array.isArray(args)) throw new TypeError("Cannot call a function without arguments");
     const fn = this.#callable(worker, target);
     if (!(fn instanceof Promise)) return () => this.#runCall(call, fn, args);
@@ -145,10 +145,10 @@ export class CallDesk {
   }
 
   /** The arguments of a call; if it goes on to another Worker or to a queue, as they are passed on. */
-  #arguments(worker: GreenWorker, target: Target, body: Body): unknown {
+  #arguments(worker: GreenWorker, target: Target, payload: Payload): unknown {
     const mayGoOn = target.kind === "live" || target === DEPOSIT;
-    if (!mayGoOn || !mayRefer(body)) return decode(body, worker.referrer);
-    const { here, passing } = readViews(body, worker.referrer);
+    if (!mayGoOn || !mayRefer(payload)) return decode(payload, worker.referrer);
+    const { here, passing } = readViews(payload, worker.referrer);
     if (here === passing || !Array.isArray(here) || !Array.isArray(passing)) return here;
     if (target === DEPOSIT) return [...here, passing[1]];
     return worker.references.goesOn(here.at(-2)) ? passing : here;
@@ -184,14 +184,14 @@ export class CallDesk {
     call: Call,
     referrer: Referrer,
   ): void {
-    let body: Body;
-    let context: Body | undefined;
+    let payload: Payload;
+    let context: Payload | undefined;
     const changes = changesIn(call);
     try {
       if (changes) {
         context = worker.attempt(() => encodeContext(changes, worker.referrer));
       }
-      body = ending === Ending.Fulfilled
+      payload = ending === Ending.Fulfilled
         ? worker.attempt(() => encode(asReferent(value), "result", referrer))
         : encodeThrown(value, "error", worker.referrer);
     } catch (error) {
@@ -199,10 +199,10 @@ export class CallDesk {
       if (ending !== Ending.Fulfilled) this.#events.error(error);
       else value = error;
       ending = Ending.Rejected;
-      body = encodeThrown(value, "error", worker.referrer);
+      payload = encodeThrown(value, "error", worker.referrer);
     }
     if (context) worker.post.send(Down.Context, 0, 0, 0, context);
-    worker.post.send(Down.Reply, id, ending, 0, body);
+    worker.post.send(Down.Reply, id, ending, 0, payload);
     worker.post.ready();
   }
 }

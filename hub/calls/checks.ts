@@ -8,7 +8,7 @@
  */
 
 import { decode } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
 import { intern, type Target, type ThreadOptions } from "../../bridge/protocol/messages.ts";
@@ -75,9 +75,9 @@ export function checkParking(
 }
 
 /** A reason that a Worker gives; if it cannot be understood here (its class is not known), what is wrong with it. */
-export function readReason(worker: GreenWorker, body: Body): unknown {
+export function readReason(worker: GreenWorker, payload: Payload): unknown {
   try {
-    return decode(body, worker.referrer);
+    return decode(payload, worker.referrer);
   } catch (error) {
     if (isBreach(error)) throw error;
     return error;

@@ -60,7 +60,7 @@ export class WorkerSpawns {
 
   /** A Worker spawns a thread: `Up.Spawn`. */
   spawn(worker: GreenWorker, message: Message): void {
-    const { id, a, b, body } = message;
+    const { id, a, b, payload } = message;
     const target = boundTarget(worker, a);
     this.#checkNewId(id);
     const options = { ...this.#takeOptions(id), parent: b };
@@ -68,13 +68,13 @@ export class WorkerSpawns {
     let reason: unknown;
     try {
       const values = usesContext() ? worker.context.given(message, b) : undefined;
-      task = values || mayRefer(body)
+      task = values || mayRefer(payload)
         ? this.#launches.pack(
           target,
-          readViews(body, worker.referrer).passing as unknown[],
+          readViews(payload, worker.referrer).passing as unknown[],
           values,
         )
-        : { target, args: body };
+        : { target, args: payload };
     } catch (error) {
       if (isBreach(error)) throw error;
       reason = error;
@@ -97,7 +97,7 @@ export class WorkerSpawns {
 
   /** A Worker starts a function of the hub as a thread: `Up.Start`. */
   start(worker: GreenWorker, message: Message): void {
-    const { id, a, b, body } = message;
+    const { id, a, b, payload } = message;
     const target = boundTarget(worker, a);
     this.#checkNewId(id);
     const prepared = this.#takeOptions(id);
@@ -113,7 +113,7 @@ export class WorkerSpawns {
       if (unread !== undefined) throw unread;
       if (this.#registry.closed) throw this.#registry.closedError();
       signal.addEventListener("abort", () => call.abort(signal.reason));
-      const result = this.#desk.invoke(worker, target, call, body);
+      const result = this.#desk.invoke(worker, target, call, payload);
       return isThenable(result) ? Promise.resolve(result).finally(() => call.settled()) : result;
     });
     this.#hand(worker, thread);

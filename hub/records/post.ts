@@ -9,7 +9,7 @@
 
 import { setImmediate } from "node:timers";
 import type { Board } from "../../bridge/wire/board.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 import type { Departure } from "../../bridge/wire/departure.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
 import { keep, type Message } from "../../bridge/wire/message.ts";
@@ -34,15 +34,15 @@ export class Post {
   }
 
   /** Sends a message, now or as soon as there is room. */
-  send(kind: number, id: number, a: number, b: number, body: Body): void {
-    if (body.carried !== undefined) this.#outbox.carry(body.carried);
+  send(kind: number, id: number, a: number, b: number, payload: Payload): void {
+    if (payload.attachments !== undefined) this.#outbox.attach(payload.attachments);
     if (this.#waiting.length > 0) {
-      this.#waiting.push(new Waiting(kind, id, a, b, keep(body)));
+      this.#waiting.push(new Waiting(kind, id, a, b, keep(payload)));
       return;
     }
-    if (this.#outbox.write(kind, id, a, b, body)) return this.#board.wake(this.#slot);
+    if (this.#outbox.write(kind, id, a, b, payload)) return this.#board.wake(this.#slot);
     this.#outbox.setBehind(true);
-    this.#waiting.push(new Waiting(kind, id, a, b, body));
+    this.#waiting.push(new Waiting(kind, id, a, b, payload));
     this.flush();
     // What is left goes on in a later turn, and by then the bytes may have been changed by whoever sent them.
     this.#waiting[0]?.keep();
@@ -161,26 +161,26 @@ class Waiting {
   readonly #id: number;
   readonly #a: number;
   readonly #b: number;
-  #body: Body;
+  #payload: Payload;
   #departure: Departure | undefined;
 
-  constructor(kind: number, id: number, a: number, b: number, body: Body) {
+  constructor(kind: number, id: number, a: number, b: number, payload: Payload) {
     this.#kind = kind;
     this.#id = id;
     this.#a = a;
     this.#b = b;
-    this.#body = body;
+    this.#payload = payload;
   }
 
   /** Writes as much as there is room for; says whether that is all. */
   write(outbox: Outbox, until: number): boolean {
-    this.#departure ??= outbox.begin(this.#kind, this.#id, this.#a, this.#b, this.#body);
+    this.#departure ??= outbox.begin(this.#kind, this.#id, this.#a, this.#b, this.#payload);
     return this.#departure.advance(until);
   }
 
   /** Takes a copy of what is not written yet. */
   keep(): void {
     if (this.#departure) this.#departure.keep();
-    else this.#body = keep(this.#body);
+    else this.#payload = keep(this.#payload);
   }
 }

@@ -14,7 +14,7 @@
 
 import { brand } from "../../bridge/brand.ts";
 import { checkOptionsObject } from "../../bridge/check_options.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
@@ -77,11 +77,11 @@ export interface RunsOn {
 /** The task of a thread: what it is to run, until it does. */
 export interface Task {
   readonly target: Target;
-  readonly args: Body;
+  readonly args: Payload;
   /** What the arguments refer to, if anything. */
   readonly luggage?: { handTo(worker: unknown): void; drop(): void };
   /** The async context, if there is any; and as it is on the hub. */
-  readonly context?: { readonly body: Body; readonly values: ContextValues };
+  readonly context?: { readonly payload: Payload; readonly values: ContextValues };
 }
 
 /** A green thread's record on the hub, which is its handle there too. */

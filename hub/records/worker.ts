@@ -11,7 +11,7 @@
  */
 
 import { encode, encodeThrown, type Reference, type Referrer } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 import { BridgeProtocolError, WorkerCrashedError } from "../../bridge/errors.ts";
 import {
   Changes,
@@ -183,8 +183,8 @@ export class GreenWorker {
       referred: (number) => this.#note(Referent.HubFunction, number),
       saySignalled: (number, reason) => {
         if (this.dead) return;
-        const body = encodeThrown(reason, "reason", this.referrer);
-        this.post.send(Down.Signalled, number, 0, 0, body);
+        const payload = encodeThrown(reason, "reason", this.referrer);
+        this.post.send(Down.Signalled, number, 0, 0, payload);
       },
       sayReleased: (number, count) => {
         if (!this.dead) this.post.send(Down.Release, number, 0, count, EMPTY);
@@ -254,7 +254,7 @@ export class GreenWorker {
       const options = { name, memberOf, sites };
       this.post.send(Down.Prepare, thread.id, 0, 0, encode(options, "options", this.referrer));
     }
-    if (context) this.post.send(Down.Context, 0, 0, 0, context.body);
+    if (context) this.post.send(Down.Context, 0, 0, 0, context.payload);
     this.post.send(Down.Run, thread.id, number, thread.parent, args);
     thread.start();
   }
@@ -278,9 +278,9 @@ export class GreenWorker {
 
   /** Tells it how a thread ended. */
   tell(thread: HubThread): void {
-    const { ending, body } = thread.ended!.encodeFor(this);
+    const { ending, payload } = thread.ended!.encodeFor(this);
     if (thread.changes) this.#sendContext(thread.changes);
-    this.post.send(Down.Settled, thread.id, ending, 0, body);
+    this.post.send(Down.Settled, thread.id, ending, 0, payload);
     if (this.watched.delete(thread.id) || this.stack.at(-1)?.waitingFor === thread) {
       this.post.ready();
     }
@@ -289,8 +289,8 @@ export class GreenWorker {
   /** Says what the next message brings along of async context. What cannot cross is reported. */
   #sendContext(values: ContextValues): void {
     try {
-      const body = this.attempt(() => encodeContext(values, this.referrer));
-      this.post.send(Down.Context, 0, 0, 0, body);
+      const payload = this.attempt(() => encodeContext(values, this.referrer));
+      this.post.send(Down.Context, 0, 0, 0, payload);
     } catch (error) {
       this.#registry.reportError(error);
     }
@@ -312,7 +312,7 @@ export class GreenWorker {
       const all = part === undefined ? args : [...args, part];
       if (part !== undefined) op |= PART_OF_CALL;
       const values = usesContext() ? currentValues() : undefined;
-      const [body, context] = this.attempt(() => [
+      const [payload, context] = this.attempt(() => [
         encode(all, "arguments", this.liveReferrer),
         values && encodeContext(values, this.referrer),
       ]);
@@ -329,7 +329,7 @@ export class GreenWorker {
           question = { join, since: performance.now(), resolve, reject };
           this.#questions.set(id, question);
           if (context) this.post.send(Down.Context, 0, 0, 0, context);
-          this.post.send(Down.Call, id, number, op, body);
+          this.post.send(Down.Call, id, number, op, payload);
           this.post.ready();
         });
       } finally {
@@ -483,8 +483,8 @@ export class GreenWorker {
     if (number === undefined) {
       number = this.#bound.size + 1;
       this.#bound.set(target, number);
-      const body: Body = encode(target, "target", this.referrer);
-      this.post.send(Down.Bind, number, 0, 0, body);
+      const payload: Payload = encode(target, "target", this.referrer);
+      this.post.send(Down.Bind, number, 0, 0, payload);
     }
     return number;
   }

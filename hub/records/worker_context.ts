@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 import { type ContextValues, merge } from "../../bridge/context/context.ts";
 import { decodeContext } from "../../bridge/context/wire.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
@@ -43,8 +43,8 @@ export class WorkerContext {
    * @throws {BridgeProtocolError} If it is malformed, or was for another message.
    */
   changes({ kind, id }: Message): ContextValues | undefined {
-    const body = this.#take(kind, id);
-    return body && decodeContext(body, this.#referrer);
+    const payload = this.#take(kind, id);
+    return payload && decodeContext(payload, this.#referrer);
   }
 
   /**
@@ -59,11 +59,11 @@ export class WorkerContext {
     return merge(context, this.changes(message));
   }
 
-  #take(kind: number, id: number): Body | undefined {
+  #take(kind: number, id: number): Payload | undefined {
     const next = this.#next;
     if (!next) return undefined;
     this.#next = undefined;
-    if (next.a === kind && next.id === id) return next.body;
+    if (next.a === kind && next.id === id) return next.payload;
     throw new BridgeProtocolError(
       `Cannot take a context for message ${next.a} ${next.id}: ${kind} ${id} came instead`,
     );

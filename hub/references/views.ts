@@ -9,7 +9,7 @@
  */
 
 import { decode, type Reference, type Referrer } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 import { handle } from "../../bridge/references/handle.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
 
@@ -20,19 +20,19 @@ export interface Views {
 }
 
 /**
- * Reads a body for both.
+ * Reads a payload for both.
  *
- * @param body What arrived. It is taken over.
- * @param referrer The references of the Worker that it came from. Each reference in the body is resolved, and so
+ * @param payload What arrived. It is taken over.
+ * @param referrer The references of the Worker that it came from. Each reference in the payload is resolved, and so
  * counted, once.
  * @throws What `decode()` throws.
  */
-export function readViews(body: Body, referrer: Referrer): Views {
+export function readViews(payload: Payload, referrer: Referrer): Views {
   const recorder = new Recorder(referrer);
-  const passing = decode(body, recorder);
+  const passing = decode(payload, recorder);
   if (!recorder.cameHome) return { here: passing, passing };
-  // The buffers of the first view are those of the body.
-  const again = { ...body, blobs: body.blobs.map((blob) => blob.slice()) };
+  // The buffers of the first view are those of the payload.
+  const again = { ...payload, blobs: payload.buffers.map((buffer) => buffer.slice()) };
   return { here: decode(again, new Replay(recorder.resolved)), passing };
 }
 

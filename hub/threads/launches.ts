@@ -71,9 +71,9 @@ export class Launches {
   ): Task {
     const luggage = new Luggage(this.#registry);
     try {
-      const body = encode(args, "arguments", luggage);
-      const context = values && { body: encodeContext(values, luggage), values };
-      return { target, args: body, luggage, context };
+      const payload = encode(args, "arguments", luggage);
+      const context = values && { payload: encodeContext(values, luggage), values };
+      return { target, args: payload, luggage, context };
     } catch (error) {
       luggage.drop();
       throw error;
@@ -156,6 +156,6 @@ function keepTask(task: Task): Task {
   return {
     ...task,
     args: keep(args),
-    ...context ? { context: { ...context, body: keep(context.body) } } : {},
+    ...context ? { context: { ...context, payload: keep(context.payload) } } : {},
   };
 }

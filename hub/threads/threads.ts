@@ -91,9 +91,9 @@ export class Threads implements ThreadHost {
     if (thread.killed) return;
     thread.killed = { reason: exit };
     const { arena } = hubPlace();
-    const body = encodeThrown(exit, "reason", worker.referrer);
+    const payload = encodeThrown(exit, "reason", worker.referrer);
     const mode = graceMs === Infinity ? 0 : KillMode.Timed;
-    worker.post.send(Down.Kill, thread.id, arena.countKill(), mode, body);
+    worker.post.send(Down.Kill, thread.id, arena.countKill(), mode, payload);
     arena.sayKill();
     worker.post.ready();
   }

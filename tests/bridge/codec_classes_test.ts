@@ -110,7 +110,7 @@ Deno.test("encode() refuses a subclass of a registered class", () => {
 Deno.test("decode() says how to register a class that it does not know", () => {
   const text = '["~C","shop.Order",1]';
   const error = assertThrows(
-    () => decode({ format: Format.Tagged, text, meta: undefined, blobs: [] }, noReferrer),
+    () => decode({ format: Format.Tagged, text, meta: undefined, buffers: [] }, noReferrer),
     BridgeProtocolError,
     'no class is registered as "shop.Order" on this side: call registerClass()',
   );
@@ -126,9 +126,9 @@ Deno.test("decode() says that fromWire failed, and with what", () => {
       throw new RangeError("not a number");
     },
   });
-  const body = carry(encode(new Strict(), "value", noReferrer));
+  const payload = carry(encode(new Strict(), "value", noReferrer));
   const error = assertThrows(
-    () => decode(body, noReferrer),
+    () => decode(payload, noReferrer),
     BridgeProtocolError,
     'fromWire of class "test.Strict" failed: RangeError: not a number',
   );

@@ -5,14 +5,14 @@ import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
 import { MAX_DEPTH } from "../../bridge/values/plain.ts";
 import { cross, noReferrer } from "./codec_support.ts";
 
-function decodeTagged(text: string, blobs: Uint8Array[] = []): unknown {
+function decodeTagged(text: string, buffers: Uint8Array[] = []): unknown {
   const meta = new TextEncoder().encode(text);
-  return decode({ format: Format.Structured, text: "", meta, blobs }, noReferrer);
+  return decode({ format: Format.Structured, text: "", meta, buffers }, noReferrer);
 }
 
-function assertMalformed(tree: unknown, blobs?: Uint8Array[]): void {
+function assertMalformed(tree: unknown, buffers?: Uint8Array[]): void {
   const text = typeof tree === "string" ? tree : JSON.stringify(tree);
-  assertThrows(() => decodeTagged(text, blobs), BridgeProtocolError, "Cannot read a message: ");
+  assertThrows(() => decodeTagged(text, buffers), BridgeProtocolError, "Cannot read a message: ");
 }
 
 function nest(levels: number, wrap: (inner: unknown) => unknown, inner: unknown): unknown {
@@ -73,8 +73,8 @@ Deno.test("decode() refuses messages that are nested too deeply, in any format",
   const text = "[".repeat(100_000) + "]".repeat(100_000);
   assertMalformed(text);
   for (const format of [Format.Json, Format.Tagged]) {
-    const body = { format, text, meta: undefined, blobs: [] };
-    assertThrows(() => decode(body, noReferrer), BridgeProtocolError, "nested");
+    const payload = { format, text, meta: undefined, buffers: [] };
+    assertThrows(() => decode(payload, noReferrer), BridgeProtocolError, "nested");
   }
   assertMalformed('["~M",'.repeat(100_000) + "1" + "]".repeat(100_000));
   assertMalformed('["~V","Uint8Array",'.repeat(50_000) + "1" + ",0,0]".repeat(50_000));
@@ -163,13 +163,18 @@ Deno.test("decode() refuses malformed parts of every kind", () => {
   ) assertMalformed(node);
 });
 
-Deno.test("decode() refuses messages whose blobs are missing or cut", () => {
+Deno.test("decode() refuses messages whose buffers are missing or cut", () => {
   assertMalformed(["~B", null]);
   assertMalformed(["~T"]);
   assertMalformed(["~W"], [new Uint8Array(3)]);
   for (const meta of [[], [0], [2], [3], [9]]) {
-    const body = { format: Format.Structured, text: "", meta: new Uint8Array(meta), blobs: [] };
-    assertThrows(() => decode(body, noReferrer), BridgeProtocolError);
+    const payload = {
+      format: Format.Structured,
+      text: "",
+      meta: new Uint8Array(meta),
+      buffers: [],
+    };
+    assertThrows(() => decode(payload, noReferrer), BridgeProtocolError);
   }
 });
 
@@ -200,6 +205,6 @@ Deno.test("encode() and decode() limit what takes long or much to make", () => {
 
 Deno.test("encode() carries strings that together are longer than V8's longest", () => {
   const part = "x".repeat(1 << 26);
-  const { blobs } = encode(Array(9).fill(part), "value", noReferrer);
-  assertEquals(blobs.length, 9);
+  const { buffers } = encode(Array(9).fill(part), "value", noReferrer);
+  assertEquals(buffers.length, 9);
 });

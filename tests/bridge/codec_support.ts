@@ -1,12 +1,12 @@
 /**
- * What the tests of the codec share: a copy of a body through bytes, as the transport makes it, and
+ * What the tests of the codec share: a copy of a payload through bytes, as the transport makes it, and
  * referrers.
  *
  * @module
  */
 
 import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/body.ts";
 
 /** A side on which nothing goes by reference. */
 export const noReferrer: Referrer = {
@@ -38,10 +38,10 @@ export class ListReferrer implements Referrer {
   }
 }
 
-/** A body as one run of bytes, the way it lies in shared memory. */
-export function toBytes({ format, text, meta, blobs, int = 0 }: Body): Uint8Array {
+/** A payload as one run of bytes, the way it lies in shared memory. */
+export function toBytes({ format, text, meta, buffers, int = 0 }: Payload): Uint8Array {
   const main = meta ?? new TextEncoder().encode(text);
-  const parts = [main, ...blobs];
+  const parts = [main, ...buffers];
   const head = new Uint32Array([
     format,
     meta === undefined ? 0 : 1,
@@ -59,24 +59,24 @@ export function toBytes({ format, text, meta, blobs, int = 0 }: Body): Uint8Arra
   return bytes;
 }
 
-/** The body again: nothing in it is shared with the one that the bytes were made of. */
-export function fromBytes(bytes: Uint8Array): Body {
+/** The payload again: nothing in it is shared with the one that the bytes were made of. */
+export function fromBytes(bytes: Uint8Array): Payload {
   const [format, hasMeta, int, count] = new Int32Array(bytes.slice(0, 16).buffer);
   const lengths = new Uint32Array(bytes.slice(16, 16 + 4 * count).buffer);
   let at = 16 + 4 * count;
-  const [main, ...blobs] = [...lengths].map((length) => bytes.slice(at, at += length));
+  const [main, ...buffers] = [...lengths].map((length) => bytes.slice(at, at += length));
   return {
     format,
     text: hasMeta ? "" : new TextDecoder("utf-8", { ignoreBOM: true }).decode(main),
     meta: hasMeta ? main : undefined,
-    blobs,
+    buffers,
     int,
   };
 }
 
-/** A body as it arrives. */
-export function carry(body: Body): Body {
-  return fromBytes(toBytes(body));
+/** A payload as it arrives. */
+export function carry(payload: Payload): Payload {
+  return fromBytes(toBytes(payload));
 }
 
 /** A value as it arrives. */

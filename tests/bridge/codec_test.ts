@@ -7,7 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { decode, encode } from "../../bridge/values/codec.ts";
-import { type Body, Format } from "../../bridge/wire/body.ts";
+import { Format, type Payload } from "../../bridge/wire/body.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
 import { difference } from "./codec_isomorphism.ts";
 import { carry, cross, ListReferrer, noReferrer } from "./codec_support.ts";
@@ -74,9 +74,9 @@ Deno.test("encode() carries bytes beside the text without copying them", () => {
     [{ deep: [bytes] }, Format.Structured],
   ] as const;
   for (const [value, expected] of formats) {
-    const { format, blobs } = encode(value, "value", noReferrer);
-    assertEquals([format, blobs.length], [expected, 1]);
-    assertStrictEquals(blobs[0].buffer, bytes.buffer);
+    const { format, buffers } = encode(value, "value", noReferrer);
+    assertEquals([format, buffers.length], [expected, 1]);
+    assertStrictEquals(buffers[0].buffer, bytes.buffer);
     assertCrosses(value);
   }
 });
@@ -85,17 +85,17 @@ Deno.test("decode() makes a typed array a view on the blob itself", () => {
   for (
     const value of [new Uint8Array(2000), [new Uint8Array(2000)], { f: new Float64Array(500) }]
   ) {
-    const body = carry(encode(value, "value", noReferrer));
-    const arrived = decode(body, noReferrer);
+    const payload = carry(encode(value, "value", noReferrer));
+    const arrived = decode(payload, noReferrer);
     const view = [arrived, ...Object.values(arrived as object)].find(ArrayBuffer.isView);
-    assertStrictEquals(view?.buffer, body.blobs[0].buffer);
+    assertStrictEquals(view?.buffer, payload.buffers[0].buffer);
   }
 });
 
 Deno.test("encode() sends long strings beside the text, lone surrogates and all", () => {
   const long = "ab\ud83d\ude00".repeat(20_000);
   const lone = `${long}\ud800`;
-  assertEquals(encode([long, lone], "value", noReferrer).blobs.length, 2);
+  assertEquals(encode([long, lone], "value", noReferrer).buffers.length, 2);
   assertCrosses([long, lone, { long }]);
 });
 
@@ -435,14 +435,18 @@ Deno.test("encode() asks the referrer for instances, but not for what it knows i
 });
 
 Deno.test("decode() passes on what the referrer throws", () => {
-  const body = encode([() => {}], "value", new ListReferrer());
-  assertThrows(() => decode(carry(body), noReferrer), RangeError, "Nothing goes by reference here");
+  const payload = encode([() => {}], "value", new ListReferrer());
+  assertThrows(
+    () => decode(carry(payload), noReferrer),
+    RangeError,
+    "Nothing goes by reference here",
+  );
 });
 
-// Bodies
+// Payloads
 
 Deno.test("decode() takes only the formats there are", () => {
-  const empty: Body = { format: 99, text: "", meta: undefined, blobs: [] };
+  const empty: Payload = { format: 99, text: "", meta: undefined, buffers: [] };
   for (const format of [99, -1, NaN, Format.Structured, Format.Json, Format.Tagged]) {
     assertThrows(() => decode({ ...empty, format }, noReferrer), BridgeProtocolError);
   }

@@ -195,7 +195,7 @@ Deno.test("K2 decode() makes of what is named only what such a class may be", as
 });
 
 function tagged(wire: unknown) {
-  return { format: Format.Tagged, text: JSON.stringify(wire), meta: undefined, blobs: [] };
+  return { format: Format.Tagged, text: JSON.stringify(wire), meta: undefined, buffers: [] };
 }
 
 function decodingError(wire: unknown): Error {

@@ -260,8 +260,8 @@ Deno.test("K2 what an error holds that cannot cross costs no more for what cross
   const time = (held: unknown[]) => {
     const once = () => {
       const begin = performance.now();
-      const body = encodeThrown(Object.assign(new Error("x"), { held }), "error", noReferrer);
-      assertEquals((decode(body, noReferrer) as { held?: unknown[] }).held?.length, held.length);
+      const payload = encodeThrown(Object.assign(new Error("x"), { held }), "error", noReferrer);
+      assertEquals((decode(payload, noReferrer) as { held?: unknown[] }).held?.length, held.length);
       return performance.now() - begin;
     };
     return Math.min(once(), once());
