@@ -5,7 +5,7 @@
  */
 
 import { decode, encode } from "../values/codec.ts";
-import type { Payload } from "../wire/body.ts";
+import type { Payload } from "../wire/payload.ts";
 import { type ContextValues, useContext } from "./context.ts";
 import { BridgeProtocolError, NotCloneableError } from "../errors.ts";
 import type { Referrer } from "../values/referrer.ts";

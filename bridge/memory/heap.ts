@@ -16,7 +16,7 @@
  */
 
 import { decode, isInt } from "../values/codec.ts";
-import { Format, type Payload } from "../wire/body.ts";
+import { Format, type Payload } from "../wire/payload.ts";
 import type { Core } from "./core.ts";
 import { readText, writeText } from "../wire/text.ts";
 import { deposit, drop, NO_REFERENCES, peek, plainPayload, thrownPayload } from "./parcels.ts";

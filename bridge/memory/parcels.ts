@@ -14,7 +14,7 @@
  */
 
 import { decode, encode, encodeThrown } from "../values/codec.ts";
-import type { Payload } from "../wire/body.ts";
+import type { Payload } from "../wire/payload.ts";
 import { NotCloneableError } from "../errors.ts";
 import { handledObject } from "../references/handle.ts";
 import { Trait } from "../references/live.ts";

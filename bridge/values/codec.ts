@@ -42,7 +42,7 @@ import {
 } from "../primordials.ts";
 import { describeFailure } from "./refusals.ts";
 import type { Referrer } from "./referrer.ts";
-import { Format, type Payload } from "../wire/body.ts";
+import { Format, type Payload } from "../wire/payload.ts";
 import { ForeignError } from "./structured_checks.ts";
 import { StructuredReader } from "./structured_reader.ts";
 import { StructuredWriter } from "./structured_writer.ts";

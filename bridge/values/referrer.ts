@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Attachment } from "../wire/body.ts";
+import type { Attachment } from "../wire/payload.ts";
 
 /** Knows what goes by reference from and to one side of one connection. */
 export interface Referrer {

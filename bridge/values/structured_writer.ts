@@ -17,7 +17,7 @@ import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";
 import { getPrototypeOf, isArray, keys, values } from "../primordials.ts";
 import type { Referrer } from "./referrer.ts";
-import type { Attachment } from "../wire/body.ts";
+import type { Attachment } from "../wire/payload.ts";
 import { adviseOn, describeFailure, describeValue } from "./refusals.ts";
 import {
   BUFFER_BYTES,

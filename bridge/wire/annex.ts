@@ -22,7 +22,7 @@
  */
 
 import { Buffer } from "node:buffer";
-import { Format, type Payload } from "./body.ts";
+import { Format, type Payload } from "./payload.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { keepFreedMemory } from "./freed_memory.ts";
 import { ANNEXES, hasBuffers, NO_BYTES, type Placed } from "./message.ts";

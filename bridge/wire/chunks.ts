@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Payload } from "./body.ts";
+import type { Payload } from "./payload.ts";
 import { type Departure, writeHeader } from "./departure.ts";
 import {
   ASCII,

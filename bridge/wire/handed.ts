@@ -18,8 +18,8 @@
  * @module
  */
 
-import type { Payload } from "./body.ts";
-import { Format } from "./body.ts";
+import type { Payload } from "./payload.ts";
+import { Format } from "./payload.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { keepFreedMemory } from "./freed_memory.ts";
 import { HANDED, hasBuffers, MOST_PART, type Placed } from "./message.ts";

@@ -7,7 +7,7 @@
  */
 
 import { AnnexReader } from "./annex.ts";
-import { Format, type Payload } from "./body.ts";
+import { Format, type Payload } from "./payload.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { HandingReader } from "./handed.ts";
 import {

@@ -23,7 +23,7 @@
  * @module
  */
 
-import { Format, type Payload } from "./body.ts";
+import { Format, type Payload } from "./payload.ts";
 import { HEADER, MAX_FRAME } from "./ring.ts";
 import { isTransferred } from "./transfer.ts";
 

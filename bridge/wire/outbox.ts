@@ -6,7 +6,7 @@
 
 import { AnnexWriter } from "./annex.ts";
 import { ChunkedDeparture } from "./chunks.ts";
-import { type Attachment, Format, type Payload } from "./body.ts";
+import { type Attachment, Format, type Payload } from "./payload.ts";
 import { type Departure, writeHeader } from "./departure.ts";
 import { HandingWriter } from "./handed.ts";
 import {

@@ -11,7 +11,7 @@
 
 import { isNothingBut } from "./frame_stack.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { type Scope, usesContext } from "../../bridge/context/context.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { EventLoopTurns } from "./event_loop_turns.ts";

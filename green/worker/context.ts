@@ -8,7 +8,7 @@
  */
 
 import { decode } from "../../bridge/values/codec.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import {
   Changes,
   changesIn,

@@ -9,7 +9,7 @@
  */
 
 import { decode, encodeThrown, type Reference, type Referrer } from "../../bridge/values/codec.ts";
-import { mayRefer, type Payload } from "../../bridge/wire/body.ts";
+import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { GreenReferences } from "./references.ts";

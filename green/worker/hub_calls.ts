@@ -14,7 +14,7 @@
  */
 
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { type Changes, usesContext } from "../../bridge/context/context.ts";
 import type { Blocking } from "./blocking.ts";
 import { joinStacks } from "../../bridge/values/stacks.ts";

@@ -14,7 +14,7 @@
  */
 
 import type { Board } from "../../bridge/wire/board.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
 import { keep, type Message } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";

@@ -14,7 +14,7 @@ import {
   checkTime,
   WAITING_KEYS,
 } from "../../bridge/check_options.ts";
-import { mayRefer, type Payload } from "../../bridge/wire/body.ts";
+import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
 import { DeadlockError } from "../../bridge/errors.ts";

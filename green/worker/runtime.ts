@@ -29,7 +29,7 @@ import { callSite } from "../../bridge/values/call_site.ts";
 import { Callbacks } from "./callbacks.ts";
 import { Caller } from "./caller.ts";
 import { encode } from "../../bridge/values/codec.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { Crossing } from "./crossing.ts";
 import { EventLoopTurns } from "./event_loop_turns.ts";
 import { FrameStack } from "./frame_stack.ts";

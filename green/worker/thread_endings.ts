@@ -11,7 +11,7 @@
 
 import type { Blocking } from "./blocking.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { copyWithin } from "./copy_within.ts";
 import { joinStacksOnce } from "../../bridge/values/stacks.ts";

@@ -11,7 +11,7 @@ import { madeElsewhere } from "../../bridge/brand.ts";
 import { isA } from "../../bridge/guarded.ts";
 import { isThenable } from "../../bridge/references/live.ts";
 import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
-import { mayRefer, type Payload } from "../../bridge/wire/body.ts";
+import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import { changesIn, usesContext } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";

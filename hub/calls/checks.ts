@@ -8,7 +8,7 @@
  */
 
 import { decode } from "../../bridge/values/codec.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
 import { intern, type Target, type ThreadOptions } from "../../bridge/protocol/messages.ts";

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { mayRefer } from "../../bridge/wire/body.ts";
+import { mayRefer } from "../../bridge/wire/payload.ts";
 import { usesContext } from "../../bridge/context/context.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { isThenable } from "../../bridge/references/live.ts";

@@ -8,7 +8,7 @@
  */
 
 import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
-import { mayRefer, type Payload } from "../../bridge/wire/body.ts";
+import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import type { Outcome } from "../../bridge/side/green_thread.ts";
 import { Ending } from "../../bridge/protocol/messages.ts";
 import { readViews } from "../references/views.ts";

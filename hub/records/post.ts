@@ -9,7 +9,7 @@
 
 import { setImmediate } from "node:timers";
 import type { Board } from "../../bridge/wire/board.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import type { Departure } from "../../bridge/wire/departure.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
 import { keep, type Message } from "../../bridge/wire/message.ts";

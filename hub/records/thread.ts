@@ -14,7 +14,7 @@
 
 import { brand } from "../../bridge/brand.ts";
 import { checkOptionsObject } from "../../bridge/check_options.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";

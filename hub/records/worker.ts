@@ -11,7 +11,7 @@
  */
 
 import { encode, encodeThrown, type Reference, type Referrer } from "../../bridge/values/codec.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError, WorkerCrashedError } from "../../bridge/errors.ts";
 import {
   Changes,

@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { type ContextValues, merge } from "../../bridge/context/context.ts";
 import { decodeContext } from "../../bridge/context/wire.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";

@@ -9,7 +9,7 @@
  */
 
 import { decode, type Reference, type Referrer } from "../../bridge/values/codec.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { handle } from "../../bridge/references/handle.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
 

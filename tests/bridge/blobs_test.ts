@@ -10,7 +10,7 @@ import { MessageChannel } from "node:worker_threads";
 import { BlobUrl } from "../../bridge/memory/blob_urls.ts";
 import { referToBlob, resolveBlob } from "../../bridge/memory/blobs.ts";
 import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
 import { Outbox } from "../../bridge/wire/outbox.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";

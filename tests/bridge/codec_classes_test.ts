@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { registerClass } from "../../bridge/values/classes.ts";
 import { decode, encode } from "../../bridge/values/codec.ts";
-import { Format } from "../../bridge/wire/body.ts";
+import { Format } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
 import { carry, cross, noReferrer } from "./codec_support.ts";
 

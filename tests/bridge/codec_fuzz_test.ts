@@ -1,6 +1,6 @@
 import { assert } from "@std/assert";
 import { decode, encode, type Referrer } from "../../bridge/values/codec.ts";
-import { Format, type Payload } from "../../bridge/wire/body.ts";
+import { Format, type Payload } from "../../bridge/wire/payload.ts";
 import { registerClass } from "../../bridge/values/classes.ts";
 import { learnModule } from "../../bridge/values/known_modules.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";

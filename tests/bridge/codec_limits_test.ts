@@ -1,6 +1,6 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { decode, encode } from "../../bridge/values/codec.ts";
-import { Format } from "../../bridge/wire/body.ts";
+import { Format } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
 import { MAX_DEPTH } from "../../bridge/values/plain.ts";
 import { cross, noReferrer } from "./codec_support.ts";

@@ -6,7 +6,7 @@
  */
 
 import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
-import type { Payload } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 
 /** A side on which nothing goes by reference. */
 export const noReferrer: Referrer = {

@@ -7,7 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { decode, encode } from "../../bridge/values/codec.ts";
-import { Format, type Payload } from "../../bridge/wire/body.ts";
+import { Format, type Payload } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
 import { difference } from "./codec_isomorphism.ts";
 import { carry, cross, ListReferrer, noReferrer } from "./codec_support.ts";

@@ -7,7 +7,7 @@ import {
 } from "@std/assert";
 import { registerClass } from "../../bridge/values/classes.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
-import { Format } from "../../bridge/wire/body.ts";
+import { Format } from "../../bridge/wire/payload.ts";
 import { registerOwnError } from "../../bridge/values/error_values.ts";
 import { joinStacks } from "../../bridge/values/stacks.ts";
 import * as errors from "../../bridge/errors.ts";

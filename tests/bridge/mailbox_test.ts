@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows, unreachable } from "@std/assert";
-import { Format, type Payload } from "../../bridge/wire/body.ts";
+import { Format, type Payload } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { Inbox } from "../../bridge/wire/inbox.ts";
 import { EMPTY, FIRST_KIND, type Message } from "../../bridge/wire/message.ts";

@@ -2,7 +2,7 @@
 import { greenImport, NotCloneableError, spawn } from "@aiohub/aiohub";
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
 import { decode } from "../../bridge/values/codec.ts";
-import { Format } from "../../bridge/wire/body.ts";
+import { Format } from "../../bridge/wire/payload.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
 import { noReferrer } from "../bridge/codec_support.ts";
 import { rejection, runDeno, TestHub, thrownBy } from "../support.ts";

@@ -3,7 +3,7 @@ import process from "node:process";
 import { setImmediate } from "node:timers";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { Board } from "../../bridge/wire/board.ts";
-import { Format, type Payload } from "../../bridge/wire/body.ts";
+import { Format, type Payload } from "../../bridge/wire/payload.ts";
 import { Inbox } from "../../bridge/wire/inbox.ts";
 import { EMPTY, FIRST_KIND } from "../../bridge/wire/message.ts";
 import {
