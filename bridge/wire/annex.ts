@@ -25,7 +25,7 @@ import { Buffer } from "node:buffer";
 import { Format, type Payload } from "./payload.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { keepFreedMemory } from "./freed_memory.ts";
-import { ANNEXES, hasBuffers, NO_BYTES, type Placed } from "./message.ts";
+import { ANNEXES, type Beside, hasBuffers, NO_BYTES } from "./message.ts";
 import { align, type RingReader, type RingWriter } from "./ring.ts";
 import { readAscii } from "./text.ts";
 
@@ -70,7 +70,7 @@ export class AnnexWriter {
    *
    * @returns Where it is; nothing when it is too large, or no annex is free.
    */
-  put(payload: Payload): Placed | undefined {
+  put(payload: Payload): Beside | undefined {
     const isText = !hasBuffers(payload.format);
     const bytes = isText ? payload.text.length : bytesOf(payload);
     if (bytes > MOST) return undefined;
@@ -174,15 +174,15 @@ export class AnnexReader {
    * Copies a payload out.
    *
    * @param format The payload's format.
-   * @param placed Where it is, as its frame says.
+   * @param beside Where it is, as its frame says.
    * @throws {BridgeProtocolError} If that cannot be right.
    */
-  take(format: number, placed: Placed): Payload {
-    const memory = this.#memory(placed);
+  take(format: number, beside: Beside): Payload {
+    const memory = this.#memory(beside);
     const payload = hasBuffers(format)
-      ? takeBuffers(memory, format, placed.meta, placed.lengths)
-      : takeText(memory, format, placed);
-    this.#ring.countTaken(placed.where);
+      ? takeBuffers(memory, format, beside.meta, beside.lengths)
+      : takeText(memory, format, beside);
+    this.#ring.countTaken(beside.where);
     return payload;
   }
 
@@ -191,7 +191,7 @@ export class AnnexReader {
     this.#memories.fill(undefined);
   }
 
-  #memory({ where: annex, id }: Placed): Memory {
+  #memory({ where: annex, id }: Beside): Memory {
     if (annex !== 0 && annex !== 1) {
       throw new BridgeProtocolError(`Cannot read a message: there is no annex ${annex}`);
     }
@@ -208,7 +208,7 @@ export class AnnexReader {
   }
 }
 
-function takeText({ bytes, chars }: Memory, format: number, { meta, ascii }: Placed): Payload {
+function takeText({ bytes, chars }: Memory, format: number, { meta, ascii }: Beside): Payload {
   check(bytes, 0, meta);
   // A decoder must not see bytes that may change meanwhile.
   const text = ascii ? readAscii(chars, 0, meta) : decoder.decode(bytes.slice(0, meta));

@@ -22,7 +22,7 @@ import type { Payload } from "./payload.ts";
 import { Format } from "./payload.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { keepFreedMemory } from "./freed_memory.ts";
-import { HANDED, hasBuffers, MOST_PART, type Placed } from "./message.ts";
+import { type Beside, HANDED, hasBuffers, MOST_PART } from "./message.ts";
 import type { RingReader, RingWriter } from "./ring.ts";
 import { isTransferred } from "./transfer.ts";
 
@@ -53,7 +53,7 @@ export class HandingWriter {
    *
    * @returns Where they are; nothing when the payload is not one for this, or too many are on their way.
    */
-  put({ format, meta, buffers }: Payload): Placed | undefined {
+  put({ format, meta, buffers }: Payload): Beside | undefined {
     if (!hasBuffers(format)) return undefined;
     const parts = meta ? [meta, ...buffers] : buffers;
     let bytes = 0;
@@ -105,10 +105,10 @@ export class HandingReader {
    * Takes a payload.
    *
    * @param format The payload's format.
-   * @param placed Where it is, as its frame says.
+   * @param beside Where it is, as its frame says.
    * @throws {BridgeProtocolError} If that cannot be right.
    */
-  take(format: number, { id, meta, lengths }: Placed): Payload {
+  take(format: number, { id, meta, lengths }: Beside): Payload {
     if (!hasBuffers(format)) {
       throw new BridgeProtocolError("Cannot read a message: no text is handed");
     }

@@ -127,7 +127,7 @@ export class Inbox {
     const format = formats & 0xff;
     const ascii = (formats & ASCII) !== 0;
     if (stream === BESIDE) {
-      return { kind, id, a, b, payload: this.#takePlaced(at, format, ascii) };
+      return { kind, id, a, b, payload: this.#takeBeside(at, format, ascii) };
     }
     if (stream !== 0) {
       this.#begin(stream, { kind, id, a, b }, format, word);
@@ -169,7 +169,7 @@ export class Inbox {
     return { format, text: "", meta, buffers, int: 0 };
   }
 
-  #takePlaced(at: number, format: number, ascii: boolean): Payload {
+  #takeBeside(at: number, format: number, ascii: boolean): Payload {
     const { words, size } = this.#ring;
     const meta = words[(at >> 2) + Word.Meta] >>> 0;
     const count = words[(at >> 2) + Word.Buffers] >>> 0;
@@ -177,9 +177,9 @@ export class Inbox {
     const word = at + HEADER >> 2;
     const first = at + BESIDE_HEADER >> 2;
     const lengths = Array.from({ length: count }, (_, i) => words[first + i] >>> 0);
-    const placed = { where: words[word], id: words[word + 1], meta, ascii, lengths };
-    const place = placed.where === HANDED ? this.#handing : this.#annexes;
-    return place.take(format, placed);
+    const beside = { where: words[word], id: words[word + 1], meta, ascii, lengths };
+    const reader = beside.where === HANDED ? this.#handing : this.#annexes;
+    return reader.take(format, beside);
   }
 
   #begin(stream: number, head: Head, format: number, word: number): void {

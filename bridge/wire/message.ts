@@ -84,8 +84,8 @@ export interface Taker {
   take(id: number): unknown;
 }
 
-/** Where the payload of a message is, beside the ring. */
-export interface Placed {
+/** Where the payload of a message lies beside the ring. */
+export interface Beside {
   /** In which annex, or {@linkcode HANDED}. */
   readonly where: number;
   /** The number of the memory. */

@@ -12,13 +12,13 @@ import { HandingWriter } from "./handed.ts";
 import {
   ASCII,
   BESIDE,
+  type Beside,
   BESIDE_HEADER,
   DROPPED,
   type Giver,
   hasBuffers,
   keep,
   MOST_STREAM,
-  type Placed,
   STREAM_SHIFT,
 } from "./message.ts";
 import { align, HEADER, MAX_FRAME, type RingWriter } from "./ring.ts";
@@ -112,8 +112,8 @@ export class Outbox {
     }
     // The lengths have to fit in the frame.
     const fits = BESIDE_HEADER + 4 * payload.buffers.length <= MAX_FRAME;
-    const placed = fits ? this.#handing?.put(payload) ?? this.#annexes?.put(payload) : undefined;
-    if (placed) return new PlacedDeparture(ring, kind, id, a, b, payload, placed);
+    const beside = fits ? this.#handing?.put(payload) ?? this.#annexes?.put(payload) : undefined;
+    if (beside) return new BesideDeparture(ring, kind, id, a, b, payload, beside);
     this.#lastStream = this.#lastStream % MOST_STREAM + 1;
     return new ChunkedDeparture(ring, this.#lastStream, kind, id, a, b, payload);
   }
@@ -187,14 +187,14 @@ class FrameDeparture implements Departure {
 }
 
 /** A message whose payload is beside the ring already. */
-class PlacedDeparture implements Departure {
+class BesideDeparture implements Departure {
   readonly #ring: RingWriter;
   readonly #kind: number;
   readonly #id: number;
   readonly #a: number;
   readonly #b: number;
   readonly #format: number;
-  readonly #placed: Placed;
+  readonly #beside: Beside;
 
   constructor(
     ring: RingWriter,
@@ -203,19 +203,19 @@ class PlacedDeparture implements Departure {
     a: number,
     b: number,
     { format }: Payload,
-    placed: Placed,
+    beside: Beside,
   ) {
     this.#ring = ring;
     this.#kind = kind;
     this.#id = id;
     this.#a = a;
     this.#b = b;
-    this.#format = format | (placed.ascii ? ASCII : 0) | BESIDE << STREAM_SHIFT;
-    this.#placed = placed;
+    this.#format = format | (beside.ascii ? ASCII : 0) | BESIDE << STREAM_SHIFT;
+    this.#beside = beside;
   }
 
   advance(): boolean {
-    const { where, id, meta, lengths } = this.#placed;
+    const { where, id, meta, lengths } = this.#beside;
     const size = align(BESIDE_HEADER + 4 * lengths.length);
     const at = this.#ring.reserve(size);
     if (at < 0) return false;
