@@ -19,7 +19,7 @@ import {
   usesContext,
 } from "../bridge/context/context.ts";
 import { knowsWhatRefers } from "../bridge/memory/parcels.ts";
-import { hubPlace } from "../bridge/memory/process_side.ts";
+import { hereOnHub } from "../bridge/memory/process_side.ts";
 import { isBreach } from "../bridge/values/structured_checks.ts";
 import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
 import "./served.ts";
@@ -107,7 +107,7 @@ export class Exchange implements PoolHost, Registry {
     options: FutureOptions,
     work: (signal: AbortSignal) => unknown,
   ): HubThread {
-    return makeAsyncThread(this.threads, hubPlace().arena.takeThreadId(), label, options, work);
+    return makeAsyncThread(this.threads, hereOnHub().arena.takeThreadId(), label, options, work);
   }
 
   get closed(): boolean {

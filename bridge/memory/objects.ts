@@ -22,7 +22,7 @@ import type { Reference } from "../values/referrer.ts";
 import type { Core, Description } from "./core.ts";
 import { brand } from "../brand.ts";
 import { keyOf, state } from "../state.ts";
-import { place } from "./process_side.ts";
+import { here } from "./process_side.ts";
 
 /** Where an object has its core. */
 export const CORE: unique symbol = keyOf("core") as never;
@@ -225,7 +225,7 @@ function remember(id: number, object: Coordination): void {
 function idOfBuffer(buffer: object): number {
   let id = known.bufferIds.get(buffer);
   if (id === undefined) {
-    id = place().arena.takeId();
+    id = here().arena.takeId();
     known.bufferIds.set(buffer, id);
     known.buffers.set(id, new WeakRef(buffer));
     collectedBuffers.register(buffer, id);
@@ -277,14 +277,14 @@ export class Passage implements Giver, Taker {
 
   /** Sends a buffer that has no number yet, and gives its number. */
   readonly give = (buffer: SharedArrayBuffer): number => {
-    const id = place().arena.takeId();
+    const id = here().arena.takeId();
     this.send(id, buffer);
     return id;
   };
 
   /** Hands buffers over, which nobody else is to have: they are detached here. Gives their number. */
   readonly hand = (buffers: ArrayBuffer[]): number => {
-    const id = place().arena.takeId();
+    const id = here().arena.takeId();
     this.#port.postMessage({ id, buffer: buffers }, buffers);
     return id;
   };

@@ -28,7 +28,7 @@ import { state } from "../state.ts";
 import { isLazy } from "../references/thenables.ts";
 import type { Core } from "./core.ts";
 import { type Coordination, coreOf, isShared, objectById } from "./objects.ts";
-import { place } from "./process_side.ts";
+import { here } from "./process_side.ts";
 
 /** A value as it is on the hub, and as it goes to green code: there an object of the hub may have to be a handle. */
 interface Parcel {
@@ -112,7 +112,7 @@ export function deposit(value: unknown, core: Core): number {
         "wait() and put in the result, or put it in as part of an object: { query }",
     );
   }
-  const id = place().arena.takeId();
+  const id = here().arena.takeId();
   const owner = core.object as Coordination;
   const green = greenSide();
   if (!green) {

@@ -12,7 +12,7 @@ import { usesContext } from "../../bridge/context/context.ts";
 import type { GreenBase } from "./base.ts";
 import { type Target, targetName, type ThreadOptions, Up } from "../../bridge/protocol/messages.ts";
 import type { RemoteThread } from "./remote_thread.ts";
-import { place } from "../../bridge/memory/process_side.ts";
+import { here } from "../../bridge/memory/process_side.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
@@ -58,7 +58,7 @@ export class GreenSpawns {
     const payload = encode(args, "arguments", this.#crossing.referrer);
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
-    const id = place().arena.takeThreadId();
+    const id = here().arena.takeThreadId();
     if (takesTurn) options = { ...options, turn: this.#turns!.enlist() };
     const thread = this.#handles.give(id, options?.name ?? `${targetName(target)}-${id}`);
     thread.hold.count = 1;

@@ -21,7 +21,7 @@ import { Board } from "../../bridge/wire/board.ts";
 import { HubSaturatedError, WorkerCrashedError } from "../../bridge/errors.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Down } from "../../bridge/protocol/messages.ts";
-import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { startWorker } from "../records/thread_worker.ts";
 import { type GreenWorker, type Registry, workerOf } from "../records/worker.ts";
 import { Growth } from "./growth.ts";
@@ -127,7 +127,7 @@ export class Pool {
       waitOf: (worker) => this.#waitOf(worker),
       lent: () => this.#assign(),
     });
-    this.#boardNumber = hubPlace().addBoard(this.board);
+    this.#boardNumber = hereOnHub().addBoard(this.board);
     this.#bySlot = new Array(this.board.slots).fill(undefined);
     for (let i = 0; i < settings.minWorkers; i++) this.#startWorker();
   }
@@ -288,7 +288,7 @@ export class Pool {
    * @returns Whether there was anything.
    */
   takeIn(): boolean {
-    let worked = hubPlace().takeIn();
+    let worked = hereOnHub().takeIn();
     for (let group = 0; group < this.board.groups; group++) {
       let flags = this.board.takeFlags(group);
       while (flags !== 0) {
@@ -340,7 +340,7 @@ export class Pool {
   /** Settles when all Workers that were stopped have ended, or are known not to end. */
   async ended(): Promise<void> {
     await this.#stopped.ended();
-    hubPlace().removeBoard(this.#boardNumber);
+    hereOnHub().removeBoard(this.#boardNumber);
   }
 
   #end(worker: GreenWorker, reason: Error): void {

@@ -42,7 +42,7 @@ import { type Call, servedCall } from "../base/call_context.ts";
 import type { Post } from "./post.ts";
 import { WorkerContext } from "./worker_context.ts";
 import { coreOf } from "../../bridge/memory/objects.ts";
-import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import type { WorkerObjects } from "../references/worker_objects.ts";
 import { Ended } from "./ended.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
@@ -319,7 +319,7 @@ export class GreenWorker {
       // Still in the flow that calls: nothing was awaited here.
       const join = usesContext() ? new Join() : undefined;
       // If it has to be a thread of its own there, this is the id of that.
-      const id = hubPlace().arena.takeThreadId() | 0;
+      const id = hereOnHub().arena.takeThreadId() | 0;
       const { keepAlive } = this.#registry;
       keepAlive.hold();
       asked = true;

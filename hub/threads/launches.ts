@@ -11,7 +11,7 @@ import { keep } from "../../bridge/wire/message.ts";
 import { type Target, targetName } from "../../bridge/protocol/messages.ts";
 import type { HubThreadOptions } from "../../bridge/side/spawnable.ts";
 import { Timeout } from "../../bridge/side/timeout.ts";
-import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { makeDependent } from "./dependants.ts";
 import { Ended } from "../records/ended.ts";
 import type { Registry } from "../records/worker.ts";
@@ -81,7 +81,7 @@ export class Launches {
   }
 
   /** Makes a thread that a Worker is to run. */
-  launch(task: Task, options: HubThreadOptions, id = hubPlace().arena.takeThreadId()): HubThread {
+  launch(task: Task, options: HubThreadOptions, id = hereOnHub().arena.takeThreadId()): HubThread {
     const thread = new HubThread(this.#threads, id, {
       label: targetName(task.target),
       name: options.name,

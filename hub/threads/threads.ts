@@ -11,7 +11,7 @@ import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import { limited } from "../../bridge/side/limit.ts";
 import { Down, KillMode, type ThreadReference } from "../../bridge/protocol/messages.ts";
-import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { endBelongings } from "../references/belongings.ts";
 import type { Call } from "../base/call_context.ts";
 import { cancelDependants } from "./dependants.ts";
@@ -90,7 +90,7 @@ export class Threads implements ThreadHost {
     if (graceMs !== Infinity) this.#stopAfter(worker, thread, graceMs);
     if (thread.killed) return;
     thread.killed = { reason: exit };
-    const { arena } = hubPlace();
+    const { arena } = hereOnHub();
     const payload = encodeThrown(exit, "reason", worker.referrer);
     const mode = graceMs === Infinity ? 0 : KillMode.Timed;
     worker.post.send(Down.Kill, thread.id, arena.countKill(), mode, payload);

@@ -16,7 +16,7 @@ import {
 import { Post } from "../../hub/records/post.ts";
 import { Outbox } from "../../bridge/wire/outbox.ts";
 import { Passage } from "../../bridge/memory/objects.ts";
-import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { randomFrom } from "../bridge/random.ts";
 import type { PeerStart } from "../fixtures/mailbox_peer.ts";
 
@@ -55,8 +55,8 @@ Deno.test("Post and a Worker at its other end exchange thousands of messages of 
   const passage = new Passage(port1);
   const outbox = new Outbox(new RingWriter(down), passage);
   const post = new Post(board, 0, outbox, new Inbox(new RingReader(up), passage));
-  const place = { arena: hubPlace().arena.buffer, board: 1 };
-  const start: PeerStart = { board: board.buffer, up, down, place, port, count };
+  const here = { arena: hereOnHub().arena.buffer, board: 1 };
+  const start: PeerStart = { board: board.buffer, up, down, here, port, count };
   const url = new URL("../fixtures/mailbox_peer.ts", import.meta.url);
   const worker = new Worker(url, { workerData: start, transferList: [port] });
   const exited = new Promise<void>((resolve) => worker.on("exit", () => resolve()));

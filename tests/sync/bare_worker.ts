@@ -7,7 +7,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Board } from "../../bridge/wire/board.ts";
 import type { Condition, Green } from "../../bridge/side/green.ts";
 import { becomeGreen } from "../../bridge/side/side.ts";
-import { becomeWorkerPlace, WorkerPlace } from "../../bridge/memory/process_side.ts";
+import { becomeWorker, HereInWorker } from "../../bridge/memory/process_side.ts";
 import { LightQueue, Semaphore } from "../../sync/mod.ts";
 import { resolveShared } from "../../bridge/memory/objects.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
@@ -38,7 +38,7 @@ let meanwhile: (() => void) | undefined;
 function play(start: BareStart): unknown {
   const { slot, rounds } = start;
   const board = new Board(start.slots, start.board);
-  becomeWorkerPlace(new WorkerPlace({ arena: start.arena, board: 1 }, board, slot));
+  becomeWorker(new HereInWorker({ arena: start.arena, board: 1 }, board, slot));
   const bare = {
     enter: () => slot + 1,
     threadId: () => slot + 1,
