@@ -52,7 +52,7 @@ class CappedCore extends Permits {
     checkWaiting(options);
     const node = this.#releaseOrWait(0);
     if (node === 0) return;
-    if (!await this.awaitTurn(RELEASERS, node, options)) throw timedOut(options);
+    if (!await this.awaitGrant(RELEASERS, node, options)) throw timedOut(options);
     this.give(node);
   }
 

@@ -74,7 +74,7 @@ class ConditionCore extends Core {
     const depth = this.#releaseAll();
     let inTime = false;
     try {
-      inTime = await this.awaitTurn(0, node, options);
+      inTime = await this.awaitGrant(0, node, options);
       if (inTime) this.give(node);
     } finally {
       // As above: a limit of the caller is no reason to leave without it.

@@ -147,7 +147,7 @@ class EventCore extends Core {
     checkWaiting(options);
     const block = this.takeOrWait(0);
     if (block > 0) return block;
-    if (!await this.awaitTurn(0, -block, options)) throw timedOut(options);
+    if (!await this.awaitGrant(0, -block, options)) throw timedOut(options);
     return this.#granted(-block);
   }
 

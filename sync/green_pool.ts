@@ -101,7 +101,7 @@ class PoolCore extends Permits {
     checkWaiting(options);
     const node = this.#joinOrWait(0);
     if (node === 0) return;
-    if (!await this.awaitTurn(JOINERS, node, options)) throw timedOut(options);
+    if (!await this.awaitGrant(JOINERS, node, options)) throw timedOut(options);
     this.give(node);
   }
 

@@ -194,7 +194,7 @@ export class Permits extends Core {
     checkLimit(HUB);
     const node = this.#takeOrWait(HUB);
     if (node !== 0) {
-      if (!await this.awaitTurn(0, node, options)) throw timedOut(options);
+      if (!await this.awaitGrant(0, node, options)) throw timedOut(options);
       this.give(node);
     }
     return this.#permit(0);

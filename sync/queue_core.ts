@@ -20,11 +20,11 @@
  * empty, and nobody who comes in between gets anything before those who wait.
  *
  * **One who gives up.** A getter that was killed before it was handed an item (see `core.ts`), or dies, puts the item back to the
- * front, or hands it to the next getter: it was the oldest. Several that come back stand at the front in the order of their turns,
- * whichever comes first: a block's SEQUENCE says when it was put, its RANK that it came back. A putter whose item was not taken
- * takes it back; one whose item was taken has put it, also if it was killed before that: `put()` returns then, and the kill is
- * for the next blocking call. So an item of a `put()` that throws is never in the queue, and one of a `put()` that returns always
- * was. One that dies while it reads its item takes the item with it.
+ * front, or hands it to the next getter: it was the oldest. Several that come back stand at the front in the order of their
+ * turns, whichever comes first: a block's SEQUENCE says when it was put, its RANK that it came back. A putter whose item was not
+ * taken takes it back; one whose item was taken has put it, also if it was killed before that: `put()` returns then, and the kill
+ * is for the next blocking call. So an item of a `put()` that throws is never in the queue, and one of a `put()` that returns
+ * always was. One that dies while it reads its item takes the item with it.
  *
  * **A priority queue** is a leftist heap: at each node the right spine is the shortest way to a leaf, so merging two heaps,
  * which is all that putting and getting do, takes logarithmic time, and no memory.
@@ -183,7 +183,7 @@ export class QueueCore extends Core {
     const node = -3 - result;
     let inTime: boolean;
     try {
-      inTime = await this.awaitTurn(PUTTERS, node, options);
+      inTime = await this.awaitGrant(PUTTERS, node, options);
     } catch (error) {
       discard(item);
       throw error;
@@ -275,7 +275,7 @@ export class QueueCore extends Core {
     checkLimit(HUB);
     let block = this.#get(timeLimit(options) > 0 ? 0 : undefined);
     if (block < ENDED) {
-      const inTime = await this.awaitTurn(GETTERS, -block, options);
+      const inTime = await this.awaitGrant(GETTERS, -block, options);
       block = this.#endGet(-block, inTime);
     }
     if (block <= 0) throw this.#nothing(block);
@@ -376,7 +376,7 @@ export class QueueCore extends Core {
     checkWaiting(options);
     const node = this.#joinOrWait(0);
     if (node === 0) return;
-    if (!await this.awaitTurn(JOINERS, node, options)) throw timedOut(options);
+    if (!await this.awaitGrant(JOINERS, node, options)) throw timedOut(options);
     this.give(node);
   }
 

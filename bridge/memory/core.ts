@@ -279,7 +279,7 @@ export abstract class Core {
    * @param options See {@linkcode WaitingOptions}.
    * @returns A promise of what `block` would return or throw.
    */
-  protected awaitTurn(
+  protected awaitGrant(
     list: number,
     node: number,
     options: WaitingOptions | undefined,
@@ -288,7 +288,7 @@ export abstract class Core {
     const signal = options?.signal;
     const limit = currentLimit(HUB)?.signal;
     const hub = hereOnHub();
-    const turn = new Promise<boolean>((resolve, reject) => {
+    const granted = new Promise<boolean>((resolve, reject) => {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const settled = () => {
         clearTimeout(timer);
@@ -320,8 +320,8 @@ export abstract class Core {
       });
       if (limit?.aborted) onLimit();
     });
-    if (signal === undefined && limit === undefined) return turn;
-    return turn.then((inTime) => {
+    if (signal === undefined && limit === undefined) return granted;
+    return granted.then((inTime) => {
       // Aborted in the very turn in which it was granted: whoever has aborted it does not look for what it got.
       const ended = signal?.aborted ? signal : limit?.aborted ? limit : undefined;
       if (inTime && ended && this.leaves(list, node)) throw ended.reason;

@@ -258,8 +258,8 @@ export interface ThreadOptions {
   readonly slot?: number;
   /** The id of the `GreenPool` that it is a member of: said to its Worker. */
   readonly memberOf?: number;
-  /** Its place in the line, if the hub is cooperative and it waits for nothing else: said to the hub. */
-  readonly turn?: number;
+  /** Its order number, if the hub is cooperative and it waits for nothing else: said to the hub. */
+  readonly order?: number;
 }
 
 /** Names a target, as people know it: `titleOf`. */

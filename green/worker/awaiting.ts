@@ -10,7 +10,7 @@
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "node:timers";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
-import { LOAD_MS, type Turns } from "./turns.ts";
+import { LOAD_MS, type RunToken } from "./turns.ts";
 
 /** The longest time that a timer takes, in milliseconds. */
 const NEVER_DUE = 2 ** 31 - 1;
@@ -18,7 +18,7 @@ const NEVER_DUE = 2 ** 31 - 1;
 /** A Worker's waits in its event loop. */
 export class Awaiting {
   readonly #line: GreenBase["line"];
-  readonly #turns: GreenBase["turns"];
+  readonly #token: GreenBase["token"];
   readonly #intake: Intake;
 
   /**
@@ -27,24 +27,24 @@ export class Awaiting {
    */
   constructor(base: GreenBase, intake: Intake) {
     this.#line = base.line;
-    this.#turns = base.turns;
+    this.#token = base.token;
     this.#intake = intake;
   }
 
   /** Keeps the event loop turning, and takes in what arrives, until a promise has settled. */
   async until(promise: Promise<unknown>, loading = false): Promise<void> {
-    const turns = this.#turns;
+    const token = this.#token;
     let done = false;
-    const patience = loading && turns ? setTimeout(() => turns.rest(), LOAD_MS) : undefined;
+    const patience = loading && token ? setTimeout(() => token.rest(), LOAD_MS) : undefined;
     // Neither the promise nor what it parks on keeps a Worker alive, and it may be for the hub to settle the promise.
     const alive = setInterval(() => {}, NEVER_DUE);
     const settled = promise.finally(() => done = true);
     try {
       while (!done) {
         const seen = this.#line.woken();
-        if (turns === undefined) this.#intake.takeIn();
+        if (token === undefined) this.#intake.takeIn();
         else if (loading) this.#intake.receive(true);
-        else await this.#takeInTurn(turns);
+        else await this.#takeInTurn(token);
         if (this.#line.shut) return;
         if (done) break;
         await Promise.race([settled, this.#line.parkAsync(seen)]);
@@ -62,19 +62,19 @@ export class Awaiting {
    * Takes in what has arrived for an `async` green function of a cooperative hub. What was resumed by this, or by a blocking call
    * of its own, goes on to its next `await` with the baton.
    */
-  async #takeInTurn(turns: Turns): Promise<void> {
+  async #takeInTurn(token: RunToken): Promise<void> {
     this.#intake.receive(true);
     for (;;) {
-      if (turns.holding) {
+      if (token.isHeld) {
         this.#intake.serveNext();
         this.#intake.runSoon();
         await new Promise<void>((resolve) => void setImmediate(resolve));
-        turns.rest();
+        token.rest();
         this.#intake.receive(true);
       }
       if (!this.#intake.hasWork) return;
-      turns.ask();
-      if (!turns.holding) return;
+      token.ask();
+      if (!token.isHeld) return;
     }
   }
 }

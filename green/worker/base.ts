@@ -13,7 +13,7 @@ import type { Strays } from "./strays.ts";
 import type { TargetNumbers } from "./target_numbers.ts";
 import type { ThreadHandles } from "./thread_handles.ts";
 import type { TimedSignals } from "../../bridge/references/timed_signals.ts";
-import type { Turns } from "./turns.ts";
+import type { RunToken } from "./turns.ts";
 
 /** One of each for a Worker. */
 export interface GreenBase {
@@ -27,6 +27,6 @@ export interface GreenBase {
   /** The signals whose time is known. */
   readonly timed: TimedSignals;
   /** What a cooperative hub has. */
-  readonly turns: Turns | undefined;
+  readonly token: RunToken | undefined;
   readonly strays: Strays;
 }

@@ -26,8 +26,8 @@
  * call. Of what that look finds nothing is run but what is to be called soon, as an abort is: what the thread was given is not
  * kept from others while a callback runs.
  *
- * **Turns.** In a cooperative hub green code runs only with the baton (see `turns.ts`): a blocking call gives it up and comes
- * back with it. What arrives is taken in without it; what is to be run waits.
+ * **The run token.** In a cooperative hub green code runs only with the baton (see `run_token.ts`): a blocking call gives it up and
+ * comes back with it. What arrives is taken in without it; what is to be run waits.
  *
  * @module
  */
@@ -46,7 +46,7 @@ import { Up } from "../../bridge/protocol/messages.ts";
 import { isLocal } from "../../bridge/references/signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
-import type { Turns, Waiting } from "./turns.ts";
+import type { RunToken, Waiting } from "./turns.ts";
 import { ITS_TURN } from "../../bridge/wire/baton.ts";
 
 /** A condition that never holds: for a wait that only time ends. */
@@ -58,7 +58,7 @@ export class Blocking {
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #crossing: GreenBase["crossing"];
-  readonly #turns: GreenBase["turns"];
+  readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
   readonly #intake: Intake;
   /** Place in the line of the frame below, when the frame above it has ended. */
@@ -80,7 +80,7 @@ export class Blocking {
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#crossing = base.crossing;
-    this.#turns = base.turns;
+    this.#token = base.token;
     this.#timed = base.timed;
     this.#intake = intake;
   }
@@ -113,8 +113,8 @@ export class Blocking {
   }
 
   #block(frame: Frame, condition: Condition, deadline: number, parking: Parking): boolean {
-    if (this.#turns !== undefined) {
-      return this.#blockInTurn(this.#turns, frame, condition, deadline, parking);
+    if (this.#token !== undefined) {
+      return this.#blockInTurn(this.#token, frame, condition, deadline, parking);
     }
     // When it is to tell the hub, and when it has.
     let report = 0;
@@ -182,24 +182,24 @@ export class Blocking {
 
   /** In a cooperative hub: lets all go first that can go on, or those before a place in the line. */
   giveWay(place?: number): void {
-    if (this.#turns === undefined || this.#frames.length === 0) return;
+    if (this.#token === undefined || this.#frames.length === 0) return;
     this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, place });
   }
 
   /** The same when what the thread has done cannot be taken back: no kill and no timeout interrupts it. */
   giveWayDone(): void {
-    if (this.#turns === undefined || this.#frames.length === 0) return;
+    if (this.#token === undefined || this.#frames.length === 0) return;
     this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, done: true });
   }
 
   /** In a cooperative hub: a thread has ended, and the one on whose stack it ran takes its place in the line now. */
-  takePlaceBelow(turns: Turns): void {
-    if (this.#frames.length > 0) this.#place = turns.takePlace();
+  takePlaceBelow(token: RunToken): void {
+    if (this.#frames.length > 0) this.#place = token.takePlace();
   }
 
   /** In a cooperative hub: waits until the hub has done all that it was asked for, while nobody else goes on. */
   fence(): void {
-    if (this.#turns?.holding) this.catchUpWithHub();
+    if (this.#token?.isHeld) this.catchUpWithHub();
   }
 
   /** Waits until the hub has done all that it was asked for, and what it has said before that has come in. */
@@ -224,7 +224,7 @@ export class Blocking {
    * unless `parking.yields`. What has to be run on top of the thread has a turn of its own, each.
    */
   #blockInTurn(
-    turns: Turns,
+    token: RunToken,
     frame: Frame,
     condition: Condition,
     deadline: number,
@@ -248,15 +248,15 @@ export class Blocking {
           unparked = this.#unparked;
         }
         // Who is queued is not blocked; the hub can see that, and it is woken when it is its turn.
-        const { queued } = turns;
-        if (now >= report && !queued) {
+        const { isQueued } = token;
+        if (now >= report && !isQueued) {
           reported = now;
           this.#reportParked(frame, parking, deadline - now);
           report = Infinity;
         }
         this.#line.tidy(now);
         const until = Math.min(
-          queued ? Infinity : Math.min(due, report, this.#timed.next),
+          isQueued ? Infinity : Math.min(due, report, this.#timed.next),
           this.#line.tidyAt,
         );
         if (parking.spin !== false) this.#line.pause(seen, now, until);
@@ -270,10 +270,10 @@ export class Blocking {
     this.#parked = parking;
     try {
       waiting.receive();
-      if (turns.holding && !parking.keeps) this.#intake.runSoon();
+      if (token.isHeld && !parking.keeps) this.#intake.runSoon();
       for (;;) {
         if (this.#line.shut) throw stopped();
-        if (turns.holding || parking.keeps) {
+        if (token.isHeld || parking.keeps) {
           if (condition.done && !owes) {
             if (condition.giveUp) this.#lookAgain();
             return this.#accept(frame, condition, deadline);
@@ -290,9 +290,9 @@ export class Blocking {
           this.#pauseOnce(waiting, condition);
           continue;
         }
-        turns.standBy(waiting, due, owes && hasWork(), place);
+        token.standBy(waiting, due, owes && hasWork(), place);
         place = undefined;
-        if (!turns.holding) continue;
+        if (!token.isHeld) continue;
         owes = this.#intake.serveNext();
         place = this.#place;
         this.#place = undefined;

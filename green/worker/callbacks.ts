@@ -14,7 +14,7 @@ import { encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { type Scope, usesContext } from "../../bridge/context/context.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
-import type { EventLoopTurns } from "./event_loop_turns.ts";
+import type { LoopTurns } from "./event_loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
 import { isItself } from "../../bridge/references/itself.ts";
@@ -37,7 +37,7 @@ export class Callbacks {
   readonly #calls: HubCalls;
   readonly #endings: ThreadEndings;
   readonly #strays: GreenBase["strays"];
-  readonly #eventLoopTurns: EventLoopTurns;
+  readonly #loopTurns: LoopTurns;
   /** Requests to iterators that were at an item, in order. */
   readonly #postponed: Message[] = [];
 
@@ -45,13 +45,13 @@ export class Callbacks {
    * @param base What all parts stand on.
    * @param calls The calls that callbacks may belong to.
    * @param endings Reports what callbacks leave behind.
-   * @param eventLoopTurns Is told of each callback.
+   * @param loopTurns Is told of each callback.
    */
   constructor(
     base: GreenBase,
     calls: HubCalls,
     endings: ThreadEndings,
-    eventLoopTurns: EventLoopTurns,
+    loopTurns: LoopTurns,
   ) {
     this.#line = base.line;
     this.#stack = base.stack;
@@ -63,7 +63,7 @@ export class Callbacks {
     this.#strays = base.strays;
     this.#calls = calls;
     this.#endings = endings;
-    this.#eventLoopTurns = eventLoopTurns;
+    this.#loopTurns = loopTurns;
   }
 
   /** Calls a function that green code gave away, for the hub. */
@@ -94,7 +94,7 @@ export class Callbacks {
     const isMeantForBelow = this.#stack.guard();
     const importing = this.#caller.importing;
     this.#caller.importing = undefined;
-    this.#eventLoopTurns.noteCallback();
+    this.#loopTurns.noteCallback();
     let ending: number = Ending.Fulfilled;
     let reply: Payload;
     const scope: Scope = {};

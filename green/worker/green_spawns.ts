@@ -24,7 +24,7 @@ export class GreenSpawns {
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
   readonly #targets: GreenBase["targets"];
-  readonly #turns: GreenBase["turns"];
+  readonly #token: GreenBase["token"];
   readonly #waits: ThreadWaits;
   readonly #debug: boolean;
 
@@ -40,7 +40,7 @@ export class GreenSpawns {
     this.#crossing = base.crossing;
     this.#context = base.context;
     this.#targets = base.targets;
-    this.#turns = base.turns;
+    this.#token = base.token;
     this.#waits = waits;
     this.#debug = debug;
   }
@@ -54,12 +54,12 @@ export class GreenSpawns {
   ): RemoteThread {
     const frame = this.#caller.frame(`${targetName(target)}()`);
     if (this.#debug) options = { ...options, site: stackHere() };
-    const takesTurn = this.#turns && kind === Up.Spawn && options?.delay === undefined;
+    const takesOrder = this.#token && kind === Up.Spawn && options?.delay === undefined;
     const payload = encode(args, "arguments", this.#crossing.referrer);
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
     const id = here().arena.takeThreadId();
-    if (takesTurn) options = { ...options, turn: this.#turns!.enlist() };
+    if (takesOrder) options = { ...options, order: this.#token!.enlist() };
     const thread = this.#handles.give(id, options?.name ?? `${targetName(target)}-${id}`);
     thread.hold.count = 1;
     this.#waits.expect(thread);

@@ -12,7 +12,7 @@
  */
 
 import { usesContext } from "../../bridge/context/context.ts";
-import type { EventLoopTurns } from "./event_loop_turns.ts";
+import type { LoopTurns } from "./event_loop_turns.ts";
 import type { GreenBase } from "./base.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Down } from "../../bridge/protocol/messages.ts";
@@ -33,10 +33,10 @@ export class Intake {
   readonly #stack: GreenBase["stack"];
   readonly #context: GreenBase["context"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #turns: GreenBase["turns"];
+  readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
   readonly #strays: GreenBase["strays"];
-  readonly #eventLoopTurns: EventLoopTurns;
+  readonly #loopTurns: LoopTurns;
   readonly #receiver: Receiver;
   /** What cannot be done while a message is being written: threads to run and callbacks to call. */
   readonly #deferred: Message[] = [];
@@ -44,18 +44,18 @@ export class Intake {
 
   /**
    * @param base What all parts stand on.
-   * @param eventLoopTurns Is told when something waits for the event loop.
+   * @param loopTurns Is told when something waits for the event loop.
    * @param receiver Does what messages say.
    */
-  constructor(base: GreenBase, eventLoopTurns: EventLoopTurns, receiver: Receiver) {
+  constructor(base: GreenBase, loopTurns: LoopTurns, receiver: Receiver) {
     this.#line = base.line;
     this.#stack = base.stack;
     this.#context = base.context;
     this.#crossing = base.crossing;
-    this.#turns = base.turns;
+    this.#token = base.token;
     this.#timed = base.timed;
     this.#strays = base.strays;
-    this.#eventLoopTurns = eventLoopTurns;
+    this.#loopTurns = loopTurns;
     this.#receiver = receiver;
   }
 
@@ -88,7 +88,7 @@ export class Intake {
 
   /** Takes in what has arrived, at a place that does not block: in a cooperative hub nothing is run there. */
   glance(): void {
-    if (this.#turns === undefined) this.takeIn();
+    if (this.#token === undefined) this.takeIn();
     else this.receive(true);
   }
 
@@ -102,7 +102,7 @@ export class Intake {
       );
     }
     this.#receiver.serve(this.#deferred.shift()!);
-    this.receive(this.#turns !== undefined);
+    this.receive(this.#token !== undefined);
     return true;
   }
 
@@ -118,7 +118,7 @@ export class Intake {
         if (!isPromise(result)) continue;
         result.then(undefined, (error) => this.#crossing.fault(error));
         // It goes on when the event loop has a turn.
-        this.#eventLoopTurns.hurry();
+        this.#loopTurns.hurry();
       } catch (error) {
         if (isMeantForBelow(error)) below!.passing = { error };
         else this.#crossing.fault(error);
@@ -132,7 +132,7 @@ export class Intake {
       const message = this.#line.receive();
       if (!message) break;
       const { kind } = message;
-      if (kind === Down.Run) this.#turns?.arrived();
+      if (kind === Down.Run) this.#token?.arrived();
       if (kind === Down.Run || kind === Down.Call) {
         if (usesContext()) this.#context.attach(message);
         this.#deferred.push(message);

@@ -31,7 +31,7 @@ import { Caller } from "./caller.ts";
 import { encode } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { Crossing } from "./crossing.ts";
-import { EventLoopTurns } from "./event_loop_turns.ts";
+import { LoopTurns } from "./event_loop_turns.ts";
 import { FrameStack } from "./frame_stack.ts";
 import type { ExportCounts } from "../../bridge/references/exports.ts";
 import { GreenContext } from "./context.ts";
@@ -67,7 +67,7 @@ import { ThreadWaits } from "./thread_waits.ts";
 import { replaceSignals, TimedSignals } from "../../bridge/references/timed_signals.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
 import { warnOfTimers } from "./timer_warnings.ts";
-import { Turns } from "./turns.ts";
+import { RunToken } from "./turns.ts";
 
 /** What a Worker is given at its start. */
 export interface RuntimeOptions {
@@ -100,7 +100,7 @@ export class GreenRuntime implements Green {
   readonly #context: GreenContext;
   readonly #targets: TargetNumbers;
   /** What a cooperative hub has. */
-  readonly #turns: Turns | undefined;
+  readonly #token: RunToken | undefined;
   readonly #intake: Intake;
   readonly #blocking: Blocking;
   readonly #calls: HubCalls;
@@ -148,11 +148,11 @@ export class GreenRuntime implements Green {
       ),
       targets: this.#targets = new TargetNumbers(line, crossing),
       timed,
-      turns: this.#turns = options.baton && new Turns(options.baton, board, slot),
+      token: this.#token = options.baton && new RunToken(options.baton, board, slot),
       strays: this.#strays,
     };
-    const eventLoopTurns = new EventLoopTurns();
-    const intake = this.#intake = new Intake(base, eventLoopTurns, {
+    const loopTurns = new LoopTurns();
+    const intake = this.#intake = new Intake(base, loopTurns, {
       take: (message) => this.#take(message),
       // Without one more step: a thread that is run nested has as much of the stack as may be.
       serve: (message) => {
@@ -168,7 +168,7 @@ export class GreenRuntime implements Green {
     const waits = this.waits = new ThreadWaits(base, blocking);
     this.#spawns = new GreenSpawns(base, waits, options.debug);
     const endings = this.#endings = new ThreadEndings(base, blocking, waits);
-    this.#callbacks = new Callbacks(base, calls, endings, eventLoopTurns);
+    this.#callbacks = new Callbacks(base, calls, endings, loopTurns);
     const awaiting = new Awaiting(base, intake);
     const loader = new Loader(options.scope);
     const runner = this.#runner = new ThreadRunner(base, {
@@ -178,7 +178,7 @@ export class GreenRuntime implements Green {
       endings,
       loader,
     });
-    this.#serving = new Serving(base, intake, runner, eventLoopTurns);
+    this.#serving = new Serving(base, intake, runner, loopTurns);
     this.#strays.listen((stray) => endings.reportStray(stray));
   }
 
@@ -237,12 +237,12 @@ export class GreenRuntime implements Green {
 
   /** Whether one green thread runs at a time. */
   get cooperative(): boolean {
-    return this.#turns !== undefined;
+    return this.#token !== undefined;
   }
 
   /** In a cooperative hub: takes a place at the end of the line, for {@linkcode GreenRuntime.giveWay}. */
   takePlace(): number | undefined {
-    return this.#turns?.takePlace();
+    return this.#token?.takePlace();
   }
 
   /** In a cooperative hub: lets all go first that can go on, or those before a place in the line. */

@@ -35,7 +35,7 @@ export class ThreadEndings {
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
-  readonly #turns: GreenBase["turns"];
+  readonly #token: GreenBase["token"];
   readonly #blocking: Blocking;
   readonly #waits: ThreadWaits;
 
@@ -51,7 +51,7 @@ export class ThreadEndings {
     this.#handles = base.handles;
     this.#crossing = base.crossing;
     this.#context = base.context;
-    this.#turns = base.turns;
+    this.#token = base.token;
     this.#blocking = blocking;
     this.#waits = waits;
   }
@@ -107,9 +107,9 @@ export class ThreadEndings {
     this.#handles.letGo(thread);
     if (context) this.#line.send(Up.Context, frame.id, Up.Done, 0, context);
     this.#line.send(Up.Done, frame.id, ending, 0, payload);
-    if (!this.#turns?.holding) return;
+    if (!this.#token?.isHeld) return;
     // Whoever waits for it gets a place in the line before anybody goes on; the first of them is the one on whose stack it ran.
-    this.#blocking.takePlaceBelow(this.#turns);
+    this.#blocking.takePlaceBelow(this.#token);
     this.#blocking.fence();
   }
 

@@ -43,7 +43,7 @@ export class ThreadWaits {
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
-  readonly #turns: GreenBase["turns"];
+  readonly #token: GreenBase["token"];
   readonly #blocking: Blocking;
   /** The waits for threads that are going on on this stack. */
   readonly #waits: Wait[] = [];
@@ -62,7 +62,7 @@ export class ThreadWaits {
     this.#handles = base.handles;
     this.#crossing = base.crossing;
     this.#context = base.context;
-    this.#turns = base.turns;
+    this.#token = base.token;
     this.#blocking = blocking;
   }
 
@@ -154,7 +154,7 @@ export class ThreadWaits {
     // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed one.
     this.#blocking.catchUpWithHub();
     // The killed one has the first place in the line now.
-    if (this.#turns?.holding) this.#blocking.giveWay();
+    if (this.#token?.isHeld) this.#blocking.giveWay();
   }
 
   /** The handle of a thread whose ending will be told, if it is one. */

@@ -1,5 +1,6 @@
 /**
- * Turns: how the Worker of a cooperative hub waits for the baton. The words and their races are in `baton.ts`.
+ * The run token: how the Worker of a cooperative hub waits until it may run green code. The words and their races are in
+ * `baton.ts`.
  *
  * What is asked of the hub is asked and done while others run; only going on in green code needs the baton. So a Worker that
  * waits takes in what arrives, and runs none of it: a thread on top of its stack, a callback or a link has to wait for its turn
@@ -30,8 +31,8 @@ export interface Waiting {
   sleep(seen: number): void;
 }
 
-/** A Worker's view of the baton. */
-export class Turns {
+/** A Worker's view of the baton: while it holds the token, it runs green code. */
+export class RunToken {
   readonly #baton: Baton;
   readonly #board: Board;
   readonly #slot: number;
@@ -43,12 +44,12 @@ export class Turns {
   }
 
   /** Whether this Worker may run green code. */
-  get holding(): boolean {
+  get isHeld(): boolean {
     return this.#baton.holds(this.#slot);
   }
 
   /** Whether this Worker could go on, and waits for its turn. */
-  get queued(): boolean {
+  get isQueued(): boolean {
     return this.#baton.isQueued(this.#slot);
   }
 
@@ -90,12 +91,12 @@ export class Turns {
     this.#baton.leave(this.#slot, due, again, order);
     for (;;) {
       const seen = this.#board.woken(this.#slot);
-      const { holding } = this;
+      const { isHeld } = this;
       // After that: what this turn is for has been said before the turn was given.
       waiting.receive();
-      if (holding || waiting.isShut()) return;
-      if (!this.queued && waiting.hasWork()) this.ask();
-      if (!this.holding) waiting.sleep(seen);
+      if (isHeld || waiting.isShut()) return;
+      if (!this.isQueued && waiting.hasWork()) this.ask();
+      if (!this.isHeld) waiting.sleep(seen);
     }
   }
 }

@@ -48,8 +48,19 @@ export function checkEnding(ending: number): number {
 
 /** The options of a thread that a Worker is about to spawn. */
 export function checkThreadOptions(value: unknown): ThreadOptions {
-  const { name, delay, detached, timeout, graceMs, local, site, pool, slot, memberOf, turn } =
-    (value ?? {}) as Record<string, unknown>;
+  const {
+    name,
+    delay,
+    detached,
+    timeout,
+    graceMs,
+    local,
+    site,
+    pool,
+    slot,
+    memberOf,
+    order,
+  } = (value ?? {}) as Record<string, unknown>;
   const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;
   return {
     timeout: ms(timeout),
@@ -62,7 +73,7 @@ export function checkThreadOptions(value: unknown): ThreadOptions {
     pool: typeof pool === "object" && pool !== null && coreOf(pool) ? pool : undefined,
     slot: typeof slot === "number" ? slot : undefined,
     memberOf: typeof memberOf === "number" ? memberOf : undefined,
-    turn: Number.isInteger(turn) ? turn as number | 0 : undefined,
+    order: Number.isInteger(order) ? order as number | 0 : undefined,
   };
 }
 

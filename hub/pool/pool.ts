@@ -8,7 +8,7 @@
  *   up the pool. Where that cannot be done (the wait has a time limit, or the module is not loaded there) the awaited thread
  *   gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first one in the queue when all Workers are blocked
  *   on what other threads may have to end (a queue, a lock, threads): what they wait for may never come otherwise.
- * - In a cooperative hub a thread begins when it is its turn: see `turns.ts`.
+ * - In a cooperative hub a thread begins when it is its turn: see `start_order.ts`.
  * - When all Workers are blocked, and it may be async code that ends that, one lends its place after a while: see `lending.ts`.
  * - A Worker that dies is replaced when there is work for it. Where Workers cannot start, the queue waits for those that there
  *   are, and it is tried again later (see `failed_starts.ts`); if there are none, all threads in it end with the reason.
@@ -34,7 +34,7 @@ import type { Settings } from "../base/options.ts";
 import { mostWorkers, Saturation } from "./saturation.ts";
 import { Shrinking } from "./shrinking.ts";
 import { StoppedWorkers } from "./stopped.ts";
-import { type Berth, Turns } from "./turns.ts";
+import { type Berth, StartOrder } from "./turns.ts";
 import { within } from "../base/within.ts";
 import { crash, endingOf } from "./worker_endings.ts";
 
@@ -81,7 +81,7 @@ export class Pool {
   });
   /** What a cooperative hub has. */
   readonly #baton: Baton | undefined;
-  readonly #turns: Turns | undefined;
+  readonly #order: StartOrder | undefined;
   #onEmpty: (() => void) | undefined;
   #closed = false;
 
@@ -91,7 +91,7 @@ export class Pool {
     this.board = new Board(mostWorkers(settings.maxWorkers));
     if (settings.cooperative) {
       this.board.order = this.#baton = new Baton(this.board, HUB_SIDE);
-      this.#turns = new Turns(this.#baton);
+      this.#order = new StartOrder(this.#baton);
     }
     this.#growth = new Growth({
       workers: this.#workers,
@@ -169,7 +169,7 @@ export class Pool {
   enqueue(thread: HubThread): void {
     const { maxQueue, name } = this.#settings;
     this.#queue.add(thread);
-    this.#turns?.add(thread);
+    this.#order?.add(thread);
     this.#assign();
     if (this.#cannotGrow) this.#saturation.look();
     if (this.#queued <= maxQueue || !this.remove(thread)) return;
@@ -183,8 +183,8 @@ export class Pool {
   remove(thread: HubThread): boolean {
     this.#urgent.delete(thread);
     if (!this.#queue.delete(thread)) return false;
-    if (this.#turns === undefined) return true;
-    this.#turns.remove(thread);
+    if (this.#order === undefined) return true;
+    this.#order.remove(thread);
     // It may be its turn.
     this.board.ring();
     return true;
@@ -193,7 +193,7 @@ export class Pool {
   /** How many threads wait for a Worker, and, in a cooperative hub, not only for their turn. */
   get #queued(): number {
     const { size } = this.#queue;
-    if (this.#turns === undefined) return size;
+    if (this.#order === undefined) return size;
     let busy = 0;
     for (const { stack } of this.#workers) if (stack.length > 0) busy++;
     return size - Math.max(0, this.#settings.maxWorkers - busy);
@@ -209,10 +209,10 @@ export class Pool {
   awaited(worker: GreenWorker, thread: HubThread, limited: boolean): void {
     if (!this.#queue.has(thread)) return;
     if (!limited && !worker.gone && worker.hasLoaded(thread.task!.target)) {
-      if (this.#turns) {
+      if (this.#order) {
         // The first who waits for it hosts it: whoever runs it, the order is the same.
         if (thread.host?.waitingFor !== thread) thread.host = worker.stack.at(-1);
-        this.#turns.hurry(thread);
+        this.#order.hurry(thread);
         return this.#assign();
       }
       this.remove(thread);
@@ -226,7 +226,7 @@ export class Pool {
   urge(thread: HubThread): void {
     if (!this.#queue.has(thread)) return;
     this.#urgent.add(thread);
-    this.#turns?.hurry(thread);
+    this.#order?.hurry(thread);
     this.#assign();
   }
 
@@ -299,7 +299,7 @@ export class Pool {
         if (worker && !worker.dead) worked = this.#takeFrom(worker) || worked;
       }
     }
-    if (this.#turns && this.#baton!.turn !== 0) this.#assign();
+    if (this.#order && this.#baton!.turn !== 0) this.#assign();
     return worked;
   }
 
@@ -454,7 +454,7 @@ export class Pool {
   }
 
   #assign(): void {
-    if (this.#turns) return this.#assignInTurn(this.#turns);
+    if (this.#order) return this.#assignInTurn(this.#order);
     if (this.#stalls) this.#urgent.add(this.#next());
     while (this.#queue.size > 0) {
       if (this.#urgent.size === 0 && this.#isFull) break;
@@ -477,20 +477,20 @@ export class Pool {
   }
 
   /** Begins the thread whose turn it is, in a cooperative hub, if it is that of a new one. */
-  #assignInTurn(turns: Turns): void {
+  #assignInTurn(order: StartOrder): void {
     const waits = (thread: HubThread) => this.#queue.has(thread);
     if (this.#queue.size > 0 && this.#workers.size === 0 && !this.#startWorker()) this.#giveUp();
     if (this.#stalls) {
       const thread = this.#next();
       this.#urgent.add(thread);
-      turns.hurry(thread);
+      order.hurry(thread);
     }
     let free = this.#mayStart ? this.#settings.maxWorkers - this.#usable : 0;
     for (const worker of this.#idle) if (!worker.serving) free++;
-    turns.recall(free);
+    order.recall(free);
     // What was spawned before is in the rings, and has to be known.
     for (const { post } of this.#workers) if (!post.empty) return;
-    const begun = turns.next((thread) => this.#berth(thread), waits);
+    const begun = order.next((thread) => this.#berth(thread), waits);
     if (begun) {
       this.#urgent.delete(begun.thread);
       this.#queue.delete(begun.thread);

@@ -1,13 +1,13 @@
 /**
- * New threads of a cooperative hub, in the order of their turns.
+ * The start order: the new threads of a cooperative hub, each of which begins when its number comes.
  *
  * Each has a number, its place in the line that all share (see `bridge/wire/baton.ts`): whoever spawns it takes the number, and
  * the hub sorts. When it is the turn of one, nobody runs green code, so it is settled what runs where, and the choices
  * made here are the same each time:
  *
  * - A thread for which a Worker can be had begins. While one is being started for it, everybody waits.
- * - One for which there is none (all that there may be are taken by threads that wait for something) is *late*: it loses its turn,
- *   and is the first to have the next one of a new thread for which there is a Worker. One who waits for it may bring it
+ * - One for which there is none (all that there may be are taken by threads that wait for something) is *late*: it loses its
+ *   turn, and is the first to have the next one of a new thread for which there is a Worker. One who waits for it may bring it
  *   back earlier.
  *
  * @module
@@ -21,7 +21,7 @@ import type { HubThread } from "../records/thread.ts";
 export type Berth = GreenWorker | "starting" | undefined;
 
 /** The threads that have not begun. */
-export class Turns {
+export class StartOrder {
   readonly #baton: Baton;
   /** The numbers, the lowest first. */
   readonly #numbers: number[] = [];
@@ -30,7 +30,7 @@ export class Turns {
   readonly #late = new Set<HubThread>();
   /** How many numbers were taken for those who are late. */
   #recalls = 0;
-  /** The last number whose turn it was. */
+  /** The last number that came. */
   #last = 0;
 
   constructor(baton: Baton) {
@@ -39,9 +39,9 @@ export class Turns {
 
   /** A thread may begin when it is its turn. */
   add(thread: HubThread): void {
-    const { turn } = thread;
-    const fits = turn !== undefined && !this.#threads.has(turn) && isBefore(this.#last, turn);
-    this.#insert(fits ? turn : this.#baton.enlist(), thread);
+    const { order } = thread;
+    const fits = order !== undefined && !this.#threads.has(order) && isBefore(this.#last, order);
+    this.#insert(fits ? order : this.#baton.enlist(), thread);
   }
 
   /** A thread has ended before it began. */

@@ -133,8 +133,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   lastParked: object | undefined;
   /** Takes back the edge of that in the graph of waits. */
   unpark: (() => void) | undefined;
-  /** Its place in the line of new threads, if its hub is cooperative and it took one. */
-  turn: number | undefined;
+  /** Its order number among the new threads, if its hub is cooperative and it took one. */
+  order: number | undefined;
   /** A thread that waits for this one, which has not begun, and can run it on its stack: of a cooperative hub. */
   host: HubThread | undefined;
   /** The thread that it waits for, by `wait()`. */

@@ -89,7 +89,7 @@ export class Launches {
       detached: options.detached,
       task,
     });
-    thread.turn = options.turn;
+    thread.order = options.order;
     this.#count++;
     joinPool(thread, options);
     if (this.#debug) this.#recordSite(thread, options.site ?? stackHere());
