@@ -10,7 +10,7 @@
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "node:timers";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
-import { LOAD_MS, type RunToken } from "./turns.ts";
+import { LOAD_MS, type RunToken } from "./run_token.ts";
 
 /** The longest time that a timer takes, in milliseconds. */
 const NEVER_DUE = 2 ** 31 - 1;

@@ -13,7 +13,7 @@ import type { Strays } from "./strays.ts";
 import type { TargetNumbers } from "./target_numbers.ts";
 import type { ThreadHandles } from "./thread_handles.ts";
 import type { TimedSignals } from "../../bridge/references/timed_signals.ts";
-import type { RunToken } from "./turns.ts";
+import type { RunToken } from "./run_token.ts";
 
 /** One of each for a Worker. */
 export interface GreenBase {

@@ -46,7 +46,7 @@ import { Up } from "../../bridge/protocol/messages.ts";
 import { isLocal } from "../../bridge/references/signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
-import type { RunToken, Waiting } from "./turns.ts";
+import type { RunToken, Waiting } from "./run_token.ts";
 import { ITS_TURN } from "../../bridge/wire/baton.ts";
 
 /** A condition that never holds: for a wait that only time ends. */

@@ -14,7 +14,7 @@ import { encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { type Scope, usesContext } from "../../bridge/context/context.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
-import type { LoopTurns } from "./event_loop_turns.ts";
+import type { LoopTurns } from "./loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
 import { isItself } from "../../bridge/references/itself.ts";

@@ -12,7 +12,7 @@
  */
 
 import { usesContext } from "../../bridge/context/context.ts";
-import type { LoopTurns } from "./event_loop_turns.ts";
+import type { LoopTurns } from "./loop_turns.ts";
 import type { GreenBase } from "./base.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Down } from "../../bridge/protocol/messages.ts";

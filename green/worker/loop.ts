@@ -10,13 +10,13 @@
  */
 
 import { setImmediate } from "node:timers";
-import type { LoopTurns } from "./event_loop_turns.ts";
+import type { LoopTurns } from "./loop_turns.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import type { Task, ThreadRunner } from "./thread_runner.ts";
-import type { RunToken } from "./turns.ts";
+import type { RunToken } from "./run_token.ts";
 
 /**
  * How long a Worker has nothing to do until its event loop has a turn, in milliseconds. Longer than it takes until the next

@@ -31,7 +31,7 @@ import { Caller } from "./caller.ts";
 import { encode } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { Crossing } from "./crossing.ts";
-import { LoopTurns } from "./event_loop_turns.ts";
+import { LoopTurns } from "./loop_turns.ts";
 import { FrameStack } from "./frame_stack.ts";
 import type { ExportCounts } from "../../bridge/references/exports.ts";
 import { GreenContext } from "./context.ts";
@@ -67,7 +67,7 @@ import { ThreadWaits } from "./thread_waits.ts";
 import { replaceSignals, TimedSignals } from "../../bridge/references/timed_signals.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
 import { warnOfTimers } from "./timer_warnings.ts";
-import { RunToken } from "./turns.ts";
+import { RunToken } from "./run_token.ts";
 
 /** What a Worker is given at its start. */
 export interface RuntimeOptions {

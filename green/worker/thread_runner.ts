@@ -17,7 +17,7 @@ import { clearTimeout, setTimeout } from "node:timers";
 import type { Awaiting } from "./awaiting.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
 import { usesContext } from "../../bridge/context/context.ts";
-import { inTime, settleLoading } from "./event_loop_turns.ts";
+import { inTime, settleLoading } from "./loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";

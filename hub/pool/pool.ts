@@ -34,7 +34,7 @@ import type { Settings } from "../base/options.ts";
 import { mostWorkers, Saturation } from "./saturation.ts";
 import { Shrinking } from "./shrinking.ts";
 import { StoppedWorkers } from "./stopped.ts";
-import { type Berth, StartOrder } from "./turns.ts";
+import { type Berth, StartOrder } from "./start_order.ts";
 import { within } from "../base/within.ts";
 import { crash, endingOf } from "./worker_endings.ts";
 

@@ -3,7 +3,7 @@ import { Baton, HUB_SIDE } from "../../bridge/wire/baton.ts";
 import { Board } from "../../bridge/wire/board.ts";
 import type { GreenWorker } from "../../hub/records/worker.ts";
 import type { HubThread } from "../../hub/records/thread.ts";
-import { type Berth, StartOrder } from "../../hub/pool/turns.ts";
+import { type Berth, StartOrder } from "../../hub/pool/start_order.ts";
 
 /** Turns with threads by name, of which some have a Worker; what begins gives its turn back at once. */
 function party() {
