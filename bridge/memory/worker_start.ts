@@ -28,6 +28,6 @@ export interface WorkerStart {
   readonly here: HereStart;
   /** What shared memory comes and goes through. */
   readonly passage: MessagePort;
-  /** The memory of the baton, if the hub is cooperative. */
-  readonly baton: SharedArrayBuffer | undefined;
+  /** The memory of the run lock, if the hub is cooperative. */
+  readonly runLock: SharedArrayBuffer | undefined;
 }

@@ -94,7 +94,7 @@ export const Down = {
   Bind: 8,
   /**
    * Run the target `a` as the thread `id`, spawned by the thread `b` (0: by the hub), on top of whatever runs there now. In a
-   * cooperative hub it brings the baton. Payload: the arguments.
+   * cooperative hub it brings the run lock. Payload: the arguments.
    */
   Run: 9,
   /** The call `id` ended with the {@linkcode Ending} `a`. */

@@ -47,7 +47,7 @@ function lines(slots: number): number {
   return Math.ceil((FLAGS + Math.ceil(slots / 32)) / LINE) * LINE;
 }
 
-/** Who may run next, in a cooperative hub: see `baton.ts`. */
+/** Who may run next, in a cooperative hub: see `run_lock.ts`. */
 export interface Order {
   /** The memory that its Workers share. */
   readonly buffer: SharedArrayBuffer;

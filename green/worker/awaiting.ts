@@ -35,7 +35,7 @@ export class Awaiting {
   async until(promise: Promise<unknown>, loading = false): Promise<void> {
     const token = this.#token;
     let done = false;
-    const patience = loading && token ? setTimeout(() => token.rest(), LOAD_MS) : undefined;
+    const patience = loading && token ? setTimeout(() => token.idle(), LOAD_MS) : undefined;
     // Neither the promise nor what it parks on keeps a Worker alive, and it may be for the hub to settle the promise.
     const alive = setInterval(() => {}, NEVER_DUE);
     const settled = promise.finally(() => done = true);
@@ -60,7 +60,7 @@ export class Awaiting {
 
   /**
    * Takes in what has arrived for an `async` green function of a cooperative hub. What was resumed by this, or by a blocking call
-   * of its own, goes on to its next `await` with the baton.
+   * of its own, goes on to its next `await` with the run lock.
    */
   async #takeInTurn(token: RunToken): Promise<void> {
     this.#intake.receive(true);
@@ -69,11 +69,11 @@ export class Awaiting {
         this.#intake.serveNext();
         this.#intake.runSoon();
         await new Promise<void>((resolve) => void setImmediate(resolve));
-        token.rest();
+        token.idle();
         this.#intake.receive(true);
       }
       if (!this.#intake.hasWork) return;
-      token.ask();
+      token.request();
       if (!token.isHeld) return;
     }
   }

@@ -26,8 +26,8 @@
  * call. Of what that look finds nothing is run but what is to be called soon, as an abort is: what the thread was given is not
  * kept from others while a callback runs.
  *
- * **The run token.** In a cooperative hub green code runs only with the baton (see `run_token.ts`): a blocking call gives it up and
- * comes back with it. What arrives is taken in without it; what is to be run waits.
+ * **The run token.** In a cooperative hub green code runs only with the run lock (see `run_token.ts`): a blocking call gives it
+ * up and comes back with it. What arrives is taken in without it; what is to be run waits.
  *
  * @module
  */
@@ -220,7 +220,7 @@ export class Blocking {
   }
 
   /**
-   * As {@linkcode Blocking.block}, in a cooperative hub: comes back with the baton. What need not wait does not give it up,
+   * As {@linkcode Blocking.block}, in a cooperative hub: comes back with the run lock. What need not wait does not give it up,
    * unless `parking.yields`. What has to be run on top of the thread has a turn of its own, each.
    */
   #blockInTurn(

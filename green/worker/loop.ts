@@ -110,7 +110,7 @@ export class Serving {
   /** The next thread to run; none when the Worker is to end, or its event loop is to have a turn. */
   #nextTask(): Task | undefined {
     const token = this.#token;
-    if (!this.#runner.hasTasks) token?.rest();
+    if (!this.#runner.hasTasks) token?.idle();
     let restAt = 0;
     for (;;) {
       const seen = this.#line.woken();
@@ -137,12 +137,12 @@ export class Serving {
       this.#intake.receive(true);
       for (let thread; (thread = this.#intake.takeThread());) this.#runner.enqueue(thread);
       const isIdle = !this.#runner.hasTasks && !this.#intake.hasWork;
-      if (isIdle || this.#line.shut) return token.rest();
-      token.ask();
+      if (isIdle || this.#line.shut) return token.idle();
+      token.request();
       if (this.#runner.hasTasks || !token.isHeld) return;
       this.#intake.serveNext();
       this.#intake.runSoon();
-      token.rest();
+      token.idle();
       if (this.#loopTurns.isDue) return;
     }
   }

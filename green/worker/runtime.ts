@@ -23,7 +23,7 @@
 
 import { Awaiting } from "./awaiting.ts";
 import { Blocking } from "./blocking.ts";
-import type { Baton } from "../../bridge/wire/baton.ts";
+import type { RunLock } from "../../bridge/wire/baton.ts";
 import type { Board } from "../../bridge/wire/board.ts";
 import { callSite } from "../../bridge/values/call_site.ts";
 import { Callbacks } from "./callbacks.ts";
@@ -73,7 +73,7 @@ import { RunToken } from "./run_token.ts";
 export interface RuntimeOptions {
   readonly board: Board;
   /** What a cooperative hub has. */
-  readonly baton: Baton | undefined;
+  readonly runLock: RunLock | undefined;
   readonly slot: number;
   /** The Worker's number, which no other Worker of the hub ever has. */
   readonly serial: number;
@@ -148,7 +148,7 @@ export class GreenRuntime implements Green {
       ),
       targets: this.#targets = new TargetNumbers(line, crossing),
       timed,
-      token: this.#token = options.baton && new RunToken(options.baton, board, slot),
+      token: this.#token = options.runLock && new RunToken(options.runLock, board, slot),
       strays: this.#strays,
     };
     const loopTurns = new LoopTurns();

@@ -62,7 +62,7 @@ export function makeWorker(
     debug: options.debug,
     here: { arena: hereOnHub().arena.buffer, board: boardNumber },
     passage: port2,
-    baton: board.order?.buffer,
+    runLock: board.order?.buffer,
   };
   return { worker, start };
 }

@@ -16,7 +16,7 @@
  * @module
  */
 
-import { Baton, HUB_SIDE } from "../../bridge/wire/baton.ts";
+import { HUB_SIDE, RunLock } from "../../bridge/wire/baton.ts";
 import { Board } from "../../bridge/wire/board.ts";
 import { HubSaturatedError, WorkerCrashedError } from "../../bridge/errors.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
@@ -80,7 +80,7 @@ export class Pool {
     if (!this.#closed) this.#assign();
   });
   /** What a cooperative hub has. */
-  readonly #baton: Baton | undefined;
+  readonly #runLock: RunLock | undefined;
   readonly #order: StartOrder | undefined;
   #onEmpty: (() => void) | undefined;
   #closed = false;
@@ -90,8 +90,8 @@ export class Pool {
     this.#host = host;
     this.board = new Board(mostWorkers(settings.maxWorkers));
     if (settings.cooperative) {
-      this.board.order = this.#baton = new Baton(this.board, HUB_SIDE);
-      this.#order = new StartOrder(this.#baton);
+      this.board.order = this.#runLock = new RunLock(this.board, HUB_SIDE);
+      this.#order = new StartOrder(this.#runLock);
     }
     this.#growth = new Growth({
       workers: this.#workers,
@@ -253,9 +253,10 @@ export class Pool {
 
   /** Whether a thread on a Worker could go on, and waits for its turn. */
   isQueued(thread: HubThread): boolean {
-    const baton = this.#baton;
+    const runLock = this.#runLock;
     const { worker } = thread;
-    return baton !== undefined && worker?.stack.at(-1) === thread && baton.isQueued(worker.slot);
+    return runLock !== undefined && worker?.stack.at(-1) === thread &&
+      runLock.isQueued(worker.slot);
   }
 
   /** A thread has left its Worker. */
@@ -299,7 +300,7 @@ export class Pool {
         if (worker && !worker.dead) worked = this.#takeFrom(worker) || worked;
       }
     }
-    if (this.#order && this.#baton!.turn !== 0) this.#assign();
+    if (this.#order && this.#runLock!.turn !== 0) this.#assign();
     return worked;
   }
 
@@ -578,14 +579,14 @@ export class Pool {
       debug: this.#settings.debug,
     });
     this.#bySlot[slot] = worker;
-    this.#baton?.enroll(slot);
+    this.#runLock?.enroll(slot);
     this.#workers.add(worker);
     this.#starting++;
     const onExit = (code: number) => {
       worker.hasExited();
       // It has not: see `stop()`. Its slot is never used again, as it may still write there.
       if (worker.lost) return;
-      this.#baton?.breakLock(slot);
+      this.#runLock?.breakLock(slot);
       this.#takeLast(worker);
       worker.objects.exited(worker.running);
       this.#bury(worker, code);
@@ -648,7 +649,7 @@ export class Pool {
     if (!expected && !worker.stopped && threads.length === 0) {
       this.#host.reportError(crash(worker, undefined, code));
     }
-    this.#baton?.gone(worker.slot);
+    this.#runLock?.gone(worker.slot);
     if (this.#workers.size === 0) this.#onEmpty?.();
   }
 

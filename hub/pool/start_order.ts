@@ -13,7 +13,7 @@
  * @module
  */
 
-import type { Baton } from "../../bridge/wire/baton.ts";
+import type { RunLock } from "../../bridge/wire/baton.ts";
 import type { GreenWorker } from "../records/worker.ts";
 import type { HubThread } from "../records/thread.ts";
 
@@ -22,7 +22,7 @@ export type Berth = GreenWorker | "starting" | undefined;
 
 /** The threads that have not begun. */
 export class StartOrder {
-  readonly #baton: Baton;
+  readonly #runLock: RunLock;
   /** The numbers, the lowest first. */
   readonly #numbers: number[] = [];
   /** Whose numbers they are; `null` if it is that of the first who is late. */
@@ -33,15 +33,15 @@ export class StartOrder {
   /** The last number that came. */
   #last = 0;
 
-  constructor(baton: Baton) {
-    this.#baton = baton;
+  constructor(runLock: RunLock) {
+    this.#runLock = runLock;
   }
 
   /** A thread may begin when it is its turn. */
   add(thread: HubThread): void {
     const { order } = thread;
     const fits = order !== undefined && !this.#threads.has(order) && isBefore(this.#last, order);
-    this.#insert(fits ? order : this.#baton.enlist(), thread);
+    this.#insert(fits ? order : this.#runLock.enlist(), thread);
   }
 
   /** A thread has ended before it began. */
@@ -51,19 +51,19 @@ export class StartOrder {
 
   /** A late thread has become urgent, or can begin on somebody's stack. */
   hurry(thread: HubThread): void {
-    if (this.#late.delete(thread)) this.#insert(this.#baton.enlist(), thread);
+    if (this.#late.delete(thread)) this.#insert(this.#runLock.enlist(), thread);
   }
 
   /** There are Workers for so many of those who are late. */
   recall(places: number): void {
     while (this.#recalls < Math.min(places, this.#late.size)) {
       this.#recalls++;
-      this.#insert(this.#baton.enlist(), null);
+      this.#insert(this.#runLock.enlist(), null);
     }
   }
 
   /**
-   * The thread that is to begin now, with its Worker, to which the baton goes.
+   * The thread that is to begin now, with its Worker, to which the run lock goes.
    *
    * @param berth Finds a Worker for a thread; `undefined` also for one that is to begin no more.
    * @param waits Whether a thread still waits to begin.
@@ -74,7 +74,7 @@ export class StartOrder {
   ): { thread: HubThread; worker: GreenWorker } | undefined {
     this.#announce();
     for (;;) {
-      const { turn } = this.#baton;
+      const { turn } = this.#runLock;
       if (turn === 0) return undefined;
       const own = this.#threads.get(turn);
       for (const thread of this.#candidates(own)) {
@@ -84,11 +84,11 @@ export class StartOrder {
         if (!worker) continue;
         this.#late.delete(thread);
         if (own && own !== thread && waits(own)) this.#late.add(own);
-        this.#baton.give(worker.slot, this.#take(turn, waits));
+        this.#runLock.pass(worker.slot, this.#take(turn, waits));
         return { thread, worker };
       }
       if (own && waits(own)) this.#late.add(own);
-      this.#baton.pass(this.#take(turn, waits));
+      this.#runLock.skip(this.#take(turn, waits));
     }
   }
 
@@ -124,7 +124,7 @@ export class StartOrder {
   }
 
   #announce(): void {
-    if (this.#numbers.length > 0) this.#baton.announce(this.#numbers[0]);
+    if (this.#numbers.length > 0) this.#runLock.announce(this.#numbers[0]);
   }
 }
 

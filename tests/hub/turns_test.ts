@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { Baton, HUB_SIDE } from "../../bridge/wire/baton.ts";
+import { HUB_SIDE, RunLock } from "../../bridge/wire/baton.ts";
 import { Board } from "../../bridge/wire/board.ts";
 import type { GreenWorker } from "../../hub/records/worker.ts";
 import type { HubThread } from "../../hub/records/thread.ts";
@@ -7,16 +7,16 @@ import { type Berth, StartOrder } from "../../hub/pool/start_order.ts";
 
 /** Turns with threads by name, of which some have a Worker; what begins gives its turn back at once. */
 function party() {
-  const baton = new Baton(new Board(2), HUB_SIDE);
-  baton.enroll(0);
-  const worker = new Baton(new Board(2), 1, baton.buffer);
-  const order = new StartOrder(baton);
+  const runLock = new RunLock(new Board(2), HUB_SIDE);
+  runLock.enroll(0);
+  const worker = new RunLock(new Board(2), 1, runLock.buffer);
+  const order = new StartOrder(runLock);
   const waiting = new Set<HubThread>();
   const names = new Map<HubThread, string>();
   const berths = new Map<string, Berth>();
   const free = { slot: 0 } as GreenWorker;
   return {
-    baton,
+    runLock,
     order,
     free,
     /** What a thread can begin on from now on. */
@@ -38,27 +38,27 @@ function party() {
         waiting.delete(next.thread);
         begun.push(names.get(next.thread)!);
         worker.arrived(0);
-        worker.rest(0);
+        worker.idle(0);
       }
     },
   };
 }
 
 Deno.test("StartOrder.next() gives threads in the order of their numbers, however late the hub hears of them", () => {
-  const { baton, spawn, begin, berths, free } = party();
-  const [a, b, c] = [baton.enlist(), baton.enlist(), baton.enlist()];
+  const { runLock, spawn, begin, berths, free } = party();
+  const [a, b, c] = [runLock.enlist(), runLock.enlist(), runLock.enlist()];
   for (const name of ["a", "b", "c", "d"]) berths.set(name, free);
   spawn("c", c);
   spawn("a", a);
   spawn("d");
   spawn("b", b);
   assertEquals(begin(), ["a", "b", "c", "d"]);
-  assertEquals(baton.turn, 0);
+  assertEquals(runLock.turn, 0);
 });
 
 Deno.test("StartOrder.next() waits while a Worker is started, and passes those who have ended or are not known", () => {
-  const { baton, spawn, end, begin, berths, free } = party();
-  baton.enlist();
+  const { runLock, spawn, end, begin, berths, free } = party();
+  runLock.enlist();
   const gone = spawn("gone");
   spawn("a");
   end(gone);
@@ -73,17 +73,17 @@ Deno.test("StartOrder.next() waits while a Worker is started, and passes those w
 });
 
 Deno.test("StartOrder.next() passes nobody over whose number was taken when the hub had just said which is the next", () => {
-  const { baton, spawn, begin, berths, free } = party();
+  const { runLock, spawn, begin, berths, free } = party();
   for (const name of ["a", "b", "c"]) berths.set(name, free);
-  spawn("a", baton.enlist());
-  // Without the baton: an async function that its own timer has resumed.
-  const b = baton.enlist();
+  spawn("a", runLock.enlist());
+  // Without the run lock: an async function that its own timer has resumed.
+  const b = runLock.enlist();
   assertEquals(begin(), ["a"]);
   spawn("b", b);
   assertEquals(begin(), ["b"]);
   // Lost in any other way: it is said again when the hub looks.
-  spawn("c", baton.enlist());
-  baton.pass(0);
+  spawn("c", runLock.enlist());
+  runLock.skip(0);
   assertEquals(begin(), ["c"]);
 });
 
