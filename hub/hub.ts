@@ -11,7 +11,7 @@ import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
 import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import { ITS_TURN } from "../bridge/wire/baton.ts";
+import { ITS_TURN } from "../bridge/wire/run_lock.ts";
 import type { FutureOptions } from "./threads/async_threads.ts";
 import { Doorbell } from "./pool/doorbell.ts";
 import { Exchange } from "./exchange.ts";
@@ -324,8 +324,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /**
    * What {@linkcode Hub.threads} says, as a table for people.
    *
-   * @returns One line for each green thread that has not ended, and one for each generator of green code that is blocked while the
-   * hub waits for an item, under a line of headings.
+   * @returns One line for each green thread that has not ended, and one for each generator of green code that is blocked while
+   * the hub waits for an item, under a line of headings.
    */
   dump(): string {
     const rows = this.threads().map(({ id, name, state, age, parent, parkedOn }) => [

@@ -47,7 +47,7 @@ import { isLocal } from "../../bridge/references/signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
 import type { RunToken, Waiting } from "./run_token.ts";
-import { ITS_TURN } from "../../bridge/wire/baton.ts";
+import { ITS_TURN } from "../../bridge/wire/run_lock.ts";
 
 /** A condition that never holds: for a wait that only time ends. */
 const NEVER: Condition = { done: false };

@@ -11,7 +11,7 @@
 import { workerData } from "node:worker_threads";
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import { RunLock } from "../../bridge/wire/baton.ts";
+import { RunLock } from "../../bridge/wire/run_lock.ts";
 import { GreenRuntime } from "./runtime.ts";
 import { boardOf } from "../../bridge/memory/in_bundle.ts";
 import { Inbox } from "../../bridge/wire/inbox.ts";

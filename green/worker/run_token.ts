@@ -10,7 +10,7 @@
  */
 
 import type { Board } from "../../bridge/wire/board.ts";
-import type { RunLock } from "../../bridge/wire/baton.ts";
+import type { RunLock } from "../../bridge/wire/run_lock.ts";
 
 /**
  * For how long a Worker keeps the run lock while it loads the module of a thread that has begun, in milliseconds. To import does

@@ -23,7 +23,7 @@
 
 import { Awaiting } from "./awaiting.ts";
 import { Blocking } from "./blocking.ts";
-import type { RunLock } from "../../bridge/wire/baton.ts";
+import type { RunLock } from "../../bridge/wire/run_lock.ts";
 import type { Board } from "../../bridge/wire/board.ts";
 import { callSite } from "../../bridge/values/call_site.ts";
 import { Callbacks } from "./callbacks.ts";

@@ -16,7 +16,7 @@
  * @module
  */
 
-import { HUB_SIDE, RunLock } from "../../bridge/wire/baton.ts";
+import { HUB_SIDE, RunLock } from "../../bridge/wire/run_lock.ts";
 import { Board } from "../../bridge/wire/board.ts";
 import { HubSaturatedError, WorkerCrashedError } from "../../bridge/errors.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";

@@ -1,8 +1,8 @@
 /**
  * The start order: the new threads of a cooperative hub, each of which begins when its number comes.
  *
- * Each has a number, its place in the line that all share (see `bridge/wire/baton.ts`): whoever spawns it takes the number, and
- * the hub sorts. When it is the turn of one, nobody runs green code, so it is settled what runs where, and the choices
+ * Each has a number, its place in the line that all share (see `bridge/wire/run_lock.ts`): whoever spawns it takes the number,
+ * and the hub sorts. When it is the turn of one, nobody runs green code, so it is settled what runs where, and the choices
  * made here are the same each time:
  *
  * - A thread for which a Worker can be had begins. While one is being started for it, everybody waits.
@@ -13,7 +13,7 @@
  * @module
  */
 
-import type { RunLock } from "../../bridge/wire/baton.ts";
+import type { RunLock } from "../../bridge/wire/run_lock.ts";
 import type { GreenWorker } from "../records/worker.ts";
 import type { HubThread } from "../records/thread.ts";
 

@@ -1,5 +1,5 @@
 import { assert, assertEquals } from "@std/assert";
-import { HUB_SIDE, RunLock } from "../../bridge/wire/baton.ts";
+import { HUB_SIDE, RunLock } from "../../bridge/wire/run_lock.ts";
 import { Board } from "../../bridge/wire/board.ts";
 
 /** A run lock as the hub and three Workers see it, all on this thread. */

@@ -1,5 +1,5 @@
 import { assertEquals } from "@std/assert";
-import { HUB_SIDE, RunLock } from "../../bridge/wire/baton.ts";
+import { HUB_SIDE, RunLock } from "../../bridge/wire/run_lock.ts";
 import { Board } from "../../bridge/wire/board.ts";
 import type { GreenWorker } from "../../hub/records/worker.ts";
 import type { HubThread } from "../../hub/records/thread.ts";
