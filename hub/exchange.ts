@@ -232,10 +232,10 @@ export class Exchange implements PoolHost, Registry {
       case Up.Context:
         useContext();
         return worker.context.arrive(message);
-      case Up.Fence:
+      case Up.Flush:
         // After what the endings of threads set off, which run in microtasks: pools get their slots back.
         return queueMicrotask(() => {
-          if (!worker.dead) worker.post.send(Down.Fence, id, 0, 0, EMPTY);
+          if (!worker.dead) worker.post.send(Down.Flush, id, 0, 0, EMPTY);
         });
       case Up.Rested:
         return worker.rested();

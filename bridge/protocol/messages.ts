@@ -82,8 +82,8 @@ export const Up = {
    * text; empty if it cannot be told.
    */
   At: 29,
-  /** Answer with `Down.Fence` and the same `id` when everything before this has been done. */
-  Fence: 30,
+  /** Answer with `Down.Flush` and the same `id` when everything before this has been done. */
+  Flush: 30,
   /** The event loop has had the turn that `Down.Rest` has asked for, and what had failed there has been told. */
   Rested: 31,
 } as const;
@@ -129,8 +129,8 @@ export const Down = {
   Signalled: 19,
   /** Say where in people's code the thread `id` is blocked. */
   Where: 20,
-  /** What was said before the `Up.Fence` with this `id` has been done. */
-  Fence: 21,
+  /** What was said before the `Up.Flush` with this `id` has been done. */
+  Flush: 21,
   /** Give the event loop a turn when no thread runs, and say so by `Up.Rested`: the process is about to end. */
   Rest: 22,
 } as const;

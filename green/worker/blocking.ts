@@ -19,7 +19,7 @@
  * ```
  *
  * So a thread that finds that it was given something looks into the ring once more before it *accepts* it: who wrote the kill
- * before the grant had it published before the grant was. What there was no room for then is fetched by a fence (BEHIND in
+ * before the grant had it published before the grant was. What there was no room for then is fetched by a flush (BEHIND in
  * `ring.ts`). A kill that was made before the grant counts (both say which kill was the last one): the thread hands back what it
  * was given, and the next one gets it (see {@linkcode Condition.giveUp}). That is so too for a limit that was due before the
  * grant, and for what has ended a callback on top of the thread. A kill that was made after the grant is for the next blocking
@@ -65,9 +65,9 @@ export class Blocking {
   #place: number | undefined;
   /** What the innermost thread is blocked on. */
   #parked: Parking | undefined;
-  /** The last fence that was sent, and the last that has come back. */
-  #lastFence = 0;
-  #fenced = 0;
+  /** The last flush that was sent, and the last that has come back. */
+  #lastFlush = 0;
+  #flushed = 0;
   /** How often the hub was told that a thread goes on. */
   #unparked = 0;
 
@@ -198,25 +198,25 @@ export class Blocking {
   }
 
   /** In a cooperative hub: waits until the hub has done all that it was asked for, while nobody else goes on. */
-  fence(): void {
+  flush(): void {
     if (this.#token?.isHeld) this.catchUpWithHub();
   }
 
   /** Waits until the hub has done all that it was asked for, and what it has said before that has come in. */
   catchUpWithHub(): void {
-    const fence = this.#lastFence = this.#lastFence + 1 | 0;
-    this.#line.send(Up.Fence, fence, 0, 0, EMPTY);
+    const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
+    this.#line.send(Up.Flush, flush, 0, 0, EMPTY);
     for (;;) {
       const seen = this.#line.woken();
       this.#intake.receive(true);
-      if (this.#fenced === fence || this.#line.shut) return;
+      if (this.#flushed === flush || this.#line.shut) return;
       this.#line.pause(seen, performance.now(), Infinity);
     }
   }
 
-  /** A fence has come back. */
-  fenced(fence: number): void {
-    this.#fenced = fence;
+  /** A flush has come back. */
+  flushed(flush: number): void {
+    this.#flushed = flush;
   }
 
   /**

@@ -443,8 +443,8 @@ export class GreenRuntime implements Green {
         return this.#context.arrive(payload);
       case Down.Close:
         return this.#serving.close();
-      case Down.Fence:
-        return this.#blocking.fenced(id);
+      case Down.Flush:
+        return this.#blocking.flushed(id);
       case Down.Rest:
         return this.#serving.rest();
     }

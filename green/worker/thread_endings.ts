@@ -110,7 +110,7 @@ export class ThreadEndings {
     if (!this.#token?.isHeld) return;
     // Whoever waits for it gets a place in the line before anybody goes on; the first of them is the one on whose stack it ran.
     this.#blocking.takePlaceBelow(this.#token);
-    this.#blocking.fence();
+    this.#blocking.flush();
   }
 
   /**

@@ -5,7 +5,7 @@
  * this stack. A wait ends with that, or when the hub refuses it (`Down.Refuse`: nobody could ever go on), or when the waiting
  * thread is to end itself; the hub is told (`Up.Unwait`) if it may still count the wait.
  *
- * In a cooperative hub each of these is fenced: what follows from it has been done before the thread goes on. A kill is so in
+ * In a cooperative hub each of these is flushed: what follows from it has been done before the thread goes on. A kill is so in
  * every hub.
  *
  * @module
@@ -111,7 +111,7 @@ export class ThreadWaits {
     try {
       this.#line.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
       // Whether it has ended is to be known, and not to depend on how fast the hub is.
-      this.#blocking.fence();
+      this.#blocking.flush();
       if (
         !this.#blocking.block(wait, performance.now() + timeout, {
           what: thread,
@@ -136,7 +136,7 @@ export class ThreadWaits {
     if (this.#awaited.has(thread.id)) return;
     this.#awaited.set(thread.id, thread);
     this.#line.send(Up.Wait, thread.id, 1, 0, EMPTY);
-    this.#blocking.fence();
+    this.#blocking.flush();
   }
 
   /** Kills a thread; a thread that kills itself ends here and now. */
@@ -150,7 +150,7 @@ export class ThreadWaits {
     const payload = encodeThrown(reason, "reason", this.#crossing.referrer);
     const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
     this.#line.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, payload);
-    if (onlyPending) return this.#blocking.fence();
+    if (onlyPending) return this.#blocking.flush();
     // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed one.
     this.#blocking.catchUpWithHub();
     // The killed one has the first place in the line now.

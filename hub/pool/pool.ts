@@ -360,7 +360,7 @@ export class Pool {
   }
 
   #takeFrom(worker: GreenWorker): boolean {
-    worker.post.flush();
+    worker.post.sendWaiting();
     let worked = false;
     try {
       for (let i = 0; i < MESSAGES_A_TURN; i++) {

@@ -23,7 +23,7 @@ export class Post {
   readonly #inbox: Inbox;
   readonly #waiting: Waiting[] = [];
   #tidying: ReturnType<typeof setTimeout> | undefined;
-  #isFlushing = false;
+  #sendsLater = false;
   #isRetired = false;
 
   constructor(board: Board, slot: number, outbox: Outbox, inbox: Inbox) {
@@ -43,7 +43,7 @@ export class Post {
     if (this.#outbox.write(kind, id, a, b, payload)) return this.#board.wake(this.#slot);
     this.#outbox.setBehind(true);
     this.#waiting.push(new Waiting(kind, id, a, b, payload));
-    this.flush();
+    this.sendWaiting();
     // What is left goes on in a later turn, and by then the bytes may have been changed by whoever sent them.
     this.#waiting[0]?.keep();
   }
@@ -80,7 +80,7 @@ export class Post {
   }
 
   /** Sends what was waiting, as far as there is room. */
-  flush(): void {
+  sendWaiting(): void {
     if (this.#waiting.length === 0) return;
     let sent = 0;
     const until = performance.now() + TURN_MS;
@@ -91,7 +91,7 @@ export class Post {
       }
       // The event loop's other work has its turn.
       if (performance.now() >= until) {
-        this.#flushLater();
+        this.#sendLater();
         break;
       }
       // Ask for room first and then look once more: it may have come in between.
@@ -106,12 +106,12 @@ export class Post {
     this.#tidyLater();
   }
 
-  #flushLater(): void {
-    if (this.#isFlushing) return;
-    this.#isFlushing = true;
+  #sendLater(): void {
+    if (this.#sendsLater) return;
+    this.#sendsLater = true;
     setImmediate(() => {
-      this.#isFlushing = false;
-      this.flush();
+      this.#sendsLater = false;
+      this.sendWaiting();
     });
   }
 

@@ -67,7 +67,7 @@ Deno.test("Post and a Worker at its other end exchange thousands of messages of 
     for (let i = 0; i < 200 && sent < count && sent - received.size < 400; i++, sent++) {
       post.send(FIRST_KIND, sent, -sent, 7, payloadOf(sent));
     }
-    post.flush();
+    post.sendWaiting();
     for (let i = 0; i < 64; i++) {
       const message = post.receive(64);
       if (!message) break;
@@ -107,7 +107,7 @@ Deno.test("Post keeps the order of messages that wait for room", () => {
   while (ids.length < 100) {
     const message = inbox.receive();
     if (message) ids.push(message.id);
-    else post.flush();
+    else post.sendWaiting();
   }
   assertEquals(ids, ids.map((_, i) => i));
 });
@@ -132,7 +132,7 @@ Deno.test("Post sends the bytes as they were when they were sent", () => {
   while (next < bytes.length) {
     const message = inbox.receive();
     if (!message) {
-      post.flush();
+      post.sendWaiting();
       continue;
     }
     const [blob] = message.payload.buffers;
