@@ -1,5 +1,5 @@
 /**
- * The reading end of a mailbox: takes messages out of a ring. See `message.ts` for how they lie there.
+ * The reading end of a ring: takes messages out of it. See `message.ts` for how they lie there.
  *
  * The hub does not trust what a Worker wrote: each length is read once, checked, and then used.
  *
@@ -74,7 +74,7 @@ export class Inbox {
     return this.#ring.empty;
   }
 
-  /** Whether the other side has shut the mailbox: see {@linkcode RingWriter.shut}. */
+  /** Whether the other side has shut the ring: see {@linkcode RingWriter.shut}. */
   get shut(): boolean {
     return this.#ring.shut;
   }

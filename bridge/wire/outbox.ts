@@ -1,5 +1,5 @@
 /**
- * The writing end of a mailbox: puts messages into a ring. See `message.ts` for how they lie there, and who goes which way.
+ * The writing end of a ring: puts messages into it. See `message.ts` for how they lie there, and who goes which way.
  *
  * @module
  */
@@ -75,7 +75,7 @@ function writeFrame(
   return true;
 }
 
-/** The writing end of a mailbox. */
+/** The writing end of a ring. */
 export class Outbox {
   readonly #ring: RingWriter;
   readonly #annexes: AnnexWriter | undefined;

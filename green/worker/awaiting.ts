@@ -17,7 +17,7 @@ const NEVER_DUE = 2 ** 31 - 1;
 
 /** A Worker's waits in its event loop. */
 export class Awaiting {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #token: GreenBase["token"];
   readonly #intake: Intake;
 
@@ -26,7 +26,7 @@ export class Awaiting {
    * @param intake What has arrived.
    */
   constructor(base: GreenBase, intake: Intake) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#token = base.token;
     this.#intake = intake;
   }
@@ -41,20 +41,20 @@ export class Awaiting {
     const settled = promise.finally(() => done = true);
     try {
       while (!done) {
-        const seen = this.#line.woken();
+        const seen = this.#mailbox.woken();
         if (token === undefined) this.#intake.takeIn();
         else if (loading) this.#intake.receive(true);
         else await this.#takeInTurn(token);
-        if (this.#line.shut) return;
+        if (this.#mailbox.shut) return;
         if (done) break;
-        await Promise.race([settled, this.#line.parkAsync(seen)]);
-        this.#line.rise();
+        await Promise.race([settled, this.#mailbox.parkAsync(seen)]);
+        this.#mailbox.rise();
       }
       await settled;
     } finally {
       clearInterval(alive);
       clearTimeout(patience);
-      this.#line.unpark();
+      this.#mailbox.unpark();
     }
   }
 

@@ -8,7 +8,7 @@ import type { Caller } from "./caller.ts";
 import type { Crossing } from "./crossing.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import type { GreenContext } from "./context.ts";
-import type { Line } from "./line.ts";
+import type { Mailbox } from "./line.ts";
 import type { Strays } from "./strays.ts";
 import type { TargetNumbers } from "./target_numbers.ts";
 import type { ThreadHandles } from "./thread_handles.ts";
@@ -17,7 +17,7 @@ import type { RunToken } from "./run_token.ts";
 
 /** One of each for a Worker. */
 export interface GreenBase {
-  readonly line: Line;
+  readonly mailbox: Mailbox;
   readonly stack: FrameStack;
   readonly caller: Caller;
   readonly handles: ThreadHandles;

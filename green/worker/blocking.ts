@@ -54,7 +54,7 @@ const NEVER: Condition = { done: false };
 
 /** How the threads on a Worker's stack block. */
 export class Blocking {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #crossing: GreenBase["crossing"];
@@ -76,7 +76,7 @@ export class Blocking {
    * @param intake What has arrived.
    */
   constructor(base: GreenBase, intake: Intake) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#crossing = base.crossing;
@@ -124,9 +124,9 @@ export class Blocking {
     this.#parked = parking;
     try {
       for (;;) {
-        const seen = this.#line.woken();
+        const seen = this.#mailbox.woken();
         this.#intake.takeIn();
-        if (this.#line.shut) throw stopped();
+        if (this.#mailbox.shut) throw stopped();
         const { done } = condition;
         if (done && condition.giveUp) this.#lookAgain();
         if (frame.passing && leaves(condition)) this.#stack.throwPassing(frame);
@@ -143,16 +143,16 @@ export class Blocking {
           this.#reportParked(frame, parking, deadline - now);
           report = Infinity;
         }
-        this.#line.tidy(now);
+        this.#mailbox.tidy(now);
         const until = Math.min(
           deadline,
           frame.deadline,
           report,
-          this.#line.tidyAt,
+          this.#mailbox.tidyAt,
           this.#timed.next,
         );
-        if (parking.spin !== false) this.#line.pause(seen, now, until);
-        else this.#line.park(seen, now, until);
+        if (parking.spin !== false) this.#mailbox.pause(seen, now, until);
+        else this.#mailbox.park(seen, now, until);
         if (reported > 0 && this.#isAsked(parking, seen)) report = reported + REPORT_EVERY;
       }
     } finally {
@@ -205,12 +205,12 @@ export class Blocking {
   /** Waits until the hub has done all that it was asked for, and what it has said before that has come in. */
   catchUpWithHub(): void {
     const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
-    this.#line.send(Up.Flush, flush, 0, 0, EMPTY);
+    this.#mailbox.send(Up.Flush, flush, 0, 0, EMPTY);
     for (;;) {
-      const seen = this.#line.woken();
+      const seen = this.#mailbox.woken();
       this.#intake.receive(true);
-      if (this.#flushed === flush || this.#line.shut) return;
-      this.#line.pause(seen, performance.now(), Infinity);
+      if (this.#flushed === flush || this.#mailbox.shut) return;
+      this.#mailbox.pause(seen, performance.now(), Infinity);
     }
   }
 
@@ -239,7 +239,7 @@ export class Blocking {
     let unparked = this.#unparked;
     const waiting: Waiting = {
       receive: () => this.#intake.receive(true),
-      isShut: () => this.#line.shut,
+      isShut: () => this.#mailbox.shut,
       hasWork,
       sleep: (seen) => {
         const now = performance.now();
@@ -254,13 +254,13 @@ export class Blocking {
           this.#reportParked(frame, parking, deadline - now);
           report = Infinity;
         }
-        this.#line.tidy(now);
+        this.#mailbox.tidy(now);
         const until = Math.min(
           isQueued ? Infinity : Math.min(due, report, this.#timed.next),
-          this.#line.tidyAt,
+          this.#mailbox.tidyAt,
         );
-        if (parking.spin !== false) this.#line.pause(seen, now, until);
-        else this.#line.park(seen, now, until);
+        if (parking.spin !== false) this.#mailbox.pause(seen, now, until);
+        else this.#mailbox.park(seen, now, until);
         if (reported > 0 && this.#isAsked(parking, seen)) report = reported + REPORT_EVERY;
       },
     };
@@ -272,7 +272,7 @@ export class Blocking {
       waiting.receive();
       if (token.isHeld && !parking.keeps) this.#intake.runSoon();
       for (;;) {
-        if (this.#line.shut) throw stopped();
+        if (this.#mailbox.shut) throw stopped();
         if (token.isHeld || parking.keeps) {
           if (condition.done && !owes) {
             if (condition.giveUp) this.#lookAgain();
@@ -307,15 +307,15 @@ export class Blocking {
   /** Takes in what was said to the thread before it was given what it has: see *Order*. */
   #catchUp(): void {
     // In this order: what the hub has had no room for is in the ring once that is no longer said.
-    if (this.#line.behind) this.catchUpWithHub();
-    if (!this.#line.empty) this.#intake.receive(true);
+    if (this.#mailbox.behind) this.catchUpWithHub();
+    if (!this.#mailbox.empty) this.#intake.receive(true);
   }
 
   /** The same, with the aborts among it. */
   #lookAgain(): void {
     this.#catchUp();
     this.#intake.runSoon();
-    if (this.#line.shut) throw stopped();
+    if (this.#mailbox.shut) throw stopped();
   }
 
   /**
@@ -343,14 +343,14 @@ export class Blocking {
 
   /** Sleeps once, and takes in what has arrived. */
   #pauseOnce(waiting: Waiting, condition: Condition): void {
-    const seen = this.#line.woken();
+    const seen = this.#mailbox.woken();
     waiting.receive();
     if (!condition.done && !waiting.isShut()) waiting.sleep(seen);
   }
 
   /** Whether a thread that sleeps at an object was woken: who holds that may be another one now, or the hub wants to know. */
   #isAsked({ holder }: Parking, seen: number): boolean {
-    return holder !== undefined && this.#line.woken() !== seen;
+    return holder !== undefined && this.#mailbox.woken() !== seen;
   }
 
   /** Tells the hub what a thread that has been blocked for a while is blocked on. */
@@ -359,19 +359,19 @@ export class Blocking {
     const limited = parking.limited === true || left < Infinity || frame.deadline < Infinity;
     const payload = encode([describeParking(what, left), limited], "text", this.#crossing.referrer);
     const at = object ?? (peers || what instanceof RemoteThread ? -1 : 0);
-    this.#line.send(Up.Parked, frame.id, holder?.() ?? 0, at, payload);
+    this.#mailbox.send(Up.Parked, frame.id, holder?.() ?? 0, at, payload);
     const step = this.#stack.stepOn(frame);
     if (!step) return;
     const named = [describeParking(what, left), limited, generatorName()];
-    this.#line.send(Up.Parked, step.id, 0, 0, encode(named, "text", this.#crossing.referrer));
+    this.#mailbox.send(Up.Parked, step.id, 0, 0, encode(named, "text", this.#crossing.referrer));
   }
 
   /** It goes on, and so does the step of an iteration that runs on it. */
   #reportUnparked(frame: Frame): void {
     this.#unparked++;
     const id = this.#stack.stepOn(frame)?.id;
-    this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
-    if (id !== undefined && id !== frame.id) this.#line.send(Up.Unparked, id, 0, 0, EMPTY);
+    this.#mailbox.send(Up.Unparked, frame.id, 0, 0, EMPTY);
+    if (id !== undefined && id !== frame.id) this.#mailbox.send(Up.Unparked, id, 0, 0, EMPTY);
   }
 }
 

@@ -27,7 +27,7 @@ import type { ThreadEndings } from "./thread_endings.ts";
 
 /** What the hub calls in a Worker. */
 export class Callbacks {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #caller: GreenBase["caller"];
@@ -53,7 +53,7 @@ export class Callbacks {
     endings: ThreadEndings,
     loopTurns: LoopTurns,
   ) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#caller = base.caller;
@@ -137,8 +137,8 @@ export class Callbacks {
       if (step) this.#stack.endStep(step);
       if (frame) this.#leave(frame);
     }
-    if (context) this.#line.send(Up.Context, id, Up.Reply, 0, context);
-    this.#line.send(Up.Reply, id, ending, 0, reply);
+    if (context) this.#mailbox.send(Up.Context, id, Up.Reply, 0, context);
+    this.#mailbox.send(Up.Reply, id, ending, 0, reply);
     return true;
   }
 

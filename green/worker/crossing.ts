@@ -14,7 +14,7 @@ import { GreenletExit } from "../../bridge/errors.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { GreenReferences } from "./references.ts";
 import { refusalOfLazy } from "./lazy_handle.ts";
-import type { Line } from "./line.ts";
+import type { Mailbox } from "./line.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
 import { Referent, type ThreadReference, Up } from "../../bridge/protocol/messages.ts";
 import { RemoteThread } from "./remote_thread.ts";
@@ -31,7 +31,7 @@ import type { ThreadHandles } from "./thread_handles.ts";
 export interface CrossingOptions {
   /** The Worker's number, which no other Worker of the hub ever has. */
   readonly serial: number;
-  readonly line: Line;
+  readonly mailbox: Mailbox;
   readonly stack: FrameStack;
   readonly handles: ThreadHandles;
   /** What shared memory comes and goes through. */
@@ -60,7 +60,7 @@ export class Crossing {
   readonly liveReferrer: Referrer;
   /** For a value that nobody wants any more. */
   readonly discarder: Referrer;
-  readonly #line: Line;
+  readonly #mailbox: Mailbox;
   readonly #handles: ThreadHandles;
   readonly #passage: Passage;
   /** How often each coordination object has crossed between the hub and here. */
@@ -69,8 +69,8 @@ export class Crossing {
   #referred: Set<object> | undefined;
 
   constructor(options: CrossingOptions) {
-    const { line, stack } = options;
-    this.#line = line;
+    const { mailbox, stack } = options;
+    this.#mailbox = mailbox;
     this.#handles = options.handles;
     this.#passage = options.passage;
     const resolve = (kind: number, data: unknown) => this.#resolve(kind, data);
@@ -90,7 +90,7 @@ export class Crossing {
       sayReleased: (number, count) => this.release(Referent.HubFunction, number, count),
       saySignalled: (number, aborted) => {
         const payload = aborted ? encodeThrown(aborted.reason, "reason", this.referrer) : EMPTY;
-        line.send(Up.Signalled, number, aborted ? 0 : 1, 0, payload);
+        mailbox.send(Up.Signalled, number, aborted ? 0 : 1, 0, payload);
       },
       look: options.look,
       leftOf: options.leftOf,
@@ -138,12 +138,12 @@ export class Crossing {
 
   /** Tells the hub that something which it has sent so many times is not held here any more. */
   release(kind: number, id: number, count: number): void {
-    this.#line.send(Up.Release, id, kind, count, EMPTY);
+    this.#mailbox.send(Up.Release, id, kind, count, EMPTY);
   }
 
   /** Tells the hub of something that failed outside of any thread. */
   fault(error: unknown): void {
-    this.#line.send(Up.Fault, 0, 0, 0, encodeThrown(error, "error", this.referrer));
+    this.#mailbox.send(Up.Fault, 0, 0, 0, encodeThrown(error, "error", this.referrer));
   }
 
   #refer(value: object, returned: boolean, all: boolean): Reference | undefined {

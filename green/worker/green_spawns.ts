@@ -18,7 +18,7 @@ import { stackHere } from "../../bridge/values/stack_here.ts";
 
 /** How threads are spawned in a Worker. */
 export class GreenSpawns {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #caller: GreenBase["caller"];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
@@ -34,7 +34,7 @@ export class GreenSpawns {
    * @param debug Whether to record where threads are spawned.
    */
   constructor(base: GreenBase, waits: ThreadWaits, debug: boolean) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#caller = base.caller;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
@@ -66,7 +66,7 @@ export class GreenSpawns {
     // The failure of a detached thread is reported by the hub.
     if (!options?.detached) thread.spawner = frame.id;
     if (options) {
-      this.#line.send(
+      this.#mailbox.send(
         Up.Prepare,
         id,
         0,
@@ -74,8 +74,8 @@ export class GreenSpawns {
         encode(options, "options", this.#crossing.referrer),
       );
     }
-    if (context) this.#line.send(Up.Context, id, kind, 0, context);
-    this.#line.send(kind, id, number, frame.id, payload);
+    if (context) this.#mailbox.send(Up.Context, id, kind, 0, context);
+    this.#mailbox.send(kind, id, number, frame.id, payload);
     return thread;
   }
 }

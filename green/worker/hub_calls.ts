@@ -38,7 +38,7 @@ const LIVE = intern({ kind: "live" });
 
 /** The calls to the hub that have not been answered. */
 export class HubCalls {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #caller: GreenBase["caller"];
   readonly #crossing: GreenBase["crossing"];
@@ -53,7 +53,7 @@ export class HubCalls {
    * @param blocking How threads block.
    */
   constructor(base: GreenBase, blocking: Blocking) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#caller = base.caller;
     this.#crossing = base.crossing;
@@ -98,8 +98,8 @@ export class HubCalls {
     const question: Question = { done: false, ending: 0, payload: EMPTY, changes: undefined };
     this.#questions.set(id, question);
     try {
-      if (context) this.#line.send(Up.Context, id, Up.Call, 0, context);
-      this.#line.send(Up.Call, id, number, frame.id, payload);
+      if (context) this.#mailbox.send(Up.Context, id, Up.Call, 0, context);
+      this.#mailbox.send(Up.Call, id, number, frame.id, payload);
       const what = target === LIVE ? name : target;
       this.#blocking.block(question, Infinity, { what, peers, keeps, signal });
     } catch (reason) {
@@ -109,7 +109,7 @@ export class HubCalls {
         // Work that goes on may call back until the hub has said that it knows.
         if (!abandon) this.#questions.delete(id);
         const payload = encodeThrown(reason, "reason", this.#crossing.referrer);
-        this.#line.send(Up.Abort, id, abandon ? 1 : 0, 0, payload);
+        this.#mailbox.send(Up.Abort, id, abandon ? 1 : 0, 0, payload);
       }
       throw reason;
     }

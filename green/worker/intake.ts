@@ -29,7 +29,7 @@ export interface Receiver {
 
 /** What has arrived. */
 export class Intake {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #context: GreenBase["context"];
   readonly #crossing: GreenBase["crossing"];
@@ -48,7 +48,7 @@ export class Intake {
    * @param receiver Does what messages say.
    */
   constructor(base: GreenBase, loopTurns: LoopTurns, receiver: Receiver) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#context = base.context;
     this.#crossing = base.crossing;
@@ -129,7 +129,7 @@ export class Intake {
   /** @param writing Whether a message is being written: what would write another one is put off. */
   receive(writing: boolean): void {
     for (;;) {
-      const message = this.#line.receive();
+      const message = this.#mailbox.receive();
       if (!message) break;
       const { kind } = message;
       if (kind === Down.Run) this.#token?.arrived();
@@ -140,7 +140,7 @@ export class Intake {
       else this.#receiver.take(message);
       if (!writing && this.#deferred.length > 0) break;
     }
-    this.#line.makeRoom();
+    this.#mailbox.makeRoom();
     // What time has aborted meanwhile is as if it had arrived.
     if (this.#timed.next < Infinity) this.#timed.ring((fn) => this.#soon.push(fn));
   }

@@ -1,5 +1,5 @@
 /**
- * A Worker's line to the hub: what it sends, what it receives, and how it sleeps until something comes.
+ * A Worker's mailbox: what it sends to the hub, what it receives, and how it sleeps until something comes.
  *
  * Everything here happens on the Worker's one thread; what it shares are the two rings and the board (see there for the
  * races). A wait spins a little before it sleeps, where that has paid: see `patience.ts`.
@@ -20,14 +20,14 @@ import { keep, type Message } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";
 import { Patience, pause } from "../../bridge/wire/patience.ts";
 
-/** What {@linkcode Line.send} was called with. */
-type Sent = Parameters<Line["send"]>;
+/** What {@linkcode Mailbox.send} was called with. */
+type Sent = Parameters<Mailbox["send"]>;
 
 /** How long a Worker spins at the most, in milliseconds: about what a wake-up costs. */
 const MOST_SPIN = 0.1;
 
-/** Both ends of a Worker's mailbox, and its place on the board. */
-export class Line {
+/** A Worker's outbox and inbox, and its place on the board. */
+export class Mailbox {
   readonly #board: Board;
   readonly #slot: number;
   readonly #out: Outbox;
@@ -124,7 +124,7 @@ export class Line {
     }
   }
 
-  /** When {@linkcode Line.tidy} has something to do, in `performance.now()` time. */
+  /** When {@linkcode Mailbox.tidy} has something to do, in `performance.now()` time. */
   get tidyAt(): number {
     return this.#out.tidyAt;
   }
@@ -174,7 +174,7 @@ export class Line {
     return false;
   }
 
-  /** Sleeps as {@linkcode Line.park} does, with the event loop turning; ends with {@linkcode Line.unpark}. */
+  /** Sleeps as {@linkcode Mailbox.park} does, with the event loop turning; ends with {@linkcode Mailbox.unpark}. */
   async parkAsync(seen: number): Promise<void> {
     await this.#board.parkAsync(this.#slot, seen);
   }

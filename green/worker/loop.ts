@@ -27,7 +27,7 @@ const REST_AFTER = 20;
 
 /** Serves the hub. */
 export class Serving {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #crossing: GreenBase["crossing"];
   readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
@@ -50,7 +50,7 @@ export class Serving {
     runner: ThreadRunner,
     loopTurns: LoopTurns,
   ) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#crossing = base.crossing;
     this.#token = base.token;
     this.#timed = base.timed;
@@ -89,7 +89,7 @@ export class Serving {
 
   /** Whether the Worker is to end, and its event loop has had its last turn. */
   get #mayEnd(): boolean {
-    if (!this.#closing || this.#loopTurns.worked && !this.#line.shut) return false;
+    if (!this.#closing || this.#loopTurns.worked && !this.#mailbox.shut) return false;
     return !this.#crossing.references.blobs.clear();
   }
 
@@ -104,7 +104,7 @@ export class Serving {
   /** A turn that the hub waits for. */
   async #turn(): Promise<void> {
     await new Promise<void>((resolve) => void setImmediate(resolve));
-    this.#line.send(Up.Rested, 0, 0, 0, EMPTY);
+    this.#mailbox.send(Up.Rested, 0, 0, 0, EMPTY);
   }
 
   /** The next thread to run; none when the Worker is to end, or its event loop is to have a turn. */
@@ -113,11 +113,13 @@ export class Serving {
     if (!this.#runner.hasTasks) token?.idle();
     let restAt = 0;
     for (;;) {
-      const seen = this.#line.woken();
+      const seen = this.#mailbox.woken();
       if (token === undefined) this.#intake.takeIn();
       else this.#takeInAtBottom(token);
-      if (this.#line.shut) this.#closing = true;
-      const task = this.#line.shut || token?.isHeld === false ? undefined : this.#runner.nextTask();
+      if (this.#mailbox.shut) this.#closing = true;
+      const task = this.#mailbox.shut || token?.isHeld === false
+        ? undefined
+        : this.#runner.nextTask();
       if (task || this.#closing) return task;
       if (this.#loopTurns.isDue || this.#restAsked) return undefined;
       if (this.#loopTurns.worked && this.#crossing.references.takeLitter()) return undefined;
@@ -125,9 +127,9 @@ export class Serving {
       if (!this.#loopTurns.worked) restAt = Infinity;
       else if (restAt === 0 || restAt === Infinity) restAt = now + REST_AFTER;
       else if (now >= restAt) return undefined;
-      this.#line.tidy(now);
-      const until = Math.min(this.#line.tidyAt, this.#timed.next, restAt);
-      this.#line.pause(seen, now, until);
+      this.#mailbox.tidy(now);
+      const until = Math.min(this.#mailbox.tidyAt, this.#timed.next, restAt);
+      this.#mailbox.pause(seen, now, until);
     }
   }
 
@@ -137,7 +139,7 @@ export class Serving {
       this.#intake.receive(true);
       for (let thread; (thread = this.#intake.takeThread());) this.#runner.enqueue(thread);
       const isIdle = !this.#runner.hasTasks && !this.#intake.hasWork;
-      if (isIdle || this.#line.shut) return token.idle();
+      if (isIdle || this.#mailbox.shut) return token.idle();
       token.request();
       if (this.#runner.hasTasks || !token.isHeld) return;
       this.#intake.serveNext();

@@ -40,7 +40,7 @@ import type { GreenThread } from "../../bridge/side/green_thread.ts";
 import { HubCalls } from "./hub_calls.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
 import { Intake } from "./intake.ts";
-import { Line } from "./line.ts";
+import { Mailbox } from "./line.ts";
 import { Loader } from "./loader.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";
@@ -93,7 +93,7 @@ const NO_LIMITS: readonly Timeout[] = [];
 export class GreenRuntime implements Green {
   /** What is asked of threads. */
   readonly waits: ThreadWaits;
-  readonly #line: Line;
+  readonly #mailbox: Mailbox;
   readonly #stack = new FrameStack();
   readonly #caller: Caller;
   readonly #crossing: Crossing;
@@ -114,20 +114,28 @@ export class GreenRuntime implements Green {
   constructor(options: RuntimeOptions) {
     const { board, slot, out, inbox, serial, passage } = options;
     const stack = this.#stack;
-    const line = this.#line = new Line(board, slot, out, inbox, () => this.#intake.receive(true));
+    const mailbox = this.#mailbox = new Mailbox(
+      board,
+      slot,
+      out,
+      inbox,
+      () => this.#intake.receive(true),
+    );
     const handles = new ThreadHandles(
       this,
       (id, count) => this.#crossing.release(Referent.Thread, id, count),
     );
     const look = () => {
       // What came together with the thread may be waiting for a place where it can be done.
-      if (stack.frames.length > 0 && (!line.empty || this.#intake.hasWork)) this.#intake.takeIn();
+      if (stack.frames.length > 0 && (!mailbox.empty || this.#intake.hasWork)) {
+        this.#intake.takeIn();
+      }
     };
     const timed = new TimedSignals(look);
     replaceSignals(timed);
     const crossing = this.#crossing = new Crossing({
       serial,
-      line,
+      mailbox,
       stack,
       handles,
       passage,
@@ -137,16 +145,16 @@ export class GreenRuntime implements Green {
       catchUp: () => this.#blocking.catchUpWithHub(),
     });
     const base = {
-      line,
+      mailbox,
       stack,
       handles,
       crossing,
-      caller: this.#caller = new Caller(stack, line),
+      caller: this.#caller = new Caller(stack, mailbox),
       context: this.#context = new GreenContext(
         crossing.referrer,
         (error) => crossing.fault(error),
       ),
-      targets: this.#targets = new TargetNumbers(line, crossing),
+      targets: this.#targets = new TargetNumbers(mailbox, crossing),
       timed,
       token: this.#token = options.runLock && new RunToken(options.runLock, board, slot),
       strays: this.#strays,
@@ -282,7 +290,7 @@ export class GreenRuntime implements Green {
    */
   enter(call: string): number {
     const frame = this.#caller.frame(call);
-    if (!this.#line.empty) this.#intake.glance();
+    if (!this.#mailbox.empty) this.#intake.glance();
     this.#stack.throwIfEnding(frame);
     return frame.id;
   }
@@ -410,8 +418,8 @@ export class GreenRuntime implements Green {
 
   /** Tells the hub that this Worker has started. */
   ready(): void {
-    this.#line.rise();
-    this.#line.send(Up.Ready, 0, 0, 0, EMPTY);
+    this.#mailbox.rise();
+    this.#mailbox.send(Up.Ready, 0, 0, 0, EMPTY);
   }
 
   // Messages.
@@ -458,6 +466,6 @@ export class GreenRuntime implements Green {
     const leaves = innermost && at >= 0 &&
       this.#stack.isStruck(innermost) && this.#stack.isStruck(frames[at]);
     const payload = encode(site ?? "", "text", this.#crossing.referrer);
-    this.#line.send(Up.At, id, leaves ? 1 : 0, 0, payload);
+    this.#mailbox.send(Up.At, id, leaves ? 1 : 0, 0, payload);
   }
 }

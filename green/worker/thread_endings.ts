@@ -29,7 +29,7 @@ import type { ThreadWaits } from "./thread_waits.ts";
 
 /** How threads end. */
 export class ThreadEndings {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #handles: GreenBase["handles"];
@@ -45,7 +45,7 @@ export class ThreadEndings {
    * @param waits Knows which endings are to be told.
    */
   constructor(base: GreenBase, blocking: Blocking, waits: ThreadWaits) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#handles = base.handles;
@@ -105,8 +105,8 @@ export class ThreadEndings {
     if (!thread.given) this.#handles.drop(thread);
     else this.#settleHere(thread, ending, value, payload, context && frame.changes, referred);
     this.#handles.letGo(thread);
-    if (context) this.#line.send(Up.Context, frame.id, Up.Done, 0, context);
-    this.#line.send(Up.Done, frame.id, ending, 0, payload);
+    if (context) this.#mailbox.send(Up.Context, frame.id, Up.Done, 0, context);
+    this.#mailbox.send(Up.Done, frame.id, ending, 0, payload);
     if (!this.#token?.isHeld) return;
     // Whoever waits for it gets a place in the line before anybody goes on; the first of them is the one on whose stack it ran.
     this.#blocking.takePlaceBelow(this.#token);
@@ -134,15 +134,21 @@ export class ThreadEndings {
    * Something failed in the event loop that a thread has left behind. It is told as a failure of the thread, if that is known.
    */
   reportStray(stray: Stray): void {
-    if (this.#line.shut) return;
+    if (this.#mailbox.shut) return;
     const { error, suspects } = stray;
     const { referrer } = this.#crossing;
     if (suspects.length === 1) {
       const [{ id, name }] = suspects;
-      return this.#line.send(Up.Unseen, id, 0, 0, encodeThrown([name, error], "error", referrer));
+      return this.#mailbox.send(
+        Up.Unseen,
+        id,
+        0,
+        0,
+        encodeThrown([name, error], "error", referrer),
+      );
     }
     const where = whereOf(stray, this.#stack.innermost?.thread.name);
-    this.#line.send(Up.Fault, 0, 1, 0, encodeThrown([where, error], "error", referrer));
+    this.#mailbox.send(Up.Fault, 0, 1, 0, encodeThrown([where, error], "error", referrer));
   }
 
   /**
@@ -173,7 +179,7 @@ export class ThreadEndings {
     // Whoever closed the hub wanted this: there is nothing to report.
     if (outcome.status !== "rejected" || isA(outcome.reason, HubClosedError)) return;
     const payload = encodeThrown([thread.name, outcome.reason], "error", this.#crossing.referrer);
-    this.#line.send(Up.Unseen, spawner, 0, 0, payload);
+    this.#mailbox.send(Up.Unseen, spawner, 0, 0, payload);
   }
 }
 

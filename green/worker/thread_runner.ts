@@ -66,7 +66,7 @@ export interface RunnerParts {
 
 /** Runs threads. */
 export class ThreadRunner {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #caller: GreenBase["caller"];
@@ -92,7 +92,7 @@ export class ThreadRunner {
    * @param parts What it needs besides.
    */
   constructor(base: GreenBase, parts: RunnerParts) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#caller = base.caller;
@@ -208,7 +208,7 @@ export class ThreadRunner {
 
   #sayLoaded(number: number, target: Target): void {
     const names = target.kind === "export" ? this.#loader.synchronousNames(target.url) : [];
-    this.#line.send(Up.Loaded, number, 0, 0, encode(names, "names", this.#crossing.referrer));
+    this.#mailbox.send(Up.Loaded, number, 0, 0, encode(names, "names", this.#crossing.referrer));
   }
 
   /** A thread was killed before it was begun: its body never runs. */
@@ -252,7 +252,7 @@ export class ThreadRunner {
       if (frame.killTimed) return;
       timer = setTimeout(() => {
         const payload = encodeThrown(frame.killed!.reason, "reason", this.#crossing.referrer);
-        this.#line.send(Up.Kill, frame.id, 0, 0, payload);
+        this.#mailbox.send(Up.Kill, frame.id, 0, 0, payload);
       }, AWAIT_GRACE_MS);
     };
     if (frame.killed) begin();

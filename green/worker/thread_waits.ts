@@ -36,7 +36,7 @@ interface Wait extends Condition {
 
 /** What is asked of threads. */
 export class ThreadWaits {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #caller: GreenBase["caller"];
@@ -55,7 +55,7 @@ export class ThreadWaits {
    * @param blocking How threads block.
    */
   constructor(base: GreenBase, blocking: Blocking) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#caller = base.caller;
@@ -109,7 +109,7 @@ export class ThreadWaits {
     this.#awaited.set(thread.id, thread);
     this.#waits.push(wait);
     try {
-      this.#line.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
+      this.#mailbox.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
       // Whether it has ended is to be known, and not to depend on how fast the hub is.
       this.#blocking.flush();
       if (
@@ -124,7 +124,7 @@ export class ThreadWaits {
       if (!thread.done && !wait.refusal) throw wait.signal!.reason;
     } catch (error) {
       // Whoever gives up waiting is no longer one for whose sake the thread is to go on.
-      if (!thread.done) this.#line.send(Up.Unwait, thread.id, 0, frame.id, EMPTY);
+      if (!thread.done) this.#mailbox.send(Up.Unwait, thread.id, 0, frame.id, EMPTY);
       throw error;
     } finally {
       this.#waits.splice(this.#waits.indexOf(wait), 1);
@@ -135,7 +135,7 @@ export class ThreadWaits {
   watch(thread: RemoteThread): void {
     if (this.#awaited.has(thread.id)) return;
     this.#awaited.set(thread.id, thread);
-    this.#line.send(Up.Wait, thread.id, 1, 0, EMPTY);
+    this.#mailbox.send(Up.Wait, thread.id, 1, 0, EMPTY);
     this.#blocking.flush();
   }
 
@@ -149,7 +149,7 @@ export class ThreadWaits {
     }
     const payload = encodeThrown(reason, "reason", this.#crossing.referrer);
     const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
-    this.#line.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, payload);
+    this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, payload);
     if (onlyPending) return this.#blocking.flush();
     // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed one.
     this.#blocking.catchUpWithHub();

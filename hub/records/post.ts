@@ -1,5 +1,5 @@
 /**
- * The hub's end of one Worker's mailbox.
+ * The post to one Worker: the hub's ends of the two rings that lead to the Worker's mailbox and come from it.
  *
  * The hub never waits: what does not fit in the ring is queued here, in order, and goes on when the Worker has made room
  * and rung the doorbell.

@@ -1,5 +1,5 @@
 /**
- * A Worker, as the hub keeps it: its mailbox, what runs on it, and all that ends with it.
+ * A Worker, as the hub keeps it: the post to it, what runs on it, and all that ends with it.
  *
  * ```text
  * starting ──> idle <──> busy        (by what is on its stack)

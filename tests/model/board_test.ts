@@ -194,7 +194,7 @@ const write = (library: Library) =>
           for (const frame of [1, 2, 3, 4]) writeFrame(writer, frame);
         },
         green({ board }) {
-          // As in line.ts: it says that it is hungry before it looks again.
+          // As in mailbox.ts: it says that it is hungry before it looks again.
           writer.setHungry(true);
           for (;;) {
             const seen = board.woken(0);

@@ -390,7 +390,7 @@ function runtime(
   };
   const park = (seen: number, now: number, until: number) =>
     board.park(slot, seen, until < deadline ? Infinity : until - now);
-  const line = {
+  const mailbox = {
     shut: false,
     behind: false,
     tidyAt: Infinity,
@@ -410,7 +410,7 @@ function runtime(
     },
     runSoon() {},
   };
-  const base = { line, stack, timed: { next: Infinity } } as unknown as GreenBase;
+  const base = { mailbox, stack, timed: { next: Infinity } } as unknown as GreenBase;
   const blocking = new library.Blocking(base, intake as unknown as Intake);
   const runtime: Pick<GreenRuntime, Used> = {
     enter() {
