@@ -10,7 +10,7 @@
 import { BlockingCallError, GreenletExit } from "../../bridge/errors.ts";
 import type { Frame } from "./frame.ts";
 import type { FrameStack } from "./frame_stack.ts";
-import type { Mailbox } from "./line.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { importingError } from "../../bridge/side/side.ts";
 
 /** The thread that runs now. */

@@ -14,7 +14,7 @@ import { GreenletExit } from "../../bridge/errors.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { GreenReferences } from "./references.ts";
 import { refusalOfLazy } from "./lazy_handle.ts";
-import type { Mailbox } from "./line.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
 import { Referent, type ThreadReference, Up } from "../../bridge/protocol/messages.ts";
 import { RemoteThread } from "./remote_thread.ts";

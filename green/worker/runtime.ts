@@ -40,7 +40,7 @@ import type { GreenThread } from "../../bridge/side/green_thread.ts";
 import { HubCalls } from "./hub_calls.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
 import { Intake } from "./intake.ts";
-import { Mailbox } from "./line.ts";
+import { Mailbox } from "./mailbox.ts";
 import { Loader } from "./loader.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";

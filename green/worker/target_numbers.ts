@@ -8,7 +8,7 @@
 
 import { encode } from "../../bridge/values/codec.ts";
 import type { Crossing } from "./crossing.ts";
-import type { Mailbox } from "./line.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { intern, type Target, Up } from "../../bridge/protocol/messages.ts";
 
 /** The targets that a Worker and the hub have told each other. */

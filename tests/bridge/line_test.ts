@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { Board } from "../../bridge/wire/board.ts";
 import { Inbox } from "../../bridge/wire/inbox.ts";
-import { Mailbox } from "../../green/worker/line.ts";
+import { Mailbox } from "../../green/worker/mailbox.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
 import { Outbox } from "../../bridge/wire/outbox.ts";
 import { createRing, RingReader, RingWriter } from "../../bridge/wire/ring.ts";
