@@ -1,5 +1,5 @@
 /**
- * The exchange: takes what Workers say, and hands it to whoever does it.
+ * The dispatcher: takes what Workers say, and hands it to whoever does it.
  *
  * It answers every message of the protocol: `threads.ts` keeps the threads, `launches.ts` and `async_threads.ts` make them,
  * `worker_spawns.ts` does so for Workers, `call_desk.ts` serves calls, `waits.ts` knows who waits for whom.
@@ -34,7 +34,7 @@ import {
   readReason,
 } from "./calls/checks.ts";
 import { Ended } from "./records/ended.ts";
-import type { ExchangeEvents } from "./records/reports.ts";
+import type { DispatcherEvents } from "./records/reports.ts";
 import type { GreenWorker, Registry } from "./records/worker.ts";
 import { HubThread } from "./records/thread.ts";
 import { KeepAlive } from "./base/keep_alive.ts";
@@ -54,7 +54,7 @@ import { lookAtModules } from "../bridge/values/known_modules.ts";
 knowsWhatRefers((value) => value instanceof HubThread || hubReferent(value, false) !== undefined);
 
 /** A hub's threads and functions, and what Workers may do with them. */
-export class Exchange implements PoolHost, Registry {
+export class Dispatcher implements PoolHost, Registry {
   readonly scope: readonly string[];
   readonly callables: Callables;
   readonly exports = new Exports();
@@ -63,7 +63,7 @@ export class Exchange implements PoolHost, Registry {
   readonly threads: Threads;
   readonly launches: Launches;
   readonly #name: string;
-  readonly #events: ExchangeEvents;
+  readonly #events: DispatcherEvents;
   readonly #waits: Waits;
   readonly #desk: CallDesk;
   readonly #spawns: WorkerSpawns;
@@ -71,7 +71,7 @@ export class Exchange implements PoolHost, Registry {
   readonly #standIns = new WeakMap<HubThread, HubThread>();
   #closed = false;
 
-  constructor(settings: Settings, scope: readonly string[], events: ExchangeEvents) {
+  constructor(settings: Settings, scope: readonly string[], events: DispatcherEvents) {
     const { name, debug, blockedWarningMs } = settings;
     this.#name = name;
     this.scope = scope;

@@ -14,7 +14,7 @@ import { greenSide } from "../bridge/side/side.ts";
 import { ITS_TURN } from "../bridge/wire/run_lock.ts";
 import type { FutureOptions } from "./threads/async_threads.ts";
 import { Doorbell } from "./pool/doorbell.ts";
-import { Exchange } from "./exchange.ts";
+import { Dispatcher } from "./exchange.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
 import {
   type HubEventMap,
@@ -137,13 +137,13 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   /** The hub's name. */
   readonly name: string;
-  readonly #exchange: Exchange;
+  readonly #dispatcher: Dispatcher;
   readonly #doorbell: Doorbell;
   readonly #forgetUnload: () => void;
   /** Nothing keeps the process any more, but what green code has left behind may have failed: that is told before the end. */
   readonly #beforeUnload = (event: Event): void => {
     // The timer of the limit for these turns keeps the process meanwhile; then this is called again.
-    if (this.#exchange.pool.lastTurns()) event.preventDefault();
+    if (this.#dispatcher.pool.lastTurns()) event.preventDefault();
   };
   readonly #guards = new ListenerGuards((type, error) => this.#listenerFailed(type, error));
   #closing: Promise<void> | undefined;
@@ -170,12 +170,15 @@ export class Hub extends EventTarget implements AsyncDisposable {
       new URL("../mod.ts", import.meta.url).href,
       new URL("../green/mod.ts", import.meta.url).href,
     ];
-    this.#exchange = new Exchange(settings, scope, {
+    this.#dispatcher = new Dispatcher(settings, scope, {
       unhandledThread: (thread) => this.#reportThread(thread),
       error: (error, fault) => this.#reportError(error, fault),
       blocked: (name, ms) => this.#reportBlocked(name, ms),
     });
-    this.#doorbell = new Doorbell(this.#exchange.pool.board, () => this.#exchange.pool.takeIn());
+    this.#doorbell = new Doorbell(
+      this.#dispatcher.pool.board,
+      () => this.#dispatcher.pool.takeIn(),
+    );
     // It serves all, and not whoever made the hub.
     outsideContext(() => outsideLimits(() => this.#doorbell.listen()));
     this.#forgetUnload = onUnload(() => this.#stopAll());
@@ -305,19 +308,19 @@ export class Hub extends EventTarget implements AsyncDisposable {
     if (typeof functions !== "object" || functions === null) {
       throw new TypeError(`Cannot expose: expected an object, found ${describe(functions)}`);
     }
-    this.#exchange.callables.expose(functions);
+    this.#dispatcher.callables.expose(functions);
   }
 
   /** The green threads that have not ended, the oldest first. */
   threads(): ThreadInfo[] {
     const now = performance.now();
-    return [...this.#exchange.threads.all()].map((thread) => ({
+    return [...this.#dispatcher.threads.all()].map((thread) => ({
       id: thread.id,
       name: thread.name,
       state: thread.state,
       age: now - thread.since,
       parent: thread.parent,
-      parkedOn: this.#exchange.pool.isQueued(thread) ? ITS_TURN : thread.parkedOn,
+      parkedOn: this.#dispatcher.pool.isQueued(thread) ? ITS_TURN : thread.parkedOn,
     }));
   }
 
@@ -337,7 +340,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
       parkedOn ?? "",
     ]);
     const now = performance.now();
-    for (const { parkedIterations } of this.#exchange.pool.workers) {
+    for (const { parkedIterations } of this.#dispatcher.pool.workers) {
       for (const { id, name, since, on } of parkedIterations) {
         rows.push([String(id), name, "running", `${Math.round(now - since)} ms`, "", on]);
       }
@@ -350,9 +353,9 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   /** What the hub is doing now. */
   statistics(): HubStatistics {
-    const { pool, totals, callsInFlight, exports } = this.#exchange;
+    const { pool, totals, callsInFlight, exports } = this.#dispatcher;
     let threads = 0;
-    for (const _ of this.#exchange.threads.all()) threads++;
+    for (const _ of this.#dispatcher.threads.all()) threads++;
     return Object.freeze({
       ...pool.counts,
       threads,
@@ -400,7 +403,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     work: (signal: AbortSignal) => T | PromiseLike<T>,
     options: FutureOptions = {},
   ): GreenThread<Awaited<T>> {
-    return this.#exchange.future(label, options, work) as HubThread as GreenThread<Awaited<T>>;
+    return this.#dispatcher.future(label, options, work) as HubThread as GreenThread<Awaited<T>>;
   }
 
   /**
@@ -417,33 +420,33 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   // deno-lint-ignore no-explicit-any
   #spawn(fn: unknown, args: readonly unknown[], options: HubThreadOptions): any {
-    const task = this.#exchange.launches.pack(spawnTarget(fn), args, currentValues());
-    return this.#exchange.launches.launch(task, options);
+    const task = this.#dispatcher.launches.pack(spawnTarget(fn), args, currentValues());
+    return this.#dispatcher.launches.launch(task, options);
   }
 
   async #close(graceMs: number): Promise<void> {
-    const exchange = this.#exchange;
-    exchange.keepAlive.hold();
-    exchange.refuse();
-    const ended = exchange.pool.close();
+    const dispatcher = this.#dispatcher;
+    dispatcher.keepAlive.hold();
+    dispatcher.refuse();
+    const ended = dispatcher.pool.close();
     if (!await within(ended, graceMs)) {
-      for (const worker of exchange.pool.workers) {
+      for (const worker of dispatcher.pool.workers) {
         const { stack } = worker;
-        worker.killServing(exchange.closedError());
+        worker.killServing(dispatcher.closedError());
         for (const thread of [...stack]) {
           thread.seen = true;
-          exchange.threads.killThread(thread, exchange.closedError(), false, Infinity);
+          dispatcher.threads.killThread(thread, dispatcher.closedError(), false, Infinity);
         }
       }
       if (!await within(ended, LAST_GRACE_MS)) this.#stopAll();
     }
-    await exchange.pool.ended();
-    exchange.threads.endAll();
+    await dispatcher.pool.ended();
+    dispatcher.threads.endAll();
     this.#doorbell.close();
     this.#forgetUnload();
     globalThis.removeEventListener("beforeunload", this.#beforeUnload);
-    exchange.keepAlive.release();
-    exchange.keepAlive.close();
+    dispatcher.keepAlive.release();
+    dispatcher.keepAlive.close();
   }
 
   /**
@@ -523,8 +526,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
   }
 
   #stopAll(): void {
-    const { pool } = this.#exchange;
-    const reason = this.#exchange.closedError();
+    const { pool } = this.#dispatcher;
+    const reason = this.#dispatcher.closedError();
     for (const worker of [...pool.workers]) pool.stop(worker, reason);
   }
 

@@ -23,7 +23,7 @@ import { isPromise } from "../../bridge/references/thenables.ts";
 import { Call } from "../base/call_context.ts";
 import type { Callables } from "./callables.ts";
 import { boundTarget } from "./checks.ts";
-import type { ExchangeEvents } from "../records/reports.ts";
+import type { DispatcherEvents } from "../records/reports.ts";
 import type { GreenWorker, Registry } from "../records/worker.ts";
 import { HubThread } from "../records/thread.ts";
 import { asReferent } from "../references/referents.ts";
@@ -33,7 +33,7 @@ import { readViews } from "../references/views.ts";
 export class CallDesk {
   readonly #registry: Registry;
   readonly #callables: Callables;
-  readonly #events: ExchangeEvents;
+  readonly #events: DispatcherEvents;
   readonly #blockedWarningMs: number;
   #count = 0;
 
@@ -46,7 +46,7 @@ export class CallDesk {
   constructor(
     registry: Registry,
     callables: Callables,
-    events: ExchangeEvents,
+    events: DispatcherEvents,
     blockedWarningMs: number,
   ) {
     this.#registry = registry;

@@ -16,7 +16,7 @@ import { endBelongings } from "../references/belongings.ts";
 import type { Call } from "../base/call_context.ts";
 import { cancelDependants } from "./dependants.ts";
 import { Ended } from "../records/ended.ts";
-import type { ExchangeEvents } from "../records/reports.ts";
+import type { DispatcherEvents } from "../records/reports.ts";
 import { type GreenWorker, type Registry, workerOf } from "../records/worker.ts";
 import { HubThread, type ThreadHost } from "../records/thread.ts";
 import type { Pool } from "../pool/pool.ts";
@@ -29,7 +29,7 @@ export class Threads implements ThreadHost {
   readonly waits: Waits;
   readonly #registry: Registry;
   readonly #pool: Pool;
-  readonly #events: ExchangeEvents;
+  readonly #events: DispatcherEvents;
   /** Threads that have not ended, or to which a Worker holds a reference. */
   readonly #threads = new Map<number, HubThread>();
 
@@ -39,7 +39,7 @@ export class Threads implements ThreadHost {
    * @param pool Where threads run.
    * @param events Who is told of those that failed.
    */
-  constructor(name: string, registry: Registry, pool: Pool, events: ExchangeEvents) {
+  constructor(name: string, registry: Registry, pool: Pool, events: DispatcherEvents) {
     this.#registry = registry;
     this.#pool = pool;
     this.#events = events;
