@@ -14,7 +14,7 @@ import { greenSide } from "../bridge/side/side.ts";
 import { ITS_TURN } from "../bridge/wire/run_lock.ts";
 import type { FutureOptions } from "./threads/async_threads.ts";
 import { Doorbell } from "./pool/doorbell.ts";
-import { Dispatcher } from "./exchange.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
 import {
   type HubEventMap,
