@@ -24,8 +24,8 @@ import { isBreach } from "../bridge/values/structured_checks.ts";
 import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
 import "./served.ts";
 import { type Call, servedCall } from "./base/call_context.ts";
-import { CallDesk } from "./calls/call_desk.ts";
-import { Callables } from "./calls/callables.ts";
+import { CallServer } from "./calls/call_desk.ts";
+import { Functions } from "./calls/callables.ts";
 import {
   checkEnding,
   checkParking,
@@ -56,7 +56,7 @@ knowsWhatRefers((value) => value instanceof HubThread || hubReferent(value, fals
 /** A hub's threads and functions, and what Workers may do with them. */
 export class Dispatcher implements PoolHost, Registry {
   readonly scope: readonly string[];
-  readonly callables: Callables;
+  readonly functions: Functions;
   readonly exports = new Exports();
   readonly keepAlive = new KeepAlive();
   readonly pool: Pool;
@@ -65,7 +65,7 @@ export class Dispatcher implements PoolHost, Registry {
   readonly #name: string;
   readonly #events: DispatcherEvents;
   readonly #waits: Waits;
-  readonly #desk: CallDesk;
+  readonly #callServer: CallServer;
   readonly #spawns: WorkerSpawns;
   /** What stands here for threads of other hubs. */
   readonly #standIns = new WeakMap<HubThread, HubThread>();
@@ -80,18 +80,18 @@ export class Dispatcher implements PoolHost, Registry {
     lookAtModules();
     if (debug) sayClassLosses((message) => console.warn(`Warning: ${message}`), true);
     this.#events = events;
-    this.callables = new Callables(new ImportPermission(settings.hubImport, name));
+    this.functions = new Functions(new ImportPermission(settings.hubImport, name));
     this.pool = new Pool(settings, this);
     this.threads = new Threads(name, this, this.pool, events);
     this.#waits = this.threads.waits;
     this.launches = new Launches(this, this.threads, this.pool, debug);
-    this.#desk = new CallDesk(this, this.callables, events, blockedWarningMs);
-    this.#spawns = new WorkerSpawns(this, this.threads, this.launches, this.#desk);
+    this.#callServer = new CallServer(this, this.functions, events, blockedWarningMs);
+    this.#spawns = new WorkerSpawns(this, this.threads, this.launches, this.#callServer);
   }
 
   /** How many threads were ever spawned, and how many calls were ever made to the hub. */
   get totals(): { spawned: number; calls: number } {
-    return { spawned: this.launches.count, calls: this.#desk.count };
+    return { spawned: this.launches.count, calls: this.#callServer.count };
   }
 
   /** How many calls from green code are being served. */
@@ -175,7 +175,7 @@ export class Dispatcher implements PoolHost, Registry {
       case Up.Ready:
         return this.pool.ready(worker);
       case Up.Call:
-        return this.#desk.serve(worker, message);
+        return this.#callServer.serve(worker, message);
       case Up.Done:
         return this.#done(worker, message);
       case Up.Spawn:
@@ -191,7 +191,7 @@ export class Dispatcher implements PoolHost, Registry {
       case Up.Release:
         return worker.letGo(a, id, b);
       case Up.Abort:
-        return this.#desk.abort(worker, id, readReason(worker, payload), a === 1);
+        return this.#callServer.abort(worker, id, readReason(worker, payload), a === 1);
       case Up.Parked:
         return this.#waits.parked(worker, id, a, b, checkParking(decode(payload, worker.referrer)));
       case Up.Unparked:

@@ -308,7 +308,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     if (typeof functions !== "object" || functions === null) {
       throw new TypeError(`Cannot expose: expected an object, found ${describe(functions)}`);
     }
-    this.#dispatcher.callables.expose(functions);
+    this.#dispatcher.functions.expose(functions);
   }
 
   /** The green threads that have not ended, the oldest first. */

@@ -1,5 +1,5 @@
 /**
- * The call desk: serves the calls that green code makes to the hub.
+ * The call server: serves the calls that green code makes to the hub.
  *
  * Each is answered exactly once: with its value, its error, or, when the caller has gone, not at all. A call whose caller
  * was killed is aborted, and what its function gives then is dropped.
@@ -21,7 +21,7 @@ import { Service } from "../../bridge/references/service.ts";
 import { DEPOSIT } from "../../bridge/memory/parcels.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import { Call } from "../base/call_context.ts";
-import type { Callables } from "./callables.ts";
+import type { Functions } from "./callables.ts";
 import { boundTarget } from "./checks.ts";
 import type { DispatcherEvents } from "../records/reports.ts";
 import type { GreenWorker, Registry } from "../records/worker.ts";
@@ -30,27 +30,27 @@ import { asReferent } from "../references/referents.ts";
 import { readViews } from "../references/views.ts";
 
 /** Serves the calls to one hub. */
-export class CallDesk {
+export class CallServer {
   readonly #registry: Registry;
-  readonly #callables: Callables;
+  readonly #functions: Functions;
   readonly #events: DispatcherEvents;
   readonly #blockedWarningMs: number;
   #count = 0;
 
   /**
    * @param registry The rest of the hub.
-   * @param callables What may be called.
+   * @param functions What may be called.
    * @param events Who is told of functions that keep the event loop, and of errors that nobody else gets.
    * @param blockedWarningMs For how long one may keep it.
    */
   constructor(
     registry: Registry,
-    callables: Callables,
+    functions: Functions,
     events: DispatcherEvents,
     blockedWarningMs: number,
   ) {
     this.#registry = registry;
-    this.#callables = callables;
+    this.#functions = functions;
     this.#events = events;
     this.#blockedWarningMs = blockedWarningMs;
   }
@@ -173,7 +173,7 @@ export class CallDesk {
         return worker.references.perform(number, op, args);
       };
     }
-    return this.#callables.find(target) ?? this.#callables.load(target);
+    return this.#functions.find(target) ?? this.#functions.load(target);
   }
 
   #reply(

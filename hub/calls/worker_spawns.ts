@@ -20,7 +20,7 @@ import {
 } from "../../bridge/protocol/messages.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
 import { makeAsyncThread } from "../threads/async_threads.ts";
-import type { CallDesk } from "./call_desk.ts";
+import type { CallServer } from "./call_desk.ts";
 import { boundTarget } from "./checks.ts";
 import { Ended } from "../records/ended.ts";
 import type { GreenWorker, Registry } from "../records/worker.ts";
@@ -36,7 +36,7 @@ export class WorkerSpawns {
   readonly #registry: Registry;
   readonly #threads: Threads;
   readonly #launches: Launches;
-  readonly #desk: CallDesk;
+  readonly #callServer: CallServer;
   /** The options of threads that are spawned next. */
   readonly #options = new Map<number, ThreadOptions>();
 
@@ -44,13 +44,13 @@ export class WorkerSpawns {
    * @param registry The rest of the hub.
    * @param threads Keeps the threads.
    * @param launches Makes those that Workers run.
-   * @param desk Calls the functions of the others.
+   * @param callServer Calls the functions of the others.
    */
-  constructor(registry: Registry, threads: Threads, launches: Launches, desk: CallDesk) {
+  constructor(registry: Registry, threads: Threads, launches: Launches, callServer: CallServer) {
     this.#registry = registry;
     this.#threads = threads;
     this.#launches = launches;
-    this.#desk = desk;
+    this.#callServer = callServer;
   }
 
   /** Takes the options of a thread that is spawned next: `Up.Prepare`. */
@@ -101,7 +101,7 @@ export class WorkerSpawns {
     const target = boundTarget(worker, a);
     this.#checkNewId(id);
     const prepared = this.#takeOptions(id);
-    const call = this.#desk.open(target);
+    const call = this.#callServer.open(target);
     const options = { ...prepared, parent: b, heeds: () => call.heeds, scope: call };
     let unread: unknown;
     try {
@@ -113,7 +113,7 @@ export class WorkerSpawns {
       if (unread !== undefined) throw unread;
       if (this.#registry.closed) throw this.#registry.closedError();
       signal.addEventListener("abort", () => call.abort(signal.reason));
-      const result = this.#desk.invoke(worker, target, call, payload);
+      const result = this.#callServer.invoke(worker, target, call, payload);
       return isThenable(result) ? Promise.resolve(result).finally(() => call.settled()) : result;
     });
     this.#hand(worker, thread);
