@@ -24,8 +24,8 @@ import { isBreach } from "../bridge/values/structured_checks.ts";
 import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
 import "./served.ts";
 import { type Call, servedCall } from "./base/call_context.ts";
-import { CallServer } from "./calls/call_desk.ts";
-import { Functions } from "./calls/callables.ts";
+import { CallServer } from "./calls/call_server.ts";
+import { Functions } from "./calls/functions.ts";
 import {
   checkEnding,
   checkParking,

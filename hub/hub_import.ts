@@ -10,7 +10,7 @@ import type { Sync } from "../bridge/references/live_types.ts";
 import { intern } from "../bridge/protocol/messages.ts";
 import { remoteOf } from "../bridge/references/remote.ts";
 import { mark } from "../bridge/protocol/wrapped.ts";
-import type { ModuleDescription } from "./calls/callables.ts";
+import type { ModuleDescription } from "./calls/functions.ts";
 import { describe, moduleSpecifier } from "../bridge/protocol/targets.ts";
 
 /**

@@ -20,7 +20,7 @@ import {
 } from "../../bridge/protocol/messages.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
 import { makeAsyncThread } from "../threads/async_threads.ts";
-import type { CallServer } from "./call_desk.ts";
+import type { CallServer } from "./call_server.ts";
 import { boundTarget } from "./checks.ts";
 import { Ended } from "../records/ended.ts";
 import type { GreenWorker, Registry } from "../records/worker.ts";

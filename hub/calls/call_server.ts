@@ -21,7 +21,7 @@ import { Service } from "../../bridge/references/service.ts";
 import { DEPOSIT } from "../../bridge/memory/parcels.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import { Call } from "../base/call_context.ts";
-import type { Functions } from "./callables.ts";
+import type { Functions } from "./functions.ts";
 import { boundTarget } from "./checks.ts";
 import type { DispatcherEvents } from "../records/reports.ts";
 import type { GreenWorker, Registry } from "../records/worker.ts";
