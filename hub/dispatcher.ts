@@ -2,7 +2,7 @@
  * The dispatcher: takes what Workers say, and hands it to whoever does it.
  *
  * It answers every message of the protocol: `threads.ts` keeps the threads, `launches.ts` and `async_threads.ts` make them,
- * `worker_spawns.ts` does so for Workers, `call_desk.ts` serves calls, `waits.ts` knows who waits for whom.
+ * `worker_spawns.ts` does so for Workers, `call_server.ts` serves calls, `waits.ts` knows who waits for whom.
  *
  * @module
  */

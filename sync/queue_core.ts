@@ -49,7 +49,7 @@ import {
   type WaitingOptions,
 } from "../bridge/memory/core.ts";
 import { Block, discard, Heap, HEAP_WORDS, type Item, makeItem } from "../bridge/memory/heap.ts";
-import { drop } from "../bridge/memory/parcels.ts";
+import { discardValue } from "../bridge/memory/parcels.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
 import { checkCount } from "./permits.ts";
@@ -319,9 +319,9 @@ export class QueueCore extends Core {
 
   /** The value of an item that was taken; if the thread is killed meanwhile, the item goes back. */
   #unwrap(block: number): unknown {
-    const parcel = this.#heap.parcelOf(block);
+    const stored = this.#heap.storedOf(block);
     let value: unknown;
-    if (parcel === 0) {
+    if (stored === 0) {
       try {
         value = this.#heap.read(block);
       } finally {
@@ -338,7 +338,7 @@ export class QueueCore extends Core {
       throw error;
     }
     this.#free(block);
-    drop(parcel);
+    discardValue(stored);
     return value;
   }
 
@@ -398,20 +398,20 @@ export class QueueCore extends Core {
   }
 
   close(immediate: boolean): void {
-    const parcels: number[] = [];
+    const allStored: number[] = [];
     this.enter();
     this.words[CLOSED] = 1;
     while (this.lists[PUTTERS].refuse(this.wakes) !== 0);
     while (this.lists[GETTERS].refuse(this.wakes) !== 0);
     while (immediate && this.words[COUNT] > 0) {
       const block = this.#pop();
-      parcels.push(this.#heap.parcelOf(block));
+      allStored.push(this.#heap.storedOf(block));
       this.#heap.free(block);
       this.words[UNFINISHED] = Math.max(0, this.words[UNFINISHED] - 1);
     }
     if (this.words[UNFINISHED] === 0) this.#endJoins();
     this.leave();
-    for (const parcel of parcels) if (parcel !== 0) drop(parcel);
+    for (const stored of allStored) if (stored !== 0) discardValue(stored);
   }
 
   /** The step of an iteration; nothing when the queue is closed and empty. */

@@ -19,7 +19,14 @@ import { decode, isInt } from "../values/codec.ts";
 import { Format, type Payload } from "../wire/payload.ts";
 import type { Core } from "./core.ts";
 import { readText, writeText } from "../wire/text.ts";
-import { deposit, drop, NO_REFERENCES, peek, plainPayload, thrownPayload } from "./parcels.ts";
+import {
+  discardValue,
+  NO_REFERENCES,
+  plainPayload,
+  readValue,
+  storeValue,
+  thrownPayload,
+} from "./parcels.ts";
 
 /** The words of a block, before its bytes. */
 export const Block = {
@@ -50,7 +57,7 @@ export const MOST_BYTES = LEAST * 2 ** (CLASSES - 1) - HEADER_BYTES;
 export const HEAP_WORDS = 1 + CLASSES;
 
 /** A format beside those of the codec. */
-const PARCEL = 17;
+const STORED = 17;
 /** Added to the format of a value that was thrown. */
 const THROWN = 64;
 
@@ -58,8 +65,8 @@ const THROWN = 64;
 export interface Item {
   readonly format: number;
   readonly length: number;
-  /** The number of the parcel that it is, or 0. */
-  readonly parcel: number;
+  /** The number of the value that is stored on the hub in its place, or 0. */
+  readonly stored: number;
 }
 
 const scratch = new Uint8Array(MOST_BYTES * 3);
@@ -76,12 +83,12 @@ export function makeItem(value: unknown, core: Core): Item {
   // As it is read: with no payload in between.
   if (typeof value === "number" && isInt(value)) return numberItem(Format.Int, value, 0);
   const payload = plainPayload(value);
-  return (payload && writePayload(payload)) ?? parcelItem(deposit(value, core));
+  return (payload && writePayload(payload)) ?? storedItem(storeValue(value, core));
 }
 
 /** Makes a thrown value ready; as {@linkcode makeItem}. */
 export function makeThrown(value: unknown, core: Core): Item {
-  return asThrown(writePayload(thrownPayload(value)) ?? parcelItem(deposit(value, core)));
+  return asThrown(writePayload(thrownPayload(value)) ?? storedItem(storeValue(value, core)));
 }
 
 function asThrown(item: Item): Item {
@@ -95,22 +102,22 @@ export function isThrown(format: number): boolean {
 
 /** A value that was made ready will not be stored. */
 export function discard(item: Item): void {
-  if (item.parcel !== 0) drop(item.parcel);
+  if (item.stored !== 0) discardValue(item.stored);
 }
 
 /** Makes a value into one that takes little memory: what there is too little of. */
-export function asParcel(value: unknown, core: Core, thrown: boolean): Item {
-  const item = parcelItem(deposit(value, core));
+export function asStored(value: unknown, core: Core, thrown: boolean): Item {
+  const item = storedItem(storeValue(value, core));
   return thrown ? asThrown(item) : item;
 }
 
-function parcelItem(id: number): Item {
-  return numberItem(PARCEL, id, id);
+function storedItem(id: number): Item {
+  return numberItem(STORED, id, id);
 }
 
-function numberItem(format: number, number: number, parcel: number): Item {
+function numberItem(format: number, number: number, stored: number): Item {
   scratchView.setInt32(0, number, true);
-  return { format, length: 4, parcel };
+  return { format, length: 4, stored };
 }
 
 function writePayload(payload: Payload): Item | undefined {
@@ -130,7 +137,7 @@ function writePayload(payload: Payload): Item | undefined {
 function writeAsText({ format, text }: Payload): Item | undefined {
   if (text.length > MOST_BYTES) return undefined;
   const length = writeText(text, scratch, 0);
-  return length > MOST_BYTES ? undefined : { format, length, parcel: 0 };
+  return length > MOST_BYTES ? undefined : { format, length, stored: 0 };
 }
 
 function writeBinary({ format, meta = NOTHING, buffers }: Payload): Item | undefined {
@@ -148,7 +155,7 @@ function writeBinary({ format, meta = NOTHING, buffers }: Payload): Item | undef
     scratch.set(part, at);
     at += part.length;
   }
-  return { format, length, parcel: 0 };
+  return { format, length, stored: 0 };
 }
 
 const NOTHING = new Uint8Array(0);
@@ -238,8 +245,8 @@ export class Heap {
     const length = this.words[block + Block.Length];
     const at = (block + HEADER_WORDS) * 4;
     switch (format) {
-      case PARCEL:
-        return peek(this.words[at >> 2], shared);
+      case STORED:
+        return readValue(this.words[at >> 2], shared);
       case Format.Int:
         return this.words[at >> 2];
       case Format.IntInArray:
@@ -253,9 +260,9 @@ export class Heap {
     return decode({ format, text, meta: undefined, buffers: [], int: 0 }, NO_REFERENCES);
   }
 
-  /** What else there is to be thrown away with a block, for after the lock: a parcel's number, or 0. */
-  parcelOf(block: number): number {
-    if (this.format(block) % THROWN !== PARCEL) return 0;
+  /** What else there is to be thrown away with a block, for after the lock: a stored value's number, or 0. */
+  storedOf(block: number): number {
+    if (this.format(block) % THROWN !== STORED) return 0;
     return this.words[block + HEADER_WORDS];
   }
 

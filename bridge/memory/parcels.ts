@@ -1,14 +1,14 @@
 /**
- * Parcels: values that wait on the hub for whoever will want them.
+ * Stored values: values that wait on the hub for whoever will want them.
  *
  * A queue's items and an event's value lie in shared memory when they are small and say all by themselves. One that is
- * large, or refers to something (a function, a green thread, another queue), is deposited on the hub instead, where
- * references are kept track of, and only its number lies in shared memory. Depositing it and taking it are ordinary
+ * large, or refers to something (a function, a green thread, another queue), is stored on the hub instead, where
+ * references are kept track of, and only its number lies in shared memory. To store it and to take it are ordinary
  * calls to the hub.
  *
- * A parcel belongs to the object for which it was deposited, and goes with it: when nobody has the object any more, nobody can
+ * A stored value belongs to the object for which it was stored, and goes with it: when nobody has the object any more, nobody can
  * ask for what is in it. The hub knows when that is, as it has each object as long as any Worker has it; so one that has never
- * left its Worker crosses together with its first parcel.
+ * left its Worker crosses together with the first value that is stored for it.
  *
  * @module
  */
@@ -31,31 +31,31 @@ import { type Coordination, coreOf, isShared, objectById } from "./objects.ts";
 import { here } from "./process_side.ts";
 
 /** A value as it is on the hub, and as it goes to green code: there an object of the hub may have to be a handle. */
-interface Parcel {
+interface StoredValue {
   readonly here: unknown;
   readonly passing: unknown;
-  /** The numbers of all parcels of the same object. */
+  /** The numbers of all values of the same object. */
   readonly siblings: Set<number> | undefined;
 }
 
-const { parcels, owned } = state("parcels", () => ({
-  parcels: new Map<number, Parcel>(),
-  /** The numbers of the parcels of each object, by its core. */
+const { values, owned } = state("parcels", () => ({
+  values: new Map<number, StoredValue>(),
+  /** The numbers of the values of each object, by its core. */
   owned: new WeakMap<Core, Set<number>>(),
 }));
 const abandoned = new FinalizationRegistry<Set<number>>((numbers) => {
-  for (const number of numbers) parcels.delete(number);
+  for (const number of numbers) values.delete(number);
 });
 
 /**
  * Leaves a value on the hub.
  *
- * @param id The parcel's number.
+ * @param id The value's number.
  * @param here The value.
  * @param owner The object that it is for; of one that the hub has already its id will do.
  * @param passing The value as it goes to green code.
  */
-export function depositParcel(
+export function storeOnHub(
   id: number,
   here: unknown,
   owner: Coordination | number,
@@ -63,7 +63,7 @@ export function depositParcel(
 ): void {
   const object = typeof owner === "number" ? objectById(owner) : owner;
   const siblings = object && siblingsOf(coreOf(object));
-  parcels.set(id, { here, passing, siblings });
+  values.set(id, { here, passing, siblings });
   siblings?.add(id);
 }
 
@@ -78,34 +78,34 @@ function siblingsOf(core: Core | undefined): Set<number> | undefined {
 }
 
 /** Looks at a value that was left on the hub, for green code. */
-export function peekParcel(id: number): unknown {
-  return parcels.get(id)?.passing;
+export function readOnHub(id: number): unknown {
+  return values.get(id)?.passing;
 }
 
 /** Throws a value away that was left on the hub. */
-export function dropParcel(id: number): void {
-  parcels.get(id)?.siblings?.delete(id);
-  parcels.delete(id);
+export function discardOnHub(id: number): void {
+  values.get(id)?.siblings?.delete(id);
+  values.delete(id);
 }
 
 /** How many values lie on the hub. For tests. */
-export function parcelCount(): number {
-  return parcels.size;
+export function storedCount(): number {
+  return values.size;
 }
 
-/** What leaves a value on the hub. */
-export const DEPOSIT: Target = serve("depositParcel", depositParcel);
-const PEEK = serve("peekParcel", peekParcel);
-const DROP = serve("dropParcel", dropParcel);
+/** The target that stores a value on the hub. The names are older than these: copies of the library share them. */
+export const STORE: Target = serve("depositParcel", storeOnHub);
+const READ = serve("peekParcel", readOnHub);
+const DISCARD = serve("dropParcel", discardOnHub);
 
 /**
  * On either side: leaves a value on the hub. In green code it blocks.
  *
  * @param value The value.
  * @param core The object that it is for.
- * @returns The parcel's number.
+ * @returns The value's number.
  */
-export function deposit(value: unknown, core: Core): number {
+export function storeValue(value: unknown, core: Core): number {
   if (wouldRun(value)) {
     throw new TypeError(
       "Cannot put in a query or the like that has not run, as whoever takes it out by await would run it: call its " +
@@ -119,13 +119,13 @@ export function deposit(value: unknown, core: Core): number {
     // It must be able to cross, be it taken on the hub or not.
     const copy = copyOf(value);
     const here = typeof copy === "object" && copy !== null ? handledObject(copy) : undefined;
-    depositParcel(id, here ?? copy, owner, copy);
+    storeOnHub(id, here ?? copy, owner, copy);
     return id;
   }
   try {
-    green.callAtOnce(DEPOSIT, [id, value, objectById(core.id) ? core.id : owner]);
+    green.callAtOnce(STORE, [id, value, objectById(core.id) ? core.id : owner]);
   } catch (error) {
-    drop(id);
+    discardValue(id);
     throw error instanceof NotCloneableError ? asItem(error) : error;
   }
   return id;
@@ -149,21 +149,21 @@ function asItem(error: NotCloneableError): NotCloneableError {
 /**
  * On either side: looks at a value. In green code it blocks.
  *
- * @param id The parcel's number.
+ * @param id The value's number.
  * @param shared Whether others get it too: then each gets a value of its own.
  */
-export function peek(id: number, shared: boolean): unknown {
+export function readValue(id: number, shared: boolean): unknown {
   const green = greenSide();
-  if (green) return green.callAtOnce(PEEK, [id]);
-  const parcel = parcels.get(id);
-  return parcel && shared && parcel.here === parcel.passing ? copyOf(parcel.here) : parcel?.here;
+  if (green) return green.callAtOnce(READ, [id]);
+  const stored = values.get(id);
+  return stored && shared && stored.here === stored.passing ? copyOf(stored.here) : stored?.here;
 }
 
 /** On either side: throws a value away. */
-export function drop(id: number): void {
+export function discardValue(id: number): void {
   const green = greenSide();
-  if (green) green.start(DROP, [id]);
-  else dropParcel(id);
+  if (green) green.start(DISCARD, [id]);
+  else discardOnHub(id);
 }
 
 let goesByReference = (_value: object): boolean => false;
@@ -204,7 +204,7 @@ const PLAIN: Referrer = {
 /**
  * A value made ready for shared memory.
  *
- * @returns The payload, or nothing if the value may refer to something: it goes as a parcel.
+ * @returns The payload, or nothing if the value may refer to something: it is stored on the hub.
  * @throws {NotCloneableError} If something in it cannot cross.
  */
 export function plainPayload(value: unknown): Payload | undefined {

@@ -18,7 +18,7 @@ import type { Callable } from "../../bridge/protocol/targets.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Down, Ending, type Target, targetName } from "../../bridge/protocol/messages.ts";
 import { Service } from "../../bridge/references/service.ts";
-import { DEPOSIT } from "../../bridge/memory/parcels.ts";
+import { STORE } from "../../bridge/memory/parcels.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import { Call } from "../base/call_context.ts";
 import type { Functions } from "./functions.ts";
@@ -146,11 +146,11 @@ export class CallServer {
 
   /** The arguments of a call; if it goes on to another Worker or to a queue, as they are passed on. */
   #arguments(worker: GreenWorker, target: Target, payload: Payload): unknown {
-    const mayGoOn = target.kind === "live" || target === DEPOSIT;
+    const mayGoOn = target.kind === "live" || target === STORE;
     if (!mayGoOn || !mayRefer(payload)) return decode(payload, worker.referrer);
     const { here, passing } = readViews(payload, worker.referrer);
     if (here === passing || !Array.isArray(here) || !Array.isArray(passing)) return here;
-    if (target === DEPOSIT) return [...here, passing[1]];
+    if (target === STORE) return [...here, passing[1]];
     return worker.references.goesOn(here.at(-2)) ? passing : here;
   }
 
