@@ -60,7 +60,7 @@ export type StateName =
   | "modules"
   /** Locks, queues and their like, and the memory that has crossed: `bridge/memory/objects.ts`. */
   | "objects"
-  /** The values that are kept on the hub for queues and events: `bridge/memory/parcels.ts`. */
+  /** The values that are kept on the hub for queues and events: `bridge/memory/stored_values.ts`. */
   | "parcels"
   /** Where this thread is in shared memory: `bridge/memory/process_side.ts`. */
   | "place"

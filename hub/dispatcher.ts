@@ -18,7 +18,7 @@ import {
   useContext,
   usesContext,
 } from "../bridge/context/context.ts";
-import { knowsWhatRefers } from "../bridge/memory/parcels.ts";
+import { knowsWhatRefers } from "../bridge/memory/stored_values.ts";
 import { hereOnHub } from "../bridge/memory/process_side.ts";
 import { isBreach } from "../bridge/values/structured_checks.ts";
 import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";

@@ -43,7 +43,7 @@ import {
   makeThrown,
 } from "../bridge/memory/heap.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
-import { discardValue } from "../bridge/memory/parcels.ts";
+import { discardValue } from "../bridge/memory/stored_values.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
 import type { Outcome } from "../bridge/side/green_thread.ts";
 import { twin } from "./permits.ts";

@@ -49,7 +49,7 @@ import {
   type WaitingOptions,
 } from "../bridge/memory/core.ts";
 import { Block, discard, Heap, HEAP_WORDS, type Item, makeItem } from "../bridge/memory/heap.ts";
-import { discardValue } from "../bridge/memory/parcels.ts";
+import { discardValue } from "../bridge/memory/stored_values.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
 import { checkCount } from "./permits.ts";

@@ -26,7 +26,7 @@ import {
   readValue,
   storeValue,
   thrownPayload,
-} from "./parcels.ts";
+} from "./stored_values.ts";
 
 /** The words of a block, before its bytes. */
 export const Block = {

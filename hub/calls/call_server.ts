@@ -18,7 +18,7 @@ import type { Callable } from "../../bridge/protocol/targets.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Down, Ending, type Target, targetName } from "../../bridge/protocol/messages.ts";
 import { Service } from "../../bridge/references/service.ts";
-import { STORE } from "../../bridge/memory/parcels.ts";
+import { STORE } from "../../bridge/memory/stored_values.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import { Call } from "../base/call_context.ts";
 import type { Functions } from "./functions.ts";

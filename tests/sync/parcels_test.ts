@@ -1,6 +1,6 @@
 import { GreenEvent, Queue, spawn, transfer } from "@aiohub/aiohub";
 import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
-import { storedCount } from "../../bridge/memory/parcels.ts";
+import { storedCount } from "../../bridge/memory/stored_values.ts";
 import { TestHub } from "../support.ts";
 
 /** Too large for shared memory, and no string: strings have no identity. */
