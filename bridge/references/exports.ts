@@ -1,5 +1,5 @@
 /**
- * What one side has exported to the other, by reference: functions, objects behind handles, and the library's own services.
+ * What one side has exported to the other, by reference: functions, objects behind handles, and the library's own resources.
  *
  * Each has a number, and a count of how often it was sent; the other side gives the counts back when it holds no
  * stand-in any more. An object has one number while it is held, so what travels back is the very same object.
@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Service } from "./service.ts";
+import { Resource } from "./service.ts";
 import { state } from "../state.ts";
 
 interface Entry {
@@ -119,7 +119,7 @@ export class Exports {
   #remove(number: number, { object }: Entry): void {
     this.#entries.delete(number);
     if (typeof object === "function") this.#functions--;
-    if (object instanceof Service) object.released();
+    if (object instanceof Resource) object.released();
     watched.get(object)?.();
   }
 }

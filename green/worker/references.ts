@@ -14,7 +14,7 @@ import { classOfPrototype } from "../../bridge/values/classes.ts";
 import type { Reference } from "../../bridge/values/codec.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { type ExportCounts, Exports } from "../../bridge/references/exports.ts";
-import { GreenSource } from "./green_source.ts";
+import { GreenIterator } from "./green_source.ts";
 import { handledObject } from "../../bridge/references/handle.ts";
 import {
   classNumber,
@@ -28,7 +28,7 @@ import type { Callable } from "../../bridge/protocol/targets.ts";
 import { platformClassOf } from "../../bridge/values/platform_classes.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
 import { Remote, remoteOf } from "../../bridge/references/remote.ts";
-import { Service } from "../../bridge/references/service.ts";
+import { Resource } from "../../bridge/references/service.ts";
 import { lookWhenAsked, SignalStandIns } from "../../bridge/references/signals.ts";
 import { makeLazyProxy } from "./lazy_handle.ts";
 import { makeSyncProxy } from "./sync_proxy.ts";
@@ -75,7 +75,7 @@ export class GreenReferences {
   /** Owner of the object that is being used: the id of a thread. */
   #ownerOfUsed = 0;
   readonly #performer = {
-    iterate: (object: object) => new GreenSource(object, this.#ownerOfUsed, this.#host.stack),
+    iterate: (object: object) => new GreenIterator(object, this.#ownerOfUsed, this.#host.stack),
     lock(): never {
       throw new TypeError("Cannot lock an object of green code");
     },
@@ -127,7 +127,11 @@ export class GreenReferences {
     if (value instanceof AbortSignal) return this.#referToSignal(value, returned);
     const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
     if (!object) return undefined;
-    const owner = returned ? 0 : object instanceof GreenSource ? object.owner : this.#host.owner();
+    const owner = returned
+      ? 0
+      : object instanceof GreenIterator
+      ? object.owner
+      : this.#host.owner();
     const number = this.#exports.export(object, owner);
     this.#trail?.push(number);
     const { serial } = this.#host;
@@ -210,10 +214,10 @@ export class GreenReferences {
     return perform(this.#performer, object, op, args);
   }
 
-  /** Whether what is asked of one of this Worker's iterations has to wait: see `GreenSource.postpones()`. */
+  /** Whether what is asked of one of this Worker's iterations has to wait: see `GreenIterator.postpones()`. */
   postpones(number: number, op: number): boolean {
     const object = this.#exports.get(number);
-    return object instanceof GreenSource && object.postpones(op);
+    return object instanceof GreenIterator && object.postpones(op);
   }
 
   /** A thread has ended, and what goes with it. */
@@ -305,7 +309,7 @@ export class GreenReferences {
         (...request) => this.#host.ask(...request),
         () => this.#objects.release(number),
       );
-      if (traits & Trait.Service) return remote;
+      if (traits & Trait.Resource) return remote;
       return traits & Trait.Lazy ? makeLazyProxy(remote) : makeSyncProxy(remote);
     });
   }
@@ -344,7 +348,7 @@ function nameOf(fn: Callable): string {
  */
 export function goesByReference(value: object, all: boolean): boolean {
   if (madeElsewhere(value)) return false;
-  if (typeof value === "function" || value instanceof Service || value instanceof Iterator) {
+  if (typeof value === "function" || value instanceof Resource || value instanceof Iterator) {
     return true;
   }
   if (!all || value instanceof Error || isPromise(value)) return false;

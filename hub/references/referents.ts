@@ -11,7 +11,7 @@ import { FACE, isClass } from "../../bridge/references/live.ts";
 import { platformClassOf } from "../../bridge/values/platform_classes.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
 import { remoteOf } from "../../bridge/references/remote.ts";
-import { Service } from "../../bridge/references/service.ts";
+import { Resource } from "../../bridge/references/service.ts";
 import { isLazy, isPromise } from "../../bridge/references/thenables.ts";
 import { writerOf } from "./hub_writer.ts";
 
@@ -40,7 +40,7 @@ export function hubReferent(value: object, all: boolean): HubReferent | undefine
   }
   if (value instanceof AbortSignal) return { kind: Referent.HubSignal, object: value };
   if (value instanceof WritableStream) return object(writerOf(value));
-  if (FACE in value || value instanceof Service || isIteration(value) || isBody(value)) {
+  if (FACE in value || value instanceof Resource || isIteration(value) || isBody(value)) {
     return object(value);
   }
   if (isError(value)) return undefined;

@@ -28,7 +28,7 @@ import type { Callable } from "../../bridge/protocol/targets.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
 import { type Ask, Remote, remoteOf } from "../../bridge/references/remote.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
-import { HubSource } from "./hub_source.ts";
+import { HubIterator } from "./hub_source.ts";
 import { asked, hearOf, takeFailure } from "../base/unheard.ts";
 import { streamOf } from "./hub_writer.ts";
 import { takeLock } from "./object_lock.ts";
@@ -49,8 +49,8 @@ export interface ReferenceHost {
   /** What the hub has exported, to all Workers. */
   readonly exports: Exports;
   /**
-   * Asks the Worker to do something to one of its objects. `onFail` is called in the turn in which the promise fails, with whether
-   * that is nothing but the kill of the thread that does it.
+   * Asks the Worker to do something to one of its objects. `onFail` is called in the turn in which the promise fails, with
+   * whether that is nothing but the kill of the thread that does it.
    */
   ask(
     number: number,
@@ -368,7 +368,7 @@ export class WorkerReferences {
       const origin = this.#origin(number, owner, "a handle");
       const ask: Ask = (_, ...request) => this.#ask(origin, ...request);
       const remote = new Remote({ number, traits, kind }, ask, release);
-      if (traits & Trait.Service) return remote;
+      if (traits & Trait.Resource) return remote;
       const proxy = makeAsyncProxy(remote, (error) => this.#host.reportError(error));
       homes.set(proxy, { exports: this.#host.exports, serial, number });
       return proxy;
@@ -420,7 +420,7 @@ function checkNoBuilding(self: unknown, first: unknown): void {
 }
 
 const host = {
-  iterate: (object: object) => new HubSource(object),
+  iterate: (object: object) => new HubIterator(object),
   lock: takeLock,
 };
 
