@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Resource } from "./service.ts";
+import { Resource } from "./resource.ts";
 import { state } from "../state.ts";
 
 interface Entry {

@@ -9,7 +9,7 @@
  */
 
 import { remoteOf } from "./remote.ts";
-import { Resource } from "./service.ts";
+import { Resource } from "./resource.ts";
 import { keyOf } from "../state.ts";
 import { hasThen, isPromise } from "./thenables.ts";
 import { servedAs } from "../protocol/wrapped.ts";

@@ -14,7 +14,7 @@ import { classOfPrototype } from "../../bridge/values/classes.ts";
 import type { Reference } from "../../bridge/values/codec.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { type ExportCounts, Exports } from "../../bridge/references/exports.ts";
-import { GreenIterator } from "./green_source.ts";
+import { GreenIterator } from "./green_iterator.ts";
 import { handledObject } from "../../bridge/references/handle.ts";
 import {
   classNumber,
@@ -28,7 +28,7 @@ import type { Callable } from "../../bridge/protocol/targets.ts";
 import { platformClassOf } from "../../bridge/values/platform_classes.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
 import { Remote, remoteOf } from "../../bridge/references/remote.ts";
-import { Resource } from "../../bridge/references/service.ts";
+import { Resource } from "../../bridge/references/resource.ts";
 import { lookWhenAsked, SignalStandIns } from "../../bridge/references/signals.ts";
 import { makeLazyProxy } from "./lazy_handle.ts";
 import { makeSyncProxy } from "./sync_proxy.ts";

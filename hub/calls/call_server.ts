@@ -17,7 +17,7 @@ import { encodeContext } from "../../bridge/context/wire.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Down, Ending, type Target, targetName } from "../../bridge/protocol/messages.ts";
-import { Resource } from "../../bridge/references/service.ts";
+import { Resource } from "../../bridge/references/resource.ts";
 import { STORE } from "../../bridge/memory/stored_values.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import { Call } from "../base/call_context.ts";

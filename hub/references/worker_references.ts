@@ -28,7 +28,7 @@ import type { Callable } from "../../bridge/protocol/targets.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
 import { type Ask, Remote, remoteOf } from "../../bridge/references/remote.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
-import { HubIterator } from "./hub_source.ts";
+import { HubIterator } from "./hub_iterator.ts";
 import { asked, hearOf, takeFailure } from "../base/unheard.ts";
 import { streamOf } from "./hub_writer.ts";
 import { takeLock } from "./object_lock.ts";

@@ -18,7 +18,7 @@
 import { GreenletExit } from "../../bridge/errors.ts";
 import { Limit } from "../../bridge/side/limit.ts";
 import { isThenable, Op } from "../../bridge/references/live.ts";
-import { Resource } from "../../bridge/references/service.ts";
+import { Resource } from "../../bridge/references/resource.ts";
 import { checkStep, MOST_AHEAD } from "../../bridge/side/steps.ts";
 import { type Belonging, belongTo } from "./belongings.ts";
 import { currentCall } from "../base/call_context.ts";
