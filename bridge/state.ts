@@ -42,7 +42,7 @@ export type StateName =
   | "green"
   /** What `handle()` gave: `handle.ts`. */
   | "handled"
-  /** Where stand-ins have their objects: `hub/references/worker_references.ts`. */
+  /** Where proxies have their objects: `hub/references/worker_references.ts`. */
   | "homes"
   /** The default hub: `hub/default_hub.ts`. */
   | "hub"
@@ -66,7 +66,7 @@ export type StateName =
   | "place"
   /** Who wants to hear that the other side has let go of an object: `exports.ts`. */
   | "released"
-  /** What stand-ins stand for: `remote.ts`. */
+  /** What proxies stand for: `remote.ts`. */
   | "remotes"
   /** What the library serves to its own green code: `served.ts`. */
   | "served"

@@ -68,7 +68,7 @@ export class Dispatcher implements PoolHost, Registry {
   readonly #callServer: CallServer;
   readonly #spawns: WorkerSpawns;
   /** What stands here for threads of other hubs. */
-  readonly #standIns = new WeakMap<HubThread, HubThread>();
+  readonly #proxies = new WeakMap<HubThread, HubThread>();
   #closed = false;
 
   constructor(settings: Settings, scope: readonly string[], events: DispatcherEvents) {
@@ -140,15 +140,15 @@ export class Dispatcher implements PoolHost, Registry {
 
   own(thread: HubThread): HubThread {
     if (this.threads.byId(thread.id) === thread) return thread;
-    const known = this.#standIns.get(thread);
+    const known = this.#proxies.get(thread);
     if (known) return known;
-    const standIn = this.future(thread.label, { name: thread.name }, (signal) => {
+    const proxy = this.future(thread.label, { name: thread.name }, (signal) => {
       signal.addEventListener("abort", () => thread.kill(signal.reason));
       return thread.settled(false);
     });
-    standIn.standsFor = thread;
-    this.#standIns.set(thread, standIn);
-    return standIn;
+    proxy.proxyFor = thread;
+    this.#proxies.set(thread, proxy);
+    return proxy;
   }
 
   adoptThread(reference: ThreadReference, ended: Ended): HubThread {

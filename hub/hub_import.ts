@@ -53,9 +53,9 @@ export function hubImport<M extends object>(specifier: string | URL): HubModule<
   const { functions, promises, values } = green.call(exports, []) as ModuleDescription;
   const module: Record<string, unknown> = Object.assign(Object.create(null), values);
   for (const name of promises) {
-    // It is the stand-in that keeps the promise there.
-    const standIn = values[name] as object;
-    const get = () => remoteOf(standIn)!.ask(Op.Await, [], name);
+    // It is the proxy that keeps the promise there.
+    const proxy = values[name] as object;
+    const get = () => remoteOf(proxy)!.ask(Op.Await, [], name);
     Object.defineProperty(module, name, { get, enumerable: true });
   }
   for (const name of functions) {

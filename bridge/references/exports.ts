@@ -2,7 +2,7 @@
  * What one side has exported to the other, by reference: functions, objects behind handles, and the library's own resources.
  *
  * Each has a number, and a count of how often it was sent; the other side gives the counts back when it holds no
- * stand-in any more. An object has one number while it is held, so what travels back is the very same object.
+ * proxy any more. An object has one number while it is held, so what travels back is the very same object.
  *
  * @module
  */

@@ -70,7 +70,7 @@ export const Found = {
   OwnMethod: 2,
 } as const;
 
-/** What an object is, as far as its stand-in has to know. Bits. */
+/** What an object is, as far as its proxy has to know. Bits. */
 export const Trait = {
   /** It can be called or constructed. */
   Callable: 1,
@@ -82,7 +82,7 @@ export const Trait = {
   Resource: 8,
   /** It can be disposed of. */
   Disposable: 16,
-  /** It can be iterated over once: a generator, a stream. Its stand-in is let go of when that is over. */
+  /** It can be iterated over once: a generator, a stream. Its proxy is let go of when that is over. */
   Once: 32,
   /** The language would await it, but here it waits to be asked: see `thenables.ts`. Only the hub says so of its objects. */
   Lazy: 64,
@@ -119,7 +119,7 @@ export function isRefused(name: string): boolean {
   return REFUSED.has(name);
 }
 
-/** The traits of an object, for its stand-in. */
+/** The traits of an object, for its proxy. */
 export function traitsOf(object: object): number {
   if (object instanceof Resource) return Trait.Resource;
   const remote = remoteOf(object);

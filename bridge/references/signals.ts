@@ -1,11 +1,11 @@
 /**
- * Abort signals that cross: stand-ins for signals of the other side.
+ * Abort signals that cross: proxies for signals of the other side.
  *
- * A stand-in is a real `AbortSignal`, and is aborted when the original is: the other side says so by a message with the
- * signal's number. The message may come before the stand-in is made (the arguments that bring it are read only when
+ * A proxy is a real `AbortSignal`, and is aborted when the original is: the other side says so by a message with the
+ * signal's number. The message may come before the proxy is made (the arguments that bring it are read only when
  * their thread begins), so it is kept until then.
  *
- * A stand-in is held here for as long as the thread lives that brought it. The garbage collector alone would be too
+ * A proxy is held here for as long as the thread lives that brought it. The garbage collector alone would be too
  * early: a request holds the signal that it was given weakly.
  *
  * @module
@@ -19,8 +19,8 @@ import { Imports } from "./imports.ts";
  */
 const MOST_EARLY = 10_000;
 
-/** The stand-ins for the signals of one other side. */
-export class SignalStandIns {
+/** The proxies for the signals of one other side. */
+export class SignalProxies {
   readonly #imports: Imports<AbortSignal>;
   readonly #dress: (signal: AbortSignal) => void;
   readonly #controllers = new WeakMap<AbortSignal, AbortController>();
@@ -31,7 +31,7 @@ export class SignalStandIns {
 
   /**
    * @param onRelease Called with the number of a signal that nobody here holds any more, and how often it had come.
-   * @param dress Called with each stand-in that is made.
+   * @param dress Called with each proxy that is made.
    */
   constructor(
     onRelease: (number: number, count: number) => void,
@@ -41,18 +41,18 @@ export class SignalStandIns {
     this.#dress = dress;
   }
 
-  /** How many stand-ins there are. */
+  /** How many proxies there are. */
   get size(): number {
     return this.#imports.size;
   }
 
-  /** The number of the signal that a stand-in stands for; none for any other signal. */
+  /** The number of the signal that a proxy stands for; none for any other signal. */
   numberOf(signal: object): number | undefined {
     return this.#imports.numberOf(signal);
   }
 
   /**
-   * The stand-in for a signal that has just come.
+   * The proxy for a signal that has just come.
    *
    * @param number Its number.
    * @param keeper For whose sake to hold it; 0 for nobody's.

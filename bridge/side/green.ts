@@ -6,7 +6,7 @@
 
 import type { Target, ThreadOptions } from "../protocol/messages.ts";
 import type { ExportCounts } from "../references/exports.ts";
-import type { Remote } from "../references/remote.ts";
+import type { RemoteObject } from "../references/remote.ts";
 import type { GreenThread } from "./green_thread.ts";
 
 /** A time limit of a thread. */
@@ -147,7 +147,7 @@ export interface Green {
   /** For a call that needs no thread: throws in a Worker that was stopped by force. */
   checkHeard(): void;
   /** Iterates over an object of the hub, with so many items asked for ahead. */
-  iterate(remote: Remote, ahead: number): IterableIterator<unknown>;
+  iterate(remote: RemoteObject, ahead: number): IterableIterator<unknown>;
   /** Arms a timeout for the thread that runs now; gives what disarms it. */
   arm(timeout: TimeLimit): () => void;
   /** The values of `local()`s of the thread that runs now. */

@@ -4,7 +4,7 @@
  * One is served on top of a thread that is blocked here, and what it asks of the hub it asks as that thread; on an empty stack,
  * or when the call that it belongs to was aborted, it is a thread of its own. What ends it and was meant for the thread below
  * (its kill, a timeout that it had armed) ends that as well: see {@linkcode Frame.passing}. What is asked of an iteration can be
- * left by itself (see `Step`), and what comes while it is at an item waits until that is there: see `green_source.ts`.
+ * left by itself (see `Step`), and what comes while it is at an item waits until that is there: see `green_iterator.ts`.
  *
  * @module
  */

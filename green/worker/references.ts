@@ -27,9 +27,9 @@ import {
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import { platformClassOf } from "../../bridge/values/platform_classes.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
-import { Remote, remoteOf } from "../../bridge/references/remote.ts";
+import { RemoteObject, remoteOf } from "../../bridge/references/remote.ts";
 import { Resource } from "../../bridge/references/resource.ts";
-import { lookWhenAsked, SignalStandIns } from "../../bridge/references/signals.ts";
+import { lookWhenAsked, SignalProxies } from "../../bridge/references/signals.ts";
 import { makeLazyProxy } from "./lazy_handle.ts";
 import { makeSyncProxy } from "./sync_proxy.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
@@ -64,7 +64,7 @@ export class GreenReferences {
   readonly #exports = new Exports();
   readonly #functions: Imports<Callable>;
   readonly #objects: Imports<object>;
-  readonly #signals: SignalStandIns;
+  readonly #signals: SignalProxies;
   /** Removers of the abort listeners of signals that the hub has: thread id, signal number, remover. */
   readonly #heard = new Map<number, Map<number, () => void>>();
   /** The signal of this Worker that was referred to last. */
@@ -86,7 +86,7 @@ export class GreenReferences {
     const onRelease = (number: number, count: number) => host.sayReleased(number, count);
     this.#functions = new Imports(onRelease);
     this.#objects = new Imports(onRelease);
-    this.#signals = new SignalStandIns(
+    this.#signals = new SignalProxies(
       onRelease,
       (signal) => lookWhenAsked(signal, () => host.look()),
     );
@@ -98,7 +98,7 @@ export class GreenReferences {
   }
 
   /**
-   * Whether a turn of the event loop may free anything: stand-ins that are there may have finalizers to be called, and one
+   * Whether a turn of the event loop may free anything: proxies that are there may have finalizers to be called, and one
    * that came in this turn lives until the next, even if it was let go of.
    */
   takeLitter(): boolean {
@@ -304,7 +304,7 @@ export class GreenReferences {
   #importObject(number: number, traits: number, kind: number): object {
     this.#hasImported = true;
     return this.#objects.import(number, () => {
-      const remote = new Remote(
+      const remote = new RemoteObject(
         { number, traits, kind },
         (...request) => this.#host.ask(...request),
         () => this.#objects.release(number),

@@ -57,7 +57,7 @@ import type { RemoteThread } from "./remote_thread.ts";
 import { Serving } from "./loop.ts";
 import { Strays } from "./strays.ts";
 import type { Passage } from "../../bridge/memory/objects.ts";
-import type { Remote } from "../../bridge/references/remote.ts";
+import type { RemoteObject } from "../../bridge/references/remote.ts";
 import { SyncIteration } from "./sync_iteration.ts";
 import { TargetNumbers } from "./target_numbers.ts";
 import { ThreadEndings } from "./thread_endings.ts";
@@ -351,7 +351,7 @@ export class GreenRuntime implements Green {
     this.#caller.checkHeard();
   }
 
-  iterate(remote: Remote, ahead: number): IterableIterator<unknown> {
+  iterate(remote: RemoteObject, ahead: number): IterableIterator<unknown> {
     return new SyncIteration(remote, ahead);
   }
 

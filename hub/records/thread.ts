@@ -154,7 +154,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   /** How many still want its result, of those who may lose interest. */
   interest = 0;
   /** The thread of another hub that it stands for. */
-  standsFor: HubThread | undefined;
+  proxyFor: HubThread | undefined;
   /** The id of the `GreenPool` that it is a member of. */
   memberOf: number | undefined;
   /** The async context with which it was started: its Worker knows it too. */

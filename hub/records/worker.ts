@@ -527,7 +527,7 @@ export class GreenWorker {
     const known = this.#registry.threadById(reference?.id);
     if (known) {
       known.seen = true;
-      return known.standsFor ?? known;
+      return known.proxyFor ?? known;
     }
     const { ended } = reference;
     if (!ended || !(ended.ending in STATUSES)) {

@@ -26,14 +26,14 @@ import {
 } from "../../bridge/references/live.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
-import { type Ask, Remote, remoteOf } from "../../bridge/references/remote.ts";
+import { type Ask, RemoteObject, remoteOf } from "../../bridge/references/remote.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
 import { HubIterator } from "./hub_iterator.ts";
 import { asked, hearOf, takeFailure } from "../base/unheard.ts";
 import { streamOf } from "./hub_writer.ts";
 import { takeLock } from "./object_lock.ts";
 import { type HubReferent, hubReferent } from "./referents.ts";
-import { SignalStandIns } from "../../bridge/references/signals.ts";
+import { SignalProxies } from "../../bridge/references/signals.ts";
 import { userFrames } from "../../bridge/values/stacks.ts";
 import { state } from "../../bridge/state.ts";
 import { isLazy } from "../../bridge/references/thenables.ts";
@@ -77,7 +77,7 @@ export interface ReferenceHost {
   gone(what: string): Error;
 }
 
-/** Origin of a stand-in's object, for the message when something fails. */
+/** Origin of a proxy's object, for the message when something fails. */
 interface Origin {
   readonly number: number;
   /** What it is: `a handle`, or `the callback "onTick"`. */
@@ -95,14 +95,14 @@ interface Origin {
 /** The most failures of one function that are kept, so that a repeated one is known again. */
 const MOST_TOLD = 16;
 
-/** Where a stand-in's object lives: a hub, known by its exports, a Worker's number, and the object's number there. */
+/** Where a proxy's object lives: a hub, known by its exports, a Worker's number, and the object's number there. */
 interface Home {
   readonly exports: Exports;
   readonly serial: number;
   readonly number: number;
 }
 
-/** The homes of all stand-ins, so that what goes back home arrives as itself. */
+/** The homes of all proxies, so that what goes back home arrives as itself. */
 const homes = state("homes", () => new WeakMap<object, Home>());
 
 /** The methods of promises, each of which asks for what they become. */
@@ -115,7 +115,7 @@ export class WorkerReferences {
   readonly #holds = new Map<number, number>();
   readonly #functions: Imports<Callable>;
   readonly #objects: Imports<object>;
-  readonly #signals: SignalStandIns;
+  readonly #signals: SignalProxies;
   /** Removers of the abort listeners of signals that the Worker has, by the signals' numbers. */
   readonly #listening = new Map<number, () => void>();
   /** The timers of the Worker's signals whose time is known. */
@@ -132,7 +132,7 @@ export class WorkerReferences {
     };
     this.#functions = new Imports(onRelease);
     this.#objects = new Imports(onRelease);
-    this.#signals = new SignalStandIns(onRelease);
+    this.#signals = new SignalProxies(onRelease);
   }
 
   /** Whether something on the hub needs the Worker, even if no thread runs there. */
@@ -300,12 +300,12 @@ export class WorkerReferences {
     return this.#functions.import(number, () => {
       const origin = this.#origin(number, owner, name ? `the callback "${name}"` : "a callback");
       const ask = (args: unknown[]) => this.#ask(origin, Op.Call, args, "a callback");
-      const standIn = function (this: unknown, ...args: unknown[]): Promise<unknown> {
+      const proxy = function (this: unknown, ...args: unknown[]): Promise<unknown> {
         checkNoBuilding(this, args[0]);
         return ask(args);
       };
-      homes.set(standIn, { exports: this.#host.exports, serial, number });
-      return standIn;
+      homes.set(proxy, { exports: this.#host.exports, serial, number });
+      return proxy;
     });
   }
 
@@ -367,7 +367,7 @@ export class WorkerReferences {
     return this.#objects.import(number, () => {
       const origin = this.#origin(number, owner, "a handle");
       const ask: Ask = (_, ...request) => this.#ask(origin, ...request);
-      const remote = new Remote({ number, traits, kind }, ask, release);
+      const remote = new RemoteObject({ number, traits, kind }, ask, release);
       if (traits & Trait.Resource) return remote;
       const proxy = makeAsyncProxy(remote, (error) => this.#host.reportError(error));
       homes.set(proxy, { exports: this.#host.exports, serial, number });
