@@ -8,7 +8,7 @@ import { blocking } from "../bridge/side/side.ts";
 import { Op } from "../bridge/references/live.ts";
 import type { Sync } from "../bridge/references/live_types.ts";
 import { intern } from "../bridge/protocol/messages.ts";
-import { remoteOf } from "../bridge/references/remote.ts";
+import { remoteOf } from "../bridge/references/remote_object.ts";
 import { mark } from "../bridge/protocol/wrapped.ts";
 import type { ModuleDescription } from "./calls/functions.ts";
 import { describe, moduleSpecifier } from "../bridge/protocol/targets.ts";

@@ -10,7 +10,7 @@
 
 import type { SyncBlobMethods, SyncByteStream } from "../references/blob_types.ts";
 import type { Target } from "../protocol/messages.ts";
-import { proxyForLater } from "../references/remote.ts";
+import { proxyForLater } from "../references/remote_object.ts";
 import { servedTarget } from "../protocol/served.ts";
 import { blocking } from "../side/side.ts";
 

@@ -21,7 +21,7 @@ import { Trait } from "../references/live.ts";
 import { copyOf as copyBytes } from "../wire/message.ts";
 import type { Target } from "../protocol/messages.ts";
 import type { Referrer } from "../values/referrer.ts";
-import { remoteOf } from "../references/remote.ts";
+import { remoteOf } from "../references/remote_object.ts";
 import { serve } from "../protocol/served.ts";
 import { greenSide } from "../side/side.ts";
 import { state } from "../state.ts";

@@ -8,7 +8,7 @@ import { madeElsewhere, MAKER, SELF } from "../brand.ts";
 import { NotCloneableError } from "../errors.ts";
 import { isItself } from "./itself.ts";
 import type { Async, Sync } from "./live_types.ts";
-import { remoteOf } from "./remote.ts";
+import { remoteOf } from "./remote_object.ts";
 import { state } from "../state.ts";
 
 /** What an object that is to go by reference is wrapped in, until it goes. */

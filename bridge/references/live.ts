@@ -8,7 +8,7 @@
  * @module
  */
 
-import { remoteOf } from "./remote.ts";
+import { remoteOf } from "./remote_object.ts";
 import { Resource } from "./resource.ts";
 import { keyOf } from "../state.ts";
 import { hasThen, isPromise } from "./thenables.ts";

@@ -6,7 +6,7 @@
 
 import type { Target, ThreadOptions } from "../protocol/messages.ts";
 import type { ExportCounts } from "../references/exports.ts";
-import type { RemoteObject } from "../references/remote.ts";
+import type { RemoteObject } from "../references/remote_object.ts";
 import type { GreenThread } from "./green_thread.ts";
 
 /** A time limit of a thread. */

@@ -9,7 +9,7 @@
  */
 
 import { Op, Trait } from "../../bridge/references/live.ts";
-import { proxyFor, type RemoteObject, remoteOf } from "../../bridge/references/remote.ts";
+import { proxyFor, type RemoteObject, remoteOf } from "../../bridge/references/remote_object.ts";
 import { Handle, SyncHandler } from "./sync_proxy.ts";
 
 /**

@@ -27,7 +27,7 @@ import {
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import { platformClassOf } from "../../bridge/values/platform_classes.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
-import { RemoteObject, remoteOf } from "../../bridge/references/remote.ts";
+import { RemoteObject, remoteOf } from "../../bridge/references/remote_object.ts";
 import { Resource } from "../../bridge/references/resource.ts";
 import { lookWhenAsked, SignalProxies } from "../../bridge/references/signals.ts";
 import { makeLazyProxy } from "./lazy_handle.ts";

@@ -57,7 +57,7 @@ import type { RemoteThread } from "./remote_thread.ts";
 import { Serving } from "./loop.ts";
 import { Strays } from "./strays.ts";
 import type { Passage } from "../../bridge/memory/objects.ts";
-import type { RemoteObject } from "../../bridge/references/remote.ts";
+import type { RemoteObject } from "../../bridge/references/remote_object.ts";
 import { SyncIteration } from "./sync_iteration.ts";
 import { TargetNumbers } from "./target_numbers.ts";
 import { ThreadEndings } from "./thread_endings.ts";

@@ -8,7 +8,7 @@
  */
 
 import { Op, Trait } from "../../bridge/references/live.ts";
-import type { RemoteObject } from "../../bridge/references/remote.ts";
+import type { RemoteObject } from "../../bridge/references/remote_object.ts";
 import { blocking, greenSide } from "../../bridge/side/side.ts";
 import { END } from "../../bridge/side/steps.ts";
 

@@ -6,7 +6,7 @@
 
 import { MAKER, SELF } from "../../bridge/brand.ts";
 import { Found, isRefused, isTemplateCall, Op, Trait } from "../../bridge/references/live.ts";
-import { proxyFor, type RemoteObject } from "../../bridge/references/remote.ts";
+import { proxyFor, type RemoteObject } from "../../bridge/references/remote_object.ts";
 import { SyncIteration } from "./sync_iteration.ts";
 
 /** What handles look like to `instanceof`, to `console.log` and to the codec: like nothing that it knows. */

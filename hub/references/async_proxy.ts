@@ -6,7 +6,7 @@
 
 import { MAKER, SELF } from "../../bridge/brand.ts";
 import { isRefused, Op, Trait } from "../../bridge/references/live.ts";
-import { proxyFor, type RemoteObject } from "../../bridge/references/remote.ts";
+import { proxyFor, type RemoteObject } from "../../bridge/references/remote_object.ts";
 import { AsyncIteration } from "./async_iteration.ts";
 
 class Handle {}

@@ -10,7 +10,7 @@ import { handle, handledObject } from "../../bridge/references/handle.ts";
 import { FACE, isClass } from "../../bridge/references/live.ts";
 import { platformClassOf } from "../../bridge/values/platform_classes.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
-import { remoteOf } from "../../bridge/references/remote.ts";
+import { remoteOf } from "../../bridge/references/remote_object.ts";
 import { Resource } from "../../bridge/references/resource.ts";
 import { isLazy, isPromise } from "../../bridge/references/thenables.ts";
 import { writerOf } from "./hub_writer.ts";

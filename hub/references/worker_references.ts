@@ -26,7 +26,7 @@ import {
 } from "../../bridge/references/live.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import { Referent } from "../../bridge/protocol/messages.ts";
-import { type Ask, RemoteObject, remoteOf } from "../../bridge/references/remote.ts";
+import { type Ask, RemoteObject, remoteOf } from "../../bridge/references/remote_object.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
 import { HubIterator } from "./hub_iterator.ts";
 import { asked, hearOf, takeFailure } from "../base/unheard.ts";
