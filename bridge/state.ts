@@ -66,7 +66,7 @@ export type StateName =
   | "place"
   /** Who wants to hear that the other side has let go of an object: `exports.ts`. */
   | "released"
-  /** What proxies stand for: `remote.ts`. */
+  /** What proxies stand for: `remote_object.ts`. */
   | "remotes"
   /** What the library serves to its own green code: `served.ts`. */
   | "served"

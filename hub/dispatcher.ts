@@ -11,7 +11,7 @@ import { decode } from "../bridge/values/codec.ts";
 import { BridgeProtocolError, HubClosedError } from "../bridge/errors.ts";
 import { Exports } from "../bridge/references/exports.ts";
 import { EMPTY, type Message } from "../bridge/wire/message.ts";
-import { Down, Ending, type ThreadReference, Up } from "../bridge/protocol/messages.ts";
+import { Down, Ending, type ThreadRef, Up } from "../bridge/protocol/messages.ts";
 import {
   type ContextValues,
   findScopeBy,
@@ -151,8 +151,8 @@ export class Dispatcher implements PoolHost, Registry {
     return proxy;
   }
 
-  adoptThread(reference: ThreadReference, ended: Ended): HubThread {
-    return this.threads.adopt(reference, ended);
+  adoptThread(ref: ThreadRef, ended: Ended): HubThread {
+    return this.threads.adopt(ref, ended);
   }
 
   releaseThread(id: number, count: number): void {
@@ -185,7 +185,7 @@ export class Dispatcher implements PoolHost, Registry {
       case Up.Wait:
         return this.#waits.wait(worker, id, b, a === 1);
       case Up.Bind:
-        return void worker.targets.set(id, checkTarget(decode(payload, worker.referrer)));
+        return void worker.targets.set(id, checkTarget(decode(payload, worker.kinds)));
       case Up.Reply:
         return this.#takeReply(worker, message);
       case Up.Release:
@@ -193,11 +193,11 @@ export class Dispatcher implements PoolHost, Registry {
       case Up.Abort:
         return this.#callServer.abort(worker, id, readReason(worker, payload), a === 1);
       case Up.Parked:
-        return this.#waits.parked(worker, id, a, b, checkParking(decode(payload, worker.referrer)));
+        return this.#waits.parked(worker, id, a, b, checkParking(decode(payload, worker.kinds)));
       case Up.Unparked:
         return this.#waits.unparked(worker, id);
       case Up.At:
-        return this.#waits.at(id, String(decode(payload, worker.referrer)), a === 1);
+        return this.#waits.at(id, String(decode(payload, worker.kinds)), a === 1);
       case Up.Unwait:
         return worker.stack.findLast((thread) => thread.id === b)?.stopWaiting?.();
       case Up.Unseen: {
@@ -228,7 +228,7 @@ export class Dispatcher implements PoolHost, Registry {
         return this.#events.error(error, where === undefined ? {} : { where: String(where) });
       }
       case Up.Prepare:
-        return this.#spawns.prepare(id, checkThreadOptions(decode(payload, worker.referrer)));
+        return this.#spawns.prepare(id, checkThreadOptions(decode(payload, worker.kinds)));
       case Up.Context:
         useContext();
         return worker.context.arrive(message);
@@ -240,7 +240,7 @@ export class Dispatcher implements PoolHost, Registry {
       case Up.Rested:
         return worker.rested();
       case Up.Loaded:
-        return worker.loaded(id, decode(payload, worker.referrer));
+        return worker.loaded(id, decode(payload, worker.kinds));
       default:
         throw new BridgeProtocolError(`Cannot take a message of kind ${kind}`);
     }
@@ -253,7 +253,7 @@ export class Dispatcher implements PoolHost, Registry {
     let ending = checkEnding(a);
     try {
       if (usesContext()) changes = worker.context.changes(message);
-      value = decode(payload, worker.referrer);
+      value = decode(payload, worker.kinds);
     } catch (error) {
       if (isBreach(error)) throw error;
       ending = Ending.Rejected;
@@ -268,7 +268,7 @@ export class Dispatcher implements PoolHost, Registry {
     if (!thread) throw new BridgeProtocolError(`Cannot end thread ${id}: it does not run here`);
     // It knows already how the threads on its own stack ended.
     thread.watchers?.delete(worker);
-    let ended = Ended.from(checkEnding(ending), payload, worker.referrer);
+    let ended = Ended.from(checkEnding(ending), payload, worker.kinds);
     try {
       if (usesContext()) thread.changes = worker.context.changes(message);
     } catch (reason) {

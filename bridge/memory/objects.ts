@@ -16,9 +16,9 @@ import { BlobUrl } from "./blob_urls.ts";
 import { isBlob, isBlobOrForm, referToBlob, resolveBlob } from "./blobs.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
-import { Referent } from "../protocol/messages.ts";
+import { RefKind } from "../protocol/messages.ts";
 import type { Giver, Taker } from "../wire/message.ts";
-import type { Reference } from "../values/referrer.ts";
+import type { Ref } from "../values/referrer.ts";
 import type { Core, Description } from "./core.ts";
 import { brand } from "../brand.ts";
 import { keyOf, state } from "../state.ts";
@@ -84,7 +84,7 @@ export function takeCore<C extends Core>(): C | undefined {
 }
 
 /** What is sent of an object beside its memory. */
-interface ObjectReference {
+interface ObjectRef {
   readonly kind: string;
   readonly id: number;
   readonly name: string | undefined;
@@ -161,18 +161,18 @@ export function isShared(value: object): boolean {
  * @param value Any object.
  * @returns The reference; nothing for other objects.
  */
-export function referToShared(value: object): Reference | undefined {
+export function referToShared(value: object): Ref | undefined {
   if (isCarried(value)) {
     const id = idOfBuffer(value);
-    return { kind: Referent.Memory, data: id, attachment: { id, object: value } };
+    return { kind: RefKind.Memory, data: id, attachment: { id, object: value } };
   }
   const core = coreOf(value);
   if (!core) return referToBlob(value);
   const object = value as Coordination;
   remember(core.id, object);
   const extra = known.kinds.get(core.wireName)?.extra?.(object);
-  const data: ObjectReference = { kind: core.wireName, id: core.id, name: core.name, extra };
-  return { kind: Referent.Coordination, data, attachment: { id: core.id, object: core.buffer } };
+  const data: ObjectRef = { kind: core.wireName, id: core.id, name: core.name, extra };
+  return { kind: RefKind.Coordination, data, attachment: { id: core.id, object: core.buffer } };
 }
 
 /**
@@ -188,7 +188,7 @@ export function resolveShared(
   data: unknown,
   take: (id: number) => object,
 ): object | undefined {
-  if (kind === Referent.Memory) {
+  if (kind === RefKind.Memory) {
     const id = data as number;
     const buffer = take(id);
     if (!isCarried(buffer)) {
@@ -201,8 +201,8 @@ export function resolveShared(
     collectedBuffers.register(buffer, id);
     return buffer;
   }
-  if (kind !== Referent.Coordination) return resolveBlob(kind, data, take);
-  const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectReference;
+  if (kind !== RefKind.Coordination) return resolveBlob(kind, data, take);
+  const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectRef;
   const buffer = take(id);
   if (!(buffer instanceof SharedArrayBuffer)) {
     throw new BridgeProtocolError("Cannot take an object: it came without its memory");

@@ -20,7 +20,7 @@ import { handledObject } from "../references/handle.ts";
 import { Trait } from "../references/live.ts";
 import { copyOf as copyBytes } from "../wire/message.ts";
 import type { Target } from "../protocol/messages.ts";
-import type { Referrer } from "../values/referrer.ts";
+import type { ReferenceKinds } from "../values/referrer.ts";
 import { remoteOf } from "../references/remote_object.ts";
 import { serve } from "../protocol/served.ts";
 import { greenSide } from "../side/side.ts";
@@ -179,21 +179,21 @@ export function knowsWhatRefers(tells: (value: object) => boolean): void {
  */
 function copyOf(value: unknown): unknown {
   const referred: object[] = [];
-  const referrer: Referrer = {
-    refer: (value) =>
+  const kinds: ReferenceKinds = {
+    toRef: (value) =>
       isShared(value) || goesByReference(value)
         ? { kind: 0, data: referred.push(value) - 1 }
         : undefined,
     resolve: (_kind, data) => referred[data as number],
   };
-  return decode(copyBytes(encode(value, "item", referrer)), referrer);
+  return decode(copyBytes(encode(value, "item", kinds)), kinds);
 }
 
 /** Thrown by {@linkcode plainPayload} at the first thing that may go by reference. */
 const REFERS = new Error("The value refers to something");
 
-const PLAIN: Referrer = {
-  refer() {
+const PLAIN: ReferenceKinds = {
+  toRef() {
     throw REFERS;
   },
   resolve(kind) {
@@ -221,7 +221,7 @@ export function thrownPayload(value: unknown): Payload {
   return encodeThrown(value, "error", BLIND_TO_ALL);
 }
 
-const BLIND_TO_ALL: Referrer = { refer: () => undefined, resolve: PLAIN.resolve };
+const BLIND_TO_ALL: ReferenceKinds = { toRef: () => undefined, resolve: PLAIN.resolve };
 
 /** For reading what {@linkcode plainPayload} made. */
-export const NO_REFERENCES: Referrer = PLAIN;
+export const NO_REFERENCES: ReferenceKinds = PLAIN;

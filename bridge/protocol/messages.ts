@@ -30,7 +30,7 @@ export const Up = {
   Done: 14,
   /** The call `id` that the hub made (see `Down.Call`) ended with the {@linkcode Ending} `a`. */
   Reply: 15,
-  /** Nobody here refers to the {@linkcode Referent} `a` with number `id` any more; `b` times it was sent here. */
+  /** Nobody here refers to the {@linkcode RefKind} `a` with number `id` any more; `b` times it was sent here. */
   Release: 16,
   /**
    * The thread gave up waiting for the call `id`; the hub sends no reply. `a` 1 to let the work go on all the same. Payload:
@@ -156,9 +156,9 @@ export const Ending = {
   Killed: 2,
 } as const;
 
-/** What goes by reference. The numbers are in messages, so they are only added to. */
-export const Referent = {
-  /** A green thread: data is a {@linkcode ThreadReference}. */
+/** The kinds of what goes by reference. The numbers are in messages, so they are only added to. */
+export const RefKind = {
+  /** A green thread: data is a {@linkcode ThreadRef}. */
   Thread: 1,
   /**
    * A function that lives on the hub. Data: to a Worker `[number]`, and, if it stands for one of a Worker,
@@ -192,7 +192,7 @@ export const Referent = {
 } as const;
 
 /** A green thread as it crosses: with its ending when that is known, else by its id alone. */
-export interface ThreadReference {
+export interface ThreadRef {
   readonly id: number;
   readonly name: string;
   /** A result known to the sender; the payload of the value follows in the same form as any value. */

@@ -11,7 +11,7 @@ import { state } from "../state.ts";
 export type Ask = (number: number, op: number, args: readonly unknown[], what: string) => unknown;
 
 /** What a reference to an object says. */
-export interface RemoteReference {
+export interface RemoteRef {
   readonly number: number;
   /** Bits of `Trait`. */
   readonly traits: number;
@@ -20,7 +20,7 @@ export interface RemoteReference {
 }
 
 /** One object of the other side. */
-export class RemoteObject implements RemoteReference {
+export class RemoteObject implements RemoteRef {
   readonly number: number;
   readonly traits: number;
   readonly kind: number;
@@ -33,14 +33,14 @@ export class RemoteObject implements RemoteReference {
   }
 
   /**
-   * @param reference What came.
+   * @param ref What came.
    * @param ask Asks the side that it came from.
    * @param release Called when it is let go of by hand.
    */
-  constructor(reference: RemoteReference, ask: Ask, release: (remote: RemoteObject) => void) {
-    this.number = reference.number;
-    this.traits = reference.traits;
-    this.kind = reference.kind;
+  constructor(ref: RemoteRef, ask: Ask, release: (remote: RemoteObject) => void) {
+    this.number = ref.number;
+    this.traits = ref.traits;
+    this.kind = ref.kind;
     this.#ask = ask;
     this.#release = release;
   }

@@ -9,7 +9,7 @@
  * What arrives is what `structuredClone` would give, with these differences:
  *
  * - A property or item that is a function, and objects such as green threads and locks, go by
- *   reference, when the side's {@linkcode Referrer} says so.
+ *   reference, when the side's {@linkcode ReferenceKinds} says so.
  * - Instances of registered classes arrive as such, and so do plain ones of classes that both sides know
  *   from an exporting module (see `own_classes.ts`). Others are refused rather than arriving as bare
  *   objects; so are instances of subclasses of the built-in classes, but for node's `Buffer`.
@@ -41,13 +41,13 @@ import {
   stringify,
 } from "../primordials.ts";
 import { describeFailure } from "./refusals.ts";
-import type { Referrer } from "./referrer.ts";
+import type { ReferenceKinds } from "./referrer.ts";
 import { Format, type Payload } from "../wire/payload.ts";
 import { ForeignError } from "./structured_checks.ts";
 import { StructuredReader } from "./structured_reader.ts";
 import { StructuredWriter } from "./structured_writer.ts";
 
-export type { Reference, Referrer } from "./referrer.ts";
+export type { Ref, ReferenceKinds } from "./referrer.ts";
 
 /** Up to so many UTF-16 units JSON is as fast as plain text. */
 const SHORT_TEXT = 256;
@@ -63,7 +63,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const NO_ROOM: Payload = encodeStructured(
   new RangeError("Maximum call stack size exceeded"),
   "error",
-  { refer: () => undefined, resolve: () => undefined },
+  { toRef: () => undefined, resolve: () => undefined },
   true,
 );
 
@@ -73,11 +73,11 @@ const NO_ROOM: Payload = encodeStructured(
  *
  * @param value Any value.
  * @param root What a refusal calls the value, for example `arguments` or `result`.
- * @param referrer Asked for what goes by reference.
+ * @param kinds Asked for what goes by reference.
  * @returns The payload.
  * @throws {NotCloneableError} If something in the value cannot cross. Nothing was sent.
  */
-export function encode(value: unknown, root: string, referrer: Referrer): Payload {
+export function encode(value: unknown, root: string, kinds: ReferenceKinds): Payload {
   switch (typeof value) {
     case "undefined":
       return UNDEFINED;
@@ -93,7 +93,7 @@ export function encode(value: unknown, root: string, referrer: Referrer): Payloa
   }
   try {
     return encodeSingle(value) ?? encodePlain(value) ??
-      encodeStructured(value, root, referrer, false);
+      encodeStructured(value, root, kinds, false);
   } catch (error) {
     const refusal = isStackOverflow(error) ? tooDeep(root, error) : error;
     // Its story is who sent the value, and not how deep in it that was found which cannot be sent.
@@ -109,26 +109,26 @@ export function encode(value: unknown, root: string, referrer: Referrer): Payloa
  *
  * @param value What was thrown; an error or anything else.
  * @param root What a description calls the value.
- * @param referrer Asked for what goes by reference; but functions are described, never sent.
+ * @param kinds Asked for what goes by reference; but functions are described, never sent.
  * @returns The payload.
  */
-export function encodeThrown(value: unknown, root: string, referrer: Referrer): Payload {
+export function encodeThrown(value: unknown, root: string, kinds: ReferenceKinds): Payload {
   try {
     if (value === undefined) return UNDEFINED;
-    return encodePlainOrNothing(value) ?? encodeStructured(value, root, referrer, true);
+    return encodePlainOrNothing(value) ?? encodeStructured(value, root, kinds, true);
   } catch (error) {
     const description = isA(error, NotCloneableError) ? error : new NotCloneableError(
       `Cannot send ${root}: it fails when it is looked at: ${describeFailure(error)}`,
       { path: root },
     );
-    return describe(description, root, referrer);
+    return describe(description, root, kinds);
   }
 }
 
 /** Encodes what describes a thrown value. Nothing of people's is in it, so it fails only where there is no room for it. */
-function describe(description: unknown, root: string, referrer: Referrer): Payload {
+function describe(description: unknown, root: string, kinds: ReferenceKinds): Payload {
   try {
-    return encodeStructured(description, root, referrer, true);
+    return encodeStructured(description, root, kinds, true);
   } catch {
     return NO_ROOM;
   }
@@ -138,12 +138,12 @@ function describe(description: unknown, root: string, referrer: Referrer): Paylo
  * Makes the value again that {@linkcode encode} or {@linkcode encodeThrown} was given.
  *
  * @param payload What arrived. The value takes its buffers over.
- * @param referrer Asked for what came by reference.
+ * @param kinds Asked for what came by reference.
  * @returns The value.
  * @throws {BridgeProtocolError} If the payload is malformed, names a class that is not registered on
  * this side, or a class's `fromWire` fails.
  */
-export function decode(payload: Payload, referrer: Referrer): unknown {
+export function decode(payload: Payload, kinds: ReferenceKinds): unknown {
   try {
     switch (payload.format) {
       case Format.Json:
@@ -163,9 +163,9 @@ export function decode(payload: Payload, referrer: Referrer): unknown {
       case Format.BytesInArray:
         return [onlyBuffer(payload.buffers)];
       case Format.Tagged:
-        return decodeTagged(payload.text, NO_BUFFERS, referrer);
+        return decodeTagged(payload.text, NO_BUFFERS, kinds);
       case Format.Structured:
-        return decodeStructured(payload.meta, payload.buffers, referrer);
+        return decodeStructured(payload.meta, payload.buffers, kinds);
     }
   } catch (error) {
     if (error instanceof BridgeProtocolError) throw error;
@@ -250,10 +250,10 @@ function encodePlainOrNothing(value: unknown): Payload | undefined {
 function encodeStructured(
   value: unknown,
   root: string,
-  referrer: Referrer,
+  kinds: ReferenceKinds,
   describes: boolean,
 ): Payload {
-  const writer = new StructuredWriter(root, referrer, describes);
+  const writer = new StructuredWriter(root, kinds, describes);
   const text = textOf(writer.write(value), root);
   const { buffers, attachments } = writer;
   const payload = buffers.length === 0
@@ -303,16 +303,20 @@ function decodeJson(text: string): unknown {
   return value;
 }
 
-function decodeTagged(text: string, buffers: readonly Uint8Array[], referrer: Referrer): unknown {
-  return new StructuredReader(buffers, referrer).read(parse(text));
+function decodeTagged(
+  text: string,
+  buffers: readonly Uint8Array[],
+  kinds: ReferenceKinds,
+): unknown {
+  return new StructuredReader(buffers, kinds).read(parse(text));
 }
 
 function decodeStructured(
   meta: Uint8Array | undefined,
   buffers: readonly Uint8Array[],
-  referrer: Referrer,
+  kinds: ReferenceKinds,
 ): unknown {
-  if (meta) return decodeTagged(decoder.decode(meta), buffers, referrer);
+  if (meta) return decodeTagged(decoder.decode(meta), buffers, kinds);
   throw new BridgeProtocolError("Cannot read a message: it has no structured part");
 }
 

@@ -81,7 +81,7 @@ export type Node =
   | ErrorNode
   /** An instance of a class that a module exports: the class, its fields, and 1 if a few words may do without the class. */
   | [tag: typeof Tag.Instance, Class: ClassWire, fields: { [key: string]: Wire }, lenient?: 1]
-  /** What the referrer gave out; what it asked to be told. */
+  /** What the `ReferenceKinds` gave out; what it asked to be told. */
   | [tag: typeof Tag.Reference, kind: number, data: Wire]
   /** Keys and values in turn. */
   | [tag: typeof Tag.Headers, ...entries: Wire[]]

@@ -22,7 +22,7 @@ import {
   keepLostClass,
 } from "./own_classes.ts";
 import { create, getPrototypeOf, isArray, keys } from "../primordials.ts";
-import type { Referrer } from "./referrer.ts";
+import type { ReferenceKinds } from "./referrer.ts";
 import { describeFailure } from "./refusals.ts";
 import { Letter, MARK, MARK_CODE, Tag } from "./structured.ts";
 import { makeView } from "./structured_buffers.ts";
@@ -59,7 +59,7 @@ const UNFINISHED = Symbol("unfinished");
 /** Reads one message. */
 export class StructuredReader {
   readonly #buffers: readonly Uint8Array[];
-  readonly #referrer: Referrer;
+  readonly #kinds: ReferenceKinds;
   /** The objects that have been begun, in order. */
   readonly #objects: unknown[] = [];
   readonly #limits = new Limits();
@@ -69,11 +69,11 @@ export class StructuredReader {
    * Begins a message.
    *
    * @param buffers What came beside the text.
-   * @param referrer Asked for what came by reference.
+   * @param kinds Asked for what came by reference.
    */
-  constructor(buffers: readonly Uint8Array[], referrer: Referrer) {
+  constructor(buffers: readonly Uint8Array[], kinds: ReferenceKinds) {
     this.#buffers = buffers;
-    this.#referrer = referrer;
+    this.#kinds = kinds;
   }
 
   /**
@@ -288,7 +288,7 @@ export class StructuredReader {
     if (typeof kind !== "number") fail("a reference has no kind");
     const data = this.read(node[2], level + 1);
     try {
-      return this.#referrer.resolve(kind, data);
+      return this.#kinds.resolve(kind, data);
     } catch (error) {
       throw new ForeignError(error);
     }

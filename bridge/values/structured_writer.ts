@@ -16,7 +16,7 @@ import { NotCloneableError } from "../errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";
 import { getPrototypeOf, isArray, keys, values } from "../primordials.ts";
-import type { Referrer } from "./referrer.ts";
+import type { ReferenceKinds } from "./referrer.ts";
 import type { Attachment } from "../wire/payload.ts";
 import { adviseOn, describeFailure, describeValue } from "./refusals.ts";
 import {
@@ -78,7 +78,7 @@ export class StructuredWriter {
   readonly buffers: Uint8Array[] = [];
   /** What goes beside the message. */
   readonly attachments: Attachment[] = [];
-  readonly #referrer: Referrer;
+  readonly #kinds: ReferenceKinds;
   readonly #path: Path;
   /** Thrown values are described as far as they cannot cross; all others are refused. */
   readonly #describes: boolean;
@@ -94,12 +94,12 @@ export class StructuredWriter {
    * Begins a message.
    *
    * @param root What a refusal calls the value as a whole.
-   * @param referrer Asked for what goes by reference.
+   * @param kinds Asked for what goes by reference.
    * @param describes Whether what cannot cross is described, unless it is the value as a whole.
    */
-  constructor(root: string, referrer: Referrer, describes: boolean) {
+  constructor(root: string, kinds: ReferenceKinds, describes: boolean) {
     this.#path = new Path(root);
-    this.#referrer = referrer;
+    this.#kinds = kinds;
     this.#describes = describes;
     this.#order = describes ? [] : undefined;
   }
@@ -364,15 +364,15 @@ export class StructuredWriter {
     return this.#reference(value, level) ?? this.#refuse(value, level);
   }
 
-  /** Writes what the referrer gives out for a value; nothing when it does not go by reference. */
+  /** Writes what the kinds give out for a value; nothing when it does not go by reference. */
   #reference(value: object, level: number): Wire | undefined {
-    const why = this.#referrer.refusal?.(value);
+    const why = this.#kinds.refusal?.(value);
     if (why !== undefined) this.#refuseAs(describeValue(value), why, level);
-    const reference = this.#referrer.refer(value);
-    if (reference === undefined) return undefined;
-    if (reference.attachment !== undefined) this.attachments.push(reference.attachment);
-    const data = this.#standIn(value, reference.data, level);
-    return [Tag.Reference, reference.kind, data] satisfies Node;
+    const ref = this.#kinds.toRef(value);
+    if (ref === undefined) return undefined;
+    if (ref.attachment !== undefined) this.attachments.push(ref.attachment);
+    const data = this.#standIn(value, ref.data, level);
+    return [Tag.Reference, ref.kind, data] satisfies Node;
   }
 
   /** Writes what a class's `toWire` makes of an instance. */

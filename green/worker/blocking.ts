@@ -357,13 +357,13 @@ export class Blocking {
   #reportParked(frame: Frame, parking: Parking, left: number): void {
     const { what, holder, object, peers } = parking;
     const limited = parking.limited === true || left < Infinity || frame.deadline < Infinity;
-    const payload = encode([describeParking(what, left), limited], "text", this.#crossing.referrer);
+    const payload = encode([describeParking(what, left), limited], "text", this.#crossing.kinds);
     const at = object ?? (peers || what instanceof RemoteThread ? -1 : 0);
     this.#mailbox.send(Up.Parked, frame.id, holder?.() ?? 0, at, payload);
     const step = this.#stack.stepOn(frame);
     if (!step) return;
     const named = [describeParking(what, left), limited, generatorName()];
-    this.#mailbox.send(Up.Parked, step.id, 0, 0, encode(named, "text", this.#crossing.referrer));
+    this.#mailbox.send(Up.Parked, step.id, 0, 0, encode(named, "text", this.#crossing.kinds));
   }
 
   /** It goes on, and so does the step of an iteration that runs on it. */

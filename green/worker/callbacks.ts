@@ -120,17 +120,17 @@ export class Callbacks {
             "be synchronous",
         );
       }
-      const referrer = op === Op.Call ? this.#crossing.replyReferrer : this.#crossing.liveReferrer;
+      const kinds = op === Op.Call ? this.#crossing.replyKinds : this.#crossing.liveKinds;
       reply = this.#crossing.references.attempt(() => {
-        if (scope.changes) context = this.#context.changes(scope, referrer);
-        return encode(value, "result", referrer);
+        if (scope.changes) context = this.#context.changes(scope, kinds);
+        return encode(value, "result", kinds);
       });
     } catch (error) {
       if (!frame && isMeantForBelow(error)) below!.passing = { error };
       // Whoever has killed the thread wanted this: it is no failure that somebody has to hear of.
       const killed = (frame ?? below)?.killed;
       ending = killed && isNothingBut(killed.reason, error) ? Ending.Killed : Ending.Rejected;
-      reply = encodeThrown(error, "error", this.#crossing.referrer);
+      reply = encodeThrown(error, "error", this.#crossing.kinds);
     } finally {
       this.#caller.importing = importing;
       this.#stack.callbacks--;

@@ -20,11 +20,11 @@ import {
 } from "../../bridge/context/context.ts";
 import { decodeContext, encodeContext } from "../../bridge/context/wire.ts";
 import type { Message } from "../../bridge/wire/message.ts";
-import type { Referrer } from "../../bridge/values/referrer.ts";
+import type { ReferenceKinds } from "../../bridge/values/referrer.ts";
 
 /** A Worker's contexts. */
 export class GreenContext {
-  readonly #referrer: Referrer;
+  readonly #kinds: ReferenceKinds;
   readonly #fault: (error: unknown) => void;
   /** For the next message. */
   #next: Payload | undefined;
@@ -32,11 +32,11 @@ export class GreenContext {
   readonly #attached = new WeakMap<Message, Payload>();
 
   /**
-   * @param referrer Makes and resolves references.
+   * @param kinds Makes and resolves references.
    * @param fault Reports what cannot be understood here.
    */
-  constructor(referrer: Referrer, fault: (error: unknown) => void) {
-    this.#referrer = referrer;
+  constructor(kinds: ReferenceKinds, fault: (error: unknown) => void) {
+    this.#kinds = kinds;
     this.#fault = fault;
   }
 
@@ -51,7 +51,7 @@ export class GreenContext {
     const payload = this.#take();
     if (!payload) return undefined;
     try {
-      return new Changes(decodeContext(payload, this.#referrer));
+      return new Changes(decodeContext(payload, this.#kinds));
     } catch (error) {
       this.#fault(error);
       return undefined;
@@ -72,7 +72,7 @@ export class GreenContext {
   }
 
   /** Nobody wants what came with a message: it is taken in all the same, since the hub counts what it refers to. */
-  drop(message: Message, discarder: Referrer): void {
+  drop(message: Message, discarder: ReferenceKinds): void {
     const payload = this.#attached.get(message);
     if (!payload) return;
     try {
@@ -92,19 +92,19 @@ export class GreenContext {
   enter<R>(message: Message, scope: Scope, fn: () => R): R {
     const payload = this.#attached.get(message);
     this.#attached.delete(message);
-    if (payload) scope.given = decodeContext(payload, this.#referrer);
+    if (payload) scope.given = decodeContext(payload, this.#kinds);
     return within(scope, fn);
   }
 
   /** What a message of a thread brings along; nothing if that is what the hub knows. */
   outgoing({ given }: Scope): Payload | undefined {
     const changes = difference(given, currentValues());
-    return changes && encodeContext(changes, this.#referrer);
+    return changes && encodeContext(changes, this.#kinds);
   }
 
   /** What a thread or a callback has changed. */
-  changes(scope: Scope, referrer: Referrer): Payload | undefined {
+  changes(scope: Scope, kinds: ReferenceKinds): Payload | undefined {
     const changes = changesIn(scope);
-    return changes && encodeContext(changes, referrer);
+    return changes && encodeContext(changes, kinds);
   }
 }

@@ -55,7 +55,7 @@ export class GreenSpawns {
     const frame = this.#caller.frame(`${targetName(target)}()`);
     if (this.#debug) options = { ...options, site: stackHere() };
     const takesOrder = this.#token && kind === Up.Spawn && options?.delay === undefined;
-    const payload = encode(args, "arguments", this.#crossing.referrer);
+    const payload = encode(args, "arguments", this.#crossing.kinds);
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
     const id = here().arena.takeThreadId();
@@ -71,7 +71,7 @@ export class GreenSpawns {
         id,
         0,
         0,
-        encode(options, "options", this.#crossing.referrer),
+        encode(options, "options", this.#crossing.kinds),
       );
     }
     if (context) this.#mailbox.send(Up.Context, id, kind, 0, context);

@@ -90,7 +90,7 @@ export class HubCalls {
     }
     const { references } = this.#crossing;
     references.lastSignal = undefined;
-    const payload = encode(args, "arguments", this.#crossing.referrer);
+    const payload = encode(args, "arguments", this.#crossing.kinds);
     const signal = references.lastSignal;
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
@@ -108,7 +108,7 @@ export class HubCalls {
         const abandon = fired !== undefined && fired.error === reason && fired.timeout.abandon;
         // Work that goes on may call back until the hub has said that it knows.
         if (!abandon) this.#questions.delete(id);
-        const payload = encodeThrown(reason, "reason", this.#crossing.referrer);
+        const payload = encodeThrown(reason, "reason", this.#crossing.kinds);
         this.#mailbox.send(Up.Abort, id, abandon ? 1 : 0, 0, payload);
       }
       throw reason;

@@ -11,7 +11,7 @@ import { Imports } from "../../bridge/references/imports.ts";
 import { madeElsewhere } from "../../bridge/brand.ts";
 import { BlobLitter } from "./blob_litter.ts";
 import { classOfPrototype } from "../../bridge/values/classes.ts";
-import type { Reference } from "../../bridge/values/codec.ts";
+import type { Ref } from "../../bridge/values/codec.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { type ExportCounts, Exports } from "../../bridge/references/exports.ts";
 import { GreenIterator } from "./green_iterator.ts";
@@ -26,7 +26,7 @@ import {
 } from "../../bridge/references/live.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import { platformClassOf } from "../../bridge/values/platform_classes.ts";
-import { Referent } from "../../bridge/protocol/messages.ts";
+import { RefKind } from "../../bridge/protocol/messages.ts";
 import { RemoteObject, remoteOf } from "../../bridge/references/remote_object.ts";
 import { Resource } from "../../bridge/references/resource.ts";
 import { lookWhenAsked, SignalProxies } from "../../bridge/references/signals.ts";
@@ -116,13 +116,13 @@ export class GreenReferences {
    * @param all Whether what cannot cross goes by reference and is not refused.
    * @throws {TypeError} If it is a handle that was released.
    */
-  refer(value: object, returned: boolean, all: boolean): Reference | undefined {
+  toRef(value: object, returned: boolean, all: boolean): Ref | undefined {
     const remote = remoteOf(value);
     if (remote?.released) throw new TypeError("Cannot send a handle: it was released");
     const theirs = this.#functions.numberOf(value) ?? this.#objects.numberOf(value) ??
       remote?.number;
     if (theirs !== undefined) {
-      return { kind: remote ? Referent.HubObject : Referent.HubFunction, data: theirs };
+      return { kind: remote ? RefKind.HubObject : RefKind.HubFunction, data: theirs };
     }
     if (value instanceof AbortSignal) return this.#referToSignal(value, returned);
     const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
@@ -138,10 +138,10 @@ export class GreenReferences {
     const lasts = this.#exports.lasts(number) ? 1 : 0;
     if (object === value && typeof value === "function" && !isClass(value)) {
       const data = [serial, number, lasts, owner, nameOf(value as Callable)];
-      return { kind: Referent.GreenFunction, data };
+      return { kind: RefKind.GreenFunction, data };
     }
     const data = [serial, number, lasts, traitsOf(object), classNumber(object), owner];
-    return { kind: Referent.GreenObject, data };
+    return { kind: RefKind.GreenObject, data };
   }
 
   /** Encodes something; what it had referred to is taken back if something else in it cannot cross. */
@@ -162,23 +162,23 @@ export class GreenReferences {
   resolve(kind: number, data: unknown): unknown {
     const numbers = data as number[];
     switch (kind) {
-      case Referent.HubFunction: {
+      case RefKind.HubFunction: {
         const [number, serial, home] = numbers;
         return this.#returned(number, serial, home) ?? this.#importFunction(number);
       }
-      case Referent.HubObject: {
+      case RefKind.HubObject: {
         const [number, traits, kind, serial, home] = numbers;
         return this.#returned(number, serial, home) ?? this.#importObject(number, traits, kind);
       }
-      case Referent.HubSignal: {
+      case RefKind.HubSignal: {
         const [number, serial, home] = numbers;
         this.#hasImported = true;
         return this.#returned(number, serial, home) ??
           this.#signals.import(number, this.#host.owner());
       }
-      case Referent.GreenFunction:
-      case Referent.GreenObject:
-      case Referent.GreenSignal:
+      case RefKind.GreenFunction:
+      case RefKind.GreenObject:
+      case RefKind.GreenSignal:
         return this.#own(numbers[1]);
     }
     return undefined;
@@ -198,7 +198,7 @@ export class GreenReferences {
     if (OWN_KINDS.has(kind)) return true;
     if (!HUB_KINDS.has(kind)) return false;
     const [number] = data as number[];
-    if (kind === Referent.HubSignal) this.#signals.forget(number);
+    if (kind === RefKind.HubSignal) this.#signals.forget(number);
     this.#host.sayReleased(number, 1);
     return true;
   }
@@ -245,9 +245,9 @@ export class GreenReferences {
     }
   }
 
-  #referToSignal(signal: AbortSignal, returned: boolean): Reference {
+  #referToSignal(signal: AbortSignal, returned: boolean): Ref {
     const theirs = this.#signals.numberOf(signal);
-    if (theirs !== undefined) return { kind: Referent.HubSignal, data: theirs };
+    if (theirs !== undefined) return { kind: RefKind.HubSignal, data: theirs };
     this.lastSignal = signal;
     const owner = returned ? 0 : this.#host.owner();
     const number = this.#exports.export(signal, owner);
@@ -257,7 +257,7 @@ export class GreenReferences {
     // The hub goes by its own clock: this Worker may compute all the while, or have ended the thread.
     const left = this.#host.leftOf(signal);
     const time = left === undefined ? [] : [left];
-    return { kind: Referent.GreenSignal, data: [this.#host.serial, number, lasts, ...time] };
+    return { kind: RefKind.GreenSignal, data: [this.#host.serial, number, lasts, ...time] };
   }
 
   #listen(signal: AbortSignal, number: number, owner: number): void {
@@ -316,15 +316,15 @@ export class GreenReferences {
 }
 
 const OWN_KINDS: ReadonlySet<number> = new Set([
-  Referent.GreenFunction,
-  Referent.GreenObject,
-  Referent.GreenSignal,
+  RefKind.GreenFunction,
+  RefKind.GreenObject,
+  RefKind.GreenSignal,
 ]);
 
 const HUB_KINDS: ReadonlySet<number> = new Set([
-  Referent.HubFunction,
-  Referent.HubObject,
-  Referent.HubSignal,
+  RefKind.HubFunction,
+  RefKind.HubObject,
+  RefKind.HubSignal,
 ]);
 
 /** The longest name that a function is known by on the hub. */

@@ -47,7 +47,7 @@ import type { Outbox } from "../../bridge/wire/outbox.ts";
 import type { Condition, Green, Parking } from "../../bridge/side/green.ts";
 import {
   Down,
-  Referent,
+  RefKind,
   type Target,
   targetName,
   type ThreadOptions,
@@ -123,7 +123,7 @@ export class GreenRuntime implements Green {
     );
     const handles = new ThreadHandles(
       this,
-      (id, count) => this.#crossing.release(Referent.Thread, id, count),
+      (id, count) => this.#crossing.release(RefKind.Thread, id, count),
     );
     const look = () => {
       // What came together with the thread may be waiting for a place where it can be done.
@@ -151,7 +151,7 @@ export class GreenRuntime implements Green {
       crossing,
       caller: this.#caller = new Caller(stack, mailbox),
       context: this.#context = new GreenContext(
-        crossing.referrer,
+        crossing.kinds,
         (error) => crossing.fault(error),
       ),
       targets: this.#targets = new TargetNumbers(mailbox, crossing),
@@ -465,7 +465,7 @@ export class GreenRuntime implements Green {
     const site = at < 0 ? undefined : callSite(frames.length - 1 - at);
     const leaves = innermost && at >= 0 &&
       this.#stack.isStruck(innermost) && this.#stack.isStruck(frames[at]);
-    const payload = encode(site ?? "", "text", this.#crossing.referrer);
+    const payload = encode(site ?? "", "text", this.#crossing.kinds);
     this.#mailbox.send(Up.At, id, leaves ? 1 : 0, 0, payload);
   }
 }

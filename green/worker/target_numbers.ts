@@ -31,7 +31,7 @@ export class TargetNumbers {
     if (number === undefined) {
       number = this.#bound.size + 1;
       this.#bound.set(target, number);
-      this.#mailbox.send(Up.Bind, number, 0, 0, encode(target, "target", this.#crossing.referrer));
+      this.#mailbox.send(Up.Bind, number, 0, 0, encode(target, "target", this.#crossing.kinds));
     }
     return number;
   }

@@ -74,25 +74,25 @@ export class ThreadEndings {
     try {
       payload = ending === Ending.Fulfilled
         ? this.#crossing.references.attempt(() =>
-          encode(value, "result", this.#crossing.resultReferrer)
+          encode(value, "result", this.#crossing.resultKinds)
         )
-        : encodeThrown(value, "error", this.#crossing.resultReferrer);
+        : encodeThrown(value, "error", this.#crossing.resultKinds);
     } catch (error) {
       ending = Ending.Rejected;
-      payload = encodeThrown(value = error, "error", this.#crossing.resultReferrer);
+      payload = encodeThrown(value = error, "error", this.#crossing.resultKinds);
     }
     let context: Payload | undefined;
     try {
       if (frame.changes) {
         context = this.#crossing.references.attempt(() =>
-          this.#context.changes(frame, this.#crossing.resultReferrer)
+          this.#context.changes(frame, this.#crossing.resultKinds)
         );
       }
     } catch (error) {
       if (ending !== Ending.Fulfilled) this.#crossing.fault(error);
       else {
         ending = Ending.Rejected;
-        payload = encodeThrown(value = error, "error", this.#crossing.resultReferrer);
+        payload = encodeThrown(value = error, "error", this.#crossing.resultKinds);
       }
     }
     this.#crossing.references.endThread(frame.id);
@@ -136,7 +136,7 @@ export class ThreadEndings {
   reportStray(stray: Stray): void {
     if (this.#mailbox.shut) return;
     const { error, suspects } = stray;
-    const { referrer } = this.#crossing;
+    const { kinds } = this.#crossing;
     if (suspects.length === 1) {
       const [{ id, name }] = suspects;
       return this.#mailbox.send(
@@ -144,11 +144,11 @@ export class ThreadEndings {
         id,
         0,
         0,
-        encodeThrown([name, error], "error", referrer),
+        encodeThrown([name, error], "error", kinds),
       );
     }
     const where = whereOf(stray, this.#stack.innermost?.thread.name);
-    this.#mailbox.send(Up.Fault, 0, 1, 0, encodeThrown([where, error], "error", referrer));
+    this.#mailbox.send(Up.Fault, 0, 1, 0, encodeThrown([where, error], "error", kinds));
   }
 
   /**
@@ -178,7 +178,7 @@ export class ThreadEndings {
     const outcome = thread.outcome()!;
     // Whoever closed the hub wanted this: there is nothing to report.
     if (outcome.status !== "rejected" || isA(outcome.reason, HubClosedError)) return;
-    const payload = encodeThrown([thread.name, outcome.reason], "error", this.#crossing.referrer);
+    const payload = encodeThrown([thread.name, outcome.reason], "error", this.#crossing.kinds);
     this.#mailbox.send(Up.Unseen, spawner, 0, 0, payload);
   }
 }

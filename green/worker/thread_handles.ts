@@ -7,8 +7,8 @@
  * @module
  */
 
-import { Ending, Referent, type ThreadReference } from "../../bridge/protocol/messages.ts";
-import type { Reference } from "../../bridge/values/referrer.ts";
+import { Ending, RefKind, type ThreadRef } from "../../bridge/protocol/messages.ts";
+import type { Ref } from "../../bridge/values/referrer.ts";
 import { type HandleHost, type Hold, RemoteThread } from "./remote_thread.ts";
 
 /** The handles of one Worker. */
@@ -45,22 +45,22 @@ export class ThreadHandles {
   }
 
   /** The reference for a handle, with the thread's ending if that is known. */
-  refer(thread: RemoteThread): Reference {
+  toRef(thread: RemoteThread): Ref {
     const { id, name } = thread;
     thread.seen = true;
     const outcome = thread.outcome();
-    if (!outcome) return { kind: Referent.Thread, data: { id, name } };
+    if (!outcome) return { kind: RefKind.Thread, data: { id, name } };
     const ended = outcome.status === "fulfilled"
       ? { ending: Ending.Fulfilled, value: outcome.value }
       : {
         ending: outcome.status === "killed" ? Ending.Killed : Ending.Rejected,
         value: outcome.reason,
       };
-    return { kind: Referent.Thread, data: { id, name, ended } };
+    return { kind: RefKind.Thread, data: { id, name, ended } };
   }
 
   /** The handle for a reference. */
-  adopt({ id, name, ended }: ThreadReference): RemoteThread {
+  adopt({ id, name, ended }: ThreadRef): RemoteThread {
     const thread = this.give(id, name);
     if (!ended) thread.hold.count++;
     else if (ended.ending === Ending.Fulfilled) {

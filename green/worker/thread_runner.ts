@@ -208,7 +208,7 @@ export class ThreadRunner {
 
   #sayLoaded(number: number, target: Target): void {
     const names = target.kind === "export" ? this.#loader.synchronousNames(target.url) : [];
-    this.#mailbox.send(Up.Loaded, number, 0, 0, encode(names, "names", this.#crossing.referrer));
+    this.#mailbox.send(Up.Loaded, number, 0, 0, encode(names, "names", this.#crossing.kinds));
   }
 
   /** A thread was killed before it was begun: its body never runs. */
@@ -251,7 +251,7 @@ export class ThreadRunner {
     const begin = () => {
       if (frame.killTimed) return;
       timer = setTimeout(() => {
-        const payload = encodeThrown(frame.killed!.reason, "reason", this.#crossing.referrer);
+        const payload = encodeThrown(frame.killed!.reason, "reason", this.#crossing.kinds);
         this.#mailbox.send(Up.Kill, frame.id, 0, 0, payload);
       }, AWAIT_GRACE_MS);
     };

@@ -147,7 +147,7 @@ export class ThreadWaits {
       this.#stack.kill(frame, reason ?? new GreenletExit());
       return this.#stack.interrupt(this.#frames.at(-1)!);
     }
-    const payload = encodeThrown(reason, "reason", this.#crossing.referrer);
+    const payload = encodeThrown(reason, "reason", this.#crossing.kinds);
     const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
     this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, payload);
     if (onlyPending) return this.#blocking.flush();

@@ -10,7 +10,7 @@
 import { madeElsewhere } from "../../bridge/brand.ts";
 import { isA } from "../../bridge/guarded.ts";
 import { isThenable } from "../../bridge/references/live.ts";
-import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
+import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import { changesIn, usesContext } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
@@ -68,7 +68,7 @@ export class CallServer {
     call.origin = { worker, number: id };
     const { kind } = target;
     const isForeign = kind === "live" || kind === "hub" || kind === "library";
-    const referrer = isForeign ? worker.liveReferrer : worker.referrer;
+    const kinds = isForeign ? worker.liveKinds : worker.kinds;
     this.#count++;
     worker.answers.set(id, call);
     const answer = (ending: number, value: unknown) => {
@@ -76,7 +76,7 @@ export class CallServer {
       call.end();
       if (worker.answers.get(id) !== call) return letGo(value);
       worker.answers.delete(id);
-      if (!worker.dead) this.#reply(worker, id, ending, value, call, referrer);
+      if (!worker.dead) this.#reply(worker, id, ending, value, call, kinds);
     };
     const fail = (error: unknown) => answer(Ending.Rejected, error);
     /** @returns What settles when the work has ended, if it has not. */
@@ -137,7 +137,7 @@ export class CallServer {
     call.end();
     // Until this arrives, what its function asks over there still counts.
     if (abandon) {
-      const nothing = encode(undefined, "result", worker.referrer);
+      const nothing = encode(undefined, "result", worker.kinds);
       return worker.post.send(Down.Reply, id, Ending.Fulfilled, 0, nothing);
     }
     this.#registry.callAborted(call);
@@ -147,8 +147,8 @@ export class CallServer {
   /** The arguments of a call; if it goes on to another Worker or to a queue, as they are passed on. */
   #arguments(worker: GreenWorker, target: Target, payload: Payload): unknown {
     const mayGoOn = target.kind === "live" || target === STORE;
-    if (!mayGoOn || !mayRefer(payload)) return decode(payload, worker.referrer);
-    const { here, passing } = readViews(payload, worker.referrer);
+    if (!mayGoOn || !mayRefer(payload)) return decode(payload, worker.kinds);
+    const { here, passing } = readViews(payload, worker.kinds);
     if (here === passing || !Array.isArray(here) || !Array.isArray(passing)) return here;
     if (target === STORE) return [...here, passing[1]];
     return worker.references.goesOn(here.at(-2)) ? passing : here;
@@ -182,24 +182,24 @@ export class CallServer {
     ending: number,
     value: unknown,
     call: Call,
-    referrer: Referrer,
+    kinds: ReferenceKinds,
   ): void {
     let payload: Payload;
     let context: Payload | undefined;
     const changes = changesIn(call);
     try {
       if (changes) {
-        context = worker.attempt(() => encodeContext(changes, worker.referrer));
+        context = worker.attempt(() => encodeContext(changes, worker.kinds));
       }
       payload = ending === Ending.Fulfilled
-        ? worker.attempt(() => encode(asReferent(value), "result", referrer))
-        : encodeThrown(value, "error", worker.referrer);
+        ? worker.attempt(() => encode(asReferent(value), "result", kinds))
+        : encodeThrown(value, "error", worker.kinds);
     } catch (error) {
       // Of two errors the first one is for the caller.
       if (ending !== Ending.Fulfilled) this.#events.error(error);
       else value = error;
       ending = Ending.Rejected;
-      payload = encodeThrown(value, "error", worker.referrer);
+      payload = encodeThrown(value, "error", worker.kinds);
     }
     if (context) worker.post.send(Down.Context, 0, 0, 0, context);
     worker.post.send(Down.Reply, id, ending, 0, payload);

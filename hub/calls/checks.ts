@@ -88,7 +88,7 @@ export function checkParking(
 /** A reason that a Worker gives; if it cannot be understood here (its class is not known), what is wrong with it. */
 export function readReason(worker: GreenWorker, payload: Payload): unknown {
   try {
-    return decode(payload, worker.referrer);
+    return decode(payload, worker.kinds);
   } catch (error) {
     if (isBreach(error)) throw error;
     return error;

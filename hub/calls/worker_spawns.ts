@@ -13,7 +13,7 @@ import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { isThenable } from "../../bridge/references/live.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import {
-  Referent,
+  RefKind,
   type Target,
   targetName,
   type ThreadOptions,
@@ -71,7 +71,7 @@ export class WorkerSpawns {
       task = values || mayRefer(payload)
         ? this.#launches.pack(
           target,
-          readViews(payload, worker.referrer).passing as unknown[],
+          readViews(payload, worker.kinds).passing as unknown[],
           values,
         )
         : { target, args: payload };
@@ -124,7 +124,7 @@ export class WorkerSpawns {
     // The Worker reports a failure that nobody there looks at, unless nobody is expected to.
     if (!thread.detached) thread.keeper = worker;
     if (thread.dead) return worker.tell(thread);
-    worker.hold(Referent.Thread, thread.id);
+    worker.hold(RefKind.Thread, thread.id);
     thread.holds++;
     (thread.watchers ??= new Set()).add(worker);
   }

@@ -10,7 +10,7 @@
  * @module
  */
 
-import { encode, encodeThrown, type Reference, type Referrer } from "../../bridge/values/codec.ts";
+import { encode, encodeThrown, type Ref, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError, WorkerCrashedError } from "../../bridge/errors.ts";
 import {
@@ -27,9 +27,9 @@ import {
   Down,
   Ending,
   PART_OF_CALL,
-  Referent,
+  RefKind,
   type Target,
-  type ThreadReference,
+  type ThreadRef,
 } from "../../bridge/protocol/messages.ts";
 import type { RunningWorker } from "./thread_worker.ts";
 import type { Exports } from "../../bridge/references/exports.ts";
@@ -92,7 +92,7 @@ export interface Registry {
   /** A thread that has not ended, or, if it is another hub's, what stands for it here. */
   own(thread: HubThread): HubThread;
   /** A thread that is known only by its ending. */
-  adoptThread(reference: ThreadReference, ended: Ended): HubThread;
+  adoptThread(ref: ThreadRef, ended: Ended): HubThread;
   /** One hold less on a thread. */
   releaseThread(id: number, count: number): void;
 }
@@ -180,10 +180,10 @@ export class GreenWorker {
       nameOf: (id) => registry.threadById(id)?.name,
       isOver: (id) => registry.threadById(id)?.dead ?? true,
       ask: (...request) => this.ask(...request),
-      referred: (number) => this.#note(Referent.HubFunction, number),
+      referred: (number) => this.#note(RefKind.HubFunction, number),
       saySignalled: (number, reason) => {
         if (this.dead) return;
-        const payload = encodeThrown(reason, "reason", this.referrer);
+        const payload = encodeThrown(reason, "reason", this.kinds);
         this.post.send(Down.Signalled, number, 0, 0, payload);
       },
       sayReleased: (number, count) => {
@@ -194,18 +194,18 @@ export class GreenWorker {
   }
 
   /** Makes and resolves references for this Worker. */
-  readonly referrer: Referrer = {
-    refer: (value) => this.#refer(value, false),
+  readonly kinds: ReferenceKinds = {
+    toRef: (value) => this.#toRef(value, false),
     resolve: (kind, data) => this.#resolve(kind, data),
   };
   /** The same, and what cannot cross goes by reference too: for what objects give that green code asks. */
-  readonly liveReferrer: Referrer = {
-    ...this.referrer,
-    refer: (value) => this.#refer(value, true),
+  readonly liveKinds: ReferenceKinds = {
+    ...this.kinds,
+    toRef: (value) => this.#toRef(value, true),
   };
 
   /** What it says of async context. */
-  readonly context: WorkerContext = new WorkerContext(this.referrer, this.stack);
+  readonly context: WorkerContext = new WorkerContext(this.kinds, this.stack);
 
   /** Whether it is known how quick it is, or has taken so long that it does not matter. */
   isProven(now: number): boolean {
@@ -252,7 +252,7 @@ export class GreenWorker {
     const { givenName: name, memberOf, spawnSites: sites } = thread;
     if (name !== undefined || memberOf !== undefined || sites !== undefined) {
       const options = { name, memberOf, sites };
-      this.post.send(Down.Prepare, thread.id, 0, 0, encode(options, "options", this.referrer));
+      this.post.send(Down.Prepare, thread.id, 0, 0, encode(options, "options", this.kinds));
     }
     if (context) this.post.send(Down.Context, 0, 0, 0, context.payload);
     this.post.send(Down.Run, thread.id, number, thread.parent, args);
@@ -289,7 +289,7 @@ export class GreenWorker {
   /** Says what the next message brings along of async context. What cannot cross is reported. */
   #sendContext(values: ContextValues): void {
     try {
-      const payload = this.attempt(() => encodeContext(values, this.referrer));
+      const payload = this.attempt(() => encodeContext(values, this.kinds));
       this.post.send(Down.Context, 0, 0, 0, payload);
     } catch (error) {
       this.#registry.reportError(error);
@@ -313,8 +313,8 @@ export class GreenWorker {
       if (part !== undefined) op |= PART_OF_CALL;
       const values = usesContext() ? currentValues() : undefined;
       const [payload, context] = this.attempt(() => [
-        encode(all, "arguments", this.liveReferrer),
-        values && encodeContext(values, this.referrer),
+        encode(all, "arguments", this.liveKinds),
+        values && encodeContext(values, this.kinds),
       ]);
       // Still in the flow that calls: nothing was awaited here.
       const join = usesContext() ? new Join() : undefined;
@@ -383,7 +383,7 @@ export class GreenWorker {
   /** Kills the callbacks and steps that it serves for the hub outside of threads. */
   killServing(reason: unknown): void {
     for (const id of this.#questions.keys()) {
-      this.post.send(Down.Kill, id, 0, 0, encodeThrown(reason, "reason", this.referrer));
+      this.post.send(Down.Kill, id, 0, 0, encodeThrown(reason, "reason", this.kinds));
     }
     this.post.ready();
   }
@@ -424,15 +424,15 @@ export class GreenWorker {
 
   /** The Worker holds a reference. */
   hold(kind: number, id: number): void {
-    if (kind !== Referent.Thread) return this.references.hold(id);
+    if (kind !== RefKind.Thread) return this.references.hold(id);
     this.#threadHolds.set(id, (this.#threadHolds.get(id) ?? 0) + 1);
   }
 
   /** The Worker gives back references, no more than it has. */
   letGo(kind: number, id: number, count: number): void {
-    if (kind === Referent.Coordination) return this.objects.letGo(id, count);
-    if (kind === Referent.Blob) return this.objects.blobTaken(id);
-    if (kind !== Referent.Thread) return this.references.letGo(id, count);
+    if (kind === RefKind.Coordination) return this.objects.letGo(id, count);
+    if (kind === RefKind.Blob) return this.objects.blobTaken(id);
+    if (kind !== RefKind.Thread) return this.references.letGo(id, count);
     const held = this.#threadHolds.get(id) ?? 0;
     const released = Math.min(held, Math.max(0, count));
     if (released === held) this.#threadHolds.delete(id);
@@ -467,7 +467,7 @@ export class GreenWorker {
       call.abort(gone);
     }
     this.answers.clear();
-    for (const [id, count] of [...this.#threadHolds]) this.letGo(Referent.Thread, id, count);
+    for (const [id, count] of [...this.#threadHolds]) this.letGo(RefKind.Thread, id, count);
     this.references.letGoOfAll();
     this.post.retire();
     return threads;
@@ -483,39 +483,39 @@ export class GreenWorker {
     if (number === undefined) {
       number = this.#bound.size + 1;
       this.#bound.set(target, number);
-      const payload: Payload = encode(target, "target", this.referrer);
+      const payload: Payload = encode(target, "target", this.kinds);
       this.post.send(Down.Bind, number, 0, 0, payload);
     }
     return number;
   }
 
-  #refer(value: object, all: boolean): Reference | undefined {
+  #toRef(value: object, all: boolean): Ref | undefined {
     if (value instanceof HubThread) return this.#referToThread(value);
-    const shared = this.objects.refer(value);
-    if (!shared) return this.references.refer(value, all);
+    const shared = this.objects.toRef(value);
+    if (!shared) return this.references.toRef(value, all);
     const core = coreOf(value);
-    if (core) this.#note(Referent.Coordination, core.id);
+    if (core) this.#note(RefKind.Coordination, core.id);
     return shared;
   }
 
-  #referToThread(thread: HubThread): Reference {
+  #referToThread(thread: HubThread): Ref {
     if (!thread.ended) thread = this.#registry.own(thread);
     const { id, name } = thread;
     thread.seen = true;
     if (!thread.ended) {
-      this.hold(Referent.Thread, id);
+      this.hold(RefKind.Thread, id);
       thread.holds++;
-      this.#note(Referent.Thread, id);
-      return { kind: Referent.Thread, data: { id, name } };
+      this.#note(RefKind.Thread, id);
+      return { kind: RefKind.Thread, data: { id, name } };
     }
     const outcome = thread.ended.passing;
     const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
     const ending = ENDINGS[outcome.status];
-    return { kind: Referent.Thread, data: { id, name, ended: { ending, value } } };
+    return { kind: RefKind.Thread, data: { id, name, ended: { ending, value } } };
   }
 
   #resolve(kind: number, data: unknown): unknown {
-    if (kind === Referent.Thread) return this.#resolveThread(data as ThreadReference);
+    if (kind === RefKind.Thread) return this.#resolveThread(data as ThreadRef);
     const live = this.references.resolve(kind, data);
     if (live) return live;
     const shared = this.objects.resolve(kind, data);
@@ -523,13 +523,13 @@ export class GreenWorker {
     throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
   }
 
-  #resolveThread(reference: ThreadReference): HubThread {
-    const known = this.#registry.threadById(reference?.id);
+  #resolveThread(ref: ThreadRef): HubThread {
+    const known = this.#registry.threadById(ref?.id);
     if (known) {
       known.seen = true;
       return known.proxyFor ?? known;
     }
-    const { ended } = reference;
+    const { ended } = ref;
     if (!ended || !(ended.ending in STATUSES)) {
       throw new TypeError("Cannot resolve a green thread: the hub does not know it");
     }
@@ -537,7 +537,7 @@ export class GreenWorker {
     const outcome = status === "fulfilled"
       ? { status, value: ended.value }
       : { status, reason: ended.value };
-    return this.#registry.adoptThread(reference, Ended.of(outcome));
+    return this.#registry.adoptThread(ref, Ended.of(outcome));
   }
 }
 

@@ -9,7 +9,7 @@ import { type ContextValues, merge } from "../../bridge/context/context.ts";
 import { decodeContext } from "../../bridge/context/wire.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import type { Message } from "../../bridge/wire/message.ts";
-import type { Referrer } from "../../bridge/values/referrer.ts";
+import type { ReferenceKinds } from "../../bridge/values/referrer.ts";
 
 /** A thread, as far as this has to know it. */
 interface WithContext {
@@ -19,16 +19,16 @@ interface WithContext {
 
 /** What a Worker says of async context. */
 export class WorkerContext {
-  readonly #referrer: Referrer;
+  readonly #kinds: ReferenceKinds;
   readonly #stack: readonly WithContext[];
   #next: Message | undefined;
 
   /**
-   * @param referrer Resolves the Worker's references.
+   * @param kinds Resolves the Worker's references.
    * @param stack The threads that run there.
    */
-  constructor(referrer: Referrer, stack: readonly WithContext[]) {
-    this.#referrer = referrer;
+  constructor(kinds: ReferenceKinds, stack: readonly WithContext[]) {
+    this.#kinds = kinds;
     this.#stack = stack;
   }
 
@@ -44,7 +44,7 @@ export class WorkerContext {
    */
   changes({ kind, id }: Message): ContextValues | undefined {
     const payload = this.#take(kind, id);
-    return payload && decodeContext(payload, this.#referrer);
+    return payload && decodeContext(payload, this.#kinds);
   }
 
   /**

@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Reference } from "../../bridge/values/codec.ts";
+import type { Ref } from "../../bridge/values/codec.ts";
 import { Node, State } from "../../bridge/memory/arena.ts";
 import { Waiters } from "../../bridge/memory/waiters.ts";
 import type { Core } from "../../bridge/memory/core.ts";
@@ -64,10 +64,10 @@ export class WorkerObjects {
   }
 
   /** The reference for an object, a buffer or a blob that goes to the Worker. */
-  refer(value: object): Reference | undefined {
-    const reference = referToShared(value);
-    if (reference && coreOf(value)) this.hold(value as Coordination);
-    return reference;
+  toRef(value: object): Ref | undefined {
+    const ref = referToShared(value);
+    if (ref && coreOf(value)) this.hold(value as Coordination);
+    return ref;
   }
 
   /** What a reference that came from the Worker is for. */

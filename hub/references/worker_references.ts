@@ -12,7 +12,7 @@
 
 import { clearTimeout, setTimeout } from "node:timers";
 import { Imports } from "../../bridge/references/imports.ts";
-import type { Reference } from "../../bridge/values/codec.ts";
+import type { Ref } from "../../bridge/values/codec.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
 import type { Exports } from "../../bridge/references/exports.ts";
 import { isA } from "../../bridge/guarded.ts";
@@ -25,7 +25,7 @@ import {
   traitsOf,
 } from "../../bridge/references/live.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
-import { Referent } from "../../bridge/protocol/messages.ts";
+import { RefKind } from "../../bridge/protocol/messages.ts";
 import { type Ask, RemoteObject, remoteOf } from "../../bridge/references/remote_object.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
 import { HubIterator } from "./hub_iterator.ts";
@@ -146,36 +146,36 @@ export class WorkerReferences {
    * @param value The value.
    * @param all See {@linkcode hubReferent}.
    */
-  refer(value: object, all: boolean): Reference | undefined {
+  toRef(value: object, all: boolean): Ref | undefined {
     const signal = this.#signals.numberOf(value);
     if (signal !== undefined) {
-      return { kind: Referent.GreenSignal, data: [this.#host.serial, signal] };
+      return { kind: RefKind.GreenSignal, data: [this.#host.serial, signal] };
     }
     const own = this.#functions.numberOf(value) ?? this.#objects.numberOf(value);
     if (own !== undefined) {
-      const kind = remoteOf(value) ? Referent.GreenObject : Referent.GreenFunction;
+      const kind = remoteOf(value) ? RefKind.GreenObject : RefKind.GreenFunction;
       return { kind, data: [this.#host.serial, own] };
     }
     const referent = hubReferent(value, all);
     if (!referent) return undefined;
-    const { reference, number } = referTo(this.#host.exports, referent);
+    const { ref, number } = referTo(this.#host.exports, referent);
     this.hold(number);
     this.#host.referred(number);
-    return reference;
+    return ref;
   }
 
   /** Gives the near object for a reference that came from the Worker; `undefined` if it is none of these. */
   resolve(kind: number, data: unknown): unknown {
     switch (kind) {
-      case Referent.HubFunction:
-      case Referent.HubObject:
-      case Referent.HubSignal:
+      case RefKind.HubFunction:
+      case RefKind.HubObject:
+      case RefKind.HubSignal:
         return this.#cameHome(this.#own(data));
-      case Referent.GreenFunction:
+      case RefKind.GreenFunction:
         return this.#importFunction(...this.#parseFunction(data));
-      case Referent.GreenObject:
+      case RefKind.GreenObject:
         return this.#importObject(this.#parse(data));
-      case Referent.GreenSignal:
+      case RefKind.GreenSignal:
         return this.#importSignal(this.#parse(data));
     }
     return undefined;
@@ -433,15 +433,15 @@ const host = {
 export function referTo(
   exports: Exports,
   { kind, object }: HubReferent,
-): { readonly reference: Reference; readonly number: number } {
+): { readonly ref: Ref; readonly number: number } {
   const number = exports.export(object);
-  const lazy = kind === Referent.HubObject ? lazyTraits(object) : 0;
+  const lazy = kind === RefKind.HubObject ? lazyTraits(object) : 0;
   if (lazy) hearOf(object);
   const home = homes.get(object);
   // Another hub's Workers have the same numbers.
   const place = home?.exports === exports ? [home.serial, home.number] : [];
-  const data = kind !== Referent.HubObject
+  const data = kind !== RefKind.HubObject
     ? [number, ...place]
     : [number, traitsOf(object) | lazy, classNumber(object), ...place];
-  return { reference: { kind, data }, number };
+  return { ref: { kind, data }, number };
 }

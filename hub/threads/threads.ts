@@ -10,7 +10,7 @@
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import { limited } from "../../bridge/side/limit.ts";
-import { Down, KillMode, type ThreadReference } from "../../bridge/protocol/messages.ts";
+import { Down, KillMode, type ThreadRef } from "../../bridge/protocol/messages.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { endBelongings } from "../references/belongings.ts";
 import type { Call } from "../base/call_context.ts";
@@ -91,7 +91,7 @@ export class Threads implements ThreadHost {
     if (thread.killed) return;
     thread.killed = { reason: exit };
     const { arena } = hereOnHub();
-    const payload = encodeThrown(exit, "reason", worker.referrer);
+    const payload = encodeThrown(exit, "reason", worker.kinds);
     const mode = graceMs === Infinity ? 0 : KillMode.Timed;
     worker.post.send(Down.Kill, thread.id, arena.countKill(), mode, payload);
     arena.sayKill();
@@ -215,8 +215,8 @@ export class Threads implements ThreadHost {
   }
 
   /** A thread that is known only by its ending. */
-  adopt(reference: ThreadReference, ended: Ended): HubThread {
-    const { id, name } = reference;
+  adopt(ref: ThreadRef, ended: Ended): HubThread {
+    const { id, name } = ref;
     const thread = new HubThread(this, Number(id), { label: "", name: String(name) });
     thread.seen = true;
     thread.end(ended);

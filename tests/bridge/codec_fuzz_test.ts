@@ -1,10 +1,10 @@
 import { assert } from "@std/assert";
-import { decode, encode, type Referrer } from "../../bridge/values/codec.ts";
+import { decode, encode, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { Format, type Payload } from "../../bridge/wire/payload.ts";
 import { registerClass } from "../../bridge/values/classes.ts";
 import { learnModule } from "../../bridge/values/known_modules.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
-import { carry, noReferrer } from "./codec_support.ts";
+import { carry, noKinds } from "./codec_support.ts";
 import { Chance, ValueMaker } from "./codec_values.ts";
 
 // AIOHUB_FUZZ_CASES=1000000 AIOHUB_FUZZ_SEED=7 deno test -A tests/bridge/codec_fuzz_test.ts
@@ -32,11 +32,11 @@ class Plain {
 class FuzzError extends Error {}
 learnModule("fuzz:module", { Plain, FuzzError });
 
-/** What a referrer may throw: it is passed on as it is. */
+/** What a ReferenceKinds may throw: it is passed on as it is. */
 class Unresolved extends Error {}
 
-const referrer: Referrer = {
-  refer: () => undefined,
+const kinds: ReferenceKinds = {
+  toRef: () => undefined,
   resolve: (kind, data) => {
     if (kind !== 1) throw new Unresolved();
     return data;
@@ -174,7 +174,7 @@ class Attacker {
 
   constructor(chance: Chance) {
     this.#chance = chance;
-    this.#payload = carry(encode(this.#victim(), "value", noReferrer));
+    this.#payload = carry(encode(this.#victim(), "value", noKinds));
     this.#tree = treeOf(this.#payload);
   }
 
@@ -200,7 +200,7 @@ class Attacker {
   #victim(): unknown {
     try {
       const value = new ValueMaker(this.#chance, 12).make();
-      encode(value, "value", noReferrer);
+      encode(value, "value", noKinds);
       return value;
     } catch {
       return [new Map()];
@@ -277,7 +277,7 @@ function checkCases(seed: number): string | undefined {
 function check(payload: Payload): string | undefined {
   const begin = performance.now();
   try {
-    decode(payload, referrer);
+    decode(payload, kinds);
   } catch (error) {
     const isRight = error instanceof BridgeProtocolError || error instanceof Unresolved;
     if (!isRight) return `decode() threw ${Deno.inspect(error)} for ${Deno.inspect(payload)}`;

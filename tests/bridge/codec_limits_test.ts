@@ -3,11 +3,11 @@ import { decode, encode } from "../../bridge/values/codec.ts";
 import { Format } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../bridge/errors.ts";
 import { MAX_DEPTH } from "../../bridge/values/plain.ts";
-import { cross, noReferrer } from "./codec_support.ts";
+import { cross, noKinds } from "./codec_support.ts";
 
 function decodeTagged(text: string, buffers: Uint8Array[] = []): unknown {
   const meta = new TextEncoder().encode(text);
-  return decode({ format: Format.Structured, text: "", meta, buffers }, noReferrer);
+  return decode({ format: Format.Structured, text: "", meta, buffers }, noKinds);
 }
 
 function assertMalformed(tree: unknown, buffers?: Uint8Array[]): void {
@@ -39,7 +39,7 @@ Deno.test("encode() refuses values that are deeper, and names the limit", () => 
   for (const wrap of Object.values(WRAPPERS)) {
     for (const levels of [MAX_DEPTH + 1, 100_000]) {
       assertThrows(
-        () => encode(nest(levels, wrap, 1), "value", noReferrer),
+        () => encode(nest(levels, wrap, 1), "value", noKinds),
         NotCloneableError,
         `${MAX_DEPTH} levels`,
       );
@@ -57,7 +57,7 @@ Deno.test("encode() says that it is too deep for a stack that is almost full", (
       // On the way up there is a little more stack each time.
     }
     try {
-      encode(value, "value", noReferrer);
+      encode(value, "value", noKinds);
     } catch (error) {
       seen.add((error as Error).name);
       if (error instanceof NotCloneableError) throw error;
@@ -74,7 +74,7 @@ Deno.test("decode() refuses messages that are nested too deeply, in any format",
   assertMalformed(text);
   for (const format of [Format.Json, Format.Tagged]) {
     const payload = { format, text, meta: undefined, buffers: [] };
-    assertThrows(() => decode(payload, noReferrer), BridgeProtocolError, "nested");
+    assertThrows(() => decode(payload, noKinds), BridgeProtocolError, "nested");
   }
   assertMalformed('["~M",'.repeat(100_000) + "1" + "]".repeat(100_000));
   assertMalformed('["~V","Uint8Array",'.repeat(50_000) + "1" + ",0,0]".repeat(50_000));
@@ -174,7 +174,7 @@ Deno.test("decode() refuses messages whose buffers are missing or cut", () => {
       meta: new Uint8Array(meta),
       buffers: [],
     };
-    assertThrows(() => decode(payload, noReferrer), BridgeProtocolError);
+    assertThrows(() => decode(payload, noKinds), BridgeProtocolError);
   }
 });
 
@@ -188,23 +188,23 @@ Deno.test("decode() lets no field of an error run code or reach a prototype", ()
 
 Deno.test("encode() and decode() limit what takes long or much to make", () => {
   const classes = new RegExp(`[${"\\w".repeat(1001)}]`, "iu");
-  assertThrows(() => encode([classes], "value", noReferrer), NotCloneableError, "classes such as");
+  assertThrows(() => encode([classes], "value", noKinds), NotCloneableError, "classes such as");
   assertMalformed([["~R", "\\w".repeat(600), "u"], ["~R", "\\w".repeat(600), "u"]]);
   cross([new RegExp("\\w".repeat(2000)), new RegExp("\\w".repeat(1000), "u")]);
 
   const headers = Array.from({ length: 4097 }, (_, i) => [`h${i}`, "x"] as [string, string]);
-  assertThrows(() => encode(new Headers(headers), "value", noReferrer), NotCloneableError, "4096");
+  assertThrows(() => encode(new Headers(headers), "value", noKinds), NotCloneableError, "4096");
   assertMalformed(["~H", ...headers.flat()]);
 
   const buffer = new ArrayBuffer(0, { maxByteLength: 1 });
   const buffers = Array.from({ length: 1001 }, () => structuredClone(buffer));
-  assertThrows(() => encode(buffers, "value", noReferrer), NotCloneableError, "1000 resizable");
+  assertThrows(() => encode(buffers, "value", noKinds), NotCloneableError, "1000 resizable");
   assertMalformed(Array(1001).fill(["~B", "", 1]));
   assertMalformed(Array(3).fill(["~B", "", 2 ** 35]));
 });
 
 Deno.test("encode() carries strings that together are longer than V8's longest", () => {
   const part = "x".repeat(1 << 26);
-  const { buffers } = encode(Array(9).fill(part), "value", noReferrer);
+  const { buffers } = encode(Array(9).fill(part), "value", noKinds);
   assertEquals(buffers.length, 9);
 });

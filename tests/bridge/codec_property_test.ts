@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { decode, encode } from "../../bridge/values/codec.ts";
 import { difference } from "./codec_isomorphism.ts";
-import { carry, noReferrer } from "./codec_support.ts";
+import { carry, noKinds } from "./codec_support.ts";
 import { Chance, ValueMaker } from "./codec_values.ts";
 
 // AIOHUB_CODEC_CASES=100000 AIOHUB_CODEC_SEED=7 deno test -A tests/bridge/codec_property_test.ts
@@ -21,7 +21,7 @@ function checkCase(seed: number): string | undefined {
   const value = new ValueMaker(new Chance(seed)).make();
   const wanted = clone(value);
   if (wanted === undefined) return "structuredClone does not take what the test makes";
-  const got = decode(carry(encode(value, "value", noReferrer)), noReferrer);
+  const got = decode(carry(encode(value, "value", noKinds)), noKinds);
   return difference(wanted.value, got);
 }
 

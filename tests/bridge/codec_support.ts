@@ -1,23 +1,23 @@
 /**
  * What the tests of the codec share: a copy of a payload through bytes, as the transport makes it, and
- * referrers.
+ * reference kinds.
  *
  * @module
  */
 
-import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
+import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 
 /** A side on which nothing goes by reference. */
-export const noReferrer: Referrer = {
-  refer: () => undefined,
+export const noKinds: ReferenceKinds = {
+  toRef: () => undefined,
   resolve: (kind) => {
     throw new RangeError(`Nothing goes by reference here, got kind ${kind}`);
   },
 };
 
 /** A side that lets functions and some objects go by reference: by their place in a list. */
-export class ListReferrer implements Referrer {
+export class ListKinds implements ReferenceKinds {
   /** All that was referred to, in order. */
   readonly referred: object[] = [];
   readonly #refers: (value: object) => boolean;
@@ -26,7 +26,7 @@ export class ListReferrer implements Referrer {
     this.#refers = refers;
   }
 
-  refer(value: object): { kind: number; data: unknown } | undefined {
+  toRef(value: object): { kind: number; data: unknown } | undefined {
     if (!this.#refers(value)) return undefined;
     return { kind: 7, data: { place: this.referred.push(value) - 1 } };
   }
@@ -80,11 +80,11 @@ export function carry(payload: Payload): Payload {
 }
 
 /** A value as it arrives. */
-export function cross<T>(value: T, referrer: Referrer = noReferrer): T {
-  return decode(carry(encode(value, "value", referrer)), referrer) as T;
+export function cross<T>(value: T, kinds: ReferenceKinds = noKinds): T {
+  return decode(carry(encode(value, "value", kinds)), kinds) as T;
 }
 
 /** A thrown value as it arrives. */
-export function crossThrown(value: unknown, referrer: Referrer = noReferrer): unknown {
-  return decode(carry(encodeThrown(value, "thrown", referrer)), referrer);
+export function crossThrown(value: unknown, kinds: ReferenceKinds = noKinds): unknown {
+  return decode(carry(encodeThrown(value, "thrown", kinds)), kinds);
 }

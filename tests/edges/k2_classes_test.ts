@@ -4,7 +4,7 @@ import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@s
 import { decode } from "../../bridge/values/codec.ts";
 import { Format } from "../../bridge/wire/payload.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
-import { noReferrer } from "../bridge/codec_support.ts";
+import { noKinds } from "../bridge/codec_support.ts";
 import { rejection, runDeno, TestHub, thrownBy } from "../support.ts";
 import * as k2 from "../fixtures/edges/k2_classes.ts";
 import * as more from "../fixtures/edges/k2_more_classes.ts";
@@ -158,7 +158,7 @@ Deno.test("K2 decode() never imports a module because the other side has named i
   const url = "data:text/javascript,globalThis.k2Named = true; export class X extends Error {}";
   const error = decode(
     tagged(["~E", "Error", "m", null, null, {}, {}, ["X", url, "X", 0]]),
-    noReferrer,
+    noKinds,
   );
   assertInstanceOf(error, Error);
   assertEquals(Object.getPrototypeOf(error), Error.prototype);
@@ -177,7 +177,7 @@ Deno.test("K2 decode() makes of what is named only what such a class may be", as
   for (const name of ["Point", "throwOutOfStock", "Money", "toString", "made"]) {
     const error = decode(
       tagged(["~E", "Error", "m", null, null, {}, {}, [name, url, name, 0]]),
-      noReferrer,
+      noKinds,
     ) as object;
     assertEquals(Object.getPrototypeOf(error), Error.prototype, name);
   }
@@ -200,7 +200,7 @@ function tagged(wire: unknown) {
 
 function decodingError(wire: unknown): Error {
   try {
-    decode(tagged(wire), noReferrer);
+    decode(tagged(wire), noKinds);
   } catch (error) {
     return error as Error;
   }

@@ -10,7 +10,7 @@ import { becomeGreen } from "../../bridge/side/side.ts";
 import { becomeWorker, HereInWorker } from "../../bridge/memory/process_side.ts";
 import { LightQueue, Semaphore } from "../../sync/mod.ts";
 import { resolveShared } from "../../bridge/memory/objects.ts";
-import { Referent } from "../../bridge/protocol/messages.ts";
+import { RefKind } from "../../bridge/protocol/messages.ts";
 import { randomBy } from "./random.ts";
 
 /** What a bare Worker is given. */
@@ -29,7 +29,7 @@ export interface BareStart {
 }
 
 function object<T>(kind: string, id: number, buffer: SharedArrayBuffer): T {
-  return resolveShared(Referent.Coordination, { kind, id }, () => buffer) as T;
+  return resolveShared(RefKind.Coordination, { kind, id }, () => buffer) as T;
 }
 
 /** What is done in the middle of a wait, once; it may throw, as a kill does. */
