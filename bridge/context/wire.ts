@@ -8,7 +8,7 @@ import { decode, encode } from "../values/codec.ts";
 import type { Payload } from "../wire/payload.ts";
 import { type ContextValues, useContext } from "./context.ts";
 import { BridgeProtocolError, NotCloneableError } from "../errors.ts";
-import type { ReferenceKinds } from "../values/referrer.ts";
+import type { ReferenceKinds } from "../values/reference_kinds.ts";
 
 /**
  * Makes a context ready for the ring.

@@ -14,7 +14,7 @@ import { blockingBlob } from "./blocking_blob.ts";
 import { BlobUrl } from "./blob_urls.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { RefKind } from "../protocol/messages.ts";
-import type { Ref } from "../values/referrer.ts";
+import type { Ref } from "../values/reference_kinds.ts";
 import { greenSide } from "../side/side.ts";
 
 /**

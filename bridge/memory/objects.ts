@@ -18,7 +18,7 @@ import { BridgeProtocolError } from "../errors.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
 import { RefKind } from "../protocol/messages.ts";
 import type { Giver, Taker } from "../wire/message.ts";
-import type { Ref } from "../values/referrer.ts";
+import type { Ref } from "../values/reference_kinds.ts";
 import type { Core, Description } from "./core.ts";
 import { brand } from "../brand.ts";
 import { keyOf, state } from "../state.ts";

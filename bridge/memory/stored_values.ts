@@ -20,7 +20,7 @@ import { handledObject } from "../references/handle.ts";
 import { Trait } from "../references/live.ts";
 import { copyOf as copyBytes } from "../wire/message.ts";
 import type { Target } from "../protocol/messages.ts";
-import type { ReferenceKinds } from "../values/referrer.ts";
+import type { ReferenceKinds } from "../values/reference_kinds.ts";
 import { remoteOf } from "../references/remote_object.ts";
 import { serve } from "../protocol/served.ts";
 import { greenSide } from "../side/side.ts";

@@ -41,13 +41,13 @@ import {
   stringify,
 } from "../primordials.ts";
 import { describeFailure } from "./refusals.ts";
-import type { ReferenceKinds } from "./referrer.ts";
+import type { ReferenceKinds } from "./reference_kinds.ts";
 import { Format, type Payload } from "../wire/payload.ts";
 import { ForeignError } from "./structured_checks.ts";
 import { StructuredReader } from "./structured_reader.ts";
 import { StructuredWriter } from "./structured_writer.ts";
 
-export type { Ref, ReferenceKinds } from "./referrer.ts";
+export type { Ref, ReferenceKinds } from "./reference_kinds.ts";
 
 /** Up to so many UTF-16 units JSON is as fast as plain text. */
 const SHORT_TEXT = 256;

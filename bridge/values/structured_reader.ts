@@ -22,7 +22,7 @@ import {
   keepLostClass,
 } from "./own_classes.ts";
 import { create, getPrototypeOf, isArray, keys } from "../primordials.ts";
-import type { ReferenceKinds } from "./referrer.ts";
+import type { ReferenceKinds } from "./reference_kinds.ts";
 import { describeFailure } from "./refusals.ts";
 import { Letter, MARK, MARK_CODE, Tag } from "./structured.ts";
 import { makeView } from "./structured_buffers.ts";

@@ -16,7 +16,7 @@ import { NotCloneableError } from "../errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";
 import { getPrototypeOf, isArray, keys, values } from "../primordials.ts";
-import type { ReferenceKinds } from "./referrer.ts";
+import type { ReferenceKinds } from "./reference_kinds.ts";
 import type { Attachment } from "../wire/payload.ts";
 import { adviseOn, describeFailure, describeValue } from "./refusals.ts";
 import {

@@ -20,7 +20,7 @@ import {
 } from "../../bridge/context/context.ts";
 import { decodeContext, encodeContext } from "../../bridge/context/wire.ts";
 import type { Message } from "../../bridge/wire/message.ts";
-import type { ReferenceKinds } from "../../bridge/values/referrer.ts";
+import type { ReferenceKinds } from "../../bridge/values/reference_kinds.ts";
 
 /** A Worker's contexts. */
 export class GreenContext {

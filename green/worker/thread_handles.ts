@@ -8,7 +8,7 @@
  */
 
 import { Ending, RefKind, type ThreadRef } from "../../bridge/protocol/messages.ts";
-import type { Ref } from "../../bridge/values/referrer.ts";
+import type { Ref } from "../../bridge/values/reference_kinds.ts";
 import { type HandleHost, type Hold, RemoteThread } from "./remote_thread.ts";
 
 /** The handles of one Worker. */

@@ -9,7 +9,7 @@ import { type ContextValues, merge } from "../../bridge/context/context.ts";
 import { decodeContext } from "../../bridge/context/wire.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import type { Message } from "../../bridge/wire/message.ts";
-import type { ReferenceKinds } from "../../bridge/values/referrer.ts";
+import type { ReferenceKinds } from "../../bridge/values/reference_kinds.ts";
 
 /** A thread, as far as this has to know it. */
 interface WithContext {
