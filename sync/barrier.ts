@@ -102,7 +102,7 @@ class BarrierCore extends Core {
     if (!inTime) throw timedOut(options);
     const refused = this.refused(node);
     const number = this.data(node);
-    this.give(node);
+    this.freeNode(node);
     if (refused) throw this.#brokenError();
     return number;
   }

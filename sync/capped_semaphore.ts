@@ -45,7 +45,7 @@ class CappedCore extends Permits {
     const node = this.#releaseOrWait(thread);
     if (node === 0) return;
     if (!this.block(green, RELEASERS, node, options)) throw timedOut(options);
-    this.give(node);
+    this.freeNode(node);
   }
 
   async releaseAsync(options: WaitingOptions | undefined): Promise<void> {
@@ -53,7 +53,7 @@ class CappedCore extends Permits {
     const node = this.#releaseOrWait(0);
     if (node === 0) return;
     if (!await this.awaitGrant(RELEASERS, node, options)) throw timedOut(options);
-    this.give(node);
+    this.freeNode(node);
   }
 
   #releaseOrWait(thread: number): number {

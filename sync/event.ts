@@ -180,7 +180,7 @@ class EventCore extends Core {
 
   #granted(node: number): number {
     const block = this.data(node);
-    this.give(node);
+    this.freeNode(node);
     return block;
   }
 

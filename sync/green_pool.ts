@@ -94,7 +94,7 @@ class PoolCore extends Permits {
     const node = this.#joinOrWait(thread);
     if (node === 0) return;
     if (!this.block(green, JOINERS, node, options)) throw timedOut(options);
-    this.give(node);
+    this.freeNode(node);
   }
 
   async waitAllAsync(options: WaitingOptions | undefined): Promise<void> {
@@ -102,7 +102,7 @@ class PoolCore extends Permits {
     const node = this.#joinOrWait(0);
     if (node === 0) return;
     if (!await this.awaitGrant(JOINERS, node, options)) throw timedOut(options);
-    this.give(node);
+    this.freeNode(node);
   }
 
   protected override handBack(list = 0): void {

@@ -195,7 +195,7 @@ export class Permits extends Core {
     const node = this.#takeOrWait(HUB);
     if (node !== 0) {
       if (!await this.awaitGrant(0, node, options)) throw timedOut(options);
-      this.give(node);
+      this.freeNode(node);
     }
     return this.#permit(0);
   }
@@ -280,7 +280,7 @@ export class Permits extends Core {
     if (this.#beyond > 0) this.#beyond--;
     else if (node !== undefined) {
       this.#accounts.pop();
-      this.give(node);
+      this.freeNode(node);
     }
     return true;
   }
@@ -296,7 +296,7 @@ export class Permits extends Core {
 
   /** The message has gone. */
   passed(account: number): void {
-    this.here.nodes.giveLater(account);
+    this.here.nodes.freeLater(account);
   }
 
   /** The message has not gone: the permit is still this Worker's. */
@@ -405,7 +405,7 @@ export class Permits extends Core {
     else {
       this.#hold(words[node + Node.Thread]);
       this.#beyond++;
-      this.give(node);
+      this.freeNode(node);
     }
   }
 

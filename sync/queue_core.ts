@@ -211,9 +211,9 @@ export class QueueCore extends Core {
       this.enter();
       this.#heap.free(this.data(node));
       // Under the lock, so that the hub does not free it once more if the Worker dies now.
-      this.give(node);
+      this.freeNode(node);
       this.leave();
-    } else if (inTime) return this.give(node);
+    } else if (inTime) return this.freeNode(node);
     discard(item);
     throw refused ? this.#closedError() : this.#full();
   }
@@ -313,7 +313,7 @@ export class QueueCore extends Core {
   #endGet(node: number, inTime: boolean): number {
     if (!inTime) return NOTHING;
     const block = this.refused(node) ? ENDED : this.data(node);
-    this.give(node);
+    this.freeNode(node);
     return block;
   }
 
@@ -369,7 +369,7 @@ export class QueueCore extends Core {
     const node = this.#joinOrWait(thread);
     if (node === 0) return;
     if (!this.block(green, JOINERS, node, options)) throw timedOut(options);
-    this.give(node);
+    this.freeNode(node);
   }
 
   async joinAsync(options: WaitingOptions | undefined): Promise<void> {
@@ -377,7 +377,7 @@ export class QueueCore extends Core {
     const node = this.#joinOrWait(0);
     if (node === 0) return;
     if (!await this.awaitGrant(JOINERS, node, options)) throw timedOut(options);
-    this.give(node);
+    this.freeNode(node);
   }
 
   #joinOrWait(thread: number): number {

@@ -356,9 +356,9 @@ export abstract class Core {
     return this.#arena[node + Node.Data];
   }
 
-  /** Gives a node back. */
-  protected give(node: number): void {
-    this.here.nodes.give(node);
+  /** Frees a node. */
+  protected freeNode(node: number): void {
+    this.here.nodes.free(node);
   }
 
   /** Takes a node out of its list; says whether it was still there. If so, the node is given back. */
@@ -368,7 +368,7 @@ export abstract class Core {
     if (waits) {
       this.lists[list].remove(node);
       this.withdrawn(list, node);
-      this.give(node);
+      this.freeNode(node);
     }
     this.leave();
     return waits;
@@ -383,7 +383,7 @@ export abstract class Core {
       state === State.Granted && !this.isFinal(list);
     if (leaves) {
       this.settleFor(list, node);
-      this.give(node);
+      this.freeNode(node);
     }
     this.leave();
     return leaves;
@@ -396,7 +396,7 @@ export abstract class Core {
     if (Atomics.load(this.#arena, node + Node.State) !== State.Settled) {
       this.settleFor(list, node);
       // Under the lock, so that the hub does not settle it once more if the Worker dies now.
-      this.give(node);
+      this.freeNode(node);
     }
     this.leave();
   }

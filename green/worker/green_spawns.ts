@@ -60,7 +60,7 @@ export class GreenSpawns {
     const number = this.#targets.bind(target);
     const id = here().arena.takeThreadId();
     if (takesOrder) options = { ...options, order: this.#token!.enlist() };
-    const thread = this.#handles.give(id, options?.name ?? `${targetName(target)}-${id}`);
+    const thread = this.#handles.handle(id, options?.name ?? `${targetName(target)}-${id}`);
     thread.hold.count = 1;
     this.#waits.expect(thread);
     // The failure of a detached thread is reported by the hub.

@@ -28,7 +28,7 @@ export class ThreadHandles {
   }
 
   /** The one handle that a thread has here, for green code. */
-  give(id: number, name: string): RemoteThread {
+  handle(id: number, name: string): RemoteThread {
     const thread = this.of(id, name);
     thread.given = true;
     return thread;
@@ -61,7 +61,7 @@ export class ThreadHandles {
 
   /** The handle for a reference. */
   adopt({ id, name, ended }: ThreadRef): RemoteThread {
-    const thread = this.give(id, name);
+    const thread = this.handle(id, name);
     if (!ended) thread.hold.count++;
     else if (ended.ending === Ending.Fulfilled) {
       thread.settleWith({ status: "fulfilled", value: ended.value });

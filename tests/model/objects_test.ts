@@ -755,12 +755,12 @@ tryOut("a lock that a dead Worker was given, or held, goes to the next one once"
     else {
       this.#hold(words[node + Node.Thread]);
       this.#beyond++;
-      this.give(node);
+      this.freeNode(node);
     }
   }
 `,
       instead: `    const thread = words[node + Node.Thread];
-    this.give(node);
+    this.freeNode(node);
     this.#account(thread);
   }
 `,
@@ -792,13 +792,13 @@ tryOut("a permit that a dead Worker was given, or held, goes to the next one onc
     else {
       this.#hold(words[node + Node.Thread]);
       this.#beyond++;
-      this.give(node);
+      this.freeNode(node);
     }
   }
 `,
       instead: `    Atomics.store(words, node + Node.State, Granted);
     this.#account(words[node + Node.Thread]);
-    this.give(node);
+    this.freeNode(node);
   }
 `,
     }, WRONG],
@@ -808,12 +808,12 @@ tryOut("a permit that a dead Worker was given, or held, goes to the next one onc
     else {
       this.#hold(words[node + Node.Thread]);
       this.#beyond++;
-      this.give(node);
+      this.freeNode(node);
     }
   }
 `,
       instead: `    const thread = words[node + Node.Thread];
-    this.give(node);
+    this.freeNode(node);
     this.#account(thread);
   }
 `,
@@ -850,13 +850,13 @@ tryOut("a Worker that dies as it gives up leaves the line as it was", {
   mutants: {
     "one who has left the line is taken out again": [{
       file: core,
-      text: `      this.give(node);
+      text: `      this.freeNode(node);
     }
     this.leave();
     return waits;`,
       instead: `    }
     this.leave();
-    if (waits) this.give(node);
+    if (waits) this.freeNode(node);
     return waits;`,
     }, /Expected|nobody will wake|without the lock/],
   },
@@ -1022,7 +1022,7 @@ tryOut("a slot is the Worker's until its thread is there, and the thread's after
       file: permits,
       text: "    return this.#accounts.pop()!;",
       instead: `    const account = this.#accounts.pop()!;
-    this.give(account);
+    this.freeNode(account);
     return account;`,
     }, /holds no slot|Expected .* found/],
     "the Worker lets go of it after it has said so": [{

@@ -142,7 +142,7 @@ class Stage<O extends Record<string, Coordination>> {
     this.#becomeMain(run);
     const { nodes } = current.here as InstanceType<Library["HereOnHub"]>;
     // Each side's first nodes are its own already, so that it is no matter in which order they are taken.
-    nodes.give(nodes.take(0, 0, 0, 0));
+    nodes.free(nodes.take(0, 0, 0, 0));
     this.#made = Object.entries(this.#make(this.#library)).map(([name, object]) => {
       const core = object[CORE];
       const buffer = core.buffer as unknown as Buffer;
@@ -190,7 +190,7 @@ class Stage<O extends Record<string, Coordination>> {
         current.here = here;
         const spawns = (options: ThreadOptions) => world.spawns!(options);
         side.runtime = runtime(run, library, board, slot, spawns);
-        here.nodes.give(here.nodes.take(0, 0, 0, 0));
+        here.nodes.free(here.nodes.take(0, 0, 0, 0));
         world = worldOf(run, library, board, here, this.#revive());
         before?.(world);
       },
@@ -208,7 +208,7 @@ class Stage<O extends Record<string, Coordination>> {
       key: 0,
       prologue: (run) => {
         const here = this.#becomeMain(run);
-        here.nodes.give(here.nodes.take(0, 0, 0, 0));
+        here.nodes.free(here.nodes.take(0, 0, 0, 0));
         const board = this.#board(run);
         here.addBoard(board);
         const revived = this.#revive();

@@ -55,7 +55,7 @@ function leave(core: QueueCore, nodes: number[]): void {
   core.enter();
   for (const node of nodes) {
     core.settleFor(GETTERS, node);
-    core.here.nodes.give(node);
+    core.here.nodes.free(node);
   }
   core.leave();
 }
