@@ -231,12 +231,12 @@ export class ThreadRunner {
       // Not by Promise.resolve(), which gives a promise as it is, with whatever people's code has put on it.
       if (isThenable(value)) settled = new Promise((resolve) => resolve(value));
     } catch (error) {
-      return this.#endings.fail(frame, this.#loader.explain(target, error));
+      return this.#endings.fail(frame, this.#loader.explainFailure(target, error));
     }
     if (!settled) return this.#endings.end(frame, Ending.Fulfilled, value);
     const ended = settled.then(
       (value) => this.#endings.end(frame, Ending.Fulfilled, value),
-      (error) => this.#endings.fail(frame, this.#loader.explain(target, error)),
+      (error) => this.#endings.fail(frame, this.#loader.explainFailure(target, error)),
     );
     const rest = this.#awaiting.until(this.#giveUpLater(frame, ended));
     return this.#loader.imports(target) ? rest.finally(settleLoading) : rest;
@@ -284,7 +284,7 @@ export class ThreadRunner {
         );
       }
     } catch (error) {
-      return this.#endings.fail(frame, this.#loader.explain(target, error));
+      return this.#endings.fail(frame, this.#loader.explainFailure(target, error));
     }
     this.#endings.end(frame, Ending.Fulfilled, value);
   }
