@@ -200,12 +200,12 @@ export class Dispatcher implements PoolHost, Registry {
         return this.#waits.at(id, String(decode(payload, worker.kinds)), a === 1);
       case Up.Unwait:
         return worker.stack.findLast((thread) => thread.id === b)?.stopWaiting?.();
-      case Up.Unseen: {
+      case Up.Unobserved: {
         // Where it cannot be read, as a class is not known here, why that is.
         const read = readReason(worker, payload);
         const [name, reason] = Array.isArray(read) ? read : ["green thread", read];
         const failed = new HubThread(this.threads, id, { label: "", name: String(name) });
-        failed.seen = true;
+        failed.observed = true;
         failed.end(Ended.of({ status: "rejected", reason }));
         return this.#events.unhandledThread(failed);
       }

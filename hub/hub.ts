@@ -434,7 +434,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
         const { stack } = worker;
         worker.killServing(dispatcher.closedError());
         for (const thread of [...stack]) {
-          thread.seen = true;
+          thread.observed = true;
           dispatcher.threads.killThread(thread, dispatcher.closedError(), false, Infinity);
         }
       }
@@ -534,7 +534,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   #reportThread(thread: HubThread): void {
     const outcome = thread.ended!.outcome;
     if (outcome.status !== "rejected") return;
-    thread.seen = true;
+    thread.observed = true;
     const event = new UnhandledThreadEvent(thread, outcome.reason);
     if (!this.dispatchEvent(event)) return;
     printUncaught(outcome.reason, `green thread "${thread.name}"`);

@@ -64,7 +64,7 @@ export const Up = {
    * A thread that the thread `id` spawned failed, and nobody there looked at it; or something failed that the thread `id` has
    * left behind. Payload: the name of the one that failed, and the error: `[name, error]`.
    */
-  Unseen: 25,
+  Unobserved: 25,
   /** The thread `b` has given up waiting for the thread `id`. */
   Unwait: 26,
   /**

@@ -41,13 +41,13 @@ export class Awaiting {
     const settled = promise.finally(() => done = true);
     try {
       while (!done) {
-        const seen = this.#mailbox.woken();
+        const counter = this.#mailbox.woken();
         if (token === undefined) this.#intake.takeIn();
         else if (loading) this.#intake.receive(true);
         else await this.#takeInTurn(token);
         if (this.#mailbox.shut) return;
         if (done) break;
-        await Promise.race([settled, this.#mailbox.parkAsync(seen)]);
+        await Promise.race([settled, this.#mailbox.parkAsync(counter)]);
         this.#mailbox.rise();
       }
       await settled;

@@ -124,7 +124,7 @@ export class Blocking {
     this.#parked = parking;
     try {
       for (;;) {
-        const seen = this.#mailbox.woken();
+        const counter = this.#mailbox.woken();
         this.#intake.takeIn();
         if (this.#mailbox.shut) throw stopped();
         const { done } = condition;
@@ -151,9 +151,9 @@ export class Blocking {
           this.#mailbox.tidyAt,
           this.#timed.next,
         );
-        if (parking.spin !== false) this.#mailbox.pause(seen, now, until);
-        else this.#mailbox.park(seen, now, until);
-        if (reported > 0 && this.#isAsked(parking, seen)) report = reported + REPORT_EVERY;
+        if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
+        else this.#mailbox.park(counter, now, until);
+        if (reported > 0 && this.#isAsked(parking, counter)) report = reported + REPORT_EVERY;
       }
     } finally {
       this.#parked = below;
@@ -207,10 +207,10 @@ export class Blocking {
     const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
     this.#mailbox.send(Up.Flush, flush, 0, 0, EMPTY);
     for (;;) {
-      const seen = this.#mailbox.woken();
+      const counter = this.#mailbox.woken();
       this.#intake.receive(true);
       if (this.#flushed === flush || this.#mailbox.shut) return;
-      this.#mailbox.pause(seen, performance.now(), Infinity);
+      this.#mailbox.pause(counter, performance.now(), Infinity);
     }
   }
 
@@ -241,7 +241,7 @@ export class Blocking {
       receive: () => this.#intake.receive(true),
       isShut: () => this.#mailbox.shut,
       hasWork,
-      sleep: (seen) => {
+      sleep: (counter) => {
         const now = performance.now();
         if (unparked !== this.#unparked) {
           report = now + REPORT_AFTER;
@@ -259,9 +259,9 @@ export class Blocking {
           isQueued ? Infinity : Math.min(due, report, this.#timed.next),
           this.#mailbox.tidyAt,
         );
-        if (parking.spin !== false) this.#mailbox.pause(seen, now, until);
-        else this.#mailbox.park(seen, now, until);
-        if (reported > 0 && this.#isAsked(parking, seen)) report = reported + REPORT_EVERY;
+        if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
+        else this.#mailbox.park(counter, now, until);
+        if (reported > 0 && this.#isAsked(parking, counter)) report = reported + REPORT_EVERY;
       },
     };
     let owes = parking.yields === true;
@@ -343,14 +343,14 @@ export class Blocking {
 
   /** Sleeps once, and takes in what has arrived. */
   #pauseOnce(waiting: Waiting, condition: Condition): void {
-    const seen = this.#mailbox.woken();
+    const counter = this.#mailbox.woken();
     waiting.receive();
-    if (!condition.done && !waiting.isShut()) waiting.sleep(seen);
+    if (!condition.done && !waiting.isShut()) waiting.sleep(counter);
   }
 
   /** Whether a thread that sleeps at an object was woken: who holds that may be another one now, or the hub wants to know. */
-  #isAsked({ holder }: Parking, seen: number): boolean {
-    return holder !== undefined && this.#mailbox.woken() !== seen;
+  #isAsked({ holder }: Parking, counter: number): boolean {
+    return holder !== undefined && this.#mailbox.woken() !== counter;
   }
 
   /** Tells the hub what a thread that has been blocked for a while is blocked on. */

@@ -144,7 +144,7 @@ export class Callbacks {
 
   #leave(frame: Frame): void {
     this.#stack.remove(frame);
-    this.#endings.reportUnseen(frame);
+    this.#endings.reportUnobserved(frame);
   }
 
   /** The hub knows the thread by the number of its call, so it can give back what it holds. */

@@ -113,7 +113,7 @@ export class Serving {
     if (!this.#runner.hasTasks) token?.idle();
     let restAt = 0;
     for (;;) {
-      const seen = this.#mailbox.woken();
+      const counter = this.#mailbox.woken();
       if (token === undefined) this.#intake.takeIn();
       else this.#takeInAtBottom(token);
       if (this.#mailbox.shut) this.#closing = true;
@@ -129,7 +129,7 @@ export class Serving {
       else if (now >= restAt) return undefined;
       this.#mailbox.tidy(now);
       const until = Math.min(this.#mailbox.tidyAt, this.#timed.next, restAt);
-      this.#mailbox.pause(seen, now, until);
+      this.#mailbox.pause(counter, now, until);
     }
   }
 

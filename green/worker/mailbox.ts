@@ -111,13 +111,13 @@ export class Mailbox {
     this.#hungry++;
     try {
       for (;;) {
-        const seen = this.woken();
+        const counter = this.woken();
         this.#out.setHungry(true);
         if (departure.advance()) break;
         this.#board.raise(this.#slot);
         this.#takeInWhileWriting();
         if (this.#inbox.shut) return;
-        this.#pause(seen, performance.now(), Infinity);
+        this.#pause(counter, performance.now(), Infinity);
       }
     } finally {
       if (--this.#hungry === 0) this.#out.setHungry(false);
@@ -142,32 +142,32 @@ export class Mailbox {
   }
 
   /** Sleeps until the Worker is woken or the time is over, at `deadline` in `performance.now()` time. */
-  park(seen: number, now: number, deadline: number): void {
+  park(counter: number, now: number, deadline: number): void {
     if (this.#putOff.length > 0) return this.#catchUp();
-    this.#board.park(this.#slot, seen, deadline - now);
+    this.#board.park(this.#slot, counter, deadline - now);
   }
 
   /** The same, but spins first where that may pay. */
-  pause(seen: number, now: number, deadline: number): void {
+  pause(counter: number, now: number, deadline: number): void {
     if (this.#putOff.length > 0) return this.#catchUp();
-    this.#pause(seen, now, deadline);
+    this.#pause(counter, now, deadline);
   }
 
-  #pause(seen: number, now: number, deadline: number): void {
+  #pause(counter: number, now: number, deadline: number): void {
     const budget = this.#patience.next();
     // With this Worker and the hub each on a core, more Workers that are awake want one of these two.
     if (budget > 0 && this.#board.awake <= this.#spareCores) {
-      const woken = this.#spin(seen, Math.min(now + budget, deadline));
+      const woken = this.#spin(counter, Math.min(now + budget, deadline));
       this.#patience.judge(woken);
       if (woken) return;
     }
-    this.#board.park(this.#slot, seen, deadline - performance.now());
+    this.#board.park(this.#slot, counter, deadline - performance.now());
   }
 
-  #spin(seen: number, until: number): boolean {
+  #spin(counter: number, until: number): boolean {
     do {
       for (let i = 0; i < 16; i++) {
-        if (this.#board.woken(this.#slot) !== seen) return true;
+        if (this.#board.woken(this.#slot) !== counter) return true;
         pause();
       }
     } while (performance.now() < until);
@@ -175,8 +175,8 @@ export class Mailbox {
   }
 
   /** Sleeps as {@linkcode Mailbox.park} does, with the event loop turning; ends with {@linkcode Mailbox.unpark}. */
-  async parkAsync(seen: number): Promise<void> {
-    await this.#board.parkAsync(this.#slot, seen);
+  async parkAsync(counter: number): Promise<void> {
+    await this.#board.parkAsync(this.#slot, counter);
   }
 
   /** The Worker is awake. */

@@ -52,7 +52,7 @@ export interface HandleHost {
   /** Decodes a value that came from the hub. */
   decode(payload: Payload): unknown;
   /** A thread failed, and nobody here has asked for its result. */
-  failedUnseen(thread: RemoteThread): void;
+  failedUnobserved(thread: RemoteThread): void;
 }
 
 /** One function linked to a thread's end. */
@@ -98,7 +98,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   /** The id of the thread here that spawned it, if one did. */
   spawner = 0;
   /** Whether anybody here has asked for its result, or passed it on. */
-  seen = false;
+  observed = false;
   /** Whether green code here may have it. */
   given = false;
   readonly #host: HandleHost;
@@ -161,7 +161,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     if (this.#ended && mayRefer(payload)) this.#read();
     if (changes) this.#back ??= new ContextReturn();
     this.#back?.end(changes);
-    if (ending === Ending.Rejected && !this.seen) this.#host.failedUnseen(this);
+    if (ending === Ending.Rejected && !this.observed) this.#host.failedUnobserved(this);
     this.#runLinks();
   }
 
@@ -174,7 +174,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override outcome(): Outcome<T> | undefined {
-    this.seen ||= this.done;
+    this.observed ||= this.done;
     if (!this.#outcome && this.#ended) this.#read();
     return this.#outcome;
   }
@@ -228,7 +228,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     ...args: A
   ): void {
     checkLink(fn);
-    this.seen = true;
+    this.observed = true;
     this.#links.push({ fn, args });
     if (this.done) this.#runLinks();
     else this.#host.waits.watch(this);

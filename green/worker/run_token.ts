@@ -28,7 +28,7 @@ export interface Waiting {
   /** Whether there is something to go on with. */
   hasWork(): boolean;
   /** Sleeps unless the Worker was woken since. */
-  sleep(seen: number): void;
+  sleep(counter: number): void;
 }
 
 /** A Worker's view of the run lock: while it holds the token, it runs green code. */
@@ -90,13 +90,13 @@ export class RunToken {
   standBy(waiting: Waiting, due: number, again: boolean, order?: number): void {
     this.#runLock.release(this.#slot, due, again, order);
     for (;;) {
-      const seen = this.#board.woken(this.#slot);
+      const counter = this.#board.woken(this.#slot);
       const { isHeld } = this;
       // After that: what this turn is for has been said before the turn was given.
       waiting.receive();
       if (isHeld || waiting.isShut()) return;
       if (!this.isQueued && waiting.hasWork()) this.request();
-      if (!this.isHeld) waiting.sleep(seen);
+      if (!this.isHeld) waiting.sleep(counter);
     }
   }
 }

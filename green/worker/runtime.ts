@@ -386,8 +386,8 @@ export class GreenRuntime implements Green {
   // What handles of threads call.
 
   /** A thread failed, and nobody here has asked for its result. */
-  failedUnseen(thread: RemoteThread): void {
-    this.#endings.failedUnseen(thread);
+  failedUnobserved(thread: RemoteThread): void {
+    this.#endings.failedUnobserved(thread);
   }
 
   /** Calls a function at the next turn; what it throws is reported and harms nobody. */

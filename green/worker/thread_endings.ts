@@ -96,7 +96,7 @@ export class ThreadEndings {
       }
     }
     this.#crossing.references.endThread(frame.id);
-    this.reportUnseen(frame);
+    this.reportUnobserved(frame);
     const { thread } = frame;
     // Always: green code may have kept the handle that `getCurrent()` gave, and the hub forgets the thread.
     this.#waits.forget(frame.id);
@@ -117,17 +117,17 @@ export class ThreadEndings {
    * A thread failed, and nobody here has asked for its result. Its spawner may still do so; nobody will when that has
    * ended.
    */
-  failedUnseen(thread: RemoteThread): void {
+  failedUnobserved(thread: RemoteThread): void {
     // One that was spawned elsewhere is looked after there.
     if (thread.spawner === 0) return;
     const frame = this.#frames.find(({ id }) => id === thread.spawner);
     if (frame) frame.failed.add(thread);
-    else this.#reportUnseen(thread.spawner, thread);
+    else this.#reportUnobserved(thread.spawner, thread);
   }
 
   /** Who has spawned the threads of a frame that failed will not look at them any more. */
-  reportUnseen({ id, failed }: Frame): void {
-    for (const thread of failed) this.#reportUnseen(id, thread);
+  reportUnobserved({ id, failed }: Frame): void {
+    for (const thread of failed) this.#reportUnobserved(id, thread);
   }
 
   /**
@@ -140,7 +140,7 @@ export class ThreadEndings {
     if (suspects.length === 1) {
       const [{ id, name }] = suspects;
       return this.#mailbox.send(
-        Up.Unseen,
+        Up.Unobserved,
         id,
         0,
         0,
@@ -173,13 +173,13 @@ export class ThreadEndings {
     thread.settle(ending, payload, changes, outcome);
   }
 
-  #reportUnseen(spawner: number, thread: RemoteThread): void {
-    if (thread.seen) return;
+  #reportUnobserved(spawner: number, thread: RemoteThread): void {
+    if (thread.observed) return;
     const outcome = thread.outcome()!;
     // Whoever closed the hub wanted this: there is nothing to report.
     if (outcome.status !== "rejected" || isA(outcome.reason, HubClosedError)) return;
     const payload = encodeThrown([thread.name, outcome.reason], "error", this.#crossing.kinds);
-    this.#mailbox.send(Up.Unseen, spawner, 0, 0, payload);
+    this.#mailbox.send(Up.Unobserved, spawner, 0, 0, payload);
   }
 }
 

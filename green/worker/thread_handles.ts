@@ -47,7 +47,7 @@ export class ThreadHandles {
   /** The reference for a handle, with the thread's ending if that is known. */
   toRef(thread: RemoteThread): Ref {
     const { id, name } = thread;
-    thread.seen = true;
+    thread.observed = true;
     const outcome = thread.outcome();
     if (!outcome) return { kind: RefKind.Thread, data: { id, name } };
     const ended = outcome.status === "fulfilled"

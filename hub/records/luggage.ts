@@ -84,7 +84,7 @@ export class Luggage implements ReferenceKinds {
 
   #referToThread(thread: HubThread): Ref {
     if (!thread.ended) thread = this.#registry.own(thread);
-    thread.seen = true;
+    thread.observed = true;
     const { id, name } = thread;
     const outcome = thread.ended?.passing;
     if (!outcome) {

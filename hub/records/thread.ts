@@ -41,7 +41,7 @@ export interface ThreadHost {
   /** Ends a thread early. */
   killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void;
   /** A thread failed, and so far nobody has asked for its result. */
-  failedUnseen(thread: HubThread): void;
+  failedUnobserved(thread: HubThread): void;
   /** Something that the library calls for the user threw. */
   reportError(error: unknown): void;
   /**
@@ -112,7 +112,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   /** How many references to it Workers hold. */
   holds = 0;
   /** Whether anybody has asked for its result. */
-  seen = false;
+  observed = false;
   /** The Worker that looks whether anybody there asks for its result, and reports its failure if not. */
   keeper: RunsOn | undefined;
   /** Why it was killed first, if it was. */
@@ -247,12 +247,12 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.#back?.end(this.changes);
     this.#settle?.(ended.outcome);
     this.#settle = undefined;
-    if (ended.status === "rejected" && !this.seen) this.#host.failedUnseen(this);
+    if (ended.status === "rejected" && !this.observed) this.#host.failedUnobserved(this);
     return true;
   }
 
   override outcome(): Outcome<T> | undefined {
-    if (this.#ended) this.seen = true;
+    if (this.#ended) this.observed = true;
     return this.#ended?.outcome as Outcome<T> | undefined;
   }
 
@@ -293,7 +293,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     ...args: A
   ): void {
     checkLink(fn);
-    this.seen = true;
+    this.observed = true;
     (this.#links ??= []).push({ fn, args });
     if (this.#ended) queueMicrotask(() => this.#runLinks());
   }
@@ -353,7 +353,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
    * @param awaits Whether the caller goes on only when the thread has ended.
    */
   settled(awaits: boolean): Promise<T> {
-    this.seen = true;
+    this.observed = true;
     if (!this.#ended && !awaits) this.#host.wanted(this);
     const deadlock = this.#ended || !awaits ? undefined : this.#host.awaiting(this);
     if (!deadlock) return this.#promise ??= this.#makePromise();

@@ -501,7 +501,7 @@ export class GreenWorker {
   #referToThread(thread: HubThread): Ref {
     if (!thread.ended) thread = this.#registry.own(thread);
     const { id, name } = thread;
-    thread.seen = true;
+    thread.observed = true;
     if (!thread.ended) {
       this.hold(RefKind.Thread, id);
       thread.holds++;
@@ -526,7 +526,7 @@ export class GreenWorker {
   #resolveThread(ref: ThreadRef): HubThread {
     const known = this.#registry.threadById(ref?.id);
     if (known) {
-      known.seen = true;
+      known.observed = true;
       return known.proxyFor ?? known;
     }
     const { ended } = ref;

@@ -38,7 +38,7 @@ import { userFrames } from "../../bridge/values/stacks.ts";
 import { state } from "../../bridge/state.ts";
 import { isLazy } from "../../bridge/references/thenables.ts";
 import { timeoutReason } from "../../bridge/references/timed_signals.ts";
-import { ifUnseen } from "../base/stray_promises.ts";
+import { ifUnobserved } from "../base/stray_promises.ts";
 import { type Fault, inWords } from "../base/uncaught.ts";
 import { LONGEST_TIMER } from "../base/within.ts";
 
@@ -320,12 +320,12 @@ export class WorkerReferences {
     const late = this.#late(origin);
     if (late) {
       const failed = Promise.reject(late);
-      ifUnseen(failed, () => this.#reportLate(origin, late));
+      ifUnobserved(failed, () => this.#reportLate(origin, late));
       return failed;
     }
     const promise = this.#host.ask(origin.number, op, args, what, (error, killed) => {
       // It may have failed at once, before the promise is known here. A kill is no failure, as it is none of the thread.
-      queueMicrotask(() => ifUnseen(promise, () => killed || this.#report(origin, error)));
+      queueMicrotask(() => ifUnobserved(promise, () => killed || this.#report(origin, error)));
     });
     return promise;
   }

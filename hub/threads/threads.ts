@@ -117,7 +117,7 @@ export class Threads implements ThreadHost {
     this.#forgetIfDone(thread);
   }
 
-  failedUnseen(thread: HubThread): void {
+  failedUnobserved(thread: HubThread): void {
     if (thread.keeper && !thread.keeper.dead) return;
     if (thread.detached) return this.#events.unhandledThread(thread);
     // As for promises: whoever wants the result has until the next turn of the event loop to say so.
@@ -125,7 +125,7 @@ export class Threads implements ThreadHost {
     setTimeout(() => {
       // By now one that ended while it was spawned may have been handed to a Worker, which looks after it.
       const kept = thread.keeper !== undefined && !thread.keeper.dead;
-      if (!thread.seen && !kept) this.#events.unhandledThread(thread);
+      if (!thread.observed && !kept) this.#events.unhandledThread(thread);
     }, 0);
   }
 
@@ -199,7 +199,7 @@ export class Threads implements ThreadHost {
 
   #close(thread: HubThread): void {
     // Whoever closed the hub wanted this: there is nothing to report.
-    thread.seen = true;
+    thread.observed = true;
     const reason = this.#registry.closedError();
     this.endThread(thread, Ended.of({ status: "rejected", reason }));
   }
@@ -218,7 +218,7 @@ export class Threads implements ThreadHost {
   adopt(ref: ThreadRef, ended: Ended): HubThread {
     const { id, name } = ref;
     const thread = new HubThread(this, Number(id), { label: "", name: String(name) });
-    thread.seen = true;
+    thread.observed = true;
     thread.end(ended);
     return thread;
   }
@@ -229,7 +229,7 @@ export class Threads implements ThreadHost {
    */
   forgotten(id: number): HubThread {
     const thread = new HubThread(this, id, { label: "forgotten" });
-    thread.seen = true;
+    thread.observed = true;
     const reason = new Error(
       `Cannot wait for green thread ${id}: the hub does not know it any more`,
     );

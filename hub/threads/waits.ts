@@ -129,7 +129,7 @@ export class Waits {
    */
   wait(worker: GreenWorker, id: number, waiter: number, limited: boolean, sites?: Sites): void {
     const thread = this.#threads.byId(id) ?? this.#threads.forgotten(id);
-    thread.seen = true;
+    thread.observed = true;
     if (waiter === 0) worker.watched.add(id);
     if (thread.dead) return worker.tell(thread);
     (thread.watchers ??= new Set()).add(worker);

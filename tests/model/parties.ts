@@ -388,8 +388,8 @@ function runtime(
     taken = said;
     if (said !== FAILED) stack.kill(frame, new Killed(), said);
   };
-  const park = (seen: number, now: number, until: number) =>
-    board.park(slot, seen, until < deadline ? Infinity : until - now);
+  const park = (counter: number, now: number, until: number) =>
+    board.park(slot, counter, until < deadline ? Infinity : until - now);
   const mailbox = {
     shut: false,
     behind: false,
