@@ -37,7 +37,7 @@ import type {
 import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
 import { type Fault, faultEvent, printUncaught } from "./base/uncaught.ts";
 import { onUnload } from "./base/unload.ts";
-import { within } from "./base/within.ts";
+import { settlesWithin } from "./base/within.ts";
 
 /** Options for {@linkcode Hub.close}. */
 export interface CloseOptions {
@@ -429,7 +429,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     dispatcher.keepAlive.hold();
     dispatcher.refuse();
     const ended = dispatcher.pool.close();
-    if (!await within(ended, graceMs)) {
+    if (!await settlesWithin(ended, graceMs)) {
       for (const worker of dispatcher.pool.workers) {
         const { stack } = worker;
         worker.killServing(dispatcher.closedError());
@@ -438,7 +438,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
           dispatcher.threads.killThread(thread, dispatcher.closedError(), false, Infinity);
         }
       }
-      if (!await within(ended, LAST_GRACE_MS)) this.#stopAll();
+      if (!await settlesWithin(ended, LAST_GRACE_MS)) this.#stopAll();
     }
     await dispatcher.pool.ended();
     dispatcher.threads.endAll();

@@ -35,7 +35,7 @@ import { mostWorkers, Saturation } from "./saturation.ts";
 import { Shrinking } from "./shrinking.ts";
 import { StoppedWorkers } from "./stopped.ts";
 import { type Berth, StartOrder } from "./start_order.ts";
-import { within } from "../base/within.ts";
+import { settlesWithin } from "../base/within.ts";
 import { crash, endingOf } from "./worker_endings.ts";
 
 /** How many messages of one Worker are taken before the next one's turn. */
@@ -312,7 +312,7 @@ export class Pool {
   lastTurns(): Promise<unknown> | undefined {
     const uneasy = [...this.#workers].filter(({ uneasy, idle }) => uneasy && idle);
     if (uneasy.length === 0) return undefined;
-    return within(Promise.all(uneasy.map((worker) => worker.rest())), LAST_TURN_MS);
+    return settlesWithin(Promise.all(uneasy.map((worker) => worker.rest())), LAST_TURN_MS);
   }
 
   /** Tells all Workers to end; those with threads on them when these have ended. */
