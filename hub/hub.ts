@@ -37,7 +37,7 @@ import type {
 import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
 import { type Fault, faultEvent, printUncaught } from "./base/uncaught.ts";
 import { onUnload } from "./base/unload.ts";
-import { settlesWithin } from "./base/within.ts";
+import { settlesWithin } from "./base/time.ts";
 
 /** Options for {@linkcode Hub.close}. */
 export interface CloseOptions {

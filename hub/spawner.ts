@@ -18,7 +18,7 @@ import type {
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
 import { describe } from "../bridge/protocol/targets.ts";
-import { LONGEST_TIMER } from "./base/within.ts";
+import { LONGEST_TIMER } from "./base/time.ts";
 
 /** Options for the threads that a {@linkcode Spawner} spawns. */
 export interface SpawnOptions {

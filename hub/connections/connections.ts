@@ -25,7 +25,7 @@ import { Timeout } from "../../bridge/side/timeout.ts";
 import { checkCount } from "../../sync/permits.ts";
 import { Semaphore } from "../../sync/semaphore.ts";
 import { type Lender, Lent, type OpenConnection } from "./lent_connection.ts";
-import { LONGEST_TIMER } from "../base/within.ts";
+import { LONGEST_TIMER } from "../base/time.ts";
 
 /** How a pool treats its connections. */
 export interface Treatment<C> {

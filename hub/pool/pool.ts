@@ -35,7 +35,7 @@ import { mostWorkers, Saturation } from "./saturation.ts";
 import { Shrinking } from "./shrinking.ts";
 import { StoppedWorkers } from "./stopped.ts";
 import { type Berth, StartOrder } from "./start_order.ts";
-import { settlesWithin } from "../base/within.ts";
+import { settlesWithin } from "../base/time.ts";
 import { crash, endingOf } from "./worker_endings.ts";
 
 /** How many messages of one Worker are taken before the next one's turn. */

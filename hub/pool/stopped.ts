@@ -9,7 +9,7 @@
  */
 
 import type { GreenWorker } from "../records/worker.ts";
-import { settlesWithin } from "../base/within.ts";
+import { settlesWithin } from "../base/time.ts";
 
 /** How long a Worker that was stopped may take to hear of it, in milliseconds. */
 const STOP_MS = 1000;

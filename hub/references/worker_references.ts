@@ -40,7 +40,7 @@ import { isLazy } from "../../bridge/references/thenables.ts";
 import { timeoutReason } from "../../bridge/references/timed_signals.ts";
 import { ifUnobserved } from "../base/stray_promises.ts";
 import { type Fault, inWords } from "../base/uncaught.ts";
-import { LONGEST_TIMER } from "../base/within.ts";
+import { LONGEST_TIMER } from "../base/time.ts";
 
 /** What the references of one Worker need of it. */
 export interface ReferenceHost {

@@ -10,7 +10,7 @@
 import { EMPTY } from "../../bridge/wire/message.ts";
 import { Down } from "../../bridge/protocol/messages.ts";
 import type { HubThread } from "../records/thread.ts";
-import { settlesWithin } from "../base/within.ts";
+import { settlesWithin } from "../base/time.ts";
 
 /** How long to wait for the answers, in milliseconds. */
 const PATIENCE = 250;

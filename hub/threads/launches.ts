@@ -20,7 +20,7 @@ import { Luggage } from "../records/luggage.ts";
 import type { Pool } from "../pool/pool.ts";
 import { joinPool } from "./pool_members.ts";
 import type { Threads } from "./threads.ts";
-import { LONGEST_TIMER } from "../base/within.ts";
+import { LONGEST_TIMER } from "../base/time.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
 /** How many generations of threads a stack tells of. */

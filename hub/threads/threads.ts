@@ -21,7 +21,7 @@ import { type GreenWorker, type Registry, workerOf } from "../records/worker.ts"
 import { HubThread, type ThreadHost } from "../records/thread.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Waits } from "./waits.ts";
-import { LONGEST_TIMER } from "../base/within.ts";
+import { LONGEST_TIMER } from "../base/time.ts";
 
 /** The threads of one hub. */
 export class Threads implements ThreadHost {
