@@ -13,18 +13,16 @@
  * @module
  */
 
-import type { Board } from "../wire/board.ts";
+import { type Board, MAX_SLOTS } from "../wire/board.ts";
 import { state } from "../state.ts";
 import { Arena, bucketOf, Node, Nodes, State } from "./arena.ts";
 
 /** The key of the main thread. */
 export const HUB = 0;
 
-const SLOTS = 2048;
-
 /** The key of a Worker. */
 export function keyOf(board: number, slot: number): number {
-  return board * SLOTS + slot;
+  return board * MAX_SLOTS + slot;
 }
 
 /** What coordination objects need of the thread that uses them. */
@@ -77,8 +75,8 @@ export class HereInWorker implements Here {
     if (owner === HUB) {
       this.arena.markDue(id);
       this.#board.ring();
-    } else if (Math.trunc(owner / SLOTS) === this.#number) {
-      this.#board.wake(owner % SLOTS);
+    } else if (Math.trunc(owner / MAX_SLOTS) === this.#number) {
+      this.#board.wake(owner % MAX_SLOTS);
     } else {
       this.arena.markRelay();
       this.#board.ring();
@@ -87,8 +85,8 @@ export class HereInWorker implements Here {
 
   queue(owner: number): boolean {
     const { order } = this.#board;
-    return order !== undefined && Math.trunc(owner / SLOTS) === this.#number &&
-      order.ready(owner % SLOTS);
+    return order !== undefined && Math.trunc(owner / MAX_SLOTS) === this.#number &&
+      order.ready(owner % MAX_SLOTS);
   }
 }
 
@@ -156,12 +154,12 @@ export class HereOnHub implements Here {
       if (nodes?.has(node)) this.#settle(id, key, nodes, node);
       return;
     }
-    this.#boards.get(Math.trunc(owner / SLOTS))?.wake(owner % SLOTS);
+    this.#boards.get(Math.trunc(owner / MAX_SLOTS))?.wake(owner % MAX_SLOTS);
   }
 
   queue(owner: number): boolean {
-    const order = this.#boards.get(Math.trunc(owner / SLOTS))?.order;
-    return order !== undefined && order.ready(owner % SLOTS);
+    const order = this.#boards.get(Math.trunc(owner / MAX_SLOTS))?.order;
+    return order !== undefined && order.ready(owner % MAX_SLOTS);
   }
 
   /**
