@@ -22,7 +22,7 @@ import type { GreenBase } from "./base.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Ending, intern, type Target, Up } from "../../bridge/protocol/messages.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
-import { hasRoom, MUCH_ROOM, SHALLOW } from "./stack_room.ts";
+import { hasStack, SHALLOW } from "./stack_room.ts";
 
 /** A call to the hub that has not been answered. */
 interface Question {
@@ -82,7 +82,7 @@ export class HubCalls {
     const frame = this.#caller.frame(`${name}()`);
     // What cannot wait for the answer is not begun.
     this.#stack.interrupt(frame);
-    if (this.#stack.callbacks > SHALLOW && !hasRoom(MUCH_ROOM)) {
+    if (this.#stack.callbacks > SHALLOW && !hasStack(128)) {
       throw new RangeError(
         `Cannot call ${name}(): ${this.#stack.callbacks} callbacks run on this stack, each one in a call of the one ` +
           "before, and there is no room for more",

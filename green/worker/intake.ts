@@ -16,7 +16,7 @@ import type { LoopTurns } from "./loop_turns.ts";
 import type { GreenBase } from "./base.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Down } from "../../bridge/protocol/messages.ts";
-import { hasRoom, SOME_ROOM } from "./stack_room.ts";
+import { hasStack } from "./stack_room.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 
 /** Who does what messages say. */
@@ -96,7 +96,7 @@ export class Intake {
   serveNext(): boolean {
     if (this.#deferred.length === 0) return false;
     // What there is no room for stays, for a place where the stack is less full.
-    if (this.#stack.frames.length > 0 && !hasRoom(SOME_ROOM)) {
+    if (this.#stack.frames.length > 0 && !hasStack(16)) {
       throw new RangeError(
         "Cannot block: there is no room on the stack for what arrived meanwhile",
       );

@@ -34,7 +34,7 @@ import {
   Up,
 } from "../../bridge/protocol/messages.ts";
 import { RemoteThread } from "./remote_thread.ts";
-import { hasRoom, MUCH_ROOM, SHALLOW } from "./stack_room.ts";
+import { hasStack, SHALLOW } from "./stack_room.ts";
 import type { Suspect } from "./strays.ts";
 import { gotBy } from "../../bridge/references/thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
@@ -265,7 +265,7 @@ export class ThreadRunner {
     const target = this.#targets.at(task.a);
     const frame = this.#enter(task, target);
     if (frame.killed) return this.#endUnrun(task, frame);
-    if (this.#frames.length > SHALLOW && !hasRoom(MUCH_ROOM)) {
+    if (this.#frames.length > SHALLOW && !hasStack(128)) {
       this.#dropTask(task);
       return this.#endings.end(frame, Ending.Rejected, tooDeep(frame, this.#frames.length));
     }
