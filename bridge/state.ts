@@ -34,7 +34,7 @@ export type StateName =
   | "classes"
   /** The async context: `context.ts`. */
   | "context"
-  /** The registered storages: `register_context.ts`. */
+  /** The registered storages: `context/register.ts`. */
   | "contexts"
   /** The states of `DAGPool`s: `sync/dag_pool.ts`. */
   | "dags"

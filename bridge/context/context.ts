@@ -1,7 +1,7 @@
 /**
  * Async context: what a flow of control carries along, as an immutable chain of layers.
  *
- * Registered storages (`register_context.ts`) keep their values here, all in one `AsyncLocalStorage`, by name: so that one
+ * Registered storages (`register.ts`) keep their values here, all in one `AsyncLocalStorage`, by name: so that one
  * operation takes all of them across, and a name that is not registered on this side is carried through all the same.
  *
  * ```text

@@ -101,7 +101,7 @@ export interface Beside {
 /** How many bytes a chunk holds: a multiple of 8. */
 export const CHUNK_BYTES = MAX_FRAME - HEADER;
 
-/** A message as it arrives. What `id`, `a` and `b` mean depends on the kind: see `protocol.ts`. */
+/** A message as it arrives. What `id`, `a` and `b` mean depends on the kind: see `protocol/messages.ts`. */
 export interface Message {
   readonly kind: number;
   readonly id: number;

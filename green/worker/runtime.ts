@@ -15,7 +15,7 @@
  * crossing.ts         how values cross
  * ```
  *
- * Each uses only those before it, and what is in `green_base.ts`; what has arrived finds its way up through
+ * Each uses only those before it, and what is in `base.ts`; what has arrived finds its way up through
  * `Receiver`.
  *
  * @module
