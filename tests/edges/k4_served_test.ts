@@ -31,8 +31,8 @@ import {
 import { checkpoint, shield, sleep } from "@aiohub/aiohub/green";
 import { assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { ending, turn } from "../lifetimes/support.ts";
-import { TestHub } from "../support.ts";
+import { ending, turn } from "../support/threads.ts";
+import { TestHub } from "../support/mod.ts";
 
 const ROUNDS = 100;
 

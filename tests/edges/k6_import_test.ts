@@ -6,7 +6,7 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { fixture, runDeno } from "../support.ts";
+import { fixture, runDeno } from "../support/mod.ts";
 import { LocalRegistry } from "./local_registry.ts";
 
 const PROCESSES = Number(Deno.env.get("AIOHUB_PROCESSES") ?? 1);

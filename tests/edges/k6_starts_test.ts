@@ -1,7 +1,7 @@
 /** Workers that cannot start while others work: what waits for a Worker goes on waiting. */
 
 import { assert, assertEquals } from "@std/assert";
-import { fixture, runDeno } from "../support.ts";
+import { fixture, runDeno } from "../support/mod.ts";
 
 /** Whoever runs the program: not root, for whom the number of threads has no limit. */
 const UID = Deno.uid() === 0 ? 64_321 : Deno.uid()!;

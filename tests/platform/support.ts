@@ -6,7 +6,7 @@
  */
 
 import { Worker, type WorkerOptions } from "node:worker_threads";
-import { runDeno } from "../support.ts";
+import { runDeno } from "../support/mod.ts";
 
 /** How a Worker ended, and what it said. */
 export interface WorkerRun {

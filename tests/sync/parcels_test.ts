@@ -1,7 +1,7 @@
 import { GreenEvent, Queue, spawn, transfer } from "@aiohub/aiohub";
 import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
 import { parcelCount } from "../../bridge/memory/parcels.ts";
-import { TestHub } from "../support.ts";
+import { TestHub } from "../support/mod.ts";
 
 /** Too large for shared memory, and no string: strings have no identity. */
 const large = (n: number) => ({ n, text: "x".repeat(10_000) });
