@@ -37,6 +37,7 @@ import { Ended } from "./records/ended.ts";
 import type { DispatcherEvents } from "./records/reports.ts";
 import type { GreenWorker, Registry } from "./records/worker.ts";
 import { HubThread } from "./records/thread.ts";
+import { forgetPackageReads } from "./calls/package_reads.ts";
 import { KeepAlive } from "./base/keep_alive.ts";
 import { Launches } from "./threads/launches.ts";
 import type { Settings } from "./base/options.ts";
@@ -240,6 +241,7 @@ export class Dispatcher implements PoolHost, Registry {
       case Up.Rested:
         return worker.rested();
       case Up.Loaded:
+        void forgetPackageReads();
         return worker.loaded(id, decode(payload, worker.kinds));
       default:
         throw new BridgeProtocolError(`Cannot take a message of kind ${kind}`);

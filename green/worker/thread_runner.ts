@@ -43,8 +43,11 @@ import type { ThreadWaits } from "./thread_waits.ts";
 /** How long a killed `async` function may go on awaiting, in milliseconds: time for its clean-up, if that awaits. */
 const AWAIT_GRACE_MS = 2000;
 
-/** How long the Worker of a killed thread goes on loading what that was to run, in milliseconds, before it may park. */
-const LOAD_GRACE_MS = 100;
+/**
+ * How long the Worker of a killed thread goes on loading what that was to run, in milliseconds, before it may park: one that
+ * parks in the middle of resolving a package holds up all other resolutions of the process.
+ */
+const LOAD_GRACE_MS = 1000;
 
 /** The prototype of `async` functions. */
 const asyncFunctions: object = Object.getPrototypeOf(async () => {});

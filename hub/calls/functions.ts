@@ -20,6 +20,7 @@ import { servedBy } from "../../bridge/protocol/served.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import { type ImportPermission, isRegistered } from "../references/permissions.ts";
 import { sharedHandle } from "../references/shared_objects.ts";
+import { forgetPackageReads } from "./package_reads.ts";
 import { learnModule } from "../../bridge/values/known_modules.ts";
 
 /** The functions that one hub lets green code call. */
@@ -125,7 +126,7 @@ async function loadWrapped(url: string, name: string): Promise<Callable> {
 
 async function loadShared(url: string, name: string): Promise<Callable> {
   // As above: the hub may have it already.
-  if (!isRegistered(url, name)) await import(url);
+  if (!isRegistered(url, name)) await importHere(url);
   if (!await sharedHandle(url, name)) {
     throw new TypeError(`Cannot find the shared object "${name}" in "${url}" on the hub`);
   }
@@ -148,6 +149,7 @@ async function loadExport(specifier: string, name: string): Promise<Callable> {
 async function importHere(specifier: string): Promise<Record<string, unknown>> {
   let module: Record<string, unknown>;
   try {
+    await forgetPackageReads();
     module = await import(specifier);
   } catch (error) {
     throw notInImportMap(specifier, error) ?? error;

@@ -22,7 +22,7 @@ import {
 } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
 import { assertEquals, assertMatch, assertRejects, assertStrictEquals } from "@std/assert";
-import { thrownBy } from "../support.ts";
+import { thrownBy } from "../support/mod.ts";
 import {
   eq,
   LazyPromise,

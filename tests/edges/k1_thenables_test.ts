@@ -16,7 +16,7 @@ import {
   withTimeout,
 } from "@aiohub/aiohub";
 import { assert, assertEquals, assertMatch, assertStrictEquals } from "@std/assert";
-import { thrownBy, until } from "../support.ts";
+import { thrownBy, until } from "../support/mod.ts";
 import * as queries from "../fixtures/edges/queries.ts";
 import { type Database, database, ran, reset, rows } from "../fixtures/edges/queries.ts";
 

@@ -4,8 +4,8 @@ import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@s
 import { decode } from "../../bridge/values/codec.ts";
 import { Format } from "../../bridge/wire/payload.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
-import { noKinds } from "../bridge/codec_support.ts";
-import { rejection, runDeno, TestHub, thrownBy } from "../support.ts";
+import { noKinds } from "../bridge/values/codec_support.ts";
+import { rejection, runDeno, TestHub, thrownBy } from "../support/mod.ts";
 import * as k2 from "../fixtures/edges/k2_classes.ts";
 import * as more from "../fixtures/edges/k2_more_classes.ts";
 

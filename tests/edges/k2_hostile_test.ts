@@ -2,8 +2,8 @@
 import { ConnectionPool, type GreenThread, spawn, WorkerCrashedError } from "@aiohub/aiohub";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { decode, encodeThrown } from "../../bridge/values/codec.ts";
-import { noKinds } from "../bridge/codec_support.ts";
-import { rejection, runDeno, TestHub, thrownBy, until } from "../support.ts";
+import { noKinds } from "../bridge/values/codec_support.ts";
+import { rejection, runDeno, TestHub, thrownBy, until } from "../support/mod.ts";
 import * as k2 from "../fixtures/edges/k2_hostile.ts";
 
 const LOOKED_AT = "NotCloneableError: Cannot send error: it fails when it is looked at: ";

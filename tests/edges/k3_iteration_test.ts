@@ -12,7 +12,7 @@ import {
 } from "@aiohub/aiohub";
 import { assert, assertEquals, assertMatch, assertRejects, assertThrows } from "@std/assert";
 import { belongingsCount } from "../../hub/references/belongings.ts";
-import { rejection, TestHub, until } from "../support.ts";
+import { rejection, TestHub, until } from "../support/mod.ts";
 import * as fixture from "../fixtures/edges/iteration.ts";
 
 type Items = AsyncIterableIterator<number>;

@@ -21,7 +21,7 @@ import {
 } from "@aiohub/aiohub";
 import { assert, assertEquals } from "@std/assert";
 import { Limit } from "../../bridge/side/limit.ts";
-import { rejection, TestHub, until } from "../support.ts";
+import { rejection, TestHub, until } from "../support/mod.ts";
 import * as limits from "../fixtures/edges/limits.ts";
 
 /** A limit that is over soon, and what it leaves behind. */

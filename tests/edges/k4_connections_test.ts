@@ -8,7 +8,7 @@ import {
 } from "@aiohub/aiohub";
 import { assertEquals, assertInstanceOf, assertThrows } from "@std/assert";
 import { borrows, type Ending, looks, Plain } from "../fixtures/edges/k4_borrowers.ts";
-import { rejection, TestHub, thrownBy, until } from "../support.ts";
+import { rejection, TestHub, thrownBy, until } from "../support/mod.ts";
 
 /** A pool of plain connections, all that it opened, and what failed. */
 function plains(options: Partial<ConnectionPoolOptions<Plain>> = {}) {

@@ -6,10 +6,10 @@
 
 import { ConnectionPool, type ConnectionPoolOptions, GreenletExit } from "@aiohub/aiohub";
 import { assertEquals } from "@std/assert";
-import { backend, count, type PgClient } from "../ports/pooled_work.ts";
-import { type Server, startPostgres } from "../ports/postgres_server.ts";
+import { backend, count, type PgClient } from "../packages/pooled_work.ts";
+import { type Server, startPostgres } from "../support/postgres_server.ts";
 import { parksInTransaction, sleepsInTransaction, writes } from "../fixtures/edges/k4_pg.ts";
-import { rejection, TestHub, until } from "../support.ts";
+import { rejection, TestHub, until } from "../support/mod.ts";
 
 const specifier = "npm:pg@8";
 

@@ -3,7 +3,7 @@
 import { GreenletExit, spawn, spawnWith, Timeout } from "@aiohub/aiohub";
 import { assertEquals, assertInstanceOf } from "@std/assert";
 import * as green from "../fixtures/edges/k5_async.ts";
-import { rejection, TestHub, until } from "../support.ts";
+import { rejection, TestHub, until } from "../support/mod.ts";
 
 /** Until the function has begun to await. */
 async function begun(): Promise<void> {

@@ -35,7 +35,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { gathers, others, outcome, waits } from "../fixtures/edges/k5_waits.ts";
-import { TestHub } from "../support.ts";
+import { TestHub } from "../support/mod.ts";
 
 // deno-lint-ignore no-explicit-any
 type Wrong = any;

@@ -9,7 +9,7 @@ import {
   withTimeoutAsync,
 } from "@aiohub/aiohub";
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
-import { rejection, TestHub, until } from "../support.ts";
+import { rejection, TestHub, until } from "../support/mod.ts";
 
 const hold = (begun: Semaphore, go: Semaphore, n: number): number => {
   begun.release();

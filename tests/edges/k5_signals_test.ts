@@ -3,7 +3,7 @@
 import { Hub, Lock, Queue, spawn } from "@aiohub/aiohub";
 import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import * as signals from "../fixtures/edges/k5_signals.ts";
-import { rejection, runDeno, TestHub, until } from "../support.ts";
+import { rejection, runDeno, TestHub, until } from "../support/mod.ts";
 
 const TIMED_OUT = ["DOMException", "TimeoutError", "The operation was aborted due to timeout"];
 

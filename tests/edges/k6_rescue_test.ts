@@ -17,7 +17,7 @@ import {
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { open } from "../fixtures/edges/gates.ts";
-import { fixture, meeting, moduleOf, TestHub, until } from "../support.ts";
+import { fixture, meeting, moduleOf, TestHub, until } from "../support/mod.ts";
 
 /** How long a rescue may take at the most. */
 const PINNED_MS = 15_000;

@@ -1,7 +1,7 @@
 import { build, type BuildOptions, stop } from "npm:esbuild@^0.25";
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path/posix";
-import { type Ran, runDeno } from "../support.ts";
+import { type Ran, runDeno } from "../support/mod.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 const FIXTURES = join(ROOT, "tests/fixtures/edges/bundled");

@@ -8,7 +8,7 @@ import { assert, assertEquals, assertMatch, assertStrictEquals, assertThrows } f
 import type { SyncWriter } from "@aiohub/aiohub";
 import { copyLibrary, type Side } from "../fixtures/edges/copies.ts";
 import { PROTOCOL } from "../../bridge/state.ts";
-import { fixture, moduleOf, runDeno, thrownBy, until } from "../support.ts";
+import { fixture, moduleOf, runDeno, thrownBy, until } from "../support/mod.ts";
 
 const copy = await copyLibrary();
 globalThis.addEventListener(

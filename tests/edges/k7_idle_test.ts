@@ -1,5 +1,5 @@
 import { assertEquals, assertLess } from "@std/assert";
-import { fixture, runDeno } from "../support.ts";
+import { fixture, runDeno } from "../support/mod.ts";
 
 for (const kind of ["ordinary", "cooperative"]) {
   Deno.test({

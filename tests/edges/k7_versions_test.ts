@@ -8,7 +8,7 @@ import { assert, assertEquals, assertMatch, assertStrictEquals } from "@std/asse
 import config from "../../deno.json" with { type: "json" };
 import { PROTOCOL, VERSION } from "../../bridge/state.ts";
 import { copyLibrary, type Side } from "../fixtures/edges/copies.ts";
-import { fixture, rejection, thrownBy } from "../support.ts";
+import { fixture, rejection, thrownBy } from "../support/mod.ts";
 
 const copy = await copyLibrary({ version: "9.8.7", protocol: 99 });
 globalThis.addEventListener(

@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path/posix";
-import { temporaryFolder } from "../process/repository.ts";
-import { until } from "../support.ts";
+import { temporaryFolder } from "../support/repository.ts";
+import { until } from "../support/mod.ts";
 
 const LIBRARY = new URL("../../mod.ts", import.meta.url).href;
 

@@ -4,12 +4,16 @@
  * @module
  */
 
+import { delay } from "@std/async/delay";
+
 /** A package: what it depends on, and how many versions it has. */
 export interface LocalPackage {
   readonly name: string;
   readonly dependencies?: readonly string[];
   /** The more there are, the longer it takes to read what is known of it. */
   readonly versions?: number;
+  /** How many milliseconds it takes to say what is known of it, while the registry is slow. */
+  readonly delay?: number;
 }
 
 const VERSION = "1.0.0";
@@ -19,6 +23,8 @@ const BLOCK = 512;
 export class LocalRegistry implements AsyncDisposable {
   readonly #server: Deno.HttpServer<Deno.NetAddr>;
   readonly #packages = new Map<string, LocalPackage>();
+  /** Whether the packages' delays count. */
+  slow = false;
 
   constructor(packages: readonly LocalPackage[]) {
     for (const given of packages) this.#packages.set(given.name, given);
@@ -57,6 +63,7 @@ export class LocalRegistry implements AsyncDisposable {
     const known = this.#packages.get(name);
     if (!known) return new Response("not found", { status: 404, headers });
     if (file) return new Response(await tarball(name), { headers });
+    if (this.slow && known.delay) await delay(known.delay);
     return Response.json(await this.#describe(known), { headers });
   }
 

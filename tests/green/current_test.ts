@@ -1,7 +1,7 @@
 import { BlockingCallError, type GreenThread, spawn } from "@aiohub/aiohub";
 import { getCurrent } from "@aiohub/aiohub/green";
 import { assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { TestHub } from "../support.ts";
+import { TestHub } from "../support/mod.ts";
 
 Deno.test("getCurrent() is the green thread that calls it", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });

@@ -1,7 +1,7 @@
 import { spawn } from "@aiohub/aiohub";
 import { fetch, type GreenFetchInit, urlopen } from "@aiohub/aiohub/green";
 import { assertEquals, assertMatch } from "@std/assert";
-import { rejection, TestHub } from "../support.ts";
+import { rejection, TestHub } from "../support/mod.ts";
 
 /** What the server below says about a request. */
 interface Seen {

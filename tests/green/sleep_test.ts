@@ -2,7 +2,7 @@ import { BlockingCallError, spawn } from "@aiohub/aiohub";
 import { checkpoint, shield, sleep } from "@aiohub/aiohub/green";
 import { assertEquals, assertGreaterOrEqual, assertLess, assertThrows } from "@std/assert";
 import { show } from "../../bridge/show.ts";
-import { meeting, rejection, TestHub, until } from "../support.ts";
+import { meeting, rejection, TestHub, until } from "../support/mod.ts";
 
 Deno.test("sleep() blocks the green thread for at least its time, and takes no call to the hub", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });

@@ -3,7 +3,7 @@ import { assertEquals, assertInstanceOf } from "@std/assert";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import type { Words } from "../fixtures/hostile.ts";
-import { fixture, rejection, TestHub } from "../support.ts";
+import { fixture, rejection, TestHub } from "../support/mod.ts";
 
 type Hostile = typeof import("../fixtures/hostile.ts");
 

@@ -3,7 +3,7 @@ import { HubClosedError, hubImport, spawn, useHub } from "@aiohub/aiohub";
 import { checkpoint, fetch, getCurrent, shield, sleep, urlopen } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { assertNotStrictEquals, assertStrictEquals, assertThrows } from "@std/assert";
-import { meeting, rejection, TestHub, until } from "../support.ts";
+import { meeting, rejection, TestHub, until } from "../support/mod.ts";
 
 Deno.test("getHub() makes one default hub for the process, and a new one after it was closed", async () => {
   useHub(undefined);

@@ -1,7 +1,7 @@
 import { futureToGreenlet, type Hub, spawn } from "@aiohub/aiohub";
 import { getCurrent } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertGreaterOrEqual } from "@std/assert";
-import { meeting, TestHub, until } from "../support.ts";
+import { meeting, TestHub, until } from "../support/mod.ts";
 
 /** The parts of `statistics()` that these tests follow. */
 function counts(hub: Hub) {

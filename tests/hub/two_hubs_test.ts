@@ -1,8 +1,8 @@
 import { futureToGreenlet, type GreenThread, handle, Hub } from "@aiohub/aiohub";
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { rejection, TestHub } from "../support.ts";
+import { rejection, TestHub } from "../support/mod.ts";
 import { GreenletExit } from "@aiohub/aiohub";
-import { parked } from "../lifetimes/support.ts";
+import { parked } from "../support/threads.ts";
 
 // The Workers of both have the same numbers, and so have the first functions that they give away.
 

@@ -23,7 +23,7 @@ import QueryStream from "npm:pg-query-stream@4";
 import postgres from "npm:postgres@^3.4.9";
 import { handle, spawn } from "@aiohub/aiohub";
 import { assertEquals, assertMatch } from "@std/assert";
-import { startPostgres } from "../ports/postgres_server.ts";
+import { startPostgres } from "../support/postgres_server.ts";
 
 const server = await startPostgres();
 const sql = postgres({ ...server.options, max: 2, onnotice: () => {} });

@@ -1,12 +1,12 @@
 /**
- * Probes of the runtime: each is a fact on which a file of the library stands. One that fails says that a new Deno has changed it,
- * and which file to look at.
+ * Probes of the runtime: each is a fact on which a file of the library stands. One that fails says that a new Deno has changed
+ * it, and which file to look at.
  *
  * @module
  */
 
 import { Worker, type WorkerOptions } from "node:worker_threads";
-import { runDeno } from "../support.ts";
+import { runDeno } from "../support/mod.ts";
 
 /** How a Worker ended, and what it said. */
 export interface WorkerRun {

@@ -13,7 +13,7 @@ import { sleep } from "@aiohub/aiohub/green";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { heldObjects } from "../../hub/references/worker_objects.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
-import { testApart, until } from "../support.ts";
+import { testApart, until } from "../support/mod.ts";
 
 async function withHub(fn: () => Promise<void>): Promise<void> {
   await using hub = new Hub({ maxWorkers: 4 });

@@ -11,7 +11,7 @@ import {
 } from "@aiohub/aiohub";
 import { assertEquals, assertRejects } from "@std/assert";
 import { DONE, GOES_ON, HOLDS, type How, type Steps } from "../fixtures/given_up.ts";
-import { fixture, testApart, until } from "../support.ts";
+import { fixture, testApart, until } from "../support/mod.ts";
 
 type Fixture = typeof import("../fixtures/given_up.ts");
 const MODULE = fixture("given_up.ts");

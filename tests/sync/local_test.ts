@@ -1,6 +1,6 @@
 import { call, Hub, RLock, useHub } from "@aiohub/aiohub";
 import { assert, assertEquals } from "@std/assert";
-import { touch } from "./local_module.ts";
+import { touch } from "../fixtures/local_module.ts";
 
 Deno.test("P143 local() is gone with its thread: the next one in the same Worker has its own", async () => {
   await using hub = new Hub({ maxWorkers: 1 });

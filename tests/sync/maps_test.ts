@@ -2,7 +2,7 @@
 
 import { GreenPool, Hub, Semaphore, Timeout } from "@aiohub/aiohub";
 import { assertEquals } from "@std/assert";
-import { until } from "../support.ts";
+import { until } from "../support/mod.ts";
 
 type Way = "imap" | "starmap" | "imapUnordered" | "imapAsync";
 

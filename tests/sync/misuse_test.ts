@@ -20,7 +20,7 @@ import {
   Timeout,
 } from "@aiohub/aiohub";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { TestHub, until } from "../support.ts";
+import { TestHub, until } from "../support/mod.ts";
 
 const wrong = (value: unknown) => value as never;
 

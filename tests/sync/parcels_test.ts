@@ -1,7 +1,7 @@
 import { GreenEvent, Queue, spawn, transfer } from "@aiohub/aiohub";
 import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
 import { storedCount } from "../../bridge/memory/stored_values.ts";
-import { TestHub } from "../support.ts";
+import { TestHub } from "../support/mod.ts";
 
 /** Too large for shared memory, and no string: strings have no identity. */
 const large = (n: number) => ({ n, text: "x".repeat(10_000) });

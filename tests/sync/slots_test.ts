@@ -12,7 +12,7 @@ import {
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { CORE } from "../../bridge/memory/objects.ts";
 import { assert, assertEquals, assertInstanceOf, assertMatch, assertThrows } from "@std/assert";
-import { fixture, rejection, testApart, TestHub, until } from "../support.ts";
+import { fixture, rejection, testApart, TestHub, until } from "../support/mod.ts";
 import "../fixtures/slot_takers.ts";
 
 type Fixture = typeof import("../fixtures/slot_takers.ts");

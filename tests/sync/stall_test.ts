@@ -2,7 +2,7 @@
 
 import { DAGPool, GreenEvent, GreenPool, iwait, joinAll, Queue, spawn } from "@aiohub/aiohub";
 import { assertEquals } from "@std/assert";
-import { TestHub, until } from "../support.ts";
+import { TestHub, until } from "../support/mod.ts";
 
 const waits: Readonly<Record<string, () => PromiseLike<unknown>>> = {
   "joinAll()": () => spawn(() => joinAll([spawn(() => 1), spawn(() => 2)]).length + 1),
