@@ -35,7 +35,7 @@ import type {
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
 import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
-import { type Fault, faultEvent, printUncaught } from "./base/uncaught.ts";
+import { type Fault, faultEvent, printUncaught } from "./base/faults.ts";
 import { onUnload } from "./base/unload.ts";
 import { settlesWithin } from "./base/time.ts";
 

@@ -18,7 +18,7 @@ import { checkSizes } from "../../sync/permits.ts";
 import { GreenFace } from "./connection_face.ts";
 import { Connections } from "./connections.ts";
 import { describe } from "../../bridge/protocol/targets.ts";
-import { printUncaught } from "../base/uncaught.ts";
+import { printUncaught } from "../base/faults.ts";
 
 /** Options for {@linkcode ConnectionPool}. */
 export interface ConnectionPoolOptions<C> {

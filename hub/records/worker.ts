@@ -35,7 +35,7 @@ import type { RunningWorker } from "./thread_worker.ts";
 import type { Exports } from "../../bridge/references/exports.ts";
 import type { KeepAlive } from "../base/keep_alive.ts";
 import { WorkerReferences } from "../references/worker_references.ts";
-import type { Fault } from "../base/uncaught.ts";
+import type { Fault } from "../base/faults.ts";
 import { HubThread } from "./thread.ts";
 import { endBelongings } from "../references/belongings.ts";
 import { type Call, servedCall } from "../base/call_context.ts";

@@ -5,7 +5,7 @@
  *
  * What a Worker has given goes with the thread that gave it. A use after that is *late*: it is refused, and told once for each
  * object. A call of a function of the Worker that fails, and whose promise nobody handles, is told in place of what the runtime
- * would do (`stray_promises.ts`); so is the failure of a promise that the Worker held and never asked for (`unheard.ts`).
+ * would do (`unhandled_promises.ts`); so is the failure of a promise that the Worker held and never asked for (`held_promises.ts`).
  *
  * @module
  */
@@ -29,7 +29,7 @@ import { RefKind } from "../../bridge/protocol/messages.ts";
 import { type Ask, RemoteObject, remoteOf } from "../../bridge/references/remote_object.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
 import { HubIterator } from "./hub_iterator.ts";
-import { asked, hearOf, takeFailure } from "../base/unheard.ts";
+import { asked, hearOf, takeFailure } from "../base/held_promises.ts";
 import { streamOf } from "./hub_writer.ts";
 import { takeLock } from "./object_lock.ts";
 import { type HubReferent, hubReferent } from "./referents.ts";
@@ -38,8 +38,8 @@ import { userFrames } from "../../bridge/values/stacks.ts";
 import { state } from "../../bridge/state.ts";
 import { isLazy } from "../../bridge/references/thenables.ts";
 import { timeoutReason } from "../../bridge/references/timed_signals.ts";
-import { ifUnobserved } from "../base/stray_promises.ts";
-import { type Fault, inWords } from "../base/uncaught.ts";
+import { ifUnobserved } from "../base/unhandled_promises.ts";
+import { type Fault, inWords } from "../base/faults.ts";
 import { LONGEST_TIMER } from "../base/time.ts";
 
 /** What the references of one Worker need of it. */
