@@ -32,7 +32,7 @@ export function readViews(payload: Payload, kinds: ReferenceKinds): Views {
   const passing = decode(payload, recorder);
   if (!recorder.cameHome) return { here: passing, passing };
   // The buffers of the first view are those of the payload.
-  const again = { ...payload, blobs: payload.buffers.map((buffer) => buffer.slice()) };
+  const again = { ...payload, buffers: payload.buffers.map((buffer) => buffer.slice()) };
   return { here: decode(again, new Replay(recorder.resolved)), passing };
 }
 
