@@ -22,7 +22,8 @@ import { currentLimit } from "../../bridge/side/limit.ts";
 import { checkWaiting, timedOut, type WaitingOptions } from "../../bridge/memory/core.ts";
 import { CORE } from "../../bridge/memory/objects.ts";
 import { Timeout } from "../../bridge/side/timeout.ts";
-import { checkCount } from "../../sync/permits.ts";
+import { makeOrKeep } from "../../sync/make_or_keep.ts";
+import { checkCount, type Permit } from "../../sync/permits.ts";
 import { Semaphore } from "../../sync/semaphore.ts";
 import { type Lender, Lent, type OpenConnection } from "./lent_connection.ts";
 import { LONGEST_TIMER } from "../base/time.ts";
@@ -46,7 +47,7 @@ export interface Treatment<C> {
 /** The connections of one pool. */
 export class Connections<C extends object> implements Lender {
   readonly #treatment: Treatment<C>;
-  readonly #places: Semaphore;
+  readonly #permits: Semaphore;
   readonly #idle: OpenConnection<C>[] = [];
   readonly #lent = new WeakMap<object, Lent<C>>();
   readonly #closing = new AbortController();
@@ -55,22 +56,22 @@ export class Connections<C extends object> implements Lender {
 
   constructor(treatment: Treatment<C>) {
     this.#treatment = treatment;
-    this.#places = new Semaphore(treatment.maxSize);
+    this.#permits = new Semaphore(treatment.maxSize);
   }
 
   /** How many can be had without waiting, those included that were not opened yet. */
   get free(): number {
-    return Math.max(0, this.#places.value);
+    return Math.max(0, this.#permits.value);
   }
 
   /** How many wait for one. */
   get waiting(): number {
-    return this.#places.waiting;
+    return this.#permits.waiting;
   }
 
   /** How many there may be. */
   get maxSize(): number {
-    return this.#places[CORE].limit;
+    return this.#permits[CORE].limit;
   }
 
   /** How many are open, lent or not. */
@@ -86,17 +87,11 @@ export class Connections<C extends object> implements Lender {
     const limit = currentLimit(0)?.signal;
     const signals = [signal, limit, this.#closing.signal].filter((signal) => signal !== undefined);
     const ends = signals.length > 1 ? AbortSignal.any(signals) : this.#closing.signal;
-    const place = await this.#places.acquireAsync({ timeout, signal: ends });
-    const leave = () => place.release();
-    try {
-      const open = this.#takeIdle() ?? await this.#connectUnless(ends, leave);
-      const lent = new Lent(this, open, leave);
-      this.#lent.set(lent.proxy, lent);
-      return lent;
-    } catch (error) {
-      if (!isA(error, GoesOn)) leave();
-      throw isA(error, GoesOn) ? ends.reason : error;
-    }
+    const permit = await this.#permits.acquireAsync({ timeout, signal: ends });
+    const open = this.#takeIdle() ?? await this.#connectFor(permit, ends);
+    const lent = new Lent(this, open, permit);
+    this.#lent.set(lent.proxy, lent);
+    return lent;
   }
 
   /** Something failed that nobody waits for. */
@@ -119,17 +114,16 @@ export class Connections<C extends object> implements Lender {
   /** Opens so many, to have them ready. One that cannot be opened is tried again when it is asked for. */
   warm(count: number): void {
     for (let i = 0; i < count; i++) {
-      const place = this.#places.tryAcquire();
-      if (!place) return;
-      this.#connect().then((open) => this.#keep(open), () => {}).finally(() => place.release());
+      const permit = this.#permits.tryAcquire();
+      if (!permit) return;
+      this.#connect().then((open) => this.#keep(open), () => {}).finally(() => permit.release());
     }
   }
 
   async takeBack(loan: Lent<never>, discard: boolean): Promise<void> {
-    const { open, leave, busy, unsure } = loan as unknown as Lent<C>;
+    const { open, permit, busy, unsure } = loan as unknown as Lent<C>;
     let suspect = busy || unsure;
     let fatal: { readonly error: unknown } | undefined;
-    let left = false;
     try {
       open.usedAt = performance.now();
       const cleanup = this.#treatment.cleanupOf(open.connection);
@@ -147,13 +141,13 @@ export class Connections<C extends object> implements Lender {
       }
       if (good) await this.#keep(open);
       else {
-        if (suspect) leave();
-        left = suspect;
+        // Before the connection is closed: see above.
+        if (suspect) permit.release();
         if (busy) await this.#cancel(open);
         await this.#close(open);
       }
     } finally {
-      if (!left) leave();
+      permit.release();
     }
     if (fatal) throw fatal.error;
   }
@@ -165,7 +159,7 @@ export class Connections<C extends object> implements Lender {
 
   /** Changes how many there may be. */
   resize(maxSize: number): void {
-    this.#places[CORE].resize(checkCount("pool", maxSize, "resize"));
+    this.#permits[CORE].resize(checkCount("pool", maxSize, "resize"));
     const many = Math.max(0, this.#idle.length - this.free);
     for (const open of this.#idle.splice(0, many)) this.#close(open);
   }
@@ -196,7 +190,7 @@ export class Connections<C extends object> implements Lender {
   }
 
   #wants(open: OpenConnection<C>): boolean {
-    return this.#places.value >= 0 && !this.#closing.signal.aborted && !this.#isOver(open);
+    return this.#permits.value >= 0 && !this.#closing.signal.aborted && !this.#isOver(open);
   }
 
   #isOver({ openedAt, usedAt }: OpenConnection<C>): boolean {
@@ -205,22 +199,12 @@ export class Connections<C extends object> implements Lender {
     return now - openedAt >= maxAge || now - usedAt >= maxIdle;
   }
 
-  /** Opens a connection for one who may give up: then it is the next one's, and its place is taken until it is open. */
-  async #connectUnless(signal: AbortSignal, leave: () => void): Promise<OpenConnection<C>> {
-    const connecting = this.#connect();
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const onAbort = () => reject(new GoesOn());
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await Promise.race([connecting, aborted]);
-    } catch (error) {
-      if (isA(error, GoesOn)) {
-        connecting.then((open) => this.#keep(open), () => {}).finally(leave);
-      }
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+  /** Opens a connection for a waiter who may give up: then it is the next one's. */
+  #connectFor(permit: Permit, signal: AbortSignal): Promise<OpenConnection<C>> {
+    return makeOrKeep(this.#connect(), permit, signal, async (open) => {
+      await this.#keep(open);
+      permit.release();
+    });
   }
 
   async #connect(): Promise<OpenConnection<C>> {
@@ -318,9 +302,6 @@ export class Connections<C extends object> implements Lender {
     this.#expiry.unref();
   }
 }
-
-/** Says that the one who asked has gone, and that a connection is being opened all the same. */
-class GoesOn extends Error {}
 
 /** Whether an error is there to end what is going on, and not to say that a connection is of no use. */
 function isFatal(error: unknown): boolean {

@@ -9,6 +9,7 @@
 
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
+import type { Permit } from "../../sync/permits.ts";
 import { servedCall } from "../base/call_context.ts";
 
 /** A connection that is open, and since when. */
@@ -35,8 +36,8 @@ const CLOSING: ReadonlySet<PropertyKey> = new Set(["close", "end"]);
 /** One loan of one connection. */
 export class Lent<C extends object> {
   readonly open: OpenConnection<C>;
-  /** Gives the place back that the connection takes. */
-  readonly leave: () => void;
+  /** The permit of the pool that goes with the loan. */
+  readonly permit: Permit;
   /** What people hold. */
   readonly proxy: C & AsyncDisposable;
   readonly #lender: Lender;
@@ -48,12 +49,12 @@ export class Lent<C extends object> {
   /**
    * @param lender Takes it back.
    * @param open The connection.
-   * @param leave Gives its place back.
+   * @param permit The permit of the pool that goes with the loan.
    */
-  constructor(lender: Lender, open: OpenConnection<C>, leave: () => void) {
+  constructor(lender: Lender, open: OpenConnection<C>, permit: Permit) {
     this.#lender = lender;
     this.open = open;
-    this.leave = leave;
+    this.permit = permit;
     this.proxy = new Proxy(open.connection, {
       get: (connection, key) => this.#get(connection, key),
       set: (connection, key, value) => Reflect.set(this.#use(connection, key), key, value),
