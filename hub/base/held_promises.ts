@@ -1,10 +1,10 @@
 /**
- * Promises that green code has a handle to, and has not asked for yet.
+ * Promises that green code holds by a handle, and has not waited for yet.
  *
  * An instance of a subclass of `Promise` may be on its way already, and fail before green code has had time to say `wait()`.
- * Then the runtime finds a rejection that nobody handles, and ends the process. So the failure is heard here, without a call of
- * the object's own `then()`, which might begin its work. Who says `wait()` gets it; it is reported when a Worker lets go of the
- * object and nobody has asked.
+ * Then the runtime finds a rejection that nobody handles, and ends the process. So the failure is caught here, without a call of
+ * the object's own `then()`, which might begin its work. `wait()` throws it in green code; it is reported when a Worker lets go
+ * of the object and nobody has waited.
  *
  * @module
  */
@@ -16,23 +16,23 @@ const { then } = enginePrototype;
 
 /** State of one such promise. */
 interface Known {
-  /** Whether somebody waits for it, or has it for something else than to go on building it. */
-  asked: boolean;
+  /** Whether somebody waits for the promise, or uses it for more than to go on building it. */
+  handled: boolean;
   failure?: { readonly reason: unknown };
 }
 
-const unheard = state("unheard", () => ({
+const held = state("unheard", () => ({
   promises: new WeakMap<object, Known>(),
-  /** Whether there ever was one. */
+  /** Whether there ever was a promise. */
   any: false,
 }));
-const { promises } = unheard;
+const { promises } = held;
 
-/** Green code gets a handle to an object with a `then()`. */
-export function hearOf(object: object): void {
+/** Catches the failure of an object with a `then()` that green code is about to get a handle to. */
+export function watch(object: object): void {
   if (promises.has(object) || !Object.prototype.isPrototypeOf.call(enginePrototype, object)) return;
-  const known: Known = { asked: false };
-  // The engine makes a promise of the same class, unless it finds no constructor.
+  const known: Known = { handled: false };
+  // `then()` makes a promise of the same class, unless it finds no constructor.
   const own = Object.getOwnPropertyDescriptor(object, "constructor");
   try {
     Object.defineProperty(object, "constructor", { value: undefined, configurable: true });
@@ -40,24 +40,24 @@ export function hearOf(object: object): void {
       known.failure = { reason };
     });
     promises.set(object, known);
-    unheard.any = true;
+    held.any = true;
   } catch {
-    // It only looks like one, or cannot be changed.
+    // The object only looks like a promise, or cannot be changed.
   }
   if (own) Object.defineProperty(object, "constructor", own);
   else Reflect.deleteProperty(object, "constructor");
 }
 
-/** Somebody asks for what an object becomes. */
-export function asked(object: object): void {
-  const known = unheard.any ? promises.get(object) : undefined;
-  if (known) known.asked = true;
+/** Notes that somebody waits for what an object becomes. */
+export function markHandled(object: object): void {
+  const known = held.any ? promises.get(object) : undefined;
+  if (known) known.handled = true;
 }
 
-/** The failure of an object that nobody has asked for, once. */
-export function takeFailure(object: object): { readonly reason: unknown } | undefined {
-  const known = unheard.any ? promises.get(object) : undefined;
-  if (!known?.failure || known.asked) return undefined;
-  known.asked = true;
+/** Gives the failure of an object that nobody has waited for, once. */
+export function takeUnhandled(object: object): { readonly reason: unknown } | undefined {
+  const known = held.any ? promises.get(object) : undefined;
+  if (!known?.failure || known.handled) return undefined;
+  known.handled = true;
   return known.failure;
 }

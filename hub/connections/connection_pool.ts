@@ -18,7 +18,7 @@ import { checkSizes } from "../../sync/permits.ts";
 import { GreenFace } from "./connection_face.ts";
 import { Connections } from "./connections.ts";
 import { describe } from "../../bridge/protocol/targets.ts";
-import { printUncaught } from "../base/faults.ts";
+import { printFault } from "../base/faults.ts";
 
 /** Options for {@linkcode ConnectionPool}. */
 export interface ConnectionPoolOptions<C> {
@@ -398,5 +398,5 @@ function closeAnyhow(connection: object): unknown {
 }
 
 function print(error: unknown): void {
-  printUncaught(error, "a pool of connections");
+  printFault(error, "a pool of connections");
 }

@@ -29,7 +29,7 @@ import { RefKind } from "../../bridge/protocol/messages.ts";
 import { type Ask, RemoteObject, remoteOf } from "../../bridge/references/remote_object.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
 import { HubIterator } from "./hub_iterator.ts";
-import { asked, hearOf, takeFailure } from "../base/held_promises.ts";
+import { markHandled, takeUnhandled, watch } from "../base/held_promises.ts";
 import { streamOf } from "./hub_writer.ts";
 import { takeLock } from "./object_lock.ts";
 import { type HubReferent, hubReferent } from "./referents.ts";
@@ -38,7 +38,7 @@ import { userFrames } from "../../bridge/values/stacks.ts";
 import { state } from "../../bridge/state.ts";
 import { isLazy } from "../../bridge/references/thenables.ts";
 import { timeoutReason } from "../../bridge/references/timed_signals.ts";
-import { ifUnobserved } from "../base/unhandled_promises.ts";
+import { ifUnhandled } from "../base/unhandled_promises.ts";
 import { type Fault, inWords } from "../base/faults.ts";
 import { LONGEST_TIMER } from "../base/time.ts";
 
@@ -184,7 +184,7 @@ export class WorkerReferences {
   /** Does something to one of the hub's objects, for the Worker. */
   perform(number: unknown, op: unknown, args: readonly unknown[]): unknown {
     const object = this.#own(number);
-    if (op === Op.Await || op === Op.Invoke && ASKING.has(args[0])) asked(object);
+    if (op === Op.Await || op === Op.Invoke && ASKING.has(args[0])) markHandled(object);
     try {
       return perform(host, object, Number(op), args);
     } catch (error) {
@@ -246,19 +246,19 @@ export class WorkerReferences {
       this.#holds.delete(number);
       this.#listening.get(number)?.();
       this.#listening.delete(number);
-      this.#reportUnheard(number);
+      this.#reportUnhandled(number);
     } else this.#holds.set(number, held - released);
     this.#host.exports.release(number, released);
   }
 
   #cameHome(object: object): unknown {
-    asked(object);
+    markHandled(object);
     return streamOf(object);
   }
 
-  #reportUnheard(number: number): void {
+  #reportUnhandled(number: number): void {
     const object = this.#host.exports.get(number);
-    const failure = object && takeFailure(object);
+    const failure = object && takeUnhandled(object);
     if (failure) this.#host.reportError(failure.reason);
   }
 
@@ -320,12 +320,12 @@ export class WorkerReferences {
     const late = this.#late(origin);
     if (late) {
       const failed = Promise.reject(late);
-      ifUnobserved(failed, () => this.#reportLate(origin, late));
+      ifUnhandled(failed, () => this.#reportLate(origin, late));
       return failed;
     }
     const promise = this.#host.ask(origin.number, op, args, what, (error, killed) => {
       // It may have failed at once, before the promise is known here. A kill is no failure, as it is none of the thread.
-      queueMicrotask(() => ifUnobserved(promise, () => killed || this.#report(origin, error)));
+      queueMicrotask(() => ifUnhandled(promise, () => killed || this.#report(origin, error)));
     });
     return promise;
   }
@@ -436,7 +436,7 @@ export function referTo(
 ): { readonly ref: Ref; readonly number: number } {
   const number = exports.export(object);
   const lazy = kind === RefKind.HubObject ? lazyTraits(object) : 0;
-  if (lazy) hearOf(object);
+  if (lazy) watch(object);
   const home = homes.get(object);
   // Another hub's Workers have the same numbers.
   const place = home?.exports === exports ? [home.serial, home.number] : [];
