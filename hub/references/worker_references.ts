@@ -410,9 +410,9 @@ function ofPassed(name: unknown, error: unknown): unknown {
 }
 
 /**
- * Refuses to build a part of a query in a callback of green code. A library that has a part built by a callback calls the callback
- * with that part, as `this` too, and sends the query when the callback has returned. Green code is called later, so the part
- * would be missing: a condition, say.
+ * Refuses to build a part of a query in a callback of green code. A library that has a part built by a callback calls it with
+ * that part, as `this` too, and sends the query when the callback has returned. Green code is called later, so the part would be
+ * missing: a condition, say.
  */
 function checkNoBuilding(self: unknown, first: unknown): void {
   if (self !== first || typeof self !== "object" || self === null || !isLazy(self)) return;
