@@ -185,7 +185,7 @@ export class Dispatcher implements PoolHost, Registry {
           if (!worker.dead) worker.post.send(Down.Flush, id, 0, 0, EMPTY);
         });
       case Up.Rested:
-        return worker.rested();
+        return worker.loopTurned();
       case Up.Loaded:
         void forgetPackageReads();
         return worker.loaded(id, decode(payload, worker.kinds));

@@ -265,7 +265,7 @@ export class Pool {
     if (at >= 0) worker.stack.splice(at, 1);
     this.#growth.ended();
     worker.proven = true;
-    if (worker.idle) this.#rest(worker);
+    if (worker.idle) this.#becameIdle(worker);
   }
 
   /** A Worker has answered all that the hub asked of it. */
@@ -280,7 +280,7 @@ export class Pool {
     this.#starting--;
     this.#failedStarts.succeeded();
     if (worker.closing) return;
-    this.#rest(worker);
+    this.#becameIdle(worker);
   }
 
   /**
@@ -312,7 +312,7 @@ export class Pool {
   lastTurns(): Promise<unknown> | undefined {
     const uneasy = [...this.#workers].filter(({ uneasy, idle }) => uneasy && idle);
     if (uneasy.length === 0) return undefined;
-    return settlesWithin(Promise.all(uneasy.map((worker) => worker.rest())), LAST_TURN_MS);
+    return settlesWithin(Promise.all(uneasy.map((worker) => worker.loopTurn())), LAST_TURN_MS);
   }
 
   /** Tells all Workers to end; those with threads on them when these have ended. */
@@ -379,13 +379,13 @@ export class Pool {
     return true;
   }
 
-  #rest(worker: GreenWorker): void {
+  #becameIdle(worker: GreenWorker): void {
     if (this.#closed) return this.#dismiss(worker);
     worker.idleSince = performance.now();
     this.#idle.push(worker);
     this.#assign();
     if (!this.#idle.includes(worker)) return;
-    this.#shrinking.rested(worker);
+    this.#shrinking.becameIdle(worker);
   }
 
   /** Whether as many Workers run threads as may. One counts that waits for a thread; one that lends its place does not. */
@@ -540,7 +540,7 @@ export class Pool {
 
   /** Whether one more Worker may be started now. */
   get #mayStart(): boolean {
-    return this.#hasSlot && !(this.#failedStarts.resting && this.#someStay);
+    return this.#hasSlot && !(this.#failedStarts.waiting && this.#someStay);
   }
 
   /** Whether there will be no more Workers, unless one goes: there are as many as there may be, or none can be started. */

@@ -137,7 +137,7 @@ export class GreenWorker {
   proven = false;
   /** Whether something may have failed in its event loop that it has not told: something has run there since it rested. */
   uneasy = false;
-  #onRested: (() => void) | undefined;
+  #onLoopTurned: (() => void) | undefined;
   readonly #since = performance.now();
   /** Since when it has nothing to do, in `performance.now()` time. */
   idleSince = 0;
@@ -235,17 +235,17 @@ export class GreenWorker {
   }
 
   /** Has its event loop have a turn. Settles when what had failed there has been told, or it has ended. */
-  rest(): Promise<void> {
+  loopTurn(): Promise<void> {
     this.uneasy = false;
     this.post.send(Down.Rest, 0, 0, 0, EMPTY);
-    const rested = new Promise<void>((resolve) => this.#onRested = resolve);
-    return Promise.race([rested, this.exited]);
+    const turned = new Promise<void>((resolve) => this.#onLoopTurned = resolve);
+    return Promise.race([turned, this.exited]);
   }
 
   /** Its event loop has had its turn. */
-  rested(): void {
-    this.#onRested?.();
-    this.#onRested = undefined;
+  loopTurned(): void {
+    this.#onLoopTurned?.();
+    this.#onLoopTurned = undefined;
   }
 
   /** Starts a thread on it, on top of what runs there. */
