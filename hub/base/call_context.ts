@@ -28,7 +28,7 @@ const LEAST_AWAITED = 16;
 
 /** The threads of a hub, in which a call finds the thread that made it. */
 interface CallingThreads {
-  threadById(id: number): GreenThread | undefined;
+  byId(id: number): GreenThread | undefined;
 }
 
 /** One call from green code; its signal is made when somebody asks for it. */
@@ -63,7 +63,7 @@ export class Call implements CurrentCall, Scope {
 
   /** The thread that called, if it has not ended. */
   get caller(): GreenThread | undefined {
-    const thread = this.#threads?.threadById(this.threadId);
+    const thread = this.#threads?.byId(this.threadId);
     return thread?.dead ? undefined : thread;
   }
 

@@ -64,7 +64,7 @@ export class CallServer {
   serve(worker: GreenWorker, message: Message): void {
     const { id, a, b, payload } = message;
     const target = boundTarget(worker, a);
-    const call = new Call(b, targetName(target), this.#registry);
+    const call = new Call(b, targetName(target), this.#registry.threads);
     call.origin = { worker, number: id };
     const { kind } = target;
     const isForeign = kind === "live" || kind === "hub" || kind === "library";
@@ -140,7 +140,7 @@ export class CallServer {
       const nothing = encode(undefined, "result", worker.kinds);
       return worker.post.send(Down.Reply, id, Ending.Fulfilled, 0, nothing);
     }
-    this.#registry.callAborted(call);
+    this.#registry.threads.callAborted(call);
     call.abort(reason);
   }
 

@@ -109,13 +109,14 @@ export class WorkerSpawns {
     } catch (error) {
       unread = error;
     }
-    const thread = makeAsyncThread(this.#threads, id, call.name, options, (signal) => {
+    const work = (signal: AbortSignal) => {
       if (unread !== undefined) throw unread;
       if (this.#registry.closed) throw this.#registry.closedError();
       signal.addEventListener("abort", () => call.abort(signal.reason));
       const result = this.#callServer.invoke(worker, target, call, payload);
       return isThenable(result) ? Promise.resolve(result).finally(() => call.settled()) : result;
-    });
+    };
+    const thread = makeAsyncThread(this.#threads, call.name, options, work, id);
     this.#hand(worker, thread);
   }
 

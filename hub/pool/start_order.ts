@@ -55,8 +55,8 @@ export class StartOrder {
   }
 
   /** There are Workers for so many of those who are late. */
-  recall(places: number): void {
-    while (this.#recalls < Math.min(places, this.#late.size)) {
+  recall(count: number): void {
+    while (this.#recalls < Math.min(count, this.#late.size)) {
       this.#recalls++;
       this.#insert(this.#runLock.enlist(), null);
     }

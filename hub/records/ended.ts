@@ -55,7 +55,7 @@ export class Ended {
   /** Which of the three endings it is. */
   get status(): Outcome<unknown>["status"] {
     if (this.#outcome) return this.#outcome.status;
-    return STATUS[this.#encoded!.ending];
+    return STATUSES[this.#encoded!.ending];
   }
 
   /** The ending as people see it. */
@@ -69,6 +69,13 @@ export class Ended {
   /** The ending as it is passed on: handles that came home are handles. */
   get passing(): Outcome<unknown> {
     return this.#passing ?? this.outcome;
+  }
+
+  /** The ending as a reference to its thread carries it. */
+  get forRef(): { ending: number; value: unknown } {
+    const outcome = this.passing;
+    const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
+    return { ending: STATUSES.indexOf(outcome.status), value };
   }
 
   #read(ending: number, payload: Payload, kinds: ReferenceKinds): void {
@@ -89,7 +96,7 @@ export class Ended {
   encodeFor(worker: Receiver): { ending: number; payload: Payload } {
     if (this.#encoded) return this.#encoded;
     const outcome = this.passing;
-    const ending = STATUS.indexOf(outcome.status);
+    const ending = STATUSES.indexOf(outcome.status);
     const { kinds } = worker;
     if (outcome.status !== "fulfilled") {
       return { ending, payload: encodeThrown(outcome.reason, "error", kinds) };
@@ -102,8 +109,8 @@ export class Ended {
   }
 }
 
-/** In the order of {@linkcode Ending}. */
-const STATUS = ["fulfilled", "rejected", "killed"] as const;
+/** The names of the endings, in the order of {@linkcode Ending}. */
+export const STATUSES = ["fulfilled", "rejected", "killed"] as const;
 
 function read(ending: number, payload: Payload, kinds: ReferenceKinds): Outcome<unknown> {
   try {
@@ -113,7 +120,8 @@ function read(ending: number, payload: Payload, kinds: ReferenceKinds): Outcome<
   }
 }
 
-function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
+/** The outcome that an {@linkcode Ending} and a value make. */
+export function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
   if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
-  return { status: STATUS[ending], reason: value } as Outcome<unknown>;
+  return { status: STATUSES[ending], reason: value } as Outcome<unknown>;
 }
