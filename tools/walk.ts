@@ -55,7 +55,7 @@ function instrument(file: string, source: string): string {
     }
   };
   visit(tree);
-  // Of two at one place the inner one closes first.
+  // Of two at the same offset the inner one closes first.
   inserts.sort(([a], [b]) => b - a);
   return inserts.reduce((text, [at, more]) => text.slice(0, at) + more + text.slice(at), source);
 }

@@ -31,7 +31,7 @@ interface CallingThreads {
   byId(id: number): GreenThread | undefined;
 }
 
-/** One call from green code; its signal is made when somebody asks for it. */
+/** A call from green code. Its signal is made when somebody asks for it. */
 export class Call implements CurrentCall, Scope {
   readonly threadId: number;
   /** The Worker that the call came from, and its number there; nothing if no thread is blocked for the call. */
@@ -45,7 +45,7 @@ export class Call implements CurrentCall, Scope {
   /** The values of that context that the function has changed. */
   changes?: Map<string, unknown>;
   readonly #threads: CallingThreads | undefined;
-  /** Its number while its function runs; 0 before and after. */
+  /** The call's number while its function runs; 0 before and after. */
   #number = 0;
   /** The promise that the function has returned, as long as it is waited for. */
   #result: PromiseLike<unknown> | undefined;

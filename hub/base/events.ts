@@ -16,14 +16,14 @@ export class UnhandledThreadEvent extends Event {
 
   /** The thread. */
   readonly thread: GreenThread;
-  /** What it threw. */
+  /** The error that it threw. */
   readonly reason: unknown;
 
   /**
    * Makes the event.
    *
    * @param thread The thread.
-   * @param reason What it threw.
+   * @param reason The error that it threw.
    */
   constructor(thread: GreenThread, reason: unknown) {
     super("unhandledthread", { cancelable: true });

@@ -24,7 +24,7 @@ export interface ResourceLimits {
 /** Options for {@linkcode Hub}. */
 export interface HubOptions {
   /**
-   * How many Workers there may be, and so how many green threads may have started and not ended. More threads wait for a
+   * The number of Workers that there may be, and so of green threads that have started and not ended. More threads wait for a
    * Worker, first come, first served. A blocked Worker costs about 20 MB and no processor time, so this is meant to be
    * larger than the number of cores.
    *
@@ -39,7 +39,7 @@ export interface HubOptions {
    */
   maxWorkers?: number;
   /**
-   * How many Workers to start at once and to keep when they are idle.
+   * The number of Workers to start at once and to keep when they are idle.
    *
    * @default {0}
    */
@@ -51,7 +51,7 @@ export interface HubOptions {
    */
   idleTimeout?: number;
   /**
-   * How many green threads may wait for a Worker. One more ends with a `HubSaturatedError`.
+   * The number of green threads that may wait for a Worker. One more ends with a `HubSaturatedError`.
    *
    * @default {Infinity}
    */
@@ -82,7 +82,7 @@ export interface HubOptions {
   blockedWarningMs?: number;
   /**
    * The modules that green code may import on the hub, where they run with all the permissions of the process: `true` for
-   * all, `false` for none, or a list of specifiers as `hubImport()` gets them; an entry that ends in `/` stands for all
+   * all, `false` for none, or a list of specifiers as `hubImport()` gets them; an entry that ends in `/` has all
    * URLs below it. With less than `true`, functions of `asyncToSync()` and objects of `shared()` can be used if the hub
    * has imported their module itself, or the list has it. What was exposed or passed can be called in any case.
    *

@@ -62,7 +62,7 @@ export class Functions {
   /**
    * Loads the module that has a target's function.
    *
-   * @throws What the module threw, or an error that says what is wrong with the target.
+   * @throws The error of the module, or one that says what is wrong with the target.
    */
   async load(target: Target): Promise<Callable> {
     const fn = await this.#load(target);

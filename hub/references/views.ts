@@ -25,7 +25,7 @@ export interface Views {
  * @param payload A payload that has arrived. It is taken over.
  * @param kinds The references of the Worker that it came from. Each reference in the payload is resolved, and so
  * counted, once.
- * @throws What `decode()` throws.
+ * @throws The errors of `decode()`.
  */
 export function readViews(payload: Payload, kinds: ReferenceKinds): Views {
   const recorder = new Recorder(kinds);
