@@ -5,7 +5,7 @@
  */
 
 import { madeElsewhere } from "../bridge/brand.ts";
-import { checkOptionsObject, checkSignal } from "../bridge/check_options.ts";
+import { checkOptionsObject, checkSignal } from "../bridge/checks.ts";
 import { GreenThread } from "../bridge/side/green_thread.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { greenSide } from "../bridge/side/side.ts";

@@ -8,7 +8,7 @@ import { brand } from "../bridge/brand.ts";
 import { currentValues, outsideContext } from "../bridge/context/context.ts";
 import { outsideLimits } from "../bridge/side/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
-import { checkOptionsObject } from "../bridge/check_options.ts";
+import { checkOptionsObject } from "../bridge/checks.ts";
 import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { ITS_TURN } from "../bridge/wire/run_lock.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkOptionsObject } from "../bridge/check_options.ts";
+import { checkOptionsObject } from "../bridge/checks.ts";
 import { Trait } from "../bridge/references/live.ts";
 import { remoteOf } from "../bridge/references/remote_object.ts";
 import { show } from "../bridge/show.ts";

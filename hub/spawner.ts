@@ -5,7 +5,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject, checkSignal, checkTime } from "../bridge/check_options.ts";
+import { checkOptionsObject, checkSignal, checkTime } from "../bridge/checks.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/side/green_thread.ts";
 import type { ThreadOptions } from "../bridge/protocol/messages.ts";

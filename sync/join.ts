@@ -5,7 +5,7 @@
  */
 
 import { madeElsewhere } from "../bridge/brand.ts";
-import { WAITING_KEYS } from "../bridge/check_options.ts";
+import { WAITING_KEYS } from "../bridge/checks.ts";
 import { GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/side/green_thread.ts";
 import { show } from "../bridge/show.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";

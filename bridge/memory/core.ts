@@ -40,7 +40,7 @@
  */
 
 import type { Condition, Green } from "../side/green.ts";
-import { checkOptionsObject, checkSignal, checkTime, WAITING_KEYS } from "../check_options.ts";
+import { checkOptionsObject, checkSignal, checkTime, WAITING_KEYS } from "../checks.ts";
 import { GreenletExit } from "../errors.ts";
 import { currentLimit } from "../side/limit.ts";
 import { pause } from "../wire/patience.ts";

@@ -8,7 +8,7 @@
  */
 
 import { brand } from "../brand.ts";
-import { checkTime } from "../check_options.ts";
+import { checkTime } from "../checks.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
 import { show } from "../show.ts";
 

@@ -5,7 +5,7 @@
  */
 
 import { brandError } from "../brand.ts";
-import { checkOptionsObject, checkTime } from "../check_options.ts";
+import { checkOptionsObject, checkTime } from "../checks.ts";
 import { BlockingCallError } from "../errors.ts";
 import { greenSide } from "./side.ts";
 import { registerOwnError } from "../values/error_values.ts";

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkOptionsObject } from "../check_options.ts";
+import { checkOptionsObject } from "../checks.ts";
 import { show } from "../show.ts";
 import { blocking } from "./side.ts";
 import { Timeout } from "./timeout.ts";

@@ -8,12 +8,7 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import {
-  checkOptionsObject,
-  checkSignal,
-  checkTime,
-  WAITING_KEYS,
-} from "../../bridge/check_options.ts";
+import { checkOptionsObject, checkSignal, checkTime, WAITING_KEYS } from "../../bridge/checks.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";

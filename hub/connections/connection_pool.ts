@@ -8,7 +8,7 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject } from "../../bridge/check_options.ts";
+import { checkOptionsObject } from "../../bridge/checks.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
 import { FACE } from "../../bridge/references/live.ts";
 import type { Sync } from "../../bridge/references/live_types.ts";

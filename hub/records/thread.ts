@@ -13,7 +13,7 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject } from "../../bridge/check_options.ts";
+import { checkOptionsObject } from "../../bridge/checks.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
