@@ -19,7 +19,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { show } from "../bridge/show.ts";
+import { show } from "../bridge/checks.ts";
 import { blocking } from "../bridge/side/side.ts";
 import {
   checkWaiting,

@@ -8,9 +8,8 @@
  */
 
 import { brand } from "../brand.ts";
-import { checkTime } from "../checks.ts";
+import { checkTime, show } from "../checks.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
-import { show } from "../show.ts";
 
 /**
  * Where a green thread is in its life: `"pending"` (queued, or waiting for its time), `"running"` (it has started; it may

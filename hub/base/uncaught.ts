@@ -4,8 +4,8 @@
  * @module
  */
 
+import { inOneLine } from "../../bridge/checks.ts";
 import { printError } from "../../bridge/values/print_error.ts";
-import { describeValue } from "../../bridge/values/refusals.ts";
 import { placeOf } from "../../bridge/values/stacks.ts";
 
 /** Details of a failure that nobody waits for. */
@@ -21,7 +21,7 @@ export interface Fault {
 /** The event that says it. Its place is the first one in people's code that the error knows of. */
 export function faultEvent(error: unknown, where: string): ErrorEvent {
   const { file: filename, line: lineno, column: colno } = placeOf(error) ?? {};
-  const message = `Uncaught (in ${where}) ${inWords(error)}`;
+  const message = `Uncaught (in ${where}) ${inOneLine(error)}`;
   return new ErrorEvent("error", { error, message, filename, lineno, colno, cancelable: true });
 }
 
@@ -31,14 +31,5 @@ export function printUncaught(error: unknown, where: string, brief = false): voi
   if (!brief) return printError(head, error);
   const place = placeOf(error);
   const at = place ? ` (${place.file}:${place.line}:${place.column})` : "";
-  console.error(`${head} ${inWords(error)}${at}`);
-}
-
-/** An error in one line, whatever it is. */
-export function inWords(error: unknown): string {
-  try {
-    return String(error).split("\n", 1)[0];
-  } catch {
-    return describeValue(error);
-  }
+  console.error(`${head} ${inOneLine(error)}${at}`);
 }

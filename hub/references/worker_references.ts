@@ -11,6 +11,7 @@
  */
 
 import { clearTimeout, setTimeout } from "node:timers";
+import { inOneLine } from "../../bridge/checks.ts";
 import { Imports } from "../../bridge/references/imports.ts";
 import type { Ref } from "../../bridge/values/codec.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
@@ -39,7 +40,7 @@ import { state } from "../../bridge/state.ts";
 import { isLazy } from "../../bridge/references/thenables.ts";
 import { timeoutReason } from "../../bridge/references/timed_signals.ts";
 import { ifUnobserved } from "../base/stray_promises.ts";
-import { type Fault, inWords } from "../base/uncaught.ts";
+import type { Fault } from "../base/uncaught.ts";
 import { LONGEST_TIMER } from "../base/time.ts";
 
 /** What the references of one Worker need of it. */
@@ -347,7 +348,7 @@ export class WorkerReferences {
 
   #report(origin: Origin, error: unknown): void {
     const told = origin.told ??= new Set();
-    const text = inWords(error);
+    const text = inOneLine(error);
     const again = told.has(text);
     if (told.size < MOST_TOLD) told.add(text);
     this.#host.reportError(error, { where: whatIs(origin), again });
