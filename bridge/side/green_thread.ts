@@ -9,6 +9,7 @@
 
 import { brand } from "../brand.ts";
 import { checkTime, show } from "../checks.ts";
+import type { Outcome } from "../protocol/messages.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
 
 /**
@@ -16,12 +17,6 @@ import { crossesAsItself, ITSELF } from "../references/itself.ts";
  * well be blocked), then one of the three endings.
  */
 export type ThreadState = "pending" | "running" | "fulfilled" | "rejected" | "killed";
-
-/** How a green thread ended: a tagged record, so that a value that looks like an error is still a value. */
-export type Outcome<T> =
-  | { readonly status: "fulfilled"; readonly value: T }
-  | { readonly status: "rejected"; readonly reason: unknown }
-  | { readonly status: "killed"; readonly reason: unknown };
 
 /** Options for {@linkcode GreenThread.wait}. */
 export interface WaitOptions {

@@ -9,8 +9,13 @@
 
 import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
-import type { Outcome } from "../../bridge/side/green_thread.ts";
-import { Ending } from "../../bridge/protocol/messages.ts";
+import {
+  Ending,
+  ENDINGS,
+  type Outcome,
+  outcomeOf,
+  STATUSES,
+} from "../../bridge/protocol/messages.ts";
 import { readViews } from "../references/views.ts";
 
 /** The Worker that an ending goes to. */
@@ -55,7 +60,7 @@ export class Ended {
   /** Which of the three endings it is. */
   get status(): Outcome<unknown>["status"] {
     if (this.#outcome) return this.#outcome.status;
-    return STATUS[this.#encoded!.ending];
+    return STATUSES[this.#encoded!.ending];
   }
 
   /** The ending as people see it. */
@@ -89,7 +94,7 @@ export class Ended {
   encodeFor(worker: Receiver): { ending: number; payload: Payload } {
     if (this.#encoded) return this.#encoded;
     const outcome = this.passing;
-    const ending = STATUS.indexOf(outcome.status);
+    const ending = ENDINGS[outcome.status];
     const { kinds } = worker;
     if (outcome.status !== "fulfilled") {
       return { ending, payload: encodeThrown(outcome.reason, "error", kinds) };
@@ -102,18 +107,10 @@ export class Ended {
   }
 }
 
-/** In the order of {@linkcode Ending}. */
-const STATUS = ["fulfilled", "rejected", "killed"] as const;
-
 function read(ending: number, payload: Payload, kinds: ReferenceKinds): Outcome<unknown> {
   try {
     return outcomeOf(ending, decode(payload, kinds));
   } catch (reason) {
     return { status: "rejected", reason };
   }
-}
-
-function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
-  if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
-  return { status: STATUS[ending], reason: value } as Outcome<unknown>;
 }

@@ -9,19 +9,13 @@
  */
 
 import type { Ref, ReferenceKinds } from "../../bridge/values/codec.ts";
-import { Ending, RefKind } from "../../bridge/protocol/messages.ts";
+import { endingOf, RefKind } from "../../bridge/protocol/messages.ts";
 import type { GreenWorker, Registry } from "./worker.ts";
 import { HubThread } from "./thread.ts";
 import { hubReferent } from "../references/referents.ts";
 import { referTo } from "../references/worker_references.ts";
 import { type Coordination, coreOf, referToShared } from "../../bridge/memory/objects.ts";
 import { holdObject, releaseObject } from "../references/worker_objects.ts";
-
-const ENDINGS = {
-  fulfilled: Ending.Fulfilled,
-  rejected: Ending.Rejected,
-  killed: Ending.Killed,
-} as const;
 
 /** The references in the arguments of one thread. */
 export class Luggage implements ReferenceKinds {
@@ -92,10 +86,6 @@ export class Luggage implements ReferenceKinds {
       this.#held.push({ kind: RefKind.Thread, id });
       return { kind: RefKind.Thread, data: { id, name } };
     }
-    const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
-    return {
-      kind: RefKind.Thread,
-      data: { id, name, ended: { ending: ENDINGS[outcome.status], value } },
-    };
+    return { kind: RefKind.Thread, data: { id, name, ended: endingOf(outcome) } };
   }
 }

@@ -28,10 +28,9 @@ import {
   GreenThread,
   KILL_KEYS,
   type KillOptions,
-  type Outcome,
   type ThreadState,
 } from "../../bridge/side/green_thread.ts";
-import type { SpawnSite, Target } from "../../bridge/protocol/messages.ts";
+import type { Outcome, SpawnSite, Target } from "../../bridge/protocol/messages.ts";
 import type { Ended } from "./ended.ts";
 import type { Post } from "./post.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";

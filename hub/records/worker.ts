@@ -26,8 +26,11 @@ import { EMPTY } from "../../bridge/wire/message.ts";
 import {
   Down,
   Ending,
+  endingOf,
+  outcomeOf,
   PART_OF_CALL,
   RefKind,
+  STATUSES,
   type Target,
   type ThreadRef,
 } from "../../bridge/protocol/messages.ts";
@@ -508,10 +511,8 @@ export class GreenWorker {
       this.#note(RefKind.Thread, id);
       return { kind: RefKind.Thread, data: { id, name } };
     }
-    const outcome = thread.ended.passing;
-    const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
-    const ending = ENDINGS[outcome.status];
-    return { kind: RefKind.Thread, data: { id, name, ended: { ending, value } } };
+    const ended = endingOf(thread.ended.passing);
+    return { kind: RefKind.Thread, data: { id, name, ended } };
   }
 
   #resolve(kind: number, data: unknown): unknown {
@@ -533,13 +534,6 @@ export class GreenWorker {
     if (!ended || !(ended.ending in STATUSES)) {
       throw new TypeError("Cannot resolve a green thread: the hub does not know it");
     }
-    const status = STATUSES[ended.ending];
-    const outcome = status === "fulfilled"
-      ? { status, value: ended.value }
-      : { status, reason: ended.value };
-    return this.#registry.adoptThread(ref, Ended.of(outcome));
+    return this.#registry.adoptThread(ref, Ended.of(outcomeOf(ended.ending, ended.value)));
   }
 }
-
-const STATUSES = ["fulfilled", "rejected", "killed"] as const;
-const ENDINGS = { fulfilled: 0, rejected: 1, killed: 2 } as const;
