@@ -12,9 +12,8 @@
  */
 
 import { brand, madeElsewhere } from "../bridge/brand.ts";
-import { checkOptionsObject, WAITING_KEYS } from "../bridge/check_options.ts";
+import { checkOptionsObject, show, WAITING_KEYS } from "../bridge/checks.ts";
 import { outsideLimits } from "../bridge/side/limit.ts";
-import { show } from "../bridge/show.ts";
 import { blocking } from "../bridge/side/side.ts";
 import {
   checkWaiting,

@@ -13,7 +13,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject } from "../bridge/check_options.ts";
+import { checkOptionsObject } from "../bridge/checks.ts";
 import { Collision, CycleError, PropagateError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { intern, type Target } from "../bridge/protocol/messages.ts";

@@ -7,8 +7,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { show } from "../bridge/show.ts";
-import { checkOptionsObject } from "../bridge/check_options.ts";
+import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { nameIn, type WaitingOptions } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { twin } from "./permits.ts";

@@ -8,7 +8,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject } from "../bridge/check_options.ts";
+import { checkOptionsObject } from "../bridge/checks.ts";
 import { currentLimit, outsideLimits } from "../bridge/side/limit.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import type { WaitingOptions } from "../bridge/memory/core.ts";

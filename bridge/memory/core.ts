@@ -40,11 +40,10 @@
  */
 
 import type { Condition, Green } from "../side/green.ts";
-import { checkOptionsObject, checkSignal, checkTime, WAITING_KEYS } from "../check_options.ts";
+import { checkOptionsObject, checkSignal, checkTime, show, WAITING_KEYS } from "../checks.ts";
 import { GreenletExit } from "../errors.ts";
 import { currentLimit } from "../side/limit.ts";
 import { pause } from "../wire/patience.ts";
-import { show } from "../show.ts";
 import { greenSide } from "../side/side.ts";
 import { Timeout } from "../side/timeout.ts";
 import { cameAfter, Node, State } from "./arena.ts";
