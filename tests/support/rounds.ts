@@ -1,0 +1,15 @@
+/**
+ * How often those tests repeat that do nothing but repeat.
+ *
+ * @module
+ */
+
+/** All rounds with `AIOHUB_SOAK=1`, as `deno task test:soak` has it; else a tenth of them, and one at least. */
+export function rounds(full: number): number {
+  return Deno.env.get("AIOHUB_SOAK") === "1" ? full : Math.max(1, Math.round(full / 10));
+}
+
+/** What random numbers begin with: any number, or `AIOHUB_SEED` for the same ones again. */
+export function anySeed(): number {
+  return Number(Deno.env.get("AIOHUB_SEED") ?? Math.trunc(Math.random() * 1e9));
+}
