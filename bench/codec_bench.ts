@@ -7,10 +7,10 @@
  */
 
 import { deserialize, serialize } from "node:v8";
-import { decode, encode, type Referrer } from "../bridge/values/codec.ts";
+import { decode, encode, type ReferenceKinds } from "../bridge/values/codec.ts";
 
-const nothing: Referrer = {
-  refer: () => undefined,
+const nothing: ReferenceKinds = {
+  toRef: () => undefined,
   resolve: () => undefined,
 };
 

@@ -6,7 +6,7 @@
 
 import type { SyncBlob } from "../bridge/references/blob_types.ts";
 import { blockingBlob } from "../bridge/memory/blocking_blob.ts";
-import { remoteOf } from "../bridge/references/remote.ts";
+import { remoteOf } from "../bridge/references/remote_object.ts";
 import { servedTarget } from "../bridge/protocol/served.ts";
 import { show } from "../bridge/show.ts";
 import { blocking } from "../bridge/side/side.ts";

@@ -8,12 +8,12 @@ import type { GreenThread } from "../bridge/side/green_thread.ts";
 import type { SyncArgument, SyncResult } from "../bridge/references/live_types.ts";
 import { blocking, greenSide, isGreen } from "../bridge/side/side.ts";
 import { intern } from "../bridge/protocol/messages.ts";
-import { mark, noteNamed, serveAs } from "../bridge/protocol/wrapped.ts";
+import { mark, registerNamed, serveAs } from "../bridge/protocol/wrapped.ts";
 import { getHub } from "./default_hub.ts";
 import { HubPromise } from "./hub_promise.ts";
-import { noteWrapped } from "./references/permissions.ts";
+import { registerFunction } from "./references/permissions.ts";
 import { exportOf } from "../bridge/protocol/targets.ts";
-import { noteName } from "../bridge/protocol/wrapped_names.ts";
+import { registerName } from "../bridge/protocol/wrapped_names.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 
 /** An async function that green code may call as if it were synchronous. */
@@ -86,7 +86,7 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
   ...given: [fn: F] | [name: string, fn: F]
 ): AsyncToSync<Parameters<F>, ReturnType<F>> {
   const found = exportOf<F>("asyncToSync()", meta, given);
-  noteName("asyncToSync()", found);
+  registerName("asyncToSync()", found);
   noteModule(meta.url, true);
   const { fn, target: { name } } = found;
   const target = intern(found.target);
@@ -106,11 +106,11 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
   Object.defineProperty(wrapped, "name", { value: name });
   Object.defineProperty(wrapped, "length", { value: fn.length });
   if (!isGreen()) {
-    noteWrapped(meta.url, name);
+    registerFunction(meta.url, name);
     serveAs(wrapped, onHub);
   }
   mark(wrapped, target, fn);
-  if (found.named) noteNamed(meta.url, name, wrapped);
+  if (found.named) registerNamed(meta.url, name, wrapped);
   return Object.assign(wrapped, { async, spawn }) as unknown as AsyncToSync<
     Parameters<F>,
     ReturnType<F>

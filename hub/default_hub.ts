@@ -40,7 +40,7 @@ export function getHub(): Hub {
   return used.hub = new Hub();
 }
 
-setLauncher((fn, args, launch) => getHub().launch(fn, args, launch));
+setLauncher((fn, args, options) => getHub().launch(fn, args, options));
 
 /**
  * Makes a hub the one that is used where none is named.

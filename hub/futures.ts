@@ -87,7 +87,7 @@ export function greenletToFuture<T>(
       awaited.kill(new GreenletExit("The future was aborted", { cause: signal!.reason }));
     };
     // Somebody asks for it, so that a failure is no surprise later on.
-    awaited.seen = true;
+    awaited.observed = true;
     if (signal?.aborted) return onAbort();
     if (autostart) awaited.begin?.();
     signal?.addEventListener("abort", onAbort, { once: true });

@@ -11,10 +11,10 @@ import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
 import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import { ITS_TURN } from "../bridge/wire/baton.ts";
+import { ITS_TURN } from "../bridge/wire/run_lock.ts";
 import type { FutureOptions } from "./threads/async_threads.ts";
 import { Doorbell } from "./pool/doorbell.ts";
-import { Exchange } from "./exchange.ts";
+import { Dispatcher } from "./dispatcher.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
 import {
   type HubEventMap,
@@ -23,7 +23,7 @@ import {
   UnhandledThreadEvent,
 } from "./base/events.ts";
 import type { HubThread } from "./records/thread.ts";
-import type { Launch } from "./threads/launches.ts";
+import type { HubThreadOptions } from "../bridge/side/spawnable.ts";
 import { checkOptions, type HubOptions } from "./base/options.ts";
 import { checkDelay, Spawner, type SpawnOptions } from "./spawner.ts";
 import type {
@@ -37,7 +37,7 @@ import type {
 import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
 import { type Fault, faultEvent, printUncaught } from "./base/uncaught.ts";
 import { onUnload } from "./base/unload.ts";
-import { within } from "./base/within.ts";
+import { settlesWithin } from "./base/time.ts";
 
 /** Options for {@linkcode Hub.close}. */
 export interface CloseOptions {
@@ -137,13 +137,13 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   /** The hub's name. */
   readonly name: string;
-  readonly #exchange: Exchange;
+  readonly #dispatcher: Dispatcher;
   readonly #doorbell: Doorbell;
   readonly #forgetUnload: () => void;
   /** Nothing keeps the process any more, but what green code has left behind may have failed: that is told before the end. */
   readonly #beforeUnload = (event: Event): void => {
     // The timer of the limit for these turns keeps the process meanwhile; then this is called again.
-    if (this.#exchange.pool.lastTurns()) event.preventDefault();
+    if (this.#dispatcher.pool.lastTurns()) event.preventDefault();
   };
   readonly #guards = new ListenerGuards((type, error) => this.#listenerFailed(type, error));
   #closing: Promise<void> | undefined;
@@ -170,12 +170,15 @@ export class Hub extends EventTarget implements AsyncDisposable {
       new URL("../mod.ts", import.meta.url).href,
       new URL("../green/mod.ts", import.meta.url).href,
     ];
-    this.#exchange = new Exchange(settings, scope, {
+    this.#dispatcher = new Dispatcher(settings, scope, {
       unhandledThread: (thread) => this.#reportThread(thread),
       error: (error, fault) => this.#reportError(error, fault),
       blocked: (name, ms) => this.#reportBlocked(name, ms),
     });
-    this.#doorbell = new Doorbell(this.#exchange.pool.board, () => this.#exchange.pool.takeIn());
+    this.#doorbell = new Doorbell(
+      this.#dispatcher.pool.board,
+      () => this.#dispatcher.pool.takeIn(),
+    );
     // It serves all, and not whoever made the hub.
     outsideContext(() => outsideLimits(() => this.#doorbell.listen()));
     this.#forgetUnload = onUnload(() => this.#stopAll());
@@ -273,7 +276,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * ```
    */
   with(options: SpawnOptions): Spawner {
-    return new Spawner((fn, args, particulars) => this.#spawn(fn, args, particulars), options);
+    return new Spawner((fn, args, own) => this.#spawn(fn, args, own), options);
   }
 
   /**
@@ -305,27 +308,27 @@ export class Hub extends EventTarget implements AsyncDisposable {
     if (typeof functions !== "object" || functions === null) {
       throw new TypeError(`Cannot expose: expected an object, found ${describe(functions)}`);
     }
-    this.#exchange.callables.expose(functions);
+    this.#dispatcher.functions.expose(functions);
   }
 
   /** The green threads that have not ended, the oldest first. */
   threads(): ThreadInfo[] {
     const now = performance.now();
-    return [...this.#exchange.threads.all()].map((thread) => ({
+    return [...this.#dispatcher.threads.all()].map((thread) => ({
       id: thread.id,
       name: thread.name,
       state: thread.state,
       age: now - thread.since,
       parent: thread.parent,
-      parkedOn: this.#exchange.pool.isQueued(thread) ? ITS_TURN : thread.parkedOn,
+      parkedOn: this.#dispatcher.pool.isQueued(thread) ? ITS_TURN : thread.parkedOn,
     }));
   }
 
   /**
    * What {@linkcode Hub.threads} says, as a table for people.
    *
-   * @returns One line for each green thread that has not ended, and one for each generator of green code that is blocked while the
-   * hub waits for an item, under a line of headings.
+   * @returns One line for each green thread that has not ended, and one for each generator of green code that is blocked while
+   * the hub waits for an item, under a line of headings.
    */
   dump(): string {
     const rows = this.threads().map(({ id, name, state, age, parent, parkedOn }) => [
@@ -337,7 +340,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
       parkedOn ?? "",
     ]);
     const now = performance.now();
-    for (const { parkedIterations } of this.#exchange.pool.workers) {
+    for (const { parkedIterations } of this.#dispatcher.pool.workers) {
       for (const { id, name, since, on } of parkedIterations) {
         rows.push([String(id), name, "running", `${Math.round(now - since)} ms`, "", on]);
       }
@@ -350,14 +353,14 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   /** What the hub is doing now. */
   statistics(): HubStatistics {
-    const { pool, totals, callsInFlight, given } = this.#exchange;
+    const { pool, totals, callsInFlight, exports } = this.#dispatcher;
     let threads = 0;
-    for (const _ of this.#exchange.threads.all()) threads++;
+    for (const _ of this.#dispatcher.threads.all()) threads++;
     return Object.freeze({
       ...pool.counts,
       threads,
       calls: callsInFlight,
-      ...given.counts,
+      ...exports.counts,
       totalThreads: totals.spawned,
       totalCalls: totals.calls,
     });
@@ -400,7 +403,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     work: (signal: AbortSignal) => T | PromiseLike<T>,
     options: FutureOptions = {},
   ): GreenThread<Awaited<T>> {
-    return this.#exchange.future(label, options, work) as HubThread as GreenThread<Awaited<T>>;
+    return this.#dispatcher.future(label, options, work) as HubThread as GreenThread<Awaited<T>>;
   }
 
   /**
@@ -408,42 +411,42 @@ export class Hub extends EventTarget implements AsyncDisposable {
    *
    * @param fn As for {@linkcode Hub.spawn}.
    * @param args As for {@linkcode Hub.spawn}.
-   * @param launch What is out of the ordinary.
+   * @param options What is not as usual about the thread.
    * @internal
    */
-  launch(fn: unknown, args: readonly unknown[], launch: Launch): GreenThread<unknown> {
-    return this.#spawn(fn, args, launch);
+  launch(fn: unknown, args: readonly unknown[], options: HubThreadOptions): GreenThread<unknown> {
+    return this.#spawn(fn, args, options);
   }
 
   // deno-lint-ignore no-explicit-any
-  #spawn(fn: unknown, args: readonly unknown[], launch: Launch): any {
-    const work = this.#exchange.launches.pack(spawnTarget(fn), args, currentValues());
-    return this.#exchange.launches.launch(work, launch);
+  #spawn(fn: unknown, args: readonly unknown[], options: HubThreadOptions): any {
+    const task = this.#dispatcher.launches.pack(spawnTarget(fn), args, currentValues());
+    return this.#dispatcher.launches.launch(task, options);
   }
 
   async #close(graceMs: number): Promise<void> {
-    const exchange = this.#exchange;
-    exchange.keepAlive.hold();
-    exchange.refuse();
-    const ended = exchange.pool.close();
-    if (!await within(ended, graceMs)) {
-      for (const worker of exchange.pool.workers) {
+    const dispatcher = this.#dispatcher;
+    dispatcher.keepAlive.hold();
+    dispatcher.refuse();
+    const ended = dispatcher.pool.close();
+    if (!await settlesWithin(ended, graceMs)) {
+      for (const worker of dispatcher.pool.workers) {
         const { stack } = worker;
-        worker.killServing(exchange.closedError());
+        worker.killServing(dispatcher.closedError());
         for (const thread of [...stack]) {
-          thread.seen = true;
-          exchange.threads.killThread(thread, exchange.closedError(), false, Infinity);
+          thread.observed = true;
+          dispatcher.threads.killThread(thread, dispatcher.closedError(), false, Infinity);
         }
       }
-      if (!await within(ended, LAST_GRACE_MS)) this.#stopAll();
+      if (!await settlesWithin(ended, LAST_GRACE_MS)) this.#stopAll();
     }
-    await exchange.pool.ended();
-    exchange.threads.endAll();
+    await dispatcher.pool.ended();
+    dispatcher.threads.endAll();
     this.#doorbell.close();
     this.#forgetUnload();
     globalThis.removeEventListener("beforeunload", this.#beforeUnload);
-    exchange.keepAlive.release();
-    exchange.keepAlive.close();
+    dispatcher.keepAlive.release();
+    dispatcher.keepAlive.close();
   }
 
   /**
@@ -523,15 +526,15 @@ export class Hub extends EventTarget implements AsyncDisposable {
   }
 
   #stopAll(): void {
-    const { pool } = this.#exchange;
-    const reason = this.#exchange.closedError();
+    const { pool } = this.#dispatcher;
+    const reason = this.#dispatcher.closedError();
     for (const worker of [...pool.workers]) pool.stop(worker, reason);
   }
 
   #reportThread(thread: HubThread): void {
     const outcome = thread.ended!.outcome;
     if (outcome.status !== "rejected") return;
-    thread.seen = true;
+    thread.observed = true;
     const event = new UnhandledThreadEvent(thread, outcome.reason);
     if (!this.dispatchEvent(event)) return;
     printUncaught(outcome.reason, `green thread "${thread.name}"`);

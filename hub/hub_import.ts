@@ -8,9 +8,9 @@ import { blocking } from "../bridge/side/side.ts";
 import { Op } from "../bridge/references/live.ts";
 import type { Sync } from "../bridge/references/live_types.ts";
 import { intern } from "../bridge/protocol/messages.ts";
-import { remoteOf } from "../bridge/references/remote.ts";
+import { remoteOf } from "../bridge/references/remote_object.ts";
 import { mark } from "../bridge/protocol/wrapped.ts";
-import type { ModuleDescription } from "./calls/callables.ts";
+import type { ModuleDescription } from "./calls/functions.ts";
 import { describe, moduleSpecifier } from "../bridge/protocol/targets.ts";
 
 /**
@@ -53,9 +53,9 @@ export function hubImport<M extends object>(specifier: string | URL): HubModule<
   const { functions, promises, values } = green.call(exports, []) as ModuleDescription;
   const module: Record<string, unknown> = Object.assign(Object.create(null), values);
   for (const name of promises) {
-    // It is the stand-in that keeps the promise there.
-    const standIn = values[name] as object;
-    const get = () => remoteOf(standIn)!.ask(Op.Await, [], name);
+    // It is the proxy that keeps the promise there.
+    const proxy = values[name] as object;
+    const get = () => remoteOf(proxy)!.ask(Op.Await, [], name);
     Object.defineProperty(module, name, { get, enumerable: true });
   }
   for (const name of functions) {

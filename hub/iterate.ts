@@ -6,7 +6,7 @@
 
 import { checkOptionsObject } from "../bridge/check_options.ts";
 import { Trait } from "../bridge/references/live.ts";
-import { remoteOf } from "../bridge/references/remote.ts";
+import { remoteOf } from "../bridge/references/remote_object.ts";
 import { show } from "../bridge/show.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { AsyncSteps, checkStep, MOST_AHEAD } from "../bridge/side/steps.ts";
@@ -25,10 +25,10 @@ export interface IterateOptions {
 /**
  * Iterates over something, with items asked for ahead: blocking in green code, asynchronous on the hub.
  *
- * By itself an iteration over something of the other side asks for an item when it is wanted and takes a round trip for each: what
- * nobody has asked for is taken from no queue. Where that need not be so, this saves time: after `break` at the third item as many
- * as `3 + prefetch` may have been asked for, and what was ahead is lost. Items go out as they come, so a generator that blocks holds
- * up none before.
+ * By itself an iteration over something of the other side asks for an item when it is wanted and takes a round trip for each:
+ * what nobody has asked for is taken from no queue. Where that need not be so, this saves time: after `break` at the third item
+ * as many as `3 + prefetch` may have been asked for, and what was ahead is lost. Items go out as they come, so a generator that
+ * blocks holds up none before.
  *
  * What is of this side: on the hub it is asked ahead as well, one item at a time; in green code it is iterated over as it is, as
  * nothing there goes on beside. The bytes of a `ReadableStream` are read ahead without this, in a window of 256 KiB.

@@ -1,7 +1,7 @@
 /**
  * The hub's halves of what the library's own green code has: they go by name, and need no permission.
  *
- * Each has the name that green code called, for messages and stacks.
+ * Each is served under the name that green code called, for messages.
  *
  * @module
  */
@@ -10,8 +10,8 @@ import { serve } from "../bridge/protocol/served.ts";
 import type { HubThread } from "./records/thread.ts";
 import { currentCall } from "./base/call_context.ts";
 
-/** Waits until a killed thread has ended, and the async work that was aborted with it. Named as people called it. */
-async function kill(thread: HubThread): Promise<void> {
+/** Waits until a killed thread has ended, and the async work that was aborted with it. It is called as `kill`. */
+async function awaitKilled(thread: HubThread): Promise<void> {
   await thread.afterwards();
 }
 
@@ -48,4 +48,6 @@ async function fetch(url: string, init: RequestInit): Promise<unknown> {
   };
 }
 
-for (const [name, fn] of Object.entries({ fetch, kill, readBlob, streamOfBlob })) serve(name, fn);
+for (const [name, fn] of Object.entries({ fetch, kill: awaitKilled, readBlob, streamOfBlob })) {
+  serve(name, fn);
+}

@@ -7,7 +7,7 @@
 import { isClass, Op } from "../bridge/references/live.ts";
 import type { Sync } from "../bridge/references/live_types.ts";
 import { intern } from "../bridge/protocol/messages.ts";
-import { type Remote, remoteOf, standsForLater } from "../bridge/references/remote.ts";
+import { proxyForLater, type RemoteObject, remoteOf } from "../bridge/references/remote_object.ts";
 import { show } from "../bridge/show.ts";
 import { blocking, isGreen } from "../bridge/side/side.ts";
 import { isPromise } from "../bridge/references/thenables.ts";
@@ -105,7 +105,7 @@ export function update<T extends object, R>(object: T, fn: (object: T) => R): R 
       "Cannot update: expected a shared object or a handle, and none to a lock, a queue or the like, which is its own",
     );
   }
-  const lock = remote.ask(Op.Lock, [], "update") as Remote;
+  const lock = remote.ask(Op.Lock, [], "update") as RemoteObject;
   try {
     return fn(object);
   } finally {
@@ -137,14 +137,14 @@ export async function updateAsync<T extends object, R>(
   }
 }
 
-/** A stand-in that asks for its object when it is used first: gets a handle to it, or the object itself if that crosses. */
+/** A proxy that asks for its object when it is used first: gets a handle to it, or the object itself if that crosses. */
 function makeLater(url: string, name: string): object {
   const target = intern({ kind: "shared", url, name });
   let known: object | undefined;
   const real = () => known ??= blocking(name, name).call(target, [], name) as object;
-  const standIn = new Proxy({}, forwardTo(real));
-  standsForLater(standIn, real);
-  return standIn;
+  const proxy = new Proxy({}, forwardTo(real));
+  proxyForLater(proxy, real);
+  return proxy;
 }
 
 type Trap = (object: object, ...args: unknown[]) => unknown;

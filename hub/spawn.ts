@@ -6,7 +6,7 @@
 
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import type { Particulars } from "../bridge/protocol/messages.ts";
+import type { ThreadOptions } from "../bridge/protocol/messages.ts";
 import { getHub } from "./default_hub.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
 import { checkDelay, Spawner, type SpawnOptions } from "./spawner.ts";
@@ -27,9 +27,9 @@ type AnyThread = GreenThread<any>;
 function spawnHere(
   fn: unknown,
   args: readonly unknown[],
-  particulars?: Particulars,
+  options?: ThreadOptions,
 ): AnyThread | undefined {
-  return greenSide()?.spawn(spawnTarget(fn), args, particulars);
+  return greenSide()?.spawn(spawnTarget(fn), args, options);
 }
 
 /**
@@ -187,7 +187,7 @@ export function spawnWith(options: SpawnOptions): Spawner {
     );
   }
   return new Spawner(
-    (fn, args, particulars) => green.spawn(spawnTarget(fn), args, particulars),
+    (fn, args, options) => green.spawn(spawnTarget(fn), args, options),
     options,
   );
 }

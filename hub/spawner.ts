@@ -8,7 +8,7 @@ import { brand } from "../bridge/brand.ts";
 import { checkOptionsObject, checkSignal, checkTime } from "../bridge/check_options.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/side/green_thread.ts";
-import type { Particulars } from "../bridge/protocol/messages.ts";
+import type { ThreadOptions } from "../bridge/protocol/messages.ts";
 import type {
   Passed,
   Result,
@@ -18,7 +18,7 @@ import type {
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
 import { describe } from "../bridge/protocol/targets.ts";
-import { LONGEST_TIMER } from "./base/within.ts";
+import { LONGEST_TIMER } from "./base/time.ts";
 
 /** Options for the threads that a {@linkcode Spawner} spawns. */
 export interface SpawnOptions {
@@ -45,11 +45,11 @@ export interface SpawnOptions {
   graceMs?: number;
 }
 
-/** Spawns a function with what is out of the ordinary about its thread. */
+/** Spawns a function as a thread with these options. */
 export type Launcher = (
   fn: unknown,
   args: readonly unknown[],
-  particulars: Particulars,
+  options: ThreadOptions,
   // deno-lint-ignore no-explicit-any
 ) => GreenThread<any>;
 
@@ -60,7 +60,7 @@ export class Spawner {
   }
 
   readonly #launch: Launcher;
-  readonly #particulars: Particulars;
+  readonly #options: ThreadOptions;
   readonly #signal: AbortSignal | undefined;
 
   /** For the library: use `hub.with()` or `spawnWith()`. */
@@ -68,7 +68,7 @@ export class Spawner {
     checkSpawnOptions(options);
     this.#launch = launch;
     const { name, timeout = Infinity, graceMs = Infinity, signal } = options;
-    this.#particulars = {
+    this.#options = {
       ...name === undefined ? {} : { name },
       ...timeout === Infinity ? {} : { timeout: Math.max(0, timeout) },
       ...graceMs === Infinity ? {} : { graceMs: checkGrace(graceMs) },
@@ -123,13 +123,13 @@ export class Spawner {
   }
 
   // deno-lint-ignore no-explicit-any
-  #spawn(fn: unknown, args: readonly unknown[], particulars: Particulars): GreenThread<any> {
+  #spawn(fn: unknown, args: readonly unknown[], options: ThreadOptions): GreenThread<any> {
     const signal = this.#signal;
     // Aborted before: it is made, so that there is something to await, and never runs.
     const delay = signal?.aborted ? { delay: LONGEST_TIMER } : {};
-    const thread = this.#launch(fn, args, { ...this.#particulars, ...particulars, ...delay });
+    const thread = this.#launch(fn, args, { ...this.#options, ...options, ...delay });
     if (!signal) return thread;
-    const { graceMs } = this.#particulars;
+    const { graceMs } = this.#options;
     const kill = () => {
       const { reason: cause } = signal;
       thread.kill(new GreenletExit("The green thread was aborted", { cause }), { graceMs });

@@ -6,11 +6,11 @@
 
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { blocking } from "../bridge/side/side.ts";
-import { mark, noteNamed } from "../bridge/protocol/wrapped.ts";
+import { mark, registerNamed } from "../bridge/protocol/wrapped.ts";
 import type { Passed, Result } from "../bridge/side/spawnable.ts";
 import { spawn } from "./spawn.ts";
 import { describe, exportOf } from "../bridge/protocol/targets.ts";
-import { noteName } from "../bridge/protocol/wrapped_names.ts";
+import { registerName } from "../bridge/protocol/wrapped_names.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 
 /** A function that runs in a green thread. */
@@ -92,7 +92,7 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
       } is an async generator, whose items cannot cross: make it a generator without async, which may block`,
     );
   }
-  noteName("syncToAsync()", found);
+  registerName("syncToAsync()", found);
   noteModule(meta.url, true);
   const wrapped = (...args: unknown[]): GreenThread => spawn(wrapped, ...args);
   const sync = (...args: Parameters<F>) => {
@@ -102,6 +102,6 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
   Object.defineProperty(wrapped, "name", { value: name });
   Object.defineProperty(wrapped, "length", { value: fn.length });
   mark(wrapped, target, fn);
-  if (found.named) noteNamed(meta.url, name, wrapped);
+  if (found.named) registerNamed(meta.url, name, wrapped);
   return Object.assign(wrapped, { sync }) as SyncToAsync<Parameters<F>, ReturnType<F>>;
 }

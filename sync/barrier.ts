@@ -68,7 +68,7 @@ class BarrierCore extends Core {
     checkWaiting(options);
     const result = this.#arrive(0);
     if (result >= 0) return result;
-    return this.#end(-result, await this.awaitTurn(0, -result, options), options);
+    return this.#end(-result, await this.awaitGrant(0, -result, options), options);
   }
 
   abort(): void {
@@ -102,7 +102,7 @@ class BarrierCore extends Core {
     if (!inTime) throw timedOut(options);
     const refused = this.refused(node);
     const number = this.data(node);
-    this.give(node);
+    this.freeNode(node);
     if (refused) throw this.#brokenError();
     return number;
   }

@@ -45,15 +45,15 @@ class CappedCore extends Permits {
     const node = this.#releaseOrWait(thread);
     if (node === 0) return;
     if (!this.block(green, RELEASERS, node, options)) throw timedOut(options);
-    this.give(node);
+    this.freeNode(node);
   }
 
   async releaseAsync(options: WaitingOptions | undefined): Promise<void> {
     checkWaiting(options);
     const node = this.#releaseOrWait(0);
     if (node === 0) return;
-    if (!await this.awaitTurn(RELEASERS, node, options)) throw timedOut(options);
-    this.give(node);
+    if (!await this.awaitGrant(RELEASERS, node, options)) throw timedOut(options);
+    this.freeNode(node);
   }
 
   #releaseOrWait(thread: number): number {

@@ -57,7 +57,7 @@ class ConditionCore extends Core {
     let inTime = false;
     try {
       inTime = this.block(green, 0, node, options);
-      if (inTime) this.give(node);
+      if (inTime) this.freeNode(node);
     } finally {
       // Whoever leaves, however, leaves with the lock: its `using` block is about to release it.
       green.shield(() => this.lock[CORE].acquire("acquire()", undefined));
@@ -74,8 +74,8 @@ class ConditionCore extends Core {
     const depth = this.#releaseAll();
     let inTime = false;
     try {
-      inTime = await this.awaitTurn(0, node, options);
-      if (inTime) this.give(node);
+      inTime = await this.awaitGrant(0, node, options);
+      if (inTime) this.freeNode(node);
     } finally {
       // As above: a limit of the caller is no reason to leave without it.
       await outsideLimits(() => this.lock[CORE].acquireAsync(undefined));

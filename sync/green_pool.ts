@@ -94,15 +94,15 @@ class PoolCore extends Permits {
     const node = this.#joinOrWait(thread);
     if (node === 0) return;
     if (!this.block(green, JOINERS, node, options)) throw timedOut(options);
-    this.give(node);
+    this.freeNode(node);
   }
 
   async waitAllAsync(options: WaitingOptions | undefined): Promise<void> {
     checkWaiting(options);
     const node = this.#joinOrWait(0);
     if (node === 0) return;
-    if (!await this.awaitTurn(JOINERS, node, options)) throw timedOut(options);
-    this.give(node);
+    if (!await this.awaitGrant(JOINERS, node, options)) throw timedOut(options);
+    this.freeNode(node);
   }
 
   protected override handBack(list = 0): void {
@@ -433,7 +433,7 @@ export class GreenPool extends Coordination {
     items: Iterable<A>,
   ): IterableIterator<Awaited<R>> {
     blocking("imap()", "for await … of imapAsync()");
-    return new GreenMap(this.#ahead, items, this.#begins(fn), true);
+    return new GreenMap(this.#ahead, items, this.#launcher(fn), true);
   }
 
   /**
@@ -444,7 +444,7 @@ export class GreenPool extends Coordination {
    */
   imapUnordered<T, R>(fn: Spawnable<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
     blocking("imapUnordered()", "for await … of imapUnorderedAsync()");
-    return new GreenMap(this.#ahead, singles(items), this.#begins(fn), false);
+    return new GreenMap(this.#ahead, singles(items), this.#launcher(fn), false);
   }
 
   /**
@@ -457,7 +457,7 @@ export class GreenPool extends Coordination {
     fn: Spawnable<[T], R>,
     items: Iterable<T> | AsyncIterable<T>,
   ): AsyncIterableIterator<Awaited<R>> {
-    return new AsyncMap(this.#ahead, singlesAsync(items), this.#begins(fn), true);
+    return new AsyncMap(this.#ahead, singlesAsync(items), this.#launcher(fn), true);
   }
 
   /**
@@ -471,7 +471,7 @@ export class GreenPool extends Coordination {
     fn: Spawnable<A, R>,
     items: Iterable<A> | AsyncIterable<A>,
   ): AsyncIterableIterator<Awaited<R>> {
-    return new AsyncMap(this.#ahead, items, this.#begins(fn), true);
+    return new AsyncMap(this.#ahead, items, this.#launcher(fn), true);
   }
 
   /**
@@ -484,7 +484,7 @@ export class GreenPool extends Coordination {
     fn: Spawnable<[T], R>,
     items: Iterable<T> | AsyncIterable<T>,
   ): AsyncIterableIterator<Awaited<R>> {
-    return new AsyncMap(this.#ahead, singlesAsync(items), this.#begins(fn), false);
+    return new AsyncMap(this.#ahead, singlesAsync(items), this.#launcher(fn), false);
   }
 
   /** How many calls of a map may be ahead: at least one, which waits if the pool has no slots. */
@@ -494,7 +494,7 @@ export class GreenPool extends Coordination {
 
   /** Makes the calls of a map. */
   // deno-lint-ignore no-explicit-any
-  #begins<A extends any[], R>(fn: Spawnable<A, R>): Begin<A, Awaited<R>> {
+  #launcher<A extends any[], R>(fn: Spawnable<A, R>): Begin<A, Awaited<R>> {
     return (args, begun) => {
       if (greenSide()) this.#spawn(fn, [...args], false, begun);
       else begun(this.#spawnLater(fn, [...args], false).thread);

@@ -1,7 +1,7 @@
 /**
  * Async context: what a flow of control carries along, as an immutable chain of layers.
  *
- * Registered storages (`register_context.ts`) keep their values here, all in one `AsyncLocalStorage`, by name: so that one
+ * Registered storages (`register.ts`) keep their values here, all in one `AsyncLocalStorage`, by name: so that one
  * operation takes all of them across, and a name that is not registered on this side is carried through all the same.
  *
  * ```text
@@ -60,7 +60,7 @@ interface Layer {
   /** Whether it may still be filled in. */
   pending: boolean;
   /** All values that one sees who is at this layer, once they cannot change any more. */
-  seen?: { readonly values: ContextValues | undefined };
+  values?: { readonly all: ContextValues | undefined };
 }
 
 /** What this thread of execution knows. */
@@ -106,14 +106,14 @@ export function currentValues(): ContextValues | undefined {
   if (!known.used) return undefined;
   const layer = foundation(known.layers.getStore());
   if (!layer) return undefined;
-  if (layer.seen) return layer.seen.values;
+  if (layer.values) return layer.values.all;
   const found = new Map<string, unknown>();
   for (const name of namesOf(layer)) {
     const value = lookUp(layer, name)?.value;
     if (value !== undefined) found.set(name, value);
   }
   const values = found.size === 0 ? undefined : found;
-  if (!layer.pending && !layer.below) layer.seen = { values };
+  if (!layer.pending && !layer.below) layer.values = { all: values };
   return values;
 }
 
@@ -135,7 +135,7 @@ export function withValue<R>(name: string, value: unknown, fn: () => R): R {
 export function within<R>(scope: Scope, fn: () => R): R {
   const { given } = scope;
   const layer = layerOn(undefined, scope, written(given ?? []));
-  layer.seen = { values: given };
+  layer.values = { all: given };
   return known.layers.run(layer, fn);
 }
 

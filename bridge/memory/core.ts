@@ -13,8 +13,8 @@
  * **The lock** is a spin lock, and not the lock that people know: it is held for some hundred nanoseconds at a time, and
  * never while anything blocks, awaits, calls the application or allocates without bound. One that finds it taken spins, then
  * sleeps for a few microseconds at a time (its holder may have lost the processor), on the hub too. A Worker that dies while
- * it holds the lock says so by its key in LOCK: the hub then frees it (see `hub/references/worker_objects.ts`), at the latest when it
- * has waited for the lock itself for ten seconds; what was being changed may be half changed, by one permit or one item.
+ * it holds the lock says so by its key in LOCK: the hub then frees it (see `hub/references/worker_objects.ts`), at the latest
+ * when it has waited for the lock itself for ten seconds; what was being changed may be half changed, by one permit or one item.
  *
  * **Waiting.** A waiter that finds the object not ready puts a node into one of its lists under the lock, and waits for the
  * node's STATE to change: a green thread parks on its Worker's own word, as for everything, and async code has a promise. Who
@@ -48,7 +48,7 @@ import { show } from "../show.ts";
 import { greenSide } from "../side/side.ts";
 import { Timeout } from "../side/timeout.ts";
 import { cameAfter, Node, State } from "./arena.ts";
-import { HUB, hubPlace, type Place, place } from "./process_side.ts";
+import { type Here, here, hereOnHub, HUB } from "./process_side.ts";
 import { LIST_WORDS, Waiters } from "./waiters.ts";
 
 const LOCK = 0;
@@ -97,7 +97,7 @@ export interface Description {
 
 /** What every coordination object has. */
 export abstract class Core {
-  readonly place: Place = place();
+  readonly here: Here = here();
   readonly id: number;
   readonly buffer: SharedArrayBuffer;
   /** The words at the beginning of the memory, of a fixed number. */
@@ -112,8 +112,8 @@ export abstract class Core {
    * long as which the hub looks after it.
    */
   object: object | undefined;
-  readonly #arena = this.place.arena.words;
-  readonly #key = this.place.key + 1;
+  readonly #arena = this.here.arena.words;
+  readonly #key = this.here.key + 1;
   /** Who is to be woken when the lock is free again. Used only while the lock is held, and at once after that. */
   protected readonly wakes: number[] = [];
 
@@ -132,13 +132,13 @@ export abstract class Core {
         ? new SharedArrayBuffer(options.bytes, { maxByteLength: options.most })
         : new SharedArrayBuffer((FIRST_WORD + words) * 4));
     this.words = new Int32Array(this.buffer, 0, FIRST_WORD + words);
-    if (!buffer) this.words[ID] = this.place.arena.takeId();
+    if (!buffer) this.words[ID] = this.here.arena.takeId();
     this.id = this.words[ID];
   }
 
   /** Makes one of the object's lists. */
   protected list(number: number, at: number): Waiters {
-    return new Waiters(this.place, this.words, at, number);
+    return new Waiters(this.here, this.words, at, number);
   }
 
   /** The lists, by their numbers. */
@@ -185,7 +185,7 @@ export abstract class Core {
   /** Gives the lock back, and wakes those to whom something was given under it. */
   leave(): void {
     Atomics.store(this.words, LOCK, 0);
-    if (this.wakes.length > 0) Waiters.wake(this.place, this.wakes, this.id);
+    if (this.wakes.length > 0) Waiters.wake(this.here, this.wakes, this.id);
   }
 
   /** Frees the lock if a dead side holds it. Hub only. */
@@ -203,7 +203,7 @@ export abstract class Core {
         pause();
       }
       Atomics.wait(this.words, LOCK, holder, NAP);
-      const dead = this.place.key === HUB && performance.now() - since > GIVEN_UP;
+      const dead = this.here.key === HUB && performance.now() - since > GIVEN_UP;
       if (dead) this.breakLock(holder - 1);
     }
   }
@@ -212,7 +212,7 @@ export abstract class Core {
 
   /** Takes a node for a wait of the running thread, and puts it into a list. Under the lock. */
   protected enlist(list: number, thread: number, data = 0): number {
-    const node = this.place.nodes.take(this.id, list, thread, data);
+    const node = this.here.nodes.take(this.id, list, thread, data);
     this.lists[list].push(node);
     return node;
   }
@@ -279,7 +279,7 @@ export abstract class Core {
    * @param options See {@linkcode WaitingOptions}.
    * @returns A promise of what `block` would return or throw.
    */
-  protected awaitTurn(
+  protected awaitGrant(
     list: number,
     node: number,
     options: WaitingOptions | undefined,
@@ -287,8 +287,8 @@ export abstract class Core {
     const timeout = timeLimit(options);
     const signal = options?.signal;
     const limit = currentLimit(HUB)?.signal;
-    const hub = hubPlace();
-    const turn = new Promise<boolean>((resolve, reject) => {
+    const hub = hereOnHub();
+    const granted = new Promise<boolean>((resolve, reject) => {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const settled = () => {
         clearTimeout(timer);
@@ -320,8 +320,8 @@ export abstract class Core {
       });
       if (limit?.aborted) onLimit();
     });
-    if (signal === undefined && limit === undefined) return turn;
-    return turn.then((inTime) => {
+    if (signal === undefined && limit === undefined) return granted;
+    return granted.then((inTime) => {
       // Aborted in the very turn in which it was granted: whoever has aborted it does not look for what it got.
       const ended = signal?.aborted ? signal : limit?.aborted ? limit : undefined;
       if (inTime && ended && this.leaves(list, node)) throw ended.reason;
@@ -335,7 +335,7 @@ export abstract class Core {
    * asked last.
    */
   protected comesTooLate(green: Green): boolean {
-    const { killsSaid } = this.place.arena;
+    const { killsSaid } = this.here.arena;
     return killsSaid !== green.knownKills && green.isKilledBy(killsSaid);
   }
 
@@ -356,9 +356,9 @@ export abstract class Core {
     return this.#arena[node + Node.Data];
   }
 
-  /** Gives a node back. */
-  protected give(node: number): void {
-    this.place.nodes.give(node);
+  /** Frees a node. */
+  protected freeNode(node: number): void {
+    this.here.nodes.free(node);
   }
 
   /** Takes a node out of its list; says whether it was still there. If so, the node is given back. */
@@ -368,7 +368,7 @@ export abstract class Core {
     if (waits) {
       this.lists[list].remove(node);
       this.withdrawn(list, node);
-      this.give(node);
+      this.freeNode(node);
     }
     this.leave();
     return waits;
@@ -383,7 +383,7 @@ export abstract class Core {
       state === State.Granted && !this.isFinal(list);
     if (leaves) {
       this.settleFor(list, node);
-      this.give(node);
+      this.freeNode(node);
     }
     this.leave();
     return leaves;
@@ -396,7 +396,7 @@ export abstract class Core {
     if (Atomics.load(this.#arena, node + Node.State) !== State.Settled) {
       this.settleFor(list, node);
       // Under the lock, so that the hub does not settle it once more if the Worker dies now.
-      this.give(node);
+      this.freeNode(node);
     }
     this.leave();
   }
@@ -431,7 +431,7 @@ class Wait implements Condition {
 
   constructor(core: Core, list: number, node: number, signal: AbortSignal | undefined) {
     this.#core = core;
-    this.#arena = core.place.arena.words;
+    this.#arena = core.here.arena.words;
     this.#list = list;
     this.#node = node;
     this.#signal = signal;

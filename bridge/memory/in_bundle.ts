@@ -5,7 +5,7 @@
  * itself. There `mod.ts` says at its end where it is and what loads the rest ({@linkcode takeAlong}), and that begins the
  * Worker:
  *
- * 1. at once, before the app's modules are run: the board, the place, and a stand-in for the runtime that refuses all calls,
+ * 1. at once, before the app's modules are run: the board, where we are, and a stand-in for the runtime that refuses all calls,
  *    so that a queue or a `shared()` at the top level of a module is what it is in any Worker;
  * 2. a microtask later: the Worker's entry, which puts the runtime in the stand-in's place.
  *
@@ -18,7 +18,7 @@
 import { workerData } from "node:worker_threads";
 import { Board } from "../wire/board.ts";
 import { becomeGreen, type greenSide, importingError, isGreen } from "../side/side.ts";
-import { becomeWorkerPlace, WorkerPlace } from "./process_side.ts";
+import { becomeWorker, HereInWorker } from "./process_side.ts";
 import type { WorkerStart } from "./worker_start.ts";
 
 /** Parts of the library that no static import reaches. */
@@ -73,7 +73,7 @@ let board: Board | undefined;
 export function boardOf(start: WorkerStart): Board {
   if (board) return board;
   board = new Board(start.slots, start.board);
-  becomeWorkerPlace(new WorkerPlace(start.place, board, start.slot));
+  becomeWorker(new HereInWorker(start.here, board, start.slot));
   return board;
 }
 

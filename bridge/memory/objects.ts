@@ -16,13 +16,13 @@ import { BlobUrl } from "./blob_urls.ts";
 import { isBlob, isBlobOrForm, referToBlob, resolveBlob } from "./blobs.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
-import { Referent } from "../protocol/messages.ts";
+import { RefKind } from "../protocol/messages.ts";
 import type { Giver, Taker } from "../wire/message.ts";
-import type { Reference } from "../values/referrer.ts";
+import type { Ref } from "../values/reference_kinds.ts";
 import type { Core, Description } from "./core.ts";
 import { brand } from "../brand.ts";
 import { keyOf, state } from "../state.ts";
-import { place } from "./process_side.ts";
+import { here } from "./process_side.ts";
 
 /** Where an object has its core. */
 export const CORE: unique symbol = keyOf("core") as never;
@@ -84,7 +84,7 @@ export function takeCore<C extends Core>(): C | undefined {
 }
 
 /** What is sent of an object beside its memory. */
-interface ObjectReference {
+interface ObjectRef {
   readonly kind: string;
   readonly id: number;
   readonly name: string | undefined;
@@ -161,18 +161,18 @@ export function isShared(value: object): boolean {
  * @param value Any object.
  * @returns The reference; nothing for other objects.
  */
-export function referToShared(value: object): Reference | undefined {
+export function referToShared(value: object): Ref | undefined {
   if (isCarried(value)) {
     const id = idOfBuffer(value);
-    return { kind: Referent.Memory, data: id, carried: { id, object: value } };
+    return { kind: RefKind.Memory, data: id, attachment: { id, object: value } };
   }
   const core = coreOf(value);
   if (!core) return referToBlob(value);
   const object = value as Coordination;
   remember(core.id, object);
   const extra = known.kinds.get(core.wireName)?.extra?.(object);
-  const data: ObjectReference = { kind: core.wireName, id: core.id, name: core.name, extra };
-  return { kind: Referent.Coordination, data, carried: { id: core.id, object: core.buffer } };
+  const data: ObjectRef = { kind: core.wireName, id: core.id, name: core.name, extra };
+  return { kind: RefKind.Coordination, data, attachment: { id: core.id, object: core.buffer } };
 }
 
 /**
@@ -188,7 +188,7 @@ export function resolveShared(
   data: unknown,
   take: (id: number) => object,
 ): object | undefined {
-  if (kind === Referent.Memory) {
+  if (kind === RefKind.Memory) {
     const id = data as number;
     const buffer = take(id);
     if (!isCarried(buffer)) {
@@ -201,8 +201,8 @@ export function resolveShared(
     collectedBuffers.register(buffer, id);
     return buffer;
   }
-  if (kind !== Referent.Coordination) return resolveBlob(kind, data, take);
-  const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectReference;
+  if (kind !== RefKind.Coordination) return resolveBlob(kind, data, take);
+  const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectRef;
   const buffer = take(id);
   if (!(buffer instanceof SharedArrayBuffer)) {
     throw new BridgeProtocolError("Cannot take an object: it came without its memory");
@@ -225,7 +225,7 @@ function remember(id: number, object: Coordination): void {
 function idOfBuffer(buffer: object): number {
   let id = known.bufferIds.get(buffer);
   if (id === undefined) {
-    id = place().arena.takeId();
+    id = here().arena.takeId();
     known.bufferIds.set(buffer, id);
     known.buffers.set(id, new WeakRef(buffer));
     collectedBuffers.register(buffer, id);
@@ -277,14 +277,14 @@ export class Passage implements Giver, Taker {
 
   /** Sends a buffer that has no number yet, and gives its number. */
   readonly give = (buffer: SharedArrayBuffer): number => {
-    const id = place().arena.takeId();
+    const id = here().arena.takeId();
     this.send(id, buffer);
     return id;
   };
 
   /** Hands buffers over, which nobody else is to have: they are detached here. Gives their number. */
   readonly hand = (buffers: ArrayBuffer[]): number => {
-    const id = place().arena.takeId();
+    const id = here().arena.takeId();
     this.#port.postMessage({ id, buffer: buffers }, buffers);
     return id;
   };

@@ -26,7 +26,7 @@
  */
 
 import { Node, State, timeNow } from "./arena.ts";
-import type { Place } from "./process_side.ts";
+import type { Here } from "./process_side.ts";
 
 const HEAD = 0;
 const TAIL = 1;
@@ -41,20 +41,20 @@ export class Waiters {
   readonly #object: Int32Array;
   readonly #at: number;
   readonly #nodes: Int32Array;
-  readonly #place: Place;
+  readonly #here: Here;
 
   /**
-   * @param place Where we are.
+   * @param here Where we are.
    * @param object The object's words.
    * @param at Where the list's words begin.
    * @param number The list's number in the object.
    */
-  constructor(place: Place, object: Int32Array, at: number, number: number) {
+  constructor(here: Here, object: Int32Array, at: number, number: number) {
     this.number = number;
-    this.#place = place;
+    this.#here = here;
     this.#object = object;
     this.#at = at;
-    this.#nodes = place.arena.words;
+    this.#nodes = here.arena.words;
   }
 
   /** How many wait. Without the lock it is the number of a moment ago. */
@@ -114,20 +114,20 @@ export class Waiters {
   }
 
   /** Wakes those whom {@linkcode Waiters.grant} has collected. After the lock is free. */
-  static wake(place: Place, wakes: number[], id: number): void {
-    for (let i = 0; i < wakes.length; i += 3) place.wake(wakes[i], id, wakes[i + 1], wakes[i + 2]);
+  static wake(here: Here, wakes: number[], id: number): void {
+    for (let i = 0; i < wakes.length; i += 3) here.wake(wakes[i], id, wakes[i + 1], wakes[i + 2]);
     wakes.length = 0;
   }
 
   /** Whether a node is nobody's any more. */
-  static isSettled(place: Place, node: number): boolean {
-    const state = Atomics.load(place.arena.words, node + Node.State);
+  static isSettled(here: Here, node: number): boolean {
+    const state = Atomics.load(here.arena.words, node + Node.State);
     return state === State.Free || state === State.Settled;
   }
 
   /** Says that what a node's Worker waited for or held has been settled for it. Under the lock of its object. */
-  static markSettled(place: Place, node: number): void {
-    Atomics.store(place.arena.words, node + Node.State, State.Settled);
+  static markSettled(here: Here, node: number): void {
+    Atomics.store(here.arena.words, node + Node.State, State.Settled);
   }
 
   #settle(wakes: number[], state: number, data: number | undefined): number {
@@ -139,10 +139,10 @@ export class Waiters {
     const owner = nodes[node + Node.Owner];
     if (data !== undefined) nodes[node + Node.Data] = data;
     nodes[node + Node.Time] = timeNow();
-    nodes[node + Node.Kills] = this.#place.arena.kills;
+    nodes[node + Node.Kills] = this.#here.arena.kills;
     Atomics.store(nodes, node + Node.State, state);
     // A place in the line is taken before the next one is served, who may be awake by chance and see that by itself.
-    if (!this.#place.queue(owner)) wakes.push(owner, this.number, node);
+    if (!this.#here.queue(owner)) wakes.push(owner, this.number, node);
     return node;
   }
 }

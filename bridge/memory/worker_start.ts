@@ -5,7 +5,7 @@
  */
 
 import type { MessagePort } from "node:worker_threads";
-import type { PlaceStart } from "./process_side.ts";
+import type { HereStart } from "./process_side.ts";
 
 /** What a Worker needs to start. */
 export interface WorkerStart {
@@ -25,9 +25,9 @@ export interface WorkerStart {
   /** Whether to record where threads are spawned. */
   readonly debug: boolean;
   /** Where it is, for coordination objects. */
-  readonly place: PlaceStart;
+  readonly here: HereStart;
   /** What shared memory comes and goes through. */
   readonly passage: MessagePort;
-  /** The memory of the baton, if the hub is cooperative. */
-  readonly baton: SharedArrayBuffer | undefined;
+  /** The memory of the run lock, if the hub is cooperative. */
+  readonly runLock: SharedArrayBuffer | undefined;
 }

@@ -1,13 +1,13 @@
 /**
- * What one side has given the other by reference: functions, objects behind handles, and the library's own services.
+ * What one side has exported to the other, by reference: functions, objects behind handles, and the library's own resources.
  *
  * Each has a number, and a count of how often it was sent; the other side gives the counts back when it holds no
- * stand-in any more. An object has one number while it is held, so what travels back is the very same object.
+ * proxy any more. An object has one number while it is held, so what travels back is the very same object.
  *
  * @module
  */
 
-import { Service } from "./service.ts";
+import { Resource } from "./resource.ts";
 import { state } from "../state.ts";
 
 interface Entry {
@@ -26,15 +26,15 @@ export function whenReleased(object: object, fn: () => void): void {
 }
 
 /** How much the other side holds. */
-export interface GivenCounts {
+export interface ExportCounts {
   /** Functions. */
   readonly functions: number;
   /** Objects, iterations and locks included. */
   readonly handles: number;
 }
 
-/** Everything that one side has given by reference. */
-export class Given {
+/** Everything that one side has exported. */
+export class Exports {
   readonly #entries = new Map<number, Entry>();
   readonly #numbers = new WeakMap<object, number>();
   /** The numbers of what goes with a thread. */
@@ -43,7 +43,7 @@ export class Given {
   #functions = 0;
 
   /** How much of it the other side holds. */
-  get counts(): GivenCounts {
+  get counts(): ExportCounts {
     const functions = this.#functions;
     return { functions, handles: this.#entries.size - functions };
   }
@@ -54,7 +54,7 @@ export class Given {
    * @param object What is sent.
    * @param owner The thread with which it goes. What two threads have sent goes with neither.
    */
-  give(object: object, owner = 0): number {
+  export(object: object, owner = 0): number {
     const known = this.#numbers.get(object);
     const entry = known === undefined ? undefined : this.#entries.get(known);
     if (entry) {
@@ -81,7 +81,7 @@ export class Given {
     return this.#entries.get(number)?.owner ?? 0;
   }
 
-  /** Whether it stays when the thread that gave it has ended. */
+  /** Whether it stays when the thread that exported it has ended. */
   lasts(number: number): boolean {
     return this.#entries.get(number)?.owner === 0;
   }
@@ -119,7 +119,7 @@ export class Given {
   #remove(number: number, { object }: Entry): void {
     this.#entries.delete(number);
     if (typeof object === "function") this.#functions--;
-    if (object instanceof Service) object.released();
+    if (object instanceof Resource) object.released();
     watched.get(object)?.();
   }
 }

@@ -8,7 +8,7 @@ import { madeElsewhere, MAKER, SELF } from "../brand.ts";
 import { NotCloneableError } from "../errors.ts";
 import { isItself } from "./itself.ts";
 import type { Async, Sync } from "./live_types.ts";
-import { remoteOf } from "./remote.ts";
+import { remoteOf } from "./remote_object.ts";
 import { state } from "../state.ts";
 
 /** What an object that is to go by reference is wrapped in, until it goes. */
@@ -31,7 +31,7 @@ const handler: ProxyHandler<Handle> = {
 };
 
 /**
- * Marks an object to go by reference: it stays where it is, and the other side gets a stand-in for it, in any
+ * Marks an object to go by reference: it stays where it is, and the other side gets a proxy for it, in any
  * argument, result or item.
  *
  * - **An object of the hub in green code**: methods, async or not, are blocking methods; properties are read and set where
@@ -47,7 +47,7 @@ const handler: ProxyHandler<Handle> = {
  *   nothing where the object lives, and a buffer given to `read(buffer)` stays as it is: that fills its own copy. What works
  *   is to set the property (`object.nested = { n: 5 }`), a method that makes the change or returns the bytes, and a method
  *   that returns `handle(this.nested)`.
- * - Sent back, a handle is the original object. One object has one stand-in at a time in each Worker, so `===` holds.
+ * - Sent back, a handle is the original object. One object has one proxy at a time in each Worker, so `===` holds.
  * - What can be reached is what the object and its classes have: not `constructor`, `__proto__`, `prototype`, and nothing
  *   of `Object.prototype`.
  * - `using`, or {@linkcode release}, lets go of it. So does the garbage collector, in its own time, and in green code not

@@ -8,8 +8,8 @@
  * @module
  */
 
-import { remoteOf } from "./remote.ts";
-import { Service } from "./service.ts";
+import { remoteOf } from "./remote_object.ts";
+import { Resource } from "./resource.ts";
 import { keyOf } from "../state.ts";
 import { hasThen, isPromise } from "./thenables.ts";
 import { servedAs } from "../protocol/wrapped.ts";
@@ -42,7 +42,7 @@ export const Op = {
   Iterate: 11,
   /** Dispose of it, if it can be. */
   Dispose: 12,
-  /** Lock it. Answers a service; letting go of that unlocks it. */
+  /** Lock it. Answers a resource; letting go of that unlocks it. */
   Lock: 13,
   /** Call it as the tag of a template. The strings, the raw strings, the values. */
   Template: 14,
@@ -51,9 +51,9 @@ export const Op = {
   /** Await it, though it is no promise. */
   Await: 16,
   /**
-   * Of an iteration: the next item. In a Worker: no arguments; answers `[item]`, or `[]` at the end. On the hub: how many items have
-   * been received, and how many more than the next one may be asked for; answers the items that are there, and whether that is
-   * all.
+   * Of an iteration: the next item. In a Worker: no arguments; answers `[item]`, or `[]` at the end. On the hub: how many items
+   * have been received, and how many more than the next one may be asked for; answers the items that are there, and whether that
+   * is all.
    */
   Pull: 32,
   /** Of an iteration: end it, and wait for its `finally`. */
@@ -70,7 +70,7 @@ export const Found = {
   OwnMethod: 2,
 } as const;
 
-/** What an object is, as far as its stand-in has to know. Bits. */
+/** What an object is, as far as its proxy has to know. Bits. */
 export const Trait = {
   /** It can be called or constructed. */
   Callable: 1,
@@ -78,11 +78,11 @@ export const Trait = {
   Array: 2,
   /** It can be iterated over. */
   Iterable: 4,
-  /** It is a {@linkcode Service}. */
-  Service: 8,
+  /** It is a {@linkcode Resource}. */
+  Resource: 8,
   /** It can be disposed of. */
   Disposable: 16,
-  /** It can be iterated over once: a generator, a stream. Its stand-in is let go of when that is over. */
+  /** It can be iterated over once: a generator, a stream. Its proxy is let go of when that is over. */
   Once: 32,
   /** The language would await it, but here it waits to be asked: see `thenables.ts`. Only the hub says so of its objects. */
   Lazy: 64,
@@ -119,9 +119,9 @@ export function isRefused(name: string): boolean {
   return REFUSED.has(name);
 }
 
-/** The traits of an object, for its stand-in. */
+/** The traits of an object, for its proxy. */
 export function traitsOf(object: object): number {
-  if (object instanceof Service) return Trait.Service;
+  if (object instanceof Resource) return Trait.Resource;
   const remote = remoteOf(object);
   if (remote) return remote.traits;
   const { [Symbol.iterator]: each, [Symbol.asyncIterator]: eachAsync } = object as Members;
@@ -135,7 +135,7 @@ export function traitsOf(object: object): number {
 
 /** Traits beside {@linkcode traitsOf} that only objects of the hub have. */
 export function lazyTraits(object: object): number {
-  if (object instanceof Service || remoteOf(object) || !hasThen(object)) return 0;
+  if (object instanceof Resource || remoteOf(object) || !hasThen(object)) return 0;
   return Trait.Lazy | (typeof (object as Members).wait === "function" ? Trait.OwnWait : 0);
 }
 
@@ -182,7 +182,7 @@ export function perform(
   op: number,
   args: readonly unknown[],
 ): unknown {
-  if (object instanceof Service) return object.serve(op, args);
+  if (object instanceof Resource) return object.perform(op, args);
   // An object of a third side: it is done there.
   const remote = remoteOf(object);
   // But items that are on their way are kept here, for the next one who asks.

@@ -1,17 +1,17 @@
 /**
- * Abort signals that cross: stand-ins for signals of the other side.
+ * Abort signals that cross: proxies for signals of the other side.
  *
- * A stand-in is a real `AbortSignal`, and is aborted when the original is: the other side says so by a message with the
- * signal's number. The message may come before the stand-in is made (the arguments that bring it are read only when
+ * A proxy is a real `AbortSignal`, and is aborted when the original is: the other side says so by a message with the
+ * signal's number. The message may come before the proxy is made (the arguments that bring it are read only when
  * their thread begins), so it is kept until then.
  *
- * A stand-in is held here for as long as the thread lives that brought it. The garbage collector alone would be too
+ * A proxy is held here for as long as the thread lives that brought it. The garbage collector alone would be too
  * early: a request holds the signal that it was given weakly.
  *
  * @module
  */
 
-import { Adopted } from "./imports.ts";
+import { Imports } from "./imports.ts";
 
 /**
  * How many aborts that arrived before their signal are remembered. Some of these signals never come: they were given back while
@@ -19,9 +19,9 @@ import { Adopted } from "./imports.ts";
  */
 const MOST_EARLY = 10_000;
 
-/** The stand-ins for the signals of one other side. */
-export class SignalStandIns {
-  readonly #adopted: Adopted<AbortSignal>;
+/** The proxies for the signals of one other side. */
+export class SignalProxies {
+  readonly #imports: Imports<AbortSignal>;
   readonly #dress: (signal: AbortSignal) => void;
   readonly #controllers = new WeakMap<AbortSignal, AbortController>();
   /** What is held for the sake of a thread, by its id or whatever else ends with it. */
@@ -31,34 +31,34 @@ export class SignalStandIns {
 
   /**
    * @param onRelease Called with the number of a signal that nobody here holds any more, and how often it had come.
-   * @param dress Called with each stand-in that is made.
+   * @param dress Called with each proxy that is made.
    */
   constructor(
     onRelease: (number: number, count: number) => void,
     dress: (signal: AbortSignal) => void = () => {},
   ) {
-    this.#adopted = new Adopted(onRelease);
+    this.#imports = new Imports(onRelease);
     this.#dress = dress;
   }
 
-  /** How many stand-ins there are. */
+  /** How many proxies there are. */
   get size(): number {
-    return this.#adopted.size;
+    return this.#imports.size;
   }
 
-  /** The number of the signal that a stand-in stands for; none for any other signal. */
+  /** The number of the signal that a proxy stands for; none for any other signal. */
   numberOf(signal: object): number | undefined {
-    return this.#adopted.numberOf(signal);
+    return this.#imports.numberOf(signal);
   }
 
   /**
-   * The stand-in for a signal that has just come.
+   * The proxy for a signal that has just come.
    *
    * @param number Its number.
    * @param keeper For whose sake to hold it; 0 for nobody's.
    */
-  adopt(number: number, keeper: number): AbortSignal {
-    const signal = this.#adopted.adopt(number, () => {
+  import(number: number, keeper: number): AbortSignal {
+    const signal = this.#imports.import(number, () => {
       const controller = new AbortController();
       this.#controllers.set(controller.signal, controller);
       this.#dress(controller.signal);
@@ -72,7 +72,7 @@ export class SignalStandIns {
 
   /** The original was aborted. */
   abort(number: number, reason: unknown): void {
-    const signal = this.#adopted.find(number);
+    const signal = this.#imports.find(number);
     if (signal) {
       this.#early.delete(number);
       // From here on there is nothing to look for.
@@ -80,7 +80,7 @@ export class SignalStandIns {
       return this.#controllers.get(signal)!.abort(reason);
     }
     // It was here, and nobody has held it since.
-    if (this.#adopted.knows(number)) return;
+    if (this.#imports.knows(number)) return;
     if (this.#early.size >= MOST_EARLY) this.#early.delete(this.#early.keys().next().value!);
     this.#early.set(number, { reason });
   }

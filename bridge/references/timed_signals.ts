@@ -14,7 +14,7 @@
  * - Its events come when it is rung: at the next blocking point, or the next turn of the event loop, and never in the middle of
  *   code that only looks.
  * - One of several signals (`any()`) is due with the first of those that it is made of.
- * - One that goes to the hub takes its time along (see `green_references.ts`), since its Worker may compute all the while.
+ * - One that goes to the hub takes its time along (see `green/worker/references.ts`), since its Worker may compute all the while.
  *
  * All this is on the Worker's one thread. There is one timer for all, which keeps nothing alive; it may find that its signal was
  * rung long ago, and looks for the next one then.

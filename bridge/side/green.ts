@@ -4,9 +4,9 @@
  * @module
  */
 
-import type { Particulars, Target } from "../protocol/messages.ts";
-import type { GivenCounts } from "../references/exports.ts";
-import type { Remote } from "../references/remote.ts";
+import type { Target, ThreadOptions } from "../protocol/messages.ts";
+import type { ExportCounts } from "../references/exports.ts";
+import type { RemoteObject } from "../references/remote_object.ts";
 import type { GreenThread } from "./green_thread.ts";
 
 /** A time limit of a thread. */
@@ -73,7 +73,7 @@ export interface Parking {
 /** What green code can do. */
 export interface Green {
   /** How many functions and objects of this Worker the hub holds. For tests. */
-  readonly given: GivenCounts;
+  readonly exports: ExportCounts;
   /** The handle of the green thread that runs now. */
   current(): GreenThread;
   /**
@@ -94,9 +94,9 @@ export interface Green {
   /** Calls something on the hub that answers at once: no other green thread has its turn meanwhile. */
   callAtOnce(target: Target, args: readonly unknown[]): unknown;
   /** Starts something on the hub without waiting for it. */
-  start(target: Target, args: readonly unknown[], particulars?: Particulars): GreenThread;
+  start(target: Target, args: readonly unknown[], options?: ThreadOptions): GreenThread;
   /** Spawns a green thread. */
-  spawn(target: Target, args: readonly unknown[], particulars?: Particulars): GreenThread;
+  spawn(target: Target, args: readonly unknown[], options?: ThreadOptions): GreenThread;
   /** Blocks for some time. Needs nobody else. */
   sleep(ms: number): void;
   /** Whether one green thread runs at a time. */
@@ -147,7 +147,7 @@ export interface Green {
   /** For a call that needs no thread: throws in a Worker that was stopped by force. */
   checkHeard(): void;
   /** Iterates over an object of the hub, with so many items asked for ahead. */
-  iterate(remote: Remote, ahead: number): IterableIterator<unknown>;
+  iterate(remote: RemoteObject, ahead: number): IterableIterator<unknown>;
   /** Arms a timeout for the thread that runs now; gives what disarms it. */
   arm(timeout: TimeLimit): () => void;
   /** The values of `local()`s of the thread that runs now. */

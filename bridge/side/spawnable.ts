@@ -4,6 +4,7 @@
  * @module
  */
 
+import type { ThreadOptions } from "../protocol/messages.ts";
 import type { AsyncBinary, AsyncResult } from "../references/live_types.ts";
 
 /** A function that can be spawned with arguments of these types. */
@@ -37,3 +38,11 @@ export type Returned<F> = F extends (...args: never[]) => infer R ? R : never;
 
 /** What a green function's result is to one who awaits its thread: a generator is an async iterable there. */
 export type Result<R> = AsyncResult<Awaited<R>>;
+
+/** The options of a thread that is spawned on the hub. */
+export interface HubThreadOptions extends ThreadOptions {
+  /** What it waits for before it may start. */
+  readonly gate?: Promise<unknown>;
+  /** The id of the thread that spawns it; none for the hub. */
+  readonly parent?: number;
+}

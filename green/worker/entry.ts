@@ -11,7 +11,7 @@
 import { workerData } from "node:worker_threads";
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import { Baton } from "../../bridge/wire/baton.ts";
+import { RunLock } from "../../bridge/wire/run_lock.ts";
 import { GreenRuntime } from "./runtime.ts";
 import { boardOf } from "../../bridge/memory/in_bundle.ts";
 import { Inbox } from "../../bridge/wire/inbox.ts";
@@ -29,13 +29,13 @@ exitWithoutSpinning();
 // Green code may replace it.
 const { exit } = process;
 const board = boardOf(start);
-const baton = start.baton && new Baton(board, start.slot + 1, start.baton);
-board.order = baton;
+const runLock = start.runLock && new RunLock(board, start.slot + 1, start.runLock);
+board.order = runLock;
 const passage = new Passage(start.passage);
 const inbox = new Inbox(new RingReader(start.down), passage);
 const runtime = new GreenRuntime({
   board,
-  baton,
+  runLock,
   slot: start.slot,
   serial: start.serial,
   out: new Outbox(new RingWriter(start.up), passage),

@@ -14,7 +14,7 @@ import {
   checkTime,
   WAITING_KEYS,
 } from "../../bridge/check_options.ts";
-import { type Body, mayRefer } from "../../bridge/wire/body.ts";
+import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
 import { DeadlockError } from "../../bridge/errors.ts";
@@ -50,9 +50,9 @@ export interface HandleHost {
   /** Calls a function at the next turn; what it throws is reported and harms nobody. */
   soon(fn: () => unknown): void;
   /** Decodes a value that came from the hub. */
-  decode(body: Body): unknown;
+  decode(payload: Payload): unknown;
   /** A thread failed, and nobody here has asked for its result. */
-  failedUnseen(thread: RemoteThread): void;
+  failedUnobserved(thread: RemoteThread): void;
 }
 
 /** One function linked to a thread's end. */
@@ -98,12 +98,12 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   /** The id of the thread here that spawned it, if one did. */
   spawner = 0;
   /** Whether anybody here has asked for its result, or passed it on. */
-  seen = false;
+  observed = false;
   /** Whether green code here may have it. */
   given = false;
   readonly #host: HandleHost;
   #started = false;
-  #ended: { readonly ending: number; readonly body: Body } | undefined;
+  #ended: { readonly ending: number; readonly payload: Payload } | undefined;
   #outcome: Outcome<T> | undefined;
   #links: Linked[] = [];
   #back: ContextReturn | undefined;
@@ -146,17 +146,22 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
    * The hub says how the thread ended, or it ended here.
    *
    * @param changes What it has changed of the async context.
-   * @param outcome What that is here, if the body cannot be read here.
+   * @param outcome What that is here, if the payload cannot be read here.
    */
-  settle(ending: number, body: Body, changes?: ContextValues, outcome?: Outcome<unknown>): void {
+  settle(
+    ending: number,
+    payload: Payload,
+    changes?: ContextValues,
+    outcome?: Outcome<unknown>,
+  ): void {
     if (this.done) return;
     if (outcome) this.#outcome = outcome as Outcome<T>;
-    else this.#ended = { ending, body };
+    else this.#ended = { ending, payload };
     // What may hold references is taken in at once: they are counted when they arrive.
-    if (this.#ended && mayRefer(body)) this.#read();
+    if (this.#ended && mayRefer(payload)) this.#read();
     if (changes) this.#back ??= new ContextReturn();
     this.#back?.end(changes);
-    if (ending === Ending.Rejected && !this.seen) this.#host.failedUnseen(this);
+    if (ending === Ending.Rejected && !this.observed) this.#host.failedUnobserved(this);
     this.#runLinks();
   }
 
@@ -169,15 +174,15 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override outcome(): Outcome<T> | undefined {
-    this.seen ||= this.done;
+    this.observed ||= this.done;
     if (!this.#outcome && this.#ended) this.#read();
     return this.#outcome;
   }
 
   #read(): void {
-    const { ending, body } = this.#ended!;
+    const { ending, payload } = this.#ended!;
     this.#ended = undefined;
-    this.#outcome = this.#decode(ending, body);
+    this.#outcome = this.#decode(ending, payload);
   }
 
   override wait(options?: WaitOptions): T {
@@ -223,7 +228,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     ...args: A
   ): void {
     checkLink(fn);
-    this.seen = true;
+    this.observed = true;
     this.#links.push({ fn, args });
     if (this.done) this.#runLinks();
     else this.#host.waits.watch(this);
@@ -249,9 +254,9 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     return Promise.resolve().then(() => this.wait()).then(onfulfilled, onrejected);
   }
 
-  #decode(ending: number, body: Body): Outcome<T> {
+  #decode(ending: number, payload: Payload): Outcome<T> {
     try {
-      return outcomeOf(ending, this.#host.decode(body)) as Outcome<T>;
+      return outcomeOf(ending, this.#host.decode(payload)) as Outcome<T>;
     } catch (reason) {
       return { status: "rejected", reason };
     }

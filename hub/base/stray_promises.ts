@@ -30,12 +30,12 @@ export function listenForStrays(): void {
 }
 
 /**
- * Has a failure reported that nobody looks at, in place of what the runtime does about it. To be called before the end of the turn
- * in which the promise fails.
+ * Has a failure reported that nobody looks at, in place of what the runtime does about it. To be called before the end of the
+ * turn in which the promise fails.
  *
  * @param promise The promise.
  * @param report Called once, if nobody handles it.
  */
-export function ifUnseen(promise: Promise<unknown>, report: () => unknown): void {
+export function ifUnobserved(promise: Promise<unknown>, report: () => unknown): void {
   reports.set(promise, report);
 }

@@ -8,7 +8,7 @@ import { printError } from "../../bridge/values/print_error.ts";
 import { describeValue } from "../../bridge/values/refusals.ts";
 import { placeOf } from "../../bridge/values/stacks.ts";
 
-/** Particulars of a failure that nobody waits for. */
+/** Details of a failure that nobody waits for. */
 export interface Fault {
   /** Where it happened, as in `hub "main"`. */
   readonly where?: string;

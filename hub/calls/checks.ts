@@ -8,10 +8,10 @@
  */
 
 import { decode } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
-import { intern, type Particulars, type Target } from "../../bridge/protocol/messages.ts";
+import { intern, type Target, type ThreadOptions } from "../../bridge/protocol/messages.ts";
 import { coreOf } from "../../bridge/memory/objects.ts";
 import type { GreenWorker } from "../records/worker.ts";
 
@@ -46,10 +46,21 @@ export function checkEnding(ending: number): number {
   throw new BridgeProtocolError(`Cannot take an ending ${ending}`);
 }
 
-/** What is out of the ordinary about a thread that a Worker is about to spawn. */
-export function checkParticulars(value: unknown): Particulars {
-  const { name, delay, detached, timeout, graceMs, local, site, pool, slot, memberOf, turn } =
-    (value ?? {}) as Record<string, unknown>;
+/** The options of a thread that a Worker is about to spawn. */
+export function checkThreadOptions(value: unknown): ThreadOptions {
+  const {
+    name,
+    delay,
+    detached,
+    timeout,
+    graceMs,
+    local,
+    site,
+    pool,
+    slot,
+    memberOf,
+    order,
+  } = (value ?? {}) as Record<string, unknown>;
   const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;
   return {
     timeout: ms(timeout),
@@ -62,7 +73,7 @@ export function checkParticulars(value: unknown): Particulars {
     pool: typeof pool === "object" && pool !== null && coreOf(pool) ? pool : undefined,
     slot: typeof slot === "number" ? slot : undefined,
     memberOf: typeof memberOf === "number" ? memberOf : undefined,
-    turn: Number.isInteger(turn) ? turn as number | 0 : undefined,
+    order: Number.isInteger(order) ? order as number | 0 : undefined,
   };
 }
 
@@ -75,9 +86,9 @@ export function checkParking(
 }
 
 /** A reason that a Worker gives; if it cannot be understood here (its class is not known), what is wrong with it. */
-export function readReason(worker: GreenWorker, body: Body): unknown {
+export function readReason(worker: GreenWorker, payload: Payload): unknown {
   try {
-    return decode(body, worker.referrer);
+    return decode(payload, worker.kinds);
   } catch (error) {
     if (isBreach(error)) throw error;
     return error;

@@ -6,9 +6,9 @@
  * these tasks, and each resolution of a new package waits for all of them. A parked Worker runs no task. So an `import()` on the
  * hub would wait until the Worker that was the last to import goes back to its event loop, perhaps for ever.
  *
- * Each resolution empties the list when it ends, also one that fails; and one that fails early does not wait for the tasks. So the
- * hub has one fail: when a Worker has said that it loaded something, and before green code has it import something. Resolutions
- * come one after another, in all threads, and the hub's loop runs: an import that begins later finds the list empty.
+ * Each resolution empties the list when it ends, also one that fails; and one that fails early does not wait for the tasks. So
+ * the hub has one fail: when a Worker has said that it loaded something, and before green code has it import something.
+ * Resolutions come one after another, in all threads, and the hub's loop runs: an import that begins later finds the list empty.
  *
  * The Worker does its part by some turns of its event loop (`settleLoading()` in `green/worker/event_loop_turns.ts`): what it
  * has begun is in the list before it says that it has loaded. A Worker must not have a resolution fail itself: one that parks

@@ -52,9 +52,9 @@ export class GreenFace<C extends object> {
     // Nobody is there to take it: the caller has gone since, goes before the answer leaves, or does not look at it.
     if (call?.ended) giveBack();
     call?.signal.addEventListener("abort", giveBack);
-    whenReleased(lent.standIn, giveBack);
+    whenReleased(lent.proxy, giveBack);
     if (thread) this.#tie(lent, thread);
-    return handle(lent.standIn);
+    return handle(lent.proxy);
   }
 
   getAsync(options?: WaitingOptions): Promise<object> {

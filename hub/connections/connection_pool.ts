@@ -247,7 +247,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * @param options See {@linkcode WaitingOptions}.
    */
   async getAsync(options?: WaitingOptions): Promise<C> {
-    return (await this.#connections.lend(options)).standIn;
+    return (await this.#connections.lend(options)).proxy;
   }
 
   /**
@@ -265,7 +265,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * @param options See {@linkcode WaitingOptions}.
    */
   async itemAsync(options?: WaitingOptions): Promise<C & AsyncDisposable> {
-    return (await this.#connections.lend(options)).standIn;
+    return (await this.#connections.lend(options)).proxy;
   }
 
   /**

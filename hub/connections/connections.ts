@@ -25,7 +25,7 @@ import { Timeout } from "../../bridge/side/timeout.ts";
 import { checkCount } from "../../sync/permits.ts";
 import { Semaphore } from "../../sync/semaphore.ts";
 import { type Lender, Lent, type OpenConnection } from "./lent_connection.ts";
-import { LONGEST_TIMER } from "../base/within.ts";
+import { LONGEST_TIMER } from "../base/time.ts";
 
 /** How a pool treats its connections. */
 export interface Treatment<C> {
@@ -91,7 +91,7 @@ export class Connections<C extends object> implements Lender {
     try {
       const open = this.#takeIdle() ?? await this.#connectUnless(ends, leave);
       const lent = new Lent(this, open, leave);
-      this.#lent.set(lent.standIn, lent);
+      this.#lent.set(lent.proxy, lent);
       return lent;
     } catch (error) {
       if (!isA(error, GoesOn)) leave();
@@ -109,9 +109,9 @@ export class Connections<C extends object> implements Lender {
    *
    * @throws {TypeError} If it is not of this pool.
    */
-  async giveBack(standIn: unknown, discard = false): Promise<void> {
-    const isObject = typeof standIn === "object" && standIn !== null;
-    const lent = isObject ? this.#lent.get(standIn) : undefined;
+  async giveBack(proxy: unknown, discard = false): Promise<void> {
+    const isObject = typeof proxy === "object" && proxy !== null;
+    const lent = isObject ? this.#lent.get(proxy) : undefined;
     if (lent) return await lent.giveBack(discard);
     throw new TypeError("Cannot give back a connection: expected one that this pool has lent");
   }

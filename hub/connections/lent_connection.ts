@@ -38,7 +38,7 @@ export class Lent<C extends object> {
   /** Gives the place back that the connection takes. */
   readonly leave: () => void;
   /** What people hold. */
-  readonly standIn: C & AsyncDisposable;
+  readonly proxy: C & AsyncDisposable;
   readonly #lender: Lender;
   readonly #methods = new Map<PropertyKey, { readonly of: unknown; readonly fn: unknown }>();
   #calls = 0;
@@ -54,7 +54,7 @@ export class Lent<C extends object> {
     this.#lender = lender;
     this.open = open;
     this.leave = leave;
-    this.standIn = new Proxy(open.connection, {
+    this.proxy = new Proxy(open.connection, {
       get: (connection, key) => this.#get(connection, key),
       set: (connection, key, value) => Reflect.set(this.#use(connection, key), key, value),
     }) as C & AsyncDisposable;
@@ -123,7 +123,7 @@ export class Lent<C extends object> {
     if (known?.of === of) return known.fn;
     const fn = (...args: unknown[]) => {
       const result = Reflect.apply(of, this.#use(connection, key), args);
-      if (result === connection) return this.standIn;
+      if (result === connection) return this.proxy;
       this.#follow(result);
       return result;
     };

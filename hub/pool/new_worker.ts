@@ -13,7 +13,7 @@ import { Inbox } from "../../bridge/wire/inbox.ts";
 import { Outbox } from "../../bridge/wire/outbox.ts";
 import { createRing, RingReader, RingWriter } from "../../bridge/wire/ring.ts";
 import { Passage } from "../../bridge/memory/objects.ts";
-import { hubPlace, keyOf } from "../../bridge/memory/process_side.ts";
+import { hereOnHub, keyOf } from "../../bridge/memory/process_side.ts";
 import type { WorkerStart } from "../../bridge/memory/worker_start.ts";
 import { GreenWorker, type Registry } from "../records/worker.ts";
 import { Post } from "../records/post.ts";
@@ -60,9 +60,9 @@ export function makeWorker(
     scope: options.scope,
     bundle: bundleUrl(),
     debug: options.debug,
-    place: { arena: hubPlace().arena.buffer, board: boardNumber },
+    here: { arena: hereOnHub().arena.buffer, board: boardNumber },
     passage: port2,
-    baton: board.order?.buffer,
+    runLock: board.order?.buffer,
   };
   return { worker, start };
 }

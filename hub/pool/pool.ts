@@ -8,7 +8,7 @@
  *   up the pool. Where that cannot be done (the wait has a time limit, or the module is not loaded there) the awaited thread
  *   gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first one in the queue when all Workers are blocked
  *   on what other threads may have to end (a queue, a lock, threads): what they wait for may never come otherwise.
- * - In a cooperative hub a thread begins when it is its turn: see `turns.ts`.
+ * - In a cooperative hub a thread begins when it is its turn: see `start_order.ts`.
  * - When all Workers are blocked, and it may be async code that ends that, one lends its place after a while: see `lending.ts`.
  * - A Worker that dies is replaced when there is work for it. Where Workers cannot start, the queue waits for those that there
  *   are, and it is tried again later (see `failed_starts.ts`); if there are none, all threads in it end with the reason.
@@ -16,12 +16,12 @@
  * @module
  */
 
-import { Baton, HUB_SIDE } from "../../bridge/wire/baton.ts";
+import { HUB_SIDE, RunLock } from "../../bridge/wire/run_lock.ts";
 import { Board } from "../../bridge/wire/board.ts";
 import { HubSaturatedError, WorkerCrashedError } from "../../bridge/errors.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Down } from "../../bridge/protocol/messages.ts";
-import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { startWorker } from "../records/thread_worker.ts";
 import { type GreenWorker, type Registry, workerOf } from "../records/worker.ts";
 import { Growth } from "./growth.ts";
@@ -34,8 +34,8 @@ import type { Settings } from "../base/options.ts";
 import { mostWorkers, Saturation } from "./saturation.ts";
 import { Shrinking } from "./shrinking.ts";
 import { StoppedWorkers } from "./stopped.ts";
-import { type Berth, Turns } from "./turns.ts";
-import { within } from "../base/within.ts";
+import { type Berth, StartOrder } from "./start_order.ts";
+import { settlesWithin } from "../base/time.ts";
 import { crash, endingOf } from "./worker_endings.ts";
 
 /** How many messages of one Worker are taken before the next one's turn. */
@@ -80,8 +80,8 @@ export class Pool {
     if (!this.#closed) this.#assign();
   });
   /** What a cooperative hub has. */
-  readonly #baton: Baton | undefined;
-  readonly #turns: Turns | undefined;
+  readonly #runLock: RunLock | undefined;
+  readonly #order: StartOrder | undefined;
   #onEmpty: (() => void) | undefined;
   #closed = false;
 
@@ -90,8 +90,8 @@ export class Pool {
     this.#host = host;
     this.board = new Board(mostWorkers(settings.maxWorkers));
     if (settings.cooperative) {
-      this.board.order = this.#baton = new Baton(this.board, HUB_SIDE);
-      this.#turns = new Turns(this.#baton);
+      this.board.order = this.#runLock = new RunLock(this.board, HUB_SIDE);
+      this.#order = new StartOrder(this.#runLock);
     }
     this.#growth = new Growth({
       workers: this.#workers,
@@ -127,7 +127,7 @@ export class Pool {
       waitOf: (worker) => this.#waitOf(worker),
       lent: () => this.#assign(),
     });
-    this.#boardNumber = hubPlace().addBoard(this.board);
+    this.#boardNumber = hereOnHub().addBoard(this.board);
     this.#bySlot = new Array(this.board.slots).fill(undefined);
     for (let i = 0; i < settings.minWorkers; i++) this.#startWorker();
   }
@@ -169,7 +169,7 @@ export class Pool {
   enqueue(thread: HubThread): void {
     const { maxQueue, name } = this.#settings;
     this.#queue.add(thread);
-    this.#turns?.add(thread);
+    this.#order?.add(thread);
     this.#assign();
     if (this.#cannotGrow) this.#saturation.look();
     if (this.#queued <= maxQueue || !this.remove(thread)) return;
@@ -183,8 +183,8 @@ export class Pool {
   remove(thread: HubThread): boolean {
     this.#urgent.delete(thread);
     if (!this.#queue.delete(thread)) return false;
-    if (this.#turns === undefined) return true;
-    this.#turns.remove(thread);
+    if (this.#order === undefined) return true;
+    this.#order.remove(thread);
     // It may be its turn.
     this.board.ring();
     return true;
@@ -193,7 +193,7 @@ export class Pool {
   /** How many threads wait for a Worker, and, in a cooperative hub, not only for their turn. */
   get #queued(): number {
     const { size } = this.#queue;
-    if (this.#turns === undefined) return size;
+    if (this.#order === undefined) return size;
     let busy = 0;
     for (const { stack } of this.#workers) if (stack.length > 0) busy++;
     return size - Math.max(0, this.#settings.maxWorkers - busy);
@@ -208,11 +208,11 @@ export class Pool {
    */
   awaited(worker: GreenWorker, thread: HubThread, limited: boolean): void {
     if (!this.#queue.has(thread)) return;
-    if (!limited && !worker.gone && worker.hasLoaded(thread.work!.target)) {
-      if (this.#turns) {
+    if (!limited && !worker.gone && worker.hasLoaded(thread.task!.target)) {
+      if (this.#order) {
         // The first who waits for it hosts it: whoever runs it, the order is the same.
         if (thread.host?.waitingFor !== thread) thread.host = worker.stack.at(-1);
-        this.#turns.hurry(thread);
+        this.#order.hurry(thread);
         return this.#assign();
       }
       this.remove(thread);
@@ -226,7 +226,7 @@ export class Pool {
   urge(thread: HubThread): void {
     if (!this.#queue.has(thread)) return;
     this.#urgent.add(thread);
-    this.#turns?.hurry(thread);
+    this.#order?.hurry(thread);
     this.#assign();
   }
 
@@ -253,9 +253,10 @@ export class Pool {
 
   /** Whether a thread on a Worker could go on, and waits for its turn. */
   isQueued(thread: HubThread): boolean {
-    const baton = this.#baton;
+    const runLock = this.#runLock;
     const { worker } = thread;
-    return baton !== undefined && worker?.stack.at(-1) === thread && baton.isQueued(worker.slot);
+    return runLock !== undefined && worker?.stack.at(-1) === thread &&
+      runLock.isQueued(worker.slot);
   }
 
   /** A thread has left its Worker. */
@@ -288,7 +289,7 @@ export class Pool {
    * @returns Whether there was anything.
    */
   takeIn(): boolean {
-    let worked = hubPlace().takeIn();
+    let worked = hereOnHub().takeIn();
     for (let group = 0; group < this.board.groups; group++) {
       let flags = this.board.takeFlags(group);
       while (flags !== 0) {
@@ -299,7 +300,7 @@ export class Pool {
         if (worker && !worker.dead) worked = this.#takeFrom(worker) || worked;
       }
     }
-    if (this.#turns && this.#baton!.turn !== 0) this.#assign();
+    if (this.#order && this.#runLock!.turn !== 0) this.#assign();
     return worked;
   }
 
@@ -311,7 +312,7 @@ export class Pool {
   lastTurns(): Promise<unknown> | undefined {
     const uneasy = [...this.#workers].filter(({ uneasy, idle }) => uneasy && idle);
     if (uneasy.length === 0) return undefined;
-    return within(Promise.all(uneasy.map((worker) => worker.rest())), LAST_TURN_MS);
+    return settlesWithin(Promise.all(uneasy.map((worker) => worker.rest())), LAST_TURN_MS);
   }
 
   /** Tells all Workers to end; those with threads on them when these have ended. */
@@ -340,7 +341,7 @@ export class Pool {
   /** Settles when all Workers that were stopped have ended, or are known not to end. */
   async ended(): Promise<void> {
     await this.#stopped.ended();
-    hubPlace().removeBoard(this.#boardNumber);
+    hereOnHub().removeBoard(this.#boardNumber);
   }
 
   #end(worker: GreenWorker, reason: Error): void {
@@ -359,7 +360,7 @@ export class Pool {
   }
 
   #takeFrom(worker: GreenWorker): boolean {
-    worker.post.flush();
+    worker.post.sendWaiting();
     let worked = false;
     try {
       for (let i = 0; i < MESSAGES_A_TURN; i++) {
@@ -454,7 +455,7 @@ export class Pool {
   }
 
   #assign(): void {
-    if (this.#turns) return this.#assignInTurn(this.#turns);
+    if (this.#order) return this.#assignInTurn(this.#order);
     if (this.#stalls) this.#urgent.add(this.#next());
     while (this.#queue.size > 0) {
       if (this.#urgent.size === 0 && this.#isFull) break;
@@ -477,20 +478,20 @@ export class Pool {
   }
 
   /** Begins the thread whose turn it is, in a cooperative hub, if it is that of a new one. */
-  #assignInTurn(turns: Turns): void {
+  #assignInTurn(order: StartOrder): void {
     const waits = (thread: HubThread) => this.#queue.has(thread);
     if (this.#queue.size > 0 && this.#workers.size === 0 && !this.#startWorker()) this.#giveUp();
     if (this.#stalls) {
       const thread = this.#next();
       this.#urgent.add(thread);
-      turns.hurry(thread);
+      order.hurry(thread);
     }
     let free = this.#mayStart ? this.#settings.maxWorkers - this.#usable : 0;
     for (const worker of this.#idle) if (!worker.serving) free++;
-    turns.recall(free);
+    order.recall(free);
     // What was spawned before is in the rings, and has to be known.
     for (const { post } of this.#workers) if (!post.empty) return;
-    const begun = turns.next((thread) => this.#berth(thread), waits);
+    const begun = order.next((thread) => this.#berth(thread), waits);
     if (begun) {
       this.#urgent.delete(begun.thread);
       this.#queue.delete(begun.thread);
@@ -578,14 +579,14 @@ export class Pool {
       debug: this.#settings.debug,
     });
     this.#bySlot[slot] = worker;
-    this.#baton?.enroll(slot);
+    this.#runLock?.enroll(slot);
     this.#workers.add(worker);
     this.#starting++;
     const onExit = (code: number) => {
       worker.hasExited();
       // It has not: see `stop()`. Its slot is never used again, as it may still write there.
       if (worker.lost) return;
-      this.#baton?.breakLock(slot);
+      this.#runLock?.breakLock(slot);
       this.#takeLast(worker);
       worker.objects.exited(worker.running);
       this.#bury(worker, code);
@@ -648,7 +649,7 @@ export class Pool {
     if (!expected && !worker.stopped && threads.length === 0) {
       this.#host.reportError(crash(worker, undefined, code));
     }
-    this.#baton?.gone(worker.slot);
+    this.#runLock?.gone(worker.slot);
     if (this.#workers.size === 0) this.#onEmpty?.();
   }
 

@@ -2,14 +2,14 @@
  * Workers that were stopped: each ends by itself as soon as it hears of it, and otherwise is given up.
  *
  * One that is blocked, or in its event loop, hears of it as soon as it gets a core, and unwinds. One that computes does not:
- * it cannot be terminated either, so it goes on until its code returns (see `green/worker/worker_exit.ts`), at the latest when the
- * process ends; nobody listens to it, and its slot is never used again.
+ * it cannot be terminated either, so it goes on until its code returns (see `green/worker/worker_exit.ts`), at the latest when
+ * the process ends; nobody listens to it, and its slot is never used again.
  *
  * @module
  */
 
 import type { GreenWorker } from "../records/worker.ts";
-import { within } from "../base/within.ts";
+import { settlesWithin } from "../base/time.ts";
 
 /** How long a Worker that was stopped may take to hear of it, in milliseconds. */
 const STOP_MS = 1000;
@@ -40,8 +40,8 @@ export class StoppedWorkers {
   }
 
   async #awaitEnd(worker: GreenWorker): Promise<void> {
-    if (await within(worker.exited, STOP_MS)) return;
-    if (worker.post.heard && await within(worker.exited, UNWIND_MS)) return;
+    if (await settlesWithin(worker.exited, STOP_MS)) return;
+    if (worker.post.heard && await settlesWithin(worker.exited, UNWIND_MS)) return;
     // To terminate one that computes does nothing, but Deno (2.9.6) says that it has ended.
     if (worker.ready && !worker.post.left) {
       worker.lost = true;

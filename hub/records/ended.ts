@@ -7,8 +7,8 @@
  * @module
  */
 
-import { decode, encode, encodeThrown, type Referrer } from "../../bridge/values/codec.ts";
-import { type Body, mayRefer } from "../../bridge/wire/body.ts";
+import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
+import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import type { Outcome } from "../../bridge/side/green_thread.ts";
 import { Ending } from "../../bridge/protocol/messages.ts";
 import { readViews } from "../references/views.ts";
@@ -16,7 +16,7 @@ import { readViews } from "../references/views.ts";
 /** The Worker that an ending goes to. */
 interface Receiver {
   /** Makes references for it. */
-  readonly referrer: Referrer;
+  readonly kinds: ReferenceKinds;
   /** Encodes something, and takes the references in it back if that fails. */
   attempt<T>(encode: () => T): T;
 }
@@ -27,7 +27,7 @@ export class Ended {
   /** What it is for Workers, if that is not the same: see `views.ts`. */
   #passing: Outcome<unknown> | undefined;
   #encoded:
-    | { readonly ending: number; readonly body: Body; readonly referrer: Referrer }
+    | { readonly ending: number; readonly payload: Payload; readonly kinds: ReferenceKinds }
     | undefined;
 
   /** Whether it came from a Worker. */
@@ -44,11 +44,11 @@ export class Ended {
   }
 
   /** An ending that a Worker reported. */
-  static from(ending: number, body: Body, referrer: Referrer): Ended {
+  static from(ending: number, payload: Payload, kinds: ReferenceKinds): Ended {
     const ended = new Ended(undefined, true);
     // What may hold references is taken in at once: they are counted when they arrive.
-    if (mayRefer(body)) ended.#read(ending, body, referrer);
-    else ended.#encoded = { ending, body, referrer };
+    if (mayRefer(payload)) ended.#read(ending, payload, kinds);
+    else ended.#encoded = { ending, payload, kinds };
     return ended;
   }
 
@@ -61,9 +61,9 @@ export class Ended {
   /** The ending as people see it. */
   get outcome(): Outcome<unknown> {
     if (this.#outcome) return this.#outcome;
-    const { ending, body, referrer } = this.#encoded!;
+    const { ending, payload, kinds } = this.#encoded!;
     this.#encoded = undefined;
-    return this.#outcome = read(ending, body, referrer);
+    return this.#outcome = read(ending, payload, kinds);
   }
 
   /** The ending as it is passed on: handles that came home are handles. */
@@ -71,9 +71,9 @@ export class Ended {
     return this.#passing ?? this.outcome;
   }
 
-  #read(ending: number, body: Body, referrer: Referrer): void {
+  #read(ending: number, payload: Payload, kinds: ReferenceKinds): void {
     try {
-      const { here, passing } = readViews(body, referrer);
+      const { here, passing } = readViews(payload, kinds);
       this.#outcome = outcomeOf(ending, here);
       if (passing !== here) this.#passing = outcomeOf(ending, passing);
     } catch (reason) {
@@ -86,18 +86,18 @@ export class Ended {
    *
    * @param worker The Worker.
    */
-  encodeFor(worker: Receiver): { ending: number; body: Body } {
+  encodeFor(worker: Receiver): { ending: number; payload: Payload } {
     if (this.#encoded) return this.#encoded;
     const outcome = this.passing;
     const ending = STATUS.indexOf(outcome.status);
-    const { referrer } = worker;
+    const { kinds } = worker;
     if (outcome.status !== "fulfilled") {
-      return { ending, body: encodeThrown(outcome.reason, "error", referrer) };
+      return { ending, payload: encodeThrown(outcome.reason, "error", kinds) };
     }
     try {
-      return { ending, body: worker.attempt(() => encode(outcome.value, "result", referrer)) };
+      return { ending, payload: worker.attempt(() => encode(outcome.value, "result", kinds)) };
     } catch (error) {
-      return { ending: Ending.Rejected, body: encodeThrown(error, "error", referrer) };
+      return { ending: Ending.Rejected, payload: encodeThrown(error, "error", kinds) };
     }
   }
 }
@@ -105,9 +105,9 @@ export class Ended {
 /** In the order of {@linkcode Ending}. */
 const STATUS = ["fulfilled", "rejected", "killed"] as const;
 
-function read(ending: number, body: Body, referrer: Referrer): Outcome<unknown> {
+function read(ending: number, payload: Payload, kinds: ReferenceKinds): Outcome<unknown> {
   try {
-    return outcomeOf(ending, decode(body, referrer));
+    return outcomeOf(ending, decode(payload, kinds));
   } catch (reason) {
     return { status: "rejected", reason };
   }

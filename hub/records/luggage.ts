@@ -8,8 +8,8 @@
  * @module
  */
 
-import type { Reference, Referrer } from "../../bridge/values/codec.ts";
-import { Ending, Referent } from "../../bridge/protocol/messages.ts";
+import type { Ref, ReferenceKinds } from "../../bridge/values/codec.ts";
+import { Ending, RefKind } from "../../bridge/protocol/messages.ts";
 import type { GreenWorker, Registry } from "./worker.ts";
 import { HubThread } from "./thread.ts";
 import { hubReferent } from "../references/referents.ts";
@@ -24,7 +24,7 @@ const ENDINGS = {
 } as const;
 
 /** The references in the arguments of one thread. */
-export class Luggage implements Referrer {
+export class Luggage implements ReferenceKinds {
   readonly #registry: Registry;
   readonly #held: { readonly kind: number; readonly id: number }[] = [];
   readonly #objects: Coordination[] = [];
@@ -33,7 +33,7 @@ export class Luggage implements Referrer {
     this.#registry = registry;
   }
 
-  refer(value: object): Reference | undefined {
+  toRef(value: object): Ref | undefined {
     if (value instanceof HubThread) return this.#referToThread(value);
     return this.#referToShared(value) ?? this.#referToLive(value);
   }
@@ -53,8 +53,8 @@ export class Luggage implements Referrer {
   /** The thread will not run. */
   drop(): void {
     for (const { kind, id } of this.#held) {
-      if (kind === Referent.Thread) this.#registry.releaseThread(id, 1);
-      else this.#registry.given.release(id, 1);
+      if (kind === RefKind.Thread) this.#registry.releaseThread(id, 1);
+      else this.#registry.exports.release(id, 1);
     }
     this.#held.length = 0;
     this.#dropObjects();
@@ -65,36 +65,36 @@ export class Luggage implements Referrer {
     this.#objects.length = 0;
   }
 
-  #referToShared(value: object): Reference | undefined {
-    const reference = referToShared(value);
-    if (reference && coreOf(value)) {
+  #referToShared(value: object): Ref | undefined {
+    const ref = referToShared(value);
+    if (ref && coreOf(value)) {
       holdObject(value as Coordination);
       this.#objects.push(value as Coordination);
     }
-    return reference;
+    return ref;
   }
 
-  #referToLive(value: object): Reference | undefined {
+  #referToLive(value: object): Ref | undefined {
     const referent = hubReferent(value, false);
     if (!referent) return undefined;
-    const { reference, number } = referTo(this.#registry.given, referent);
+    const { ref, number } = referTo(this.#registry.exports, referent);
     this.#held.push({ kind: referent.kind, id: number });
-    return reference;
+    return ref;
   }
 
-  #referToThread(thread: HubThread): Reference {
+  #referToThread(thread: HubThread): Ref {
     if (!thread.ended) thread = this.#registry.own(thread);
-    thread.seen = true;
+    thread.observed = true;
     const { id, name } = thread;
     const outcome = thread.ended?.passing;
     if (!outcome) {
       thread.holds++;
-      this.#held.push({ kind: Referent.Thread, id });
-      return { kind: Referent.Thread, data: { id, name } };
+      this.#held.push({ kind: RefKind.Thread, id });
+      return { kind: RefKind.Thread, data: { id, name } };
     }
     const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
     return {
-      kind: Referent.Thread,
+      kind: RefKind.Thread,
       data: { id, name, ended: { ending: ENDINGS[outcome.status], value } },
     };
   }

@@ -1,5 +1,5 @@
 /**
- * The hub's end of one Worker's mailbox.
+ * The post to one Worker: the hub's ends of the two rings that lead to the Worker's mailbox and come from it.
  *
  * The hub never waits: what does not fit in the ring is queued here, in order, and goes on when the Worker has made room
  * and rung the doorbell.
@@ -9,7 +9,7 @@
 
 import { setImmediate } from "node:timers";
 import type { Board } from "../../bridge/wire/board.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import type { Departure } from "../../bridge/wire/departure.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
 import { keep, type Message } from "../../bridge/wire/message.ts";
@@ -23,7 +23,7 @@ export class Post {
   readonly #inbox: Inbox;
   readonly #waiting: Waiting[] = [];
   #tidying: ReturnType<typeof setTimeout> | undefined;
-  #isFlushing = false;
+  #sendsLater = false;
   #isRetired = false;
 
   constructor(board: Board, slot: number, outbox: Outbox, inbox: Inbox) {
@@ -34,16 +34,16 @@ export class Post {
   }
 
   /** Sends a message, now or as soon as there is room. */
-  send(kind: number, id: number, a: number, b: number, body: Body): void {
-    if (body.carried !== undefined) this.#outbox.carry(body.carried);
+  send(kind: number, id: number, a: number, b: number, payload: Payload): void {
+    if (payload.attachments !== undefined) this.#outbox.attach(payload.attachments);
     if (this.#waiting.length > 0) {
-      this.#waiting.push(new Waiting(kind, id, a, b, keep(body)));
+      this.#waiting.push(new Waiting(kind, id, a, b, keep(payload)));
       return;
     }
-    if (this.#outbox.write(kind, id, a, b, body)) return this.#board.wake(this.#slot);
+    if (this.#outbox.write(kind, id, a, b, payload)) return this.#board.wake(this.#slot);
     this.#outbox.setBehind(true);
-    this.#waiting.push(new Waiting(kind, id, a, b, body));
-    this.flush();
+    this.#waiting.push(new Waiting(kind, id, a, b, payload));
+    this.sendWaiting();
     // What is left goes on in a later turn, and by then the bytes may have been changed by whoever sent them.
     this.#waiting[0]?.keep();
   }
@@ -80,7 +80,7 @@ export class Post {
   }
 
   /** Sends what was waiting, as far as there is room. */
-  flush(): void {
+  sendWaiting(): void {
     if (this.#waiting.length === 0) return;
     let sent = 0;
     const until = performance.now() + TURN_MS;
@@ -91,7 +91,7 @@ export class Post {
       }
       // The event loop's other work has its turn.
       if (performance.now() >= until) {
-        this.#flushLater();
+        this.#sendLater();
         break;
       }
       // Ask for room first and then look once more: it may have come in between.
@@ -106,12 +106,12 @@ export class Post {
     this.#tidyLater();
   }
 
-  #flushLater(): void {
-    if (this.#isFlushing) return;
-    this.#isFlushing = true;
+  #sendLater(): void {
+    if (this.#sendsLater) return;
+    this.#sendsLater = true;
     setImmediate(() => {
-      this.#isFlushing = false;
-      this.flush();
+      this.#sendsLater = false;
+      this.sendWaiting();
     });
   }
 
@@ -161,26 +161,26 @@ class Waiting {
   readonly #id: number;
   readonly #a: number;
   readonly #b: number;
-  #body: Body;
+  #payload: Payload;
   #departure: Departure | undefined;
 
-  constructor(kind: number, id: number, a: number, b: number, body: Body) {
+  constructor(kind: number, id: number, a: number, b: number, payload: Payload) {
     this.#kind = kind;
     this.#id = id;
     this.#a = a;
     this.#b = b;
-    this.#body = body;
+    this.#payload = payload;
   }
 
   /** Writes as much as there is room for; says whether that is all. */
   write(outbox: Outbox, until: number): boolean {
-    this.#departure ??= outbox.begin(this.#kind, this.#id, this.#a, this.#b, this.#body);
+    this.#departure ??= outbox.begin(this.#kind, this.#id, this.#a, this.#b, this.#payload);
     return this.#departure.advance(until);
   }
 
   /** Takes a copy of what is not written yet. */
   keep(): void {
     if (this.#departure) this.#departure.keep();
-    else this.#body = keep(this.#body);
+    else this.#payload = keep(this.#payload);
   }
 }

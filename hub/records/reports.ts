@@ -7,8 +7,8 @@
 import type { Fault } from "../base/uncaught.ts";
 import type { HubThread } from "./thread.ts";
 
-/** What the exchange tells the hub's owner. */
-export interface ExchangeEvents {
+/** What the dispatcher tells the hub's owner. */
+export interface DispatcherEvents {
   /** A thread failed and nobody asked for its result. */
   unhandledThread(thread: HubThread): void;
   /** Something threw that belongs to no thread. */

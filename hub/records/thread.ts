@@ -14,7 +14,7 @@
 
 import { brand } from "../../bridge/brand.ts";
 import { checkOptionsObject } from "../../bridge/check_options.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
@@ -41,7 +41,7 @@ export interface ThreadHost {
   /** Ends a thread early. */
   killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void;
   /** A thread failed, and so far nobody has asked for its result. */
-  failedUnseen(thread: HubThread): void;
+  failedUnobserved(thread: HubThread): void;
   /** Something that the library calls for the user threw. */
   reportError(error: unknown): void;
   /**
@@ -74,14 +74,14 @@ export interface RunsOn {
   tell(thread: HubThread): void;
 }
 
-/** What is to run, until it does. */
-export interface Work {
+/** The task of a thread: what it is to run, until it does. */
+export interface Task {
   readonly target: Target;
-  readonly args: Body;
+  readonly args: Payload;
   /** What the arguments refer to, if anything. */
   readonly luggage?: { handTo(worker: unknown): void; drop(): void };
   /** The async context, if there is any; and as it is on the hub. */
-  readonly context?: { readonly body: Body; readonly values: ContextValues };
+  readonly context?: { readonly payload: Payload; readonly values: ContextValues };
 }
 
 /** A green thread's record on the hub, which is its handle there too. */
@@ -90,7 +90,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   readonly #host: ThreadHost;
   readonly #name: string | undefined;
   /** What it is to run; gone once it runs. */
-  work: Work | undefined;
+  task: Task | undefined;
   /** What the name is made of when none was given. */
   readonly label: string;
   /** The id of the thread that spawned it; 0 for the hub. */
@@ -112,7 +112,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   /** How many references to it Workers hold. */
   holds = 0;
   /** Whether anybody has asked for its result. */
-  seen = false;
+  observed = false;
   /** The Worker that looks whether anybody there asks for its result, and reports its failure if not. */
   keeper: RunsOn | undefined;
   /** Why it was killed first, if it was. */
@@ -133,8 +133,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   lastParked: object | undefined;
   /** Takes back the edge of that in the graph of waits. */
   unpark: (() => void) | undefined;
-  /** Its place in the line of new threads, if its hub is cooperative and it took one. */
-  turn: number | undefined;
+  /** Its order number among the new threads, if its hub is cooperative and it took one. */
+  order: number | undefined;
   /** A thread that waits for this one, which has not begun, and can run it on its stack: of a cooperative hub. */
   host: HubThread | undefined;
   /** The thread that it waits for, by `wait()`. */
@@ -154,7 +154,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   /** How many still want its result, of those who may lose interest. */
   interest = 0;
   /** The thread of another hub that it stands for. */
-  standsFor: HubThread | undefined;
+  proxyFor: HubThread | undefined;
   /** The id of the `GreenPool` that it is a member of. */
   memberOf: number | undefined;
   /** The async context with which it was started: its Worker knows it too. */
@@ -178,7 +178,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     readonly name?: string;
     readonly parent?: number;
     readonly detached?: boolean;
-    readonly work?: Work;
+    readonly task?: Task;
   }) {
     super();
     this.#host = host;
@@ -187,8 +187,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.#name = options.name;
     this.parent = options.parent ?? 0;
     this.detached = options.detached ?? false;
-    this.work = options.work;
-    this.context = options.work?.context?.values;
+    this.task = options.task;
+    this.context = options.task?.context?.values;
   }
 
   /** Somebody is about to await it. */
@@ -236,7 +236,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   end(ended: Ended): boolean {
     if (this.#ended) return false;
     this.#ended = ended;
-    this.work = undefined;
+    this.task = undefined;
     this.abort = undefined;
     this.begin = undefined;
     this.onBegin?.();
@@ -247,12 +247,12 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.#back?.end(this.changes);
     this.#settle?.(ended.outcome);
     this.#settle = undefined;
-    if (ended.status === "rejected" && !this.seen) this.#host.failedUnseen(this);
+    if (ended.status === "rejected" && !this.observed) this.#host.failedUnobserved(this);
     return true;
   }
 
   override outcome(): Outcome<T> | undefined {
-    if (this.#ended) this.seen = true;
+    if (this.#ended) this.observed = true;
     return this.#ended?.outcome as Outcome<T> | undefined;
   }
 
@@ -293,7 +293,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     ...args: A
   ): void {
     checkLink(fn);
-    this.seen = true;
+    this.observed = true;
     (this.#links ??= []).push({ fn, args });
     if (this.#ended) queueMicrotask(() => this.#runLinks());
   }
@@ -353,7 +353,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
    * @param awaits Whether the caller goes on only when the thread has ended.
    */
   settled(awaits: boolean): Promise<T> {
-    this.seen = true;
+    this.observed = true;
     if (!this.#ended && !awaits) this.#host.wanted(this);
     const deadlock = this.#ended || !awaits ? undefined : this.#host.awaiting(this);
     if (!deadlock) return this.#promise ??= this.#makePromise();

@@ -1,5 +1,5 @@
 /**
- * A Worker, as the hub keeps it: its mailbox, what runs on it, and all that ends with it.
+ * A Worker, as the hub keeps it: the post to it, what runs on it, and all that ends with it.
  *
  * ```text
  * starting ──> idle <──> busy        (by what is on its stack)
@@ -10,8 +10,8 @@
  * @module
  */
 
-import { encode, encodeThrown, type Reference, type Referrer } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import { encode, encodeThrown, type Ref, type ReferenceKinds } from "../../bridge/values/codec.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError, WorkerCrashedError } from "../../bridge/errors.ts";
 import {
   Changes,
@@ -27,12 +27,12 @@ import {
   Down,
   Ending,
   PART_OF_CALL,
-  Referent,
+  RefKind,
   type Target,
-  type ThreadReference,
+  type ThreadRef,
 } from "../../bridge/protocol/messages.ts";
 import type { RunningWorker } from "./thread_worker.ts";
-import type { Given } from "../../bridge/references/exports.ts";
+import type { Exports } from "../../bridge/references/exports.ts";
 import type { KeepAlive } from "../base/keep_alive.ts";
 import { WorkerReferences } from "../references/worker_references.ts";
 import type { Fault } from "../base/uncaught.ts";
@@ -42,7 +42,7 @@ import { type Call, servedCall } from "../base/call_context.ts";
 import type { Post } from "./post.ts";
 import { WorkerContext } from "./worker_context.ts";
 import { coreOf } from "../../bridge/memory/objects.ts";
-import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import type { WorkerObjects } from "../references/worker_objects.ts";
 import { Ended } from "./ended.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
@@ -50,8 +50,8 @@ import { stackHere } from "../../bridge/values/stack_here.ts";
 /** How long a Worker may take, from its start, to show how quick it is, in milliseconds. */
 const UNPROVEN_MS = 250;
 
-/** A call into the Worker that has not been answered. */
-interface Reply {
+/** A call into the Worker that has not been answered: the hub waits for the answer. */
+interface Question {
   /** For the flow that has made it. */
   readonly join: Join | undefined;
   /** The time of the call, in `performance.now()` time. */
@@ -75,7 +75,7 @@ export interface ParkedIteration {
 /** What a Worker's references are looked up in. */
 export interface Registry {
   /** What Workers hold of the hub by reference. */
-  readonly given: Given;
+  readonly exports: Exports;
   readonly keepAlive: KeepAlive;
   /** Whether the hub is closed or closing. */
   readonly closed: boolean;
@@ -92,7 +92,7 @@ export interface Registry {
   /** A thread that has not ended, or, if it is another hub's, what stands for it here. */
   own(thread: HubThread): HubThread;
   /** A thread that is known only by its ending. */
-  adoptThread(reference: ThreadReference, ended: Ended): HubThread;
+  adoptThread(ref: ThreadRef, ended: Ended): HubThread;
   /** One hold less on a thread. */
   releaseThread(id: number, count: number): void;
 }
@@ -139,8 +139,8 @@ export class GreenWorker {
   readonly targets = new Map<number, Target>();
   /** The threads of whose endings it has asked to be told, without being blocked for them. */
   readonly watched = new Set<number>();
-  /** Its calls to the hub that have not been answered. */
-  readonly calls = new Map<number, Call>();
+  /** Its calls to the hub that have not been answered, by their numbers. */
+  readonly answers = new Map<number, Call>();
   readonly #registry: Registry;
   readonly #bound = new Map<Target, number>();
   /** The functions that it can run without its event loop, by their modules. */
@@ -149,7 +149,7 @@ export class GreenWorker {
   #hasScope = false;
   #onExit!: () => void;
   /** By their numbers, each of which is the id of a thread: what serves the call has it, if it runs on no thread's stack. */
-  readonly #replies = new Map<number, Reply>();
+  readonly #questions = new Map<number, Question>();
   /** What was referred to in an attempt: kinds and numbers. */
   #trail: [kind: number, id: number][] | undefined;
   /** How often each thread was sent to it. */
@@ -172,7 +172,7 @@ export class GreenWorker {
     const isDead = () => this.dead;
     this.references = new WorkerReferences({
       serial,
-      given: registry.given,
+      exports: registry.exports,
       get dead() {
         return isDead();
       },
@@ -180,11 +180,11 @@ export class GreenWorker {
       nameOf: (id) => registry.threadById(id)?.name,
       isOver: (id) => registry.threadById(id)?.dead ?? true,
       ask: (...request) => this.ask(...request),
-      referred: (number) => this.#note(Referent.HubFunction, number),
+      referred: (number) => this.#note(RefKind.HubFunction, number),
       saySignalled: (number, reason) => {
         if (this.dead) return;
-        const body = encodeThrown(reason, "reason", this.referrer);
-        this.post.send(Down.Signalled, number, 0, 0, body);
+        const payload = encodeThrown(reason, "reason", this.kinds);
+        this.post.send(Down.Signalled, number, 0, 0, payload);
       },
       sayReleased: (number, count) => {
         if (!this.dead) this.post.send(Down.Release, number, 0, count, EMPTY);
@@ -194,18 +194,18 @@ export class GreenWorker {
   }
 
   /** Makes and resolves references for this Worker. */
-  readonly referrer: Referrer = {
-    refer: (value) => this.#refer(value, false),
+  readonly kinds: ReferenceKinds = {
+    toRef: (value) => this.#toRef(value, false),
     resolve: (kind, data) => this.#resolve(kind, data),
   };
   /** The same, and what cannot cross goes by reference too: for what objects give that green code asks. */
-  readonly liveReferrer: Referrer = {
-    ...this.referrer,
-    refer: (value) => this.#refer(value, true),
+  readonly liveKinds: ReferenceKinds = {
+    ...this.kinds,
+    toRef: (value) => this.#toRef(value, true),
   };
 
   /** What it says of async context. */
-  readonly context: WorkerContext = new WorkerContext(this.referrer, this.stack);
+  readonly context: WorkerContext = new WorkerContext(this.kinds, this.stack);
 
   /** Whether it is known how quick it is, or has taken so long that it does not matter. */
   isProven(now: number): boolean {
@@ -243,18 +243,18 @@ export class GreenWorker {
   /** Starts a thread on it, on top of what runs there. */
   run(thread: HubThread): void {
     this.uneasy = true;
-    const { target, args, luggage, context } = thread.work!;
+    const { target, args, luggage, context } = thread.task!;
     luggage?.handTo(this);
-    thread.work = undefined;
+    thread.task = undefined;
     thread.worker = this;
     this.stack.push(thread);
     const number = this.#bind(target);
     const { givenName: name, memberOf, spawnSites: sites } = thread;
     if (name !== undefined || memberOf !== undefined || sites !== undefined) {
-      const particulars = { name, memberOf, sites };
-      this.post.send(Down.Prepare, thread.id, 0, 0, encode(particulars, "options", this.referrer));
+      const options = { name, memberOf, sites };
+      this.post.send(Down.Prepare, thread.id, 0, 0, encode(options, "options", this.kinds));
     }
-    if (context) this.post.send(Down.Context, 0, 0, 0, context.body);
+    if (context) this.post.send(Down.Context, 0, 0, 0, context.payload);
     this.post.send(Down.Run, thread.id, number, thread.parent, args);
     thread.start();
   }
@@ -278,9 +278,9 @@ export class GreenWorker {
 
   /** Tells it how a thread ended. */
   tell(thread: HubThread): void {
-    const { ending, body } = thread.ended!.encodeFor(this);
+    const { ending, payload } = thread.ended!.encodeFor(this);
     if (thread.changes) this.#sendContext(thread.changes);
-    this.post.send(Down.Settled, thread.id, ending, 0, body);
+    this.post.send(Down.Settled, thread.id, ending, 0, payload);
     if (this.watched.delete(thread.id) || this.stack.at(-1)?.waitingFor === thread) {
       this.post.ready();
     }
@@ -289,8 +289,8 @@ export class GreenWorker {
   /** Says what the next message brings along of async context. What cannot cross is reported. */
   #sendContext(values: ContextValues): void {
     try {
-      const body = this.attempt(() => encodeContext(values, this.referrer));
-      this.post.send(Down.Context, 0, 0, 0, body);
+      const payload = this.attempt(() => encodeContext(values, this.kinds));
+      this.post.send(Down.Context, 0, 0, 0, payload);
     } catch (error) {
       this.#registry.reportError(error);
     }
@@ -305,31 +305,31 @@ export class GreenWorker {
     onFail: (error: unknown, killed: boolean) => void,
   ): Promise<unknown> {
     let asked = false;
-    let reply: Reply | undefined;
+    let question: Question | undefined;
     try {
       if (this.dead) throw this.#gone();
       const part = this.#partOfCall();
       const all = part === undefined ? args : [...args, part];
       if (part !== undefined) op |= PART_OF_CALL;
       const values = usesContext() ? currentValues() : undefined;
-      const [body, context] = this.attempt(() => [
-        encode(all, "arguments", this.liveReferrer),
-        values && encodeContext(values, this.referrer),
+      const [payload, context] = this.attempt(() => [
+        encode(all, "arguments", this.liveKinds),
+        values && encodeContext(values, this.kinds),
       ]);
       // Still in the flow that calls: nothing was awaited here.
       const join = usesContext() ? new Join() : undefined;
       // If it has to be a thread of its own there, this is the id of that.
-      const id = hubPlace().arena.takeThreadId() | 0;
+      const id = hereOnHub().arena.takeThreadId() | 0;
       const { keepAlive } = this.#registry;
       keepAlive.hold();
       asked = true;
       this.uneasy = true;
       try {
         return await new Promise((resolve, reject) => {
-          reply = { join, since: performance.now(), resolve, reject };
-          this.#replies.set(id, reply);
+          question = { join, since: performance.now(), resolve, reject };
+          this.#questions.set(id, question);
           if (context) this.post.send(Down.Context, 0, 0, 0, context);
-          this.post.send(Down.Call, id, number, op, body);
+          this.post.send(Down.Call, id, number, op, payload);
           this.post.ready();
         });
       } finally {
@@ -338,7 +338,7 @@ export class GreenWorker {
     } catch (error) {
       // In the turn that the answer has started the engine can tell who awaits it.
       if (asked) joinStacks(error, `    --- called from the hub by ${what}() ---`, stackHere());
-      onFail(error, reply?.killed === true);
+      onFail(error, question?.killed === true);
       throw error;
     }
   }
@@ -352,27 +352,29 @@ export class GreenWorker {
 
   /** The Worker answers a call that {@linkcode GreenWorker.ask} made. */
   reply(id: number, ending: number, value: unknown, changes?: ContextValues): void {
-    const reply = this.#replies.get(id);
-    if (!reply) throw new BridgeProtocolError(`Cannot take an answer to ${id}: nothing was asked`);
-    this.#replies.delete(id);
+    const question = this.#questions.get(id);
+    if (!question) {
+      throw new BridgeProtocolError(`Cannot take an answer to ${id}: nothing was asked`);
+    }
+    this.#questions.delete(id);
     endBelongings(id);
-    reply.join?.settle(changes && new Changes(changes));
-    reply.killed = ending === Ending.Killed;
-    if (ending === Ending.Fulfilled) reply.resolve(value);
-    else reply.reject(value);
-    if (this.#replies.size === 0) this.#registry.served(this);
+    question.join?.settle(changes && new Changes(changes));
+    question.killed = ending === Ending.Killed;
+    if (ending === Ending.Fulfilled) question.resolve(value);
+    else question.reject(value);
+    if (this.#questions.size === 0) this.#registry.served(this);
   }
 
   /** An iteration of green code is blocked at an item that the hub has asked for, or is not any more. */
   parked(id: number, parked: ParkedIteration | undefined): void {
-    const reply = this.#replies.get(id);
-    if (reply) reply.parked = parked;
+    const question = this.#questions.get(id);
+    if (question) question.parked = parked;
   }
 
   /** The iterations that are blocked so, with the ids of the calls, and since when the hub waits for an item. */
   get parkedIterations(): (ParkedIteration & { readonly id: number; readonly since: number })[] {
     const all = [];
-    for (const [id, { since, parked }] of this.#replies) {
+    for (const [id, { since, parked }] of this.#questions) {
       if (parked) all.push({ id, since, ...parked });
     }
     return all;
@@ -380,26 +382,26 @@ export class GreenWorker {
 
   /** Kills the callbacks and steps that it serves for the hub outside of threads. */
   killServing(reason: unknown): void {
-    for (const id of this.#replies.keys()) {
-      this.post.send(Down.Kill, id, 0, 0, encodeThrown(reason, "reason", this.referrer));
+    for (const id of this.#questions.keys()) {
+      this.post.send(Down.Kill, id, 0, 0, encodeThrown(reason, "reason", this.kinds));
     }
     this.post.ready();
   }
 
   /** Whether it does something for the hub beside its threads. */
   get serving(): boolean {
-    return this.#replies.size > 0;
+    return this.#questions.size > 0;
   }
 
   /** Whether a thread is in a call to the hub that has not been answered. */
   isCalling(id: number): boolean {
-    for (const { threadId } of this.calls.values()) if (threadId === id) return true;
+    for (const { threadId } of this.answers.values()) if (threadId === id) return true;
     return false;
   }
 
   /** Whether a thread is a callback that it serves for the hub. */
   serves(id: number): boolean {
-    return this.#replies.has(id);
+    return this.#questions.has(id);
   }
 
   /** Encodes something for it; what that had referred to is taken back if something else in it cannot cross. */
@@ -422,15 +424,15 @@ export class GreenWorker {
 
   /** The Worker holds a reference. */
   hold(kind: number, id: number): void {
-    if (kind !== Referent.Thread) return this.references.hold(id);
+    if (kind !== RefKind.Thread) return this.references.hold(id);
     this.#threadHolds.set(id, (this.#threadHolds.get(id) ?? 0) + 1);
   }
 
   /** The Worker gives back references, no more than it has. */
   letGo(kind: number, id: number, count: number): void {
-    if (kind === Referent.Coordination) return this.objects.letGo(id, count);
-    if (kind === Referent.Blob) return this.objects.blobTaken(id);
-    if (kind !== Referent.Thread) return this.references.letGo(id, count);
+    if (kind === RefKind.Coordination) return this.objects.letGo(id, count);
+    if (kind === RefKind.Blob) return this.objects.blobTaken(id);
+    if (kind !== RefKind.Thread) return this.references.letGo(id, count);
     const held = this.#threadHolds.get(id) ?? 0;
     const released = Math.min(held, Math.max(0, count));
     if (released === held) this.#threadHolds.delete(id);
@@ -440,7 +442,7 @@ export class GreenWorker {
 
   /** The ids of what runs on it: of its threads, and of the calls into it, which are threads of their own there. */
   get running(): number[] {
-    return [...this.stack.map(({ id }) => id), ...this.#replies.keys()];
+    return [...this.stack.map(({ id }) => id), ...this.#questions.keys()];
   }
 
   /**
@@ -453,19 +455,19 @@ export class GreenWorker {
     this.objects.settle(this.running);
     const threads = this.stack.splice(0);
     const gone = this.#gone();
-    for (const [id, { join, reject }] of this.#replies) {
+    for (const [id, { join, reject }] of this.#questions) {
       endBelongings(id);
       join?.settle(undefined);
       reject(gone);
     }
-    this.#replies.clear();
-    for (const call of [...this.calls.values()]) {
+    this.#questions.clear();
+    for (const call of [...this.answers.values()]) {
       call.end();
       this.#registry.callAborted(call);
       call.abort(gone);
     }
-    this.calls.clear();
-    for (const [id, count] of [...this.#threadHolds]) this.letGo(Referent.Thread, id, count);
+    this.answers.clear();
+    for (const [id, count] of [...this.#threadHolds]) this.letGo(RefKind.Thread, id, count);
     this.references.letGoOfAll();
     this.post.retire();
     return threads;
@@ -481,39 +483,39 @@ export class GreenWorker {
     if (number === undefined) {
       number = this.#bound.size + 1;
       this.#bound.set(target, number);
-      const body: Body = encode(target, "target", this.referrer);
-      this.post.send(Down.Bind, number, 0, 0, body);
+      const payload: Payload = encode(target, "target", this.kinds);
+      this.post.send(Down.Bind, number, 0, 0, payload);
     }
     return number;
   }
 
-  #refer(value: object, all: boolean): Reference | undefined {
+  #toRef(value: object, all: boolean): Ref | undefined {
     if (value instanceof HubThread) return this.#referToThread(value);
-    const shared = this.objects.refer(value);
-    if (!shared) return this.references.refer(value, all);
+    const shared = this.objects.toRef(value);
+    if (!shared) return this.references.toRef(value, all);
     const core = coreOf(value);
-    if (core) this.#note(Referent.Coordination, core.id);
+    if (core) this.#note(RefKind.Coordination, core.id);
     return shared;
   }
 
-  #referToThread(thread: HubThread): Reference {
+  #referToThread(thread: HubThread): Ref {
     if (!thread.ended) thread = this.#registry.own(thread);
     const { id, name } = thread;
-    thread.seen = true;
+    thread.observed = true;
     if (!thread.ended) {
-      this.hold(Referent.Thread, id);
+      this.hold(RefKind.Thread, id);
       thread.holds++;
-      this.#note(Referent.Thread, id);
-      return { kind: Referent.Thread, data: { id, name } };
+      this.#note(RefKind.Thread, id);
+      return { kind: RefKind.Thread, data: { id, name } };
     }
     const outcome = thread.ended.passing;
     const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
     const ending = ENDINGS[outcome.status];
-    return { kind: Referent.Thread, data: { id, name, ended: { ending, value } } };
+    return { kind: RefKind.Thread, data: { id, name, ended: { ending, value } } };
   }
 
   #resolve(kind: number, data: unknown): unknown {
-    if (kind === Referent.Thread) return this.#resolveThread(data as ThreadReference);
+    if (kind === RefKind.Thread) return this.#resolveThread(data as ThreadRef);
     const live = this.references.resolve(kind, data);
     if (live) return live;
     const shared = this.objects.resolve(kind, data);
@@ -521,13 +523,13 @@ export class GreenWorker {
     throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
   }
 
-  #resolveThread(reference: ThreadReference): HubThread {
-    const known = this.#registry.threadById(reference?.id);
+  #resolveThread(ref: ThreadRef): HubThread {
+    const known = this.#registry.threadById(ref?.id);
     if (known) {
-      known.seen = true;
-      return known.standsFor ?? known;
+      known.observed = true;
+      return known.proxyFor ?? known;
     }
-    const { ended } = reference;
+    const { ended } = ref;
     if (!ended || !(ended.ending in STATUSES)) {
       throw new TypeError("Cannot resolve a green thread: the hub does not know it");
     }
@@ -535,7 +537,7 @@ export class GreenWorker {
     const outcome = status === "fulfilled"
       ? { status, value: ended.value }
       : { status, reason: ended.value };
-    return this.#registry.adoptThread(reference, Ended.of(outcome));
+    return this.#registry.adoptThread(ref, Ended.of(outcome));
   }
 }
 

@@ -4,12 +4,12 @@
  * @module
  */
 
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { type ContextValues, merge } from "../../bridge/context/context.ts";
 import { decodeContext } from "../../bridge/context/wire.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import type { Message } from "../../bridge/wire/message.ts";
-import type { Referrer } from "../../bridge/values/referrer.ts";
+import type { ReferenceKinds } from "../../bridge/values/reference_kinds.ts";
 
 /** A thread, as far as this has to know it. */
 interface WithContext {
@@ -19,16 +19,16 @@ interface WithContext {
 
 /** What a Worker says of async context. */
 export class WorkerContext {
-  readonly #referrer: Referrer;
+  readonly #kinds: ReferenceKinds;
   readonly #stack: readonly WithContext[];
   #next: Message | undefined;
 
   /**
-   * @param referrer Resolves the Worker's references.
+   * @param kinds Resolves the Worker's references.
    * @param stack The threads that run there.
    */
-  constructor(referrer: Referrer, stack: readonly WithContext[]) {
-    this.#referrer = referrer;
+  constructor(kinds: ReferenceKinds, stack: readonly WithContext[]) {
+    this.#kinds = kinds;
     this.#stack = stack;
   }
 
@@ -43,8 +43,8 @@ export class WorkerContext {
    * @throws {BridgeProtocolError} If it is malformed, or was for another message.
    */
   changes({ kind, id }: Message): ContextValues | undefined {
-    const body = this.#take(kind, id);
-    return body && decodeContext(body, this.#referrer);
+    const payload = this.#take(kind, id);
+    return payload && decodeContext(payload, this.#kinds);
   }
 
   /**
@@ -59,11 +59,11 @@ export class WorkerContext {
     return merge(context, this.changes(message));
   }
 
-  #take(kind: number, id: number): Body | undefined {
+  #take(kind: number, id: number): Payload | undefined {
     const next = this.#next;
     if (!next) return undefined;
     this.#next = undefined;
-    if (next.a === kind && next.id === id) return next.body;
+    if (next.a === kind && next.id === id) return next.payload;
     throw new BridgeProtocolError(
       `Cannot take a context for message ${next.a} ${next.id}: ${kind} ${id} came instead`,
     );

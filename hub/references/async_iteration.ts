@@ -11,17 +11,19 @@
 
 import { leaveWithLimit, outsideLimits } from "../../bridge/side/limit.ts";
 import { Op, Trait } from "../../bridge/references/live.ts";
-import type { Remote } from "../../bridge/references/remote.ts";
+import type { RemoteObject } from "../../bridge/references/remote_object.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 import { addCaller } from "../../bridge/values/stacks.ts";
 import { END, Steps } from "../../bridge/side/steps.ts";
 
-/** An async iterator over an object of green code. It begins at the first `next()`; leaving it runs the `finally` in the Worker. */
+/**
+ * An async iterator over an object of green code. It begins at the first `next()`; leaving it runs the `finally` in the Worker.
+ */
 export class AsyncIteration implements AsyncIterableIterator<unknown> {
-  readonly #object: Remote;
+  readonly #object: RemoteObject;
   readonly #steps: Steps<unknown>;
   /** The iteration in the Worker. */
-  #source: Promise<Remote> | undefined;
+  #source: Promise<RemoteObject> | undefined;
   #over = false;
   // Nobody is there any more to hear how that goes.
   readonly #left = leaveWithLimit(() => this.return().catch(() => {}));
@@ -31,7 +33,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
    * @param object What to iterate over. What was used up and let go of has no items.
    * @param ahead How many items to ask for before somebody wants them.
    */
-  constructor(object: Remote, ahead = 0) {
+  constructor(object: RemoteObject, ahead = 0) {
     this.#object = object;
     this.#steps = new Steps(() => this.#step(), ahead, ahead + 1);
     if (object.released && object.traits & Trait.Once) this.#steps.end();
@@ -63,7 +65,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
 
   async #step(): Promise<IteratorResult<unknown, undefined>> {
     try {
-      this.#source ??= this.#object.ask(Op.Iterate, [], "next") as Promise<Remote>;
+      this.#source ??= this.#object.ask(Op.Iterate, [], "next") as Promise<RemoteObject>;
       const source = await this.#source;
       if (this.#leaving) return END;
       const items = await source.ask(Op.Pull, [], "next") as unknown[];
@@ -88,7 +90,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
   }
 
   /** The iteration is over: what it used up goes with it. */
-  #end(source: Remote | undefined): void {
+  #end(source: RemoteObject | undefined): void {
     this.#over = true;
     this.#left();
     source?.release();

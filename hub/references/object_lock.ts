@@ -5,7 +5,7 @@
  */
 
 import { currentLimit } from "../../bridge/side/limit.ts";
-import { Service } from "../../bridge/references/service.ts";
+import { Resource } from "../../bridge/references/resource.ts";
 import { state } from "../../bridge/state.ts";
 import { currentCall } from "../base/call_context.ts";
 
@@ -23,7 +23,7 @@ interface Queue {
 const queues = state("locks", () => new WeakMap<object, Queue>());
 
 /** A lock that is held; letting go of it hands it to the next one. */
-export class HeldLock extends Service {
+export class HeldLock extends Resource {
   #queue: Queue | undefined;
 
   constructor(queue: Queue) {
@@ -31,7 +31,7 @@ export class HeldLock extends Service {
     this.#queue = queue;
   }
 
-  serve(): never {
+  perform(): never {
     throw new TypeError("Cannot do anything to a lock but let go of it");
   }
 

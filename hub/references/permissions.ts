@@ -69,12 +69,12 @@ function isBelow(specifier: string, base: string): boolean {
 /** The functions that `asyncToSync()` has wrapped on this thread, by export and URL. */
 const wrapped = state("wrapped", () => new Set<string>());
 
-/** Notes that the hub has a wrapped function or a shared object. */
-export function noteWrapped(url: string, name: string): void {
+/** Registers a wrapped function, or a shared object, that the hub has. */
+export function registerFunction(url: string, name: string): void {
   wrapped.add(`${name} ${url}`);
 }
 
-/** Whether the hub has it. */
-export function isWrapped(url: string, name: string): boolean {
+/** Whether the hub has a function or shared object of that name. */
+export function isRegistered(url: string, name: string): boolean {
   return wrapped.has(`${name} ${url}`);
 }

@@ -9,15 +9,15 @@ import { classOfPrototype } from "../../bridge/values/classes.ts";
 import { handle, handledObject } from "../../bridge/references/handle.ts";
 import { FACE, isClass } from "../../bridge/references/live.ts";
 import { platformClassOf } from "../../bridge/values/platform_classes.ts";
-import { Referent } from "../../bridge/protocol/messages.ts";
-import { remoteOf } from "../../bridge/references/remote.ts";
-import { Service } from "../../bridge/references/service.ts";
+import { RefKind } from "../../bridge/protocol/messages.ts";
+import { remoteOf } from "../../bridge/references/remote_object.ts";
+import { Resource } from "../../bridge/references/resource.ts";
 import { isLazy, isPromise } from "../../bridge/references/thenables.ts";
 import { writerOf } from "./hub_writer.ts";
 
 /** Something that goes by reference. */
 export interface HubReferent {
-  /** One of {@linkcode Referent}: as a function, or as an object behind a handle. */
+  /** One of {@linkcode RefKind}: as a function, or as an object behind a handle. */
   readonly kind: number;
   readonly object: object;
 }
@@ -36,11 +36,11 @@ export function hubReferent(value: object, all: boolean): HubReferent | undefine
   if (madeElsewhere(value)) return undefined;
   if (typeof value === "function") {
     const isObject = isClass(value) || isLazy(value);
-    return { kind: isObject ? Referent.HubObject : Referent.HubFunction, object: value };
+    return { kind: isObject ? RefKind.HubObject : RefKind.HubFunction, object: value };
   }
-  if (value instanceof AbortSignal) return { kind: Referent.HubSignal, object: value };
+  if (value instanceof AbortSignal) return { kind: RefKind.HubSignal, object: value };
   if (value instanceof WritableStream) return object(writerOf(value));
-  if (FACE in value || value instanceof Service || isIteration(value) || isBody(value)) {
+  if (FACE in value || value instanceof Resource || isIteration(value) || isBody(value)) {
     return object(value);
   }
   if (isError(value)) return undefined;
@@ -69,7 +69,7 @@ function isBare(value: object): boolean {
 }
 
 function object(object: object): HubReferent {
-  return { kind: Referent.HubObject, object };
+  return { kind: RefKind.HubObject, object };
 }
 
 /** Whether a value is there to be iterated over: a stream, a generator, or another iterator. */

@@ -7,7 +7,7 @@
 import { handle } from "../../bridge/references/handle.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import { state } from "../../bridge/state.ts";
-import { noteWrapped } from "./permissions.ts";
+import { registerFunction } from "./permissions.ts";
 
 /** The objects of the hub, by export and URL. */
 const objects = state("shared", () => new Map<string, object>());
@@ -29,7 +29,7 @@ export function makeShared(url: string, name: string, init: () => object): objec
   // Whoever uses it hears of a failure; nobody has to.
   if (isPromise(object)) object.then(undefined, () => {});
   objects.set(key, object);
-  noteWrapped(url, name);
+  registerFunction(url, name);
   return object;
 }
 

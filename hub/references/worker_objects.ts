@@ -8,7 +8,7 @@
  * @module
  */
 
-import type { Reference } from "../../bridge/values/codec.ts";
+import type { Ref } from "../../bridge/values/codec.ts";
 import { Node, State } from "../../bridge/memory/arena.ts";
 import { Waiters } from "../../bridge/memory/waiters.ts";
 import type { Core } from "../../bridge/memory/core.ts";
@@ -20,7 +20,7 @@ import {
   referToShared,
   resolveShared,
 } from "../../bridge/memory/objects.ts";
-import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import type { Permits } from "../../sync/permits.ts";
 
 /** The objects that Workers hold, of all hubs. */
@@ -56,7 +56,7 @@ export class WorkerObjects {
 
   /**
    * @param passage The hub's end of the Worker's passage for shared memory.
-   * @param key The Worker's key; see `place.ts`.
+   * @param key The Worker's key; see `process_side.ts`.
    */
   constructor(passage: Passage, key: number) {
     this.#passage = passage;
@@ -64,10 +64,10 @@ export class WorkerObjects {
   }
 
   /** The reference for an object, a buffer or a blob that goes to the Worker. */
-  refer(value: object): Reference | undefined {
-    const reference = referToShared(value);
-    if (reference && coreOf(value)) this.hold(value as Coordination);
-    return reference;
+  toRef(value: object): Ref | undefined {
+    const ref = referToShared(value);
+    if (ref && coreOf(value)) this.hold(value as Coordination);
+    return ref;
   }
 
   /** What a reference that came from the Worker is for. */
@@ -111,7 +111,7 @@ export class WorkerObjects {
    */
   settle(running: readonly number[]): void {
     this.#running ??= new Set(running.map((id) => id | 0));
-    const { arena } = hubPlace();
+    const { arena } = hereOnHub();
     for (const chunk of arena.chunksOf(this.#key)) {
       for (const node of arena.nodesOf(chunk)) this.#settleNode(arena.words, node, this.#running);
     }
@@ -137,29 +137,29 @@ export class WorkerObjects {
   exited(running: readonly number[]): void {
     // One that was settled before was stopped in the middle.
     const inTheMiddle = this.#running !== undefined || running.length > 0;
-    const place = hubPlace();
+    const here = hereOnHub();
     for (const id of this.#holds.keys()) held.get(id)?.object[CORE].breakLock(this.#key);
     this.settle(running);
-    for (const chunk of place.arena.chunksOf(this.#key)) place.arena.recycle(chunk);
+    for (const chunk of here.arena.chunksOf(this.#key)) here.arena.recycle(chunk);
     for (const [id, count] of [...this.#holds]) this.letGo(id, count);
     this.#passage.close();
     // It may have given somebody something and not have come to wake them.
-    if (inTheMiddle) place.wakeEverybody();
+    if (inTheMiddle) here.wakeEverybody();
   }
 
   #settleNode(words: Int32Array, node: number, running: ReadonlySet<number>): void {
-    const place = hubPlace();
-    if (Waiters.isSettled(place, node)) return;
+    const here = hereOnHub();
+    if (Waiters.isSettled(here, node)) return;
     // An object that the hub does not know has never left the Worker, and dies with it.
     const core: Core | undefined = held.get(words[node + Node.Object])?.object[CORE];
     if (!core) return;
     core.enter();
     // Under the lock: a Worker that was given up may go on, and others may grant it something.
-    if (!Waiters.isSettled(place, node)) {
+    if (!Waiters.isSettled(here, node)) {
       const thread = words[node + Node.Thread];
       if (words[node + Node.State] !== State.Account) core.settleFor(words[node + Node.List], node);
       else if (running.has(thread)) core.settleAccount(thread);
-      Waiters.markSettled(place, node);
+      Waiters.markSettled(here, node);
     }
     core.leave();
   }

@@ -11,10 +11,10 @@
  */
 
 import { clearTimeout, setTimeout } from "node:timers";
-import { Adopted } from "../../bridge/references/imports.ts";
-import type { Reference } from "../../bridge/values/codec.ts";
+import { Imports } from "../../bridge/references/imports.ts";
+import type { Ref } from "../../bridge/values/codec.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
-import type { Given } from "../../bridge/references/exports.ts";
+import type { Exports } from "../../bridge/references/exports.ts";
 import { isA } from "../../bridge/guarded.ts";
 import {
   classNumber,
@@ -25,32 +25,32 @@ import {
   traitsOf,
 } from "../../bridge/references/live.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
-import { Referent } from "../../bridge/protocol/messages.ts";
-import { type Ask, Remote, remoteOf } from "../../bridge/references/remote.ts";
+import { RefKind } from "../../bridge/protocol/messages.ts";
+import { type Ask, RemoteObject, remoteOf } from "../../bridge/references/remote_object.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
-import { HubSource } from "./hub_source.ts";
+import { HubIterator } from "./hub_iterator.ts";
 import { asked, hearOf, takeFailure } from "../base/unheard.ts";
 import { streamOf } from "./hub_writer.ts";
 import { takeLock } from "./object_lock.ts";
 import { type HubReferent, hubReferent } from "./referents.ts";
-import { SignalStandIns } from "../../bridge/references/signals.ts";
+import { SignalProxies } from "../../bridge/references/signals.ts";
 import { userFrames } from "../../bridge/values/stacks.ts";
 import { state } from "../../bridge/state.ts";
 import { isLazy } from "../../bridge/references/thenables.ts";
 import { timeoutReason } from "../../bridge/references/timed_signals.ts";
-import { ifUnseen } from "../base/stray_promises.ts";
+import { ifUnobserved } from "../base/stray_promises.ts";
 import { type Fault, inWords } from "../base/uncaught.ts";
-import { LONGEST_TIMER } from "../base/within.ts";
+import { LONGEST_TIMER } from "../base/time.ts";
 
 /** What the references of one Worker need of it. */
 export interface ReferenceHost {
   /** The Worker's number. */
   readonly serial: number;
-  /** What the hub has given to all Workers. */
-  readonly given: Given;
+  /** What the hub has exported, to all Workers. */
+  readonly exports: Exports;
   /**
-   * Asks the Worker to do something to one of its objects. `onFail` is called in the turn in which the promise fails, with whether
-   * that is nothing but the kill of the thread that does it.
+   * Asks the Worker to do something to one of its objects. `onFail` is called in the turn in which the promise fails, with
+   * whether that is nothing but the kill of the thread that does it.
    */
   ask(
     number: number,
@@ -77,7 +77,7 @@ export interface ReferenceHost {
   gone(what: string): Error;
 }
 
-/** Origin of a stand-in's object, for the message when something fails. */
+/** Origin of a proxy's object, for the message when something fails. */
 interface Origin {
   readonly number: number;
   /** What it is: `a handle`, or `the callback "onTick"`. */
@@ -95,14 +95,14 @@ interface Origin {
 /** The most failures of one function that are kept, so that a repeated one is known again. */
 const MOST_TOLD = 16;
 
-/** Where a stand-in's object lives: a hub, known by what it has given, a Worker's number, and the object's number there. */
+/** Where a proxy's object lives: a hub, known by its exports, a Worker's number, and the object's number there. */
 interface Home {
-  readonly given: Given;
+  readonly exports: Exports;
   readonly serial: number;
   readonly number: number;
 }
 
-/** The homes of all stand-ins, so that what goes back home arrives as itself. */
+/** The homes of all proxies, so that what goes back home arrives as itself. */
 const homes = state("homes", () => new WeakMap<object, Home>());
 
 /** The methods of promises, each of which asks for what they become. */
@@ -113,9 +113,9 @@ export class WorkerReferences {
   readonly #host: ReferenceHost;
   /** How often each thing of the hub was sent there. */
   readonly #holds = new Map<number, number>();
-  readonly #functions: Adopted<Callable>;
-  readonly #objects: Adopted<object>;
-  readonly #signals: SignalStandIns;
+  readonly #functions: Imports<Callable>;
+  readonly #objects: Imports<object>;
+  readonly #signals: SignalProxies;
   /** Removers of the abort listeners of signals that the Worker has, by the signals' numbers. */
   readonly #listening = new Map<number, () => void>();
   /** The timers of the Worker's signals whose time is known. */
@@ -130,9 +130,9 @@ export class WorkerReferences {
       this.#stopClock(number);
       host.sayReleased(number, count);
     };
-    this.#functions = new Adopted(onRelease);
-    this.#objects = new Adopted(onRelease);
-    this.#signals = new SignalStandIns(onRelease);
+    this.#functions = new Imports(onRelease);
+    this.#objects = new Imports(onRelease);
+    this.#signals = new SignalProxies(onRelease);
   }
 
   /** Whether something on the hub needs the Worker, even if no thread runs there. */
@@ -146,37 +146,37 @@ export class WorkerReferences {
    * @param value The value.
    * @param all See {@linkcode hubReferent}.
    */
-  refer(value: object, all: boolean): Reference | undefined {
+  toRef(value: object, all: boolean): Ref | undefined {
     const signal = this.#signals.numberOf(value);
     if (signal !== undefined) {
-      return { kind: Referent.GreenSignal, data: [this.#host.serial, signal] };
+      return { kind: RefKind.GreenSignal, data: [this.#host.serial, signal] };
     }
     const own = this.#functions.numberOf(value) ?? this.#objects.numberOf(value);
     if (own !== undefined) {
-      const kind = remoteOf(value) ? Referent.GreenObject : Referent.GreenFunction;
+      const kind = remoteOf(value) ? RefKind.GreenObject : RefKind.GreenFunction;
       return { kind, data: [this.#host.serial, own] };
     }
     const referent = hubReferent(value, all);
     if (!referent) return undefined;
-    const { reference, number } = referTo(this.#host.given, referent);
+    const { ref, number } = referTo(this.#host.exports, referent);
     this.hold(number);
     this.#host.referred(number);
-    return reference;
+    return ref;
   }
 
   /** Gives the near object for a reference that came from the Worker; `undefined` if it is none of these. */
   resolve(kind: number, data: unknown): unknown {
     switch (kind) {
-      case Referent.HubFunction:
-      case Referent.HubObject:
-      case Referent.HubSignal:
+      case RefKind.HubFunction:
+      case RefKind.HubObject:
+      case RefKind.HubSignal:
         return this.#cameHome(this.#own(data));
-      case Referent.GreenFunction:
-        return this.#adoptFunction(...this.#parseFunction(data));
-      case Referent.GreenObject:
-        return this.#adoptObject(this.#parse(data));
-      case Referent.GreenSignal:
-        return this.#adoptSignal(this.#parse(data));
+      case RefKind.GreenFunction:
+        return this.#importFunction(...this.#parseFunction(data));
+      case RefKind.GreenObject:
+        return this.#importObject(this.#parse(data));
+      case RefKind.GreenSignal:
+        return this.#importSignal(this.#parse(data));
     }
     return undefined;
   }
@@ -202,7 +202,7 @@ export class WorkerReferences {
     const held = this.#holds.get(number) ?? 0;
     this.#holds.set(number, held + 1);
     if (held > 0) return;
-    const object = this.#host.given.get(number);
+    const object = this.#host.exports.get(number);
     if (object instanceof AbortSignal) this.#listen(object, number);
   }
 
@@ -248,7 +248,7 @@ export class WorkerReferences {
       this.#listening.delete(number);
       this.#reportUnheard(number);
     } else this.#holds.set(number, held - released);
-    this.#host.given.release(number, released);
+    this.#host.exports.release(number, released);
   }
 
   #cameHome(object: object): unknown {
@@ -257,7 +257,7 @@ export class WorkerReferences {
   }
 
   #reportUnheard(number: number): void {
-    const object = this.#host.given.get(number);
+    const object = this.#host.exports.get(number);
     const failure = object && takeFailure(object);
     if (failure) this.#host.reportError(failure.reason);
   }
@@ -272,7 +272,7 @@ export class WorkerReferences {
   /** An object of the hub, if it was sent to the Worker. */
   #own(data: unknown): object {
     const number = Array.isArray(data) ? data[0] : data;
-    const object = this.#holds.has(number) ? this.#host.given.get(number) : undefined;
+    const object = this.#holds.has(number) ? this.#host.exports.get(number) : undefined;
     if (object) return object;
     throw new TypeError(
       `Cannot use function or handle ${
@@ -295,17 +295,17 @@ export class WorkerReferences {
     throw new TypeError("Cannot take a reference from a Worker: it is malformed");
   }
 
-  #adoptFunction([serial, number, lasts, owner]: number[], name: string): Callable {
+  #importFunction([serial, number, lasts, owner]: number[], name: string): Callable {
     if (lasts) this.#lasting.add(number);
-    return this.#functions.adopt(number, () => {
+    return this.#functions.import(number, () => {
       const origin = this.#origin(number, owner, name ? `the callback "${name}"` : "a callback");
       const ask = (args: unknown[]) => this.#ask(origin, Op.Call, args, "a callback");
-      const standIn = function (this: unknown, ...args: unknown[]): Promise<unknown> {
+      const proxy = function (this: unknown, ...args: unknown[]): Promise<unknown> {
         checkNoBuilding(this, args[0]);
         return ask(args);
       };
-      homes.set(standIn, { given: this.#host.given, serial, number });
-      return standIn;
+      homes.set(proxy, { exports: this.#host.exports, serial, number });
+      return proxy;
     });
   }
 
@@ -320,12 +320,12 @@ export class WorkerReferences {
     const late = this.#late(origin);
     if (late) {
       const failed = Promise.reject(late);
-      ifUnseen(failed, () => this.#reportLate(origin, late));
+      ifUnobserved(failed, () => this.#reportLate(origin, late));
       return failed;
     }
     const promise = this.#host.ask(origin.number, op, args, what, (error, killed) => {
       // It may have failed at once, before the promise is known here. A kill is no failure, as it is none of the thread.
-      queueMicrotask(() => ifUnseen(promise, () => killed || this.#report(origin, error)));
+      queueMicrotask(() => ifUnobserved(promise, () => killed || this.#report(origin, error)));
     });
     return promise;
   }
@@ -353,24 +353,24 @@ export class WorkerReferences {
     this.#host.reportError(error, { where: whatIs(origin), again });
   }
 
-  #adoptSignal([serial, number, lasts, left]: number[]): AbortSignal {
+  #importSignal([serial, number, lasts, left]: number[]): AbortSignal {
     const isTimed = left !== undefined;
-    const signal = this.#signals.adopt(number, lasts && !isTimed ? 0 : number);
+    const signal = this.#signals.import(number, lasts && !isTimed ? 0 : number);
     if (isTimed && !signal.aborted && !this.#clocks.has(number)) this.#startClock(number, left);
-    homes.set(signal, { given: this.#host.given, serial, number });
+    homes.set(signal, { exports: this.#host.exports, serial, number });
     return signal;
   }
 
-  #adoptObject([serial, number, lasts, traits, kind, owner]: number[]): object {
+  #importObject([serial, number, lasts, traits, kind, owner]: number[]): object {
     if (lasts) this.#lasting.add(number);
     const release = () => this.#objects.release(number);
-    return this.#objects.adopt(number, () => {
+    return this.#objects.import(number, () => {
       const origin = this.#origin(number, owner, "a handle");
       const ask: Ask = (_, ...request) => this.#ask(origin, ...request);
-      const remote = new Remote({ number, traits, kind }, ask, release);
-      if (traits & Trait.Service) return remote;
+      const remote = new RemoteObject({ number, traits, kind }, ask, release);
+      if (traits & Trait.Resource) return remote;
       const proxy = makeAsyncProxy(remote, (error) => this.#host.reportError(error));
-      homes.set(proxy, { given: this.#host.given, serial, number });
+      homes.set(proxy, { exports: this.#host.exports, serial, number });
       return proxy;
     });
   }
@@ -420,28 +420,28 @@ function checkNoBuilding(self: unknown, first: unknown): void {
 }
 
 const host = {
-  iterate: (object: object) => new HubSource(object),
+  iterate: (object: object) => new HubIterator(object),
   lock: takeLock,
 };
 
 /**
  * Makes a reference to something of the hub, and counts it.
  *
- * @param given Where it is counted.
+ * @param exports Where it is counted.
  * @param referent What to refer to.
  */
 export function referTo(
-  given: Given,
+  exports: Exports,
   { kind, object }: HubReferent,
-): { readonly reference: Reference; readonly number: number } {
-  const number = given.give(object);
-  const lazy = kind === Referent.HubObject ? lazyTraits(object) : 0;
+): { readonly ref: Ref; readonly number: number } {
+  const number = exports.export(object);
+  const lazy = kind === RefKind.HubObject ? lazyTraits(object) : 0;
   if (lazy) hearOf(object);
   const home = homes.get(object);
   // Another hub's Workers have the same numbers.
-  const place = home?.given === given ? [home.serial, home.number] : [];
-  const data = kind !== Referent.HubObject
+  const place = home?.exports === exports ? [home.serial, home.number] : [];
+  const data = kind !== RefKind.HubObject
     ? [number, ...place]
     : [number, traitsOf(object) | lazy, classNumber(object), ...place];
-  return { reference: { kind, data }, number };
+  return { ref: { kind, data }, number };
 }

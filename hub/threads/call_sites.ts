@@ -10,7 +10,7 @@
 import { EMPTY } from "../../bridge/wire/message.ts";
 import { Down } from "../../bridge/protocol/messages.ts";
 import type { HubThread } from "../records/thread.ts";
-import { within } from "../base/within.ts";
+import { settlesWithin } from "../base/time.ts";
 
 /** How long to wait for the answers, in milliseconds. */
 const PATIENCE = 250;
@@ -33,7 +33,7 @@ export class CallSites {
     const asked = [...new Set(threads)].slice(0, MOST);
     const answers = asked.map((thread) => this.#ask(thread));
     const patience = asked.some(({ killed }) => killed) ? PATIENCE_WITH_KILLED : PATIENCE;
-    await within(Promise.all(answers.map(({ answered }) => answered)), patience);
+    await settlesWithin(Promise.all(answers.map(({ answered }) => answered)), patience);
     const sites = new Map<HubThread, string>();
     asked.forEach((thread, i) => {
       const { site } = answers[i];

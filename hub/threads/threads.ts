@@ -10,18 +10,18 @@
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import { limited } from "../../bridge/side/limit.ts";
-import { Down, KillMode, type ThreadReference } from "../../bridge/protocol/messages.ts";
-import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { Down, KillMode, type ThreadRef } from "../../bridge/protocol/messages.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { endBelongings } from "../references/belongings.ts";
 import type { Call } from "../base/call_context.ts";
 import { cancelDependants } from "./dependants.ts";
 import { Ended } from "../records/ended.ts";
-import type { ExchangeEvents } from "../records/reports.ts";
+import type { DispatcherEvents } from "../records/reports.ts";
 import { type GreenWorker, type Registry, workerOf } from "../records/worker.ts";
 import { HubThread, type ThreadHost } from "../records/thread.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Waits } from "./waits.ts";
-import { LONGEST_TIMER } from "../base/within.ts";
+import { LONGEST_TIMER } from "../base/time.ts";
 
 /** The threads of one hub. */
 export class Threads implements ThreadHost {
@@ -29,7 +29,7 @@ export class Threads implements ThreadHost {
   readonly waits: Waits;
   readonly #registry: Registry;
   readonly #pool: Pool;
-  readonly #events: ExchangeEvents;
+  readonly #events: DispatcherEvents;
   /** Threads that have not ended, or to which a Worker holds a reference. */
   readonly #threads = new Map<number, HubThread>();
 
@@ -39,7 +39,7 @@ export class Threads implements ThreadHost {
    * @param pool Where threads run.
    * @param events Who is told of those that failed.
    */
-  constructor(name: string, registry: Registry, pool: Pool, events: ExchangeEvents) {
+  constructor(name: string, registry: Registry, pool: Pool, events: DispatcherEvents) {
     this.#registry = registry;
     this.#pool = pool;
     this.#events = events;
@@ -90,20 +90,20 @@ export class Threads implements ThreadHost {
     if (graceMs !== Infinity) this.#stopAfter(worker, thread, graceMs);
     if (thread.killed) return;
     thread.killed = { reason: exit };
-    const { arena } = hubPlace();
-    const body = encodeThrown(exit, "reason", worker.referrer);
+    const { arena } = hereOnHub();
+    const payload = encodeThrown(exit, "reason", worker.kinds);
     const mode = graceMs === Infinity ? 0 : KillMode.Timed;
-    worker.post.send(Down.Kill, thread.id, arena.countKill(), mode, body);
+    worker.post.send(Down.Kill, thread.id, arena.countKill(), mode, payload);
     arena.sayKill();
     worker.post.ready();
   }
 
   /** A thread has ended; if it had ended before, that stays. */
   endThread(thread: HubThread, ended: Ended): void {
-    const { work } = thread;
-    const ran = work !== undefined || thread.worker !== undefined;
+    const { task } = thread;
+    const ran = task !== undefined || thread.worker !== undefined;
     if (!thread.end(ended)) return;
-    work?.luggage?.drop();
+    task?.luggage?.drop();
     thread.stopClock?.();
     endBelongings(thread.id, ended);
     thread.stopWaiting?.();
@@ -117,7 +117,7 @@ export class Threads implements ThreadHost {
     this.#forgetIfDone(thread);
   }
 
-  failedUnseen(thread: HubThread): void {
+  failedUnobserved(thread: HubThread): void {
     if (thread.keeper && !thread.keeper.dead) return;
     if (thread.detached) return this.#events.unhandledThread(thread);
     // As for promises: whoever wants the result has until the next turn of the event loop to say so.
@@ -125,7 +125,7 @@ export class Threads implements ThreadHost {
     setTimeout(() => {
       // By now one that ended while it was spawned may have been handed to a Worker, which looks after it.
       const kept = thread.keeper !== undefined && !thread.keeper.dead;
-      if (!thread.seen && !kept) this.#events.unhandledThread(thread);
+      if (!thread.observed && !kept) this.#events.unhandledThread(thread);
     }, 0);
   }
 
@@ -199,7 +199,7 @@ export class Threads implements ThreadHost {
 
   #close(thread: HubThread): void {
     // Whoever closed the hub wanted this: there is nothing to report.
-    thread.seen = true;
+    thread.observed = true;
     const reason = this.#registry.closedError();
     this.endThread(thread, Ended.of({ status: "rejected", reason }));
   }
@@ -215,10 +215,10 @@ export class Threads implements ThreadHost {
   }
 
   /** A thread that is known only by its ending. */
-  adopt(reference: ThreadReference, ended: Ended): HubThread {
-    const { id, name } = reference;
+  adopt(ref: ThreadRef, ended: Ended): HubThread {
+    const { id, name } = ref;
     const thread = new HubThread(this, Number(id), { label: "", name: String(name) });
-    thread.seen = true;
+    thread.observed = true;
     thread.end(ended);
     return thread;
   }
@@ -229,7 +229,7 @@ export class Threads implements ThreadHost {
    */
   forgotten(id: number): HubThread {
     const thread = new HubThread(this, id, { label: "forgotten" });
-    thread.seen = true;
+    thread.observed = true;
     const reason = new Error(
       `Cannot wait for green thread ${id}: the hub does not know it any more`,
     );

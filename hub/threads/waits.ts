@@ -3,13 +3,13 @@
  *
  * Three kinds of waits are told of: a green thread's `wait()` (`Up.Wait`), what one has been parked on for a while
  * (`Up.Parked`), and a function of the hub that awaits a thread while it serves a call. Each may be a deadlock: a circle in
- * the graph (`wait_graph.ts`), or a thread that can never start. Those in it are asked where they are, and then it is looked again
- * whether it still is one. A wait that is *limited*, as it may end by itself (a timeout, a signal), is never part of one.
+ * the graph (`wait_graph.ts`), or a thread that can never start. Those in it are asked where they are, and then it is looked
+ * again whether it still is one. A wait that is *limited*, as it may end by itself (a timeout, a signal), is never part of one.
  *
  * A thread says once what it is parked on, and then sleeps. So what it said may have become wrong: the lock has gone on to
- * another one. That matters when somebody comes to wait for it: whoever is reached from there by what was said, right or wrong, is
- * *asked again*, and so on from each one that answers. Where no circle is, that ends with the last one in the chain. In a circle it
- * goes on, 100 ms apart for each, until the circle is believed or comes apart.
+ * another one. That matters when somebody comes to wait for it: whoever is reached from there by what was said, right or wrong,
+ * is *asked again*, and so on from each one that answers. Where no circle is, that ends with the last one in the chain. In a
+ * circle it goes on, 100 ms apart for each, until the circle is believed or comes apart.
  *
  * @module
  */
@@ -129,7 +129,7 @@ export class Waits {
    */
   wait(worker: GreenWorker, id: number, waiter: number, limited: boolean, sites?: Sites): void {
     const thread = this.#threads.byId(id) ?? this.#threads.forgotten(id);
-    thread.seen = true;
+    thread.observed = true;
     if (waiter === 0) worker.watched.add(id);
     if (thread.dead) return worker.tell(thread);
     (thread.watchers ??= new Set()).add(worker);
@@ -172,7 +172,7 @@ export class Waits {
     sites: Sites | undefined,
   ): void {
     if (sites) {
-      const error = encodeThrown(deadlock.error(sites), "error", worker.referrer);
+      const error = encodeThrown(deadlock.error(sites), "error", worker.kinds);
       worker.post.send(Down.Refuse, to.id, from.id, 0, error);
       return worker.post.ready();
     }
@@ -262,7 +262,7 @@ export class Waits {
         id,
         0,
         KillMode.Once,
-        encodeThrown(error, "reason", worker.referrer),
+        encodeThrown(error, "reason", worker.kinds),
       );
       worker.post.ready();
     });

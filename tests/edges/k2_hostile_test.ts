@@ -2,7 +2,7 @@
 import { ConnectionPool, type GreenThread, spawn, WorkerCrashedError } from "@aiohub/aiohub";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { decode, encodeThrown } from "../../bridge/values/codec.ts";
-import { noReferrer } from "../bridge/values/codec_support.ts";
+import { noKinds } from "../bridge/values/codec_support.ts";
 import { rejection, runDeno, TestHub, thrownBy, until } from "../support/mod.ts";
 import * as k2 from "../fixtures/edges/k2_hostile.ts";
 
@@ -260,8 +260,8 @@ Deno.test("K2 what an error holds that cannot cross costs no more for what cross
   const time = (held: unknown[]) => {
     const once = () => {
       const begin = performance.now();
-      const body = encodeThrown(Object.assign(new Error("x"), { held }), "error", noReferrer);
-      assertEquals((decode(body, noReferrer) as { held?: unknown[] }).held?.length, held.length);
+      const payload = encodeThrown(Object.assign(new Error("x"), { held }), "error", noKinds);
+      assertEquals((decode(payload, noKinds) as { held?: unknown[] }).held?.length, held.length);
       return performance.now() - begin;
     };
     return Math.min(once(), once());

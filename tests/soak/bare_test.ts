@@ -32,11 +32,11 @@ Deno.test("bare: what one was granted who is killed in that moment is handed on"
 const broken: Readonly<Record<string, Mutation>> = {
   "every 100th wake-up is left out": {
     file: "bridge/memory/waiters.ts",
-    text: "    for (let i = 0; i < wakes.length; i += 3) place.wake(wakes[i],",
+    text: "    for (let i = 0; i < wakes.length; i += 3) here.wake(wakes[i],",
     instead: `    const counted = globalThis as { wakes?: number };
     counted.wakes = (counted.wakes ?? 0) + 1;
     if (counted.wakes % 100 === 0) wakes.length = 0;
-    for (let i = 0; i < wakes.length; i += 3) place.wake(wakes[i],`,
+    for (let i = 0; i < wakes.length; i += 3) here.wake(wakes[i],`,
   },
   "every 50th notification is left out": {
     file: "bridge/wire/board.ts",

@@ -1,7 +1,7 @@
 import { assert, assertEquals } from "@std/assert";
 import { decode, encode } from "../../bridge/values/codec.ts";
 import { difference } from "../bridge/values/codec_isomorphism.ts";
-import { carry, noReferrer } from "../bridge/values/codec_support.ts";
+import { carry, noKinds } from "../bridge/values/codec_support.ts";
 import { Chance, ValueMaker } from "../bridge/values/codec_values.ts";
 import { anySeed, rounds } from "../support/rounds.ts";
 
@@ -21,7 +21,7 @@ function checkCase(seed: number): string | undefined {
   const value = new ValueMaker(new Chance(seed)).make();
   const wanted = clone(value);
   if (wanted === undefined) return "structuredClone does not take what the test makes";
-  const got = decode(carry(encode(value, "value", noReferrer)), noReferrer);
+  const got = decode(carry(encode(value, "value", noKinds)), noKinds);
   return difference(wanted.value, got);
 }
 

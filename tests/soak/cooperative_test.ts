@@ -24,7 +24,7 @@ Deno.test("a count that is not atomic loses nothing, over many threads and all w
   assert(words[Word.count] > 3000);
 });
 
-Deno.test("threads that are spawned without the baton, by what timers resume, all have their turn", async () => {
+Deno.test("threads that are spawned without the run lock, by what timers resume, all have their turn", async () => {
   await using hub = cooperative({ maxWorkers: 6 });
   const spawnsFromTimers = async (times: number) => {
     let sum = 0;

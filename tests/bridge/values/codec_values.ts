@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BLOB_UNITS } from "../../../bridge/values/structured.ts";
+import { BUFFER_UNITS } from "../../../bridge/values/structured.ts";
 
 /** A source of chance that gives the same again for the same seed (mulberry32). */
 export class Chance {
@@ -73,7 +73,7 @@ const STRINGS = [
   "é".repeat(1100),
 ];
 /** Longer than what stands in the text. */
-const LONG_STRINGS = ["~".repeat(BLOB_UNITS), "é".repeat(70_000), "\ud800".repeat(66_000)];
+const LONG_STRINGS = ["~".repeat(BUFFER_UNITS), "é".repeat(70_000), "\ud800".repeat(66_000)];
 const KEYS = [
   "a",
   "b",

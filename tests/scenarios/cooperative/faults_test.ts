@@ -177,7 +177,7 @@ Deno.test("time limits end waits in their turns", async () => {
   assertAlone(words, 212);
 });
 
-Deno.test("a Worker that ends with the baton, or while it is blocked, holds nobody up", async () => {
+Deno.test("a Worker that ends with the run lock, or while it is blocked, holds nobody up", async () => {
   await using _hub = cooperative({}, { crashed: 2 });
   for (const ms of [0, 20]) {
     const words = newWords();
@@ -190,7 +190,7 @@ Deno.test("a Worker that ends with the baton, or while it is blocked, holds nobo
   }
 });
 
-Deno.test("a Worker that runs out of memory with the baton holds nobody up", async () => {
+Deno.test("a Worker that runs out of memory with the run lock holds nobody up", async () => {
   const program = fixture("programs/cooperative_out_of_memory.ts");
   const { code, stdout, stderr } = await runDeno(["run", "--allow-read", program]);
   assertEquals(stdout.trim().split("\n"), ["WorkerCrashedError", "others count 200", "0"], stderr);
@@ -199,7 +199,7 @@ Deno.test("a Worker that runs out of memory with the baton holds nobody up", asy
 
 testApart(
   import.meta,
-  "a thread that computes for ever loses the baton when its Worker is stopped",
+  "a thread that computes for ever loses the run lock when its Worker is stopped",
   async () => {
     await using hub = cooperative({}, { leaked: 1 });
     const words = newWords();
@@ -232,7 +232,7 @@ Deno.test("a module is loaded without a switch, however often that is", async ()
   assertEquals(notes(trace), ["1", "2", "3", "4", "1 again", "2 again", "3 again", "4 again"]);
 });
 
-Deno.test("a module whose top-level code waits for another green thread gives the baton up in the end", async () => {
+Deno.test("a module whose top-level code waits for another green thread gives the run lock up in the end", async () => {
   await using hub = cooperative();
   const trace = newTrace();
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async () => {
@@ -248,7 +248,7 @@ Deno.test("a module whose top-level code waits for another green thread gives th
   assertEquals(notes(trace), ["served"]);
 });
 
-Deno.test("a module that fails to load, and a thread that is killed while it loads, give the baton up", async () => {
+Deno.test("a module that fails to load, and a thread that is killed while it loads, give the run lock up", async () => {
   await using hub = cooperative();
   const words = newWords();
   const failing = hub.greenImport<{ get(): string }>(moduleOf("throw new RangeError('no')")).get();
@@ -263,7 +263,7 @@ Deno.test("a module that fails to load, and a thread that is killed while it loa
   assertEquals(await other, 10);
 });
 
-Deno.test("async green functions have the baton from a blocking call to the next await, and hold nobody up", async () => {
+Deno.test("async green functions have the run lock from a blocking call to the next await, and hold nobody up", async () => {
   await using hub = cooperative();
   const words = newWords();
   const module = hub.greenImport<typeof faults>(fixture("cooperative_faults.ts"));
@@ -359,7 +359,7 @@ Deno.test("maxQueue counts those for whom there is no Worker, not those who wait
   assertEquals(await Promise.all([holder, waiting, queued]), ["stopped", 1, 1]);
 });
 
-Deno.test("async functions on the hub run beside the thread that has the baton", async () => {
+Deno.test("async functions on the hub run beside the thread that has the run lock", async () => {
   await using hub = cooperative();
   const words = newWords();
   let calls = 0;

@@ -1,19 +1,19 @@
 /**
- * New threads of a cooperative hub, in the order of their turns.
+ * The start order: the new threads of a cooperative hub, each of which begins when its number comes.
  *
- * Each has a number, its place in the line that all share (see `bridge/wire/baton.ts`): whoever spawns it takes the number, and
- * the hub sorts. When it is the turn of one, nobody runs green code, so it is settled what runs where, and the choices
+ * Each has a number, its place in the line that all share (see `bridge/wire/run_lock.ts`): whoever spawns it takes the number,
+ * and the hub sorts. When it is the turn of one, nobody runs green code, so it is settled what runs where, and the choices
  * made here are the same each time:
  *
  * - A thread for which a Worker can be had begins. While one is being started for it, everybody waits.
- * - One for which there is none (all that there may be are taken by threads that wait for something) is *late*: it loses its turn,
- *   and is the first to have the next one of a new thread for which there is a Worker. One who waits for it may bring it
+ * - One for which there is none (all that there may be are taken by threads that wait for something) is *late*: it loses its
+ *   turn, and is the first to have the next one of a new thread for which there is a Worker. One who waits for it may bring it
  *   back earlier.
  *
  * @module
  */
 
-import type { Baton } from "../../bridge/wire/baton.ts";
+import type { RunLock } from "../../bridge/wire/run_lock.ts";
 import type { GreenWorker } from "../records/worker.ts";
 import type { HubThread } from "../records/thread.ts";
 
@@ -21,8 +21,8 @@ import type { HubThread } from "../records/thread.ts";
 export type Berth = GreenWorker | "starting" | undefined;
 
 /** The threads that have not begun. */
-export class Turns {
-  readonly #baton: Baton;
+export class StartOrder {
+  readonly #runLock: RunLock;
   /** The numbers, the lowest first. */
   readonly #numbers: number[] = [];
   /** Whose numbers they are; `null` if it is that of the first who is late. */
@@ -30,18 +30,18 @@ export class Turns {
   readonly #late = new Set<HubThread>();
   /** How many numbers were taken for those who are late. */
   #recalls = 0;
-  /** The last number whose turn it was. */
+  /** The last number that came. */
   #last = 0;
 
-  constructor(baton: Baton) {
-    this.#baton = baton;
+  constructor(runLock: RunLock) {
+    this.#runLock = runLock;
   }
 
   /** A thread may begin when it is its turn. */
   add(thread: HubThread): void {
-    const { turn } = thread;
-    const fits = turn !== undefined && !this.#threads.has(turn) && isBefore(this.#last, turn);
-    this.#insert(fits ? turn : this.#baton.enlist(), thread);
+    const { order } = thread;
+    const fits = order !== undefined && !this.#threads.has(order) && isBefore(this.#last, order);
+    this.#insert(fits ? order : this.#runLock.enlist(), thread);
   }
 
   /** A thread has ended before it began. */
@@ -51,19 +51,19 @@ export class Turns {
 
   /** A late thread has become urgent, or can begin on somebody's stack. */
   hurry(thread: HubThread): void {
-    if (this.#late.delete(thread)) this.#insert(this.#baton.enlist(), thread);
+    if (this.#late.delete(thread)) this.#insert(this.#runLock.enlist(), thread);
   }
 
   /** There are Workers for so many of those who are late. */
   recall(places: number): void {
     while (this.#recalls < Math.min(places, this.#late.size)) {
       this.#recalls++;
-      this.#insert(this.#baton.enlist(), null);
+      this.#insert(this.#runLock.enlist(), null);
     }
   }
 
   /**
-   * The thread that is to begin now, with its Worker, to which the baton goes.
+   * The thread that is to begin now, with its Worker, to which the run lock goes.
    *
    * @param berth Finds a Worker for a thread; `undefined` also for one that is to begin no more.
    * @param waits Whether a thread still waits to begin.
@@ -74,7 +74,7 @@ export class Turns {
   ): { thread: HubThread; worker: GreenWorker } | undefined {
     this.#announce();
     for (;;) {
-      const { turn } = this.#baton;
+      const { turn } = this.#runLock;
       if (turn === 0) return undefined;
       const own = this.#threads.get(turn);
       for (const thread of this.#candidates(own)) {
@@ -84,11 +84,11 @@ export class Turns {
         if (!worker) continue;
         this.#late.delete(thread);
         if (own && own !== thread && waits(own)) this.#late.add(own);
-        this.#baton.give(worker.slot, this.#take(turn, waits));
+        this.#runLock.pass(worker.slot, this.#take(turn, waits));
         return { thread, worker };
       }
       if (own && waits(own)) this.#late.add(own);
-      this.#baton.pass(this.#take(turn, waits));
+      this.#runLock.skip(this.#take(turn, waits));
     }
   }
 
@@ -124,7 +124,7 @@ export class Turns {
   }
 
   #announce(): void {
-    if (this.#numbers.length > 0) this.#baton.announce(this.#numbers[0]);
+    if (this.#numbers.length > 0) this.#runLock.announce(this.#numbers[0]);
   }
 }
 

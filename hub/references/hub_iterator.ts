@@ -4,13 +4,13 @@
  * ```text
  * an item    asked for ──> has come ──> sent ──> received: forgotten here
  *                                        └──(the thread gave up meanwhile)──> sent again
- * a source   open ──(the iterator ends or throws)──> ended
+ * a resource open ──(the iterator ends or throws)──> ended
  *            open ──(left, let go of, its thread has ended)──> stopped: `return()` is called
  * ```
  *
  * The Worker says with each `Pull` how many items it has received, so that none is lost that was on its way when a time limit of
  * the thread was over. An iterator is asked for one item at a time, as by `for await`; what the library waits for in it ends when
- * the source is stopped, by the limit that its steps are run in.
+ * the resource is stopped, by the limit that its steps are run in.
  *
  * @module
  */
@@ -18,7 +18,7 @@
 import { GreenletExit } from "../../bridge/errors.ts";
 import { Limit } from "../../bridge/side/limit.ts";
 import { isThenable, Op } from "../../bridge/references/live.ts";
-import { Service } from "../../bridge/references/service.ts";
+import { Resource } from "../../bridge/references/resource.ts";
 import { checkStep, MOST_AHEAD } from "../../bridge/side/steps.ts";
 import { type Belonging, belongTo } from "./belongings.ts";
 import { currentCall } from "../base/call_context.ts";
@@ -29,7 +29,7 @@ type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
 const WINDOW = 1 << 18;
 
 /** Takes items from an iterator of the hub when green code asks for them. An error comes after the items before it. */
-export class HubSource extends Service implements Belonging {
+export class HubIterator extends Resource implements Belonging {
   readonly #iterator: AnyIterator;
   /** Ends what the iterator waits for, where that can be done. */
   readonly #cancel: ((reason: unknown) => Promise<unknown>) | undefined;
@@ -37,7 +37,7 @@ export class HubSource extends Service implements Belonging {
   readonly #limit = new Limit(0);
   /** It goes with the thread no longer. */
   readonly #part: () => void;
-  /** Items that have come and were not received; the first of them has the number {@linkcode HubSource.#first}. */
+  /** Items that have come and were not received; the first of them has the number {@linkcode HubIterator.#first}. */
   #items: unknown[] = [];
   #first = 0;
   /** How many items may be asked for in all. */
@@ -63,7 +63,7 @@ export class HubSource extends Service implements Belonging {
     this.#part = belongTo(currentCall()?.threadId ?? 0, this);
   }
 
-  serve(op: number, args: readonly unknown[]): unknown {
+  perform(op: number, args: readonly unknown[]): unknown {
     if (op === Op.Pull) return this.#pull(Number(args[0]), Number(args[1]));
     if (op === Op.Stop) return this.#stop();
     throw new TypeError(`Cannot do ${op} to an iteration`);

@@ -14,7 +14,7 @@ export const LONGEST_TIMER: number = 2 ** 31 - 1;
  * @param ms How long at the most, in milliseconds.
  * @returns Whether it has settled in time.
  */
-export async function within(promise: Promise<unknown>, ms: number): Promise<boolean> {
+export async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   const done = promise.then(() => true);
   if (ms > LONGEST_TIMER) return await done;
   let timer: ReturnType<typeof setTimeout> | undefined;

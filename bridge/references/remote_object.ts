@@ -1,5 +1,5 @@
 /**
- * An object of the other side, seen from here: what its stand-in asks through.
+ * An object of the other side, seen from here: what its proxy asks through.
  *
  * @module
  */
@@ -11,7 +11,7 @@ import { state } from "../state.ts";
 export type Ask = (number: number, op: number, args: readonly unknown[], what: string) => unknown;
 
 /** What a reference to an object says. */
-export interface RemoteReference {
+export interface RemoteRef {
   readonly number: number;
   /** Bits of `Trait`. */
   readonly traits: number;
@@ -20,12 +20,12 @@ export interface RemoteReference {
 }
 
 /** One object of the other side. */
-export class Remote implements RemoteReference {
+export class RemoteObject implements RemoteRef {
   readonly number: number;
   readonly traits: number;
   readonly kind: number;
   readonly #ask: Ask;
-  readonly #release: (remote: Remote) => void;
+  readonly #release: (remote: RemoteObject) => void;
   #released = false;
 
   static {
@@ -33,14 +33,14 @@ export class Remote implements RemoteReference {
   }
 
   /**
-   * @param reference What came.
+   * @param ref What came.
    * @param ask Asks the side that it came from.
    * @param release Called when it is let go of by hand.
    */
-  constructor(reference: RemoteReference, ask: Ask, release: (remote: Remote) => void) {
-    this.number = reference.number;
-    this.traits = reference.traits;
-    this.kind = reference.kind;
+  constructor(ref: RemoteRef, ask: Ask, release: (remote: RemoteObject) => void) {
+    this.number = ref.number;
+    this.traits = ref.traits;
+    this.kind = ref.kind;
     this.#ask = ask;
     this.#release = release;
   }
@@ -74,25 +74,25 @@ export class Remote implements RemoteReference {
 }
 
 const { remotes, later } = state("remotes", () => ({
-  /** The remotes behind stand-ins, those of all sides. */
-  remotes: new WeakMap<object, Remote>(),
-  /** Stand-ins that find out what they stand for when they are used. */
+  /** The remotes behind proxies, those of all sides. */
+  remotes: new WeakMap<object, RemoteObject>(),
+  /** Proxies that find out what they stand for when they are used. */
   later: new WeakMap<object, () => object>(),
 }));
 
-/** Notes that an object is a stand-in. */
-export function standsFor(standIn: object, remote: Remote): void {
-  remotes.set(standIn, remote);
+/** Notes that an object is a proxy. */
+export function proxyFor(proxy: object, remote: RemoteObject): void {
+  remotes.set(proxy, remote);
 }
 
-/** Notes that an object does as another stand-in, which it gets when it is used. */
-export function standsForLater(standIn: object, real: () => object): void {
-  later.set(standIn, real);
+/** Notes that an object does as another proxy, which it gets when it is used. */
+export function proxyForLater(proxy: object, real: () => object): void {
+  later.set(proxy, real);
 }
 
-/** What an object stands for, if it is a stand-in for an object. */
-export function remoteOf(value: object): Remote | undefined {
-  if (value instanceof Remote) return value;
+/** What an object stands for, if it is a proxy for an object. */
+export function remoteOf(value: object): RemoteObject | undefined {
+  if (value instanceof RemoteObject) return value;
   const remote = remotes.get(value);
   if (remote) return remote;
   const real = later.get(value);

@@ -1,7 +1,8 @@
 /**
- * Turns: how the Worker of a cooperative hub waits for the baton. The words and their races are in `baton.ts`.
+ * The run token: how the Worker of a cooperative hub waits until it may run green code. The words and their races are in
+ * `run_lock.ts`.
  *
- * What is asked of the hub is asked and done while others run; only going on in green code needs the baton. So a Worker that
+ * What is asked of the hub is asked and done while others run; only going on in green code needs the run lock. So a Worker that
  * waits takes in what arrives, and runs none of it: a thread on top of its stack, a callback or a link has to wait for its turn
  * as well.
  *
@@ -9,10 +10,10 @@
  */
 
 import type { Board } from "../../bridge/wire/board.ts";
-import type { Baton } from "../../bridge/wire/baton.ts";
+import type { RunLock } from "../../bridge/wire/run_lock.ts";
 
 /**
- * For how long a Worker keeps the baton while it loads the module of a thread that has begun, in milliseconds. To import does
+ * For how long a Worker keeps the run lock while it loads the module of a thread that has begun, in milliseconds. To import does
  * not switch, so that the order does not depend on which Worker has loaded what; but top-level code may await something that
  * only another green thread can bring about.
  */
@@ -27,58 +28,58 @@ export interface Waiting {
   /** Whether there is something to go on with. */
   hasWork(): boolean;
   /** Sleeps unless the Worker was woken since. */
-  sleep(seen: number): void;
+  sleep(counter: number): void;
 }
 
-/** A Worker's view of the baton. */
-export class Turns {
-  readonly #baton: Baton;
+/** A Worker's view of the run lock: while it holds the token, it runs green code. */
+export class RunToken {
+  readonly #runLock: RunLock;
   readonly #board: Board;
   readonly #slot: number;
 
-  constructor(baton: Baton, board: Board, slot: number) {
-    this.#baton = baton;
+  constructor(runLock: RunLock, board: Board, slot: number) {
+    this.#runLock = runLock;
     this.#board = board;
     this.#slot = slot;
   }
 
   /** Whether this Worker may run green code. */
-  get holding(): boolean {
-    return this.#baton.holds(this.#slot);
+  get isHeld(): boolean {
+    return this.#runLock.isHeldBy(this.#slot);
   }
 
   /** Whether this Worker could go on, and waits for its turn. */
-  get queued(): boolean {
-    return this.#baton.isQueued(this.#slot);
+  get isQueued(): boolean {
+    return this.#runLock.isQueued(this.#slot);
   }
 
   /** Takes a place in the line for a new thread. */
   enlist(): number {
-    return this.#baton.enlist();
+    return this.#runLock.enlist();
   }
 
   /** Takes a place at the end of the line, for one who is to leave soon. */
   takePlace(): number {
-    return this.#baton.takePlace();
+    return this.#runLock.takePlace();
   }
 
-  /** A thread to begin has arrived, and with it the baton. */
+  /** A thread to begin has arrived, and with it the run lock. */
   arrived(): void {
-    this.#baton.arrived(this.#slot);
+    this.#runLock.arrived(this.#slot);
   }
 
   /** There is something to go on with. */
-  ask(): void {
-    this.#baton.ask(this.#slot);
+  request(): void {
+    this.#runLock.request(this.#slot);
   }
 
   /** There is nothing to go on with. */
-  rest(): void {
-    this.#baton.rest(this.#slot);
+  idle(): void {
+    this.#runLock.idle(this.#slot);
   }
 
   /**
-   * Gives the baton up, and waits until it is here again: there is something to go on with then, or was. Returns without it
+   * Gives the run lock up, and waits until it is here again: there is something to go on with then, or was. Returns without it
    * when the Worker is to end.
    *
    * @param waiting See {@linkcode Waiting}.
@@ -87,15 +88,15 @@ export class Turns {
    * @param order The place in the line, if one was taken.
    */
   standBy(waiting: Waiting, due: number, again: boolean, order?: number): void {
-    this.#baton.leave(this.#slot, due, again, order);
+    this.#runLock.release(this.#slot, due, again, order);
     for (;;) {
-      const seen = this.#board.woken(this.#slot);
-      const { holding } = this;
+      const counter = this.#board.woken(this.#slot);
+      const { isHeld } = this;
       // After that: what this turn is for has been said before the turn was given.
       waiting.receive();
-      if (holding || waiting.isShut()) return;
-      if (!this.queued && waiting.hasWork()) this.ask();
-      if (!this.holding) waiting.sleep(seen);
+      if (isHeld || waiting.isShut()) return;
+      if (!this.isQueued && waiting.hasWork()) this.request();
+      if (!this.isHeld) waiting.sleep(counter);
     }
   }
 }

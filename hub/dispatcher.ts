@@ -1,40 +1,40 @@
 /**
- * The exchange: takes what Workers say, and hands it to whoever does it.
+ * The dispatcher: takes what Workers say, and hands it to whoever does it.
  *
  * It answers every message of the protocol: `threads.ts` keeps the threads, `launches.ts` and `async_threads.ts` make them,
- * `worker_spawns.ts` does so for Workers, `call_desk.ts` serves calls, `waits.ts` knows who waits for whom.
+ * `worker_spawns.ts` does so for Workers, `call_server.ts` serves calls, `waits.ts` knows who waits for whom.
  *
  * @module
  */
 
 import { decode } from "../bridge/values/codec.ts";
 import { BridgeProtocolError, HubClosedError } from "../bridge/errors.ts";
-import { Given } from "../bridge/references/exports.ts";
+import { Exports } from "../bridge/references/exports.ts";
 import { EMPTY, type Message } from "../bridge/wire/message.ts";
-import { Down, Ending, type ThreadReference, Up } from "../bridge/protocol/messages.ts";
+import { Down, Ending, type ThreadRef, Up } from "../bridge/protocol/messages.ts";
 import {
   type ContextValues,
   findScopeBy,
   useContext,
   usesContext,
 } from "../bridge/context/context.ts";
-import { knowsWhatRefers } from "../bridge/memory/parcels.ts";
-import { hubPlace } from "../bridge/memory/process_side.ts";
+import { knowsWhatRefers } from "../bridge/memory/stored_values.ts";
+import { hereOnHub } from "../bridge/memory/process_side.ts";
 import { isBreach } from "../bridge/values/structured_checks.ts";
 import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
 import "./served.ts";
 import { type Call, servedCall } from "./base/call_context.ts";
-import { CallDesk } from "./calls/call_desk.ts";
-import { Callables } from "./calls/callables.ts";
+import { CallServer } from "./calls/call_server.ts";
+import { Functions } from "./calls/functions.ts";
 import {
   checkEnding,
   checkParking,
-  checkParticulars,
   checkTarget,
+  checkThreadOptions,
   readReason,
 } from "./calls/checks.ts";
 import { Ended } from "./records/ended.ts";
-import type { ExchangeEvents } from "./records/reports.ts";
+import type { DispatcherEvents } from "./records/reports.ts";
 import type { GreenWorker, Registry } from "./records/worker.ts";
 import { HubThread } from "./records/thread.ts";
 import { forgetPackageReads } from "./calls/package_reads.ts";
@@ -55,24 +55,24 @@ import { lookAtModules } from "../bridge/values/known_modules.ts";
 knowsWhatRefers((value) => value instanceof HubThread || hubReferent(value, false) !== undefined);
 
 /** A hub's threads and functions, and what Workers may do with them. */
-export class Exchange implements PoolHost, Registry {
+export class Dispatcher implements PoolHost, Registry {
   readonly scope: readonly string[];
-  readonly callables: Callables;
-  readonly given = new Given();
+  readonly functions: Functions;
+  readonly exports = new Exports();
   readonly keepAlive = new KeepAlive();
   readonly pool: Pool;
   readonly threads: Threads;
   readonly launches: Launches;
   readonly #name: string;
-  readonly #events: ExchangeEvents;
+  readonly #events: DispatcherEvents;
   readonly #waits: Waits;
-  readonly #desk: CallDesk;
+  readonly #callServer: CallServer;
   readonly #spawns: WorkerSpawns;
   /** What stands here for threads of other hubs. */
-  readonly #standIns = new WeakMap<HubThread, HubThread>();
+  readonly #proxies = new WeakMap<HubThread, HubThread>();
   #closed = false;
 
-  constructor(settings: Settings, scope: readonly string[], events: ExchangeEvents) {
+  constructor(settings: Settings, scope: readonly string[], events: DispatcherEvents) {
     const { name, debug, blockedWarningMs } = settings;
     this.#name = name;
     this.scope = scope;
@@ -81,24 +81,24 @@ export class Exchange implements PoolHost, Registry {
     lookAtModules();
     if (debug) sayClassLosses((message) => console.warn(`Warning: ${message}`), true);
     this.#events = events;
-    this.callables = new Callables(new ImportPermission(settings.hubImport, name));
+    this.functions = new Functions(new ImportPermission(settings.hubImport, name));
     this.pool = new Pool(settings, this);
     this.threads = new Threads(name, this, this.pool, events);
     this.#waits = this.threads.waits;
     this.launches = new Launches(this, this.threads, this.pool, debug);
-    this.#desk = new CallDesk(this, this.callables, events, blockedWarningMs);
-    this.#spawns = new WorkerSpawns(this, this.threads, this.launches, this.#desk);
+    this.#callServer = new CallServer(this, this.functions, events, blockedWarningMs);
+    this.#spawns = new WorkerSpawns(this, this.threads, this.launches, this.#callServer);
   }
 
   /** How many threads were ever spawned, and how many calls were ever made to the hub. */
   get totals(): { spawned: number; calls: number } {
-    return { spawned: this.launches.count, calls: this.#desk.count };
+    return { spawned: this.launches.count, calls: this.#callServer.count };
   }
 
   /** How many calls from green code are being served. */
   get callsInFlight(): number {
     let count = 0;
-    for (const worker of this.pool.workers) count += worker.calls.size;
+    for (const worker of this.pool.workers) count += worker.answers.size;
     return count;
   }
 
@@ -108,7 +108,7 @@ export class Exchange implements PoolHost, Registry {
     options: FutureOptions,
     work: (signal: AbortSignal) => unknown,
   ): HubThread {
-    return makeAsyncThread(this.threads, hubPlace().arena.takeThreadId(), label, options, work);
+    return makeAsyncThread(this.threads, hereOnHub().arena.takeThreadId(), label, options, work);
   }
 
   get closed(): boolean {
@@ -141,19 +141,19 @@ export class Exchange implements PoolHost, Registry {
 
   own(thread: HubThread): HubThread {
     if (this.threads.byId(thread.id) === thread) return thread;
-    const known = this.#standIns.get(thread);
+    const known = this.#proxies.get(thread);
     if (known) return known;
-    const standIn = this.future(thread.label, { name: thread.name }, (signal) => {
+    const proxy = this.future(thread.label, { name: thread.name }, (signal) => {
       signal.addEventListener("abort", () => thread.kill(signal.reason));
       return thread.settled(false);
     });
-    standIn.standsFor = thread;
-    this.#standIns.set(thread, standIn);
-    return standIn;
+    proxy.proxyFor = thread;
+    this.#proxies.set(thread, proxy);
+    return proxy;
   }
 
-  adoptThread(reference: ThreadReference, ended: Ended): HubThread {
-    return this.threads.adopt(reference, ended);
+  adoptThread(ref: ThreadRef, ended: Ended): HubThread {
+    return this.threads.adopt(ref, ended);
   }
 
   releaseThread(id: number, count: number): void {
@@ -171,12 +171,12 @@ export class Exchange implements PoolHost, Registry {
   // Messages.
 
   take(worker: GreenWorker, message: Message): void {
-    const { kind, id, a, b, body } = message;
+    const { kind, id, a, b, payload } = message;
     switch (kind) {
       case Up.Ready:
         return this.pool.ready(worker);
       case Up.Call:
-        return this.#desk.serve(worker, message);
+        return this.#callServer.serve(worker, message);
       case Up.Done:
         return this.#done(worker, message);
       case Up.Spawn:
@@ -186,33 +186,33 @@ export class Exchange implements PoolHost, Registry {
       case Up.Wait:
         return this.#waits.wait(worker, id, b, a === 1);
       case Up.Bind:
-        return void worker.targets.set(id, checkTarget(decode(body, worker.referrer)));
+        return void worker.targets.set(id, checkTarget(decode(payload, worker.kinds)));
       case Up.Reply:
         return this.#takeReply(worker, message);
       case Up.Release:
         return worker.letGo(a, id, b);
       case Up.Abort:
-        return this.#desk.abort(worker, id, readReason(worker, body), a === 1);
+        return this.#callServer.abort(worker, id, readReason(worker, payload), a === 1);
       case Up.Parked:
-        return this.#waits.parked(worker, id, a, b, checkParking(decode(body, worker.referrer)));
+        return this.#waits.parked(worker, id, a, b, checkParking(decode(payload, worker.kinds)));
       case Up.Unparked:
         return this.#waits.unparked(worker, id);
       case Up.At:
-        return this.#waits.at(id, String(decode(body, worker.referrer)), a === 1);
+        return this.#waits.at(id, String(decode(payload, worker.kinds)), a === 1);
       case Up.Unwait:
         return worker.stack.findLast((thread) => thread.id === b)?.stopWaiting?.();
-      case Up.Unseen: {
+      case Up.Unobserved: {
         // Where it cannot be read, as a class is not known here, why that is.
-        const read = readReason(worker, body);
+        const read = readReason(worker, payload);
         const [name, reason] = Array.isArray(read) ? read : ["green thread", read];
         const failed = new HubThread(this.threads, id, { label: "", name: String(name) });
-        failed.seen = true;
+        failed.observed = true;
         failed.end(Ended.of({ status: "rejected", reason }));
         return this.#events.unhandledThread(failed);
       }
       case Up.Kill: {
         const thread = this.threads.byId(id);
-        const reason = readReason(worker, body);
+        const reason = readReason(worker, payload);
         if (!thread) return;
         this.threads.killThread(thread, reason, a === 1, b < 0 ? Infinity : b);
         // As in eventlet: who kills hands over to the one who is killed.
@@ -220,42 +220,42 @@ export class Exchange implements PoolHost, Registry {
         return;
       }
       case Up.Signalled: {
-        const aborted = a === 1 ? undefined : { reason: readReason(worker, body) };
+        const aborted = a === 1 ? undefined : { reason: readReason(worker, payload) };
         return worker.references.signalled(id, aborted);
       }
       case Up.Fault: {
-        const read = readReason(worker, body);
+        const read = readReason(worker, payload);
         const [where, error] = a === 1 && Array.isArray(read) ? read : [undefined, read];
         return this.#events.error(error, where === undefined ? {} : { where: String(where) });
       }
       case Up.Prepare:
-        return this.#spawns.prepare(id, checkParticulars(decode(body, worker.referrer)));
+        return this.#spawns.prepare(id, checkThreadOptions(decode(payload, worker.kinds)));
       case Up.Context:
         useContext();
         return worker.context.arrive(message);
-      case Up.Fence:
+      case Up.Flush:
         // After what the endings of threads set off, which run in microtasks: pools get their slots back.
         return queueMicrotask(() => {
-          if (!worker.dead) worker.post.send(Down.Fence, id, 0, 0, EMPTY);
+          if (!worker.dead) worker.post.send(Down.Flush, id, 0, 0, EMPTY);
         });
       case Up.Rested:
         return worker.rested();
       case Up.Loaded:
         void forgetPackageReads();
-        return worker.loaded(id, decode(body, worker.referrer));
+        return worker.loaded(id, decode(payload, worker.kinds));
       default:
         throw new BridgeProtocolError(`Cannot take a message of kind ${kind}`);
     }
   }
 
   #takeReply(worker: GreenWorker, message: Message): void {
-    const { id, a, body } = message;
+    const { id, a, payload } = message;
     let value: unknown;
     let changes: ContextValues | undefined;
     let ending = checkEnding(a);
     try {
       if (usesContext()) changes = worker.context.changes(message);
-      value = decode(body, worker.referrer);
+      value = decode(payload, worker.kinds);
     } catch (error) {
       if (isBreach(error)) throw error;
       ending = Ending.Rejected;
@@ -265,12 +265,12 @@ export class Exchange implements PoolHost, Registry {
   }
 
   #done(worker: GreenWorker, message: Message): void {
-    const { id, a: ending, body } = message;
+    const { id, a: ending, payload } = message;
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) throw new BridgeProtocolError(`Cannot end thread ${id}: it does not run here`);
     // It knows already how the threads on its own stack ended.
     thread.watchers?.delete(worker);
-    let ended = Ended.from(checkEnding(ending), body, worker.referrer);
+    let ended = Ended.from(checkEnding(ending), payload, worker.kinds);
     try {
       if (usesContext()) thread.changes = worker.context.changes(message);
     } catch (reason) {

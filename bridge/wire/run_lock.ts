@@ -1,11 +1,11 @@
 /**
- * The baton of a cooperative hub: the one Worker that has it runs green code, the others wait for their turn.
+ * The run lock of a cooperative hub: the one Worker that has it runs green code, the others wait for their turn.
  *
  * It lies in a `SharedArrayBuffer` of its own, which only a cooperative hub has.
  *
  * ```text
  * LOCK       0, or 1 + who changes the rest (0 the hub, else 1 + the Worker's slot)   by compare-and-swap from 0
- * HOLDER     0 nobody; 1 + the slot of the Worker that has the baton; -1 the hub, which is to begin a new thread
+ * HOLDER     0 nobody; 1 + the slot of the Worker that has the run lock; -1 the hub, which is to begin a new thread
  * COUNTER    the last order number; each place in the line has one, the lowest is the first
  * NEXT       the lowest order number of a new thread that has not begun; 0 if there is none
  * TOP        no slot from here on was ever used
@@ -17,29 +17,29 @@
  * ```
  *
  * ```text
- *                 ask, ready, DUE                  dispatch
+ *               request, ready, DUE                dispatch
  *  Parked, Idle ─────────────────> Queued ───────────────────────> Running          any ──> Gone: the Worker has died, or
  *        ^                           ^                             │ │ │                    is not listened to any more
- *        │                           └──────── leave (again) ──────┘ │ │
- *        ├────────── leave (Parked) ─────────────────────────────────┘ │
- *        └────────── rest (Idle) ──────────────────────────────────────┘
+ *        │                           └─────── release (again) ─────┘ │ │
+ *        ├───────── release (Parked) ────────────────────────────────┘ │
+ *        └────────── idle (Idle) ──────────────────────────────────────┘
  * ```
  *
  * - A Worker is *Parked* while it is inside a blocking call, *Idle* while it has no green code to go on with, or is in its
  *   event loop. *Running* is said of the holder alone: at most one slot is.
  * - **The line.** Whoever makes a Parked Worker able to go on queues it (`ready`), so that the order is that of the wake-ups
- *   and not of how fast the woken ones wake. One that finds by itself that it can go on queues itself (`ask`): nothing is ever
- *   lost because somebody was not queued. Before anything is queued, whatever is due by then is queued, by its time.
+ *   and not of how fast the woken ones wake. One that finds by itself that it can go on queues itself (`request`): nothing is
+ *   ever lost because somebody was not queued. Before anything is queued, whatever is due by then is queued, by its time.
  * - **New threads** have places in the line too: each one takes an order number when it is spawned, which the spawn message
- *   tells the hub. Only the lowest is in shared memory. When it comes first, the baton goes to the hub, which knows all
- *   others: nobody runs green code then, and all that was said before is in the rings. It gives the baton to the Worker that it
- *   sends the thread to; that one has it (`arrived`) when it takes the thread in. What was said too late after all, or got
+ *   tells the hub. Only the lowest is in shared memory. When it comes first, the run lock goes to the hub, which knows all
+ *   others: nobody runs green code then, and all that was said before is in the rings. It gives the run lock to the Worker that
+ *   it sends the thread to; that one has it (`arrived`) when it takes the thread in. What was said too late after all, or got
  *   lost, the hub says once more (`announce`) whenever it looks whose turn it is.
- * - **No scheduler.** Whoever gives the baton up, or finds that nobody has it, picks the next one (`dispatch`) under LOCK, and
+ * - **No scheduler.** Whoever gives the run lock up, or finds that nobody has it, picks the next one (`dispatch`) under LOCK, and
  *   wakes it after that.
  *
- * **Races.** A Worker that leaves looks again, after it has left, whether it can go on: a `ready` that came before found it
- * Running and did nothing. One that is dispatched is woken by its own word on the board after its STATE was written, and reads
+ * **Races.** A Worker that releases the run lock looks again, after that, whether it can go on: a `ready` that came before found
+ * it Running and did nothing. One that is dispatched is woken by its own word on the board after its STATE was written, and reads
  * STATE after that word. **Deaths.** Every word is whole at each moment: there are no links, the line is found by looking
  * through the slots (some 10 ns each). So a Worker that dies under LOCK leaves nothing half done but a missing wake-up, which
  * `gone` makes good.
@@ -58,7 +58,7 @@ const HOLDER = 1;
 const COUNTER = 2;
 const NEXT = 3;
 const TOP = 4;
-const SLOTS = 16;
+const FIRST_SLOT_WORD = 16;
 
 const SLOT_WORDS = 4;
 const STATE = 0;
@@ -102,7 +102,7 @@ function clock(): number {
 }
 
 /** The words, behind verbs. */
-export class Baton {
+export class RunLock {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #dues: Float64Array;
@@ -114,20 +114,20 @@ export class Baton {
   /**
    * @param board The hub's board.
    * @param side {@linkcode HUB_SIDE}, or 1 + the Worker's slot.
-   * @param buffer The memory of a baton that exists already; without it a new one is made.
+   * @param buffer The memory of a run lock that exists already; without it a new one is made.
    */
   constructor(board: Board, side: number, buffer?: SharedArrayBuffer) {
     this.#board = board;
     this.#key = side + 1;
-    this.buffer = buffer ?? new SharedArrayBuffer((SLOTS + board.slots * SLOT_WORDS) * 4);
+    this.buffer = buffer ?? new SharedArrayBuffer((FIRST_SLOT_WORD + board.slots * SLOT_WORDS) * 4);
     this.#words = new Int32Array(this.buffer);
     this.#dues = new Float64Array(this.buffer);
   }
 
   // A Worker, about itself.
 
-  /** Whether a Worker has the baton, and knows what for. */
-  holds(slot: number): boolean {
+  /** Whether a Worker holds the run lock, and knows what for. */
+  isHeldBy(slot: number): boolean {
     return this.#state(slot) === RUNNING;
   }
 
@@ -137,19 +137,19 @@ export class Baton {
   }
 
   /**
-   * A Worker gives the baton up, if it has it: it is about to wait inside a blocking call.
+   * A Worker gives the run lock up, if it has it: it is about to wait inside a blocking call.
    *
    * @param slot Its slot.
    * @param due When it is to be queued at the latest, in its `performance.now()` time.
    * @param again Whether it can go on at once, and only lets the others go first.
-   * @param order Its place in the line then, if it has taken one; see {@linkcode Baton.takePlace}.
+   * @param order Its place in the line then, if it has taken one; see {@linkcode RunLock.takePlace}.
    */
-  leave(slot: number, due: number, again: boolean, order?: number): void {
+  release(slot: number, due: number, again: boolean, order?: number): void {
     this.#enter();
     this.#queueDue();
     const state = this.#state(slot);
     this.#drop(slot);
-    // One that has no baton may have asked for it before, from its event loop.
+    // One that has no run lock may have requested it before, from its event loop.
     if (state !== GONE && state !== QUEUED) {
       this.#dues[this.#dueAt(slot)] = performance.timeOrigin + due;
       if (again) this.#queue(slot, order ?? this.#count());
@@ -158,8 +158,8 @@ export class Baton {
     this.#leave();
   }
 
-  /** A Worker gives the baton up, if it has it, or its place in the line: it has nothing to go on with. */
-  rest(slot: number): void {
+  /** A Worker gives the run lock up, if it has it, or its place in the line: it has nothing to go on with. */
+  idle(slot: number): void {
     const state = this.#state(slot);
     if (state === IDLE || state === GONE) return;
     this.#enter();
@@ -169,7 +169,7 @@ export class Baton {
   }
 
   /** A Worker can go on: it gets a place in the line, unless it has one. */
-  ask(slot: number): void {
+  request(slot: number): void {
     const state = this.#state(slot);
     if (state === QUEUED || state === RUNNING || state === GONE) return;
     this.#enter();
@@ -178,14 +178,14 @@ export class Baton {
     this.#leave();
   }
 
-  /** A thread to begin has arrived at a Worker: the hub gave it the baton before. */
+  /** A thread to begin has arrived at a Worker: the hub gave it the run lock before. */
   arrived(slot: number): void {
     this.#enter();
     if (this.#words[HOLDER] === slot + 1) this.#setState(slot, RUNNING);
     this.#leave();
   }
 
-  /** Takes a place at the end of the line for the holder, for its next {@linkcode Baton.leave}. */
+  /** Takes a place at the end of the line for the holder, for its next {@linkcode RunLock.release}. */
   takePlace(): number {
     this.#enter();
     this.#queueDue();
@@ -199,7 +199,7 @@ export class Baton {
   /**
    * Something has happened for which a Worker waits: it gets a place at the end of the line.
    *
-   * @returns Whether it need not be woken: it is in the line, or has the baton.
+   * @returns Whether it need not be woken: it is in the line, or has the run lock.
    */
   ready(slot: number): boolean {
     this.#enter();
@@ -222,7 +222,7 @@ export class Baton {
 
   // The hub.
 
-  /** As {@linkcode Baton.ready}, with the first place in the line. */
+  /** As {@linkcode RunLock.ready}, with the first place in the line. */
   readyFirst(slot: number): void {
     this.#enter();
     const state = this.#state(slot);
@@ -247,7 +247,7 @@ export class Baton {
    * @param slot The Worker that it will be sent to.
    * @param next The order number of the next new thread; 0 if there is none.
    */
-  give(slot: number, next: number): void {
+  pass(slot: number, next: number): void {
     this.#enter();
     this.#words[NEXT] = next;
     Atomics.store(this.#words, HOLDER, slot + 1);
@@ -255,8 +255,8 @@ export class Baton {
   }
 
   /**
-   * The lowest order number that the hub knows. Whoever takes a number without the baton (an `async` green function that went on
-   * by itself) may do so just when the hub says which is the next one, and would be passed over.
+   * The lowest order number that the hub knows. Whoever takes a number without the run lock (an `async` green function that went
+   * on by itself) may do so just when the hub says which is the next one, and would be passed over.
    */
   announce(order: number): void {
     if (Atomics.load(this.#words, NEXT) === order) return;
@@ -266,8 +266,8 @@ export class Baton {
     this.#leave();
   }
 
-  /** The thread whose turn it is is not begun; see {@linkcode Baton.give}. */
-  pass(next: number): void {
+  /** The thread whose turn it is is not begun; see {@linkcode RunLock.pass}. */
+  skip(next: number): void {
     this.#enter();
     this.#words[NEXT] = next;
     Atomics.store(this.#words, HOLDER, NOBODY);
@@ -305,7 +305,7 @@ export class Baton {
   // Under the lock.
 
   #at(slot: number): number {
-    return SLOTS + slot * SLOT_WORDS;
+    return FIRST_SLOT_WORD + slot * SLOT_WORDS;
   }
 
   #dueAt(slot: number): number {
@@ -371,14 +371,14 @@ export class Baton {
     return first;
   }
 
-  /** Takes the baton from a Worker, if it has it. */
+  /** Takes the run lock from a Worker, if it has it. */
   #drop(slot: number): void {
     if (this.#state(slot) === RUNNING && this.#words[HOLDER] === slot + 1) {
       Atomics.store(this.#words, HOLDER, NOBODY);
     }
   }
 
-  /** Gives the baton to whoever is the first in the line. */
+  /** Gives the run lock to whoever is the first in the line. */
   #dispatch(): void {
     const slot = this.#first();
     const next = this.#words[NEXT];

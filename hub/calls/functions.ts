@@ -18,13 +18,13 @@ import type { Callable } from "../../bridge/protocol/targets.ts";
 import { isPlain } from "../../bridge/values/plain.ts";
 import { servedBy } from "../../bridge/protocol/served.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
-import { type ImportPermission, isWrapped } from "../references/permissions.ts";
+import { type ImportPermission, isRegistered } from "../references/permissions.ts";
 import { sharedHandle } from "../references/shared_objects.ts";
 import { forgetPackageReads } from "./package_reads.ts";
 import { learnModule } from "../../bridge/values/known_modules.ts";
 
 /** The functions that one hub lets green code call. */
-export class Callables {
+export class Functions {
   readonly #exposed = new Map<string, Callable>();
   readonly #loaded = new Map<Target, Callable>();
   readonly #permission: ImportPermission;
@@ -77,10 +77,10 @@ export class Callables {
       case "exposed":
         throw this.#notExposed(target.name);
       case "export":
-        this.#permission.checkWrapped(target.url, isWrapped(target.url, target.name));
+        this.#permission.checkWrapped(target.url, isRegistered(target.url, target.name));
         return await loadWrapped(target.url, target.name);
       case "shared":
-        this.#permission.checkWrapped(target.url, isWrapped(target.url, target.name));
+        this.#permission.checkWrapped(target.url, isRegistered(target.url, target.name));
         return await loadShared(target.url, target.name);
       case "hub":
         this.#permission.checkImport(target.specifier);
@@ -126,7 +126,7 @@ async function loadWrapped(url: string, name: string): Promise<Callable> {
 
 async function loadShared(url: string, name: string): Promise<Callable> {
   // As above: the hub may have it already.
-  if (!isWrapped(url, name)) await importHere(url);
+  if (!isRegistered(url, name)) await importHere(url);
   if (!await sharedHandle(url, name)) {
     throw new TypeError(`Cannot find the shared object "${name}" in "${url}" on the hub`);
   }

@@ -7,7 +7,7 @@
 import { brand } from "../brand.ts";
 
 /** Something that the other side holds and asks, and that has to be tidied up when it holds it no longer. */
-export abstract class Service {
+export abstract class Resource {
   static {
     brand(this, "Service");
   }
@@ -18,7 +18,7 @@ export abstract class Service {
    * @param op One of the operations in `live.ts`.
    * @param args What it needs.
    */
-  abstract serve(op: number, args: readonly unknown[]): unknown;
+  abstract perform(op: number, args: readonly unknown[]): unknown;
 
   /** The other side holds it no longer: it let go of it, or it has ended. */
   abstract released(): void;
