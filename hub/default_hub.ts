@@ -5,8 +5,8 @@
  */
 
 import { madeElsewhere } from "../bridge/brand.ts";
+import { show } from "../bridge/checks.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
-import { show } from "../bridge/show.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
 import { setLauncher } from "../sync/launch.ts";

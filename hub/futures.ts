@@ -5,14 +5,13 @@
  */
 
 import { madeElsewhere } from "../bridge/brand.ts";
-import { checkOptionsObject, checkSignal } from "../bridge/check_options.ts";
+import { checkOptionsObject, checkSignal, show } from "../bridge/checks.ts";
 import { GreenThread } from "../bridge/side/green_thread.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { getHub } from "./default_hub.ts";
 import { HubThread } from "./records/thread.ts";
 import { HubPromise } from "./hub_promise.ts";
-import { describe } from "../bridge/protocol/targets.ts";
 
 /** Options for {@linkcode greenletToFuture}. */
 export interface GreenletToFutureOptions {
@@ -68,7 +67,7 @@ export function greenletToFuture<T>(
   checkOptionsObject("make a future", options, "{ autokill: false }", TO_FUTURE_KEYS);
   const { signal, autostart = true, autokill = true, autocancel = true } = options;
   if (!(thread instanceof GreenThread)) {
-    const why = madeElsewhere(thread) ?? `expected a green thread, found ${describe(thread)}`;
+    const why = madeElsewhere(thread) ?? `expected a green thread, found ${show(thread)}`;
     throw new TypeError(`Cannot make a future: ${why}`);
   }
   if (!(thread instanceof HubThread)) {
@@ -159,14 +158,14 @@ export function futureToGreenlet<T>(
       `Cannot make a green thread of ${
         isPromise
           ? "a promise of this Worker: blocking for it would keep it from settling"
-          : describe(future)
+          : show(future)
       }: expected what .async() of an asyncToSync() function gave`,
     );
   }
   if (!isFunction && !isPromise) {
     throw new TypeError(
       `Cannot make a green thread: expected a promise or a function that makes one, found ${
-        describe(future)
+        show(future)
       }`,
     );
   }

@@ -8,7 +8,7 @@ import { brand } from "../bridge/brand.ts";
 import { currentValues, outsideContext } from "../bridge/context/context.ts";
 import { outsideLimits } from "../bridge/side/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
-import { checkOptionsObject } from "../bridge/check_options.ts";
+import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { ITS_TURN } from "../bridge/wire/run_lock.ts";
@@ -34,7 +34,7 @@ import type {
   SpawnableWith,
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
-import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
+import { spawnTarget } from "../bridge/protocol/targets.ts";
 import { type Fault, faultEvent, printFault } from "./base/faults.ts";
 import { onUnload } from "./base/unload.ts";
 import { settlesWithin } from "./base/time.ts";
@@ -304,7 +304,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   // deno-lint-ignore no-explicit-any
   expose(functions: Readonly<Record<string, (...args: any[]) => unknown>>): void {
     if (typeof functions !== "object" || functions === null) {
-      throw new TypeError(`Cannot expose: expected an object, found ${describe(functions)}`);
+      throw new TypeError(`Cannot expose: expected an object, found ${show(functions)}`);
     }
     this.#dispatcher.functions.expose(functions);
   }

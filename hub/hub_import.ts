@@ -4,6 +4,7 @@
  * @module
  */
 
+import { show } from "../bridge/checks.ts";
 import { blocking } from "../bridge/side/side.ts";
 import { Op } from "../bridge/references/live.ts";
 import type { Sync } from "../bridge/references/live_types.ts";
@@ -11,7 +12,7 @@ import { intern } from "../bridge/protocol/messages.ts";
 import { remoteOf } from "../bridge/references/remote_object.ts";
 import { mark } from "../bridge/protocol/wrapped.ts";
 import type { ModuleDescription } from "./calls/functions.ts";
-import { describe, moduleSpecifier } from "../bridge/protocol/targets.ts";
+import { moduleSpecifier } from "../bridge/protocol/targets.ts";
 
 /**
  * A module's exports as green code sees them: functions block for their results, plain values are as they are, classes
@@ -89,7 +90,7 @@ export function hubImport<M extends object>(specifier: string | URL): HubModule<
 export function call<T = unknown>(name: string, ...args: unknown[]): T {
   const green = blocking("call()", "the function itself");
   if (typeof name !== "string") {
-    throw new TypeError(`Cannot call: expected a name, found ${describe(name)}`);
+    throw new TypeError(`Cannot call: expected a name, found ${show(name)}`);
   }
   return green.call(intern({ kind: "exposed", name }), args) as T;
 }

@@ -4,10 +4,9 @@
  * @module
  */
 
-import { checkOptionsObject } from "../bridge/check_options.ts";
+import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { Trait } from "../bridge/references/live.ts";
 import { remoteOf } from "../bridge/references/remote_object.ts";
-import { show } from "../bridge/show.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { AsyncSteps, checkStep, MOST_AHEAD } from "../bridge/side/steps.ts";
 import { AsyncIteration } from "./references/async_iteration.ts";

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { show } from "../bridge/checks.ts";
 import { isClass, Op } from "../bridge/references/live.ts";
 import type { Sync } from "../bridge/references/live_types.ts";
 import { intern } from "../bridge/protocol/messages.ts";
 import { proxyForLater, type RemoteObject, remoteOf } from "../bridge/references/remote_object.ts";
-import { show } from "../bridge/show.ts";
 import { blocking, isGreen } from "../bridge/side/side.ts";
 import { isPromise } from "../bridge/references/thenables.ts";
 import type { HeldLock } from "./references/object_lock.ts";

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { show } from "../bridge/checks.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { defaultHub } from "./default_hub.ts";
@@ -17,7 +18,7 @@ import type {
   SpawnableWith,
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
-import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
+import { spawnTarget } from "../bridge/protocol/targets.ts";
 
 // deno-lint-ignore no-explicit-any
 type AnyThread = GreenThread<any>;
@@ -180,7 +181,7 @@ export function spawnWith(options: SpawnOptions): Spawner {
   if (options?.signal) {
     throw new TypeError(
       `Cannot spawn with options: a signal (${
-        describe(options.signal)
+        show(options.signal)
       }) is for the hub: in green code, kill() the thread`,
     );
   }

@@ -5,7 +5,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject, checkSignal, checkTime } from "../bridge/check_options.ts";
+import { checkOptionsObject, checkSignal, checkTime, show } from "../bridge/checks.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/side/green_thread.ts";
 import type { ThreadOptions } from "../bridge/protocol/messages.ts";
@@ -17,7 +17,6 @@ import type {
   SpawnableWith,
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
-import { describe } from "../bridge/protocol/targets.ts";
 import { LONGEST_TIMER } from "./base/time.ts";
 
 /** Options for the threads that a {@linkcode Spawner} spawns. */
@@ -150,7 +149,7 @@ function checkSpawnOptions(options: SpawnOptions): void {
   const { name, signal, timeout } = options;
   if (name !== undefined && typeof name !== "string") {
     throw new TypeError(
-      `Cannot spawn with options: expected a string for "name", found ${describe(name)}`,
+      `Cannot spawn with options: expected a string for "name", found ${show(name)}`,
     );
   }
   checkSignal("spawn with options", signal);

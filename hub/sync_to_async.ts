@@ -4,12 +4,13 @@
  * @module
  */
 
+import { show } from "../bridge/checks.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { blocking } from "../bridge/side/side.ts";
 import { mark, registerNamed } from "../bridge/protocol/wrapped.ts";
 import type { Passed, Result } from "../bridge/side/spawnable.ts";
 import { spawn } from "./spawn.ts";
-import { describe, exportOf } from "../bridge/protocol/targets.ts";
+import { exportOf } from "../bridge/protocol/targets.ts";
 import { registerName } from "../bridge/protocol/wrapped_names.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 
@@ -88,7 +89,7 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
   if (fn.constructor.name === "AsyncGeneratorFunction") {
     throw new TypeError(
       `Cannot call syncToAsync(): ${
-        describe(fn)
+        show(fn)
       } is an async generator, whose items cannot cross: make it a generator without async, which may block`,
     );
   }

@@ -5,9 +5,8 @@
  */
 
 import { madeElsewhere } from "../bridge/brand.ts";
-import { WAITING_KEYS } from "../bridge/check_options.ts";
+import { show, WAITING_KEYS } from "../bridge/checks.ts";
 import { GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/side/green_thread.ts";
-import { show } from "../bridge/show.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { AsyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
 import {

@@ -8,7 +8,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject } from "../bridge/check_options.ts";
+import { checkOptionsObject } from "../bridge/checks.ts";
 import { currentLimit, outsideLimits } from "../bridge/side/limit.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import type { WaitingOptions } from "../bridge/memory/core.ts";
@@ -16,6 +16,7 @@ import { CORE } from "../bridge/memory/objects.ts";
 import { registerOwnClass } from "../bridge/values/classes.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import { crossesAsItself } from "../bridge/references/itself.ts";
+import { isThenable } from "../bridge/references/live.ts";
 import { Empty } from "../bridge/errors.ts";
 import { makeOrKeep } from "./make_or_keep.ts";
 import { checkCount, checkSizes, Permit, twin } from "./permits.ts";
@@ -62,7 +63,7 @@ export interface Lease<T> extends Disposable {
   readonly value: T;
 }
 
-/** What a pool is made of, as it crosses. */
+/** What a pool is made of. */
 interface Parts<T> {
   readonly permits: Semaphore;
   readonly idle: LightQueue<T>;
@@ -70,11 +71,17 @@ interface Parts<T> {
   readonly destroy: ((resource: T) => unknown) | undefined;
 }
 
-/** The parts of the pool that is being made, if it has arrived. */
-let partsToTake: Parts<unknown> | undefined;
+/** Options for a pool that has arrived: it is made of these parts. */
+class Arrived<T> {
+  readonly parts: Parts<T>;
+
+  constructor(parts: Parts<T>) {
+    this.parts = parts;
+  }
+}
 
 /** What a pool is made of. */
-let partsOf: (pool: Pool<unknown>) => unknown;
+let partsOf: (pool: Pool<unknown>) => Parts<unknown>;
 
 /**
  * Resources that are made when they are asked for, up to a number, and used again.
@@ -123,10 +130,8 @@ export class Pool<T> {
    * @throws {RangeError} If a size is out of range.
    */
   constructor(options: PoolOptions<T>) {
-    const parts = partsToTake as Parts<T> | undefined;
-    partsToTake = undefined;
-    if (parts) {
-      this.#parts = parts;
+    if (options instanceof Arrived) {
+      this.#parts = options.parts;
       return;
     }
     checkOptionsObject("create a pool", options ?? null, "{ create: () => new Thing() }", KEYS);
@@ -286,8 +291,7 @@ export class Pool<T> {
 
   #createNow(): T {
     const resource = this.#create();
-    const isPromise = typeof (resource as { then?: unknown } | undefined)?.then === "function";
-    if (!isPromise) return resource as T;
+    if (!isThenable(resource)) return resource;
     throw new TypeError(
       `Cannot wait for a resource ${greenSide() ? "in green code" : "in a constructor"}: ` +
         "the pool's create is async, so make the pool on the hub, and without minSize",
@@ -323,9 +327,7 @@ for (const [Class, name] of [[Pool, "Pool"], [TokenPool, "TokenPool"]] as const)
   registerOwnClass(Class as typeof Pool, {
     name: `aiohub.${name}`,
     toWire: (pool) => partsOf(pool),
-    fromWire: (parts) => {
-      partsToTake = parts as Parts<unknown>;
-      return new (Class as typeof Pool)({} as PoolOptions<unknown>);
-    },
+    // The constructor of `Pool` alone, as that of `TokenPool` makes new parts.
+    fromWire: (parts) => Reflect.construct(Pool, [new Arrived(parts)], Class),
   });
 }

@@ -8,21 +8,15 @@
  */
 
 import { brand } from "../brand.ts";
-import { checkTime } from "../check_options.ts";
+import { checkTime, show } from "../checks.ts";
+import type { Outcome } from "../protocol/messages.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
-import { show } from "../show.ts";
 
 /**
  * Where a green thread is in its life: `"pending"` (queued, or waiting for its time), `"running"` (it has started; it may
  * well be blocked), then one of the three endings.
  */
 export type ThreadState = "pending" | "running" | "fulfilled" | "rejected" | "killed";
-
-/** How a green thread ended: a tagged record, so that a value that looks like an error is still a value. */
-export type Outcome<T> =
-  | { readonly status: "fulfilled"; readonly value: T }
-  | { readonly status: "rejected"; readonly reason: unknown }
-  | { readonly status: "killed"; readonly reason: unknown };
 
 /** Options for {@linkcode GreenThread.wait}. */
 export interface WaitOptions {

@@ -14,8 +14,8 @@
  * @module
  */
 
+import { show } from "../checks.ts";
 import { currentLimit, leaveWithLimit, outsideLimits } from "./limit.ts";
-import { show } from "../show.ts";
 
 /** The most steps that may be asked for before somebody wants them. */
 export const MOST_AHEAD: number = 1 << 16;

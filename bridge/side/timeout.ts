@@ -5,11 +5,10 @@
  */
 
 import { brandError } from "../brand.ts";
-import { checkOptionsObject, checkTime } from "../check_options.ts";
+import { checkOptionsObject, checkTime, show } from "../checks.ts";
 import { BlockingCallError } from "../errors.ts";
 import { greenSide } from "./side.ts";
 import { registerOwnError } from "../values/error_values.ts";
-import { show } from "../show.ts";
 
 /** Options for {@linkcode Timeout}. */
 export interface TimeoutOptions {

@@ -4,8 +4,7 @@
  * @module
  */
 
-import { checkOptionsObject } from "../check_options.ts";
-import { show } from "../show.ts";
+import { checkOptionsObject, show } from "../checks.ts";
 import { blocking } from "./side.ts";
 import { Timeout } from "./timeout.ts";
 

@@ -8,12 +8,7 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import {
-  checkOptionsObject,
-  checkSignal,
-  checkTime,
-  WAITING_KEYS,
-} from "../../bridge/check_options.ts";
+import { checkOptionsObject, checkSignal, checkTime, WAITING_KEYS } from "../../bridge/checks.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
@@ -25,12 +20,17 @@ import {
   GreenThread,
   KILL_KEYS,
   type KillOptions,
-  type Outcome,
   type ThreadState,
   unwrap,
   type WaitOptions,
 } from "../../bridge/side/green_thread.ts";
-import { Ending, type Target } from "../../bridge/protocol/messages.ts";
+import {
+  Ending,
+  type Outcome,
+  outcomeOf,
+  STATUSES,
+  type Target,
+} from "../../bridge/protocol/messages.ts";
 import { servedTarget } from "../../bridge/protocol/served.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
@@ -124,7 +124,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 
   get state(): ThreadState {
     if (!this.#ended && !this.#outcome) return this.#started ? "running" : "pending";
-    return this.#outcome?.status ?? STATUS[this.#ended!.ending];
+    return this.#outcome?.status ?? STATUSES[this.#ended!.ending];
   }
 
   /** Whether the ending is known here. */
@@ -269,15 +269,6 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     for (const { fn, args } of links) this.#host.soon(() => fn(this, ...args));
   }
 }
-
-/** An ending as people see it. */
-export function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
-  if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
-  return { status: ending === Ending.Killed ? "killed" : "rejected", reason: value };
-}
-
-/** In the order of {@linkcode Ending}. */
-const STATUS = ["fulfilled", "rejected", "killed"] as const;
 
 /**
  * A thread that waits for itself, or for one on whose stack it runs, would wait forever.

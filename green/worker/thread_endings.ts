@@ -20,10 +20,15 @@ import type { Frame } from "./frame.ts";
 import { isNothingBut } from "./frame_stack.ts";
 import { isA } from "../../bridge/guarded.ts";
 import type { GreenBase } from "./base.ts";
-import type { Outcome } from "../../bridge/side/green_thread.ts";
 import { copyOf } from "../../bridge/wire/message.ts";
-import { Ending, type SpawnSite, Up } from "../../bridge/protocol/messages.ts";
-import { outcomeOf, type RemoteThread } from "./remote_thread.ts";
+import {
+  Ending,
+  type Outcome,
+  outcomeOf,
+  type SpawnSite,
+  Up,
+} from "../../bridge/protocol/messages.ts";
+import type { RemoteThread } from "./remote_thread.ts";
 import { type Stray, whereOf } from "./strays.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 

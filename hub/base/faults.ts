@@ -4,8 +4,8 @@
  * @module
  */
 
+import { inOneLine } from "../../bridge/checks.ts";
 import { printError } from "../../bridge/values/print_error.ts";
-import { describeValue } from "../../bridge/values/refusals.ts";
 import { placeOf } from "../../bridge/values/stacks.ts";
 
 /** Details of a failure that nobody waits for. */
@@ -21,7 +21,7 @@ export interface Fault {
 /** The event for a failure. Its file and line are those of the first stack frame in the app's code. */
 export function faultEvent(error: unknown, where: string): ErrorEvent {
   const { file: filename, line: lineno, column: colno } = placeOf(error) ?? {};
-  const message = `Uncaught (in ${where}) ${inWords(error)}`;
+  const message = `Uncaught (in ${where}) ${inOneLine(error)}`;
   return new ErrorEvent("error", { error, message, filename, lineno, colno, cancelable: true });
 }
 
@@ -31,14 +31,5 @@ export function printFault(error: unknown, where: string, brief = false): void {
   if (!brief) return printError(head, error);
   const site = placeOf(error);
   const at = site ? ` (${site.file}:${site.line}:${site.column})` : "";
-  console.error(`${head} ${inWords(error)}${at}`);
-}
-
-/** An error in one line, whatever it is. */
-export function inWords(error: unknown): string {
-  try {
-    return String(error).split("\n", 1)[0];
-  } catch {
-    return describeValue(error);
-  }
+  console.error(`${head} ${inOneLine(error)}${at}`);
 }

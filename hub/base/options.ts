@@ -5,7 +5,7 @@
  */
 
 import { MAX_SLOTS } from "../../bridge/wire/board.ts";
-import { checkOptionsObject } from "../../bridge/check_options.ts";
+import { checkOptionsObject } from "../../bridge/checks.ts";
 
 /** Limits on a Worker's memory, in MiB. */
 export interface ResourceLimits {

@@ -8,7 +8,7 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject } from "../../bridge/check_options.ts";
+import { checkOptionsObject, show } from "../../bridge/checks.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
 import { FACE } from "../../bridge/references/live.ts";
 import type { Sync } from "../../bridge/references/live_types.ts";
@@ -17,7 +17,6 @@ import type { WaitingOptions } from "../../bridge/memory/core.ts";
 import { checkSizes } from "../../sync/permits.ts";
 import { GreenFace } from "./connection_face.ts";
 import { Connections } from "./connections.ts";
-import { describe } from "../../bridge/protocol/targets.ts";
 import { printFault } from "../base/faults.ts";
 
 /** Options for {@linkcode ConnectionPool}. */
@@ -183,9 +182,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     for (const [name, ms] of Object.entries({ maxIdle, maxAge, connectTimeout })) {
       if (typeof ms === "number" && ms >= 0) continue;
       throw new TypeError(
-        `Cannot create a pool: expected a number of milliseconds for "${name}", found ${
-          describe(ms)
-        }`,
+        `Cannot create a pool: expected a number of milliseconds for "${name}", found ${show(ms)}`,
       );
     }
     checkSizes(minSize, maxSize);
@@ -366,7 +363,7 @@ function refuseInGreen(): never {
 function checkFunction(name: string, value: unknown): void {
   if (typeof value === "function") return;
   throw new TypeError(
-    `Cannot create a pool: expected a function for "${name}", found ${describe(value)}`,
+    `Cannot create a pool: expected a function for "${name}", found ${show(value)}`,
   );
 }
 

@@ -9,8 +9,14 @@
 
 import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
-import type { Outcome } from "../../bridge/side/green_thread.ts";
-import { Ending } from "../../bridge/protocol/messages.ts";
+import {
+  Ending,
+  endingOf,
+  ENDINGS,
+  type Outcome,
+  outcomeOf,
+  STATUSES,
+} from "../../bridge/protocol/messages.ts";
 import { readViews } from "../references/views.ts";
 
 /** The Worker that an ending goes to. */
@@ -73,9 +79,7 @@ export class Ended {
 
   /** The ending as a reference to its thread carries it. */
   get forRef(): { ending: number; value: unknown } {
-    const outcome = this.passing;
-    const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
-    return { ending: STATUSES.indexOf(outcome.status), value };
+    return endingOf(this.passing);
   }
 
   #read(ending: number, payload: Payload, kinds: ReferenceKinds): void {
@@ -96,7 +100,7 @@ export class Ended {
   encodeFor(worker: Receiver): { ending: number; payload: Payload } {
     if (this.#encoded) return this.#encoded;
     const outcome = this.passing;
-    const ending = STATUSES.indexOf(outcome.status);
+    const ending = ENDINGS[outcome.status];
     const { kinds } = worker;
     if (outcome.status !== "fulfilled") {
       return { ending, payload: encodeThrown(outcome.reason, "error", kinds) };
@@ -109,19 +113,10 @@ export class Ended {
   }
 }
 
-/** The names of the endings, in the order of {@linkcode Ending}. */
-export const STATUSES = ["fulfilled", "rejected", "killed"] as const;
-
 function read(ending: number, payload: Payload, kinds: ReferenceKinds): Outcome<unknown> {
   try {
     return outcomeOf(ending, decode(payload, kinds));
   } catch (reason) {
     return { status: "rejected", reason };
   }
-}
-
-/** The outcome that an {@linkcode Ending} and a value make. */
-export function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
-  if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
-  return { status: STATUSES[ending], reason: value } as Outcome<unknown>;
 }

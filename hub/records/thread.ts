@@ -13,7 +13,7 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject } from "../../bridge/check_options.ts";
+import { checkOptionsObject } from "../../bridge/checks.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
@@ -28,10 +28,9 @@ import {
   GreenThread,
   KILL_KEYS,
   type KillOptions,
-  type Outcome,
   type ThreadState,
 } from "../../bridge/side/green_thread.ts";
-import type { SpawnSite, Target } from "../../bridge/protocol/messages.ts";
+import type { Outcome, SpawnSite, Target } from "../../bridge/protocol/messages.ts";
 import type { Ended } from "./ended.ts";
 import type { Post } from "./post.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";

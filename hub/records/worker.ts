@@ -26,8 +26,10 @@ import { EMPTY } from "../../bridge/wire/message.ts";
 import {
   Down,
   Ending,
+  outcomeOf,
   PART_OF_CALL,
   RefKind,
+  STATUSES,
   type Target,
   type ThreadRef,
 } from "../../bridge/protocol/messages.ts";
@@ -44,7 +46,7 @@ import { WorkerContext } from "./worker_context.ts";
 import { coreOf } from "../../bridge/memory/objects.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import type { WorkerObjects } from "../references/worker_objects.ts";
-import { Ended, outcomeOf, STATUSES } from "./ended.ts";
+import { Ended } from "./ended.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
 /** How long a Worker may take, from its start, to show how quick it is, in milliseconds. */

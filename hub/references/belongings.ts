@@ -5,7 +5,7 @@
  * @module
  */
 
-import type { Outcome } from "../../bridge/side/green_thread.ts";
+import type { Outcome } from "../../bridge/protocol/messages.ts";
 import { state } from "../../bridge/state.ts";
 
 /** The ending of a thread. */

@@ -12,6 +12,7 @@
  */
 
 import { clearTimeout, setTimeout } from "node:timers";
+import { inOneLine } from "../../bridge/checks.ts";
 import { Imports } from "../../bridge/references/imports.ts";
 import type { Ref } from "../../bridge/values/codec.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
@@ -40,7 +41,7 @@ import { state } from "../../bridge/state.ts";
 import { isLazy } from "../../bridge/references/thenables.ts";
 import { timeoutReason } from "../../bridge/references/timed_signals.ts";
 import { ifUnhandled } from "../base/unhandled_promises.ts";
-import { type Fault, inWords } from "../base/faults.ts";
+import type { Fault } from "../base/faults.ts";
 import { LONGEST_TIMER } from "../base/time.ts";
 
 /** The Worker, as far as its references need it. */
@@ -349,7 +350,7 @@ export class WorkerReferences {
 
   #report(origin: Origin, error: unknown): void {
     const told = origin.told ??= new Set();
-    const text = inWords(error);
+    const text = inOneLine(error);
     const again = told.has(text);
     if (told.size < MOST_TOLD) told.add(text);
     this.#host.reportError(error, { where: whatIs(origin), again });

@@ -13,7 +13,7 @@ const ARRIVES: Record<string, string | RegExp> = {
   "revoked proxy":
     /^NotCloneableError: Cannot send \w+: it fails when it is looked at: TypeError: .*revoked$/,
   "proxy whose traps throw": `${LOOKED_AT}Error: trap`,
-  "proxy whose traps throw a revoked proxy": `${LOOKED_AT}something that cannot be described`,
+  "proxy whose traps throw a revoked proxy": `${LOOKED_AT}an object that cannot be looked at`,
   "TypeError whose message is a symbol": "TypeError: Symbol(m)",
   "TypeError whose message throws": "TypeError: [getter failed: RangeError: hook]",
   "ReferenceError whose message throws": "ReferenceError: [getter failed: RangeError: hook]",
@@ -26,7 +26,7 @@ const ARRIVES: Record<string, string | RegExp> = {
   "AggregateError whose errors are a revoked proxy": "AggregateError: x",
   "SuppressedError whose parts throw": "SuppressedError: ",
   "error that is its own cause": "Error: x",
-  "error with a prototype that throws": `${LOOKED_AT}something that cannot be described`,
+  "error with a prototype that throws": `${LOOKED_AT}an object that cannot be looked at`,
   "object whose conversions throw": "object of toString,valueOf,toJSON",
   "object whose tag, constructor and then throw": "object of constructor,then",
   "array of a revoked proxy": "object of 0",
@@ -247,7 +247,7 @@ Deno.test("K2 what cannot be printed is named on stderr, and the process goes on
       ["run", "-A", "--config", config, `${directory}/main.ts`],
     );
     assertEquals([code, stdout], [0, "goes on\n"], stderr);
-    assertMatch(stderr, /Uncaught \(in hub "\S*"\) object that cannot be looked at\n/);
+    assertMatch(stderr, /Uncaught \(in hub "\S*"\) an object that cannot be looked at\n/);
     assertMatch(stderr, /Uncaught \(in hub "\S*"\) Symbol\(s\)\n/);
   } finally {
     await Deno.remove(directory, { recursive: true });
