@@ -43,7 +43,7 @@ import type { Settings } from "./base/options.ts";
 import { ImportPermission } from "./references/permissions.ts";
 import { Pool, type PoolHost } from "./pool/pool.ts";
 import { hubReferent } from "./references/referents.ts";
-import { listenForStrays } from "./base/stray_promises.ts";
+import { listenForUnhandled } from "./base/unhandled_promises.ts";
 import { Threads } from "./threads/threads.ts";
 import type { Waits } from "./threads/waits.ts";
 import { WorkerSpawns } from "./calls/worker_spawns.ts";
@@ -76,7 +76,7 @@ export class Dispatcher implements PoolHost, Registry {
     this.#name = name;
     this.scope = scope;
     findScopeBy(servedCall);
-    listenForStrays();
+    listenForUnhandled();
     lookAtModules();
     if (debug) sayClassLosses((message) => console.warn(`Warning: ${message}`), true);
     this.events = events;

@@ -35,7 +35,7 @@ import type {
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
 import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
-import { type Fault, faultEvent, printUncaught } from "./base/uncaught.ts";
+import { type Fault, faultEvent, printFault } from "./base/faults.ts";
 import { onUnload } from "./base/unload.ts";
 import { settlesWithin } from "./base/time.ts";
 
@@ -538,7 +538,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     thread.observed = true;
     const event = new UnhandledThreadEvent(thread, outcome.reason);
     if (!this.dispatchEvent(event)) return;
-    printUncaught(outcome.reason, `green thread "${thread.name}"`);
+    printFault(outcome.reason, `green thread "${thread.name}"`);
   }
 
   #reportBlocked(name: string, ms: number): void {
@@ -550,12 +550,12 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /** Reports an error that a listener has thrown: as an event, but not for `"error"`, as that could go on for ever. */
   #listenerFailed(type: string, error: unknown): void {
     const where = `a listener of "${type}" of hub "${this.name}"`;
-    if (type === "error") printUncaught(error, where);
+    if (type === "error") printFault(error, where);
     else this.#reportError(error, { where });
   }
 
   #reportError(error: unknown, fault: Fault = {}): void {
     const { where = `hub "${this.name}"`, brief, again } = fault;
-    if (this.dispatchEvent(faultEvent(error, where)) && !again) printUncaught(error, where, brief);
+    if (this.dispatchEvent(faultEvent(error, where)) && !again) printFault(error, where, brief);
   }
 }

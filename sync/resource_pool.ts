@@ -9,7 +9,7 @@
 
 import { brand } from "../bridge/brand.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
-import { currentLimit, outsideLimits, untilAborted } from "../bridge/side/limit.ts";
+import { currentLimit, outsideLimits } from "../bridge/side/limit.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import type { WaitingOptions } from "../bridge/memory/core.ts";
 import { CORE } from "../bridge/memory/objects.ts";
@@ -17,6 +17,7 @@ import { registerOwnClass } from "../bridge/values/classes.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import { crossesAsItself } from "../bridge/references/itself.ts";
 import { Empty } from "../bridge/errors.ts";
+import { makeOrKeep } from "./make_or_keep.ts";
 import { checkCount, checkSizes, Permit, twin } from "./permits.ts";
 import { LifoQueue, LightQueue } from "./queue.ts";
 import { Semaphore } from "./semaphore.ts";
@@ -163,7 +164,7 @@ export class Pool<T> {
   get(options?: WaitingOptions): T {
     const permit = this.#parts.permits[CORE].acquire("get()", options);
     try {
-      return this.#takeIdle() ?? this.#createNow();
+      return this.#takeIdle(permit) ?? this.#createNow();
     } catch (error) {
       permit.release();
       throw error;
@@ -178,12 +179,7 @@ export class Pool<T> {
   getAsync(options?: WaitingOptions): Promise<T> {
     return twin(() => this.get(options), async () => {
       const permit = await this.#parts.permits.acquireAsync(options);
-      try {
-        return this.#takeIdle() ?? await this.#createWithin(permit);
-      } catch (error) {
-        if (!(error instanceof GoesOn)) permit.release();
-        throw error instanceof GoesOn ? error.cause : error;
-      }
+      return this.#takeIdle(permit) ?? await this.#createAsync(permit);
     });
   }
 
@@ -265,11 +261,12 @@ export class Pool<T> {
     return { value, [Symbol.dispose]: () => permit.release() };
   }
 
-  #takeIdle(): T | undefined {
+  #takeIdle(permit: Permit): T | undefined {
     try {
       return this.#parts.idle.tryGet();
     } catch (error) {
       if (error instanceof Empty) return undefined;
+      permit.release();
       throw error;
     }
   }
@@ -280,16 +277,11 @@ export class Pool<T> {
     throw new TypeError("Cannot get from a pool: it has no function that makes a resource");
   }
 
-  /** Makes a resource for one whose limit may end: then it is the next one's, and its place is taken until it is made. */
-  async #createWithin(permit: Permit): Promise<T> {
+  /** Makes a resource for a waiter whose limit may end: then it is the next one's. */
+  #createAsync(permit: Permit): Promise<T> {
     const signal = currentLimit(HUB)?.signal;
     const making = outsideLimits(async () => await this.#create());
-    if (!signal) return await making;
-    return await untilAborted(making, signal).catch((error) => {
-      if (!signal.aborted || error !== signal.reason) throw error;
-      making.then((resource) => this.put(resource), () => permit.release());
-      throw new GoesOn("It goes on being made", { cause: error });
-    });
+    return makeOrKeep(making, permit, signal, (resource) => this.put(resource));
   }
 
   #createNow(): T {
@@ -302,9 +294,6 @@ export class Pool<T> {
     );
   }
 }
-
-/** Thrown for a caller whose limit has ended while the resource is being made. */
-class GoesOn extends Error {}
 
 /** Calls a function that a kill does not keep from blocking, on either side. */
 function shielded(fn: () => void): void {
