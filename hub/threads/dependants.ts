@@ -30,8 +30,12 @@ export function makeDependent(threads: Threads, thread: HubThread): boolean {
 }
 
 /** Ends the dependants of a thread that has ended, as far as they have not started. */
-export function cancelDependants(threads: Threads, owner: HubThread): void {
-  for (const dependant of owner.dependants ?? []) cancelDependant(threads, dependant, owner);
+export function cancelDependants(
+  threads: Threads,
+  owner: HubThread,
+  dependants: ReadonlySet<HubThread>,
+): void {
+  for (const dependant of dependants) cancelDependant(threads, dependant, owner);
 }
 
 function cancelDependant(threads: Threads, thread: HubThread, owner?: HubThread): void {

@@ -108,7 +108,7 @@ export class Threads implements ThreadHost, ThreadTable {
     thread.stopWaiting?.();
     this.waits.graph.clear(thread);
     if (ran) this.#registry.keepAlive.release();
-    cancelDependants(this, thread);
+    if (thread.dependants) cancelDependants(this, thread, thread.dependants);
     if (thread.watchers) {
       for (const worker of thread.watchers) if (!worker.dead) worker.tell(thread);
       thread.watchers = undefined;
