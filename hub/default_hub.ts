@@ -1,5 +1,5 @@
 /**
- * The hub that is used where none is named.
+ * The default hub: the hub that is used when none is named.
  *
  * @module
  */
@@ -38,7 +38,7 @@ export function getHub(): Hub {
   return defaultHub();
 }
 
-/** The same, for callers that know that they run on the main thread. */
+/** Does as {@linkcode getHub}, for callers that know that they run on the main thread. */
 export function defaultHub(): Hub {
   const { hub } = used;
   if (hub && !hub.closed) return hub;
@@ -48,10 +48,10 @@ export function defaultHub(): Hub {
 setLauncher((fn, args, options) => defaultHub().launch(fn, args, options));
 
 /**
- * Makes a hub the one that is used where none is named.
+ * Makes a hub the default one, which is used when none is named.
  *
  * @param hub The hub, or `undefined` to go back to one with the default options.
- * @returns The hub that was used until now, if there was one.
+ * @returns The default hub until now, if there was one.
  * @throws {TypeError} If it is neither.
  *
  * @example A default hub with options

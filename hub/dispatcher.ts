@@ -1,8 +1,8 @@
 /**
- * The dispatcher: takes what Workers say, and hands it to whoever does it.
+ * The dispatcher: takes the messages of Workers, and hands each to the part of the hub that acts on it.
  *
- * It answers every message of the protocol: `threads.ts` keeps the threads, `launches.ts` and `async_threads.ts` make them,
- * `worker_spawns.ts` does so for Workers, `call_server.ts` serves calls, `waits.ts` knows who waits for whom.
+ * It knows every message of the protocol: `threads.ts` keeps the threads, `launches.ts` and `async_threads.ts` make them,
+ * `worker_spawns.ts` makes those that Workers ask for, `call_server.ts` serves calls, `waits.ts` notes waits and finds deadlocks.
  *
  * @module
  */
@@ -52,7 +52,7 @@ import { lookAtModules } from "../bridge/values/known_modules.ts";
 
 knowsWhatRefers((value) => value instanceof HubThread || hubReferent(value, false) !== undefined);
 
-/** A hub's threads and functions, and what Workers may do with them. */
+/** A hub's threads and functions, and the use that Workers make of them. */
 export class Dispatcher implements PoolHost, Registry {
   readonly scope: readonly string[];
   readonly functions: Functions;
@@ -66,7 +66,7 @@ export class Dispatcher implements PoolHost, Registry {
   readonly #waits: Waits;
   readonly callServer: CallServer;
   readonly #spawns: WorkerSpawns;
-  /** What stands here for threads of other hubs. */
+  /** The proxy threads for threads of other hubs. */
   readonly #proxies = new WeakMap<HubThread, HubThread>();
   /** Whether the hub is closed or closing. */
   closed = false;
@@ -93,7 +93,7 @@ export class Dispatcher implements PoolHost, Registry {
     return new HubClosedError(`Cannot use the hub "${this.#name}": it is closed`);
   }
 
-  /** Takes no new threads from now on; those that have not started end. */
+  /** Takes no new threads from now on, and ends those that have not started. */
   refuse(): void {
     this.closed = true;
     this.threads.endPending();
@@ -148,7 +148,7 @@ export class Dispatcher implements PoolHost, Registry {
       case Up.Unwait:
         return worker.stack.findLast((thread) => thread.id === b)?.stopWaiting?.();
       case Up.Unobserved: {
-        // Where it cannot be read, as a class is not known here, why that is.
+        // If it cannot be read, as a class is not known here, the reason is that error.
         const read = readReason(worker, payload);
         const [name, reason] = Array.isArray(read) ? read : ["green thread", read];
         const failed = new HubThread(this.threads, id, { label: "", name: String(name) });
@@ -161,7 +161,7 @@ export class Dispatcher implements PoolHost, Registry {
         const reason = readReason(worker, payload);
         if (!thread) return;
         this.threads.killThread(thread, reason, a === 1, b < 0 ? Infinity : b);
-        // As in eventlet: who kills hands over to the one who is killed.
+        // As in eventlet: the thread that kills hands over to the killed thread.
         if (a !== 1 && !thread.dead) thread.worker?.post.readyFirst();
         return;
       }
@@ -180,7 +180,7 @@ export class Dispatcher implements PoolHost, Registry {
         useContext();
         return worker.context.arrive(message);
       case Up.Flush:
-        // After what the endings of threads set off, which run in microtasks: pools get their slots back.
+        // After the microtasks that the endings of threads have set off: pools get their slots back in them.
         return queueMicrotask(() => {
           if (!worker.dead) worker.post.send(Down.Flush, id, 0, 0, EMPTY);
         });
@@ -214,7 +214,7 @@ export class Dispatcher implements PoolHost, Registry {
     const { id, a: ending, payload } = message;
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) throw new BridgeProtocolError(`Cannot end thread ${id}: it does not run here`);
-    // It knows already how the threads on its own stack ended.
+    // The Worker knows already how the threads on its own stack ended.
     thread.watchers?.delete(worker);
     let ended = Ended.from(checkEnding(ending), payload, worker.kinds);
     try {
@@ -222,7 +222,7 @@ export class Dispatcher implements PoolHost, Registry {
     } catch (reason) {
       ended = Ended.of({ status: "rejected", reason });
     }
-    // Who killed it gets the very reason back.
+    // Whoever killed it gets the very same reason back.
     if (ending === Ending.Killed && thread.killed) {
       ended = Ended.of({ status: "killed", reason: thread.killed.reason });
     }

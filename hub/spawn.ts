@@ -1,5 +1,5 @@
 /**
- * Spawning on whichever side one is: the methods of the hub as functions.
+ * Spawning on either side: the methods of the hub as functions.
  *
  * @module
  */
@@ -27,7 +27,7 @@ type AnyThread = GreenThread<any>;
  * Spawns a green thread: {@linkcode Hub.spawn} on the default hub, or on the hub of the green thread that calls it.
  *
  * @param fn A function made by `syncToAsync`, an export of a `greenImport`ed module, or an inline function.
- * @param args What to call it with. Functions among them become blocking callbacks.
+ * @param args The arguments of the call. Functions among them become blocking callbacks.
  * @returns The thread: `await` it on the hub, `.wait()` for it in green code.
  * @throws {TypeError} If `fn` is no function, or has no source text.
  * @throws {NotCloneableError} If an argument cannot cross.
@@ -62,7 +62,7 @@ export function spawn(fn: Spawnable<unknown[], unknown>, ...args: unknown[]): An
 /**
  * Spawns a green thread after some time: {@linkcode Hub.spawnAfter}.
  *
- * @param ms How long to wait, in milliseconds; less than zero is zero.
+ * @param ms The delay, in milliseconds; less than zero is zero.
  * @param fn As for {@linkcode spawn}.
  * @param args As for {@linkcode spawn}.
  * @returns The thread; `cancel()` calls it off.
@@ -91,11 +91,11 @@ export function spawnAfter(
 }
 
 /**
- * As {@linkcode spawnAfter}, but called off when the green thread that calls this has ended before the time: whoever
- * waits for the new thread then gets a `GreenletExit`. On the hub, where no green thread calls it, it is `spawnAfter`.
+ * Spawns as {@linkcode spawnAfter} does, but calls the new thread off if the green thread that calls this ends before the time:
+ * whoever waits for the new thread then gets a `GreenletExit`. On the hub, where no green thread calls it, it is `spawnAfter`.
  * Semantics: eventlet's `spawn_after_local`.
  *
- * @param ms How long to wait, in milliseconds; less than zero is zero.
+ * @param ms The delay, in milliseconds; less than zero is zero.
  * @param fn As for {@linkcode spawn}.
  * @param args As for {@linkcode spawn}.
  * @returns The thread; `cancel()` calls it off.
@@ -162,9 +162,9 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
 /**
  * Spawns with options: {@linkcode Hub.with} on the default hub, or on the hub of the green thread that calls it.
  *
- * @param options See {@linkcode SpawnOptions}. In green code without `signal`, which nobody would hear there while the
- * spawner computes, or after its end: `kill()` the thread, or have a function of the hub spawn it.
- * @returns What spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
+ * @param options See {@linkcode SpawnOptions}. In green code without `signal`: nobody would hear it there while the thread that
+ * spawns computes, or after the end of that thread. `kill()` the thread, or have a function of the hub spawn it.
+ * @returns An object that spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
  * @throws {TypeError} If an option has the wrong type or is not known.
  *
  * @example A name for messages

@@ -1,5 +1,5 @@
 /**
- * Spawning with options, so that `spawn(fn, ...args)` needs none.
+ * Spawners: spawn with options, so that `spawn(fn, ...args)` needs none.
  *
  * @module
  */
@@ -24,20 +24,18 @@ export interface SpawnOptions {
   /** The threads' name, in messages and in `threads()`. The function's name and a number by default. */
   name?: string;
   /**
-   * Kills the threads when it is aborted: with a `GreenletExit` whose `cause` is the signal's reason. On the hub only:
-   * whoever spawns listens, and a green thread hears of an abort at its own blocking calls alone, and no more when it has
-   * ended.
+   * Kills the threads when it is aborted, with a `GreenletExit` whose `cause` is the signal's reason. On the hub only: whoever
+   * spawns listens, and a green thread hears of an abort only at its own blocking calls, and no more when it has ended.
    */
   signal?: AbortSignal;
   /**
-   * How long a thread may run, from its start, in milliseconds; then it is killed with a `Timeout`.
+   * The time limit of each thread, from its start, in milliseconds; then it is killed with a `Timeout`.
    *
    * @default {Infinity}
    */
   timeout?: number;
   /**
-   * How long a thread that `signal` or `timeout` has killed may take to end, in milliseconds: see
-   * `graceMs` of `kill()`.
+   * The time that a thread may take to end once `signal` or `timeout` has killed it, in milliseconds: see `graceMs` of `kill()`.
    *
    * @default {Infinity}
    */
@@ -52,7 +50,7 @@ export type Launcher = (
   // deno-lint-ignore no-explicit-any
 ) => GreenThread<any>;
 
-/** Spawns green threads with the options that it was made with: see {@linkcode Hub.with}. */
+/** Spawns green threads with the options with which it was made: see {@linkcode Hub.with}. */
 export class Spawner {
   static {
     brand(this, "Spawner");
@@ -124,7 +122,7 @@ export class Spawner {
   // deno-lint-ignore no-explicit-any
   #spawn(fn: unknown, args: readonly unknown[], options: ThreadOptions): GreenThread<any> {
     const signal = this.#signal;
-    // Aborted before: it is made, so that there is something to await, and never runs.
+    // If it was aborted before, the thread is made, so that there is something to await, and never runs.
     const delay = signal?.aborted ? { delay: LONGEST_TIMER } : {};
     const thread = this.#launch(fn, args, { ...this.#options, ...options, ...delay });
     if (!signal) return thread;
@@ -156,7 +154,7 @@ function checkSpawnOptions(options: SpawnOptions): void {
   if (timeout !== undefined) checkTime("spawn with options", timeout, "timeout");
 }
 
-/** Checks the time that `spawnAfter` waits. */
+/** Checks the delay of `spawnAfter()`. */
 export function checkDelay(ms: unknown): number {
   const delay = checkTime("spawn later", ms);
   if (delay > LONGEST_TIMER) {

@@ -1,15 +1,15 @@
 /**
- * Workers that could not start: for want of a thread or of memory, or as they died before they were ready.
+ * Failed starts: Workers that could not start for want of a thread or of memory, or that died before they were ready.
  *
- * Others may go on, and end their threads, so those in the queue wait for these; only where there is no Worker left do they fail.
- * No start is tried again before some time has passed, twice as long after each failure; one that succeeds makes up for all.
+ * Other Workers may go on and end their threads, so threads in the queue wait for those; they fail only if no Worker is left.
+ * The next start is tried after a pause, which is twice as long after each failure. One success ends the series.
  *
  * ```text
  * well ──failed──> waiting ──its time──> trying ──failed──> waiting, for longer
  *   ^                                      └──succeeded──> well
  * ```
  *
- * A Worker whose start was begun before another one failed may still become ready while this is waiting: then it is well again.
+ * A Worker whose start was begun before another one failed may still become ready during the pause: that is a success too.
  *
  * @module
  */
@@ -20,36 +20,35 @@ const FIRST_PAUSE = 250;
 /** The longest time without a start, after many failures, in milliseconds. */
 const LONGEST_PAUSE = 10_000;
 
-/** Starts of Workers that have failed in a row. */
+/** The starts of Workers that have failed in a row. */
 export class FailedStarts {
   readonly #again: () => void;
   #pause = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #error: unknown;
-  /** The time of the first of these failures. */
   #since: number | undefined;
 
-  /** @param again Called when a start may be tried again. */
+  /** @param again Tries a start again. */
   constructor(again: () => void) {
     this.#again = again;
   }
 
-  /** Whether no Worker is to be started now. */
+  /** Whether the pause after a failure lasts: no Worker is to be started now. */
   get waiting(): boolean {
     return this.#timer !== undefined;
   }
 
-  /** Since when no Worker could be started, in `performance.now()` time; nothing if the last start went well. */
+  /** The time of the first failure in the row, in `performance.now()` time; nothing if the last start went well. */
   get since(): number | undefined {
     return this.#since;
   }
 
-  /** Why the last one failed. */
+  /** The error of the last failed start. */
   get error(): unknown {
     return this.#error;
   }
 
-  /** A Worker could not start. */
+  /** Notes that a Worker could not start. */
   failed(error: unknown): void {
     this.#error = error;
     this.#since ??= performance.now();
@@ -62,7 +61,7 @@ export class FailedStarts {
     Deno.unrefTimer(this.#timer);
   }
 
-  /** A Worker has started. */
+  /** Notes that a Worker has started. */
   succeeded(): void {
     if (this.#since === undefined) return;
     this.stop();
@@ -70,7 +69,7 @@ export class FailedStarts {
     this.#error = this.#since = undefined;
   }
 
-  /** No start will be tried again. */
+  /** Cancels the next try. */
   stop(): void {
     clearTimeout(this.#timer);
     this.#timer = undefined;

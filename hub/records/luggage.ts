@@ -1,9 +1,8 @@
 /**
- * What the arguments of a waiting thread refer to.
+ * The luggage of a waiting thread: the references in its arguments.
  *
- * Arguments are encoded when a thread is spawned, so that what cannot cross is refused where it was passed, and later
- * changes are not seen. Which Worker will run the thread is not known then; until it is, the references in them are held
- * here.
+ * Arguments are encoded when a thread is spawned, so that a value that cannot cross is refused where it was passed, and later
+ * changes are not seen. It is not known then which Worker will run the thread. Until it is, the references are held here.
  *
  * @module
  */
@@ -36,7 +35,7 @@ export class Luggage implements ReferenceKinds {
     throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
   }
 
-  /** The thread is about to run on a Worker: the references are that Worker's. */
+  /** Hands the references to the Worker on which the thread is about to run. */
   handTo(worker: GreenWorker): void {
     for (const { kind, id } of this.#held) worker.hold(kind, id);
     this.#held.length = 0;
@@ -44,7 +43,7 @@ export class Luggage implements ReferenceKinds {
     this.#dropObjects();
   }
 
-  /** The thread will not run. */
+  /** Takes the references back: the thread will not run. */
   drop(): void {
     for (const { kind, id } of this.#held) {
       if (kind === RefKind.Thread) this.#registry.threads.release(id, 1);

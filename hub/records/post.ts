@@ -1,7 +1,7 @@
 /**
  * The post to one Worker: the hub's ends of the two rings that lead to the Worker's mailbox and come from it.
  *
- * The hub never waits: what does not fit in the ring is queued here, in order, and goes on when the Worker has made room
+ * The hub never waits: messages that do not fit in the ring are queued here, in order, and go on when the Worker has made room
  * and rung the doorbell.
  *
  * @module
@@ -44,32 +44,32 @@ export class Post {
     this.outbox.setBehind(true);
     this.#waiting.push(new Waiting(kind, id, a, b, payload));
     this.sendWaiting();
-    // What is left goes on in a later turn, and by then the bytes may have been changed by whoever sent them.
+    // The remainder goes on in a later turn, and whoever sent the bytes may change them before that.
     this.#waiting[0]?.keep();
   }
 
-  /** What was sent is what its green code waits for: in a cooperative hub it gets a place in the line. */
+  /** Queues the Worker for the run lock, in a cooperative hub: its green code waits for a message that was sent. */
   ready(): void {
     this.#board.order?.ready(this.#slot);
   }
 
-  /** As {@linkcode Post.ready}, before all others. */
+  /** Does as {@linkcode Post.ready}, with the first number of all. */
   readyFirst(): void {
     this.#board.order?.readyFirst(this.#slot);
   }
 
-  /** Has a thread that is blocked there at an object say once more what on: see `green/worker/parking.ts`. */
+  /** Has a thread that is blocked there at an object report it once more: see `green/worker/parking.ts`. */
   rouse(): void {
     this.#board.wake(this.#slot);
   }
 
-  /** Says to the Worker that it is to end, whatever it is blocked on and however full its mailbox is. */
+  /** Tells the Worker to end, whatever it is blocked on and however full its mailbox is. */
   shut(): void {
     this.outbox.shut();
     this.#board.wake(this.#slot);
   }
 
-  /** Sends what was waiting, as far as there is room. */
+  /** Sends messages that wait, as far as there is room. */
   sendWaiting(): void {
     if (this.#waiting.length === 0) return;
     let sent = 0;
@@ -79,12 +79,12 @@ export class Post {
         sent++;
         continue;
       }
-      // The event loop's other work has its turn.
+      // Other work of the event loop has its turn now.
       if (performance.now() >= until) {
         this.#sendLater();
         break;
       }
-      // Ask for room first and then look once more: it may have come in between.
+      // Ask for room first and then look once more: room may have come in between.
       this.outbox.setHungry(true);
       if (!this.#waiting[sent].write(this.outbox, until)) break;
       this.outbox.setHungry(false);
@@ -108,7 +108,7 @@ export class Post {
   /**
    * Receives the next message.
    *
-   * @param frames How many frames to look at, at the most.
+   * @param frames The most ring frames to look at.
    */
   receive(frames: number): Message | undefined {
     const message = this.inbox.receive(frames);
@@ -116,14 +116,14 @@ export class Post {
     return message;
   }
 
-  /** The Worker has ended: nothing is sent any more. */
+  /** Drops all messages that wait, and sends no more: the Worker has ended. */
   retire(): void {
     this.#isRetired = true;
     clearTimeout(this.#tidying);
     this.#waiting.length = 0;
   }
 
-  /** Memory that large messages needed is let go of when there have been none for a while. */
+  /** Frees the memory of large messages when there have been none for a while. */
   #tidyLater(): void {
     const { tidyAt } = this.outbox;
     if (tidyAt === Infinity || this.#tidying !== undefined || this.#isRetired) return;
@@ -137,10 +137,10 @@ export class Post {
   }
 }
 
-/** How long one message may be written without a turn of the event loop, in milliseconds. */
+/** The longest time for which one message is written without a turn of the event loop, in milliseconds. */
 const TURN_MS = 8;
 
-/** A message that waits for its turn, or for room. */
+/** A message that waits for those before it, or for room. */
 class Waiting {
   readonly #kind: number;
   readonly #id: number;
@@ -157,13 +157,13 @@ class Waiting {
     this.#payload = payload;
   }
 
-  /** Writes as much as there is room for; says whether that is all. */
+  /** Writes as much as there is room for; says whether the whole message is written. */
   write(outbox: Outbox, until: number): boolean {
     this.#departure ??= outbox.begin(this.#kind, this.#id, this.#a, this.#b, this.#payload);
     return this.#departure.advance(until);
   }
 
-  /** Takes a copy of what is not written yet. */
+  /** Copies the part that is not written yet. */
   keep(): void {
     if (this.#departure) this.#departure.keep();
     else this.#payload = keep(this.#payload);

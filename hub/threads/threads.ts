@@ -1,8 +1,8 @@
 /**
- * The hub's threads: which there are, how they are ended, and when they are forgotten.
+ * The table of the hub's threads: keeps them, ends them, and forgets them.
  *
- * A thread is kept from when it was launched until it has ended, no Worker holds a reference to it, and the async work that was
- * aborted with it has ended too. Its first ending counts; whoever waits hears of it then.
+ * A thread is kept from its launch until it has ended, no Worker holds a reference to it, and the async work that was aborted
+ * with it has ended too. Its first ending counts, and is told to whoever waits.
  *
  * @module
  */
@@ -24,7 +24,7 @@ import { LONGEST_TIMER } from "../base/time.ts";
 
 /** The threads of one hub. */
 export class Threads implements ThreadHost, ThreadTable {
-  /** Who of them waits for whom. */
+  /** The waits of these threads for each other. */
   readonly waits: Waits;
   readonly #registry: Registry;
   readonly #pool: Pool;
@@ -34,9 +34,9 @@ export class Threads implements ThreadHost, ThreadTable {
 
   /**
    * @param name The hub's name.
-   * @param registry The rest of the hub.
-   * @param pool Where threads run.
-   * @param events Who is told of those that failed.
+   * @param registry The hub's tables.
+   * @param pool The pool that runs the threads.
+   * @param events The reports to the hub's owner.
    */
   constructor(name: string, registry: Registry, pool: Pool, events: DispatcherEvents) {
     this.#registry = registry;
@@ -50,13 +50,13 @@ export class Threads implements ThreadHost, ThreadTable {
     for (const thread of this.#threads.values()) if (!thread.dead) yield thread;
   }
 
-  /** The thread with an id, if it is not forgotten. */
+  /** The thread with an id, if it has not been forgotten. */
   byId(id: number): HubThread | undefined {
     return this.#threads.get(id);
   }
 
   /**
-   * Keeps a new thread, if the hub takes any: else it ends.
+   * Keeps a new thread, or ends it if the hub takes no more.
    *
    * @returns Whether it is kept.
    */
@@ -69,7 +69,7 @@ export class Threads implements ThreadHost, ThreadTable {
     return true;
   }
 
-  // Their ends.
+  // Ending threads.
 
   killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void {
     const exit = reason ?? new GreenletExit();
@@ -97,7 +97,7 @@ export class Threads implements ThreadHost, ThreadTable {
     worker.post.ready();
   }
 
-  /** A thread has ended; if it had ended before, that stays. */
+  /** Ends a thread; its first ending stays. */
   endThread(thread: HubThread, ended: Ended): void {
     const { task } = thread;
     const ran = task !== undefined || thread.worker !== undefined;
@@ -108,7 +108,7 @@ export class Threads implements ThreadHost, ThreadTable {
     thread.stopWaiting?.();
     this.waits.graph.clear(thread);
     if (ran) this.#registry.keepAlive.release();
-    cancelDependants(this, thread);
+    if (thread.dependants) cancelDependants(this, thread, thread.dependants);
     if (thread.watchers) {
       for (const worker of thread.watchers) if (!worker.dead) worker.tell(thread);
       thread.watchers = undefined;
@@ -119,10 +119,10 @@ export class Threads implements ThreadHost, ThreadTable {
   failedUnhandled(thread: HubThread): void {
     if (thread.keeper && !thread.keeper.dead) return;
     if (thread.detached) return this.events.unhandledThread(thread);
-    // As for promises: whoever wants the result has until the next turn of the event loop to say so.
-    // The timer keeps the process alive for that turn, so that no failure is lost at its end.
+    // As for promises: whoever wants the result has until the next turn of the event loop to ask for it.
+    // The timer keeps the process alive for that turn, so that no failure is lost at the end of the process.
     setTimeout(() => {
-      // By now one that ended while it was spawned may have been handed to a Worker, which looks after it.
+      // A thread that ended while it was spawned may have been handed to a Worker by now, which reports the failure.
       const kept = thread.keeper !== undefined && !thread.keeper.dead;
       if (!thread.observed && !kept) this.events.unhandledThread(thread);
     }, 0);
@@ -137,15 +137,15 @@ export class Threads implements ThreadHost, ThreadTable {
     thread.onEnd(() => clearTimeout(timer));
   }
 
-  // What is aborted with them.
+  // Async work that is aborted with threads.
 
-  /** The caller of a function of the hub has gone. */
+  /** Has a call's thread kept until the aborted function has ended: the caller has gone. */
   callAborted(call: Call): void {
     const thread = this.#threads.get(call.threadId);
     if (thread && call.work && call.heeds) this.awaitAborted(thread, call.work);
   }
 
-  /** Async work was aborted because a thread was killed: it may take a while to end. */
+  /** Keeps a thread that was killed until its aborted async work has ended, which may take a while. */
   awaitAborted(thread: HubThread, work: Promise<unknown>): void {
     const { aborted } = thread;
     aborted.add(work);
@@ -155,9 +155,9 @@ export class Threads implements ThreadHost, ThreadTable {
     });
   }
 
-  // The hub's end.
+  // Closing the hub.
 
-  /** The hub takes no new threads from now on: those that have not started end. */
+  /** Ends the threads that have not started: the hub takes no new ones from now on. */
   endPending(): void {
     for (const thread of [...this.all()]) {
       if (thread.state !== "pending") continue;
@@ -167,7 +167,7 @@ export class Threads implements ThreadHost, ThreadTable {
     }
   }
 
-  /** Everything that has not ended ends now. */
+  /** Ends all threads that are left. */
   endAll(): void {
     for (const thread of [...this.all()]) {
       thread.abort?.(this.#registry.closedError());
@@ -176,15 +176,15 @@ export class Threads implements ThreadHost, ThreadTable {
   }
 
   #close(thread: HubThread): void {
-    // Whoever closed the hub wanted this: there is nothing to report.
+    // Whoever closed the hub wanted this ending: there is nothing to report.
     thread.observed = true;
     const reason = this.#registry.closedError();
     this.endThread(thread, Ended.of({ status: "rejected", reason }));
   }
 
-  // Those that are forgotten.
+  // Forgetting threads.
 
-  /** One hold less on a thread. */
+  /** Takes back references that Workers held to a thread. */
   release(id: number, count: number): void {
     const thread = this.#threads.get(id);
     if (!thread) return;
@@ -192,7 +192,7 @@ export class Threads implements ThreadHost, ThreadTable {
     this.#forgetIfDone(thread);
   }
 
-  /** A thread that is known only by its ending. */
+  /** Makes the record of a thread that is known only by its ending. */
   adopt(ref: ThreadRef, ended: Ended): HubThread {
     const { id, name } = ref;
     const thread = new HubThread(this, Number(id), { label: "", name: String(name) });
@@ -202,8 +202,8 @@ export class Threads implements ThreadHost, ThreadTable {
   }
 
   /**
-   * What stands for a thread that the hub has forgotten. It had ended and everybody had been told, so an ending that is
-   * still on its way counts before this one.
+   * Makes a record in place of a thread that the hub has forgotten. That thread had ended and everybody had been told, so an
+   * ending of it that is still on its way comes before the one given here.
    */
   forgotten(id: number): HubThread {
     const thread = new HubThread(this, id, { label: "forgotten" });
