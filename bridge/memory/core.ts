@@ -39,9 +39,8 @@
  * @module
  */
 
-import type { Condition, Green } from "../side/green.ts";
+import { type Condition, type Green, stopped } from "../side/green.ts";
 import { checkOptionsObject, checkSignal, checkTime, show, WAITING_KEYS } from "../checks.ts";
-import { GreenletExit } from "../errors.ts";
 import { currentLimit } from "../side/limit.ts";
 import { pause } from "../wire/patience.ts";
 import { greenSide } from "../side/side.ts";
@@ -455,11 +454,6 @@ class Wait implements Condition {
   get #isOut(): boolean {
     return Atomics.load(this.#arena, this.#node + Node.State) !== State.Waiting;
   }
-}
-
-/** For a thread that goes on after the hub has stopped its Worker. */
-export function stopped(): GreenletExit {
-  return new GreenletExit("The Worker of this green thread was stopped");
 }
 
 /** Timers take no more than this, in milliseconds: a longer one would be due at once. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { GreenletExit } from "../errors.ts";
 import type { Target, ThreadOptions } from "../protocol/messages.ts";
 import type { ExportCounts } from "../references/exports.ts";
 import type { RemoteObject } from "../references/remote_object.ts";
@@ -162,4 +163,9 @@ export interface Green {
    * @throws What the thread was killed with, or a timeout of the thread that is due.
    */
   block(condition: Condition, deadline: number, parking: Parking): boolean;
+}
+
+/** The error of every call in a Worker that the hub has stopped by force: nobody listens to it any more. */
+export function stopped(): GreenletExit {
+  return new GreenletExit("The green thread was killed and did not end: its Worker was stopped");
 }
