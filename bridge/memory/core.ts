@@ -39,8 +39,15 @@
  * @module
  */
 
+import {
+  checkOptionsObject,
+  checkSignal,
+  checkTime,
+  LONGEST_TIMER,
+  show,
+  WAITING_KEYS,
+} from "../checks.ts";
 import { type Condition, type Green, stopped } from "../side/green.ts";
-import { checkOptionsObject, checkSignal, checkTime, show, WAITING_KEYS } from "../checks.ts";
 import { currentLimit } from "../side/limit.ts";
 import { pause } from "../wire/patience.ts";
 import { greenSide } from "../side/side.ts";
@@ -307,7 +314,7 @@ export abstract class Core {
         if (this.leaves(list, node)) reject(limit!.reason);
         else resolve(true);
       };
-      if (timeout < LONGEST) {
+      if (timeout < LONGEST_TIMER) {
         timer = setTimeout(() => giveUp(() => resolve(false)), Math.max(0, timeout));
       }
       signal?.addEventListener("abort", onAbort);
@@ -455,9 +462,6 @@ class Wait implements Condition {
     return Atomics.load(this.#arena, this.#node + Node.State) !== State.Waiting;
   }
 }
-
-/** Timers take no more than this, in milliseconds: a longer one would be due at once. */
-export const LONGEST: number = 2 ** 31 - 1;
 
 /** Where the words of the lists are: each takes {@linkcode LIST_WORDS}. */
 export function listAt(first: number, number: number): number {

@@ -23,10 +23,8 @@
  */
 
 import { setTimeout } from "node:timers";
+import { LONGEST_TIMER } from "../checks.ts";
 import { type DueTime, isLocal, lookWhenAsked } from "./signals.ts";
-
-/** The longest time of a platform's timer, in milliseconds: a longer one is taken for 1. */
-const LONGEST = 2 ** 31 - 1;
 
 /** The largest number that `AbortSignal.timeout()` takes. */
 const MOST = Number.MAX_SAFE_INTEGER;
@@ -175,7 +173,7 @@ export class TimedSignals {
 
 /** A time as the platform's timers take it. */
 function delayOf(ms: number): number {
-  return ms > LONGEST ? 1 : Math.max(1, ms);
+  return ms > LONGEST_TIMER ? 1 : Math.max(1, ms);
 }
 
 /**

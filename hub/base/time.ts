@@ -4,8 +4,7 @@
  * @module
  */
 
-/** Timers take no more than this, in milliseconds: a longer one would be due at once. */
-export const LONGEST_TIMER: number = 2 ** 31 - 1;
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
 
 /**
  * Waits for a promise, but not for longer than some time.

@@ -16,6 +16,7 @@
  */
 
 import { setTimeout } from "node:timers";
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import { isA } from "../../bridge/guarded.ts";
 import { currentLimit } from "../../bridge/side/limit.ts";
@@ -25,7 +26,6 @@ import { Timeout } from "../../bridge/side/timeout.ts";
 import { checkCount } from "../../sync/permits.ts";
 import { Semaphore } from "../../sync/semaphore.ts";
 import { type Lender, Lent, type OpenConnection } from "./lent_connection.ts";
-import { LONGEST_TIMER } from "../base/time.ts";
 
 /** How a pool treats its connections. */
 export interface Treatment<C> {

@@ -11,7 +11,7 @@
  */
 
 import { clearTimeout, setTimeout } from "node:timers";
-import { inOneLine } from "../../bridge/checks.ts";
+import { inOneLine, LONGEST_TIMER } from "../../bridge/checks.ts";
 import { Imports } from "../../bridge/references/imports.ts";
 import type { Ref } from "../../bridge/values/codec.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
@@ -41,7 +41,6 @@ import { isLazy } from "../../bridge/references/thenables.ts";
 import { timeoutReason } from "../../bridge/references/timed_signals.ts";
 import { ifUnobserved } from "../base/stray_promises.ts";
 import type { Fault } from "../base/uncaught.ts";
-import { LONGEST_TIMER } from "../base/time.ts";
 
 /** What the references of one Worker need of it. */
 export interface ReferenceHost {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import { limited } from "../../bridge/side/limit.ts";
@@ -21,7 +22,6 @@ import { type GreenWorker, type Registry, workerOf } from "../records/worker.ts"
 import { HubThread, type ThreadHost } from "../records/thread.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Waits } from "./waits.ts";
-import { LONGEST_TIMER } from "../base/time.ts";
 
 /** The threads of one hub. */
 export class Threads implements ThreadHost {
