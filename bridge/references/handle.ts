@@ -16,8 +16,12 @@ class Handle {}
 
 const handled = state("handled", () => new WeakMap<object, object>());
 
-/** What is asked of any object in passing, by `await`, `JSON.stringify` and the like. */
-const ASKED_IN_PASSING: ReadonlySet<PropertyKey> = new Set(["then", "toJSON", "constructor"]);
+/** The properties that `await`, `JSON.stringify` and the like ask any object for in passing. */
+export const ASKED_IN_PASSING: ReadonlySet<PropertyKey> = new Set([
+  "then",
+  "toJSON",
+  "constructor",
+]);
 
 const handler: ProxyHandler<Handle> = {
   get(_, key) {

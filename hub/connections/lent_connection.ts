@@ -7,6 +7,7 @@
  * @module
  */
 
+import { ASKED_IN_PASSING } from "../../bridge/references/handle.ts";
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import { servedCall } from "../base/call_context.ts";
@@ -25,9 +26,6 @@ export interface Lender {
   /** Takes a connection back. */
   takeBack(lent: Lent<never>, discard: boolean): Promise<void>;
 }
-
-/** What is asked of any object in passing, by `await`, `JSON.stringify` and the like. */
-const ASKED_IN_PASSING: ReadonlySet<PropertyKey> = new Set(["then", "toJSON", "constructor"]);
 
 /** What gives a connection back, where a connection has it. */
 const CLOSING: ReadonlySet<PropertyKey> = new Set(["close", "end"]);
