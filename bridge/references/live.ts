@@ -11,7 +11,7 @@
 import { remoteOf } from "./remote_object.ts";
 import { Resource } from "./resource.ts";
 import { keyOf } from "../state.ts";
-import { hasThen, isPromise } from "./thenables.ts";
+import { isAwaitable, isPromise, isThenable } from "./thenables.ts";
 import { servedAs } from "../protocol/wrapped.ts";
 
 /** What can be done. The numbers are in messages, so they are only added to. The arguments follow. */
@@ -135,7 +135,7 @@ export function traitsOf(object: object): number {
 
 /** Traits beside {@linkcode traitsOf} that only objects of the hub have. */
 export function lazyTraits(object: object): number {
-  if (object instanceof Resource || remoteOf(object) || !hasThen(object)) return 0;
+  if (object instanceof Resource || remoteOf(object) || !isAwaitable(object)) return 0;
   return Trait.Lazy | (typeof (object as Members).wait === "function" ? Trait.OwnWait : 0);
 }
 
@@ -320,12 +320,6 @@ const MAX_TEMPLATES = 1000;
 
 function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
-}
-
-/** Whether the language would await a value. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as { then?: unknown }).then === "function";
 }
 
 /** Whether a list of arguments is that of a template's tag. */

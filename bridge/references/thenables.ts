@@ -24,6 +24,12 @@ interface Awaitable {
   wait(): unknown;
 }
 
+/** Whether the language would await a value, if it is no function. Throws what asking for its `then` throws. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return typeof value === "object" && value !== null &&
+    typeof (value as { then?: unknown }).then === "function";
+}
+
 /** Whether a value is a promise that is awaited wherever green code gets one; it may have properties of its own. */
 export function isPromise(value: unknown): value is PromiseLike<unknown> {
   if (typeof value !== "object" || value === null) return false;
@@ -37,11 +43,14 @@ export function isPromise(value: unknown): value is PromiseLike<unknown> {
  * of the library has made is neither; it cannot cross.
  */
 export function isLazy(value: object): boolean {
-  return hasThen(value) && !isPromise(value) && madeElsewhere(value) === undefined;
+  return isAwaitable(value) && !isPromise(value) && madeElsewhere(value) === undefined;
 }
 
-/** Whether the language would await an object of this side, be it a promise or not. What crosses as itself is left out. */
-export function hasThen(value: object): boolean {
+/**
+ * Whether the language would await an object or a function of this side, be it a promise or not. What crosses as itself is left
+ * out, and what cannot be asked.
+ */
+export function isAwaitable(value: object): boolean {
   try {
     return typeof (value as { then?: unknown }).then === "function" && !isItself(value);
   } catch {
