@@ -491,9 +491,9 @@ export function nameIn(options: { readonly name?: string } | undefined): string 
  *
  * @throws {TypeError} If it is not a number.
  */
-export function timeLimit(options: WaitingOptions | undefined): number {
+export function timeLimit(options: WaitingOptions | undefined, action = "wait"): number {
   const timeout = options?.timeout;
-  return timeout === undefined ? Infinity : checkTime("wait", timeout, "timeout");
+  return timeout === undefined ? Infinity : checkTime(action, timeout, "timeout");
 }
 
 /**
@@ -521,23 +521,25 @@ export function entering(
  *
  * @param options The options.
  * @param known The keys that they may have.
+ * @param action What cannot be done then.
  * @throws {TypeError} If they are of the wrong kind.
  * @throws The reason of the signal, if it is aborted.
  */
 export function checkWaiting(
   options: WaitingOptions | undefined,
-  known?: readonly string[],
+  known: readonly string[] = WAITING_KEYS,
+  action = "wait",
 ): void {
-  if (options !== undefined) checkGiven(options, known ?? WAITING_KEYS);
+  if (options !== undefined) checkGiven(options, known, action);
 }
 
 /** Apart, so that a call without options stays small. */
-function checkGiven(options: WaitingOptions, known: readonly string[]): void {
-  checkOptionsObject("wait", options, "{ timeout: 1000 }", known);
-  timeLimit(options);
+function checkGiven(options: WaitingOptions, known: readonly string[], action: string): void {
+  checkOptionsObject(action, options, "{ timeout: 1000 }", known);
+  timeLimit(options, action);
   const { signal } = options;
   if (signal === undefined) return;
-  checkSignal("wait", signal);
+  checkSignal(action, signal);
   signal.throwIfAborted();
 }
 
