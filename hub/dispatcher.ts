@@ -201,7 +201,7 @@ export class Dispatcher implements PoolHost, Registry {
         return this.#waits.at(id, String(decode(payload, worker.kinds)), a === 1);
       case Up.Unwait:
         return worker.stack.findLast((thread) => thread.id === b)?.stopWaiting?.();
-      case Up.Unobserved: {
+      case Up.Unhandled: {
         // Where it cannot be read, as a class is not known here, why that is.
         const read = readReason(worker, payload);
         const [name, reason] = Array.isArray(read) ? read : ["green thread", read];
@@ -238,7 +238,7 @@ export class Dispatcher implements PoolHost, Registry {
         return queueMicrotask(() => {
           if (!worker.dead) worker.post.send(Down.Flush, id, 0, 0, EMPTY);
         });
-      case Up.Rested:
+      case Up.LoopTurned:
         return worker.rested();
       case Up.Loaded:
         void forgetPackageReads();

@@ -232,7 +232,7 @@ export class GreenWorker {
   /** Has its event loop have a turn. Settles when what had failed there has been told, or it has ended. */
   rest(): Promise<void> {
     this.uneasy = false;
-    this.post.send(Down.Rest, 0, 0, 0, EMPTY);
+    this.post.send(Down.LoopTurn, 0, 0, 0, EMPTY);
     const rested = new Promise<void>((resolve) => this.#onRested = resolve);
     return Promise.race([rested, this.exited]);
   }
