@@ -63,12 +63,12 @@ export class Limit {
     return this.timeout !== undefined && this.timeout.due < Infinity || this.outer?.timed === true;
   }
 
-  /** Calls a function within it. */
+  /** Calls a function within the limit. */
   run<R>(fn: () => R): R {
     return (known.storage ??= new AsyncLocalStorage()).run(this, fn);
   }
 
-  /** Ends all waits within it. */
+  /** Ends all waits within the limit. */
   abort(reason: unknown): void {
     this.outer?.signal.removeEventListener("abort", this.#follow);
     this.#controller.abort(reason);

@@ -20,7 +20,7 @@ import { currentLimit, leaveWithLimit, outsideLimits } from "./limit.ts";
 /** The most steps that may be asked for before somebody wants them. */
 export const MOST_AHEAD: number = 1 << 16;
 
-/** The last step. */
+/** The step that says that an iteration is over. */
 export const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 interface Caller<T> {
@@ -28,7 +28,7 @@ interface Caller<T> {
   readonly reject: (reason: unknown) => void;
 }
 
-/** A step that has come: gives it to a caller. */
+/** A step that has come, as a function that gives it to a caller. */
 type Come<T> = (caller: Caller<T>) => void;
 
 /**
@@ -145,7 +145,7 @@ export class Steps<T> {
     this.#ask();
   }
 
-  /** What came before is still there for who asks. */
+  /** Ends the iteration as its last step has come. Steps that came before are still there for callers. */
   #finish(): void {
     this.#asked--;
     this.#ended = true;
