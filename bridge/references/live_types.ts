@@ -84,7 +84,7 @@ export type SyncMembers<T> =
  *
  * Of an overloaded method this sees the last four forms; of a generic one the bounds.
  *
- * A promise with members of its own is both what it becomes and a handle with these members and `wait()`, as TypeScript cannot tell
+ * A promise with members of its own is both its result and a handle with these members and `wait()`, as TypeScript cannot tell
  * which it will be: the run time decides. It is awaited if it is a promise by its prototype, whatever members it has. Else,
  * as a query of a database's library, it has not run: it has its own members and `wait()`, which runs it and gives the
  * result, and to use any other member is an error.
