@@ -35,6 +35,9 @@ export function inOneLine(thrown: unknown): string {
   }
 }
 
+/** The longest time of a timer, in milliseconds: the platform takes a longer one for 1. */
+export const LONGEST_TIMER: number = 2 ** 31 - 1;
+
 /** The keys of whatever waits. */
 export const WAITING_KEYS: readonly string[] = ["timeout", "signal"];
 

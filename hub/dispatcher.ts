@@ -147,7 +147,7 @@ export class Dispatcher implements PoolHost, Registry {
         return this.#waits.at(id, String(decode(payload, worker.kinds)), a === 1);
       case Up.Unwait:
         return worker.stack.findLast((thread) => thread.id === b)?.stopWaiting?.();
-      case Up.Unobserved: {
+      case Up.Unhandled: {
         // If it cannot be read, as a class is not known here, the reason is that error.
         const read = readReason(worker, payload);
         const [name, reason] = Array.isArray(read) ? read : ["green thread", read];
@@ -184,7 +184,7 @@ export class Dispatcher implements PoolHost, Registry {
         return queueMicrotask(() => {
           if (!worker.dead) worker.post.send(Down.Flush, id, 0, 0, EMPTY);
         });
-      case Up.Rested:
+      case Up.LoopTurned:
         return worker.loopTurned();
       case Up.Loaded:
         void forgetPackageReads();

@@ -5,7 +5,13 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject, checkSignal, checkTime, show } from "../bridge/checks.ts";
+import {
+  checkOptionsObject,
+  checkSignal,
+  checkTime,
+  LONGEST_TIMER,
+  show,
+} from "../bridge/checks.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/side/green_thread.ts";
 import type { ThreadOptions } from "../bridge/protocol/messages.ts";
@@ -17,7 +23,6 @@ import type {
   SpawnableWith,
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
-import { LONGEST_TIMER } from "./base/time.ts";
 
 /** Options for the threads that a {@linkcode Spawner} spawns. */
 export interface SpawnOptions {

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { LONGEST_TIMER } from "../bridge/checks.ts";
 import { Limit } from "../bridge/side/limit.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { Timeout } from "../bridge/side/timeout.ts";
 import { checkFunction, limitOf, type TimeoutValue } from "../bridge/side/with_timeout.ts";
-import { LONGEST_TIMER } from "./base/time.ts";
 
 /**
  * Calls an async function under a time limit.

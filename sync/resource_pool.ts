@@ -16,7 +16,7 @@ import { CORE } from "../bridge/memory/objects.ts";
 import { registerOwnClass } from "../bridge/values/classes.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import { crossesAsItself } from "../bridge/references/itself.ts";
-import { isThenable } from "../bridge/references/live.ts";
+import { isThenable } from "../bridge/references/thenables.ts";
 import { Empty } from "../bridge/errors.ts";
 import { makeOrKeep } from "./make_or_keep.ts";
 import { checkCount, checkSizes, Permit, twin } from "./permits.ts";

@@ -37,9 +37,15 @@
  * @module
  */
 
-import type { Condition, Green } from "../side/green.ts";
-import { checkOptionsObject, checkSignal, checkTime, show, WAITING_KEYS } from "../checks.ts";
-import { GreenletExit } from "../errors.ts";
+import {
+  checkOptionsObject,
+  checkSignal,
+  checkTime,
+  LONGEST_TIMER,
+  show,
+  WAITING_KEYS,
+} from "../checks.ts";
+import { type Condition, type Green, stopped } from "../side/green.ts";
 import { currentLimit } from "../side/limit.ts";
 import { greenSide } from "../side/side.ts";
 import { SpinLock } from "../wire/spin_lock.ts";
@@ -280,7 +286,7 @@ export abstract class Core {
         if (this.leaves(list, node)) reject(limit!.reason);
         else resolve(true);
       };
-      if (timeout < LONGEST) {
+      if (timeout < LONGEST_TIMER) {
         timer = setTimeout(() => giveUp(() => resolve(false)), Math.max(0, timeout));
       }
       signal?.addEventListener("abort", onAbort);
@@ -429,14 +435,6 @@ class Wait implements Condition {
   }
 }
 
-/** For a thread that goes on after the hub has stopped its Worker. */
-export function stopped(): GreenletExit {
-  return new GreenletExit("The Worker of this green thread was stopped");
-}
-
-/** Timers take no more than this, in milliseconds: a longer one would be due at once. */
-export const LONGEST: number = 2 ** 31 - 1;
-
 /** Where the words of the lists are: each takes {@linkcode LIST_WORDS}. */
 export function listAt(first: number, number: number): number {
   return first + number * LIST_WORDS;
@@ -465,9 +463,9 @@ export function nameIn(options: { readonly name?: string } | undefined): string 
  *
  * @throws {TypeError} If it is not a number.
  */
-export function timeLimit(options: WaitingOptions | undefined): number {
+export function timeLimit(options: WaitingOptions | undefined, action = "wait"): number {
   const timeout = options?.timeout;
-  return timeout === undefined ? Infinity : checkTime("wait", timeout, "timeout");
+  return timeout === undefined ? Infinity : checkTime(action, timeout, "timeout");
 }
 
 /**
@@ -495,23 +493,25 @@ export function entering(
  *
  * @param options The options.
  * @param known The keys that they may have.
+ * @param action What cannot be done then.
  * @throws {TypeError} If they are of the wrong kind.
  * @throws The reason of the signal, if it is aborted.
  */
 export function checkWaiting(
   options: WaitingOptions | undefined,
-  known?: readonly string[],
+  known: readonly string[] = WAITING_KEYS,
+  action = "wait",
 ): void {
-  if (options !== undefined) checkGiven(options, known ?? WAITING_KEYS);
+  if (options !== undefined) checkGiven(options, known, action);
 }
 
 /** Apart, so that a call without options stays small. */
-function checkGiven(options: WaitingOptions, known: readonly string[]): void {
-  checkOptionsObject("wait", options, "{ timeout: 1000 }", known);
-  timeLimit(options);
+function checkGiven(options: WaitingOptions, known: readonly string[], action: string): void {
+  checkOptionsObject(action, options, "{ timeout: 1000 }", known);
+  timeLimit(options, action);
   const { signal } = options;
   if (signal === undefined) return;
-  checkSignal("wait", signal);
+  checkSignal(action, signal);
   signal.throwIfAborted();
 }
 

@@ -64,7 +64,7 @@ export const Up = {
    * A thread that the thread `id` spawned failed, and nobody there looked at it; or something failed that the thread `id` has
    * left behind. Payload: the name of the one that failed, and the error: `[name, error]`.
    */
-  Unobserved: 25,
+  Unhandled: 25,
   /** The thread `b` has given up waiting for the thread `id`. */
   Unwait: 26,
   /**
@@ -84,8 +84,8 @@ export const Up = {
   At: 29,
   /** Answer with `Down.Flush` and the same `id` when everything before this has been done. */
   Flush: 30,
-  /** The event loop has had the turn that `Down.Rest` has asked for, and what had failed there has been told. */
-  Rested: 31,
+  /** The event loop has had the turn that `Down.LoopTurn` has asked for, and what had failed there has been told. */
+  LoopTurned: 31,
 } as const;
 
 /** What the hub says to a Worker. */
@@ -131,8 +131,8 @@ export const Down = {
   Where: 20,
   /** What was said before the `Up.Flush` with this `id` has been done. */
   Flush: 21,
-  /** Give the event loop a turn when no thread runs, and say so by `Up.Rested`: the process is about to end. */
-  Rest: 22,
+  /** Give the event loop a turn when no thread runs, and say so by `Up.LoopTurned`: the process is about to end. */
+  LoopTurn: 22,
 } as const;
 
 /** In `Down.Kill`. */

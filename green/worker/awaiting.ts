@@ -8,12 +8,10 @@
  */
 
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "node:timers";
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { LOAD_MS, type RunToken } from "./run_token.ts";
-
-/** The longest time that a timer takes, in milliseconds. */
-const NEVER_DUE = 2 ** 31 - 1;
 
 /** A Worker's waits in its event loop. */
 export class Awaiting {
@@ -37,7 +35,7 @@ export class Awaiting {
     let done = false;
     const patience = loading && token ? setTimeout(() => token.idle(), LOAD_MS) : undefined;
     // Neither the promise nor what it parks on keeps a Worker alive, and it may be for the hub to settle the promise.
-    const alive = setInterval(() => {}, NEVER_DUE);
+    const alive = setInterval(() => {}, LONGEST_TIMER);
     const settled = promise.finally(() => done = true);
     try {
       while (!done) {

@@ -8,7 +8,8 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject, checkSignal, checkTime, WAITING_KEYS } from "../../bridge/checks.ts";
+import { checkOptionsObject, WAITING_KEYS } from "../../bridge/checks.ts";
+import { checkWaiting, timeLimit } from "../../bridge/memory/core.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
@@ -66,27 +67,6 @@ interface Linked {
 export interface Hold {
   readonly id: number;
   count: number;
-}
-
-/** A wait without options. */
-const UNLIMITED: Limits = { timeout: Infinity, signal: undefined };
-
-/** When a wait ends that its thread does not end. */
-interface Limits {
-  readonly timeout: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** Checks the options of `wait()`: in a number, or under a wrong name, a limit would be no limit. */
-function checkWait(options: WaitOptions): Limits {
-  checkOptionsObject("wait()", options, "{ timeout: 1000 }", WAITING_KEYS);
-  const { timeout, signal } = options;
-  checkSignal("wait()", signal);
-  signal?.throwIfAborted();
-  return {
-    timeout: timeout === undefined ? Infinity : checkTime("wait()", timeout, "timeout"),
-    signal,
-  };
 }
 
 /** A handle to a green thread, in a Worker. */
@@ -186,8 +166,8 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override wait(options?: WaitOptions): T {
-    const { timeout, signal } = options === undefined ? UNLIMITED : checkWait(options);
-    if (!this.done) this.#host.waits.waitFor(this, timeout, signal);
+    checkWaiting(options, WAITING_KEYS, "wait()");
+    if (!this.done) this.#host.waits.waitFor(this, timeLimit(options, "wait()"), options?.signal);
     this.#back?.takeOver();
     const outcome = this.outcome()!;
     if (outcome.status === "rejected") this.#tellWhere(outcome.reason);

@@ -145,7 +145,7 @@ export class ThreadEndings {
     if (suspects.length === 1) {
       const [{ id, name }] = suspects;
       return this.#mailbox.send(
-        Up.Unobserved,
+        Up.Unhandled,
         id,
         0,
         0,
@@ -184,7 +184,7 @@ export class ThreadEndings {
     // Whoever closed the hub wanted this: there is nothing to report.
     if (outcome.status !== "rejected" || isA(outcome.reason, HubClosedError)) return;
     const payload = encodeThrown([thread.name, outcome.reason], "error", this.#crossing.kinds);
-    this.#mailbox.send(Up.Unobserved, spawner, 0, 0, payload);
+    this.#mailbox.send(Up.Unhandled, spawner, 0, 0, payload);
   }
 }
 

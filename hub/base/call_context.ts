@@ -10,8 +10,8 @@
  */
 
 import { AsyncLocalStorage } from "node:async_hooks";
+import { isThenable } from "../../bridge/references/thenables.ts";
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
-import { isThenable } from "../../bridge/references/live.ts";
 import { type ContextValues, type Scope, within } from "../../bridge/context/context.ts";
 import { state } from "../../bridge/state.ts";
 

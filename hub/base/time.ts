@@ -4,8 +4,7 @@
  * @module
  */
 
-/** The longest time that a timer takes, in milliseconds: a longer one would be due at once. */
-export const LONGEST_TIMER: number = 2 ** 31 - 1;
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
 
 /**
  * Waits until a promise has settled, or some time is over.

@@ -9,7 +9,6 @@
 
 import { madeElsewhere } from "../../bridge/brand.ts";
 import { isA } from "../../bridge/guarded.ts";
-import { isThenable } from "../../bridge/references/live.ts";
 import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import { changesIn, usesContext } from "../../bridge/context/context.ts";
@@ -19,7 +18,7 @@ import type { Message } from "../../bridge/wire/message.ts";
 import { Down, Ending, type Target, targetName } from "../../bridge/protocol/messages.ts";
 import { Resource } from "../../bridge/references/resource.ts";
 import { STORE } from "../../bridge/memory/stored_values.ts";
-import { isPromise } from "../../bridge/references/thenables.ts";
+import { isPromise, isThenable } from "../../bridge/references/thenables.ts";
 import { Call } from "../base/call_context.ts";
 import type { Functions } from "./functions.ts";
 import { boundTarget } from "./checks.ts";

@@ -7,10 +7,10 @@
  * @module
  */
 
+import { isThenable } from "../../bridge/references/thenables.ts";
 import { mayRefer } from "../../bridge/wire/payload.ts";
 import { usesContext } from "../../bridge/context/context.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
-import { isThenable } from "../../bridge/references/live.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import {
   RefKind,

@@ -16,6 +16,7 @@
  */
 
 import { setTimeout } from "node:timers";
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import { isA } from "../../bridge/guarded.ts";
 import { currentLimit } from "../../bridge/side/limit.ts";
@@ -26,7 +27,6 @@ import { makeOrKeep } from "../../sync/make_or_keep.ts";
 import { checkCount, type Permit } from "../../sync/permits.ts";
 import { Semaphore } from "../../sync/semaphore.ts";
 import { type Lender, Lent, type OpenConnection } from "./lent_connection.ts";
-import { LONGEST_TIMER } from "../base/time.ts";
 
 /** The options of a pool, complete and checked. */
 export interface Treatment<C> {

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { ASKED_IN_PASSING } from "../../bridge/references/handle.ts";
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import type { Permit } from "../../sync/permits.ts";
@@ -26,9 +27,6 @@ export interface Lender {
   /** Takes a connection back. */
   takeBack(lent: Lent<never>, discard: boolean): Promise<void>;
 }
-
-/** The properties that are asked of any object in passing, by `await`, `JSON.stringify` and the like. */
-const ASKED_IN_PASSING: ReadonlySet<PropertyKey> = new Set(["then", "toJSON", "constructor"]);
 
 /** The methods that give a connection back, where a connection has them. */
 const CLOSING: ReadonlySet<PropertyKey> = new Set(["close", "end"]);

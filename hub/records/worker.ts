@@ -241,7 +241,7 @@ export class GreenWorker {
   /** Has its event loop take a turn. Settles when failures there have been told, or the Worker has ended. */
   loopTurn(): Promise<void> {
     this.uneasy = false;
-    this.post.send(Down.Rest, 0, 0, 0, EMPTY);
+    this.post.send(Down.LoopTurn, 0, 0, 0, EMPTY);
     const turned = new Promise<void>((resolve) => this.#onLoopTurned = resolve);
     return Promise.race([turned, this.exited]);
   }

@@ -12,7 +12,7 @@
  */
 
 import { clearTimeout, setTimeout } from "node:timers";
-import { inOneLine } from "../../bridge/checks.ts";
+import { inOneLine, LONGEST_TIMER } from "../../bridge/checks.ts";
 import { Imports } from "../../bridge/references/imports.ts";
 import type { Ref } from "../../bridge/values/codec.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
@@ -42,7 +42,6 @@ import { isLazy } from "../../bridge/references/thenables.ts";
 import { timeoutReason } from "../../bridge/references/timed_signals.ts";
 import { ifUnhandled } from "../base/unhandled_promises.ts";
 import type { Fault } from "../base/faults.ts";
-import { LONGEST_TIMER } from "../base/time.ts";
 
 /** The Worker, as far as its references need it. */
 export interface ReferenceHost {

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encode } from "../../bridge/values/codec.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
@@ -20,7 +21,6 @@ import { Luggage } from "../records/luggage.ts";
 import type { Pool } from "../pool/pool.ts";
 import { joinPool } from "./pool_members.ts";
 import type { Threads } from "./threads.ts";
-import { LONGEST_TIMER } from "../base/time.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
 /** The number of generations of threads that a stack tells of. */

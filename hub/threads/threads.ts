@@ -7,6 +7,7 @@
  * @module
  */
 
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import { Down, KillMode, type ThreadRef } from "../../bridge/protocol/messages.ts";
@@ -20,7 +21,6 @@ import { type GreenWorker, type Registry, type ThreadTable, workerOf } from "../
 import { HubThread, type ThreadHost } from "../records/thread.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Waits } from "./waits.ts";
-import { LONGEST_TIMER } from "../base/time.ts";
 
 /** The threads of one hub. */
 export class Threads implements ThreadHost, ThreadTable {
