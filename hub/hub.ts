@@ -8,6 +8,7 @@ import { brand } from "../bridge/brand.ts";
 import { currentValues, outsideContext } from "../bridge/context/context.ts";
 import { outsideLimits } from "../bridge/side/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
+import { PATIENCE } from "../bridge/patience.ts";
 import { checkOptionsObject } from "../bridge/check_options.ts";
 import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
@@ -98,12 +99,6 @@ export interface ThreadInfo {
    */
   readonly parkedOn: string | undefined;
 }
-
-/** How long the threads of a closing hub may go on when it is not told, in milliseconds. */
-const DEFAULT_GRACE_MS = 5000;
-
-/** How long a thread that was killed by a closing hub may take to end, in milliseconds. */
-const LAST_GRACE_MS = 1000;
 
 /**
  * A hub runs green threads: synchronous-looking code in Workers, which may block, beside the async code of the main
@@ -381,7 +376,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    */
   close(options?: CloseOptions): Promise<void> {
     checkOptionsObject("close the hub", options, "{ graceMs: 1000 }", GRACE_KEYS);
-    const { graceMs = DEFAULT_GRACE_MS } = options ?? {};
+    const { graceMs = PATIENCE.closing } = options ?? {};
     return this.#closing ??= this.#close(checkGrace(graceMs));
   }
 
@@ -438,7 +433,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
           dispatcher.threads.killThread(thread, dispatcher.closedError(), false, Infinity);
         }
       }
-      if (!await settlesWithin(ended, LAST_GRACE_MS)) this.#stopAll();
+      if (!await settlesWithin(ended, PATIENCE.cleanUp)) this.#stopAll();
     }
     await dispatcher.pool.ended();
     dispatcher.threads.endAll();

@@ -5,6 +5,7 @@
  */
 
 import type { MessagePort } from "node:worker_threads";
+import type { PATIENCE } from "../patience.ts";
 import type { HereStart } from "./process_side.ts";
 
 /** What a Worker needs to start. */
@@ -24,6 +25,8 @@ export interface WorkerStart {
   readonly bundle: string | undefined;
   /** Whether to record where threads are spawned. */
   readonly debug: boolean;
+  /** How long it is to wait. */
+  readonly patience: typeof PATIENCE;
   /** Where it is, for coordination objects. */
   readonly here: HereStart;
   /** What shared memory comes and goes through. */

@@ -8,9 +8,10 @@
  */
 
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "node:timers";
+import { PATIENCE } from "../../bridge/patience.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
-import { LOAD_MS, type RunToken } from "./run_token.ts";
+import type { RunToken } from "./run_token.ts";
 
 /** The longest time that a timer takes, in milliseconds. */
 const NEVER_DUE = 2 ** 31 - 1;
@@ -35,7 +36,9 @@ export class Awaiting {
   async until(promise: Promise<unknown>, loading = false): Promise<void> {
     const token = this.#token;
     let done = false;
-    const patience = loading && token ? setTimeout(() => token.idle(), LOAD_MS) : undefined;
+    const patience = loading && token
+      ? setTimeout(() => token.idle(), PATIENCE.loading)
+      : undefined;
     // Neither the promise nor what it parks on keeps a Worker alive, and it may be for the hub to settle the promise.
     const alive = setInterval(() => {}, NEVER_DUE);
     const settled = promise.finally(() => done = true);

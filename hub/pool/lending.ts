@@ -13,7 +13,7 @@
  * ```
  *
  * **What it may cost.** One place is lent at a time, and each takes twice the time of the one before, up to
- * {@linkcode MOST_PATIENCE}: slow calls on a pool that is full give it a few Workers more, and `maxWorkers` still means something.
+ * {@linkcode PATIENCE}`.mostLending`: slow calls on a pool that is full give it a few Workers more, and `maxWorkers` still means something.
  *
  * **Who counts as blocked.** A thread that has said so (`Up.Parked`), unless it only sleeps, as that one goes on by itself. An
  * `async` green function that awaits says nothing, and neither does a module that is being loaded: such a Worker is blocked if it
@@ -25,14 +25,9 @@
  * @module
  */
 
+import { PATIENCE } from "../../bridge/patience.ts";
 import type { GreenWorker } from "../records/worker.ts";
 import type { HubThread } from "../records/thread.ts";
-
-/** How long all Workers have to have been blocked before the first place is lent, in milliseconds. */
-const PATIENCE = 1000;
-
-/** The longest time before one more place is lent, in milliseconds: six more come within 15 seconds. */
-const MOST_PATIENCE = 2000;
 
 /** The number of looks in one patience, while threads wait for a Worker. */
 const LOOKS = 4;
@@ -64,7 +59,7 @@ export class Lending {
    * @param pool The pool.
    * @param patience How long all have to have been blocked, in milliseconds.
    */
-  constructor(pool: Lendable, patience: number = PATIENCE) {
+  constructor(pool: Lendable, patience: number = PATIENCE.lending) {
     this.#pool = pool;
     this.#patience = patience;
   }
@@ -88,7 +83,7 @@ export class Lending {
     const blocked = this.#compare();
     const now = performance.now();
     if (!blocked || !this.#pool.needy()) this.#since = now;
-    const patience = Math.min(MOST_PATIENCE, this.#patience * 2 ** this.#lenders.length);
+    const patience = Math.min(PATIENCE.mostLending, this.#patience * 2 ** this.#lenders.length);
     if (now - this.#since < patience) return;
     this.#since = now;
     const lender = [...this.#waits.keys()].find((thread) => !thread.lends);

@@ -14,10 +14,8 @@
  */
 
 import { HubSaturatedError } from "../../bridge/errors.ts";
+import { PATIENCE } from "../../bridge/patience.ts";
 import type { HubThread } from "../records/thread.ts";
-
-/** How long all Workers have to have been blocked, in milliseconds. */
-const PATIENCE = 5000;
 
 /** How many Workers a hub may have in all, those that run what blocked threads wait for included. */
 export function mostWorkers(maxWorkers: number): number {
@@ -48,7 +46,7 @@ export class Saturation {
    * @param pool The pool.
    * @param patience How long all have to have been blocked, in milliseconds.
    */
-  constructor(pool: Saturable, patience: number = PATIENCE) {
+  constructor(pool: Saturable, patience: number = PATIENCE.saturated) {
     this.#pool = pool;
     this.#patience = patience;
   }
