@@ -17,9 +17,12 @@ import { HubSaturatedError } from "../../bridge/errors.ts";
 import { PATIENCE } from "../../bridge/patience.ts";
 import type { HubThread } from "../records/thread.ts";
 
+/** How many Workers a hub may have beyond twice as many as `maxWorkers`. Tests set fewer, as each takes its time to start. */
+export const EXTRA = { workers: 32 };
+
 /** How many Workers a hub may have in all, those that run what blocked threads wait for included. */
 export function mostWorkers(maxWorkers: number): number {
-  return 2 * maxWorkers + 32;
+  return 2 * maxWorkers + EXTRA.workers;
 }
 
 /** The pool that may be saturated. */
