@@ -9,6 +9,7 @@ import { currentValues, outsideContext } from "../bridge/context/context.ts";
 import { outsideLimits } from "../bridge/side/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject, show } from "../bridge/checks.ts";
+import { PATIENCE } from "../bridge/patience.ts";
 import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { ITS_TURN } from "../bridge/wire/run_lock.ts";
@@ -98,12 +99,6 @@ export interface ThreadInfo {
    */
   readonly parkedOn: string | undefined;
 }
-
-/** The default of {@linkcode CloseOptions.graceMs}. */
-const DEFAULT_GRACE_MS = 5000;
-
-/** The time that a thread may take to end once a closing hub has killed it, in milliseconds. */
-const LAST_GRACE_MS = 1000;
 
 /**
  * A hub runs green threads: synchronous-looking code in Workers, which may block, beside the async code of the main
@@ -386,7 +381,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    */
   close(options?: CloseOptions): Promise<void> {
     checkOptionsObject("close the hub", options, "{ graceMs: 1000 }", GRACE_KEYS);
-    const { graceMs = DEFAULT_GRACE_MS } = options ?? {};
+    const { graceMs = PATIENCE.closing } = options ?? {};
     return this.#closing ??= this.#close(checkGrace(graceMs));
   }
 
@@ -439,7 +434,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
           dispatcher.threads.killThread(thread, dispatcher.closedError(), false, Infinity);
         }
       }
-      if (!await settlesWithin(ended, LAST_GRACE_MS)) this.#stopAll();
+      if (!await settlesWithin(ended, PATIENCE.cleanUp)) this.#stopAll();
     }
     await dispatcher.pool.ended();
     dispatcher.threads.endAll();

@@ -5,6 +5,7 @@
  */
 
 import type { MessagePort } from "node:worker_threads";
+import type { PATIENCE } from "../patience.ts";
 import type { HereStart } from "./process_side.ts";
 
 /** The data that a Worker is given at its start. */
@@ -27,6 +28,8 @@ export interface WorkerStart {
   readonly bundle: string | undefined;
   /** Whether to record where threads are spawned. */
   readonly debug: boolean;
+  /** The times that it waits. */
+  readonly patience: typeof PATIENCE;
   /** The data for the Worker's `HereInWorker`. */
   readonly here: HereStart;
   /** The Worker's end of the side port. */

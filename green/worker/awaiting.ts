@@ -9,9 +9,10 @@
 
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "node:timers";
 import { LONGEST_TIMER } from "../../bridge/checks.ts";
+import { PATIENCE } from "../../bridge/patience.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
-import { LOAD_MS, type RunToken } from "./run_token.ts";
+import type { RunToken } from "./run_token.ts";
 
 /** A Worker's waits in its event loop. */
 export class Awaiting {
@@ -33,7 +34,9 @@ export class Awaiting {
   async until(promise: Promise<unknown>, loading = false): Promise<void> {
     const token = this.#token;
     let done = false;
-    const patience = loading && token ? setTimeout(() => token.idle(), LOAD_MS) : undefined;
+    const patience = loading && token
+      ? setTimeout(() => token.idle(), PATIENCE.loading)
+      : undefined;
     // Neither the promise nor what it parks on keeps a Worker alive, and it may be for the hub to settle the promise.
     const alive = setInterval(() => {}, LONGEST_TIMER);
     const settled = promise.finally(() => done = true);

@@ -17,6 +17,7 @@ import { boardOf } from "../../bridge/memory/in_bundle.ts";
 import { Inbox } from "../../bridge/wire/inbox.ts";
 import { Outbox } from "../../bridge/wire/outbox.ts";
 import { RingReader, RingWriter } from "../../bridge/wire/ring.ts";
+import { PATIENCE } from "../../bridge/patience.ts";
 import { becomeGreen } from "../../bridge/side/side.ts";
 import { Passage } from "../../bridge/memory/objects.ts";
 import "../../sync/mod.ts";
@@ -25,6 +26,7 @@ import type { WorkerStart } from "../../bridge/memory/worker_start.ts";
 import { sayClassLosses } from "../../bridge/values/class_loss.ts";
 
 const start = workerData as WorkerStart;
+Object.assign(PATIENCE, start.patience);
 exitWithoutSpinning();
 // Green code may replace it.
 const { exit } = process;

@@ -12,13 +12,6 @@
 import type { Board } from "../../bridge/wire/board.ts";
 import type { RunLock } from "../../bridge/wire/run_lock.ts";
 
-/**
- * For how long a Worker keeps the run lock while it loads the module of a thread that has begun, in milliseconds. To import does
- * not switch, so that the order does not depend on which Worker has loaded what; but top-level code may await something that
- * only another green thread can bring about.
- */
-export const LOAD_MS = 5000;
-
 /** What a wait for a turn needs of the Worker. */
 export interface Waiting {
   /** Takes in what has arrived, and runs nothing. */

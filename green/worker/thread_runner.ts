@@ -24,6 +24,7 @@ import type { Intake } from "./intake.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import type { Loader } from "./loader.ts";
 import type { Message } from "../../bridge/wire/message.ts";
+import { PATIENCE } from "../../bridge/patience.ts";
 import {
   Ending,
   KillMode,
@@ -38,9 +39,6 @@ import type { Suspect } from "./strays.ts";
 import { gotBy, isThenable } from "../../bridge/references/thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
-
-/** How long a killed `async` function may go on awaiting, in milliseconds: time for its clean-up, if that awaits. */
-const AWAIT_GRACE_MS = 2000;
 
 /**
  * How long the Worker of a killed thread goes on loading what that was to run, in milliseconds, before it may park: one that
@@ -255,7 +253,7 @@ export class ThreadRunner {
       timer = setTimeout(() => {
         const payload = encodeThrown(frame.killed!.reason, "reason", this.#crossing.kinds);
         this.#mailbox.send(Up.Kill, frame.id, 0, 0, payload);
-      }, AWAIT_GRACE_MS);
+      }, PATIENCE.awaiting);
     };
     if (frame.killed) begin();
     else frame.onKill = begin;

@@ -11,7 +11,8 @@
  * a place   kept ──all blocked for the patience──> lent ──its thread goes on, or ends──> kept
  * ```
  *
- * **The cost.** Places are lent one at a time, and each takes twice the time of the one before, up to {@linkcode MOST_PATIENCE}:
+ * **The cost.** Places are lent one at a time, and each takes twice the time of the one before, up to
+ * {@linkcode PATIENCE}`.mostLending`:
  * slow calls on a full pool give it a few Workers more, and `maxWorkers` still means something.
  *
  * **Blocked threads.** A thread counts as blocked if it has said so (`Up.Parked`), unless it only sleeps, since a sleep ends by
@@ -25,14 +26,9 @@
  * @module
  */
 
+import { PATIENCE } from "../../bridge/patience.ts";
 import type { GreenWorker } from "../records/worker.ts";
 import type { HubThread } from "../records/thread.ts";
-
-/** The time for which all Workers have to be blocked before the first place is lent, in milliseconds. */
-const PATIENCE = 1000;
-
-/** The longest time before one more place is lent, in milliseconds: six more come within 15 seconds. */
-const MOST_PATIENCE = 2000;
 
 /** The number of looks in one patience, while threads wait for a Worker. */
 const LOOKS = 4;
@@ -64,7 +60,7 @@ export class Lending {
    * @param pool The pool.
    * @param patience The time for which all have to be blocked, in milliseconds.
    */
-  constructor(pool: Lendable, patience: number = PATIENCE) {
+  constructor(pool: Lendable, patience: number = PATIENCE.lending) {
     this.#pool = pool;
     this.#patience = patience;
   }
@@ -88,7 +84,7 @@ export class Lending {
     const blocked = this.#compare();
     const now = performance.now();
     if (!blocked || !this.#pool.needy()) this.#since = now;
-    const patience = Math.min(MOST_PATIENCE, this.#patience * 2 ** this.#lenders.length);
+    const patience = Math.min(PATIENCE.mostLending, this.#patience * 2 ** this.#lenders.length);
     if (now - this.#since < patience) return;
     this.#since = now;
     const lender = [...this.#waits.keys()].find((thread) => !thread.lends);

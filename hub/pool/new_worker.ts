@@ -9,6 +9,7 @@
 import { MessageChannel } from "node:worker_threads";
 import type { Board } from "../../bridge/wire/board.ts";
 import { bundleUrl } from "../../bridge/memory/in_bundle.ts";
+import { PATIENCE } from "../../bridge/patience.ts";
 import { Inbox } from "../../bridge/wire/inbox.ts";
 import { Outbox } from "../../bridge/wire/outbox.ts";
 import { createRing, RingReader, RingWriter } from "../../bridge/wire/ring.ts";
@@ -60,6 +61,7 @@ export function makeWorker(
     scope: options.scope,
     bundle: bundleUrl(),
     debug: options.debug,
+    patience: PATIENCE,
     here: { arena: hereOnHub().arena.buffer, board: boardNumber },
     passage: port2,
     runLock: board.order?.buffer,

@@ -14,14 +14,15 @@
  */
 
 import { HubSaturatedError } from "../../bridge/errors.ts";
+import { PATIENCE } from "../../bridge/patience.ts";
 import type { HubThread } from "../records/thread.ts";
 
-/** The time for which all Workers have to be blocked, in milliseconds. */
-const PATIENCE = 5000;
+/** How many Workers a hub may have beyond twice as many as `maxWorkers`. Tests set fewer, as each takes its time to start. */
+export const EXTRA = { workers: 32 };
 
 /** The most Workers that a hub may have, those beyond `maxWorkers` included. */
 export function mostWorkers(maxWorkers: number): number {
-  return 2 * maxWorkers + 32;
+  return 2 * maxWorkers + EXTRA.workers;
 }
 
 /** The pool that may be saturated. */
@@ -48,7 +49,7 @@ export class Saturation {
    * @param pool The pool.
    * @param patience The time for which all have to be blocked, in milliseconds.
    */
-  constructor(pool: Saturable, patience: number = PATIENCE) {
+  constructor(pool: Saturable, patience: number = PATIENCE.saturated) {
     this.#pool = pool;
     this.#patience = patience;
   }

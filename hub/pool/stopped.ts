@@ -8,14 +8,9 @@
  * @module
  */
 
+import { PATIENCE } from "../../bridge/patience.ts";
 import type { GreenWorker } from "../records/worker.ts";
 import { settlesWithin } from "../base/time.ts";
-
-/** The time that a stopped Worker may take to hear of it, in milliseconds. */
-const STOP_MS = 1000;
-
-/** The time that it may then take to end by itself, in milliseconds. */
-const UNWIND_MS = 5000;
 
 /** The stopped Workers of one hub. */
 export class StoppedWorkers {
@@ -40,8 +35,8 @@ export class StoppedWorkers {
   }
 
   async #awaitEnd(worker: GreenWorker): Promise<void> {
-    if (await settlesWithin(worker.exited, STOP_MS)) return;
-    if (worker.post.outbox.heard && await settlesWithin(worker.exited, UNWIND_MS)) return;
+    if (await settlesWithin(worker.exited, PATIENCE.stopping)) return;
+    if (worker.post.outbox.heard && await settlesWithin(worker.exited, PATIENCE.unwinding)) return;
     // To terminate a Worker that computes does nothing, but Deno (2.9.6) says that it has ended.
     if (worker.ready && !worker.post.outbox.left) {
       worker.lost = true;

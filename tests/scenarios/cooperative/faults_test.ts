@@ -23,6 +23,7 @@ import { runFaults } from "../../support/fault_runner.ts";
 import { ending, parked, reasonOf } from "../../support/threads.ts";
 import { fixture, moduleOf, rejection, runDeno, testApart, until } from "../../support/mod.ts";
 import { cooperative, newTrace, notes } from "../../support/cooperative.ts";
+import { patience } from "../../support/patience.ts";
 
 /** Waits until a thread of the fixtures has said that it is there. */
 function began(words: Words): Promise<void> {
@@ -233,6 +234,7 @@ Deno.test("a module is loaded without a switch, however often that is", async ()
 });
 
 Deno.test("a module whose top-level code waits for another green thread gives the run lock up in the end", async () => {
+  using _times = patience({ loading: 500 });
   await using hub = cooperative();
   const trace = newTrace();
   await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async () => {
@@ -280,6 +282,7 @@ testApart(
   import.meta,
   "close() answers those who run, who wait for their turn, and who have not begun",
   async () => {
+    using _times = patience({ closing: 500 });
     const words = newWords();
     const hub = cooperative({ maxWorkers: 3 }, { leaked: 1 });
     const trace = newTrace();
