@@ -34,7 +34,7 @@ export type StateName =
   | "classes"
   /** The async context: `context.ts`. */
   | "context"
-  /** The registered storages: `register_context.ts`. */
+  /** The registered storages: `context/register.ts`. */
   | "contexts"
   /** The states of `DAGPool`s: `sync/dag_pool.ts`. */
   | "dags"
@@ -42,7 +42,7 @@ export type StateName =
   | "green"
   /** What `handle()` gave: `handle.ts`. */
   | "handled"
-  /** Where stand-ins have their objects: `hub/references/worker_references.ts`. */
+  /** Where proxies have their objects: `hub/references/worker_references.ts`. */
   | "homes"
   /** The default hub: `hub/default_hub.ts`. */
   | "hub"
@@ -60,13 +60,13 @@ export type StateName =
   | "modules"
   /** Locks, queues and their like, and the memory that has crossed: `bridge/memory/objects.ts`. */
   | "objects"
-  /** The values that are kept on the hub for queues and events: `bridge/memory/parcels.ts`. */
+  /** The values that are kept on the hub for queues and events: `bridge/memory/stored_values.ts`. */
   | "parcels"
   /** Where this thread is in shared memory: `bridge/memory/process_side.ts`. */
   | "place"
-  /** Who wants to hear that the other side has let go of an object: `given.ts`. */
+  /** Who wants to hear that the other side has let go of an object: `exports.ts`. */
   | "released"
-  /** What stand-ins stand for: `remote.ts`. */
+  /** What proxies stand for: `remote_object.ts`. */
   | "remotes"
   /** What the library serves to its own green code: `served.ts`. */
   | "served"
@@ -74,7 +74,7 @@ export type StateName =
   | "shared"
   /** The buffers that are given away and not copied: `transfer.ts`. */
   | "transferred"
-  /** Promises that green code has a handle to, and has not asked for: `hub/base/unheard.ts`. */
+  /** Promises that green code holds by a handle, and has not waited for: `hub/base/held_promises.ts`. */
   | "unheard"
   /** The functions that were wrapped on the hub: `hub/references/permissions.ts`. */
   | "wrapped"

@@ -8,20 +8,20 @@ import type { GreenThread } from "../bridge/side/green_thread.ts";
 import type { SyncArgument, SyncResult } from "../bridge/references/live_types.ts";
 import { blocking, greenSide, isGreen } from "../bridge/side/side.ts";
 import { intern } from "../bridge/protocol/messages.ts";
-import { mark, noteNamed, serveAs } from "../bridge/protocol/wrapped.ts";
+import { mark, registerNamed, serveAs } from "../bridge/protocol/wrapped.ts";
 import { getHub } from "./default_hub.ts";
 import { HubPromise } from "./hub_promise.ts";
-import { noteWrapped } from "./references/permissions.ts";
+import { registerFunction } from "./references/permissions.ts";
 import { exportOf } from "../bridge/protocol/targets.ts";
-import { noteName } from "../bridge/protocol/wrapped_names.ts";
+import { registerName } from "../bridge/protocol/wrapped_names.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 
 /** An async function that green code may call as if it were synchronous. */
 export interface AsyncToSync<A extends unknown[], R> {
   /**
-   * Runs the function on the hub and blocks for its result. For green code, which may also be given it as an argument: it
-   * blocks there too. Its `.async()` and `.spawn()` do not come along; who imports it has them. A green thread that it
-   * returns without being `async` arrives as a handle. All else that has a `then()` is awaited, as for `async` functions.
+   * Runs the function on the hub and blocks for its result. For green code. The function may also be passed to green code as an
+   * argument, and blocks there too; its `.async()` and `.spawn()` do not come along then. A green thread that the function
+   * returns without being `async` arrives as a handle. Any other object with a `then()` is awaited, as in `async` functions.
    *
    * @throws What the function threw.
    * @throws {BlockingCallError} If it is called on the hub: use `.async()` there.
@@ -30,14 +30,14 @@ export interface AsyncToSync<A extends unknown[], R> {
     ...args: { [K in keyof A]: SyncArgument<A[K]> }
   ): R extends GreenThread<unknown> ? R : SyncResult<Awaited<R>>;
   /**
-   * On the hub: calls the function as it is. In green code: starts it on the hub without waiting, and gives a promise to
-   * hand to `futureToGreenlet`.
+   * On the hub: calls the function as it is. In green code: starts it on the hub without waiting, and gives a promise for
+   * `futureToGreenlet`.
    */
   async(...args: A): R extends PromiseLike<unknown> ? HubPromise<Awaited<R>> : HubPromise<R>;
   /**
    * Starts the function on the hub without waiting.
    *
-   * @returns A green thread that stands for it: `.wait()` for it in green code, `await` it on the hub.
+   * @returns A green thread for its result: `.wait()` for it in green code, `await` it on the hub.
    */
   spawn(...args: A): GreenThread<Awaited<R>>;
 }
@@ -86,7 +86,7 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
   ...given: [fn: F] | [name: string, fn: F]
 ): AsyncToSync<Parameters<F>, ReturnType<F>> {
   const found = exportOf<F>("asyncToSync()", meta, given);
-  noteName("asyncToSync()", found);
+  registerName("asyncToSync()", found);
   noteModule(meta.url, true);
   const { fn, target: { name } } = found;
   const target = intern(found.target);
@@ -106,11 +106,11 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
   Object.defineProperty(wrapped, "name", { value: name });
   Object.defineProperty(wrapped, "length", { value: fn.length });
   if (!isGreen()) {
-    noteWrapped(meta.url, name);
+    registerFunction(meta.url, name);
     serveAs(wrapped, onHub);
   }
   mark(wrapped, target, fn);
-  if (found.named) noteNamed(meta.url, name, wrapped);
+  if (found.named) registerNamed(meta.url, name, wrapped);
   return Object.assign(wrapped, { async, spawn }) as unknown as AsyncToSync<
     Parameters<F>,
     ReturnType<F>

@@ -30,7 +30,7 @@ import {
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
 import { checkCount, twin } from "./permits.ts";
-import { type NameOptions, objectFor } from "./semaphore.ts";
+import type { NameOptions } from "./semaphore.ts";
 
 const PARTIES = FIRST_WORD;
 const BROKEN = FIRST_WORD + 1;
@@ -68,7 +68,7 @@ class BarrierCore extends Core {
     checkWaiting(options);
     const result = this.#arrive(0);
     if (result >= 0) return result;
-    return this.#end(-result, await this.awaitTurn(0, -result, options), options);
+    return this.#end(-result, await this.awaitGrant(0, -result, options), options);
   }
 
   abort(): void {
@@ -102,7 +102,7 @@ class BarrierCore extends Core {
     if (!inTime) throw timedOut(options);
     const refused = this.refused(node);
     const number = this.data(node);
-    this.give(node);
+    this.freeNode(node);
     if (refused) throw this.#brokenError();
     return number;
   }
@@ -219,6 +219,4 @@ export class Barrier extends Coordination {
   }
 }
 
-registerKind("Barrier", {
-  revive: (buffer, name) => objectFor(Barrier, new BarrierCore(buffer, name)),
-});
+registerKind("Barrier", Barrier, (buffer, name) => new BarrierCore(buffer, name));

@@ -17,7 +17,7 @@ import {
 } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
-import { type NameOptions, objectFor } from "./semaphore.ts";
+import type { NameOptions } from "./semaphore.ts";
 
 const RELEASERS = 1;
 
@@ -45,15 +45,15 @@ class CappedCore extends Permits {
     const node = this.#releaseOrWait(thread);
     if (node === 0) return;
     if (!this.block(green, RELEASERS, node, options)) throw timedOut(options);
-    this.give(node);
+    this.freeNode(node);
   }
 
   async releaseAsync(options: WaitingOptions | undefined): Promise<void> {
     checkWaiting(options);
     const node = this.#releaseOrWait(0);
     if (node === 0) return;
-    if (!await this.awaitTurn(RELEASERS, node, options)) throw timedOut(options);
-    this.give(node);
+    if (!await this.awaitGrant(RELEASERS, node, options)) throw timedOut(options);
+    this.freeNode(node);
   }
 
   #releaseOrWait(thread: number): number {
@@ -199,6 +199,4 @@ export class CappedSemaphore extends Coordination {
   }
 }
 
-registerKind("CappedSemaphore", {
-  revive: (buffer, name) => objectFor(CappedSemaphore, new CappedCore(buffer, 0, name)),
-});
+registerKind("CappedSemaphore", CappedSemaphore, (buffer, name) => new CappedCore(buffer, 0, name));

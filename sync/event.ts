@@ -19,7 +19,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { show } from "../bridge/show.ts";
+import { show } from "../bridge/checks.ts";
 import { blocking } from "../bridge/side/side.ts";
 import {
   checkWaiting,
@@ -32,7 +32,7 @@ import {
   type WaitingOptions,
 } from "../bridge/memory/core.ts";
 import {
-  asParcel,
+  asStored,
   Block,
   discard,
   Heap,
@@ -43,11 +43,11 @@ import {
   makeThrown,
 } from "../bridge/memory/heap.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
-import { drop } from "../bridge/memory/parcels.ts";
+import { discardValue } from "../bridge/memory/stored_values.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
-import type { Outcome } from "../bridge/side/green_thread.ts";
+import type { Outcome } from "../bridge/protocol/messages.ts";
 import { twin } from "./permits.ts";
-import { type NameOptions, objectFor } from "./semaphore.ts";
+import type { NameOptions } from "./semaphore.ts";
 
 const STATUS = FIRST_WORD;
 const CURRENT = FIRST_WORD + 1;
@@ -97,11 +97,11 @@ class EventCore extends Core {
         `Cannot send: ${this.title} was sent already: call reset() before sending again`,
       );
     }
-    // The memory is full of values that waiters have not taken: a parcel takes the least.
-    if (item.parcel !== 0) {
+    // The memory is full of values that waiters have not taken: one that is stored on the hub takes the least.
+    if (item.stored !== 0) {
       throw new RangeError(`Cannot send: values that nobody has taken fill ${this.title}`);
     }
-    this.send(asParcel(value, this, status === ERROR), value, status);
+    this.send(asStored(value, this, status === ERROR), value, status);
   }
 
   reset(): void {
@@ -147,7 +147,7 @@ class EventCore extends Core {
     checkWaiting(options);
     const block = this.takeOrWait(0);
     if (block > 0) return block;
-    if (!await this.awaitTurn(0, -block, options)) throw timedOut(options);
+    if (!await this.awaitGrant(0, -block, options)) throw timedOut(options);
     return this.#granted(-block);
   }
 
@@ -180,7 +180,7 @@ class EventCore extends Core {
 
   #granted(node: number): number {
     const block = this.data(node);
-    this.give(node);
+    this.freeNode(node);
     return block;
   }
 
@@ -188,17 +188,17 @@ class EventCore extends Core {
   #uncount(block: number): void {
     this.#heap.see(block);
     if (--this.#heap.words[block + Block.Sequence] > 0) return;
-    const parcel = this.#heap.parcelOf(block);
-    if (parcel !== 0) this.#dropped.push(parcel);
+    const stored = this.#heap.storedOf(block);
+    if (stored !== 0) this.#discarded.push(stored);
     this.#heap.free(block);
   }
 
-  /** Parcels that nobody will ask for: they are dropped when the lock is free, as that may take a message. */
-  readonly #dropped: number[] = [];
+  /** Stored values that nobody will ask for: they are discarded when the lock is free, as that may take a message. */
+  readonly #discarded: number[] = [];
 
   override leave(): void {
     super.leave();
-    while (this.#dropped.length > 0) drop(this.#dropped.pop()!);
+    while (this.#discarded.length > 0) discardValue(this.#discarded.pop()!);
   }
 }
 
@@ -358,6 +358,4 @@ export class GreenEvent<T = unknown> extends Coordination {
   }
 }
 
-registerKind("GreenEvent", {
-  revive: (buffer, name) => objectFor(GreenEvent, new EventCore(buffer, name)),
-});
+registerKind("GreenEvent", GreenEvent, (buffer, name) => new EventCore(buffer, name));

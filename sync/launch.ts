@@ -5,22 +5,16 @@
  */
 
 import type { GreenThread } from "../bridge/side/green_thread.ts";
-import type { Particulars } from "../bridge/protocol/messages.ts";
+import type { HubThreadOptions } from "../bridge/side/spawnable.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
 import { spawnTarget } from "../bridge/protocol/targets.ts";
-
-/** What may be said about a thread on the hub. */
-export interface HubLaunch extends Particulars {
-  /** What it waits for before it may start. */
-  readonly gate?: Promise<unknown>;
-}
 
 /** Spawns on the hub that is used where none is named. */
 export type HubLauncher = (
   fn: unknown,
   args: readonly unknown[],
-  launch: HubLaunch,
+  options: HubThreadOptions,
 ) => GreenThread<unknown>;
 
 /** The hub's part, which a Worker does not load. */
@@ -35,9 +29,9 @@ export function setLauncher(launcher: HubLauncher): void {
 export function launch(
   fn: unknown,
   args: readonly unknown[],
-  particulars: HubLaunch,
+  options: HubThreadOptions,
 ): GreenThread<unknown> {
   const green = greenSide();
-  if (green) return green.spawn(spawnTarget(fn), args, particulars);
-  return hub.launch!(fn, args, particulars);
+  if (green) return green.spawn(spawnTarget(fn), args, options);
+  return hub.launch!(fn, args, options);
 }

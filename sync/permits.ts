@@ -44,11 +44,11 @@ import {
   entering,
   FIRST_WORD,
   listAt,
-  stopped,
   threadHere,
   timedOut,
   type WaitingOptions,
 } from "../bridge/memory/core.ts";
+import { stopped } from "../bridge/side/green.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
@@ -194,8 +194,8 @@ export class Permits extends Core {
     checkLimit(HUB);
     const node = this.#takeOrWait(HUB);
     if (node !== 0) {
-      if (!await this.awaitTurn(0, node, options)) throw timedOut(options);
-      this.give(node);
+      if (!await this.awaitGrant(0, node, options)) throw timedOut(options);
+      this.freeNode(node);
     }
     return this.#permit(0);
   }
@@ -274,13 +274,13 @@ export class Permits extends Core {
   uncount(): boolean {
     const node = this.#accounts.at(-1);
     const isOpen = node !== undefined &&
-      Atomics.load(this.place.arena.words, node + Node.State) === State.Account;
+      Atomics.load(this.here.arena.words, node + Node.State) === State.Account;
     // What the hub has settled stays: it says the same to whoever comes after that.
     if (node !== undefined && !isOpen) return false;
     if (this.#beyond > 0) this.#beyond--;
     else if (node !== undefined) {
       this.#accounts.pop();
-      this.give(node);
+      this.freeNode(node);
     }
     return true;
   }
@@ -296,7 +296,7 @@ export class Permits extends Core {
 
   /** The message has gone. */
   passed(account: number): void {
-    this.place.nodes.giveLater(account);
+    this.here.nodes.freeLater(account);
   }
 
   /** The message has not gone: the permit is still this Worker's. */
@@ -312,7 +312,7 @@ export class Permits extends Core {
    * @returns Whether that Worker held such a permit; it is the caller's now.
    */
   takeOver(account: number, owner: number): boolean {
-    const { arena } = this.place;
+    const { arena } = this.here;
     if (!arena.isNode(account)) return false;
     const { words } = arena;
     const isIts = words[account + Node.Owner] === owner && words[account + Node.Object] === this.id;
@@ -337,7 +337,7 @@ export class Permits extends Core {
     if (first === 0) return 0;
     // Before the grant: after it the node is its owner's, who may use it at another object at once.
     if (this.#exclusive) {
-      this.words[HOLDER] = this.place.arena.words[first + Node.Thread] || ASYNC;
+      this.words[HOLDER] = this.here.arena.words[first + Node.Thread] || ASYNC;
     }
     return this.lists[0].grant(this.wakes);
   }
@@ -389,14 +389,14 @@ export class Permits extends Core {
       this.#beyond++;
       return;
     }
-    const node = this.place.nodes.take(this.id, 0, thread, 0);
-    Atomics.store(this.place.arena.words, node + Node.State, State.Account);
+    const node = this.here.nodes.take(this.id, 0, thread, 0);
+    Atomics.store(this.here.arena.words, node + Node.State, State.Account);
     this.#accounts.push(node);
   }
 
   /** A thread of this Worker was granted a permit, and has come to know of it. */
   #keep(node: number): void {
-    const { words } = this.place.arena;
+    const { words } = this.here.arena;
     const { Granted, Account } = State;
     if (Atomics.compareExchange(words, node + Node.State, Granted, Account) !== Granted) {
       throw stopped();
@@ -405,13 +405,13 @@ export class Permits extends Core {
     else {
       this.#hold(words[node + Node.Thread]);
       this.#beyond++;
-      this.give(node);
+      this.freeNode(node);
     }
   }
 
   /** A thread has a permit that others have released: an account of another thread is from now on that of this one. */
   #hold(thread: number): void {
-    const { words } = this.place.arena;
+    const { words } = this.here.arena;
     const { length } = this.#accounts;
     for (let i = 0; i < Math.min(length, MOST_LOOKS); i++) {
       const node = this.#accounts[this.#looks++ % length];

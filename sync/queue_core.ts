@@ -20,11 +20,11 @@
  * empty, and nobody who comes in between gets anything before those who wait.
  *
  * **One who gives up.** A getter that was killed before it was handed an item (see `core.ts`), or dies, puts the item back to the
- * front, or hands it to the next getter: it was the oldest. Several that come back stand at the front in the order of their turns,
- * whichever comes first: a block's SEQUENCE says when it was put, its RANK that it came back. A putter whose item was not taken
- * takes it back; one whose item was taken has put it, also if it was killed before that: `put()` returns then, and the kill is
- * for the next blocking call. So an item of a `put()` that throws is never in the queue, and one of a `put()` that returns always
- * was. One that dies while it reads its item takes the item with it.
+ * front, or hands it to the next getter: it was the oldest. Several that come back stand at the front in the order of their
+ * turns, whichever comes first: a block's SEQUENCE says when it was put, its RANK that it came back. A putter whose item was not
+ * taken takes it back; one whose item was taken has put it, also if it was killed before that: `put()` returns then, and the kill
+ * is for the next blocking call. So an item of a `put()` that throws is never in the queue, and one of a `put()` that returns
+ * always was. One that dies while it reads its item takes the item with it.
  *
  * **A priority queue** is a leftist heap: at each node the right spine is the shortest way to a leaf, so merging two heaps,
  * which is all that putting and getting do, takes logarithmic time, and no memory.
@@ -33,7 +33,7 @@
  */
 
 import { Empty, Full, QueueClosedError } from "../bridge/errors.ts";
-import { WAITING_KEYS } from "../bridge/check_options.ts";
+import { WAITING_KEYS } from "../bridge/checks.ts";
 import type { Green } from "../bridge/side/green.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import {
@@ -49,7 +49,7 @@ import {
   type WaitingOptions,
 } from "../bridge/memory/core.ts";
 import { Block, discard, Heap, HEAP_WORDS, type Item, makeItem } from "../bridge/memory/heap.ts";
-import { drop } from "../bridge/memory/parcels.ts";
+import { discardValue } from "../bridge/memory/stored_values.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
 import { checkCount } from "./permits.ts";
@@ -183,7 +183,7 @@ export class QueueCore extends Core {
     const node = -3 - result;
     let inTime: boolean;
     try {
-      inTime = await this.awaitTurn(PUTTERS, node, options);
+      inTime = await this.awaitGrant(PUTTERS, node, options);
     } catch (error) {
       discard(item);
       throw error;
@@ -211,9 +211,9 @@ export class QueueCore extends Core {
       this.enter();
       this.#heap.free(this.data(node));
       // Under the lock, so that the hub does not free it once more if the Worker dies now.
-      this.give(node);
+      this.freeNode(node);
       this.leave();
-    } else if (inTime) return this.give(node);
+    } else if (inTime) return this.freeNode(node);
     discard(item);
     throw refused ? this.#closedError() : this.#full();
   }
@@ -275,7 +275,7 @@ export class QueueCore extends Core {
     checkLimit(HUB);
     let block = this.#get(timeLimit(options) > 0 ? 0 : undefined);
     if (block < ENDED) {
-      const inTime = await this.awaitTurn(GETTERS, -block, options);
+      const inTime = await this.awaitGrant(GETTERS, -block, options);
       block = this.#endGet(-block, inTime);
     }
     if (block <= 0) throw this.#nothing(block);
@@ -313,15 +313,15 @@ export class QueueCore extends Core {
   #endGet(node: number, inTime: boolean): number {
     if (!inTime) return NOTHING;
     const block = this.refused(node) ? ENDED : this.data(node);
-    this.give(node);
+    this.freeNode(node);
     return block;
   }
 
   /** The value of an item that was taken; if the thread is killed meanwhile, the item goes back. */
   #unwrap(block: number): unknown {
-    const parcel = this.#heap.parcelOf(block);
+    const stored = this.#heap.storedOf(block);
     let value: unknown;
-    if (parcel === 0) {
+    if (stored === 0) {
       try {
         value = this.#heap.read(block);
       } finally {
@@ -338,7 +338,7 @@ export class QueueCore extends Core {
       throw error;
     }
     this.#free(block);
-    drop(parcel);
+    discardValue(stored);
     return value;
   }
 
@@ -369,15 +369,15 @@ export class QueueCore extends Core {
     const node = this.#joinOrWait(thread);
     if (node === 0) return;
     if (!this.block(green, JOINERS, node, options)) throw timedOut(options);
-    this.give(node);
+    this.freeNode(node);
   }
 
   async joinAsync(options: WaitingOptions | undefined): Promise<void> {
     checkWaiting(options);
     const node = this.#joinOrWait(0);
     if (node === 0) return;
-    if (!await this.awaitTurn(JOINERS, node, options)) throw timedOut(options);
-    this.give(node);
+    if (!await this.awaitGrant(JOINERS, node, options)) throw timedOut(options);
+    this.freeNode(node);
   }
 
   #joinOrWait(thread: number): number {
@@ -398,20 +398,20 @@ export class QueueCore extends Core {
   }
 
   close(immediate: boolean): void {
-    const parcels: number[] = [];
+    const allStored: number[] = [];
     this.enter();
     this.words[CLOSED] = 1;
     while (this.lists[PUTTERS].refuse(this.wakes) !== 0);
     while (this.lists[GETTERS].refuse(this.wakes) !== 0);
     while (immediate && this.words[COUNT] > 0) {
       const block = this.#pop();
-      parcels.push(this.#heap.parcelOf(block));
+      allStored.push(this.#heap.storedOf(block));
       this.#heap.free(block);
       this.words[UNFINISHED] = Math.max(0, this.words[UNFINISHED] - 1);
     }
     if (this.words[UNFINISHED] === 0) this.#endJoins();
     this.leave();
-    for (const parcel of parcels) if (parcel !== 0) drop(parcel);
+    for (const stored of allStored) if (stored !== 0) discardValue(stored);
   }
 
   /** The step of an iteration; nothing when the queue is closed and empty. */

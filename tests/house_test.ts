@@ -1,5 +1,6 @@
 /**
- * The order of the house: which room may use which. The lists below are the house; docs/architecture.md says what each room is for.
+ * The order of the house: which room may use which. The lists below are the house; docs/architecture.md says what each room is
+ * for.
  *
  * @module
  */
@@ -42,7 +43,8 @@ const NARROW: Readonly<Record<string, readonly string[]>> = {
 const ATOMICS: readonly string[] = [
   "bridge/wire/board.ts",
   "bridge/wire/ring.ts",
-  "bridge/wire/baton.ts",
+  "bridge/wire/run_lock.ts",
+  "bridge/wire/spin_lock.ts",
   "bridge/memory/arena.ts",
   "bridge/memory/core.ts",
   "bridge/memory/waiters.ts",

@@ -5,32 +5,32 @@
  */
 
 import { decode, encode } from "../values/codec.ts";
-import type { Body } from "../wire/body.ts";
+import type { Payload } from "../wire/payload.ts";
 import { type ContextValues, useContext } from "./context.ts";
 import { BridgeProtocolError, NotCloneableError } from "../errors.ts";
-import type { Referrer } from "../values/referrer.ts";
+import type { ReferenceKinds } from "../values/reference_kinds.ts";
 
 /**
  * Makes a context ready for the ring.
  *
  * @param values The values.
- * @param referrer Asked for what goes by reference.
- * @throws {NotCloneableError} If one of them cannot cross; it says whose it is.
+ * @param kinds Makes the references in it.
+ * @throws {NotCloneableError} If one of the values cannot cross; the error names its storage.
  */
-export function encodeContext(values: ContextValues, referrer: Referrer): Body {
+export function encodeContext(values: ContextValues, kinds: ReferenceKinds): Payload {
   try {
-    return encode([...values].flat(1), "context", referrer);
+    return encode([...values].flat(1), "context", kinds);
   } catch (error) {
     if (!(error instanceof NotCloneableError)) throw error;
-    throw blame(error, values, referrer);
+    throw blame(error, values, kinds);
   }
 }
 
-/** Says whose value it is that cannot cross. */
-function blame(cause: NotCloneableError, values: ContextValues, referrer: Referrer): Error {
+/** The error that names the storage whose value cannot cross. */
+function blame(cause: NotCloneableError, values: ContextValues, kinds: ReferenceKinds): Error {
   for (const [name, value] of values) {
     try {
-      encode(value, "value", referrer);
+      encode(value, "value", kinds);
     } catch (error) {
       const { message } = error as Error;
       const { path = "" } = error as NotCloneableError;
@@ -44,13 +44,13 @@ function blame(cause: NotCloneableError, values: ContextValues, referrer: Referr
 }
 
 /**
- * Makes the context again that {@linkcode encodeContext} was given.
+ * Reads a context that {@linkcode encodeContext} made.
  *
- * @throws {BridgeProtocolError} If it is malformed.
+ * @throws {BridgeProtocolError} If the payload is malformed.
  */
-export function decodeContext(body: Body, referrer: Referrer): ContextValues {
+export function decodeContext(payload: Payload, kinds: ReferenceKinds): ContextValues {
   useContext();
-  const list = decode(body, referrer);
+  const list = decode(payload, kinds);
   const values = new Map<string, unknown>();
   if (!Array.isArray(list) || list.length % 2 !== 0) throw malformed();
   for (let i = 0; i < list.length; i += 2) {

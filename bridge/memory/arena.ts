@@ -301,18 +301,18 @@ export class Nodes {
     return node;
   }
 
-  /** Gives a node back, which is in no list any more. */
-  give(node: number): void {
+  /** Frees a node, which is in no list any more. */
+  free(node: number): void {
     Atomics.store(this.#arena.words, node + Node.State, State.Free);
     this.#free.push(node);
   }
 
-  /** The hub gives a node back, in its own time. */
-  giveLater(node: number): void {
+  /** The hub frees a node, in its own time. */
+  freeLater(node: number): void {
     this.#later.push(node);
   }
 
-  /** Looks which nodes the hub has given back; gives one of them. */
+  /** Looks which nodes the hub has freed; returns one of them. */
   #again(): number | undefined {
     if (this.#later.length === 0) return undefined;
     const { words } = this.#arena;

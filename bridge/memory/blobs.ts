@@ -13,8 +13,8 @@
 import { blockingBlob } from "./blocking_blob.ts";
 import { BlobUrl } from "./blob_urls.ts";
 import { BridgeProtocolError } from "../errors.ts";
-import { Referent } from "../protocol/messages.ts";
-import type { Reference } from "../values/referrer.ts";
+import { RefKind } from "../protocol/messages.ts";
+import type { Ref } from "../values/reference_kinds.ts";
 import { greenSide } from "../side/side.ts";
 
 /**
@@ -51,12 +51,12 @@ function tagOf(value: object): unknown {
 }
 
 /** The reference for a blob, a file or a form; nothing for other objects. */
-export function referToBlob(value: object): Reference | undefined {
+export function referToBlob(value: object): Ref | undefined {
   if (isBlob(value)) {
     const id = last = last === LOWEST ? -1 : last - 1;
-    return { kind: Referent.Blob, data: id, carried: { id, object: value } };
+    return { kind: RefKind.Blob, data: id, attachment: { id, object: value } };
   }
-  return isForm(value) ? { kind: Referent.FormData, data: [...value] } : undefined;
+  return isForm(value) ? { kind: RefKind.FormData, data: [...value] } : undefined;
 }
 
 /**
@@ -72,8 +72,8 @@ export function resolveBlob(
   data: unknown,
   take: (id: number) => object,
 ): Blob | FormData | undefined {
-  if (kind === Referent.FormData) return formOf(data);
-  if (kind !== Referent.Blob) return undefined;
+  if (kind === RefKind.FormData) return formOf(data);
+  if (kind !== RefKind.Blob) return undefined;
   const url = BlobUrl.from(take(data as number));
   if (!url) throw new BridgeProtocolError("Cannot take a blob: something else has come");
   const blob = url.take();

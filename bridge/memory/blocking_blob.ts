@@ -10,7 +10,7 @@
 
 import type { SyncBlobMethods, SyncByteStream } from "../references/blob_types.ts";
 import type { Target } from "../protocol/messages.ts";
-import { standsForLater } from "../references/remote.ts";
+import { proxyForLater } from "../references/remote_object.ts";
 import { servedTarget } from "../protocol/served.ts";
 import { blocking } from "../side/side.ts";
 
@@ -71,7 +71,7 @@ function blockingStream(blob: Blob): SyncByteStream {
     stream.getReader();
     return opened;
   };
-  standsForLater(stream, open);
+  proxyForLater(stream, open);
   const hidden = { writable: true, configurable: true };
   return Object.defineProperties(stream, {
     [Symbol.iterator]: { value: () => open()[Symbol.iterator](), ...hidden },

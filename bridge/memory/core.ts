@@ -5,16 +5,14 @@
  * does any more, the engine takes it back. All sides run the same code on it.
  *
  * ```text
- * LOCK    0, or 1 + the key of the side that is changing the object   by compare-and-swap from 0; its holder stores 0
+ * LOCK    0, or 1 + the key of the side that is changing the object   a spin lock
  * ID      the object's id, written before anybody else sees it
  * rest    whoever holds LOCK; single words may be read without it, as numbers of a moment ago
  * ```
  *
- * **The lock** is a spin lock, and not the lock that people know: it is held for some hundred nanoseconds at a time, and
- * never while anything blocks, awaits, calls the application or allocates without bound. One that finds it taken spins, then
- * sleeps for a few microseconds at a time (its holder may have lost the processor), on the hub too. A Worker that dies while
- * it holds the lock says so by its key in LOCK: the hub then frees it (see `hub/references/worker_objects.ts`), at the latest when it
- * has waited for the lock itself for ten seconds; what was being changed may be half changed, by one permit or one item.
+ * **The lock** is a spin lock (see `bridge/wire/spin_lock.ts`), and not the lock that people know. A Worker that dies while it
+ * holds the lock leaves its key in LOCK: the hub then frees the lock (see `hub/references/worker_objects.ts`). What was being
+ * changed may be half changed, by one permit or one item.
  *
  * **Waiting.** A waiter that finds the object not ready puts a node into one of its lists under the lock, and waits for the
  * node's STATE to change: a green thread parks on its Worker's own word, as for everything, and async code has a promise. Who
@@ -39,16 +37,21 @@
  * @module
  */
 
-import type { Condition, Green } from "../side/green.ts";
-import { checkOptionsObject, checkSignal, checkTime, WAITING_KEYS } from "../check_options.ts";
-import { GreenletExit } from "../errors.ts";
+import {
+  checkOptionsObject,
+  checkSignal,
+  checkTime,
+  LONGEST_TIMER,
+  show,
+  WAITING_KEYS,
+} from "../checks.ts";
+import { type Condition, type Green, stopped } from "../side/green.ts";
 import { currentLimit } from "../side/limit.ts";
-import { pause } from "../wire/patience.ts";
-import { show } from "../show.ts";
 import { greenSide } from "../side/side.ts";
+import { SpinLock } from "../wire/spin_lock.ts";
 import { Timeout } from "../side/timeout.ts";
 import { cameAfter, Node, State } from "./arena.ts";
-import { HUB, hubPlace, type Place, place } from "./process_side.ts";
+import { type Here, here, hereOnHub, HUB } from "./process_side.ts";
 import { LIST_WORDS, Waiters } from "./waiters.ts";
 
 const LOCK = 0;
@@ -56,18 +59,6 @@ const ID = 1;
 
 /** The first word that a kind of object has for itself. */
 export const FIRST_WORD = 4;
-
-/** For how long to spin for the lock before sleeping, in turns: some ten microseconds. */
-const SPINS = 200;
-
-/** How long to sleep for the lock at a time, in milliseconds. */
-const NAP = 0.05;
-
-/**
- * After how long the hub takes a side that holds the lock for dead, in milliseconds: it cannot hear of a Worker's death while it
- * waits for the lock. One that lives and had no core for so long would change the words beside others after that.
- */
-const GIVEN_UP = 10_000;
 
 /** Options for whatever waits. */
 export interface WaitingOptions {
@@ -97,7 +88,7 @@ export interface Description {
 
 /** What every coordination object has. */
 export abstract class Core {
-  readonly place: Place = place();
+  readonly here: Here = here();
   readonly id: number;
   readonly buffer: SharedArrayBuffer;
   /** The words at the beginning of the memory, of a fixed number. */
@@ -112,8 +103,8 @@ export abstract class Core {
    * long as which the hub looks after it.
    */
   object: object | undefined;
-  readonly #arena = this.place.arena.words;
-  readonly #key = this.place.key + 1;
+  readonly #arena = this.here.arena.words;
+  readonly #lock: SpinLock;
   /** Who is to be woken when the lock is free again. Used only while the lock is held, and at once after that. */
   protected readonly wakes: number[] = [];
 
@@ -132,13 +123,14 @@ export abstract class Core {
         ? new SharedArrayBuffer(options.bytes, { maxByteLength: options.most })
         : new SharedArrayBuffer((FIRST_WORD + words) * 4));
     this.words = new Int32Array(this.buffer, 0, FIRST_WORD + words);
-    if (!buffer) this.words[ID] = this.place.arena.takeId();
+    this.#lock = new SpinLock(this.words, LOCK, this.here.key);
+    if (!buffer) this.words[ID] = this.here.arena.takeId();
     this.id = this.words[ID];
   }
 
   /** Makes one of the object's lists. */
   protected list(number: number, at: number): Waiters {
-    return new Waiters(this.place, this.words, at, number);
+    return new Waiters(this.here, this.words, at, number);
   }
 
   /** The lists, by their numbers. */
@@ -179,40 +171,25 @@ export abstract class Core {
 
   /** Takes the lock. */
   enter(): void {
-    if (Atomics.compareExchange(this.words, LOCK, 0, this.#key) !== 0) this.#enterSlowly();
+    this.#lock.enter();
   }
 
   /** Gives the lock back, and wakes those to whom something was given under it. */
   leave(): void {
-    Atomics.store(this.words, LOCK, 0);
-    if (this.wakes.length > 0) Waiters.wake(this.place, this.wakes, this.id);
+    this.#lock.leave();
+    if (this.wakes.length > 0) Waiters.wake(this.here, this.wakes, this.id);
   }
 
   /** Frees the lock if a dead side holds it. Hub only. */
   breakLock(key: number): void {
-    Atomics.compareExchange(this.words, LOCK, key + 1, 0);
-  }
-
-  #enterSlowly(): void {
-    const since = performance.now();
-    for (;;) {
-      let holder = 0;
-      for (let i = 0; i < SPINS; i++) {
-        holder = Atomics.compareExchange(this.words, LOCK, 0, this.#key);
-        if (holder === 0) return;
-        pause();
-      }
-      Atomics.wait(this.words, LOCK, holder, NAP);
-      const dead = this.place.key === HUB && performance.now() - since > GIVEN_UP;
-      if (dead) this.breakLock(holder - 1);
-    }
+    this.#lock.breakFor(key);
   }
 
   // Waiting.
 
   /** Takes a node for a wait of the running thread, and puts it into a list. Under the lock. */
   protected enlist(list: number, thread: number, data = 0): number {
-    const node = this.place.nodes.take(this.id, list, thread, data);
+    const node = this.here.nodes.take(this.id, list, thread, data);
     this.lists[list].push(node);
     return node;
   }
@@ -279,7 +256,7 @@ export abstract class Core {
    * @param options See {@linkcode WaitingOptions}.
    * @returns A promise of what `block` would return or throw.
    */
-  protected awaitTurn(
+  protected awaitGrant(
     list: number,
     node: number,
     options: WaitingOptions | undefined,
@@ -287,8 +264,8 @@ export abstract class Core {
     const timeout = timeLimit(options);
     const signal = options?.signal;
     const limit = currentLimit(HUB)?.signal;
-    const hub = hubPlace();
-    const turn = new Promise<boolean>((resolve, reject) => {
+    const hub = hereOnHub();
+    const granted = new Promise<boolean>((resolve, reject) => {
       let timer: ReturnType<typeof setTimeout> | undefined;
       const settled = () => {
         clearTimeout(timer);
@@ -309,7 +286,7 @@ export abstract class Core {
         if (this.leaves(list, node)) reject(limit!.reason);
         else resolve(true);
       };
-      if (timeout < LONGEST) {
+      if (timeout < LONGEST_TIMER) {
         timer = setTimeout(() => giveUp(() => resolve(false)), Math.max(0, timeout));
       }
       signal?.addEventListener("abort", onAbort);
@@ -320,8 +297,8 @@ export abstract class Core {
       });
       if (limit?.aborted) onLimit();
     });
-    if (signal === undefined && limit === undefined) return turn;
-    return turn.then((inTime) => {
+    if (signal === undefined && limit === undefined) return granted;
+    return granted.then((inTime) => {
       // Aborted in the very turn in which it was granted: whoever has aborted it does not look for what it got.
       const ended = signal?.aborted ? signal : limit?.aborted ? limit : undefined;
       if (inTime && ended && this.leaves(list, node)) throw ended.reason;
@@ -335,7 +312,7 @@ export abstract class Core {
    * asked last.
    */
   protected comesTooLate(green: Green): boolean {
-    const { killsSaid } = this.place.arena;
+    const { killsSaid } = this.here.arena;
     return killsSaid !== green.knownKills && green.isKilledBy(killsSaid);
   }
 
@@ -356,9 +333,9 @@ export abstract class Core {
     return this.#arena[node + Node.Data];
   }
 
-  /** Gives a node back. */
-  protected give(node: number): void {
-    this.place.nodes.give(node);
+  /** Frees a node. */
+  protected freeNode(node: number): void {
+    this.here.nodes.free(node);
   }
 
   /** Takes a node out of its list; says whether it was still there. If so, the node is given back. */
@@ -368,7 +345,7 @@ export abstract class Core {
     if (waits) {
       this.lists[list].remove(node);
       this.withdrawn(list, node);
-      this.give(node);
+      this.freeNode(node);
     }
     this.leave();
     return waits;
@@ -383,7 +360,7 @@ export abstract class Core {
       state === State.Granted && !this.isFinal(list);
     if (leaves) {
       this.settleFor(list, node);
-      this.give(node);
+      this.freeNode(node);
     }
     this.leave();
     return leaves;
@@ -396,7 +373,7 @@ export abstract class Core {
     if (Atomics.load(this.#arena, node + Node.State) !== State.Settled) {
       this.settleFor(list, node);
       // Under the lock, so that the hub does not settle it once more if the Worker dies now.
-      this.give(node);
+      this.freeNode(node);
     }
     this.leave();
   }
@@ -431,7 +408,7 @@ class Wait implements Condition {
 
   constructor(core: Core, list: number, node: number, signal: AbortSignal | undefined) {
     this.#core = core;
-    this.#arena = core.place.arena.words;
+    this.#arena = core.here.arena.words;
     this.#list = list;
     this.#node = node;
     this.#signal = signal;
@@ -457,14 +434,6 @@ class Wait implements Condition {
     return Atomics.load(this.#arena, this.#node + Node.State) !== State.Waiting;
   }
 }
-
-/** For a thread that goes on after the hub has stopped its Worker. */
-export function stopped(): GreenletExit {
-  return new GreenletExit("The Worker of this green thread was stopped");
-}
-
-/** Timers take no more than this, in milliseconds: a longer one would be due at once. */
-export const LONGEST: number = 2 ** 31 - 1;
 
 /** Where the words of the lists are: each takes {@linkcode LIST_WORDS}. */
 export function listAt(first: number, number: number): number {
@@ -494,9 +463,9 @@ export function nameIn(options: { readonly name?: string } | undefined): string 
  *
  * @throws {TypeError} If it is not a number.
  */
-export function timeLimit(options: WaitingOptions | undefined): number {
+export function timeLimit(options: WaitingOptions | undefined, action = "wait"): number {
   const timeout = options?.timeout;
-  return timeout === undefined ? Infinity : checkTime("wait", timeout, "timeout");
+  return timeout === undefined ? Infinity : checkTime(action, timeout, "timeout");
 }
 
 /**
@@ -524,23 +493,25 @@ export function entering(
  *
  * @param options The options.
  * @param known The keys that they may have.
+ * @param action What cannot be done then.
  * @throws {TypeError} If they are of the wrong kind.
  * @throws The reason of the signal, if it is aborted.
  */
 export function checkWaiting(
   options: WaitingOptions | undefined,
-  known?: readonly string[],
+  known: readonly string[] = WAITING_KEYS,
+  action = "wait",
 ): void {
-  if (options !== undefined) checkGiven(options, known ?? WAITING_KEYS);
+  if (options !== undefined) checkGiven(options, known, action);
 }
 
 /** Apart, so that a call without options stays small. */
-function checkGiven(options: WaitingOptions, known: readonly string[]): void {
-  checkOptionsObject("wait", options, "{ timeout: 1000 }", known);
-  timeLimit(options);
+function checkGiven(options: WaitingOptions, known: readonly string[], action: string): void {
+  checkOptionsObject(action, options, "{ timeout: 1000 }", known);
+  timeLimit(options, action);
   const { signal } = options;
   if (signal === undefined) return;
-  checkSignal("wait", signal);
+  checkSignal(action, signal);
   signal.throwIfAborted();
 }
 

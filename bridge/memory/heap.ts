@@ -16,10 +16,17 @@
  */
 
 import { decode, isInt } from "../values/codec.ts";
-import { type Body, Format } from "../wire/body.ts";
+import { Format, type Payload } from "../wire/payload.ts";
 import type { Core } from "./core.ts";
 import { readText, writeText } from "../wire/text.ts";
-import { deposit, drop, NO_REFERENCES, peek, plainBody, thrownBody } from "./parcels.ts";
+import {
+  discardValue,
+  NO_REFERENCES,
+  plainPayload,
+  readValue,
+  storeValue,
+  thrownPayload,
+} from "./stored_values.ts";
 
 /** The words of a block, before its bytes. */
 export const Block = {
@@ -50,7 +57,7 @@ export const MOST_BYTES = LEAST * 2 ** (CLASSES - 1) - HEADER_BYTES;
 export const HEAP_WORDS = 1 + CLASSES;
 
 /** A format beside those of the codec. */
-const PARCEL = 17;
+const STORED = 17;
 /** Added to the format of a value that was thrown. */
 const THROWN = 64;
 
@@ -58,8 +65,8 @@ const THROWN = 64;
 export interface Item {
   readonly format: number;
   readonly length: number;
-  /** The number of the parcel that it is, or 0. */
-  readonly parcel: number;
+  /** The number of the value that is stored on the hub in its place, or 0. */
+  readonly stored: number;
 }
 
 const scratch = new Uint8Array(MOST_BYTES * 3);
@@ -73,15 +80,15 @@ const scratchView = new DataView(scratch.buffer);
  * @throws {NotCloneableError} If something in it cannot cross.
  */
 export function makeItem(value: unknown, core: Core): Item {
-  // As it is read: with no body in between.
+  // As it is read: with no payload in between.
   if (typeof value === "number" && isInt(value)) return numberItem(Format.Int, value, 0);
-  const body = plainBody(value);
-  return (body && writeBody(body)) ?? parcelItem(deposit(value, core));
+  const payload = plainPayload(value);
+  return (payload && writePayload(payload)) ?? storedItem(storeValue(value, core));
 }
 
 /** Makes a thrown value ready; as {@linkcode makeItem}. */
 export function makeThrown(value: unknown, core: Core): Item {
-  return asThrown(writeBody(thrownBody(value)) ?? parcelItem(deposit(value, core)));
+  return asThrown(writePayload(thrownPayload(value)) ?? storedItem(storeValue(value, core)));
 }
 
 function asThrown(item: Item): Item {
@@ -95,74 +102,74 @@ export function isThrown(format: number): boolean {
 
 /** A value that was made ready will not be stored. */
 export function discard(item: Item): void {
-  if (item.parcel !== 0) drop(item.parcel);
+  if (item.stored !== 0) discardValue(item.stored);
 }
 
 /** Makes a value into one that takes little memory: what there is too little of. */
-export function asParcel(value: unknown, core: Core, thrown: boolean): Item {
-  const item = parcelItem(deposit(value, core));
+export function asStored(value: unknown, core: Core, thrown: boolean): Item {
+  const item = storedItem(storeValue(value, core));
   return thrown ? asThrown(item) : item;
 }
 
-function parcelItem(id: number): Item {
-  return numberItem(PARCEL, id, id);
+function storedItem(id: number): Item {
+  return numberItem(STORED, id, id);
 }
 
-function numberItem(format: number, number: number, parcel: number): Item {
+function numberItem(format: number, number: number, stored: number): Item {
   scratchView.setInt32(0, number, true);
-  return { format, length: 4, parcel };
+  return { format, length: 4, stored };
 }
 
-function writeBody(body: Body): Item | undefined {
-  switch (body.format) {
+function writePayload(payload: Payload): Item | undefined {
+  switch (payload.format) {
     case Format.Int:
     case Format.IntInArray:
-      return numberItem(body.format, body.int!, 0);
+      return numberItem(payload.format, payload.int!, 0);
     case Format.Structured:
     case Format.Bytes:
     case Format.BytesInArray:
-      return writeBinary(body);
+      return writeBinary(payload);
     default:
-      return writeAsText(body);
+      return writeAsText(payload);
   }
 }
 
-function writeAsText({ format, text }: Body): Item | undefined {
+function writeAsText({ format, text }: Payload): Item | undefined {
   if (text.length > MOST_BYTES) return undefined;
   const length = writeText(text, scratch, 0);
-  return length > MOST_BYTES ? undefined : { format, length, parcel: 0 };
+  return length > MOST_BYTES ? undefined : { format, length, stored: 0 };
 }
 
-function writeBinary({ format, meta = NOTHING, blobs }: Body): Item | undefined {
-  let length = 8 + 4 * blobs.length + meta.length;
-  for (const blob of blobs) length += blob.length;
+function writeBinary({ format, meta = NOTHING, buffers }: Payload): Item | undefined {
+  let length = 8 + 4 * buffers.length + meta.length;
+  for (const buffer of buffers) length += buffer.length;
   if (length > MOST_BYTES) return undefined;
   scratchView.setUint32(0, meta.length);
-  scratchView.setUint32(4, blobs.length);
+  scratchView.setUint32(4, buffers.length);
   let at = 8;
-  for (const blob of blobs) {
-    scratchView.setUint32(at, blob.length);
+  for (const buffer of buffers) {
+    scratchView.setUint32(at, buffer.length);
     at += 4;
   }
-  for (const part of [meta, ...blobs]) {
+  for (const part of [meta, ...buffers]) {
     scratch.set(part, at);
     at += part.length;
   }
-  return { format, length, parcel: 0 };
+  return { format, length, stored: 0 };
 }
 
 const NOTHING = new Uint8Array(0);
 
-function readBinary(format: number, bytes: Uint8Array): Body {
+function readBinary(format: number, bytes: Uint8Array): Payload {
   const view = new DataView(bytes.buffer);
   let at = 8 + 4 * view.getUint32(4);
   const metaBytes = bytes.slice(at, at += view.getUint32(0));
-  const blobs: Uint8Array[] = [];
+  const buffers: Uint8Array[] = [];
   for (let i = 0; i < view.getUint32(4); i++) {
-    blobs.push(bytes.slice(at, at += view.getUint32(8 + 4 * i)));
+    buffers.push(bytes.slice(at, at += view.getUint32(8 + 4 * i)));
   }
   const meta = format === Format.Structured ? metaBytes : undefined;
-  return { format, text: "", meta, blobs, int: 0 };
+  return { format, text: "", meta, buffers, int: 0 };
 }
 
 /** The blocks of one object. */
@@ -238,8 +245,8 @@ export class Heap {
     const length = this.words[block + Block.Length];
     const at = (block + HEADER_WORDS) * 4;
     switch (format) {
-      case PARCEL:
-        return peek(this.words[at >> 2], shared);
+      case STORED:
+        return readValue(this.words[at >> 2], shared);
       case Format.Int:
         return this.words[at >> 2];
       case Format.IntInArray:
@@ -250,12 +257,12 @@ export class Heap {
         return decode(readBinary(format, this.#bytes.slice(at, at + length)), NO_REFERENCES);
     }
     const text = length === 0 ? "" : readText(this.#bytes, at, length);
-    return decode({ format, text, meta: undefined, blobs: [], int: 0 }, NO_REFERENCES);
+    return decode({ format, text, meta: undefined, buffers: [], int: 0 }, NO_REFERENCES);
   }
 
-  /** What else there is to be thrown away with a block, for after the lock: a parcel's number, or 0. */
-  parcelOf(block: number): number {
-    if (this.format(block) % THROWN !== PARCEL) return 0;
+  /** What else there is to be thrown away with a block, for after the lock: a stored value's number, or 0. */
+  storedOf(block: number): number {
+    if (this.format(block) % THROWN !== STORED) return 0;
     return this.words[block + HEADER_WORDS];
   }
 

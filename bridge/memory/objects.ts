@@ -16,13 +16,13 @@ import { BlobUrl } from "./blob_urls.ts";
 import { isBlob, isBlobOrForm, referToBlob, resolveBlob } from "./blobs.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
-import { Referent } from "../protocol/messages.ts";
+import { RefKind } from "../protocol/messages.ts";
 import type { Giver, Taker } from "../wire/message.ts";
-import type { Reference } from "../values/referrer.ts";
+import type { Ref } from "../values/reference_kinds.ts";
 import type { Core, Description } from "./core.ts";
 import { brand } from "../brand.ts";
 import { keyOf, state } from "../state.ts";
-import { place } from "./process_side.ts";
+import { here } from "./process_side.ts";
 
 /** Where an object has its core. */
 export const CORE: unique symbol = keyOf("core") as never;
@@ -67,24 +67,8 @@ export abstract class Coordination {
   }
 }
 
-/** The core for the object that is being made by {@linkcode makeWith}. */
-let coreToTake: Core | undefined;
-
-/** Makes an object for a core that exists, by a constructor that calls {@linkcode takeCore}. */
-export function makeWith<T>(core: Core, make: () => T): T {
-  coreToTake = core;
-  return make();
-}
-
-/** In a constructor: the core that the object is made for, if it is not a new one. */
-export function takeCore<C extends Core>(): C | undefined {
-  const core = coreToTake;
-  coreToTake = undefined;
-  return core as C | undefined;
-}
-
 /** What is sent of an object beside its memory. */
-interface ObjectReference {
+interface ObjectRef {
   readonly kind: string;
   readonly id: number;
   readonly name: string | undefined;
@@ -93,11 +77,15 @@ interface ObjectReference {
 }
 
 /** How objects of one kind cross. */
-export interface Kind {
+interface Kind {
   /** Makes the object for memory that has arrived. */
-  revive(buffer: SharedArrayBuffer, name: string | undefined, extra: unknown): Coordination;
-  /** What else is to be sent; nothing by default. */
-  extra?(object: Coordination): unknown;
+  readonly revive: (
+    buffer: SharedArrayBuffer,
+    name: string | undefined,
+    extra: unknown,
+  ) => Coordination;
+  /** Gives what else is to be sent. */
+  readonly extra: ((object: Coordination) => unknown) | undefined;
 }
 
 /** What one thread knows of objects and buffers. Shared by all copies of the library there. */
@@ -134,10 +122,35 @@ export function onForgotten(listener: Forgotten): void {
   known.listeners.add(listener);
 }
 
-/** Says how objects of a kind cross. Beside the class, at the top level of its module. */
-export function registerKind(name: string, kind: Kind): void {
+/**
+ * Says how objects of a kind cross. Beside the class, at the top level of its module.
+ *
+ * @param name The name of the kind.
+ * @param Class The class, whose objects have no private members: one that has arrived is made without the constructor.
+ * @param coreFor Makes the core for memory that has arrived.
+ * @param extra Gives what else is to be sent; nothing by default.
+ */
+export function registerKind<T extends Coordination>(
+  name: string,
+  Class: { readonly prototype: T },
+  coreFor: (buffer: SharedArrayBuffer, name?: string, extra?: unknown) => T[typeof CORE],
+  extra?: (object: T) => unknown,
+): void {
   // Each copy of the library has a class for it: what arrives is of the copy that was loaded last.
-  known.kinds.set(name, kind);
+  known.kinds.set(name, {
+    revive: (buffer, name, extra) => objectFor(Class, coreFor(buffer, name, extra)),
+    extra: extra as Kind["extra"],
+  });
+}
+
+/** Makes the object of a class for a core, without running the constructor. */
+function objectFor<T extends Coordination>(
+  Class: { readonly prototype: T },
+  core: T[typeof CORE],
+): T {
+  const object = Object.defineProperty(Object.create(Class.prototype), CORE, { value: core });
+  core.object = object;
+  return object;
 }
 
 /** The core of a value, if it is a coordination object. */
@@ -161,18 +174,18 @@ export function isShared(value: object): boolean {
  * @param value Any object.
  * @returns The reference; nothing for other objects.
  */
-export function referToShared(value: object): Reference | undefined {
+export function referToShared(value: object): Ref | undefined {
   if (isCarried(value)) {
     const id = idOfBuffer(value);
-    return { kind: Referent.Memory, data: id, carried: { id, object: value } };
+    return { kind: RefKind.Memory, data: id, attachment: { id, object: value } };
   }
   const core = coreOf(value);
   if (!core) return referToBlob(value);
   const object = value as Coordination;
   remember(core.id, object);
   const extra = known.kinds.get(core.wireName)?.extra?.(object);
-  const data: ObjectReference = { kind: core.wireName, id: core.id, name: core.name, extra };
-  return { kind: Referent.Coordination, data, carried: { id: core.id, object: core.buffer } };
+  const data: ObjectRef = { kind: core.wireName, id: core.id, name: core.name, extra };
+  return { kind: RefKind.Coordination, data, attachment: { id: core.id, object: core.buffer } };
 }
 
 /**
@@ -188,7 +201,7 @@ export function resolveShared(
   data: unknown,
   take: (id: number) => object,
 ): object | undefined {
-  if (kind === Referent.Memory) {
+  if (kind === RefKind.Memory) {
     const id = data as number;
     const buffer = take(id);
     if (!isCarried(buffer)) {
@@ -201,8 +214,8 @@ export function resolveShared(
     collectedBuffers.register(buffer, id);
     return buffer;
   }
-  if (kind !== Referent.Coordination) return resolveBlob(kind, data, take);
-  const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectReference;
+  if (kind !== RefKind.Coordination) return resolveBlob(kind, data, take);
+  const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectRef;
   const buffer = take(id);
   if (!(buffer instanceof SharedArrayBuffer)) {
     throw new BridgeProtocolError("Cannot take an object: it came without its memory");
@@ -225,7 +238,7 @@ function remember(id: number, object: Coordination): void {
 function idOfBuffer(buffer: object): number {
   let id = known.bufferIds.get(buffer);
   if (id === undefined) {
-    id = place().arena.takeId();
+    id = here().arena.takeId();
     known.bufferIds.set(buffer, id);
     known.buffers.set(id, new WeakRef(buffer));
     collectedBuffers.register(buffer, id);
@@ -277,14 +290,14 @@ export class Passage implements Giver, Taker {
 
   /** Sends a buffer that has no number yet, and gives its number. */
   readonly give = (buffer: SharedArrayBuffer): number => {
-    const id = place().arena.takeId();
+    const id = here().arena.takeId();
     this.send(id, buffer);
     return id;
   };
 
   /** Hands buffers over, which nobody else is to have: they are detached here. Gives their number. */
   readonly hand = (buffers: ArrayBuffer[]): number => {
-    const id = place().arena.takeId();
+    const id = here().arena.takeId();
     this.#port.postMessage({ id, buffer: buffers }, buffers);
     return id;
   };

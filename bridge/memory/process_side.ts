@@ -1,34 +1,32 @@
 /**
  * Where are we? What coordination objects need of the thread that uses them, behind one small interface.
  *
- * The main thread makes its place when it is first asked for, with no need of a hub: objects that only async code uses work
- * without one. A Worker's entry makes the Worker's place before anything else.
+ * The main thread makes its {@linkcode Here} when it is first asked for, with no need of a hub: objects that only async code uses
+ * work without one. A Worker's entry makes the Worker's before anything else.
  *
  * **A key** names a side: 0 the main thread, else the number of a hub's board and the Worker's slot in it.
  *
  * **Waking.** A Worker wakes another one of its hub by the board they share, the main thread by a mark in the arena and its
  * hub's doorbell, and a Worker of another hub by asking the main thread, which has the boards of all. Waiters on the main
- * thread are promises: see {@linkcode HubPlace.watch}.
+ * thread are promises: see {@linkcode HereOnHub.watch}.
  *
  * @module
  */
 
-import type { Board } from "../wire/board.ts";
+import { type Board, MAX_SLOTS } from "../wire/board.ts";
 import { state } from "../state.ts";
 import { Arena, bucketOf, Node, Nodes, State } from "./arena.ts";
 
 /** The key of the main thread. */
 export const HUB = 0;
 
-const SLOTS = 2048;
-
 /** The key of a Worker. */
 export function keyOf(board: number, slot: number): number {
-  return board * SLOTS + slot;
+  return board * MAX_SLOTS + slot;
 }
 
 /** What coordination objects need of the thread that uses them. */
-export interface Place {
+export interface Here {
   readonly arena: Arena;
   readonly nodes: Nodes;
   readonly key: number;
@@ -50,22 +48,22 @@ export interface Place {
   queue(owner: number): boolean;
 }
 
-/** What a Worker is told of its place at its start. */
-export interface PlaceStart {
+/** What a Worker's {@linkcode Here} is made of, which the Worker is told at its start. */
+export interface HereStart {
   readonly arena: SharedArrayBuffer;
   /** The number of its hub's board. */
   readonly board: number;
 }
 
 /** A Worker. */
-export class WorkerPlace implements Place {
+export class HereInWorker implements Here {
   readonly arena: Arena;
   readonly nodes: Nodes;
   readonly key: number;
   readonly #board: Board;
   readonly #number: number;
 
-  constructor(start: PlaceStart, board: Board, slot: number) {
+  constructor(start: HereStart, board: Board, slot: number) {
     this.arena = new Arena(start.arena);
     this.key = keyOf(start.board, slot);
     this.nodes = new Nodes(this.arena, this.key);
@@ -77,8 +75,8 @@ export class WorkerPlace implements Place {
     if (owner === HUB) {
       this.arena.markDue(id);
       this.#board.ring();
-    } else if (Math.trunc(owner / SLOTS) === this.#number) {
-      this.#board.wake(owner % SLOTS);
+    } else if (Math.trunc(owner / MAX_SLOTS) === this.#number) {
+      this.#board.wake(owner % MAX_SLOTS);
     } else {
       this.arena.markRelay();
       this.#board.ring();
@@ -87,13 +85,13 @@ export class WorkerPlace implements Place {
 
   queue(owner: number): boolean {
     const { order } = this.#board;
-    return order !== undefined && Math.trunc(owner / SLOTS) === this.#number &&
-      order.ready(owner % SLOTS);
+    return order !== undefined && Math.trunc(owner / MAX_SLOTS) === this.#number &&
+      order.ready(owner % MAX_SLOTS);
   }
 }
 
 /** The main thread, with all its hubs. */
-export class HubPlace implements Place {
+export class HereOnHub implements Here {
   readonly arena: Arena = new Arena();
   readonly key = HUB;
   readonly nodes: Nodes = new Nodes(this.arena, HUB);
@@ -140,7 +138,7 @@ export class HubPlace implements Place {
     }
   }
 
-  /** Takes a {@linkcode HubPlace.watch} back; says whether it had not been settled. */
+  /** Takes a {@linkcode HereOnHub.watch} back; says whether it had not been settled. */
   unwatch(id: number, list: number, node: number): boolean {
     const key = listKey(id, list);
     const nodes = this.#watched.get(key);
@@ -156,12 +154,12 @@ export class HubPlace implements Place {
       if (nodes?.has(node)) this.#settle(id, key, nodes, node);
       return;
     }
-    this.#boards.get(Math.trunc(owner / SLOTS))?.wake(owner % SLOTS);
+    this.#boards.get(Math.trunc(owner / MAX_SLOTS))?.wake(owner % MAX_SLOTS);
   }
 
   queue(owner: number): boolean {
-    const order = this.#boards.get(Math.trunc(owner / SLOTS))?.order;
-    return order !== undefined && order.ready(owner % SLOTS);
+    const order = this.#boards.get(Math.trunc(owner / MAX_SLOTS))?.order;
+    return order !== undefined && order.ready(owner % MAX_SLOTS);
   }
 
   /**
@@ -227,20 +225,20 @@ function listKey(id: number, list: number): number {
   return id * LISTS + list;
 }
 
-const here = state("place", (): { place: Place | undefined } => ({ place: undefined }));
+const current = state("place", (): { here: Here | undefined } => ({ here: undefined }));
 
 /** Where we are. */
-export function place(): Place {
-  return here.place ??= new HubPlace();
+export function here(): Here {
+  return current.here ??= new HereOnHub();
 }
 
 /** Where we are, on the main thread. */
-export function hubPlace(): HubPlace {
-  return place() as HubPlace;
+export function hereOnHub(): HereOnHub {
+  return here() as HereOnHub;
 }
 
 /** Makes this thread a Worker's. For the Worker's entry. */
-export function becomeWorkerPlace(place: WorkerPlace): void {
-  here.place = place;
-  Object.freeze(here);
+export function becomeWorker(here: HereInWorker): void {
+  current.here = here;
+  Object.freeze(current);
 }

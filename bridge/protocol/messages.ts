@@ -1,7 +1,7 @@
 /**
  * The protocol: every message between the hub and a Worker, as types, before any behaviour.
  *
- * A message has a kind, three numbers (`id`, `a`, `b`) and a body. `Up` is what a Worker says, `Down` what the hub says.
+ * A message has a kind, three numbers (`id`, `a`, `b`) and a payload. `Up` is what a Worker says, `Down` what the hub says.
  * Messages of one direction arrive in the order in which they were written; only a message in chunks may be
  * overtaken. *Thread ids* are taken from the arena, so they are unique in the process; *call ids* and *target numbers* are
  * counted by the side that makes the call, for each Worker.
@@ -13,88 +13,88 @@
 export const Up = {
   /** The Worker has started and waits for work. */
   Ready: 8,
-  /** From now on the target number `id` means the body's {@linkcode Target}. */
+  /** From now on the target number `id` means the payload's {@linkcode Target}. */
   Bind: 9,
-  /** The thread `b` calls the target `a` and blocks for the `Reply` to `id`. Body: the arguments. */
+  /** The thread `b` calls the target `a` and blocks for the `Reply` to `id`. Payload: the arguments. */
   Call: 10,
-  /** The thread `b` calls the target `a` and goes on; the hub makes the thread `id` of it. Body: the arguments. */
+  /** The thread `b` calls the target `a` and goes on; the hub makes the thread `id` of it. Payload: the arguments. */
   Start: 11,
-  /** The thread `b` spawns the thread `id` to run the target `a`. Body: the arguments. */
+  /** The thread `b` spawns the thread `id` to run the target `a`. Payload: the arguments. */
   Spawn: 12,
   /**
    * The Worker is about to block for the thread `id`: send its `Settled`, or have it run here by `Run` if it has not
    * started (unless `a` is 1: the wait has a time limit, which a thread run on the same stack could not keep).
    */
   Wait: 13,
-  /** The thread `id` ended here with the {@linkcode Ending} `a`. Body: its value or what it threw. */
+  /** The thread `id` ended here with the {@linkcode Ending} `a`. Payload: its value or what it threw. */
   Done: 14,
   /** The call `id` that the hub made (see `Down.Call`) ended with the {@linkcode Ending} `a`. */
   Reply: 15,
-  /** Nobody here refers to the {@linkcode Referent} `a` with number `id` any more; `b` times it was sent here. */
+  /** Nobody here refers to the {@linkcode RefKind} `a` with number `id` any more; `b` times it was sent here. */
   Release: 16,
   /**
-   * The thread gave up waiting for the call `id`; the hub sends no reply. `a` 1 to let the work go on all the same. Body:
+   * The thread gave up waiting for the call `id`; the hub sends no reply. `a` 1 to let the work go on all the same. Payload:
    * the reason.
    */
   Abort: 17,
   /**
    * Kill the thread `id`; `a` 1 to cancel it only if it has not started; `b`: after how many milliseconds to stop its Worker, -1
-   * for never. Body: the reason.
+   * for never. Payload: the reason.
    */
   Kill: 18,
-  /** Something failed here outside of any thread. Body: the error; if `a` is 1, `[where, error]`. */
+  /** Something failed here outside of any thread. Payload: the error; if `a` is 1, `[where, error]`. */
   Fault: 20,
-  /** What the thread `id` is to be, said before its `Spawn` or `Start`. Body: {@linkcode Particulars}. */
+  /** The options of the thread `id`, said before its `Spawn` or `Start`. Payload: {@linkcode ThreadOptions}. */
   Prepare: 21,
   /**
-   * The target `id`, which the hub had it run, can from now on be run without the Worker's event loop. Body: the names of
+   * The target `id`, which the hub had it run, can from now on be run without the Worker's event loop. Payload: the names of
    * the exports of its module of which that is true too.
    */
   Loaded: 22,
   /**
    * The thread `id` has been blocked for a while; if only the thread `a` can end that, `a` is its id, else 0; `b` is the
-   * id of the coordination object that it waits at, -1 if it may take another green thread to end it otherwise, else 0. Body: `[on,
-   * limited]`: what it is blocked on, as text, and whether that ends by itself, as its time is limited. Of the call `id` that the hub
-   * made to an iteration: `[on, limited, name]`, with the name of the generator function.
+   * id of the coordination object that it waits at, -1 if it may take another green thread to end it otherwise, else 0. Payload:
+   * `[on, limited]`: what it is blocked on, as text, and whether that ends by itself, as its time is limited. Of the call `id`
+   * that the hub made to an iteration: `[on, limited, name]`, with the name of the generator function.
    */
   Parked: 23,
   /** The thread `id` is not blocked any more. Sent only after a `Parked`. */
   Unparked: 24,
   /**
    * A thread that the thread `id` spawned failed, and nobody there looked at it; or something failed that the thread `id` has
-   * left behind. Body: the name of the one that failed, and the error: `[name, error]`.
+   * left behind. Payload: the name of the one that failed, and the error: `[name, error]`.
    */
-  Unseen: 25,
+  Unhandled: 25,
   /** The thread `b` has given up waiting for the thread `id`. */
   Unwait: 26,
   /**
    * What the next message of the kind `a`, a `Call`, `Start`, `Spawn`, `Done` or `Reply` to `id`, brings along of the async
-   * context: what differs from that with which its thread was started, or what was changed. Body: see `context_wire.ts`.
+   * context: what differs from that with which its thread was started, or what was changed. Payload: see `context/wire.ts`.
    */
   Context: 27,
   /**
    * The `AbortSignal` with the number `id`, which was sent from here or is about to be, is aborted; `a` 1: it never will
-   * be, as its thread has ended. Body: the reason.
+   * be, as its thread has ended. Payload: the reason.
    */
   Signalled: 28,
   /**
-   * Where the thread `id` is blocked, asked for by `Down.Where`; `a` 1: it leaves that now, with a kill or a timeout. Body: a
+   * Where the thread `id` is blocked, asked for by `Down.Where`; `a` 1: it leaves that now, with a kill or a timeout. Payload: a
    * text; empty if it cannot be told.
    */
   At: 29,
-  /** Answer with `Down.Fence` and the same `id` when everything before this has been done. */
-  Fence: 30,
-  /** The event loop has had the turn that `Down.Rest` has asked for, and what had failed there has been told. */
-  Rested: 31,
+  /** Answer with `Down.Flush` and the same `id` when everything before this has been done. */
+  Flush: 30,
+  /** The event loop has had the turn that `Down.LoopTurn` has asked for, and what had failed there has been told. */
+  LoopTurned: 31,
 } as const;
 
 /** What the hub says to a Worker. */
 export const Down = {
-  /** From now on the target number `id` means the body's {@linkcode Target}. */
+  /** From now on the target number `id` means the payload's {@linkcode Target}. */
   Bind: 8,
   /**
    * Run the target `a` as the thread `id`, spawned by the thread `b` (0: by the hub), on top of whatever runs there now. In a
-   * cooperative hub it brings the baton. Body: the arguments.
+   * cooperative hub it brings the run lock. Payload: the arguments.
    */
   Run: 9,
   /** The call `id` ended with the {@linkcode Ending} `a`. */
@@ -103,36 +103,36 @@ export const Down = {
   Settled: 11,
   /**
    * Do `b` (see `live.ts`) to the function or object `a` that was sent from here; reply to `id`, which is the id of a thread
-   * of its own, for when none runs there. Body: the arguments; if `b` has the bit {@linkcode PART_OF_CALL}, the last of them
+   * of its own, for when none runs there. Payload: the arguments; if `b` has the bit {@linkcode PART_OF_CALL}, the last of them
    * is the number of the `Up.Call` that this is a part of.
    */
   Call: 12,
   /**
-   * Kill the thread `id`, which runs here. `a`: the kill's number (see `Arena.kills`); `b`: bits of {@linkcode KillMode}. Body: the
-   * reason.
+   * Kill the thread `id`, which runs here. `a`: the kill's number (see `Arena.kills`); `b`: bits of {@linkcode KillMode}.
+   * Payload: the reason.
    */
   Kill: 13,
   /** Nobody on the hub refers to the function or object `id` any more; `b` times it was sent there. */
   Release: 14,
   /** End: there will be no more work. */
   Close: 15,
-  /** What the thread `id` is, said before its `Run`. Body: {@linkcode Particulars}. */
+  /** The options of the thread `id`, said before its `Run`. Payload: {@linkcode ThreadOptions}. */
   Prepare: 16,
-  /** The thread `a` must not go on waiting for the thread `id`. Body: the error to throw there. */
+  /** The thread `a` must not go on waiting for the thread `id`. Payload: the error to throw there. */
   Refuse: 17,
   /**
    * What the next message, a `Run`, `Call`, `Reply` or `Settled`, brings along of the async context: all of it, or what was
-   * changed. Body: see `context_wire.ts`.
+   * changed. Payload: see `context/wire.ts`.
    */
   Context: 18,
-  /** The `AbortSignal` with the number `id`, which was sent there or is about to be, is aborted. Body: the reason. */
+  /** The `AbortSignal` with the number `id`, which was sent there or is about to be, is aborted. Payload: the reason. */
   Signalled: 19,
   /** Say where in people's code the thread `id` is blocked. */
   Where: 20,
-  /** What was said before the `Up.Fence` with this `id` has been done. */
-  Fence: 21,
-  /** Give the event loop a turn when no thread runs, and say so by `Up.Rested`: the process is about to end. */
-  Rest: 22,
+  /** What was said before the `Up.Flush` with this `id` has been done. */
+  Flush: 21,
+  /** Give the event loop a turn when no thread runs, and say so by `Up.LoopTurned`: the process is about to end. */
+  LoopTurn: 22,
 } as const;
 
 /** In `Down.Kill`. */
@@ -149,16 +149,44 @@ export const KillMode = {
  */
 export const PART_OF_CALL = 1 << 8;
 
-/** How a call or a thread ended. */
+/** The ending of a call or a thread, as it stands in a message. */
 export const Ending = {
   Fulfilled: 0,
   Rejected: 1,
   Killed: 2,
 } as const;
 
-/** What goes by reference. The numbers are in messages, so they are only added to. */
-export const Referent = {
-  /** A green thread: data is a {@linkcode ThreadReference}. */
+/** The status of an {@linkcode Outcome} with each {@linkcode Ending}. */
+export const STATUSES = ["fulfilled", "rejected", "killed"] as const;
+
+/** The {@linkcode Ending} of an {@linkcode Outcome} with each status. */
+export const ENDINGS = {
+  fulfilled: Ending.Fulfilled,
+  rejected: Ending.Rejected,
+  killed: Ending.Killed,
+} as const;
+
+/** How a green thread ended: a tagged record, so that a value that looks like an error is still a value. */
+export type Outcome<T> =
+  | { readonly status: "fulfilled"; readonly value: T }
+  | { readonly status: "rejected"; readonly reason: unknown }
+  | { readonly status: "killed"; readonly reason: unknown };
+
+/** The outcome with an {@linkcode Ending}, and the value or what was thrown. */
+export function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
+  if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
+  return { status: ending === Ending.Killed ? "killed" : "rejected", reason: value };
+}
+
+/** The ending of a green thread as it crosses in a reference to it: the opposite of {@linkcode outcomeOf}. */
+export function endingOf(outcome: Outcome<unknown>): { ending: number; value: unknown } {
+  const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
+  return { ending: ENDINGS[outcome.status], value };
+}
+
+/** The kinds of what goes by reference. The numbers are in messages, so they are only added to. */
+export const RefKind = {
+  /** A green thread: data is a {@linkcode ThreadRef}. */
   Thread: 1,
   /**
    * A function that lives on the hub. Data: to a Worker `[number]`, and, if it stands for one of a Worker,
@@ -192,10 +220,10 @@ export const Referent = {
 } as const;
 
 /** A green thread as it crosses: with its ending when that is known, else by its id alone. */
-export interface ThreadReference {
+export interface ThreadRef {
   readonly id: number;
   readonly name: string;
-  /** A result known to the sender; the body of the value follows in the same form as any value. */
+  /** A result known to the sender; the payload of the value follows in the same form as any value. */
   readonly ended?: { readonly ending: number; readonly value: unknown };
 }
 
@@ -234,8 +262,8 @@ export interface SpawnSite {
   readonly stack: string;
 }
 
-/** What is out of the ordinary about a thread. Plain data: it crosses as JSON. */
-export interface Particulars {
+/** The options of a thread: what is not as usual about it. Plain data: it crosses as JSON. */
+export interface ThreadOptions {
   /** Its name, when it was given one. */
   readonly name?: string;
   /** How long to wait before it starts, in milliseconds. */
@@ -258,8 +286,8 @@ export interface Particulars {
   readonly slot?: number;
   /** The id of the `GreenPool` that it is a member of: said to its Worker. */
   readonly memberOf?: number;
-  /** Its place in the line, if the hub is cooperative and it waits for nothing else: said to the hub. */
-  readonly turn?: number;
+  /** Its order number, if the hub is cooperative and it waits for nothing else: said to the hub. */
+  readonly order?: number;
 }
 
 /** Names a target, as people know it: `titleOf`. */

@@ -58,8 +58,8 @@ export function servedAs<F extends (...args: never[]) => unknown>(fn: F): F {
 /** The functions that were wrapped under an explicit name, by name and URL: a bundle exports none of them. */
 const named = state("wrapped names", () => new Map<string, Marked>());
 
-/** Notes a function that was wrapped under an explicit name. */
-export function noteNamed(url: string, name: string, wrapped: Marked): void {
+/** Registers a function that was wrapped under an explicit name. */
+export function registerNamed(url: string, name: string, wrapped: Marked): void {
   named.set(`${name} ${url}`, wrapped);
 }
 

@@ -11,13 +11,13 @@ import type { Export } from "./targets.ts";
 const texts = state("wrapped texts", () => new Map<string, string>());
 
 /**
- * Notes a function that is wrapped. The same text again is the same function: a factory was called twice.
+ * Registers the name of a function that is wrapped. The same text again is the same function: a factory was called twice.
  *
  * @param action What is about to be done with it: `"syncToAsync()"`.
  * @param given What it is to be known by.
  * @throws {TypeError} If another function of the module was wrapped under that name.
  */
-export function noteName(action: string, given: Export<(...args: never[]) => unknown>): void {
+export function registerName(action: string, given: Export<(...args: never[]) => unknown>): void {
   const { target: { url, name }, fn, named } = given;
   const key = `${name} ${url}`;
   const text = Function.prototype.toString.call(fn);

@@ -8,16 +8,21 @@ import { madeElsewhere, MAKER, SELF } from "../brand.ts";
 import { NotCloneableError } from "../errors.ts";
 import { isItself } from "./itself.ts";
 import type { Async, Sync } from "./live_types.ts";
-import { remoteOf } from "./remote.ts";
+import { remoteOf } from "./remote_object.ts";
 import { state } from "../state.ts";
 
-/** What an object that is to go by reference is wrapped in, until it goes. */
+/** The wrapper of an object that is to go by reference, until it goes. */
 class Handle {}
 
+/** The objects in such wrappers. */
 const handled = state("handled", () => new WeakMap<object, object>());
 
-/** What is asked of any object in passing, by `await`, `JSON.stringify` and the like. */
-const ASKED_IN_PASSING: ReadonlySet<PropertyKey> = new Set(["then", "toJSON", "constructor"]);
+/** The properties that `await`, `JSON.stringify` and the like ask any object for in passing. */
+export const ASKED_IN_PASSING: ReadonlySet<PropertyKey> = new Set([
+  "then",
+  "toJSON",
+  "constructor",
+]);
 
 const handler: ProxyHandler<Handle> = {
   get(_, key) {
@@ -31,7 +36,7 @@ const handler: ProxyHandler<Handle> = {
 };
 
 /**
- * Marks an object to go by reference: it stays where it is, and the other side gets a stand-in for it, in any
+ * Marks an object to go by reference: it stays where it is, and the other side gets a proxy for it, in any
  * argument, result or item.
  *
  * - **An object of the hub in green code**: methods, async or not, are blocking methods; properties are read and set where
@@ -47,7 +52,7 @@ const handler: ProxyHandler<Handle> = {
  *   nothing where the object lives, and a buffer given to `read(buffer)` stays as it is: that fills its own copy. What works
  *   is to set the property (`object.nested = { n: 5 }`), a method that makes the change or returns the bytes, and a method
  *   that returns `handle(this.nested)`.
- * - Sent back, a handle is the original object. One object has one stand-in at a time in each Worker, so `===` holds.
+ * - Sent back, a handle is the original object. One object has one proxy at a time in each Worker, so `===` holds.
  * - What can be reached is what the object and its classes have: not `constructor`, `__proto__`, `prototype`, and nothing
  *   of `Object.prototype`.
  * - `using`, or {@linkcode release}, lets go of it. So does the garbage collector, in its own time, and in green code not
@@ -96,8 +101,8 @@ export function handle<T extends object>(object: T): Sync<T> & Async<T> {
 }
 
 /**
- * Lets go of a handle now: using it from here on throws. What it stands for is not disposed of; `using` does both. In a
- * green thread, where the garbage collector comes late, this keeps what is no longer needed from piling up.
+ * Lets go of a handle now: using it from here on throws. The object behind it is not disposed of; `using` does both. In a green
+ * thread, where the garbage collector comes late, this keeps objects from piling up that are no longer needed.
  *
  * @param handle A handle that came from the other side.
  * @throws {TypeError} If it is none.
@@ -112,7 +117,7 @@ export function release(handle: object): void {
   remote.release();
 }
 
-/** The object in what {@linkcode handle} gave; `undefined` for anything else. */
+/** The object in a wrapper that {@linkcode handle} made; `undefined` for anything else. */
 export function handledObject(value: object): object | undefined {
   return handled.get(value);
 }

@@ -1,81 +1,83 @@
 /**
- * What one side holds of the other's: stand-ins for what came by reference.
+ * The imports of one side: proxies for the things of the other side that came by reference.
  *
- * What came twice has one stand-in, as long as that is reachable. When it has been garbage-collected, or released by
- * hand, the other side is told how often it had come.
+ * A thing that came twice has one proxy, as long as that is reachable. When the proxy has been garbage-collected, or released by
+ * hand, the other side is told how often the thing had come.
  *
  * @module
  */
 
+/** The count that the other side has to be given back. */
 interface Hold {
   readonly number: number;
+  /** How often the thing has come. */
   count: number;
 }
 
-/** The stand-ins of one kind for the things of one other side. */
-export class Adopted<T extends object> {
+/** The proxies of one kind for the things of one other side. */
+export class Imports<T extends object> {
   readonly #onRelease: (number: number, count: number) => void;
-  readonly #standIns = new Map<number, WeakRef<T>>();
+  readonly #proxies = new Map<number, WeakRef<T>>();
   readonly #holds = new WeakMap<T, Hold>();
   readonly #collected = new FinalizationRegistry<Hold>((hold) => this.#forget(hold));
 
-  /** @param onRelease Called with the number of something that nobody here holds any more, and how often it had come. */
+  /** @param onRelease Called when nobody here holds a thing any more, with its number and the count of its arrivals. */
   constructor(onRelease: (number: number, count: number) => void) {
     this.#onRelease = onRelease;
   }
 
-  /** How many stand-ins there are. */
+  /** The count of proxies. */
   get size(): number {
-    return this.#standIns.size;
+    return this.#proxies.size;
   }
 
   /**
-   * The stand-in for something that has just come.
+   * The proxy for a thing that has just come.
    *
-   * @param number Its number.
-   * @param make Makes the stand-in, if there is none.
+   * @param number The thing's number.
+   * @param make Makes the proxy, if there is none.
    */
-  adopt(number: number, make: () => T): T {
-    let standIn = this.#standIns.get(number)?.deref();
-    if (!standIn) {
-      standIn = make();
+  import(number: number, make: () => T): T {
+    let proxy = this.#proxies.get(number)?.deref();
+    if (!proxy) {
+      proxy = make();
       const hold = { number, count: 0 };
-      this.#standIns.set(number, new WeakRef(standIn));
-      this.#holds.set(standIn, hold);
-      this.#collected.register(standIn, hold, hold);
+      this.#proxies.set(number, new WeakRef(proxy));
+      this.#holds.set(proxy, hold);
+      this.#collected.register(proxy, hold, hold);
     }
-    this.#holds.get(standIn)!.count++;
-    return standIn;
+    this.#holds.get(proxy)!.count++;
+    return proxy;
   }
 
-  /** The stand-in with a number, if there is one. */
+  /** The proxy with a number, if there is one. */
   find(number: number): T | undefined {
-    return this.#standIns.get(number)?.deref();
+    return this.#proxies.get(number)?.deref();
   }
 
-  /** Whether there is or was one, and the other side has not been told that it is gone. */
+  /** Whether there is or was a proxy with a number, and the other side has not been told that it is gone. */
   knows(number: number): boolean {
-    return this.#standIns.has(number);
+    return this.#proxies.has(number);
   }
 
-  /** The number of what a stand-in stands for; none when it is no stand-in, or was released. */
-  numberOf(standIn: object): number | undefined {
-    return this.#holds.get(standIn as T)?.number;
+  /** The number of a proxy's original; none for what is no proxy, or was released. */
+  numberOf(proxy: object): number | undefined {
+    return this.#holds.get(proxy as T)?.number;
   }
 
-  /** Lets go of the stand-in with a number now. What comes later gets a new one. */
+  /** Lets go of the proxy with a number now. A later arrival gets a new proxy. */
   release(number: number): void {
-    const standIn = this.#standIns.get(number)?.deref();
-    const hold = standIn && this.#holds.get(standIn);
+    const proxy = this.#proxies.get(number)?.deref();
+    const hold = proxy && this.#holds.get(proxy);
     if (!hold) return;
-    this.#holds.delete(standIn);
+    this.#holds.delete(proxy);
     this.#collected.unregister(hold);
-    this.#standIns.delete(number);
+    this.#proxies.delete(number);
     this.#onRelease(number, hold.count);
   }
 
   #forget({ number, count }: Hold): void {
-    if (this.#standIns.get(number)?.deref() === undefined) this.#standIns.delete(number);
+    if (this.#proxies.get(number)?.deref() === undefined) this.#proxies.delete(number);
     this.#onRelease(number, count);
   }
 }

@@ -29,8 +29,10 @@ export function callSite(above: number): string | undefined {
   return siteIn(wholeStack(), above);
 }
 
-/** Part of the stack line in which an iterator is asked for the hub. Minified code has another name: then no generator is named. */
-const ASKS = "GreenSource.";
+/**
+ * Part of the stack line in which an iterator is asked for the hub. Minified code has another name: then no generator is named.
+ */
+const ASKS = "GreenIterator.";
 
 /** A line of a generator's own method, which the engine has. */
 const GENERATOR = /^\s+at (\S+)\.(?:next|return) \(<anonymous>\)$/;

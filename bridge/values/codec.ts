@@ -9,7 +9,7 @@
  * What arrives is what `structuredClone` would give, with these differences:
  *
  * - A property or item that is a function, and objects such as green threads and locks, go by
- *   reference, when the side's {@linkcode Referrer} says so.
+ *   reference, when the side's {@linkcode ReferenceKinds} says so.
  * - Instances of registered classes arrive as such, and so do plain ones of classes that both sides know
  *   from an exporting module (see `own_classes.ts`). Others are refused rather than arriving as bare
  *   objects; so are instances of subclasses of the built-in classes, but for node's `Buffer`.
@@ -25,6 +25,7 @@
  * @module
  */
 
+import { inOneLine } from "../checks.ts";
 import { BridgeProtocolError, NotCloneableError } from "../errors.ts";
 import { textOfError } from "./error_values.ts";
 import { isA } from "../guarded.ts";
@@ -40,44 +41,43 @@ import {
   setPrototypeOf,
   stringify,
 } from "../primordials.ts";
-import { describeFailure } from "./refusals.ts";
-import type { Referrer } from "./referrer.ts";
-import { type Body, Format } from "../wire/body.ts";
+import type { ReferenceKinds } from "./reference_kinds.ts";
+import { Format, type Payload } from "../wire/payload.ts";
 import { ForeignError } from "./structured_checks.ts";
 import { StructuredReader } from "./structured_reader.ts";
 import { StructuredWriter } from "./structured_writer.ts";
 
-export type { Reference, Referrer } from "./referrer.ts";
+export type { Ref, ReferenceKinds } from "./reference_kinds.ts";
 
 /** Up to so many UTF-16 units JSON is as fast as plain text. */
 const SHORT_TEXT = 256;
 
-const NO_BLOBS: readonly Uint8Array[] = Object.freeze([]);
-const UNDEFINED: Body = textBody(Format.Undefined, "");
+const NO_BUFFERS: readonly Uint8Array[] = Object.freeze([]);
+const UNDEFINED: Payload = textBody(Format.Undefined, "");
 
 const encoder = new TextEncoder();
 /** Without `ignoreBOM` a text that begins with U+FEFF would lose it. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
 /** The message for a thrown value where hardly any of the stack is left. It is made beforehand, so that nothing can fail. */
-const NO_ROOM: Body = encodeStructured(
+const NO_ROOM: Payload = encodeStructured(
   new RangeError("Maximum call stack size exceeded"),
   "error",
-  { refer: () => undefined, resolve: () => undefined },
+  { toRef: () => undefined, resolve: () => undefined },
   true,
 );
 
 /**
  * Makes a value ready for the ring. The value may be changed again only when the transport has
- * copied the blobs.
+ * copied the buffers.
  *
  * @param value Any value.
  * @param root What a refusal calls the value, for example `arguments` or `result`.
- * @param referrer Asked for what goes by reference.
- * @returns The body.
+ * @param kinds Asked for what goes by reference.
+ * @returns The payload.
  * @throws {NotCloneableError} If something in the value cannot cross. Nothing was sent.
  */
-export function encode(value: unknown, root: string, referrer: Referrer): Body {
+export function encode(value: unknown, root: string, kinds: ReferenceKinds): Payload {
   switch (typeof value) {
     case "undefined":
       return UNDEFINED;
@@ -93,7 +93,7 @@ export function encode(value: unknown, root: string, referrer: Referrer): Body {
   }
   try {
     return encodeSingle(value) ?? encodePlain(value) ??
-      encodeStructured(value, root, referrer, false);
+      encodeStructured(value, root, kinds, false);
   } catch (error) {
     const refusal = isStackOverflow(error) ? tooDeep(root, error) : error;
     // Its story is who sent the value, and not how deep in it that was found which cannot be sent.
@@ -109,26 +109,26 @@ export function encode(value: unknown, root: string, referrer: Referrer): Body {
  *
  * @param value What was thrown; an error or anything else.
  * @param root What a description calls the value.
- * @param referrer Asked for what goes by reference; but functions are described, never sent.
- * @returns The body.
+ * @param kinds Asked for what goes by reference; but functions are described, never sent.
+ * @returns The payload.
  */
-export function encodeThrown(value: unknown, root: string, referrer: Referrer): Body {
+export function encodeThrown(value: unknown, root: string, kinds: ReferenceKinds): Payload {
   try {
     if (value === undefined) return UNDEFINED;
-    return encodePlainOrNothing(value) ?? encodeStructured(value, root, referrer, true);
+    return encodePlainOrNothing(value) ?? encodeStructured(value, root, kinds, true);
   } catch (error) {
     const description = isA(error, NotCloneableError) ? error : new NotCloneableError(
-      `Cannot send ${root}: it fails when it is looked at: ${describeFailure(error)}`,
+      `Cannot send ${root}: it fails when it is looked at: ${inOneLine(error)}`,
       { path: root },
     );
-    return describe(description, root, referrer);
+    return describe(description, root, kinds);
   }
 }
 
 /** Encodes what describes a thrown value. Nothing of people's is in it, so it fails only where there is no room for it. */
-function describe(description: unknown, root: string, referrer: Referrer): Body {
+function describe(description: unknown, root: string, kinds: ReferenceKinds): Payload {
   try {
-    return encodeStructured(description, root, referrer, true);
+    return encodeStructured(description, root, kinds, true);
   } catch {
     return NO_ROOM;
   }
@@ -137,56 +137,56 @@ function describe(description: unknown, root: string, referrer: Referrer): Body 
 /**
  * Makes the value again that {@linkcode encode} or {@linkcode encodeThrown} was given.
  *
- * @param body What arrived. The value takes its blobs over.
- * @param referrer Asked for what came by reference.
+ * @param payload What arrived. The value takes its buffers over.
+ * @param kinds Asked for what came by reference.
  * @returns The value.
- * @throws {BridgeProtocolError} If the body is malformed, names a class that is not registered on
+ * @throws {BridgeProtocolError} If the payload is malformed, names a class that is not registered on
  * this side, or a class's `fromWire` fails.
  */
-export function decode(body: Body, referrer: Referrer): unknown {
+export function decode(payload: Payload, kinds: ReferenceKinds): unknown {
   try {
-    switch (body.format) {
+    switch (payload.format) {
       case Format.Json:
-        return decodeJson(body.text);
+        return decodeJson(payload.text);
       case Format.Undefined:
         return undefined;
       case Format.Text:
-        return body.text;
+        return payload.text;
       case Format.TextInArray:
-        return [body.text];
+        return [payload.text];
       case Format.Int:
-        return body.int;
+        return payload.int;
       case Format.IntInArray:
-        return [body.int];
+        return [payload.int];
       case Format.Bytes:
-        return onlyBlob(body.blobs);
+        return onlyBuffer(payload.buffers);
       case Format.BytesInArray:
-        return [onlyBlob(body.blobs)];
+        return [onlyBuffer(payload.buffers)];
       case Format.Tagged:
-        return decodeTagged(body.text, NO_BLOBS, referrer);
+        return decodeTagged(payload.text, NO_BUFFERS, kinds);
       case Format.Structured:
-        return decodeStructured(body.meta, body.blobs, referrer);
+        return decodeStructured(payload.meta, payload.buffers, kinds);
     }
   } catch (error) {
     if (error instanceof BridgeProtocolError) throw error;
     if (error instanceof ForeignError) throw error.thrown;
-    throw new BridgeProtocolError(`Cannot read a message: ${describeFailure(error)}`, {
+    throw new BridgeProtocolError(`Cannot read a message: ${inOneLine(error)}`, {
       cause: error,
     });
   }
-  throw new BridgeProtocolError(`Cannot read a message: there is no format ${body.format}`);
+  throw new BridgeProtocolError(`Cannot read a message: there is no format ${payload.format}`);
 }
 
-function textBody(format: number, text: string): Body {
-  return { format, text, meta: undefined, blobs: NO_BLOBS, int: 0 };
+function textBody(format: number, text: string): Payload {
+  return { format, text, meta: undefined, buffers: NO_BUFFERS, int: 0 };
 }
 
-function intBody(format: number, int: number): Body {
-  return { format, text: "", meta: undefined, blobs: NO_BLOBS, int };
+function intBody(format: number, int: number): Payload {
+  return { format, text: "", meta: undefined, buffers: NO_BUFFERS, int };
 }
 
-function bytesBody(format: number, bytes: Uint8Array): Body {
-  return { format, text: "", meta: undefined, blobs: [bytes], int: 0 };
+function bytesBody(format: number, bytes: Uint8Array): Payload {
+  return { format, text: "", meta: undefined, buffers: [bytes], int: 0 };
 }
 
 /** Whether a number is a whole one of 32 bits, and not -0. */
@@ -195,7 +195,7 @@ export function isInt(value: number): boolean {
 }
 
 /** A whole number, a long string or a run of bytes, alone or as the one item of an array. */
-function encodeSingle(value: unknown): Body | undefined {
+function encodeSingle(value: unknown): Payload | undefined {
   if (!isArray(value)) {
     return isWholeBuffer(value) ? bytesBody(Format.Bytes, value) : undefined;
   }
@@ -229,7 +229,7 @@ function isBareArray(array: unknown[]): boolean {
 }
 
 /** Encodes plain data. Nothing when the value is not, or is too long for one text. */
-function encodePlain(value: unknown): Body | undefined {
+function encodePlain(value: unknown): Payload | undefined {
   if (typeof value !== "object" || (value !== null && !isPlain(value))) return undefined;
   try {
     return textBody(Format.Json, stringify(value));
@@ -239,7 +239,7 @@ function encodePlain(value: unknown): Body | undefined {
 }
 
 /** The same for what was thrown: nothing also when the value fails on being looked at. */
-function encodePlainOrNothing(value: unknown): Body | undefined {
+function encodePlainOrNothing(value: unknown): Payload | undefined {
   try {
     return encodePlain(value);
   } catch {
@@ -250,16 +250,16 @@ function encodePlainOrNothing(value: unknown): Body | undefined {
 function encodeStructured(
   value: unknown,
   root: string,
-  referrer: Referrer,
+  kinds: ReferenceKinds,
   describes: boolean,
-): Body {
-  const writer = new StructuredWriter(root, referrer, describes);
+): Payload {
+  const writer = new StructuredWriter(root, kinds, describes);
   const text = textOf(writer.write(value), root);
-  const { blobs, carried } = writer;
-  const body = blobs.length === 0
+  const { buffers, attachments } = writer;
+  const payload = buffers.length === 0
     ? textBody(Format.Tagged, text)
-    : { format: Format.Structured, text: "", meta: encoder.encode(text), blobs, int: 0 };
-  return carried.length === 0 ? body : { ...body, carried };
+    : { format: Format.Structured, text: "", meta: encoder.encode(text), buffers, int: 0 };
+  return attachments.length === 0 ? payload : { ...payload, attachments };
 }
 
 /** Makes text of the structured form. It fails only when that is longer than V8's limit. */
@@ -267,9 +267,7 @@ function textOf(wire: unknown, root: string): string {
   try {
     return stringify(isToJsonSet() ? withoutPrototypes(wire) : wire);
   } catch (cause) {
-    const message = `Cannot send ${root}: it is too large for one message: ${
-      describeFailure(cause)
-    }`;
+    const message = `Cannot send ${root}: it is too large for one message: ${inOneLine(cause)}`;
     throw new NotCloneableError(message, { path: root, cause });
   }
 }
@@ -303,22 +301,26 @@ function decodeJson(text: string): unknown {
   return value;
 }
 
-function decodeTagged(text: string, blobs: readonly Uint8Array[], referrer: Referrer): unknown {
-  return new StructuredReader(blobs, referrer).read(parse(text));
+function decodeTagged(
+  text: string,
+  buffers: readonly Uint8Array[],
+  kinds: ReferenceKinds,
+): unknown {
+  return new StructuredReader(buffers, kinds).read(parse(text));
 }
 
 function decodeStructured(
   meta: Uint8Array | undefined,
-  blobs: readonly Uint8Array[],
-  referrer: Referrer,
+  buffers: readonly Uint8Array[],
+  kinds: ReferenceKinds,
 ): unknown {
-  if (meta) return decodeTagged(decoder.decode(meta), blobs, referrer);
+  if (meta) return decodeTagged(decoder.decode(meta), buffers, kinds);
   throw new BridgeProtocolError("Cannot read a message: it has no structured part");
 }
 
-function onlyBlob(blobs: readonly Uint8Array[]): Uint8Array {
-  if (blobs.length === 1) return blobs[0];
+function onlyBuffer(buffers: readonly Uint8Array[]): Uint8Array {
+  if (buffers.length === 1) return buffers[0];
   throw new BridgeProtocolError(
-    `Cannot read a message: it has ${blobs.length} blobs in place of 1`,
+    `Cannot read a message: it has ${buffers.length} buffers in place of 1`,
   );
 }

@@ -7,7 +7,7 @@
  */
 
 import { getPrototypeOf, isArray, values } from "../primordials.ts";
-import { BLOB_UNITS } from "./structured.ts";
+import { BUFFER_UNITS } from "./structured.ts";
 
 /**
  * How deep values may be nested, in levels. `structuredClone` of Deno 2.9.6 gives up between 2,000
@@ -101,7 +101,7 @@ function walk(object: object, depth: number): boolean {
     for (let i = 0; i < length; i++) {
       const item: unknown = object[i];
       if (typeof item === "string") {
-        if (item.length >= BLOB_UNITS) return false;
+        if (item.length >= BUFFER_UNITS) return false;
         continue;
       }
       if (typeof item === "object") {
@@ -122,7 +122,7 @@ function walk(object: object, depth: number): boolean {
   for (const key in object) {
     const item: unknown = (object as Record<string, unknown>)[key];
     if (typeof item === "string") {
-      if (item.length >= BLOB_UNITS) return false;
+      if (item.length >= BUFFER_UNITS) return false;
       continue;
     }
     if (typeof item === "object") {

@@ -14,7 +14,7 @@
  *   No array of the user's begins so, for the string in it would begin with `~~`.
  * - Objects are counted in the order in which they begin in the text, from 0. `~r7` is the object
  *   that was counted as 7, so cycles and shared references are kept.
- * - Large buffers and strings go beside the text, as blobs, in the order in which they are met.
+ * - Large buffers and strings go beside the text, as buffers, in the order in which they are met.
  *
  * @module
  */
@@ -72,7 +72,7 @@ export type Wire = null | boolean | number | string | Wire[] | { [key: string]: 
 export type Node =
   /** An array with holes or with properties beside its items: its length, and all it has by key. */
   | [tag: typeof Tag.SparseArray, length: number, items: { [key: string]: Wire }]
-  /** An ArrayBuffer: in base 64, or null for the next blob; the third item makes it resizable. */
+  /** An ArrayBuffer: in base 64, or null for the next buffer; the third item makes it resizable. */
   | [tag: typeof Tag.Buffer, bytes: string | null, maxByteLength?: number]
   /** A typed array or DataView: its class, its buffer, where it begins, its length in items; null to track. */
   | [tag: typeof Tag.View, name: string, buffer: Wire, byteOffset: number, length: number | null]
@@ -81,7 +81,7 @@ export type Node =
   | ErrorNode
   /** An instance of a class that a module exports: the class, its fields, and 1 if a few words may do without the class. */
   | [tag: typeof Tag.Instance, Class: ClassWire, fields: { [key: string]: Wire }, lenient?: 1]
-  /** What the referrer gave out; what it asked to be told. */
+  /** What the `ReferenceKinds` gave out; what it asked to be told. */
   | [tag: typeof Tag.Reference, kind: number, data: Wire]
   /** Keys and values in turn. */
   | [tag: typeof Tag.Headers, ...entries: Wire[]]
@@ -92,14 +92,14 @@ export type Node =
   | [tag: typeof Tag.SearchParams, text: Wire]
   | [tag: typeof Tag.RegExp, source: Wire, flags: string]
   | [tag: typeof Tag.Url, href: Wire]
-  /** A long string: the next blob, in UTF-8. */
+  /** A long string: the next buffer, in UTF-8. */
   | [tag: typeof Tag.Text]
-  /** A long string with lone surrogates: the next blob, in UTF-16 with the low byte first. */
+  /** A long string with lone surrogates: the next buffer, in UTF-16 with the low byte first. */
   | [tag: typeof Tag.WideText];
 
 /**
- * An error: its texts, or null, then its properties, first those that are hidden, then those of its own; and its class, if that is one
- * of the application's.
+ * An error: its texts, or null, then its properties, first those that are hidden, then those of its own; and its class, if that
+ * is one of the application's.
  */
 export type ErrorNode = [
   tag: typeof Tag.Error,
@@ -113,11 +113,11 @@ export type ErrorNode = [
 ];
 
 /** A buffer of so many bytes goes beside the text, a smaller one inside of it. */
-export const BLOB_BYTES = 1024;
+export const BUFFER_BYTES = 1024;
 
 /**
  * A string of so many UTF-16 units goes beside the text: from here on that is as fast or up to twice
  * as fast. It is a must, too: `JSON.stringify` of V8 15 takes the process down on a flat string of
  * 2^28 units, and the text as a whole cannot have 2^29.
  */
-export const BLOB_UNITS = 1 << 16;
+export const BUFFER_UNITS = 1 << 16;

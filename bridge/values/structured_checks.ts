@@ -36,7 +36,7 @@ export function isBreach(error: unknown): error is BridgeProtocolError {
   return error instanceof BridgeProtocolError && !mistakes.has(error);
 }
 
-/** Carries what a referrer threw past the checks, which would take it for malformed bytes. */
+/** Carries what a `ReferenceKinds` threw past the checks, which would take it for malformed bytes. */
 export class ForeignError {
   /** What was thrown. */
   readonly thrown: unknown;

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { inOneLine } from "../checks.ts";
 import { noteClassNotFound, noteLostClass, notePrivateFields } from "./class_loss.ts";
 import { classOfName } from "./classes.ts";
 import { completeError, defineHidden, isHiddenKey, makeError } from "./error_values.ts";
@@ -22,8 +23,7 @@ import {
   keepLostClass,
 } from "./own_classes.ts";
 import { create, getPrototypeOf, isArray, keys } from "../primordials.ts";
-import type { Referrer } from "./referrer.ts";
-import { describeFailure } from "./refusals.ts";
+import type { ReferenceKinds } from "./reference_kinds.ts";
 import { Letter, MARK, MARK_CODE, Tag } from "./structured.ts";
 import { makeView } from "./structured_buffers.ts";
 import {
@@ -58,22 +58,22 @@ const UNFINISHED = Symbol("unfinished");
 
 /** Reads one message. */
 export class StructuredReader {
-  readonly #blobs: readonly Uint8Array[];
-  readonly #referrer: Referrer;
+  readonly #buffers: readonly Uint8Array[];
+  readonly #kinds: ReferenceKinds;
   /** The objects that have been begun, in order. */
   readonly #objects: unknown[] = [];
   readonly #limits = new Limits();
-  #nextBlob = 0;
+  #nextBuffer = 0;
 
   /**
    * Begins a message.
    *
-   * @param blobs What came beside the text.
-   * @param referrer Asked for what came by reference.
+   * @param buffers What came beside the text.
+   * @param kinds Asked for what came by reference.
    */
-  constructor(blobs: readonly Uint8Array[], referrer: Referrer) {
-    this.#blobs = blobs;
-    this.#referrer = referrer;
+  constructor(buffers: readonly Uint8Array[], kinds: ReferenceKinds) {
+    this.#buffers = buffers;
+    this.#kinds = kinds;
   }
 
   /**
@@ -159,9 +159,9 @@ export class StructuredReader {
       case Tag.Instance:
         return this.#exported(node, level);
       case Tag.Text:
-        return utf8.decode(this.#blob());
+        return utf8.decode(this.#takeBuffer());
       case Tag.WideText:
-        return readWideText(this.#blob());
+        return readWideText(this.#takeBuffer());
     }
     // What follows exists only when its data has been read.
     const number = this.#objects.push(UNFINISHED) - 1;
@@ -251,13 +251,13 @@ export class StructuredReader {
     return array;
   }
 
-  #blob(): Uint8Array {
-    const blob = this.#blobs[this.#nextBlob++];
-    return blob ?? fail("it has fewer blobs than it speaks of");
+  #takeBuffer(): Uint8Array {
+    const buffer = this.#buffers[this.#nextBuffer++];
+    return buffer ?? fail("it has fewer buffers than it speaks of");
   }
 
   #buffer(node: unknown[]): ArrayBuffer {
-    const bytes = node[1] === null ? this.#blob() : Uint8Array.fromBase64(text(node[1]));
+    const bytes = node[1] === null ? this.#takeBuffer() : Uint8Array.fromBase64(text(node[1]));
     if (node.length > 2) return this.#resizableBuffer(bytes, node[2]);
     const { buffer } = bytes;
     const isOwn = buffer instanceof ArrayBuffer && buffer.byteLength === bytes.byteLength;
@@ -288,7 +288,7 @@ export class StructuredReader {
     if (typeof kind !== "number") fail("a reference has no kind");
     const data = this.read(node[2], level + 1);
     try {
-      return this.#referrer.resolve(kind, data);
+      return this.#kinds.resolve(kind, data);
     } catch (error) {
       throw new ForeignError(error);
     }
@@ -386,6 +386,6 @@ function makeInstance(name: string, wire: unknown, error: Error | undefined): un
     return registered.fromWire(wire);
   } catch (cause) {
     return error ??
-      failForClass(`fromWire of class "${name}" failed: ${describeFailure(cause)}`, cause);
+      failForClass(`fromWire of class "${name}" failed: ${inOneLine(cause)}`, cause);
   }
 }

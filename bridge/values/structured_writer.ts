@@ -8,6 +8,7 @@
  * @module
  */
 
+import { inOneLine } from "../checks.ts";
 import { classOfPrototype, type RegisteredClass } from "./classes.ts";
 import { fieldKeys, hiddenKeys, isError, isKnownError, textOfError } from "./error_values.ts";
 import { nameClass, nameErrorClass } from "./own_classes.ts";
@@ -16,12 +17,12 @@ import { NotCloneableError } from "../errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";
 import { getPrototypeOf, isArray, keys, values } from "../primordials.ts";
-import type { Referrer } from "./referrer.ts";
-import type { Carried } from "../wire/body.ts";
-import { adviseOn, describeFailure, describeValue } from "./refusals.ts";
+import type { ReferenceKinds } from "./reference_kinds.ts";
+import type { Attachment } from "../wire/payload.ts";
+import { adviseOn, describeValue } from "./refusals.ts";
 import {
-  BLOB_BYTES,
-  BLOB_UNITS,
+  BUFFER_BYTES,
+  BUFFER_UNITS,
   type ErrorNode,
   Letter,
   MARK,
@@ -68,17 +69,17 @@ const builtIns: ReadonlyMap<unknown, string> = new Map(
 /** How much of a message there is: of each list its length. */
 interface Begun {
   readonly objects: number;
-  readonly blobs: number;
-  readonly carried: number;
+  readonly buffers: number;
+  readonly attachments: number;
 }
 
 /** Writes one message. */
 export class StructuredWriter {
   /** What goes beside the text, in the order in which the reader meets it. */
-  readonly blobs: Uint8Array[] = [];
+  readonly buffers: Uint8Array[] = [];
   /** What goes beside the message. */
-  readonly carried: Carried[] = [];
-  readonly #referrer: Referrer;
+  readonly attachments: Attachment[] = [];
+  readonly #kinds: ReferenceKinds;
   readonly #path: Path;
   /** Thrown values are described as far as they cannot cross; all others are refused. */
   readonly #describes: boolean;
@@ -94,12 +95,12 @@ export class StructuredWriter {
    * Begins a message.
    *
    * @param root What a refusal calls the value as a whole.
-   * @param referrer Asked for what goes by reference.
+   * @param kinds Asked for what goes by reference.
    * @param describes Whether what cannot cross is described, unless it is the value as a whole.
    */
-  constructor(root: string, referrer: Referrer, describes: boolean) {
+  constructor(root: string, kinds: ReferenceKinds, describes: boolean) {
     this.#path = new Path(root);
-    this.#referrer = referrer;
+    this.#kinds = kinds;
     this.#describes = describes;
     this.#order = describes ? [] : undefined;
   }
@@ -115,7 +116,7 @@ export class StructuredWriter {
   write(value: unknown, level = 0): Wire {
     switch (typeof value) {
       case "string":
-        return value.length < BLOB_UNITS ? writeString(value) : this.#longText(value);
+        return value.length < BUFFER_UNITS ? writeString(value) : this.#longText(value);
       case "number":
         return writeNumber(value);
       case "boolean":
@@ -147,13 +148,13 @@ export class StructuredWriter {
   #begun(): Begun {
     return {
       objects: this.#numbers.size,
-      blobs: this.blobs.length,
-      carried: this.carried.length,
+      buffers: this.buffers.length,
+      attachments: this.attachments.length,
     };
   }
 
   /** Takes back all that was begun since there was so much. */
-  #takeBack({ objects, blobs, carried }: Begun): void {
+  #takeBack({ objects, buffers, attachments }: Begun): void {
     // Where the stack has run out any call may fail, and who is called before takes back the rest: so an object leaves the list
     // last, as it comes into it first.
     const order = this.#order!;
@@ -161,16 +162,16 @@ export class StructuredWriter {
       this.#numbers.delete(order[at]);
       order.length = at;
     }
-    this.blobs.length = blobs;
-    this.carried.length = carried;
+    this.buffers.length = buffers;
+    this.attachments.length = attachments;
   }
 
   #longText(value: string): Wire {
     if (value.isWellFormed()) {
-      this.blobs.push(utf8.encode(value));
+      this.buffers.push(utf8.encode(value));
       return [Tag.Text] satisfies Node;
     }
-    this.blobs.push(writeWideText(value));
+    this.buffers.push(writeWideText(value));
     return [Tag.WideText] satisfies Node;
   }
 
@@ -338,9 +339,9 @@ export class StructuredWriter {
       return this.#refuseAs("ArrayBuffer", "its bytes have been moved away", level);
     }
     const bytes = new Uint8Array(value);
-    const isBlob = bytes.length >= BLOB_BYTES;
-    if (isBlob) this.blobs.push(bytes);
-    const data = isBlob ? null : bytes.toBase64();
+    const isLarge = bytes.length >= BUFFER_BYTES;
+    if (isLarge) this.buffers.push(bytes);
+    const data = isLarge ? null : bytes.toBase64();
     if (!value.resizable) return [Tag.Buffer, data] satisfies Node;
     const why = this.#limits.resizable(value.maxByteLength);
     if (why !== undefined) return this.#refuseAs("ArrayBuffer", why, level);
@@ -364,15 +365,15 @@ export class StructuredWriter {
     return this.#reference(value, level) ?? this.#refuse(value, level);
   }
 
-  /** Writes what the referrer gives out for a value; nothing when it does not go by reference. */
+  /** Writes what the kinds give out for a value; nothing when it does not go by reference. */
   #reference(value: object, level: number): Wire | undefined {
-    const why = this.#referrer.refusal?.(value);
+    const why = this.#kinds.refusal?.(value);
     if (why !== undefined) this.#refuseAs(describeValue(value), why, level);
-    const reference = this.#referrer.refer(value);
-    if (reference === undefined) return undefined;
-    if (reference.carried !== undefined) this.carried.push(reference.carried);
-    const data = this.#standIn(value, reference.data, level);
-    return [Tag.Reference, reference.kind, data] satisfies Node;
+    const ref = this.#kinds.toRef(value);
+    if (ref === undefined) return undefined;
+    if (ref.attachment !== undefined) this.attachments.push(ref.attachment);
+    const data = this.#standIn(value, ref.data, level);
+    return [Tag.Reference, ref.kind, data] satisfies Node;
   }
 
   /** Writes what a class's `toWire` makes of an instance. */
@@ -381,7 +382,7 @@ export class StructuredWriter {
     try {
       wire = toWire(value);
     } catch (error) {
-      const why = `its toWire failed: ${describeFailure(error)}`;
+      const why = `its toWire failed: ${inOneLine(error)}`;
       return this.#refuseAs(`instance of class "${name}"`, why, level, error);
     }
     return this.#standIn(value, wire, level);
@@ -472,6 +473,6 @@ function readOrDescribe(from: Fields, key: string): unknown {
   try {
     return from[key];
   } catch (error) {
-    return `[getter failed: ${describeFailure(error)}]`;
+    return `[getter failed: ${inOneLine(error)}]`;
   }
 }

@@ -47,7 +47,14 @@ function lines(slots: number): number {
   return Math.ceil((FLAGS + Math.ceil(slots / 32)) / LINE) * LINE;
 }
 
-/** Who may run next, in a cooperative hub: see `baton.ts`. */
+/**
+ * Whether an order number comes before another one. They begin anew some day, so they are compared by their difference.
+ */
+export function isBefore(a: number, b: number): boolean {
+  return (a - b | 0) < 0;
+}
+
+/** Who may run next, in a cooperative hub: see `run_lock.ts`. */
 export interface Order {
   /** The memory that its Workers share. */
   readonly buffer: SharedArrayBuffer;
@@ -144,16 +151,16 @@ export class Board {
    * A Worker sleeps until somebody wakes it or the time is over. Worker only, on its own slot.
    *
    * @param slot The Worker's own slot.
-   * @param seen What {@linkcode Board.woken} said before the last look for work.
+   * @param counter What {@linkcode Board.woken} said before the last look for work.
    * @param ms How long at the most, in milliseconds; `Infinity` for no limit.
    */
-  park(slot: number, seen: number, ms: number): void {
+  park(slot: number, counter: number, ms: number): void {
     const line = this.#lines + slot * LINE;
     // The Worker's event loop may be asleep too, beneath the code that parks now: it has to be notified after this.
     const before = Atomics.load(this.#words, line + PARKED);
     Atomics.store(this.#words, line + PARKED, 1);
     this.lie(slot);
-    Atomics.wait(this.#words, line + WAKE, seen, ms);
+    Atomics.wait(this.#words, line + WAKE, counter, ms);
     this.rise(slot);
     Atomics.store(this.#words, line + PARKED, before);
   }
@@ -162,9 +169,9 @@ export class Board {
    * As {@linkcode Board.park}, for a Worker that must keep its event loop turning meanwhile. It counts as asleep until
    * {@linkcode Board.unpark}: one of these that nobody waits for any more may end at any time.
    */
-  async parkAsync(slot: number, seen: number): Promise<void> {
+  async parkAsync(slot: number, counter: number): Promise<void> {
     Atomics.store(this.#words, this.#lines + slot * LINE + PARKED, IN_ITS_LOOP);
-    const sleep = Atomics.waitAsync(this.#words, this.#lines + slot * LINE + WAKE, seen);
+    const sleep = Atomics.waitAsync(this.#words, this.#lines + slot * LINE + WAKE, counter);
     if (!sleep.async) return;
     this.lie(slot);
     await sleep.value;

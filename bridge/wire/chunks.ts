@@ -4,13 +4,13 @@
  * @module
  */
 
-import type { Body } from "./body.ts";
+import type { Payload } from "./payload.ts";
 import { type Departure, writeHeader } from "./departure.ts";
 import {
   ASCII,
   CHUNK,
   CHUNK_BYTES,
-  hasBlobs,
+  hasBuffers,
   keepBytes,
   LAST,
   NO_BYTES,
@@ -27,7 +27,7 @@ export class ChunkedDeparture implements Departure {
   readonly #id: number;
   readonly #a: number;
   readonly #b: number;
-  readonly #body: Body;
+  readonly #payload: Payload;
   /** What is still to be written after the head: byte parts, or units of the text. */
   readonly #parts: Uint8Array[] = [];
   #started = false;
@@ -42,7 +42,7 @@ export class ChunkedDeparture implements Departure {
     id: number,
     a: number,
     b: number,
-    body: Body,
+    payload: Payload,
   ) {
     this.#ring = ring;
     this.#stream = stream;
@@ -50,13 +50,13 @@ export class ChunkedDeparture implements Departure {
     this.#id = id;
     this.#a = a;
     this.#b = b;
-    this.#body = body;
-    if (hasBlobs(body.format)) {
-      const lengths = Uint32Array.from(body.blobs, (blob) => blob.length);
-      const head = new Uint8Array(lengths.byteLength + (body.meta?.length ?? 0));
+    this.#payload = payload;
+    if (hasBuffers(payload.format)) {
+      const lengths = Uint32Array.from(payload.buffers, (buffer) => buffer.length);
+      const head = new Uint8Array(lengths.byteLength + (payload.meta?.length ?? 0));
       head.set(new Uint8Array(lengths.buffer));
-      head.set(body.meta ?? NO_BYTES, lengths.byteLength);
-      this.#parts = [head, ...body.blobs];
+      head.set(payload.meta ?? NO_BYTES, lengths.byteLength);
+      this.#parts = [head, ...payload.buffers];
     }
   }
 
@@ -65,7 +65,7 @@ export class ChunkedDeparture implements Departure {
     if (!this.#started) {
       const at = ring.reserve(HEADER);
       if (at < 0) return false;
-      const { format, blobs, meta } = this.#body;
+      const { format, buffers, meta } = this.#payload;
       writeHeader(
         ring.words,
         at,
@@ -76,7 +76,7 @@ export class ChunkedDeparture implements Departure {
         this.#b,
         format | this.#stream << STREAM_SHIFT,
         meta?.length ?? 0,
-        blobs.length,
+        buffers.length,
       );
       ring.publish(HEADER);
       this.#started = true;
@@ -84,7 +84,7 @@ export class ChunkedDeparture implements Departure {
     for (;;) {
       const at = ring.reserve(MAX_FRAME);
       if (at < 0) return false;
-      const last = hasBlobs(this.#body.format)
+      const last = hasBuffers(this.#payload.format)
         ? this.#writeByteChunk(ring, at)
         : this.#writeTextChunk(ring, at);
       if (last) return true;
@@ -100,7 +100,7 @@ export class ChunkedDeparture implements Departure {
   }
 
   #writeTextChunk(ring: RingWriter, at: number): boolean {
-    const { text } = this.#body;
+    const { text } = this.#payload;
     const { read, written } = writePart(text, this.#offset, ring.bytes, at + HEADER, CHUNK_BYTES);
     this.#offset += read;
     const last = this.#offset === text.length;

@@ -33,7 +33,7 @@ export function writeHeader(
   b: number,
   format: number,
   meta: number,
-  blobs: number,
+  buffers: number,
 ): void {
   const word = at >> 2;
   words[word + Word.Size] = size;
@@ -43,5 +43,5 @@ export function writeHeader(
   words[word + Word.B] = b;
   words[word + Word.Format] = format;
   words[word + Word.Meta] = meta;
-  words[word + Word.Blobs] = blobs;
+  words[word + Word.Buffers] = buffers;
 }

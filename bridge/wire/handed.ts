@@ -1,5 +1,5 @@
 /**
- * Handed buffers: bodies of a few large runs of bytes go in buffers of their own, which change hands through the passage (see
+ * Handed buffers: payloads of a few large runs of bytes go in buffers of their own, which change hands through the passage (see
  * `bridge/memory/objects.ts`) as a `postMessage` with a transfer list does it: nobody copies them.
  *
  * The writer copies each run once, into the very buffer that the reader's value will have; what was given away with
@@ -7,10 +7,10 @@
  * when it reads, does nothing that takes long.
  *
  * ```text
- * TAKEN, the word after those of the annexes   how many bodies the reader has taken, modulo 2^32   the reader only
+ * TAKEN, the word after those of the annexes   how many payloads the reader has taken, modulo 2^32   the reader only
  * ```
  *
- * The writer counts the bodies that it has handed over. There may be {@linkcode MOST_ON_THEIR_WAY} that were not taken: what
+ * The writer counts the payloads that it has handed over. There may be {@linkcode MOST_ON_THEIR_WAY} that were not taken: what
  * comes then goes in chunks, which wait for the reader, so that a writer that is faster does not fill the memory.
  *
  * The hub does not trust what a Worker hands over: it takes fixed-length `ArrayBuffer`s of the lengths that the frame says.
@@ -18,19 +18,19 @@
  * @module
  */
 
-import type { Body } from "./body.ts";
-import { Format } from "./body.ts";
+import type { Payload } from "./payload.ts";
+import { Format } from "./payload.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { keepFreedMemory } from "./freed_memory.ts";
-import { HANDED, hasBlobs, MOST_PART, type Placed } from "./message.ts";
+import { type Beside, HANDED, hasBuffers, MOST_PART } from "./message.ts";
 import type { RingReader, RingWriter } from "./ring.ts";
 import { isTransferred } from "./transfer.ts";
 
-/** From how many bytes on a body is handed over, and how many there have to be for each of its buffers. */
+/** From how many bytes on a payload is handed over, and how many there have to be for each of its buffers. */
 const LEAST = 1 << 20;
 const LEAST_EACH = 1 << 16;
 
-/** How many bodies may be on their way. */
+/** How many payloads may be on their way. */
 const MOST_ON_THEIR_WAY = 8;
 
 /** The writer's side. */
@@ -49,13 +49,13 @@ export class HandingWriter {
   }
 
   /**
-   * Hands the bytes of a body over.
+   * Hands the bytes of a payload over.
    *
-   * @returns Where they are; nothing when the body is not one for this, or too many are on their way.
+   * @returns Where they are; nothing when the payload is not one for this, or too many are on their way.
    */
-  put({ format, meta, blobs }: Body): Placed | undefined {
-    if (!hasBlobs(format)) return undefined;
-    const parts = meta ? [meta, ...blobs] : blobs;
+  put({ format, meta, buffers }: Payload): Beside | undefined {
+    if (!hasBuffers(format)) return undefined;
+    const parts = meta ? [meta, ...buffers] : buffers;
     let bytes = 0;
     for (const { length } of parts) {
       if (length > MOST_PART) return undefined;
@@ -66,7 +66,7 @@ export class HandingWriter {
     keepFreedMemory();
     try {
       // What is handed over has no length here any more.
-      const lengths = blobs.map(({ length }) => length);
+      const lengths = buffers.map(({ length }) => length);
       const id = this.#hand(parts.map(ownBuffer));
       this.#handed = this.#handed + 1 >>> 0;
       return { where: HANDED, id, meta: meta?.length ?? 0, ascii: false, lengths };
@@ -102,14 +102,14 @@ export class HandingReader {
   }
 
   /**
-   * Takes a body.
+   * Takes a payload.
    *
-   * @param format The body's format.
-   * @param placed Where it is, as its frame says.
+   * @param format The payload's format.
+   * @param beside Where it is, as its frame says.
    * @throws {BridgeProtocolError} If that cannot be right.
    */
-  take(format: number, { id, meta, lengths }: Placed): Body {
-    if (!hasBlobs(format)) {
+  take(format: number, { id, meta, lengths }: Beside): Payload {
+    if (!hasBuffers(format)) {
       throw new BridgeProtocolError("Cannot read a message: no text is handed");
     }
     const hasMeta = format === Format.Structured;
@@ -121,7 +121,7 @@ export class HandingReader {
     const parts = expected.map((length, i) => viewOf(buffers[i], length));
     this.#ring.countTaken(HANDED);
     const first = hasMeta ? parts.shift() : undefined;
-    return { format, text: "", meta: first, blobs: parts, int: 0 };
+    return { format, text: "", meta: first, buffers: parts, int: 0 };
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * The reading end of a mailbox: takes messages out of a ring. See `message.ts` for how they lie there.
+ * The reading end of a ring: takes messages out of it. See `message.ts` for how they lie there.
  *
  * The hub does not trust what a Worker wrote: each length is read once, checked, and then used.
  *
@@ -7,7 +7,7 @@
  */
 
 import { AnnexReader } from "./annex.ts";
-import { type Body, Format } from "./body.ts";
+import { Format, type Payload } from "./payload.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { HandingReader } from "./handed.ts";
 import {
@@ -18,7 +18,7 @@ import {
   DROPPED,
   EMPTY,
   HANDED,
-  hasBlobs,
+  hasBuffers,
   LAST,
   type Message,
   MOST_PART,
@@ -32,21 +32,21 @@ import { readAscii, readText } from "./text.ts";
 /** How many chunked messages one thread may have on their way at once. */
 const MAX_STREAMS = 1024;
 
-/** The most blobs of one message. */
-const MAX_BLOBS = 1 << 22;
+/** The most buffers of one message. */
+const MAX_BUFFERS = 1 << 22;
 
-/** A message without its body. */
-type Head = Omit<Message, "body">;
+/** A message without its payload. */
+type Head = Omit<Message, "payload">;
 
 /** A message that is coming in, in chunks. */
 interface Incoming {
   readonly head: Head;
   readonly format: number;
   readonly metaBytes: number;
-  readonly blobCount: number;
+  readonly bufferCount: number;
   /** The text so far. */
   text: string;
-  /** What is to be filled: the table of lengths with the meta part, and then the blobs. */
+  /** What is to be filled: the table of lengths with the meta part, and then the buffers. */
   parts: Uint8Array[];
   part: number;
   offset: number;
@@ -74,7 +74,7 @@ export class Inbox {
     return this.#ring.empty;
   }
 
-  /** Whether the other side has shut the mailbox: see {@linkcode RingWriter.shut}. */
+  /** Whether the other side has shut the ring: see {@linkcode RingWriter.shut}. */
   get shut(): boolean {
     return this.#ring.shut;
   }
@@ -127,75 +127,75 @@ export class Inbox {
     const format = formats & 0xff;
     const ascii = (formats & ASCII) !== 0;
     if (stream === BESIDE) {
-      return { kind, id, a, b, body: this.#takePlaced(at, format, ascii) };
+      return { kind, id, a, b, payload: this.#takeBeside(at, format, ascii) };
     }
     if (stream !== 0) {
       this.#begin(stream, { kind, id, a, b }, format, word);
       return undefined;
     }
-    return { kind, id, a, b, body: this.#takeBody(at, format, ascii) };
+    return { kind, id, a, b, payload: this.#takeBody(at, format, ascii) };
   }
 
-  #takeBody(at: number, format: number, ascii: boolean): Body {
+  #takeBody(at: number, format: number, ascii: boolean): Payload {
     const { words, size } = this.#ring;
     const meta = words[(at >> 2) + Word.Meta];
     if (format === Format.Int || format === Format.IntInArray) {
-      return { format, text: "", meta: undefined, blobs: EMPTY.blobs, int: meta };
+      return { format, text: "", meta: undefined, buffers: EMPTY.buffers, int: meta };
     }
-    if (hasBlobs(format)) return this.#takeBlobs(at, format, meta >>> 0);
+    if (hasBuffers(format)) return this.#takeBlobs(at, format, meta >>> 0);
     if (HEADER + (meta >>> 0) > size) throw tooLong(meta >>> 0, 0, size);
     const text = meta === 0 ? "" : this.#text(at + HEADER, meta, ascii);
-    return { format, text, meta: undefined, blobs: EMPTY.blobs, int: 0 };
+    return { format, text, meta: undefined, buffers: EMPTY.buffers, int: 0 };
   }
 
-  #takeBlobs(at: number, format: number, metaBytes: number): Body {
+  #takeBlobs(at: number, format: number, metaBytes: number): Payload {
     const { words, bytes, size } = this.#ring;
-    const count = words[(at >> 2) + Word.Blobs] >>> 0;
+    const count = words[(at >> 2) + Word.Buffers] >>> 0;
     if (HEADER + count * 4 + metaBytes > size) throw tooLong(metaBytes, count, size);
     let end = at + HEADER + count * 4;
     const isStructured = format === Format.Structured;
     const meta = isStructured ? bytes.slice(end, end + metaBytes) : undefined;
     end += metaBytes;
-    const blobs: Uint8Array[] = [];
+    const buffers: Uint8Array[] = [];
     for (let i = 0; i < count; i++) {
       const length = words[(at + HEADER >> 2) + i] >>> 0;
       end = align(end);
       if (end + length > at + size) {
-        throw new BridgeProtocolError(`Cannot read a message: a blob of ${length} bytes`);
+        throw new BridgeProtocolError(`Cannot read a message: a buffer of ${length} bytes`);
       }
-      blobs.push(bytes.slice(end, end + length));
+      buffers.push(bytes.slice(end, end + length));
       end += length;
     }
-    return { format, text: "", meta, blobs, int: 0 };
+    return { format, text: "", meta, buffers, int: 0 };
   }
 
-  #takePlaced(at: number, format: number, ascii: boolean): Body {
+  #takeBeside(at: number, format: number, ascii: boolean): Payload {
     const { words, size } = this.#ring;
     const meta = words[(at >> 2) + Word.Meta] >>> 0;
-    const count = words[(at >> 2) + Word.Blobs] >>> 0;
+    const count = words[(at >> 2) + Word.Buffers] >>> 0;
     if (BESIDE_HEADER + count * 4 > size) throw tooLong(meta, count, size);
     const word = at + HEADER >> 2;
     const first = at + BESIDE_HEADER >> 2;
     const lengths = Array.from({ length: count }, (_, i) => words[first + i] >>> 0);
-    const placed = { where: words[word], id: words[word + 1], meta, ascii, lengths };
-    const place = placed.where === HANDED ? this.#handing : this.#annexes;
-    return place.take(format, placed);
+    const beside = { where: words[word], id: words[word + 1], meta, ascii, lengths };
+    const reader = beside.where === HANDED ? this.#handing : this.#annexes;
+    return reader.take(format, beside);
   }
 
   #begin(stream: number, head: Head, format: number, word: number): void {
     const { words } = this.#ring;
     const metaBytes = words[word + Word.Meta] >>> 0;
-    const blobCount = words[word + Word.Blobs] >>> 0;
+    const bufferCount = words[word + Word.Buffers] >>> 0;
     if (this.#incoming.has(stream) || this.#incoming.size >= MAX_STREAMS) {
       throw new BridgeProtocolError(`Cannot begin the chunked message ${stream}`);
     }
-    if (metaBytes > MOST_PART || blobCount > MAX_BLOBS) {
+    if (metaBytes > MOST_PART || bufferCount > MAX_BUFFERS) {
       throw new BridgeProtocolError(
-        `Cannot begin a chunked message of ${metaBytes} bytes and ${blobCount} blobs`,
+        `Cannot begin a chunked message of ${metaBytes} bytes and ${bufferCount} buffers`,
       );
     }
-    const parts = hasBlobs(format) ? [allocate(blobCount * 4 + metaBytes)] : [];
-    const incoming = { head, format, metaBytes, blobCount, text: "", parts, part: 0, offset: 0 };
+    const parts = hasBuffers(format) ? [allocate(bufferCount * 4 + metaBytes)] : [];
+    const incoming = { head, format, metaBytes, bufferCount, text: "", parts, part: 0, offset: 0 };
     this.#incoming.set(stream, incoming);
     if (parts.length > 0) goOn(incoming);
   }
@@ -210,12 +210,12 @@ export class Inbox {
     if (!incoming || HEADER + filled > size) {
       throw new BridgeProtocolError(`Cannot take ${filled} bytes of the chunked message ${stream}`);
     }
-    if (hasBlobs(incoming.format)) {
+    if (hasBuffers(incoming.format)) {
       fill(incoming, bytes.subarray(at + HEADER, at + HEADER + filled));
     } else incoming.text += this.#text(at + HEADER, filled, (flags & ASCII) !== 0);
     if ((flags & LAST) === 0) return undefined;
     this.#incoming.delete(stream);
-    return { ...incoming.head, body: finish(incoming) };
+    return { ...incoming.head, payload: finish(incoming) };
   }
 
   #text(at: number, length: number, ascii: boolean): string {
@@ -229,9 +229,9 @@ function refuse(): never {
 
 const NOTHING: Taker = { takeMemory: refuse, take: refuse };
 
-function tooLong(metaBytes: number, blobs: number, size: number): Error {
+function tooLong(metaBytes: number, buffers: number, size: number): Error {
   return new BridgeProtocolError(
-    `Cannot read a message: ${metaBytes} bytes and ${blobs} blobs in a frame of ${size}`,
+    `Cannot read a message: ${metaBytes} bytes and ${buffers} buffers in a frame of ${size}`,
   );
 }
 
@@ -251,11 +251,11 @@ function fill(incoming: Incoming, chunk: Uint8Array): void {
   }
 }
 
-/** Goes on to the next part that is not full; makes the blobs when the table of their lengths is there. */
+/** Goes on to the next part that is not full; makes the buffers when the table of their lengths is there. */
 function goOn(incoming: Incoming): void {
   while (incoming.offset === incoming.parts[incoming.part]?.length) {
     if (incoming.part === 0) {
-      const table = new Uint32Array(incoming.parts[0].buffer, 0, incoming.blobCount);
+      const table = new Uint32Array(incoming.parts[0].buffer, 0, incoming.bufferCount);
       incoming.parts = [incoming.parts[0], ...Array.from(table, allocate)];
     }
     incoming.part++;
@@ -274,13 +274,15 @@ function allocate(bytes: number): Uint8Array {
   }
 }
 
-function finish({ format, text, parts, part, blobCount, metaBytes }: Incoming): Body {
-  if (!hasBlobs(format)) return { format, text, meta: undefined, blobs: EMPTY.blobs, int: 0 };
+function finish({ format, text, parts, part, bufferCount, metaBytes }: Incoming): Payload {
+  if (!hasBuffers(format)) return { format, text, meta: undefined, buffers: EMPTY.buffers, int: 0 };
   if (part < parts.length) {
     throw new BridgeProtocolError("Cannot take a chunked message: it ends too early");
   }
-  const [head = NO_BYTES, ...blobs] = parts;
+  const [head = NO_BYTES, ...buffers] = parts;
   const isStructured = format === Format.Structured;
-  const meta = isStructured ? head.subarray(blobCount * 4, blobCount * 4 + metaBytes) : undefined;
-  return { format, text: "", meta, blobs, int: 0 };
+  const meta = isStructured
+    ? head.subarray(bufferCount * 4, bufferCount * 4 + metaBytes)
+    : undefined;
+  return { format, text: "", meta, buffers, int: 0 };
 }

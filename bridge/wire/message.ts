@@ -1,19 +1,19 @@
 /**
  * Messages, and how one lies in a ring: as one frame; or, when it is large, as a frame that says where beside the ring its
- * body is, in an annex or in buffers that change hands; or, when it is too large for that or there is no room beside the
+ * payload is, in an annex or in buffers that change hands; or, when it is too large for that or there is no room beside the
  * ring, as a head frame and chunks.
  *
  * ```text
- * frame            header | blob lengths, 4 bytes each | text or meta | blobs
- * frame, body beside the ring
- *                  header (stream {@linkcode BESIDE}) | where, and the number of the memory | blob lengths
- *   in an annex    text or meta | blobs                       where: the annex's number
- *   handed over    a buffer for the meta, and for each blob   where: {@linkcode HANDED}
+ * frame            header | buffer lengths, 4 bytes each | text or meta | buffers
+ * frame, payload beside the ring
+ *                  header (stream {@linkcode BESIDE}) | where, and the number of the memory | buffer lengths
+ *   in an annex    text or meta | buffers                     where: the annex's number
+ *   handed over    a buffer for the meta, and for each buffer where: {@linkcode HANDED}
  * head frame       header (with a stream number)
  * chunk            header (Id the stream, A its bytes, B of the last one {@linkcode LAST}) | bytes
  * ```
  *
- * Each blob begins at a multiple of 8 bytes: where it does not, V8 copies to and from shared memory byte by byte, which takes
+ * Each buffer begins at a multiple of 8 bytes: where it does not, V8 copies to and from shared memory byte by byte, which takes
  * ten times as long (measured on Deno 2.9.6).
  *
  * The chunks of a text are whole characters each. Those of all else are the bytes that its frame would have had, in the same
@@ -23,7 +23,7 @@
  * @module
  */
 
-import { type Body, Format } from "./body.ts";
+import { Format, type Payload } from "./payload.ts";
 import { HEADER, MAX_FRAME } from "./ring.ts";
 import { isTransferred } from "./transfer.ts";
 
@@ -42,22 +42,22 @@ export const ASCII = 1 << 8;
 /** In `B` of a chunk: it is the last one of its message. */
 export const LAST = 1;
 
-/** In the word `Format` of a frame: below this the body's format, and from here on the stream's number. */
+/** In the word `Format` of a frame: below this the payload's format, and from here on the stream's number. */
 export const STREAM_SHIFT = 16;
 
-/** In place of a stream's number: the body is beside the ring. */
+/** In place of a stream's number: the payload is beside the ring. */
 export const BESIDE = 0xffff;
 
 /** The highest number of a stream. */
 export const MOST_STREAM = BESIDE - 1;
 
-/** The bytes of such a frame before the lengths: its header, where the body is, and the number of its memory. */
+/** The bytes of such a frame before the lengths: its header, where the payload is, and the number of its memory. */
 export const BESIDE_HEADER = HEADER + 8;
 
 /** How many annexes a ring has. */
 export const ANNEXES = 2;
 
-/** In place of an annex's number: the body is in buffers of its own. */
+/** In place of an annex's number: the payload is in buffers of its own. */
 export const HANDED: number = ANNEXES;
 
 /**
@@ -84,8 +84,8 @@ export interface Taker {
   take(id: number): unknown;
 }
 
-/** Where the body of a message is, beside the ring. */
-export interface Placed {
+/** Where the payload of a message lies beside the ring. */
+export interface Beside {
   /** In which annex, or {@linkcode HANDED}. */
   readonly where: number;
   /** The number of the memory. */
@@ -94,49 +94,51 @@ export interface Placed {
   readonly meta: number;
   /** Whether it is a text that is all ASCII. */
   readonly ascii: boolean;
-  /** The lengths of its blobs. */
+  /** The lengths of its buffers. */
   readonly lengths: readonly number[];
 }
 
 /** How many bytes a chunk holds: a multiple of 8. */
 export const CHUNK_BYTES = MAX_FRAME - HEADER;
 
-/** A message as it arrives. What `id`, `a` and `b` mean depends on the kind: see `protocol.ts`. */
+/** A message as it arrives. What `id`, `a` and `b` mean depends on the kind: see `protocol/messages.ts`. */
 export interface Message {
   readonly kind: number;
   readonly id: number;
   readonly a: number;
   readonly b: number;
-  readonly body: Body;
+  readonly payload: Payload;
 }
 
-/** The body of a message that says all in its header. */
-export const EMPTY: Body = {
+/** The payload of a message that says all in its header. */
+export const EMPTY: Payload = {
   format: Format.Undefined,
   text: "",
   meta: undefined,
-  blobs: [],
+  buffers: [],
   int: 0,
 };
 
-/** What stands for the meta of a body that has none. */
+/** What stands for the meta of a payload that has none. */
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
 
-/** Whether a format has blobs, and no text. */
-export function hasBlobs(format: number): boolean {
+/** Whether a format has buffers, and no text. */
+export function hasBuffers(format: number): boolean {
   return format === Format.Structured || format === Format.Bytes || format === Format.BytesInArray;
 }
 
-/** A body whose bytes nobody else can change. */
-export function keep(body: Body): Body {
-  return body.blobs.length === 0 ? body : { ...body, blobs: body.blobs.map(keepBytes) };
+/** A payload whose bytes nobody else can change. */
+export function keep(payload: Payload): Payload {
+  return payload.buffers.length === 0
+    ? payload
+    : { ...payload, buffers: payload.buffers.map(keepBytes) };
 }
 
 /** The same with all of its bytes copied: what was given away goes to one reader only, and here is another one. */
-export function copyOf(body: Body): Body {
-  return body.blobs.length === 0
-    ? body
-    : { ...body, blobs: body.blobs.map((bytes) => bytes.slice()) };
+export function copyOf(payload: Payload): Payload {
+  return payload.buffers.length === 0
+    ? payload
+    : { ...payload, buffers: payload.buffers.map((bytes) => bytes.slice()) };
 }
 
 /** As {@linkcode keep}, for one run of bytes. */

@@ -1,35 +1,35 @@
 /**
- * The writing end of a mailbox: puts messages into a ring. See `message.ts` for how they lie there, and who goes which way.
+ * The writing end of a ring: puts messages into it. See `message.ts` for how they lie there, and who goes which way.
  *
  * @module
  */
 
 import { AnnexWriter } from "./annex.ts";
 import { ChunkedDeparture } from "./chunks.ts";
-import { type Body, type Carried, Format } from "./body.ts";
+import { type Attachment, Format, type Payload } from "./payload.ts";
 import { type Departure, writeHeader } from "./departure.ts";
 import { HandingWriter } from "./handed.ts";
 import {
   ASCII,
   BESIDE,
+  type Beside,
   BESIDE_HEADER,
   DROPPED,
   type Giver,
-  hasBlobs,
+  hasBuffers,
   keep,
   MOST_STREAM,
-  type Placed,
   STREAM_SHIFT,
 } from "./message.ts";
 import { align, HEADER, MAX_FRAME, type RingWriter } from "./ring.ts";
 import { mostBytes, writeText } from "./text.ts";
 
 /** What the frame of a message would take at the most. */
-function frameBytes(body: Body): number {
-  const { format, text, meta, blobs } = body;
-  if (!hasBlobs(format)) return HEADER + mostBytes(text);
-  let bytes = HEADER + blobs.length * 4 + (meta?.length ?? 0);
-  for (const blob of blobs) bytes = align(bytes) + blob.length;
+function frameBytes(payload: Payload): number {
+  const { format, text, meta, buffers } = payload;
+  if (!hasBuffers(format)) return HEADER + mostBytes(text);
+  let bytes = HEADER + buffers.length * 4 + (meta?.length ?? 0);
+  for (const buffer of buffers) bytes = align(bytes) + buffer.length;
   return bytes;
 }
 
@@ -40,42 +40,42 @@ function writeFrame(
   id: number,
   a: number,
   b: number,
-  body: Body,
+  payload: Payload,
 ): boolean {
-  const most = align(frameBytes(body));
+  const most = align(frameBytes(payload));
   if (most > MAX_FRAME) return false;
   const at = ring.reserve(most);
   if (at < 0) return false;
   const { words, bytes } = ring;
-  const { text, blobs } = body;
-  let { format } = body;
+  const { text, buffers } = payload;
+  let { format } = payload;
   let end = at + HEADER;
   let meta = 0;
-  if (hasBlobs(format)) {
-    for (let i = 0; i < blobs.length; i++, end += 4) words[end >> 2] = blobs[i].length;
-    if (body.meta) {
-      meta = body.meta.length;
-      bytes.set(body.meta, end);
+  if (hasBuffers(format)) {
+    for (let i = 0; i < buffers.length; i++, end += 4) words[end >> 2] = buffers[i].length;
+    if (payload.meta) {
+      meta = payload.meta.length;
+      bytes.set(payload.meta, end);
       end += meta;
     }
-    for (const blob of blobs) {
-      bytes.set(blob, end = align(end));
-      end += blob.length;
+    for (const buffer of buffers) {
+      bytes.set(buffer, end = align(end));
+      end += buffer.length;
     }
   } else if (format === Format.Int || format === Format.IntInArray) {
-    meta = body.int!;
+    meta = payload.int!;
   } else if (text.length > 0) {
     meta = writeText(text, bytes, end);
     end += meta;
     if (meta === text.length) format |= ASCII;
   }
   const size = align(end - at);
-  writeHeader(words, at, size, kind, id, a, b, format, meta, blobs.length);
+  writeHeader(words, at, size, kind, id, a, b, format, meta, buffers.length);
   ring.publish(size);
   return true;
 }
 
-/** The writing end of a mailbox. */
+/** The writing end of a ring. */
 export class Outbox {
   readonly #ring: RingWriter;
   readonly #annexes: AnnexWriter | undefined;
@@ -85,7 +85,7 @@ export class Outbox {
 
   /**
    * @param ring The ring.
-   * @param giver Gives things to the reader beside the ring. Without it all bodies go through the ring.
+   * @param giver Gives things to the reader beside the ring. Without it all payloads go through the ring.
    */
   constructor(ring: RingWriter, giver?: Giver) {
     this.#ring = ring;
@@ -95,25 +95,27 @@ export class Outbox {
   }
 
   /** Sends what goes beside a message; once, and before the message is written. */
-  carry(carried: readonly Carried[]): void {
-    for (const { id, object } of carried) this.#giver?.send(id, object);
+  attach(attachments: readonly Attachment[]): void {
+    for (const { id, object } of attachments) this.#giver?.send(id, object);
   }
 
   /** Writes a message, if it can be done at once; if not, {@linkcode Outbox.begin} to do so. */
-  write(kind: number, id: number, a: number, b: number, body: Body): boolean {
-    return writeFrame(this.#ring, kind, id, a, b, body);
+  write(kind: number, id: number, a: number, b: number, payload: Payload): boolean {
+    return writeFrame(this.#ring, kind, id, a, b, payload);
   }
 
   /** Begins to write a message that could not be written at once. */
-  begin(kind: number, id: number, a: number, b: number, body: Body): Departure {
+  begin(kind: number, id: number, a: number, b: number, payload: Payload): Departure {
     const ring = this.#ring;
-    if (align(frameBytes(body)) <= MAX_FRAME) return new FrameDeparture(ring, kind, id, a, b, body);
+    if (align(frameBytes(payload)) <= MAX_FRAME) {
+      return new FrameDeparture(ring, kind, id, a, b, payload);
+    }
     // The lengths have to fit in the frame.
-    const fits = BESIDE_HEADER + 4 * body.blobs.length <= MAX_FRAME;
-    const placed = fits ? this.#handing?.put(body) ?? this.#annexes?.put(body) : undefined;
-    if (placed) return new PlacedDeparture(ring, kind, id, a, b, body, placed);
+    const fits = BESIDE_HEADER + 4 * payload.buffers.length <= MAX_FRAME;
+    const beside = fits ? this.#handing?.put(payload) ?? this.#annexes?.put(payload) : undefined;
+    if (beside) return new BesideDeparture(ring, kind, id, a, b, payload, beside);
     this.#lastStream = this.#lastStream % MOST_STREAM + 1;
-    return new ChunkedDeparture(ring, this.#lastStream, kind, id, a, b, body);
+    return new ChunkedDeparture(ring, this.#lastStream, kind, id, a, b, payload);
   }
 
   /** When {@linkcode Outbox.tidy} has something to do, in `performance.now()` time; `Infinity` when it has not. */
@@ -164,35 +166,35 @@ class FrameDeparture implements Departure {
   readonly #id: number;
   readonly #a: number;
   readonly #b: number;
-  #body: Body;
+  #payload: Payload;
 
-  constructor(ring: RingWriter, kind: number, id: number, a: number, b: number, body: Body) {
+  constructor(ring: RingWriter, kind: number, id: number, a: number, b: number, payload: Payload) {
     this.#ring = ring;
     this.#kind = kind;
     this.#id = id;
     this.#a = a;
     this.#b = b;
-    this.#body = body;
+    this.#payload = payload;
   }
 
   advance(): boolean {
-    return writeFrame(this.#ring, this.#kind, this.#id, this.#a, this.#b, this.#body);
+    return writeFrame(this.#ring, this.#kind, this.#id, this.#a, this.#b, this.#payload);
   }
 
   keep(): void {
-    this.#body = keep(this.#body);
+    this.#payload = keep(this.#payload);
   }
 }
 
-/** A message whose body is beside the ring already. */
-class PlacedDeparture implements Departure {
+/** A message whose payload is beside the ring already. */
+class BesideDeparture implements Departure {
   readonly #ring: RingWriter;
   readonly #kind: number;
   readonly #id: number;
   readonly #a: number;
   readonly #b: number;
   readonly #format: number;
-  readonly #placed: Placed;
+  readonly #beside: Beside;
 
   constructor(
     ring: RingWriter,
@@ -200,20 +202,20 @@ class PlacedDeparture implements Departure {
     id: number,
     a: number,
     b: number,
-    { format }: Body,
-    placed: Placed,
+    { format }: Payload,
+    beside: Beside,
   ) {
     this.#ring = ring;
     this.#kind = kind;
     this.#id = id;
     this.#a = a;
     this.#b = b;
-    this.#format = format | (placed.ascii ? ASCII : 0) | BESIDE << STREAM_SHIFT;
-    this.#placed = placed;
+    this.#format = format | (beside.ascii ? ASCII : 0) | BESIDE << STREAM_SHIFT;
+    this.#beside = beside;
   }
 
   advance(): boolean {
-    const { where, id, meta, lengths } = this.#placed;
+    const { where, id, meta, lengths } = this.#beside;
     const size = align(BESIDE_HEADER + 4 * lengths.length);
     const at = this.#ring.reserve(size);
     if (at < 0) return false;

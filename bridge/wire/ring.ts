@@ -46,12 +46,12 @@ export const Word = {
   Id: 2,
   A: 3,
   B: 4,
-  /** The body's format, and how it comes: see `message.ts`. */
+  /** The payload's format, and how it comes: see `message.ts`. */
   Format: 5,
-  /** The bytes of the body's text or meta part; the number itself where the body is one. */
+  /** The bytes of the payload's text or meta part; the number itself where the payload is one. */
   Meta: 6,
-  /** How many blobs follow the meta part. */
-  Blobs: 7,
+  /** How many buffers follow the meta part. */
+  Buffers: 7,
 } as const;
 
 /** The bytes of a frame's header. */
@@ -146,7 +146,7 @@ export class RingWriter {
     return Atomics.load(this.words, LEFT) === 2;
   }
 
-  /** How many bodies the reader has taken out of an annex, or of what was handed over. */
+  /** How many payloads the reader has taken out of an annex, or of what was handed over. */
   taken(annex: number): number {
     return Atomics.load(this.words, TAKEN + annex) >>> 0;
   }
@@ -237,7 +237,7 @@ export class RingReader {
     return Atomics.exchange(this.words, HUNGRY, 0) === 1;
   }
 
-  /** One body more has been taken from beside the ring. */
+  /** One payload more has been taken from beside the ring. */
   countTaken(annex: number): void {
     Atomics.add(this.words, TAKEN + annex, 1);
   }

@@ -8,17 +8,16 @@
  */
 
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "node:timers";
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
+import { PATIENCE } from "../../bridge/patience.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
-import { LOAD_MS, type Turns } from "./turns.ts";
-
-/** The longest time that a timer takes, in milliseconds. */
-const NEVER_DUE = 2 ** 31 - 1;
+import type { RunToken } from "./run_token.ts";
 
 /** A Worker's waits in its event loop. */
 export class Awaiting {
-  readonly #line: GreenBase["line"];
-  readonly #turns: GreenBase["turns"];
+  readonly #mailbox: GreenBase["mailbox"];
+  readonly #token: GreenBase["token"];
   readonly #intake: Intake;
 
   /**
@@ -26,55 +25,57 @@ export class Awaiting {
    * @param intake What has arrived.
    */
   constructor(base: GreenBase, intake: Intake) {
-    this.#line = base.line;
-    this.#turns = base.turns;
+    this.#mailbox = base.mailbox;
+    this.#token = base.token;
     this.#intake = intake;
   }
 
   /** Keeps the event loop turning, and takes in what arrives, until a promise has settled. */
   async until(promise: Promise<unknown>, loading = false): Promise<void> {
-    const turns = this.#turns;
+    const token = this.#token;
     let done = false;
-    const patience = loading && turns ? setTimeout(() => turns.rest(), LOAD_MS) : undefined;
+    const patience = loading && token
+      ? setTimeout(() => token.idle(), PATIENCE.loading)
+      : undefined;
     // Neither the promise nor what it parks on keeps a Worker alive, and it may be for the hub to settle the promise.
-    const alive = setInterval(() => {}, NEVER_DUE);
+    const alive = setInterval(() => {}, LONGEST_TIMER);
     const settled = promise.finally(() => done = true);
     try {
       while (!done) {
-        const seen = this.#line.woken();
-        if (turns === undefined) this.#intake.takeIn();
+        const counter = this.#mailbox.woken();
+        if (token === undefined) this.#intake.takeIn();
         else if (loading) this.#intake.receive(true);
-        else await this.#takeInTurn(turns);
-        if (this.#line.shut) return;
+        else await this.#takeInTurn(token);
+        if (this.#mailbox.shut) return;
         if (done) break;
-        await Promise.race([settled, this.#line.parkAsync(seen)]);
-        this.#line.rise();
+        await Promise.race([settled, this.#mailbox.parkAsync(counter)]);
+        this.#mailbox.rise();
       }
       await settled;
     } finally {
       clearInterval(alive);
       clearTimeout(patience);
-      this.#line.unpark();
+      this.#mailbox.unpark();
     }
   }
 
   /**
    * Takes in what has arrived for an `async` green function of a cooperative hub. What was resumed by this, or by a blocking call
-   * of its own, goes on to its next `await` with the baton.
+   * of its own, goes on to its next `await` with the run lock.
    */
-  async #takeInTurn(turns: Turns): Promise<void> {
+  async #takeInTurn(token: RunToken): Promise<void> {
     this.#intake.receive(true);
     for (;;) {
-      if (turns.holding) {
+      if (token.isHeld) {
         this.#intake.serveNext();
         this.#intake.runSoon();
         await new Promise<void>((resolve) => void setImmediate(resolve));
-        turns.rest();
+        token.idle();
         this.#intake.receive(true);
       }
       if (!this.#intake.hasWork) return;
-      turns.ask();
-      if (!turns.holding) return;
+      token.request();
+      if (!token.isHeld) return;
     }
   }
 }

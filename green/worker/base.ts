@@ -8,16 +8,16 @@ import type { Caller } from "./caller.ts";
 import type { Crossing } from "./crossing.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import type { GreenContext } from "./context.ts";
-import type { Line } from "./line.ts";
+import type { Mailbox } from "./mailbox.ts";
 import type { Strays } from "./strays.ts";
 import type { TargetNumbers } from "./target_numbers.ts";
 import type { ThreadHandles } from "./thread_handles.ts";
 import type { TimedSignals } from "../../bridge/references/timed_signals.ts";
-import type { Turns } from "./turns.ts";
+import type { RunToken } from "./run_token.ts";
 
 /** One of each for a Worker. */
 export interface GreenBase {
-  readonly line: Line;
+  readonly mailbox: Mailbox;
   readonly stack: FrameStack;
   readonly caller: Caller;
   readonly handles: ThreadHandles;
@@ -27,6 +27,6 @@ export interface GreenBase {
   /** The signals whose time is known. */
   readonly timed: TimedSignals;
   /** What a cooperative hub has. */
-  readonly turns: Turns | undefined;
+  readonly token: RunToken | undefined;
   readonly strays: Strays;
 }

@@ -19,55 +19,54 @@
  * ```
  *
  * So a thread that finds that it was given something looks into the ring once more before it *accepts* it: who wrote the kill
- * before the grant had it published before the grant was. What there was no room for then is fetched by a fence (BEHIND in
+ * before the grant had it published before the grant was. What there was no room for then is fetched by a flush (BEHIND in
  * `ring.ts`). A kill that was made before the grant counts (both say which kill was the last one): the thread hands back what it
  * was given, and the next one gets it (see {@linkcode Condition.giveUp}). That is so too for a limit that was due before the
  * grant, and for what has ended a callback on top of the thread. A kill that was made after the grant is for the next blocking
  * call. Of what that look finds nothing is run but what is to be called soon, as an abort is: what the thread was given is not
  * kept from others while a callback runs.
  *
- * **Turns.** In a cooperative hub green code runs only with the baton (see `turns.ts`): a blocking call gives it up and comes
- * back with it. What arrives is taken in without it; what is to be run waits.
+ * **The run token.** In a cooperative hub green code runs only with the run lock (see `run_token.ts`): a blocking call gives it
+ * up and comes back with it. What arrives is taken in without it; what is to be run waits.
  *
  * @module
  */
 
 import { generatorName } from "../../bridge/values/call_site.ts";
-import { stopped } from "./caller.ts";
 import { encode } from "../../bridge/values/codec.ts";
 import type { Frame, Kill } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { currentLimit, type Limit } from "../../bridge/side/limit.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
-import type { Condition, Parking } from "../../bridge/side/green.ts";
+import { type Condition, type Parking, stopped } from "../../bridge/side/green.ts";
 import { describeParking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import { isLocal } from "../../bridge/references/signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
-import type { Turns, Waiting } from "./turns.ts";
-import { ITS_TURN } from "../../bridge/wire/baton.ts";
+import type { RunToken, Waiting } from "./run_token.ts";
+import { ITS_TURN } from "../../bridge/wire/run_lock.ts";
 
 /** A condition that never holds: for a wait that only time ends. */
 const NEVER: Condition = { done: false };
 
 /** How the threads on a Worker's stack block. */
 export class Blocking {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #crossing: GreenBase["crossing"];
-  readonly #turns: GreenBase["turns"];
+  readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
   readonly #intake: Intake;
   /** Place in the line of the frame below, when the frame above it has ended. */
   #place: number | undefined;
   /** What the innermost thread is blocked on. */
   #parked: Parking | undefined;
-  /** The last fence that was sent, and the last that has come back. */
-  #lastFence = 0;
-  #fenced = 0;
+  /** The last flush that was sent, and the last that has come back. */
+  #lastFlush = 0;
+  #flushed = 0;
   /** How often the hub was told that a thread goes on. */
   #unparked = 0;
 
@@ -76,11 +75,11 @@ export class Blocking {
    * @param intake What has arrived.
    */
   constructor(base: GreenBase, intake: Intake) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#crossing = base.crossing;
-    this.#turns = base.turns;
+    this.#token = base.token;
     this.#timed = base.timed;
     this.#intake = intake;
   }
@@ -113,8 +112,8 @@ export class Blocking {
   }
 
   #block(frame: Frame, condition: Condition, deadline: number, parking: Parking): boolean {
-    if (this.#turns !== undefined) {
-      return this.#blockInTurn(this.#turns, frame, condition, deadline, parking);
+    if (this.#token !== undefined) {
+      return this.#blockInTurn(this.#token, frame, condition, deadline, parking);
     }
     // When it is to tell the hub, and when it has.
     let report = 0;
@@ -124,9 +123,9 @@ export class Blocking {
     this.#parked = parking;
     try {
       for (;;) {
-        const seen = this.#line.woken();
+        const counter = this.#mailbox.woken();
         this.#intake.takeIn();
-        if (this.#line.shut) throw stopped();
+        if (this.#mailbox.shut) throw stopped();
         const { done } = condition;
         if (done && condition.giveUp) this.#lookAgain();
         if (frame.passing && leaves(condition)) this.#stack.throwPassing(frame);
@@ -143,17 +142,17 @@ export class Blocking {
           this.#reportParked(frame, parking, deadline - now);
           report = Infinity;
         }
-        this.#line.tidy(now);
+        this.#mailbox.tidy(now);
         const until = Math.min(
           deadline,
           frame.deadline,
           report,
-          this.#line.tidyAt,
+          this.#mailbox.tidyAt,
           this.#timed.next,
         );
-        if (parking.spin !== false) this.#line.pause(seen, now, until);
-        else this.#line.park(seen, now, until);
-        if (reported > 0 && this.#isAsked(parking, seen)) report = reported + REPORT_EVERY;
+        if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
+        else this.#mailbox.park(counter, now, until);
+        if (reported > 0 && this.#isAsked(parking, counter)) report = reported + REPORT_EVERY;
       }
     } finally {
       this.#parked = below;
@@ -182,49 +181,49 @@ export class Blocking {
 
   /** In a cooperative hub: lets all go first that can go on, or those before a place in the line. */
   giveWay(place?: number): void {
-    if (this.#turns === undefined || this.#frames.length === 0) return;
+    if (this.#token === undefined || this.#frames.length === 0) return;
     this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, place });
   }
 
   /** The same when what the thread has done cannot be taken back: no kill and no timeout interrupts it. */
   giveWayDone(): void {
-    if (this.#turns === undefined || this.#frames.length === 0) return;
+    if (this.#token === undefined || this.#frames.length === 0) return;
     this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, done: true });
   }
 
   /** In a cooperative hub: a thread has ended, and the one on whose stack it ran takes its place in the line now. */
-  takePlaceBelow(turns: Turns): void {
-    if (this.#frames.length > 0) this.#place = turns.takePlace();
+  takePlaceBelow(token: RunToken): void {
+    if (this.#frames.length > 0) this.#place = token.takePlace();
   }
 
   /** In a cooperative hub: waits until the hub has done all that it was asked for, while nobody else goes on. */
-  fence(): void {
-    if (this.#turns?.holding) this.catchUpWithHub();
+  flush(): void {
+    if (this.#token?.isHeld) this.catchUpWithHub();
   }
 
   /** Waits until the hub has done all that it was asked for, and what it has said before that has come in. */
   catchUpWithHub(): void {
-    const fence = this.#lastFence = this.#lastFence + 1 | 0;
-    this.#line.send(Up.Fence, fence, 0, 0, EMPTY);
+    const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
+    this.#mailbox.send(Up.Flush, flush, 0, 0, EMPTY);
     for (;;) {
-      const seen = this.#line.woken();
+      const counter = this.#mailbox.woken();
       this.#intake.receive(true);
-      if (this.#fenced === fence || this.#line.shut) return;
-      this.#line.pause(seen, performance.now(), Infinity);
+      if (this.#flushed === flush || this.#mailbox.shut) return;
+      this.#mailbox.pause(counter, performance.now(), Infinity);
     }
   }
 
-  /** A fence has come back. */
-  fenced(fence: number): void {
-    this.#fenced = fence;
+  /** A flush has come back. */
+  flushed(flush: number): void {
+    this.#flushed = flush;
   }
 
   /**
-   * As {@linkcode Blocking.block}, in a cooperative hub: comes back with the baton. What need not wait does not give it up,
+   * As {@linkcode Blocking.block}, in a cooperative hub: comes back with the run lock. What need not wait does not give it up,
    * unless `parking.yields`. What has to be run on top of the thread has a turn of its own, each.
    */
   #blockInTurn(
-    turns: Turns,
+    token: RunToken,
     frame: Frame,
     condition: Condition,
     deadline: number,
@@ -239,29 +238,29 @@ export class Blocking {
     let unparked = this.#unparked;
     const waiting: Waiting = {
       receive: () => this.#intake.receive(true),
-      isShut: () => this.#line.shut,
+      isShut: () => this.#mailbox.shut,
       hasWork,
-      sleep: (seen) => {
+      sleep: (counter) => {
         const now = performance.now();
         if (unparked !== this.#unparked) {
           report = now + REPORT_AFTER;
           unparked = this.#unparked;
         }
         // Who is queued is not blocked; the hub can see that, and it is woken when it is its turn.
-        const { queued } = turns;
-        if (now >= report && !queued) {
+        const { isQueued } = token;
+        if (now >= report && !isQueued) {
           reported = now;
           this.#reportParked(frame, parking, deadline - now);
           report = Infinity;
         }
-        this.#line.tidy(now);
+        this.#mailbox.tidy(now);
         const until = Math.min(
-          queued ? Infinity : Math.min(due, report, this.#timed.next),
-          this.#line.tidyAt,
+          isQueued ? Infinity : Math.min(due, report, this.#timed.next),
+          this.#mailbox.tidyAt,
         );
-        if (parking.spin !== false) this.#line.pause(seen, now, until);
-        else this.#line.park(seen, now, until);
-        if (reported > 0 && this.#isAsked(parking, seen)) report = reported + REPORT_EVERY;
+        if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
+        else this.#mailbox.park(counter, now, until);
+        if (reported > 0 && this.#isAsked(parking, counter)) report = reported + REPORT_EVERY;
       },
     };
     let owes = parking.yields === true;
@@ -270,10 +269,10 @@ export class Blocking {
     this.#parked = parking;
     try {
       waiting.receive();
-      if (turns.holding && !parking.keeps) this.#intake.runSoon();
+      if (token.isHeld && !parking.keeps) this.#intake.runSoon();
       for (;;) {
-        if (this.#line.shut) throw stopped();
-        if (turns.holding || parking.keeps) {
+        if (this.#mailbox.shut) throw stopped();
+        if (token.isHeld || parking.keeps) {
           if (condition.done && !owes) {
             if (condition.giveUp) this.#lookAgain();
             return this.#accept(frame, condition, deadline);
@@ -290,9 +289,9 @@ export class Blocking {
           this.#pauseOnce(waiting, condition);
           continue;
         }
-        turns.standBy(waiting, due, owes && hasWork(), place);
+        token.standBy(waiting, due, owes && hasWork(), place);
         place = undefined;
-        if (!turns.holding) continue;
+        if (!token.isHeld) continue;
         owes = this.#intake.serveNext();
         place = this.#place;
         this.#place = undefined;
@@ -307,15 +306,15 @@ export class Blocking {
   /** Takes in what was said to the thread before it was given what it has: see *Order*. */
   #catchUp(): void {
     // In this order: what the hub has had no room for is in the ring once that is no longer said.
-    if (this.#line.behind) this.catchUpWithHub();
-    if (!this.#line.empty) this.#intake.receive(true);
+    if (this.#mailbox.behind) this.catchUpWithHub();
+    if (!this.#mailbox.empty) this.#intake.receive(true);
   }
 
   /** The same, with the aborts among it. */
   #lookAgain(): void {
     this.#catchUp();
     this.#intake.runSoon();
-    if (this.#line.shut) throw stopped();
+    if (this.#mailbox.shut) throw stopped();
   }
 
   /**
@@ -343,35 +342,35 @@ export class Blocking {
 
   /** Sleeps once, and takes in what has arrived. */
   #pauseOnce(waiting: Waiting, condition: Condition): void {
-    const seen = this.#line.woken();
+    const counter = this.#mailbox.woken();
     waiting.receive();
-    if (!condition.done && !waiting.isShut()) waiting.sleep(seen);
+    if (!condition.done && !waiting.isShut()) waiting.sleep(counter);
   }
 
   /** Whether a thread that sleeps at an object was woken: who holds that may be another one now, or the hub wants to know. */
-  #isAsked({ holder }: Parking, seen: number): boolean {
-    return holder !== undefined && this.#line.woken() !== seen;
+  #isAsked({ holder }: Parking, counter: number): boolean {
+    return holder !== undefined && this.#mailbox.woken() !== counter;
   }
 
   /** Tells the hub what a thread that has been blocked for a while is blocked on. */
   #reportParked(frame: Frame, parking: Parking, left: number): void {
     const { what, holder, object, peers } = parking;
     const limited = parking.limited === true || left < Infinity || frame.deadline < Infinity;
-    const body = encode([describeParking(what, left), limited], "text", this.#crossing.referrer);
+    const payload = encode([describeParking(what, left), limited], "text", this.#crossing.kinds);
     const at = object ?? (peers || what instanceof RemoteThread ? -1 : 0);
-    this.#line.send(Up.Parked, frame.id, holder?.() ?? 0, at, body);
+    this.#mailbox.send(Up.Parked, frame.id, holder?.() ?? 0, at, payload);
     const step = this.#stack.stepOn(frame);
     if (!step) return;
     const named = [describeParking(what, left), limited, generatorName()];
-    this.#line.send(Up.Parked, step.id, 0, 0, encode(named, "text", this.#crossing.referrer));
+    this.#mailbox.send(Up.Parked, step.id, 0, 0, encode(named, "text", this.#crossing.kinds));
   }
 
   /** It goes on, and so does the step of an iteration that runs on it. */
   #reportUnparked(frame: Frame): void {
     this.#unparked++;
     const id = this.#stack.stepOn(frame)?.id;
-    this.#line.send(Up.Unparked, frame.id, 0, 0, EMPTY);
-    if (id !== undefined && id !== frame.id) this.#line.send(Up.Unparked, id, 0, 0, EMPTY);
+    this.#mailbox.send(Up.Unparked, frame.id, 0, 0, EMPTY);
+    if (id !== undefined && id !== frame.id) this.#mailbox.send(Up.Unparked, id, 0, 0, EMPTY);
   }
 }
 

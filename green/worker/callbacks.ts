@@ -4,30 +4,30 @@
  * One is served on top of a thread that is blocked here, and what it asks of the hub it asks as that thread; on an empty stack,
  * or when the call that it belongs to was aborted, it is a thread of its own. What ends it and was meant for the thread below
  * (its kill, a timeout that it had armed) ends that as well: see {@linkcode Frame.passing}. What is asked of an iteration can be
- * left by itself (see `Step`), and what comes while it is at an item waits until that is there: see `green_source.ts`.
+ * left by itself (see `Step`), and what comes while it is at an item waits until that is there: see `green_iterator.ts`.
  *
  * @module
  */
 
 import { isNothingBut } from "./frame_stack.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { type Scope, usesContext } from "../../bridge/context/context.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
-import type { EventLoopTurns } from "./event_loop_turns.ts";
+import type { LoopTurns } from "./loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
 import { isItself } from "../../bridge/references/itself.ts";
 import type { HubCalls } from "./hub_calls.ts";
-import { isThenable, Op } from "../../bridge/references/live.ts";
+import { Op } from "../../bridge/references/live.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Ending, PART_OF_CALL, Up } from "../../bridge/protocol/messages.ts";
-import { gotBy } from "../../bridge/references/thenables.ts";
+import { gotBy, isThenable } from "../../bridge/references/thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 
 /** What the hub calls in a Worker. */
 export class Callbacks {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #caller: GreenBase["caller"];
@@ -37,7 +37,7 @@ export class Callbacks {
   readonly #calls: HubCalls;
   readonly #endings: ThreadEndings;
   readonly #strays: GreenBase["strays"];
-  readonly #eventLoopTurns: EventLoopTurns;
+  readonly #loopTurns: LoopTurns;
   /** Requests to iterators that were at an item, in order. */
   readonly #postponed: Message[] = [];
 
@@ -45,15 +45,15 @@ export class Callbacks {
    * @param base What all parts stand on.
    * @param calls The calls that callbacks may belong to.
    * @param endings Reports what callbacks leave behind.
-   * @param eventLoopTurns Is told of each callback.
+   * @param loopTurns Is told of each callback.
    */
   constructor(
     base: GreenBase,
     calls: HubCalls,
     endings: ThreadEndings,
-    eventLoopTurns: EventLoopTurns,
+    loopTurns: LoopTurns,
   ) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#caller = base.caller;
@@ -63,7 +63,7 @@ export class Callbacks {
     this.#strays = base.strays;
     this.#calls = calls;
     this.#endings = endings;
-    this.#eventLoopTurns = eventLoopTurns;
+    this.#loopTurns = loopTurns;
   }
 
   /** Calls a function that green code gave away, for the hub. */
@@ -84,7 +84,7 @@ export class Callbacks {
 
   /** @returns Whether it has been answered; otherwise it is to be served again. */
   #serve(message: Message): boolean {
-    const { id, a, body } = message;
+    const { id, a, payload } = message;
     const op = message.b & ~PART_OF_CALL;
     // Before anything is read of it: that is done once.
     if (op >= Op.Pull && this.#crossing.references.postpones(a, op)) return false;
@@ -94,14 +94,14 @@ export class Callbacks {
     const isMeantForBelow = this.#stack.guard();
     const importing = this.#caller.importing;
     this.#caller.importing = undefined;
-    this.#eventLoopTurns.noteCallback();
+    this.#loopTurns.noteCallback();
     let ending: number = Ending.Fulfilled;
-    let reply: Body;
+    let reply: Payload;
     const scope: Scope = {};
     this.#stack.callbacks++;
     const step = op >= Op.Pull ? this.#stack.beginStep(id) : undefined;
     const act = () => {
-      const args = this.#crossing.decode(body) as unknown[];
+      const args = this.#crossing.decode(payload) as unknown[];
       const part = op !== message.b ? args.pop() as number : undefined;
       if (step) step.part = part;
       if (part !== undefined && !this.#calls.isPending(part)) {
@@ -111,7 +111,7 @@ export class Callbacks {
       }
       return this.#crossing.references.perform(a, op, args);
     };
-    let context: Body | undefined;
+    let context: Payload | undefined;
     try {
       const value = gotBy(usesContext() ? this.#context.enter(message, scope, act) : act());
       if (isThenable(value) && !isItself(value)) {
@@ -120,31 +120,31 @@ export class Callbacks {
             "be synchronous",
         );
       }
-      const referrer = op === Op.Call ? this.#crossing.replyReferrer : this.#crossing.liveReferrer;
+      const kinds = op === Op.Call ? this.#crossing.replyKinds : this.#crossing.liveKinds;
       reply = this.#crossing.references.attempt(() => {
-        if (scope.changes) context = this.#context.changes(scope, referrer);
-        return encode(value, "result", referrer);
+        if (scope.changes) context = this.#context.changes(scope, kinds);
+        return encode(value, "result", kinds);
       });
     } catch (error) {
       if (!frame && isMeantForBelow(error)) below!.passing = { error };
       // Whoever has killed the thread wanted this: it is no failure that somebody has to hear of.
       const killed = (frame ?? below)?.killed;
       ending = killed && isNothingBut(killed.reason, error) ? Ending.Killed : Ending.Rejected;
-      reply = encodeThrown(error, "error", this.#crossing.referrer);
+      reply = encodeThrown(error, "error", this.#crossing.kinds);
     } finally {
       this.#caller.importing = importing;
       this.#stack.callbacks--;
       if (step) this.#stack.endStep(step);
       if (frame) this.#leave(frame);
     }
-    if (context) this.#line.send(Up.Context, id, Up.Reply, 0, context);
-    this.#line.send(Up.Reply, id, ending, 0, reply);
+    if (context) this.#mailbox.send(Up.Context, id, Up.Reply, 0, context);
+    this.#mailbox.send(Up.Reply, id, ending, 0, reply);
     return true;
   }
 
   #leave(frame: Frame): void {
     this.#stack.remove(frame);
-    this.#endings.reportUnseen(frame);
+    this.#endings.reportUnobserved(frame);
   }
 
   /** The hub knows the thread by the number of its call, so it can give back what it holds. */

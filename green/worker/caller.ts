@@ -7,10 +7,11 @@
  * @module
  */
 
-import { BlockingCallError, GreenletExit } from "../../bridge/errors.ts";
+import { BlockingCallError } from "../../bridge/errors.ts";
+import { stopped } from "../../bridge/side/green.ts";
 import type { Frame } from "./frame.ts";
 import type { FrameStack } from "./frame_stack.ts";
-import type { Line } from "./line.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { importingError } from "../../bridge/side/side.ts";
 
 /** The thread that runs now. */
@@ -18,16 +19,16 @@ export class Caller {
   /** The module that is being imported for a thread that is about to start. A callback on top of that is not part of it. */
   importing: string | undefined;
   readonly #frames: readonly Frame[];
-  readonly #line: Line;
+  readonly #mailbox: Mailbox;
 
-  constructor(stack: FrameStack, line: Line) {
+  constructor(stack: FrameStack, mailbox: Mailbox) {
     this.#frames = stack.frames;
-    this.#line = line;
+    this.#mailbox = mailbox;
   }
 
   /** For a call that needs no thread: throws in a Worker that was stopped by force. */
   checkHeard(): void {
-    if (this.#line.shut) throw stopped();
+    if (this.#mailbox.shut) throw stopped();
   }
 
   /**
@@ -44,9 +45,4 @@ export class Caller {
       `Cannot call ${call} outside of a green thread: the thread that started this has ended`,
     );
   }
-}
-
-/** What every call throws in a Worker that was stopped by force: nobody listens to it any more. */
-export function stopped(): GreenletExit {
-  return new GreenletExit("The green thread was killed and did not end: its Worker was stopped");
 }

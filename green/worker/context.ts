@@ -8,7 +8,7 @@
  */
 
 import { decode } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import {
   Changes,
   changesIn,
@@ -20,38 +20,38 @@ import {
 } from "../../bridge/context/context.ts";
 import { decodeContext, encodeContext } from "../../bridge/context/wire.ts";
 import type { Message } from "../../bridge/wire/message.ts";
-import type { Referrer } from "../../bridge/values/referrer.ts";
+import type { ReferenceKinds } from "../../bridge/values/reference_kinds.ts";
 
 /** A Worker's contexts. */
 export class GreenContext {
-  readonly #referrer: Referrer;
+  readonly #kinds: ReferenceKinds;
   readonly #fault: (error: unknown) => void;
   /** For the next message. */
-  #next: Body | undefined;
+  #next: Payload | undefined;
   /** For messages that wait. */
-  readonly #attached = new WeakMap<Message, Body>();
+  readonly #attached = new WeakMap<Message, Payload>();
 
   /**
-   * @param referrer Makes and resolves references.
+   * @param kinds Makes and resolves references.
    * @param fault Reports what cannot be understood here.
    */
-  constructor(referrer: Referrer, fault: (error: unknown) => void) {
-    this.#referrer = referrer;
+  constructor(kinds: ReferenceKinds, fault: (error: unknown) => void) {
+    this.#kinds = kinds;
     this.#fault = fault;
   }
 
   /** A context has arrived. */
-  arrive(body: Body): void {
+  arrive(payload: Payload): void {
     useContext();
-    this.#next = body;
+    this.#next = payload;
   }
 
   /** What the message that has arrived now says was changed; what cannot be understood here is reported. */
   takeChanges(): Changes | undefined {
-    const body = this.#take();
-    if (!body) return undefined;
+    const payload = this.#take();
+    if (!payload) return undefined;
     try {
-      return new Changes(decodeContext(body, this.#referrer));
+      return new Changes(decodeContext(payload, this.#kinds));
     } catch (error) {
       this.#fault(error);
       return undefined;
@@ -59,24 +59,24 @@ export class GreenContext {
   }
 
   /** What came with the message that has arrived now. */
-  #take(): Body | undefined {
-    const body = this.#next;
+  #take(): Payload | undefined {
+    const payload = this.#next;
     this.#next = undefined;
-    return body;
+    return payload;
   }
 
   /** The message that has arrived now is looked at later. */
   attach(message: Message): void {
-    const body = this.#take();
-    if (body) this.#attached.set(message, body);
+    const payload = this.#take();
+    if (payload) this.#attached.set(message, payload);
   }
 
   /** Nobody wants what came with a message: it is taken in all the same, since the hub counts what it refers to. */
-  drop(message: Message, discarder: Referrer): void {
-    const body = this.#attached.get(message);
-    if (!body) return;
+  drop(message: Message, discarder: ReferenceKinds): void {
+    const payload = this.#attached.get(message);
+    if (!payload) return;
     try {
-      decode(body, discarder);
+      decode(payload, discarder);
     } catch {
       // It cannot be understood here, and need not be.
     }
@@ -90,21 +90,21 @@ export class GreenContext {
    * @param fn Runs it.
    */
   enter<R>(message: Message, scope: Scope, fn: () => R): R {
-    const body = this.#attached.get(message);
+    const payload = this.#attached.get(message);
     this.#attached.delete(message);
-    if (body) scope.given = decodeContext(body, this.#referrer);
+    if (payload) scope.given = decodeContext(payload, this.#kinds);
     return within(scope, fn);
   }
 
   /** What a message of a thread brings along; nothing if that is what the hub knows. */
-  outgoing({ given }: Scope): Body | undefined {
+  outgoing({ given }: Scope): Payload | undefined {
     const changes = difference(given, currentValues());
-    return changes && encodeContext(changes, this.#referrer);
+    return changes && encodeContext(changes, this.#kinds);
   }
 
   /** What a thread or a callback has changed. */
-  changes(scope: Scope, referrer: Referrer): Body | undefined {
+  changes(scope: Scope, kinds: ReferenceKinds): Payload | undefined {
     const changes = changesIn(scope);
-    return changes && encodeContext(changes, referrer);
+    return changes && encodeContext(changes, kinds);
   }
 }

@@ -9,13 +9,13 @@ import {
   decode,
   encode,
   encodeThrown,
-  type Reference,
-  type Referrer,
+  type Ref,
+  type ReferenceKinds,
 } from "../../bridge/values/codec.ts";
 import { goesByReference } from "./references.ts";
 import { handledObject } from "../../bridge/references/handle.ts";
 import { copyOf } from "../../bridge/wire/message.ts";
-import { Referent } from "../../bridge/protocol/messages.ts";
+import { RefKind } from "../../bridge/protocol/messages.ts";
 import { isShared } from "../../bridge/memory/objects.ts";
 
 /**
@@ -32,20 +32,20 @@ export function copyWithin(
   thrown: boolean,
 ): unknown {
   const objects: object[] = [];
-  const referrer: Referrer = {
-    refer(object): Reference | undefined {
+  const kinds: ReferenceKinds = {
+    toRef(object): Ref | undefined {
       if (!referred.has(object) && !mayBeReferred(object)) return undefined;
-      if (object instanceof FormData) return { kind: Referent.FormData, data: [...object] };
+      if (object instanceof FormData) return { kind: RefKind.FormData, data: [...object] };
       return { kind: 0, data: objects.push(object) - 1 };
     },
     resolve(kind, data) {
-      if (kind === Referent.FormData) return formOf(data);
+      if (kind === RefKind.FormData) return formOf(data);
       const object = objects[data as number];
       return isBlob(object) ? blobWithin(object) : handledObject(object) ?? object;
     },
   };
-  const body = thrown ? encodeThrown(value, "error", referrer) : encode(value, "result", referrer);
-  return decode(copyOf(body), referrer);
+  const payload = thrown ? encodeThrown(value, "error", kinds) : encode(value, "result", kinds);
+  return decode(copyOf(payload), kinds);
 }
 
 /** For what a registered class's `toWire` makes anew each time it is asked. */

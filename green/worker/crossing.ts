@@ -8,15 +8,15 @@
  * @module
  */
 
-import { decode, encodeThrown, type Reference, type Referrer } from "../../bridge/values/codec.ts";
-import { type Body, mayRefer } from "../../bridge/wire/body.ts";
+import { decode, encodeThrown, type Ref, type ReferenceKinds } from "../../bridge/values/codec.ts";
+import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { GreenReferences } from "./references.ts";
 import { refusalOfLazy } from "./lazy_handle.ts";
-import type { Line } from "./line.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
-import { Referent, type ThreadReference, Up } from "../../bridge/protocol/messages.ts";
+import { RefKind, type ThreadRef, Up } from "../../bridge/protocol/messages.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import {
   coreOf,
@@ -31,7 +31,7 @@ import type { ThreadHandles } from "./thread_handles.ts";
 export interface CrossingOptions {
   /** The Worker's number, which no other Worker of the hub ever has. */
   readonly serial: number;
-  readonly line: Line;
+  readonly mailbox: Mailbox;
   readonly stack: FrameStack;
   readonly handles: ThreadHandles;
   /** What shared memory comes and goes through. */
@@ -51,16 +51,16 @@ export class Crossing {
   /** Functions and objects. */
   readonly references: GreenReferences;
   /** For what green code sends, and for all that arrives. */
-  readonly referrer: Referrer;
+  readonly kinds: ReferenceKinds;
   /** For what a thread returns: it stays when the thread has ended. */
-  readonly resultReferrer: Referrer;
+  readonly resultKinds: ReferenceKinds;
   /** For what a callback returns. */
-  readonly replyReferrer: Referrer;
+  readonly replyKinds: ReferenceKinds;
   /** For what is asked of an object: what it returns, and what cannot cross goes by reference too. */
-  readonly liveReferrer: Referrer;
+  readonly liveKinds: ReferenceKinds;
   /** For a value that nobody wants any more. */
-  readonly discarder: Referrer;
-  readonly #line: Line;
+  readonly discarder: ReferenceKinds;
+  readonly #mailbox: Mailbox;
   readonly #handles: ThreadHandles;
   readonly #passage: Passage;
   /** How often each coordination object has crossed between the hub and here. */
@@ -69,28 +69,28 @@ export class Crossing {
   #referred: Set<object> | undefined;
 
   constructor(options: CrossingOptions) {
-    const { line, stack } = options;
-    this.#line = line;
+    const { mailbox, stack } = options;
+    this.#mailbox = mailbox;
     this.#handles = options.handles;
     this.#passage = options.passage;
     const resolve = (kind: number, data: unknown) => this.#resolve(kind, data);
-    this.referrer = { refer: (value) => this.#refer(value, false, false), resolve };
+    this.kinds = { toRef: (value) => this.#toRef(value, false, false), resolve };
     // On the hub the language awaits what comes back, and would run it.
     const returned = { refusal: refusalOfLazy, resolve };
-    this.resultReferrer = { ...returned, refer: (value) => this.#refer(value, true, false) };
-    this.replyReferrer = { ...returned, refer: (value) => this.#refer(value, false, false) };
-    this.liveReferrer = { ...returned, refer: (value) => this.#refer(value, false, true) };
+    this.resultKinds = { ...returned, toRef: (value) => this.#toRef(value, true, false) };
+    this.replyKinds = { ...returned, toRef: (value) => this.#toRef(value, false, false) };
+    this.liveKinds = { ...returned, toRef: (value) => this.#toRef(value, false, true) };
     this.discarder = {
-      ...this.referrer,
+      ...this.kinds,
       resolve: (kind, data) => this.references.discard(kind, data) || this.#resolve(kind, data),
     };
     this.references = new GreenReferences({
       serial: options.serial,
       ask: options.ask,
-      sayReleased: (number, count) => this.release(Referent.HubFunction, number, count),
+      sayReleased: (number, count) => this.release(RefKind.HubFunction, number, count),
       saySignalled: (number, aborted) => {
-        const body = aborted ? encodeThrown(aborted.reason, "reason", this.referrer) : EMPTY;
-        line.send(Up.Signalled, number, aborted ? 0 : 1, 0, body);
+        const payload = aborted ? encodeThrown(aborted.reason, "reason", this.kinds) : EMPTY;
+        mailbox.send(Up.Signalled, number, aborted ? 0 : 1, 0, payload);
       },
       look: options.look,
       leftOf: options.leftOf,
@@ -101,29 +101,29 @@ export class Crossing {
     onForgotten((id) => {
       const count = this.#crossings.get(id);
       this.#crossings.delete(id);
-      if (count) this.release(Referent.Coordination, id, count);
+      if (count) this.release(RefKind.Coordination, id, count);
     });
   }
 
   /** Decodes a value that came from the hub. */
-  decode(body: Body): unknown {
-    return decode(body, this.referrer);
+  decode(payload: Payload): unknown {
+    return decode(payload, this.kinds);
   }
 
   /** Why something is to end; that it is to end counts even if the reason cannot be understood here. */
-  decodeReason(body: Body): unknown {
+  decodeReason(payload: Payload): unknown {
     try {
-      return this.decode(body) ?? new GreenletExit();
+      return this.decode(payload) ?? new GreenletExit();
     } catch (cause) {
       return new GreenletExit(undefined, { cause });
     }
   }
 
   /** What has come for nobody is taken in all the same: the hub counts what it refers to as held here. */
-  drop(body: Body): void {
-    if (!mayRefer(body)) return;
+  drop(payload: Payload): void {
+    if (!mayRefer(payload)) return;
     try {
-      decode(body, this.discarder);
+      decode(payload, this.discarder);
     } catch {
       // It cannot be understood here, and need not be.
     }
@@ -138,27 +138,27 @@ export class Crossing {
 
   /** Tells the hub that something which it has sent so many times is not held here any more. */
   release(kind: number, id: number, count: number): void {
-    this.#line.send(Up.Release, id, kind, count, EMPTY);
+    this.#mailbox.send(Up.Release, id, kind, count, EMPTY);
   }
 
   /** Tells the hub of something that failed outside of any thread. */
   fault(error: unknown): void {
-    this.#line.send(Up.Fault, 0, 0, 0, encodeThrown(error, "error", this.referrer));
+    this.#mailbox.send(Up.Fault, 0, 0, 0, encodeThrown(error, "error", this.kinds));
   }
 
-  #refer(value: object, returned: boolean, all: boolean): Reference | undefined {
-    const reference = value instanceof RemoteThread
-      ? this.#handles.refer(value)
-      : this.#referToShared(value) ?? this.references.refer(value, returned, all);
-    if (reference && returned) (this.#referred ??= new Set()).add(value);
-    return reference;
+  #toRef(value: object, returned: boolean, all: boolean): Ref | undefined {
+    const ref = value instanceof RemoteThread
+      ? this.#handles.toRef(value)
+      : this.#referToShared(value) ?? this.references.toRef(value, returned, all);
+    if (ref && returned) (this.#referred ??= new Set()).add(value);
+    return ref;
   }
 
-  #referToShared(value: object): Reference | undefined {
-    const reference = referToShared(value);
-    if (reference?.kind === Referent.Blob) this.references.blobs.note(value);
-    else if (reference) this.#countCrossing(value);
-    return reference;
+  #referToShared(value: object): Ref | undefined {
+    const ref = referToShared(value);
+    if (ref?.kind === RefKind.Blob) this.references.blobs.note(value);
+    else if (ref) this.#countCrossing(value);
+    return ref;
   }
 
   #countCrossing(value: object): void {
@@ -167,12 +167,12 @@ export class Crossing {
   }
 
   #resolve(kind: number, data: unknown): unknown {
-    if (kind === Referent.Thread) return this.#handles.adopt(data as ThreadReference);
+    if (kind === RefKind.Thread) return this.#handles.adopt(data as ThreadRef);
     const live = this.references.resolve(kind, data);
     if (live) return live;
     const shared = resolveShared(kind, data, this.#passage.take);
     if (shared) {
-      if (kind === Referent.Blob) {
+      if (kind === RefKind.Blob) {
         this.references.blobs.note(shared);
         this.release(kind, data as number, 1);
       }

@@ -11,12 +11,13 @@
 import { workerData } from "node:worker_threads";
 import process from "node:process";
 import { setImmediate } from "node:timers";
-import { Baton } from "../../bridge/wire/baton.ts";
+import { RunLock } from "../../bridge/wire/run_lock.ts";
 import { GreenRuntime } from "./runtime.ts";
 import { boardOf } from "../../bridge/memory/in_bundle.ts";
 import { Inbox } from "../../bridge/wire/inbox.ts";
 import { Outbox } from "../../bridge/wire/outbox.ts";
 import { RingReader, RingWriter } from "../../bridge/wire/ring.ts";
+import { PATIENCE } from "../../bridge/patience.ts";
 import { becomeGreen } from "../../bridge/side/side.ts";
 import { Passage } from "../../bridge/memory/objects.ts";
 import "../../sync/mod.ts";
@@ -25,17 +26,18 @@ import type { WorkerStart } from "../../bridge/memory/worker_start.ts";
 import { sayClassLosses } from "../../bridge/values/class_loss.ts";
 
 const start = workerData as WorkerStart;
+Object.assign(PATIENCE, start.patience);
 exitWithoutSpinning();
 // Green code may replace it.
 const { exit } = process;
 const board = boardOf(start);
-const baton = start.baton && new Baton(board, start.slot + 1, start.baton);
-board.order = baton;
+const runLock = start.runLock && new RunLock(board, start.slot + 1, start.runLock);
+board.order = runLock;
 const passage = new Passage(start.passage);
 const inbox = new Inbox(new RingReader(start.down), passage);
 const runtime = new GreenRuntime({
   board,
-  baton,
+  runLock,
   slot: start.slot,
   serial: start.serial,
   out: new Outbox(new RingWriter(start.up), passage),

@@ -1,7 +1,7 @@
 /**
  * What green code spawns, and what it starts on the hub without waiting for it.
  *
- * The thread has its id and its handle at once, and the hub is told: what is special about it (`Up.Prepare`), its async
+ * The thread has its id and its handle at once, and the hub is told: its options (`Up.Prepare`), its async
  * context, and then the thread itself. Its ending is told without being asked for.
  *
  * @module
@@ -10,21 +10,21 @@
 import { encode } from "../../bridge/values/codec.ts";
 import { usesContext } from "../../bridge/context/context.ts";
 import type { GreenBase } from "./base.ts";
-import { type Particulars, type Target, targetName, Up } from "../../bridge/protocol/messages.ts";
+import { type Target, targetName, type ThreadOptions, Up } from "../../bridge/protocol/messages.ts";
 import type { RemoteThread } from "./remote_thread.ts";
-import { place } from "../../bridge/memory/process_side.ts";
+import { here } from "../../bridge/memory/process_side.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
 /** How threads are spawned in a Worker. */
 export class GreenSpawns {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #caller: GreenBase["caller"];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
   readonly #targets: GreenBase["targets"];
-  readonly #turns: GreenBase["turns"];
+  readonly #token: GreenBase["token"];
   readonly #waits: ThreadWaits;
   readonly #debug: boolean;
 
@@ -34,13 +34,13 @@ export class GreenSpawns {
    * @param debug Whether to record where threads are spawned.
    */
   constructor(base: GreenBase, waits: ThreadWaits, debug: boolean) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#caller = base.caller;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
     this.#context = base.context;
     this.#targets = base.targets;
-    this.#turns = base.turns;
+    this.#token = base.token;
     this.#waits = waits;
     this.#debug = debug;
   }
@@ -50,32 +50,32 @@ export class GreenSpawns {
     kind: number,
     target: Target,
     args: readonly unknown[],
-    particulars?: Particulars,
+    options?: ThreadOptions,
   ): RemoteThread {
     const frame = this.#caller.frame(`${targetName(target)}()`);
-    if (this.#debug) particulars = { ...particulars, site: stackHere() };
-    const takesTurn = this.#turns && kind === Up.Spawn && particulars?.delay === undefined;
-    const body = encode(args, "arguments", this.#crossing.referrer);
+    if (this.#debug) options = { ...options, site: stackHere() };
+    const takesOrder = this.#token && kind === Up.Spawn && options?.delay === undefined;
+    const payload = encode(args, "arguments", this.#crossing.kinds);
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
-    const id = place().arena.takeThreadId();
-    if (takesTurn) particulars = { ...particulars, turn: this.#turns!.enlist() };
-    const thread = this.#handles.give(id, particulars?.name ?? `${targetName(target)}-${id}`);
+    const id = here().arena.takeThreadId();
+    if (takesOrder) options = { ...options, order: this.#token!.enlist() };
+    const thread = this.#handles.handle(id, options?.name ?? `${targetName(target)}-${id}`);
     thread.hold.count = 1;
     this.#waits.expect(thread);
     // The failure of a detached thread is reported by the hub.
-    if (!particulars?.detached) thread.spawner = frame.id;
-    if (particulars) {
-      this.#line.send(
+    if (!options?.detached) thread.spawner = frame.id;
+    if (options) {
+      this.#mailbox.send(
         Up.Prepare,
         id,
         0,
         0,
-        encode(particulars, "options", this.#crossing.referrer),
+        encode(options, "options", this.#crossing.kinds),
       );
     }
-    if (context) this.#line.send(Up.Context, id, kind, 0, context);
-    this.#line.send(kind, id, number, frame.id, body);
+    if (context) this.#mailbox.send(Up.Context, id, kind, 0, context);
+    this.#mailbox.send(kind, id, number, frame.id, payload);
     return thread;
   }
 }

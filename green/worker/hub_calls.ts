@@ -14,7 +14,7 @@
  */
 
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { type Changes, usesContext } from "../../bridge/context/context.ts";
 import type { Blocking } from "./blocking.ts";
 import { joinStacks } from "../../bridge/values/stacks.ts";
@@ -22,13 +22,13 @@ import type { GreenBase } from "./base.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Ending, intern, type Target, Up } from "../../bridge/protocol/messages.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
-import { hasRoom, MUCH_ROOM, SHALLOW } from "./stack_room.ts";
+import { hasStack, SHALLOW } from "./stack_room.ts";
 
 /** A call to the hub that has not been answered. */
-interface PendingCall {
+interface Question {
   done: boolean;
   ending: number;
-  body: Body;
+  payload: Payload;
   /** What it has changed of the async context. */
   changes: Changes | undefined;
 }
@@ -38,14 +38,14 @@ const LIVE = intern({ kind: "live" });
 
 /** The calls to the hub that have not been answered. */
 export class HubCalls {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #caller: GreenBase["caller"];
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
   readonly #targets: GreenBase["targets"];
   readonly #blocking: Blocking;
-  readonly #calls = new Map<number, PendingCall>();
+  readonly #questions = new Map<number, Question>();
   #lastCall = 0;
 
   /**
@@ -53,7 +53,7 @@ export class HubCalls {
    * @param blocking How threads block.
    */
   constructor(base: GreenBase, blocking: Blocking) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#caller = base.caller;
     this.#crossing = base.crossing;
@@ -82,7 +82,7 @@ export class HubCalls {
     const frame = this.#caller.frame(`${name}()`);
     // What cannot wait for the answer is not begun.
     this.#stack.interrupt(frame);
-    if (this.#stack.callbacks > SHALLOW && !hasRoom(MUCH_ROOM)) {
+    if (this.#stack.callbacks > SHALLOW && !hasStack(128)) {
       throw new RangeError(
         `Cannot call ${name}(): ${this.#stack.callbacks} callbacks run on this stack, each one in a call of the one ` +
           "before, and there is no room for more",
@@ -90,32 +90,32 @@ export class HubCalls {
     }
     const { references } = this.#crossing;
     references.lastSignal = undefined;
-    const body = encode(args, "arguments", this.#crossing.referrer);
+    const payload = encode(args, "arguments", this.#crossing.kinds);
     const signal = references.lastSignal;
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
     const id = this.#lastCall = this.#lastCall + 1 | 0;
-    const call: PendingCall = { done: false, ending: 0, body: EMPTY, changes: undefined };
-    this.#calls.set(id, call);
+    const question: Question = { done: false, ending: 0, payload: EMPTY, changes: undefined };
+    this.#questions.set(id, question);
     try {
-      if (context) this.#line.send(Up.Context, id, Up.Call, 0, context);
-      this.#line.send(Up.Call, id, number, frame.id, body);
+      if (context) this.#mailbox.send(Up.Context, id, Up.Call, 0, context);
+      this.#mailbox.send(Up.Call, id, number, frame.id, payload);
       const what = target === LIVE ? name : target;
-      this.#blocking.block(call, Infinity, { what, peers, keeps, signal });
+      this.#blocking.block(question, Infinity, { what, peers, keeps, signal });
     } catch (reason) {
-      if (this.#calls.has(id)) {
+      if (this.#questions.has(id)) {
         const { fired } = frame;
         const abandon = fired !== undefined && fired.error === reason && fired.timeout.abandon;
         // Work that goes on may call back until the hub has said that it knows.
-        if (!abandon) this.#calls.delete(id);
-        const body = encodeThrown(reason, "reason", this.#crossing.referrer);
-        this.#line.send(Up.Abort, id, abandon ? 1 : 0, 0, body);
+        if (!abandon) this.#questions.delete(id);
+        const payload = encodeThrown(reason, "reason", this.#crossing.kinds);
+        this.#mailbox.send(Up.Abort, id, abandon ? 1 : 0, 0, payload);
       }
       throw reason;
     }
-    const value = this.#crossing.decode(call.body);
-    call.changes?.takeOver();
-    if (call.ending === Ending.Fulfilled) return value;
+    const value = this.#crossing.decode(question.payload);
+    question.changes?.takeOver();
+    if (question.ending === Ending.Fulfilled) return value;
     joinStacks(
       value,
       `    --- called from green thread "${frame.thread.name}" by ${name}() ---`,
@@ -132,19 +132,19 @@ export class HubCalls {
 
   /** Whether a call may still call back. */
   isPending(id: number): boolean {
-    return this.#calls.has(id);
+    return this.#questions.has(id);
   }
 
   /** An answer has come. */
-  answer({ id, a, body }: Message): void {
-    const call = this.#calls.get(id);
+  answer({ id, a, payload }: Message): void {
+    const question = this.#questions.get(id);
     const changes = usesContext() ? this.#context.takeChanges() : undefined;
-    if (!call) return this.#crossing.drop(body); // The thread gave up waiting for it.
-    this.#calls.delete(id);
+    if (!question) return this.#crossing.drop(payload); // The thread gave up waiting for it.
+    this.#questions.delete(id);
     if (this.#stack.steps.length > 0) this.#stack.leavePart(id);
-    call.changes = changes;
-    call.ending = a;
-    call.body = body;
-    call.done = true;
+    question.changes = changes;
+    question.ending = a;
+    question.payload = payload;
+    question.done = true;
   }
 }

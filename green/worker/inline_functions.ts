@@ -64,10 +64,10 @@ const method: Reader = (source, name, make) => {
 const namedStatic: Reader = (source, _, make) => make(`function ${source}`) as Callable;
 
 /**
- * Makes more of an error that an inline function threw because its surroundings did not come along. It is asked of whatever people's
- * code throws, so the message is read once, and only if it is text of the error's own.
+ * Makes more of an error that an inline function threw because its surroundings did not come along. It is asked of whatever
+ * people's code throws, so the message is read once, and only if it is text of the error's own.
  */
-export function explain(source: string, error: unknown): unknown {
+export function explainFailure(source: string, error: unknown): unknown {
   const isMissing = isA(error, ReferenceError);
   if (!isMissing && !isA(error, TypeError)) return error;
   const message = ownMessage(error);

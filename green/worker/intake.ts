@@ -6,17 +6,17 @@
  * called `soon()`) until a blocking call, or the bottom of the stack. In a cooperative hub it waits there for its turn as well.
  *
  * All this is on the Worker's one thread. But what is run here may block, and then this is entered again, from above: so each
- * piece of work is taken out before it is run, and nothing that was looked at before is relied on after that.
+ * task is taken out before it is run, and nothing that was looked at before is relied on after that.
  *
  * @module
  */
 
 import { usesContext } from "../../bridge/context/context.ts";
-import type { EventLoopTurns } from "./event_loop_turns.ts";
+import type { LoopTurns } from "./loop_turns.ts";
 import type { GreenBase } from "./base.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Down } from "../../bridge/protocol/messages.ts";
-import { hasRoom, SOME_ROOM } from "./stack_room.ts";
+import { hasStack } from "./stack_room.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 
 /** Who does what messages say. */
@@ -29,14 +29,14 @@ export interface Receiver {
 
 /** What has arrived. */
 export class Intake {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #context: GreenBase["context"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #turns: GreenBase["turns"];
+  readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
   readonly #strays: GreenBase["strays"];
-  readonly #eventLoopTurns: EventLoopTurns;
+  readonly #loopTurns: LoopTurns;
   readonly #receiver: Receiver;
   /** What cannot be done while a message is being written: threads to run and callbacks to call. */
   readonly #deferred: Message[] = [];
@@ -44,18 +44,18 @@ export class Intake {
 
   /**
    * @param base What all parts stand on.
-   * @param eventLoopTurns Is told when something waits for the event loop.
+   * @param loopTurns Is told when something waits for the event loop.
    * @param receiver Does what messages say.
    */
-  constructor(base: GreenBase, eventLoopTurns: EventLoopTurns, receiver: Receiver) {
-    this.#line = base.line;
+  constructor(base: GreenBase, loopTurns: LoopTurns, receiver: Receiver) {
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#context = base.context;
     this.#crossing = base.crossing;
-    this.#turns = base.turns;
+    this.#token = base.token;
     this.#timed = base.timed;
     this.#strays = base.strays;
-    this.#eventLoopTurns = eventLoopTurns;
+    this.#loopTurns = loopTurns;
     this.#receiver = receiver;
   }
 
@@ -88,7 +88,7 @@ export class Intake {
 
   /** Takes in what has arrived, at a place that does not block: in a cooperative hub nothing is run there. */
   glance(): void {
-    if (this.#turns === undefined) this.takeIn();
+    if (this.#token === undefined) this.takeIn();
     else this.receive(true);
   }
 
@@ -96,13 +96,13 @@ export class Intake {
   serveNext(): boolean {
     if (this.#deferred.length === 0) return false;
     // What there is no room for stays, for a place where the stack is less full.
-    if (this.#stack.frames.length > 0 && !hasRoom(SOME_ROOM)) {
+    if (this.#stack.frames.length > 0 && !hasStack(16)) {
       throw new RangeError(
         "Cannot block: there is no room on the stack for what arrived meanwhile",
       );
     }
     this.#receiver.serve(this.#deferred.shift()!);
-    this.receive(this.#turns !== undefined);
+    this.receive(this.#token !== undefined);
     return true;
   }
 
@@ -118,7 +118,7 @@ export class Intake {
         if (!isPromise(result)) continue;
         result.then(undefined, (error) => this.#crossing.fault(error));
         // It goes on when the event loop has a turn.
-        this.#eventLoopTurns.hurry();
+        this.#loopTurns.hurry();
       } catch (error) {
         if (isMeantForBelow(error)) below!.passing = { error };
         else this.#crossing.fault(error);
@@ -129,10 +129,10 @@ export class Intake {
   /** @param writing Whether a message is being written: what would write another one is put off. */
   receive(writing: boolean): void {
     for (;;) {
-      const message = this.#line.receive();
+      const message = this.#mailbox.receive();
       if (!message) break;
       const { kind } = message;
-      if (kind === Down.Run) this.#turns?.arrived();
+      if (kind === Down.Run) this.#token?.arrived();
       if (kind === Down.Run || kind === Down.Call) {
         if (usesContext()) this.#context.attach(message);
         this.#deferred.push(message);
@@ -140,7 +140,7 @@ export class Intake {
       else this.#receiver.take(message);
       if (!writing && this.#deferred.length > 0) break;
     }
-    this.#line.makeRoom();
+    this.#mailbox.makeRoom();
     // What time has aborted meanwhile is as if it had arrived.
     if (this.#timed.next < Infinity) this.#timed.ring((fn) => this.#soon.push(fn));
   }

@@ -1,5 +1,5 @@
 /**
- * The stand-in for an object of the hub that runs when it is awaited: a query of a database's library, say.
+ * The proxy for an object of the hub that runs when it is awaited: a query of a database's library, say.
  *
  * Green code goes on building it, passes it on, and says `wait()` for its result. It is easily taken for the result itself, as
  * that is what `asyncToSync()` and promises give, and what its type says. So whatever it has not got is an error that says
@@ -9,19 +9,19 @@
  */
 
 import { Op, Trait } from "../../bridge/references/live.ts";
-import { type Remote, remoteOf, standsFor } from "../../bridge/references/remote.ts";
+import { proxyFor, type RemoteObject, remoteOf } from "../../bridge/references/remote_object.ts";
 import { Handle, SyncHandler } from "./sync_proxy.ts";
 
 /**
- * Makes the stand-in.
+ * Makes the proxy.
  *
  * @param remote What it stands for.
  * @returns A `Proxy`; asking it blocks.
  */
-export function makeLazyProxy(remote: Remote): object {
+export function makeLazyProxy(remote: RemoteObject): object {
   const target = remote.traits & Trait.Callable ? function () {} : new Handle();
   const proxy: object = new Proxy(target, new LazyHandler(remote));
-  standsFor(proxy, remote);
+  proxyFor(proxy, remote);
   return proxy;
 }
 
@@ -33,7 +33,7 @@ export function refusalOfLazy(value: object): string | undefined {
 }
 
 class LazyHandler extends SyncHandler {
-  readonly #remote: Remote;
+  readonly #remote: RemoteObject;
   readonly #wait = (...args: unknown[]): unknown => {
     if (args.length === 0) return this.#remote.ask(Op.Await, [], "wait");
     throw new TypeError(
@@ -41,7 +41,7 @@ class LazyHandler extends SyncHandler {
     );
   };
 
-  constructor(remote: Remote) {
+  constructor(remote: RemoteObject) {
     super(remote);
     this.#remote = remote;
   }

@@ -9,7 +9,7 @@
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import { isA } from "../../bridge/guarded.ts";
 import { bundledScope, bundleUrl } from "../../bridge/memory/in_bundle.ts";
-import { compile, explain } from "./inline_functions.ts";
+import { compile, explainFailure } from "./inline_functions.ts";
 import { learnModule, lookAtModules } from "../../bridge/values/known_modules.ts";
 import { LATER } from "./missing_names.ts";
 import type { ExportTarget, Target } from "../../bridge/protocol/messages.ts";
@@ -96,8 +96,8 @@ export class Loader {
   }
 
   /** Makes more of an error that an inline function threw because its surroundings did not come along. */
-  explain(target: Target, error: unknown): unknown {
-    return target.kind === "source" ? explain(target.source, error) : error;
+  explainFailure(target: Target, error: unknown): unknown {
+    return target.kind === "source" ? explainFailure(target.source, error) : error;
   }
 
   /** Whether what a function needs is nothing but modules of the library. A bundle may hold more. */

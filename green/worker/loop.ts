@@ -4,36 +4,36 @@
  * The Worker sleeps here on its own word when there is nothing to do, and goes back to its event loop only for what needs that:
  * to wait for a module or a promise, and to give others a turn now and then. What has failed there is told in such a turn (see
  * `strays.ts`), so there is one when the Worker has had nothing to do for a moment, before it ends, and when the hub asks for one
- * (`Down.Rest`), since the process is about to end.
+ * (`Down.LoopTurn`), since the process is about to end.
  *
  * @module
  */
 
 import { setImmediate } from "node:timers";
-import type { EventLoopTurns } from "./event_loop_turns.ts";
+import type { LoopTurns } from "./loop_turns.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
-import type { Job, ThreadRunner } from "./thread_runner.ts";
-import type { Turns } from "./turns.ts";
+import type { Task, ThreadRunner } from "./thread_runner.ts";
+import type { RunToken } from "./run_token.ts";
 
 /**
- * How long a Worker has nothing to do until its event loop has a turn, in milliseconds. Longer than it takes until the next thread
- * of a row comes, on a busy machine too: with 1 ms a spawn took half as long again there. It is once for each time that it
+ * How long a Worker has nothing to do until its event loop has a turn, in milliseconds. Longer than it takes until the next
+ * thread of a row comes, on a busy machine too: with 1 ms a spawn took half as long again there. It is once for each time that it
  * works, so that an idle Worker does nothing.
  */
 const REST_AFTER = 20;
 
 /** Serves the hub. */
 export class Serving {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #turns: GreenBase["turns"];
+  readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
   readonly #intake: Intake;
   readonly #runner: ThreadRunner;
-  readonly #eventLoopTurns: EventLoopTurns;
+  readonly #loopTurns: LoopTurns;
   #closing = false;
   /** Whether the hub waits for a turn of the event loop. */
   #restAsked = false;
@@ -42,21 +42,21 @@ export class Serving {
    * @param base What all parts stand on.
    * @param intake What has arrived.
    * @param runner Runs threads.
-   * @param eventLoopTurns Says when the event loop is to have a turn.
+   * @param loopTurns Says when the event loop is to have a turn.
    */
   constructor(
     base: GreenBase,
     intake: Intake,
     runner: ThreadRunner,
-    eventLoopTurns: EventLoopTurns,
+    loopTurns: LoopTurns,
   ) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#crossing = base.crossing;
-    this.#turns = base.turns;
+    this.#token = base.token;
     this.#timed = base.timed;
     this.#intake = intake;
     this.#runner = runner;
-    this.#eventLoopTurns = eventLoopTurns;
+    this.#loopTurns = loopTurns;
   }
 
   /** The Worker is to end when it has nothing to do. */
@@ -75,27 +75,27 @@ export class Serving {
    * @returns A promise to wait for before the next call; `undefined` when the Worker is to end.
    */
   serve(): Promise<unknown> | undefined {
-    for (let jobs = 0;; jobs++) {
-      const job = this.#nextJob();
-      if (!job && this.#mayEnd) return undefined;
-      if (!job) return this.#rest();
-      this.#eventLoopTurns.noteThread();
-      const rest = this.#runner.run(job);
+    for (let tasks = 0;; tasks++) {
+      const task = this.#nextTask();
+      if (!task && this.#mayEnd) return undefined;
+      if (!task) return this.#rest();
+      this.#loopTurns.noteThread();
+      const rest = this.#runner.run(task);
       if (rest) return rest;
       // Finalizers, timers and the like of the threads that have ended get a turn of the event loop now and then.
-      if ((jobs & 63) === 63) return Promise.resolve();
+      if ((tasks & 63) === 63) return Promise.resolve();
     }
   }
 
   /** Whether the Worker is to end, and its event loop has had its last turn. */
   get #mayEnd(): boolean {
-    if (!this.#closing || this.#eventLoopTurns.worked && !this.#line.shut) return false;
+    if (!this.#closing || this.#loopTurns.worked && !this.#mailbox.shut) return false;
     return !this.#crossing.references.blobs.clear();
   }
 
   /** A turn of the event loop, for finalizers and for what has failed there. */
   #rest(): Promise<void> {
-    this.#eventLoopTurns.begin();
+    this.#loopTurns.begin();
     if (!this.#restAsked) return Promise.resolve();
     this.#restAsked = false;
     return this.#turn();
@@ -104,46 +104,48 @@ export class Serving {
   /** A turn that the hub waits for. */
   async #turn(): Promise<void> {
     await new Promise<void>((resolve) => void setImmediate(resolve));
-    this.#line.send(Up.Rested, 0, 0, 0, EMPTY);
+    this.#mailbox.send(Up.LoopTurned, 0, 0, 0, EMPTY);
   }
 
   /** The next thread to run; none when the Worker is to end, or its event loop is to have a turn. */
-  #nextJob(): Job | undefined {
-    const turns = this.#turns;
-    if (!this.#runner.hasJobs) turns?.rest();
+  #nextTask(): Task | undefined {
+    const token = this.#token;
+    if (!this.#runner.hasTasks) token?.idle();
     let restAt = 0;
     for (;;) {
-      const seen = this.#line.woken();
-      if (turns === undefined) this.#intake.takeIn();
-      else this.#takeInAtBottom(turns);
-      if (this.#line.shut) this.#closing = true;
-      const job = this.#line.shut || turns?.holding === false ? undefined : this.#runner.nextJob();
-      if (job || this.#closing) return job;
-      if (this.#eventLoopTurns.isDue || this.#restAsked) return undefined;
-      if (this.#eventLoopTurns.worked && this.#crossing.references.takeLitter()) return undefined;
+      const counter = this.#mailbox.woken();
+      if (token === undefined) this.#intake.takeIn();
+      else this.#takeInAtBottom(token);
+      if (this.#mailbox.shut) this.#closing = true;
+      const task = this.#mailbox.shut || token?.isHeld === false
+        ? undefined
+        : this.#runner.nextTask();
+      if (task || this.#closing) return task;
+      if (this.#loopTurns.isDue || this.#restAsked) return undefined;
+      if (this.#loopTurns.worked && this.#crossing.references.takeLitter()) return undefined;
       const now = performance.now();
-      if (!this.#eventLoopTurns.worked) restAt = Infinity;
+      if (!this.#loopTurns.worked) restAt = Infinity;
       else if (restAt === 0 || restAt === Infinity) restAt = now + REST_AFTER;
       else if (now >= restAt) return undefined;
-      this.#line.tidy(now);
-      const until = Math.min(this.#line.tidyAt, this.#timed.next, restAt);
-      this.#line.pause(seen, now, until);
+      this.#mailbox.tidy(now);
+      const until = Math.min(this.#mailbox.tidyAt, this.#timed.next, restAt);
+      this.#mailbox.pause(counter, now, until);
     }
   }
 
   /** Takes in all that has arrived, on an empty stack of a cooperative hub. */
-  #takeInAtBottom(turns: Turns): void {
+  #takeInAtBottom(token: RunToken): void {
     for (;;) {
       this.#intake.receive(true);
       for (let thread; (thread = this.#intake.takeThread());) this.#runner.enqueue(thread);
-      const isIdle = !this.#runner.hasJobs && !this.#intake.hasWork;
-      if (isIdle || this.#line.shut) return turns.rest();
-      turns.ask();
-      if (this.#runner.hasJobs || !turns.holding) return;
+      const isIdle = !this.#runner.hasTasks && !this.#intake.hasWork;
+      if (isIdle || this.#mailbox.shut) return token.idle();
+      token.request();
+      if (this.#runner.hasTasks || !token.isHeld) return;
       this.#intake.serveNext();
       this.#intake.runSoon();
-      turns.rest();
-      if (this.#eventLoopTurns.isDue) return;
+      token.idle();
+      if (this.#loopTurns.isDue) return;
     }
   }
 }

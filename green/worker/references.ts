@@ -7,14 +7,14 @@
  * @module
  */
 
-import { Adopted } from "../../bridge/references/imports.ts";
+import { Imports } from "../../bridge/references/imports.ts";
 import { madeElsewhere } from "../../bridge/brand.ts";
 import { BlobLitter } from "./blob_litter.ts";
 import { classOfPrototype } from "../../bridge/values/classes.ts";
-import type { Reference } from "../../bridge/values/codec.ts";
+import type { Ref } from "../../bridge/values/codec.ts";
 import type { FrameStack } from "./frame_stack.ts";
-import { Given, type GivenCounts } from "../../bridge/references/exports.ts";
-import { GreenSource } from "./green_source.ts";
+import { type ExportCounts, Exports } from "../../bridge/references/exports.ts";
+import { GreenIterator } from "./green_iterator.ts";
 import { handledObject } from "../../bridge/references/handle.ts";
 import {
   classNumber,
@@ -26,10 +26,10 @@ import {
 } from "../../bridge/references/live.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import { platformClassOf } from "../../bridge/values/platform_classes.ts";
-import { Referent } from "../../bridge/protocol/messages.ts";
-import { Remote, remoteOf } from "../../bridge/references/remote.ts";
-import { Service } from "../../bridge/references/service.ts";
-import { lookWhenAsked, SignalStandIns } from "../../bridge/references/signals.ts";
+import { RefKind } from "../../bridge/protocol/messages.ts";
+import { RemoteObject, remoteOf } from "../../bridge/references/remote_object.ts";
+import { Resource } from "../../bridge/references/resource.ts";
+import { lookWhenAsked, SignalProxies } from "../../bridge/references/signals.ts";
 import { makeLazyProxy } from "./lazy_handle.ts";
 import { makeSyncProxy } from "./sync_proxy.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
@@ -61,21 +61,21 @@ export class GreenReferences {
   /** The blobs that were sent from here or to here. */
   readonly blobs: BlobLitter = new BlobLitter();
   readonly #host: GreenReferenceHost;
-  readonly #given = new Given();
-  readonly #functions: Adopted<Callable>;
-  readonly #objects: Adopted<object>;
-  readonly #signals: SignalStandIns;
+  readonly #exports = new Exports();
+  readonly #functions: Imports<Callable>;
+  readonly #objects: Imports<object>;
+  readonly #signals: SignalProxies;
   /** Removers of the abort listeners of signals that the hub has: thread id, signal number, remover. */
   readonly #heard = new Map<number, Map<number, () => void>>();
   /** The signal of this Worker that was referred to last. */
   lastSignal: AbortSignal | undefined;
-  #hasAdopted = false;
+  #hasImported = false;
   /** What was referred to in an attempt. */
   #trail: number[] | undefined;
   /** Owner of the object that is being used: the id of a thread. */
   #ownerOfUsed = 0;
   readonly #performer = {
-    iterate: (object: object) => new GreenSource(object, this.#ownerOfUsed, this.#host.stack),
+    iterate: (object: object) => new GreenIterator(object, this.#ownerOfUsed, this.#host.stack),
     lock(): never {
       throw new TypeError("Cannot lock an object of green code");
     },
@@ -84,27 +84,27 @@ export class GreenReferences {
   constructor(host: GreenReferenceHost) {
     this.#host = host;
     const onRelease = (number: number, count: number) => host.sayReleased(number, count);
-    this.#functions = new Adopted(onRelease);
-    this.#objects = new Adopted(onRelease);
-    this.#signals = new SignalStandIns(
+    this.#functions = new Imports(onRelease);
+    this.#objects = new Imports(onRelease);
+    this.#signals = new SignalProxies(
       onRelease,
       (signal) => lookWhenAsked(signal, () => host.look()),
     );
   }
 
   /** How much of this Worker the hub holds. */
-  get given(): GivenCounts {
-    return this.#given.counts;
+  get exports(): ExportCounts {
+    return this.#exports.counts;
   }
 
   /**
-   * Whether a turn of the event loop may free anything: stand-ins that are there may have finalizers to be called, and one
+   * Whether a turn of the event loop may free anything: proxies that are there may have finalizers to be called, and one
    * that came in this turn lives until the next, even if it was let go of.
    */
   takeLitter(): boolean {
-    const litter = this.#hasAdopted || this.#functions.size > 0 || this.#objects.size > 0 ||
+    const litter = this.#hasImported || this.#functions.size > 0 || this.#objects.size > 0 ||
       this.#signals.size > 0 || this.blobs.count > 0;
-    this.#hasAdopted = false;
+    this.#hasImported = false;
     return litter;
   }
 
@@ -116,28 +116,32 @@ export class GreenReferences {
    * @param all Whether what cannot cross goes by reference and is not refused.
    * @throws {TypeError} If it is a handle that was released.
    */
-  refer(value: object, returned: boolean, all: boolean): Reference | undefined {
+  toRef(value: object, returned: boolean, all: boolean): Ref | undefined {
     const remote = remoteOf(value);
     if (remote?.released) throw new TypeError("Cannot send a handle: it was released");
     const theirs = this.#functions.numberOf(value) ?? this.#objects.numberOf(value) ??
       remote?.number;
     if (theirs !== undefined) {
-      return { kind: remote ? Referent.HubObject : Referent.HubFunction, data: theirs };
+      return { kind: remote ? RefKind.HubObject : RefKind.HubFunction, data: theirs };
     }
     if (value instanceof AbortSignal) return this.#referToSignal(value, returned);
     const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
     if (!object) return undefined;
-    const owner = returned ? 0 : object instanceof GreenSource ? object.owner : this.#host.owner();
-    const number = this.#given.give(object, owner);
+    const owner = returned
+      ? 0
+      : object instanceof GreenIterator
+      ? object.owner
+      : this.#host.owner();
+    const number = this.#exports.export(object, owner);
     this.#trail?.push(number);
     const { serial } = this.#host;
-    const lasts = this.#given.lasts(number) ? 1 : 0;
+    const lasts = this.#exports.lasts(number) ? 1 : 0;
     if (object === value && typeof value === "function" && !isClass(value)) {
       const data = [serial, number, lasts, owner, nameOf(value as Callable)];
-      return { kind: Referent.GreenFunction, data };
+      return { kind: RefKind.GreenFunction, data };
     }
     const data = [serial, number, lasts, traitsOf(object), classNumber(object), owner];
-    return { kind: Referent.GreenObject, data };
+    return { kind: RefKind.GreenObject, data };
   }
 
   /** Encodes something; what it had referred to is taken back if something else in it cannot cross. */
@@ -147,7 +151,7 @@ export class GreenReferences {
     try {
       return encode();
     } catch (error) {
-      for (const number of trail) this.#given.release(number, 1);
+      for (const number of trail) this.#exports.release(number, 1);
       throw error;
     } finally {
       this.#trail = outer;
@@ -158,23 +162,23 @@ export class GreenReferences {
   resolve(kind: number, data: unknown): unknown {
     const numbers = data as number[];
     switch (kind) {
-      case Referent.HubFunction: {
+      case RefKind.HubFunction: {
         const [number, serial, home] = numbers;
-        return this.#returned(number, serial, home) ?? this.#adoptFunction(number);
+        return this.#returned(number, serial, home) ?? this.#importFunction(number);
       }
-      case Referent.HubObject: {
+      case RefKind.HubObject: {
         const [number, traits, kind, serial, home] = numbers;
-        return this.#returned(number, serial, home) ?? this.#adoptObject(number, traits, kind);
+        return this.#returned(number, serial, home) ?? this.#importObject(number, traits, kind);
       }
-      case Referent.HubSignal: {
+      case RefKind.HubSignal: {
         const [number, serial, home] = numbers;
-        this.#hasAdopted = true;
+        this.#hasImported = true;
         return this.#returned(number, serial, home) ??
-          this.#signals.adopt(number, this.#host.owner());
+          this.#signals.import(number, this.#host.owner());
       }
-      case Referent.GreenFunction:
-      case Referent.GreenObject:
-      case Referent.GreenSignal:
+      case RefKind.GreenFunction:
+      case RefKind.GreenObject:
+      case RefKind.GreenSignal:
         return this.#own(numbers[1]);
     }
     return undefined;
@@ -194,7 +198,7 @@ export class GreenReferences {
     if (OWN_KINDS.has(kind)) return true;
     if (!HUB_KINDS.has(kind)) return false;
     const [number] = data as number[];
-    if (kind === Referent.HubSignal) this.#signals.forget(number);
+    if (kind === RefKind.HubSignal) this.#signals.forget(number);
     this.#host.sayReleased(number, 1);
     return true;
   }
@@ -206,19 +210,19 @@ export class GreenReferences {
    */
   perform(number: number, op: number, args: readonly unknown[]): unknown {
     const object = this.#own(number);
-    this.#ownerOfUsed = this.#given.ownerOf(number);
+    this.#ownerOfUsed = this.#exports.ownerOf(number);
     return perform(this.#performer, object, op, args);
   }
 
-  /** Whether what is asked of one of this Worker's iterations has to wait: see `GreenSource.postpones()`. */
+  /** Whether what is asked of one of this Worker's iterations has to wait: see `GreenIterator.postpones()`. */
   postpones(number: number, op: number): boolean {
-    const object = this.#given.get(number);
-    return object instanceof GreenSource && object.postpones(op);
+    const object = this.#exports.get(number);
+    return object instanceof GreenIterator && object.postpones(op);
   }
 
   /** A thread has ended, and what goes with it. */
   endThread(owner: number): void {
-    this.#given.endOwner(owner);
+    this.#exports.endOwner(owner);
     this.#signals.drop(owner);
     for (const [number, stop] of this.#heard.get(owner) ?? []) {
       stop();
@@ -229,8 +233,8 @@ export class GreenReferences {
 
   /** The hub gives back so many counts. */
   release(number: number, count: number): void {
-    this.#given.release(number, count);
-    if (this.#heard.size > 0 && !this.#given.get(number)) this.#unhear(number);
+    this.#exports.release(number, count);
+    if (this.#heard.size > 0 && !this.#exports.get(number)) this.#unhear(number);
   }
 
   /** The hub has a signal no longer. */
@@ -241,19 +245,19 @@ export class GreenReferences {
     }
   }
 
-  #referToSignal(signal: AbortSignal, returned: boolean): Reference {
+  #referToSignal(signal: AbortSignal, returned: boolean): Ref {
     const theirs = this.#signals.numberOf(signal);
-    if (theirs !== undefined) return { kind: Referent.HubSignal, data: theirs };
+    if (theirs !== undefined) return { kind: RefKind.HubSignal, data: theirs };
     this.lastSignal = signal;
     const owner = returned ? 0 : this.#host.owner();
-    const number = this.#given.give(signal, owner);
+    const number = this.#exports.export(signal, owner);
     this.#trail?.push(number);
     this.#listen(signal, number, owner);
-    const lasts = this.#given.lasts(number) ? 1 : 0;
+    const lasts = this.#exports.lasts(number) ? 1 : 0;
     // The hub goes by its own clock: this Worker may compute all the while, or have ended the thread.
     const left = this.#host.leftOf(signal);
     const time = left === undefined ? [] : [left];
-    return { kind: Referent.GreenSignal, data: [this.#host.serial, number, lasts, ...time] };
+    return { kind: RefKind.GreenSignal, data: [this.#host.serial, number, lasts, ...time] };
   }
 
   #listen(signal: AbortSignal, number: number, owner: number): void {
@@ -262,7 +266,7 @@ export class GreenReferences {
     if (heard.has(number)) return;
     const onAbort = () => {
       this.#heard.get(owner)?.delete(number);
-      if (!this.#given.get(number)) return;
+      if (!this.#exports.get(number)) return;
       this.#host.saySignalled(number, signal);
       // As for a kill: whoever waits with the signal elsewhere has it before the one who aborts goes on.
       this.#host.catchUp();
@@ -274,7 +278,7 @@ export class GreenReferences {
   }
 
   #own(number: number): object {
-    const object = this.#given.get(number);
+    const object = this.#exports.get(number);
     if (object) return object;
     throw new Error(
       "Cannot use a function or handle of a green thread: the thread has ended, and what it had passed went with it; " +
@@ -284,43 +288,43 @@ export class GreenReferences {
 
   /** What came home by way of the hub is itself. */
   #returned(number: number, serial: number, home: number): object | undefined {
-    const object = serial === this.#host.serial ? this.#given.get(home) : undefined;
+    const object = serial === this.#host.serial ? this.#exports.get(home) : undefined;
     if (object) this.#host.sayReleased(number, 1);
     return object;
   }
 
-  #adoptFunction(number: number): Callable {
-    this.#hasAdopted = true;
-    return this.#functions.adopt(
+  #importFunction(number: number): Callable {
+    this.#hasImported = true;
+    return this.#functions.import(
       number,
       () => (...args) => this.#host.ask(number, Op.Call, args, "a callback"),
     );
   }
 
-  #adoptObject(number: number, traits: number, kind: number): object {
-    this.#hasAdopted = true;
-    return this.#objects.adopt(number, () => {
-      const remote = new Remote(
+  #importObject(number: number, traits: number, kind: number): object {
+    this.#hasImported = true;
+    return this.#objects.import(number, () => {
+      const remote = new RemoteObject(
         { number, traits, kind },
         (...request) => this.#host.ask(...request),
         () => this.#objects.release(number),
       );
-      if (traits & Trait.Service) return remote;
+      if (traits & Trait.Resource) return remote;
       return traits & Trait.Lazy ? makeLazyProxy(remote) : makeSyncProxy(remote);
     });
   }
 }
 
 const OWN_KINDS: ReadonlySet<number> = new Set([
-  Referent.GreenFunction,
-  Referent.GreenObject,
-  Referent.GreenSignal,
+  RefKind.GreenFunction,
+  RefKind.GreenObject,
+  RefKind.GreenSignal,
 ]);
 
 const HUB_KINDS: ReadonlySet<number> = new Set([
-  Referent.HubFunction,
-  Referent.HubObject,
-  Referent.HubSignal,
+  RefKind.HubFunction,
+  RefKind.HubObject,
+  RefKind.HubSignal,
 ]);
 
 /** The longest name that a function is known by on the hub. */
@@ -344,7 +348,7 @@ function nameOf(fn: Callable): string {
  */
 export function goesByReference(value: object, all: boolean): boolean {
   if (madeElsewhere(value)) return false;
-  if (typeof value === "function" || value instanceof Service || value instanceof Iterator) {
+  if (typeof value === "function" || value instanceof Resource || value instanceof Iterator) {
     return true;
   }
   if (!all || value instanceof Error || isPromise(value)) return false;

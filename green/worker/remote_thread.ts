@@ -8,13 +8,9 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import {
-  checkOptionsObject,
-  checkSignal,
-  checkTime,
-  WAITING_KEYS,
-} from "../../bridge/check_options.ts";
-import { type Body, mayRefer } from "../../bridge/wire/body.ts";
+import { checkOptionsObject, WAITING_KEYS } from "../../bridge/checks.ts";
+import { checkWaiting, timeLimit } from "../../bridge/memory/core.ts";
+import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
 import { DeadlockError } from "../../bridge/errors.ts";
@@ -25,12 +21,17 @@ import {
   GreenThread,
   KILL_KEYS,
   type KillOptions,
-  type Outcome,
   type ThreadState,
   unwrap,
   type WaitOptions,
 } from "../../bridge/side/green_thread.ts";
-import { Ending, type Target } from "../../bridge/protocol/messages.ts";
+import {
+  Ending,
+  type Outcome,
+  outcomeOf,
+  STATUSES,
+  type Target,
+} from "../../bridge/protocol/messages.ts";
 import { servedTarget } from "../../bridge/protocol/served.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
@@ -50,9 +51,9 @@ export interface HandleHost {
   /** Calls a function at the next turn; what it throws is reported and harms nobody. */
   soon(fn: () => unknown): void;
   /** Decodes a value that came from the hub. */
-  decode(body: Body): unknown;
+  decode(payload: Payload): unknown;
   /** A thread failed, and nobody here has asked for its result. */
-  failedUnseen(thread: RemoteThread): void;
+  failedUnobserved(thread: RemoteThread): void;
 }
 
 /** One function linked to a thread's end. */
@@ -68,27 +69,6 @@ export interface Hold {
   count: number;
 }
 
-/** A wait without options. */
-const UNLIMITED: Limits = { timeout: Infinity, signal: undefined };
-
-/** When a wait ends that its thread does not end. */
-interface Limits {
-  readonly timeout: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** Checks the options of `wait()`: in a number, or under a wrong name, a limit would be no limit. */
-function checkWait(options: WaitOptions): Limits {
-  checkOptionsObject("wait()", options, "{ timeout: 1000 }", WAITING_KEYS);
-  const { timeout, signal } = options;
-  checkSignal("wait()", signal);
-  signal?.throwIfAborted();
-  return {
-    timeout: timeout === undefined ? Infinity : checkTime("wait()", timeout, "timeout"),
-    signal,
-  };
-}
-
 /** A handle to a green thread, in a Worker. */
 export class RemoteThread<T = unknown> extends GreenThread<T> {
   readonly id: number;
@@ -98,12 +78,12 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   /** The id of the thread here that spawned it, if one did. */
   spawner = 0;
   /** Whether anybody here has asked for its result, or passed it on. */
-  seen = false;
+  observed = false;
   /** Whether green code here may have it. */
   given = false;
   readonly #host: HandleHost;
   #started = false;
-  #ended: { readonly ending: number; readonly body: Body } | undefined;
+  #ended: { readonly ending: number; readonly payload: Payload } | undefined;
   #outcome: Outcome<T> | undefined;
   #links: Linked[] = [];
   #back: ContextReturn | undefined;
@@ -124,7 +104,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 
   get state(): ThreadState {
     if (!this.#ended && !this.#outcome) return this.#started ? "running" : "pending";
-    return this.#outcome?.status ?? STATUS[this.#ended!.ending];
+    return this.#outcome?.status ?? STATUSES[this.#ended!.ending];
   }
 
   /** Whether the ending is known here. */
@@ -146,17 +126,22 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
    * The hub says how the thread ended, or it ended here.
    *
    * @param changes What it has changed of the async context.
-   * @param outcome What that is here, if the body cannot be read here.
+   * @param outcome What that is here, if the payload cannot be read here.
    */
-  settle(ending: number, body: Body, changes?: ContextValues, outcome?: Outcome<unknown>): void {
+  settle(
+    ending: number,
+    payload: Payload,
+    changes?: ContextValues,
+    outcome?: Outcome<unknown>,
+  ): void {
     if (this.done) return;
     if (outcome) this.#outcome = outcome as Outcome<T>;
-    else this.#ended = { ending, body };
+    else this.#ended = { ending, payload };
     // What may hold references is taken in at once: they are counted when they arrive.
-    if (this.#ended && mayRefer(body)) this.#read();
+    if (this.#ended && mayRefer(payload)) this.#read();
     if (changes) this.#back ??= new ContextReturn();
     this.#back?.end(changes);
-    if (ending === Ending.Rejected && !this.seen) this.#host.failedUnseen(this);
+    if (ending === Ending.Rejected && !this.observed) this.#host.failedUnobserved(this);
     this.#runLinks();
   }
 
@@ -169,20 +154,20 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override outcome(): Outcome<T> | undefined {
-    this.seen ||= this.done;
+    this.observed ||= this.done;
     if (!this.#outcome && this.#ended) this.#read();
     return this.#outcome;
   }
 
   #read(): void {
-    const { ending, body } = this.#ended!;
+    const { ending, payload } = this.#ended!;
     this.#ended = undefined;
-    this.#outcome = this.#decode(ending, body);
+    this.#outcome = this.#decode(ending, payload);
   }
 
   override wait(options?: WaitOptions): T {
-    const { timeout, signal } = options === undefined ? UNLIMITED : checkWait(options);
-    if (!this.done) this.#host.waits.waitFor(this, timeout, signal);
+    checkWaiting(options, WAITING_KEYS, "wait()");
+    if (!this.done) this.#host.waits.waitFor(this, timeLimit(options, "wait()"), options?.signal);
     this.#back?.takeOver();
     const outcome = this.outcome()!;
     if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
@@ -223,7 +208,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     ...args: A
   ): void {
     checkLink(fn);
-    this.seen = true;
+    this.observed = true;
     this.#links.push({ fn, args });
     if (this.done) this.#runLinks();
     else this.#host.waits.watch(this);
@@ -249,9 +234,9 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     return Promise.resolve().then(() => this.wait()).then(onfulfilled, onrejected);
   }
 
-  #decode(ending: number, body: Body): Outcome<T> {
+  #decode(ending: number, payload: Payload): Outcome<T> {
     try {
-      return outcomeOf(ending, this.#host.decode(body)) as Outcome<T>;
+      return outcomeOf(ending, this.#host.decode(payload)) as Outcome<T>;
     } catch (reason) {
       return { status: "rejected", reason };
     }
@@ -264,15 +249,6 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     for (const { fn, args } of links) this.#host.soon(() => fn(this, ...args));
   }
 }
-
-/** An ending as people see it. */
-export function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
-  if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
-  return { status: ending === Ending.Killed ? "killed" : "rejected", reason: value };
-}
-
-/** In the order of {@linkcode Ending}. */
-const STATUS = ["fulfilled", "rejected", "killed"] as const;
 
 /**
  * A thread that waits for itself, or for one on whose stack it runs, would wait forever.

@@ -15,7 +15,7 @@
  * crossing.ts         how values cross
  * ```
  *
- * Each uses only those before it, and what is in `green_base.ts`; what has arrived finds its way up through
+ * Each uses only those before it, and what is in `base.ts`; what has arrived finds its way up through
  * `Receiver`.
  *
  * @module
@@ -23,41 +23,41 @@
 
 import { Awaiting } from "./awaiting.ts";
 import { Blocking } from "./blocking.ts";
-import type { Baton } from "../../bridge/wire/baton.ts";
+import type { RunLock } from "../../bridge/wire/run_lock.ts";
 import type { Board } from "../../bridge/wire/board.ts";
 import { callSite } from "../../bridge/values/call_site.ts";
 import { Callbacks } from "./callbacks.ts";
 import { Caller } from "./caller.ts";
 import { encode } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { Crossing } from "./crossing.ts";
-import { EventLoopTurns } from "./event_loop_turns.ts";
+import { LoopTurns } from "./loop_turns.ts";
 import { FrameStack } from "./frame_stack.ts";
-import type { GivenCounts } from "../../bridge/references/exports.ts";
+import type { ExportCounts } from "../../bridge/references/exports.ts";
 import { GreenContext } from "./context.ts";
 import { GreenSpawns } from "./green_spawns.ts";
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
 import { HubCalls } from "./hub_calls.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
 import { Intake } from "./intake.ts";
-import { Line } from "./line.ts";
+import { Mailbox } from "./mailbox.ts";
 import { Loader } from "./loader.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";
 import type { Condition, Green, Parking } from "../../bridge/side/green.ts";
 import {
   Down,
-  type Particulars,
-  Referent,
+  RefKind,
   type Target,
   targetName,
+  type ThreadOptions,
   Up,
 } from "../../bridge/protocol/messages.ts";
 import type { RemoteThread } from "./remote_thread.ts";
 import { Serving } from "./loop.ts";
 import { Strays } from "./strays.ts";
 import type { Passage } from "../../bridge/memory/objects.ts";
-import type { Remote } from "../../bridge/references/remote.ts";
+import type { RemoteObject } from "../../bridge/references/remote_object.ts";
 import { SyncIteration } from "./sync_iteration.ts";
 import { TargetNumbers } from "./target_numbers.ts";
 import { ThreadEndings } from "./thread_endings.ts";
@@ -67,13 +67,13 @@ import { ThreadWaits } from "./thread_waits.ts";
 import { replaceSignals, TimedSignals } from "../../bridge/references/timed_signals.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
 import { warnOfTimers } from "./timer_warnings.ts";
-import { Turns } from "./turns.ts";
+import { RunToken } from "./run_token.ts";
 
 /** What a Worker is given at its start. */
 export interface RuntimeOptions {
   readonly board: Board;
   /** What a cooperative hub has. */
-  readonly baton: Baton | undefined;
+  readonly runLock: RunLock | undefined;
   readonly slot: number;
   /** The Worker's number, which no other Worker of the hub ever has. */
   readonly serial: number;
@@ -93,14 +93,14 @@ const NO_LIMITS: readonly Timeout[] = [];
 export class GreenRuntime implements Green {
   /** What is asked of threads. */
   readonly waits: ThreadWaits;
-  readonly #line: Line;
+  readonly #mailbox: Mailbox;
   readonly #stack = new FrameStack();
   readonly #caller: Caller;
   readonly #crossing: Crossing;
   readonly #context: GreenContext;
   readonly #targets: TargetNumbers;
   /** What a cooperative hub has. */
-  readonly #turns: Turns | undefined;
+  readonly #token: RunToken | undefined;
   readonly #intake: Intake;
   readonly #blocking: Blocking;
   readonly #calls: HubCalls;
@@ -114,20 +114,28 @@ export class GreenRuntime implements Green {
   constructor(options: RuntimeOptions) {
     const { board, slot, out, inbox, serial, passage } = options;
     const stack = this.#stack;
-    const line = this.#line = new Line(board, slot, out, inbox, () => this.#intake.receive(true));
+    const mailbox = this.#mailbox = new Mailbox(
+      board,
+      slot,
+      out,
+      inbox,
+      () => this.#intake.receive(true),
+    );
     const handles = new ThreadHandles(
       this,
-      (id, count) => this.#crossing.release(Referent.Thread, id, count),
+      (id, count) => this.#crossing.release(RefKind.Thread, id, count),
     );
     const look = () => {
       // What came together with the thread may be waiting for a place where it can be done.
-      if (stack.frames.length > 0 && (!line.empty || this.#intake.hasWork)) this.#intake.takeIn();
+      if (stack.frames.length > 0 && (!mailbox.empty || this.#intake.hasWork)) {
+        this.#intake.takeIn();
+      }
     };
     const timed = new TimedSignals(look);
     replaceSignals(timed);
     const crossing = this.#crossing = new Crossing({
       serial,
-      line,
+      mailbox,
       stack,
       handles,
       passage,
@@ -137,22 +145,22 @@ export class GreenRuntime implements Green {
       catchUp: () => this.#blocking.catchUpWithHub(),
     });
     const base = {
-      line,
+      mailbox,
       stack,
       handles,
       crossing,
-      caller: this.#caller = new Caller(stack, line),
+      caller: this.#caller = new Caller(stack, mailbox),
       context: this.#context = new GreenContext(
-        crossing.referrer,
+        crossing.kinds,
         (error) => crossing.fault(error),
       ),
-      targets: this.#targets = new TargetNumbers(line, crossing),
+      targets: this.#targets = new TargetNumbers(mailbox, crossing),
       timed,
-      turns: this.#turns = options.baton && new Turns(options.baton, board, slot),
+      token: this.#token = options.runLock && new RunToken(options.runLock, board, slot),
       strays: this.#strays,
     };
-    const eventLoopTurns = new EventLoopTurns();
-    const intake = this.#intake = new Intake(base, eventLoopTurns, {
+    const loopTurns = new LoopTurns();
+    const intake = this.#intake = new Intake(base, loopTurns, {
       take: (message) => this.#take(message),
       // Without one more step: a thread that is run nested has as much of the stack as may be.
       serve: (message) => {
@@ -168,7 +176,7 @@ export class GreenRuntime implements Green {
     const waits = this.waits = new ThreadWaits(base, blocking);
     this.#spawns = new GreenSpawns(base, waits, options.debug);
     const endings = this.#endings = new ThreadEndings(base, blocking, waits);
-    this.#callbacks = new Callbacks(base, calls, endings, eventLoopTurns);
+    this.#callbacks = new Callbacks(base, calls, endings, loopTurns);
     const awaiting = new Awaiting(base, intake);
     const loader = new Loader(options.scope);
     const runner = this.#runner = new ThreadRunner(base, {
@@ -178,15 +186,15 @@ export class GreenRuntime implements Green {
       endings,
       loader,
     });
-    this.#serving = new Serving(base, intake, runner, eventLoopTurns);
+    this.#serving = new Serving(base, intake, runner, loopTurns);
     this.#strays.listen((stray) => endings.reportStray(stray));
   }
 
   // What green code calls.
 
   /** How many functions and objects of this Worker the hub holds. For tests. */
-  get given(): GivenCounts {
-    return this.#crossing.references.given;
+  get exports(): ExportCounts {
+    return this.#crossing.references.exports;
   }
 
   /** The handle of the green thread that runs now. */
@@ -220,13 +228,13 @@ export class GreenRuntime implements Green {
   }
 
   /** Starts something on the hub without waiting for it. */
-  start(target: Target, args: readonly unknown[], particulars?: Particulars): GreenThread {
-    return this.#spawns.launch(Up.Start, target, args, particulars);
+  start(target: Target, args: readonly unknown[], options?: ThreadOptions): GreenThread {
+    return this.#spawns.launch(Up.Start, target, args, options);
   }
 
   /** Spawns a green thread. */
-  spawn(target: Target, args: readonly unknown[], particulars?: Particulars): GreenThread {
-    return this.#spawns.launch(Up.Spawn, target, args, particulars);
+  spawn(target: Target, args: readonly unknown[], options?: ThreadOptions): GreenThread {
+    return this.#spawns.launch(Up.Spawn, target, args, options);
   }
 
   /** Blocks for some time. Needs nobody else. */
@@ -237,12 +245,12 @@ export class GreenRuntime implements Green {
 
   /** Whether one green thread runs at a time. */
   get cooperative(): boolean {
-    return this.#turns !== undefined;
+    return this.#token !== undefined;
   }
 
   /** In a cooperative hub: takes a place at the end of the line, for {@linkcode GreenRuntime.giveWay}. */
   takePlace(): number | undefined {
-    return this.#turns?.takePlace();
+    return this.#token?.takePlace();
   }
 
   /** In a cooperative hub: lets all go first that can go on, or those before a place in the line. */
@@ -282,7 +290,7 @@ export class GreenRuntime implements Green {
    */
   enter(call: string): number {
     const frame = this.#caller.frame(call);
-    if (!this.#line.empty) this.#intake.glance();
+    if (!this.#mailbox.empty) this.#intake.glance();
     this.#stack.throwIfEnding(frame);
     return frame.id;
   }
@@ -343,7 +351,7 @@ export class GreenRuntime implements Green {
     this.#caller.checkHeard();
   }
 
-  iterate(remote: Remote, ahead: number): IterableIterator<unknown> {
+  iterate(remote: RemoteObject, ahead: number): IterableIterator<unknown> {
     return new SyncIteration(remote, ahead);
   }
 
@@ -378,8 +386,8 @@ export class GreenRuntime implements Green {
   // What handles of threads call.
 
   /** A thread failed, and nobody here has asked for its result. */
-  failedUnseen(thread: RemoteThread): void {
-    this.#endings.failedUnseen(thread);
+  failedUnobserved(thread: RemoteThread): void {
+    this.#endings.failedUnobserved(thread);
   }
 
   /** Calls a function at the next turn; what it throws is reported and harms nobody. */
@@ -388,8 +396,8 @@ export class GreenRuntime implements Green {
   }
 
   /** Decodes a value that came from the hub. */
-  decode(body: Body): unknown {
-    return this.#crossing.decode(body);
+  decode(payload: Payload): unknown {
+    return this.#crossing.decode(payload);
   }
 
   // What the Worker's entry calls.
@@ -410,42 +418,42 @@ export class GreenRuntime implements Green {
 
   /** Tells the hub that this Worker has started. */
   ready(): void {
-    this.#line.rise();
-    this.#line.send(Up.Ready, 0, 0, 0, EMPTY);
+    this.#mailbox.rise();
+    this.#mailbox.send(Up.Ready, 0, 0, 0, EMPTY);
   }
 
   // Messages.
 
   /** What can be done at once. */
   #take(message: Message): void {
-    const { kind, id, a, b, body } = message;
+    const { kind, id, a, b, payload } = message;
     switch (kind) {
       case Down.Reply:
         return this.#calls.answer(message);
       case Down.Settled:
         return this.waits.settle(message);
       case Down.Bind:
-        return this.#targets.learn(id, this.#crossing.decode(body) as Target);
+        return this.#targets.learn(id, this.#crossing.decode(payload) as Target);
       case Down.Prepare:
-        return this.#runner.prepare(id, this.#crossing.decode(body) as Particulars);
+        return this.#runner.prepare(id, this.#crossing.decode(payload) as ThreadOptions);
       case Down.Kill:
-        return this.#runner.kill(id, this.#crossing.decodeReason(body), b, a);
+        return this.#runner.kill(id, this.#crossing.decodeReason(payload), b, a);
       case Down.Release:
         return this.#crossing.references.release(id, b);
       case Down.Signalled: {
-        const reason = this.#crossing.decodeReason(body);
+        const reason = this.#crossing.decodeReason(payload);
         // Its listeners may do anything: not in the middle of a message that is being written.
         return this.soon(() => this.#crossing.references.signalled(id, reason));
       }
       case Down.Refuse:
         return this.waits.refuse(message);
       case Down.Context:
-        return this.#context.arrive(body);
+        return this.#context.arrive(payload);
       case Down.Close:
         return this.#serving.close();
-      case Down.Fence:
-        return this.#blocking.fenced(id);
-      case Down.Rest:
+      case Down.Flush:
+        return this.#blocking.flushed(id);
+      case Down.LoopTurn:
         return this.#serving.rest();
     }
   }
@@ -457,7 +465,7 @@ export class GreenRuntime implements Green {
     const site = at < 0 ? undefined : callSite(frames.length - 1 - at);
     const leaves = innermost && at >= 0 &&
       this.#stack.isStruck(innermost) && this.#stack.isStruck(frames[at]);
-    const body = encode(site ?? "", "text", this.#crossing.referrer);
-    this.#line.send(Up.At, id, leaves ? 1 : 0, 0, body);
+    const payload = encode(site ?? "", "text", this.#crossing.kinds);
+    this.#mailbox.send(Up.At, id, leaves ? 1 : 0, 0, payload);
   }
 }

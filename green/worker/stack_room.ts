@@ -5,19 +5,22 @@
  * @module
  */
 
-/** 16 KiB of a stack that is close to 1 MiB: enough for the library, and looked for in 2 µs. */
-export const SOME_ROOM: readonly unknown[] = new Array(1 << 11).fill(0);
-
-/** 128 KiB: enough for a green function too. */
-export const MUCH_ROOM: readonly unknown[] = new Array(1 << 14).fill(0);
-
 /** The most threads and callbacks on one stack for which the room is not looked at. */
 export const SHALLOW = 64;
 
-/** Whether there is so much room left. */
-export function hasRoom(room: readonly unknown[]): boolean {
+/**
+ * Arguments that take so many KiB of a stack that is close to 1 MiB. 16 are enough for the library, and looked for in 2 µs; 128
+ * are enough for a green function too.
+ */
+const ARGUMENTS = {
+  16: new Array<unknown>(1 << 11).fill(0),
+  128: new Array<unknown>(1 << 14).fill(0),
+};
+
+/** Whether so many KiB are left on the stack. */
+export function hasStack(kib: keyof typeof ARGUMENTS): boolean {
   try {
-    takeRoom.apply(undefined, room as []);
+    takeRoom.apply(undefined, ARGUMENTS[kib] as []);
     return true;
   } catch {
     return false;

@@ -7,8 +7,8 @@
  * the event loop share one, which knows their names. If there is more than one, the stack of the error may tell, or all are
  * named. An error that is thrown by a timer has no context any more: its stack says where it was, and nobody says whose.
  *
- * **When.** A promise that was rejected is told of at the next turn of the event loop. So a Worker gives it one before it sleeps and
- * before it ends: see `serving.ts`.
+ * **When.** A promise that was rejected is told of at the next turn of the event loop. So a Worker gives it one before it sleeps
+ * and before it ends: see `loop.ts`.
  *
  * @module
  */
@@ -26,8 +26,8 @@ export interface Suspect {
 }
 
 /**
- * What a context holds: a thread, if it is its own, else the number of a turn. Not the turn's threads themselves: the runtime keeps
- * the objects in contexts in a `WeakMap`, which has what is young outlive the collections of young objects.
+ * What a context holds: a thread, if it is its own, else the number of a turn. Not the turn's threads themselves: the runtime
+ * keeps the objects in contexts in a `WeakMap`, which has what is young outlive the collections of young objects.
  */
 type Origin = Suspect | number;
 

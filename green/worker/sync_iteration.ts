@@ -8,7 +8,7 @@
  */
 
 import { Op, Trait } from "../../bridge/references/live.ts";
-import type { Remote } from "../../bridge/references/remote.ts";
+import type { RemoteObject } from "../../bridge/references/remote_object.ts";
 import { blocking, greenSide } from "../../bridge/side/side.ts";
 import { END } from "../../bridge/side/steps.ts";
 
@@ -18,13 +18,13 @@ import { END } from "../../bridge/side/steps.ts";
  *
  * It begins at the first `next()`, which blocks. One whose time is over in it may call it again, as it has missed nothing; but a
  * limit within which the iteration was made ends that. When it is left the hub ends its side, and this blocks until the `finally`
- * there has run. A generator that waits for something else than the library at that moment is given a quarter of a second; if that
- * is not enough, its `finally` runs later. What is left open the hub ends with the thread.
+ * there has run. A generator that waits for something else than the library at that moment is given a quarter of a second; if
+ * that is not enough, its `finally` runs later. What is left open the hub ends with the thread.
  */
 export class SyncIteration implements IterableIterator<unknown> {
-  readonly #object: Remote;
+  readonly #object: RemoteObject;
   /** The iteration on the hub. */
-  #source: Remote | undefined;
+  #source: RemoteObject | undefined;
   #items: unknown[] = [];
   #next = 0;
   /** How many items have come. */
@@ -39,7 +39,7 @@ export class SyncIteration implements IterableIterator<unknown> {
    * @param object What to iterate over. What was used up and let go of has no items.
    * @param ahead How many items may be asked for before they are wanted.
    */
-  constructor(object: Remote, ahead = 0) {
+  constructor(object: RemoteObject, ahead = 0) {
     this.#object = object;
     this.#ahead = ahead;
     this.#done = object.released && (object.traits & Trait.Once) !== 0;
@@ -78,7 +78,7 @@ export class SyncIteration implements IterableIterator<unknown> {
   #pull(): void {
     const green = blocking("next()", "for await");
     // The hub answers this at once. Were it left in the middle, a generator would be closed that nobody has asked for anything.
-    this.#source ??= green.shield(() => this.#object.ask(Op.Iterate, [], "next")) as Remote;
+    this.#source ??= green.shield(() => this.#object.ask(Op.Iterate, [], "next")) as RemoteObject;
     try {
       const args = [this.#received, this.#ahead];
       const [items, done] = this.#source.ask(Op.Pull, args, "next") as [unknown[], boolean];

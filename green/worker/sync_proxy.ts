@@ -1,12 +1,12 @@
 /**
- * The stand-in for an object of the hub in green code: everything that it is asked blocks for the answer.
+ * The proxy for an object of the hub in green code: everything that it is asked blocks for the answer.
  *
  * @module
  */
 
 import { MAKER, SELF } from "../../bridge/brand.ts";
 import { Found, isRefused, isTemplateCall, Op, Trait } from "../../bridge/references/live.ts";
-import { type Remote, standsFor } from "../../bridge/references/remote.ts";
+import { proxyFor, type RemoteObject } from "../../bridge/references/remote_object.ts";
 import { SyncIteration } from "./sync_iteration.ts";
 
 /** What handles look like to `instanceof`, to `console.log` and to the codec: like nothing that it knows. */
@@ -41,30 +41,30 @@ const SPREAD_AHEAD = 256;
 type Method = (...args: any[]) => unknown;
 
 /**
- * Makes the stand-in.
+ * Makes the proxy.
  *
  * @param remote What it stands for.
  * @returns A `Proxy`; asking it blocks.
  */
-export function makeSyncProxy(remote: Remote): object {
+export function makeSyncProxy(remote: RemoteObject): object {
   const target = remote.traits & Trait.Callable
     ? function () {}
     : remote.traits & Trait.Array
     ? []
     : new Handle();
   const proxy: object = new Proxy(target, new SyncHandler(remote));
-  standsFor(proxy, remote);
+  proxyFor(proxy, remote);
   return proxy;
 }
 
-/** The traps of a stand-in: each asks the hub, and blocks. */
+/** The traps of a proxy: each asks the hub, and blocks. */
 export class SyncHandler implements ProxyHandler<object> {
-  readonly #remote: Remote;
+  readonly #remote: RemoteObject;
   readonly #members = new Map<string, Method>();
   /** What was set on this object, perhaps over a method of its class. */
   readonly #own = new Set<string>();
 
-  constructor(remote: Remote) {
+  constructor(remote: RemoteObject) {
     this.#remote = remote;
   }
 

@@ -8,20 +8,20 @@
 
 import { encode } from "../../bridge/values/codec.ts";
 import type { Crossing } from "./crossing.ts";
-import type { Line } from "./line.ts";
+import type { Mailbox } from "./mailbox.ts";
 import { intern, type Target, Up } from "../../bridge/protocol/messages.ts";
 
 /** The targets that a Worker and the hub have told each other. */
 export class TargetNumbers {
-  readonly #line: Line;
+  readonly #mailbox: Mailbox;
   readonly #crossing: Crossing;
   /** The numbers of targets that the hub knows from here. */
   readonly #bound = new Map<Target, number>();
   /** The targets that are known here from the hub, by number. */
   readonly #targets: Target[] = [];
 
-  constructor(line: Line, crossing: Crossing) {
-    this.#line = line;
+  constructor(mailbox: Mailbox, crossing: Crossing) {
+    this.#mailbox = mailbox;
     this.#crossing = crossing;
   }
 
@@ -31,7 +31,7 @@ export class TargetNumbers {
     if (number === undefined) {
       number = this.#bound.size + 1;
       this.#bound.set(target, number);
-      this.#line.send(Up.Bind, number, 0, 0, encode(target, "target", this.#crossing.referrer));
+      this.#mailbox.send(Up.Bind, number, 0, 0, encode(target, "target", this.#crossing.kinds));
     }
     return number;
   }

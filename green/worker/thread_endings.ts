@@ -11,7 +11,7 @@
 
 import type { Blocking } from "./blocking.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { copyWithin } from "./copy_within.ts";
 import { joinStacksOnce } from "../../bridge/values/stacks.ts";
@@ -20,22 +20,27 @@ import type { Frame } from "./frame.ts";
 import { isNothingBut } from "./frame_stack.ts";
 import { isA } from "../../bridge/guarded.ts";
 import type { GreenBase } from "./base.ts";
-import type { Outcome } from "../../bridge/side/green_thread.ts";
 import { copyOf } from "../../bridge/wire/message.ts";
-import { Ending, type SpawnSite, Up } from "../../bridge/protocol/messages.ts";
-import { outcomeOf, type RemoteThread } from "./remote_thread.ts";
+import {
+  Ending,
+  type Outcome,
+  outcomeOf,
+  type SpawnSite,
+  Up,
+} from "../../bridge/protocol/messages.ts";
+import type { RemoteThread } from "./remote_thread.ts";
 import { type Stray, whereOf } from "./strays.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 
 /** How threads end. */
 export class ThreadEndings {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
-  readonly #turns: GreenBase["turns"];
+  readonly #token: GreenBase["token"];
   readonly #blocking: Blocking;
   readonly #waits: ThreadWaits;
 
@@ -45,13 +50,13 @@ export class ThreadEndings {
    * @param waits Knows which endings are to be told.
    */
   constructor(base: GreenBase, blocking: Blocking, waits: ThreadWaits) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
     this.#context = base.context;
-    this.#turns = base.turns;
+    this.#token = base.token;
     this.#blocking = blocking;
     this.#waits = waits;
   }
@@ -69,109 +74,117 @@ export class ThreadEndings {
   end(frame: Frame, ending: number, value: unknown): undefined {
     this.#stack.remove(frame);
     if (frame.sites && ending === Ending.Rejected) tellWhoSpawned(value, frame.sites);
-    let body: Body;
+    let payload: Payload;
     this.#crossing.takeReferred();
     try {
-      body = ending === Ending.Fulfilled
+      payload = ending === Ending.Fulfilled
         ? this.#crossing.references.attempt(() =>
-          encode(value, "result", this.#crossing.resultReferrer)
+          encode(value, "result", this.#crossing.resultKinds)
         )
-        : encodeThrown(value, "error", this.#crossing.resultReferrer);
+        : encodeThrown(value, "error", this.#crossing.resultKinds);
     } catch (error) {
       ending = Ending.Rejected;
-      body = encodeThrown(value = error, "error", this.#crossing.resultReferrer);
+      payload = encodeThrown(value = error, "error", this.#crossing.resultKinds);
     }
-    let context: Body | undefined;
+    let context: Payload | undefined;
     try {
       if (frame.changes) {
         context = this.#crossing.references.attempt(() =>
-          this.#context.changes(frame, this.#crossing.resultReferrer)
+          this.#context.changes(frame, this.#crossing.resultKinds)
         );
       }
     } catch (error) {
       if (ending !== Ending.Fulfilled) this.#crossing.fault(error);
       else {
         ending = Ending.Rejected;
-        body = encodeThrown(value = error, "error", this.#crossing.resultReferrer);
+        payload = encodeThrown(value = error, "error", this.#crossing.resultKinds);
       }
     }
     this.#crossing.references.endThread(frame.id);
-    this.reportUnseen(frame);
+    this.reportUnobserved(frame);
     const { thread } = frame;
     // Always: green code may have kept the handle that `getCurrent()` gave, and the hub forgets the thread.
     this.#waits.forget(frame.id);
     // Taken in any case: what went by reference is kept for nobody.
     const referred = this.#crossing.takeReferred();
     if (!thread.given) this.#handles.drop(thread);
-    else this.#settleHere(thread, ending, value, body, context && frame.changes, referred);
+    else this.#settleHere(thread, ending, value, payload, context && frame.changes, referred);
     this.#handles.letGo(thread);
-    if (context) this.#line.send(Up.Context, frame.id, Up.Done, 0, context);
-    this.#line.send(Up.Done, frame.id, ending, 0, body);
-    if (!this.#turns?.holding) return;
+    if (context) this.#mailbox.send(Up.Context, frame.id, Up.Done, 0, context);
+    this.#mailbox.send(Up.Done, frame.id, ending, 0, payload);
+    if (!this.#token?.isHeld) return;
     // Whoever waits for it gets a place in the line before anybody goes on; the first of them is the one on whose stack it ran.
-    this.#blocking.takePlaceBelow(this.#turns);
-    this.#blocking.fence();
+    this.#blocking.takePlaceBelow(this.#token);
+    this.#blocking.flush();
   }
 
   /**
    * A thread failed, and nobody here has asked for its result. Its spawner may still do so; nobody will when that has
    * ended.
    */
-  failedUnseen(thread: RemoteThread): void {
+  failedUnobserved(thread: RemoteThread): void {
     // One that was spawned elsewhere is looked after there.
     if (thread.spawner === 0) return;
     const frame = this.#frames.find(({ id }) => id === thread.spawner);
     if (frame) frame.failed.add(thread);
-    else this.#reportUnseen(thread.spawner, thread);
+    else this.#reportUnobserved(thread.spawner, thread);
   }
 
   /** Who has spawned the threads of a frame that failed will not look at them any more. */
-  reportUnseen({ id, failed }: Frame): void {
-    for (const thread of failed) this.#reportUnseen(id, thread);
-  }
-
-  /** Something failed in the event loop that a thread has left behind. It is told as a failure of the thread, if that is known. */
-  reportStray(stray: Stray): void {
-    if (this.#line.shut) return;
-    const { error, suspects } = stray;
-    const { referrer } = this.#crossing;
-    if (suspects.length === 1) {
-      const [{ id, name }] = suspects;
-      return this.#line.send(Up.Unseen, id, 0, 0, encodeThrown([name, error], "error", referrer));
-    }
-    const where = whereOf(stray, this.#stack.innermost?.thread.name);
-    this.#line.send(Up.Fault, 0, 1, 0, encodeThrown([where, error], "error", referrer));
+  reportUnobserved({ id, failed }: Frame): void {
+    for (const thread of failed) this.#reportUnobserved(id, thread);
   }
 
   /**
-   * Those who have its handle here get a copy too; but references in the body have been counted for the hub. What cannot be
+   * Something failed in the event loop that a thread has left behind. It is told as a failure of the thread, if that is known.
+   */
+  reportStray(stray: Stray): void {
+    if (this.#mailbox.shut) return;
+    const { error, suspects } = stray;
+    const { kinds } = this.#crossing;
+    if (suspects.length === 1) {
+      const [{ id, name }] = suspects;
+      return this.#mailbox.send(
+        Up.Unhandled,
+        id,
+        0,
+        0,
+        encodeThrown([name, error], "error", kinds),
+      );
+    }
+    const where = whereOf(stray, this.#stack.innermost?.thread.name);
+    this.#mailbox.send(Up.Fault, 0, 1, 0, encodeThrown([where, error], "error", kinds));
+  }
+
+  /**
+   * Those who have its handle here get a copy too; but references in the payload have been counted for the hub. What cannot be
    * copied, since a class of it fails, is a failure for them, as it will be on the hub.
    */
   #settleHere(
     thread: RemoteThread,
     ending: number,
     value: unknown,
-    body: Body,
+    payload: Payload,
     changes: ContextValues | undefined,
     referred: ReadonlySet<object> | undefined,
   ): void {
-    if (!referred) return thread.settle(ending, copyOf(body), changes);
+    if (!referred) return thread.settle(ending, copyOf(payload), changes);
     let outcome: Outcome<unknown>;
     try {
       outcome = outcomeOf(ending, copyWithin(value, referred, ending !== Ending.Fulfilled));
     } catch (reason) {
       outcome = { status: "rejected", reason };
     }
-    thread.settle(ending, body, changes, outcome);
+    thread.settle(ending, payload, changes, outcome);
   }
 
-  #reportUnseen(spawner: number, thread: RemoteThread): void {
-    if (thread.seen) return;
+  #reportUnobserved(spawner: number, thread: RemoteThread): void {
+    if (thread.observed) return;
     const outcome = thread.outcome()!;
     // Whoever closed the hub wanted this: there is nothing to report.
     if (outcome.status !== "rejected" || isA(outcome.reason, HubClosedError)) return;
-    const body = encodeThrown([thread.name, outcome.reason], "error", this.#crossing.referrer);
-    this.#line.send(Up.Unseen, spawner, 0, 0, body);
+    const payload = encodeThrown([thread.name, outcome.reason], "error", this.#crossing.kinds);
+    this.#mailbox.send(Up.Unhandled, spawner, 0, 0, payload);
   }
 }
 

@@ -7,8 +7,8 @@
  * @module
  */
 
-import { Ending, Referent, type ThreadReference } from "../../bridge/protocol/messages.ts";
-import type { Reference } from "../../bridge/values/referrer.ts";
+import { endingOf, outcomeOf, RefKind, type ThreadRef } from "../../bridge/protocol/messages.ts";
+import type { Ref } from "../../bridge/values/reference_kinds.ts";
 import { type HandleHost, type Hold, RemoteThread } from "./remote_thread.ts";
 
 /** The handles of one Worker. */
@@ -28,7 +28,7 @@ export class ThreadHandles {
   }
 
   /** The one handle that a thread has here, for green code. */
-  give(id: number, name: string): RemoteThread {
+  handle(id: number, name: string): RemoteThread {
     const thread = this.of(id, name);
     thread.given = true;
     return thread;
@@ -45,30 +45,19 @@ export class ThreadHandles {
   }
 
   /** The reference for a handle, with the thread's ending if that is known. */
-  refer(thread: RemoteThread): Reference {
+  toRef(thread: RemoteThread): Ref {
     const { id, name } = thread;
-    thread.seen = true;
+    thread.observed = true;
     const outcome = thread.outcome();
-    if (!outcome) return { kind: Referent.Thread, data: { id, name } };
-    const ended = outcome.status === "fulfilled"
-      ? { ending: Ending.Fulfilled, value: outcome.value }
-      : {
-        ending: outcome.status === "killed" ? Ending.Killed : Ending.Rejected,
-        value: outcome.reason,
-      };
-    return { kind: Referent.Thread, data: { id, name, ended } };
+    if (!outcome) return { kind: RefKind.Thread, data: { id, name } };
+    return { kind: RefKind.Thread, data: { id, name, ended: endingOf(outcome) } };
   }
 
   /** The handle for a reference. */
-  adopt({ id, name, ended }: ThreadReference): RemoteThread {
-    const thread = this.give(id, name);
-    if (!ended) thread.hold.count++;
-    else if (ended.ending === Ending.Fulfilled) {
-      thread.settleWith({ status: "fulfilled", value: ended.value });
-    } else {
-      const status = ended.ending === Ending.Killed ? "killed" : "rejected";
-      thread.settleWith({ status, reason: ended.value });
-    }
+  adopt({ id, name, ended }: ThreadRef): RemoteThread {
+    const thread = this.handle(id, name);
+    if (ended) thread.settleWith(outcomeOf(ended.ending, ended.value));
+    else thread.hold.count++;
     return thread;
   }
 

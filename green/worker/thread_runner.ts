@@ -2,7 +2,7 @@
  * Running threads: from a message that says so to the thread's end.
  *
  * ```text
- * a job   arrived ──> waits for the bottom of the stack ──> entered ──> (its module is loaded ──> waits again) ──> begun ──> ended
+ * a task  arrived ──> waits for the bottom of the stack ──> entered ──> (its module is loaded ──> waits again) ──> begun ──> ended
  *         arrived ──> entered, on top of the thread that waits for it ──> ended
  * ```
  *
@@ -17,35 +17,32 @@ import { clearTimeout, setTimeout } from "node:timers";
 import type { Awaiting } from "./awaiting.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
 import { usesContext } from "../../bridge/context/context.ts";
-import { inTime, settleLoading } from "./event_loop_turns.ts";
+import { inTime, settleLoading } from "./loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
-import { isThenable } from "../../bridge/references/live.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import type { Loader } from "./loader.ts";
 import type { Message } from "../../bridge/wire/message.ts";
+import { PATIENCE } from "../../bridge/patience.ts";
 import {
   Ending,
   KillMode,
-  type Particulars,
   type Target,
   targetName,
+  type ThreadOptions,
   Up,
 } from "../../bridge/protocol/messages.ts";
 import { RemoteThread } from "./remote_thread.ts";
-import { hasRoom, MUCH_ROOM, SHALLOW } from "./stack_room.ts";
+import { hasStack, SHALLOW } from "./stack_room.ts";
 import type { Suspect } from "./strays.ts";
-import { gotBy } from "../../bridge/references/thenables.ts";
+import { gotBy, isThenable } from "../../bridge/references/thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 
-/** How long a killed `async` function may go on awaiting, in milliseconds: time for its clean-up, if that awaits. */
-const AWAIT_GRACE_MS = 2000;
-
 /**
- * How long the Worker of a killed thread goes on loading what that was to run, in milliseconds, before it may park: one that parks
- * in the middle of resolving a package holds up all other resolutions of the process.
+ * How long the Worker of a killed thread goes on loading what that was to run, in milliseconds, before it may park: one that
+ * parks in the middle of resolving a package holds up all other resolutions of the process.
  */
 const LOAD_GRACE_MS = 1000;
 
@@ -53,7 +50,7 @@ const LOAD_GRACE_MS = 1000;
 const asyncFunctions: object = Object.getPrototypeOf(async () => {});
 
 /** A thread to run from the bottom of the stack; with its frame if its module had to be loaded first. */
-export interface Job {
+export interface Task {
   readonly message: Message;
   readonly frame?: Frame;
 }
@@ -69,7 +66,7 @@ export interface RunnerParts {
 
 /** Runs threads. */
 export class ThreadRunner {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #caller: GreenBase["caller"];
@@ -83,10 +80,10 @@ export class ThreadRunner {
   readonly #waits: ThreadWaits;
   readonly #endings: ThreadEndings;
   readonly #loader: Loader;
-  /** What was said about a thread before it runs here. */
-  readonly #particulars = new Map<number, Particulars>();
+  /** The options of threads that the hub is about to send. */
+  readonly #options = new Map<number, ThreadOptions>();
   /** Threads to run from the bottom of the stack. */
-  readonly #jobs: Job[] = [];
+  readonly #tasks: Task[] = [];
   /** Threads that were killed after they had been sent here and before they were begun. */
   readonly #doomed = new Map<number, unknown>();
 
@@ -95,7 +92,7 @@ export class ThreadRunner {
    * @param parts What it needs besides.
    */
   constructor(base: GreenBase, parts: RunnerParts) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#caller = base.caller;
@@ -112,23 +109,23 @@ export class ThreadRunner {
   }
 
   /** Whether a thread waits for the bottom of the stack. */
-  get hasJobs(): boolean {
-    return this.#jobs.length > 0;
+  get hasTasks(): boolean {
+    return this.#tasks.length > 0;
   }
 
   /** Takes out the next thread to run from the bottom of the stack. */
-  nextJob(): Job | undefined {
-    return this.#jobs.shift();
+  nextTask(): Task | undefined {
+    return this.#tasks.shift();
   }
 
   /** A thread is to be run from the bottom of the stack. */
   enqueue(message: Message): void {
-    this.#jobs.push({ message });
+    this.#tasks.push({ message });
   }
 
-  /** The hub says something about a thread that it is about to send. */
-  prepare(id: number, particulars: Particulars): void {
-    this.#particulars.set(id, particulars);
+  /** Takes the options of a thread that the hub is about to send. */
+  prepare(id: number, options: ThreadOptions): void {
+    this.#options.set(id, options);
   }
 
   /**
@@ -150,7 +147,7 @@ export class ThreadRunner {
       return this.#stack.kill(frame, reason, number);
     }
     const isHere = this.#intake.holdsThread(id) ||
-      this.#jobs.some(({ message }) => message.id === id);
+      this.#tasks.some(({ message }) => message.id === id);
     if (isHere && !this.#doomed.has(id)) this.#doomed.set(id, reason);
   }
 
@@ -158,10 +155,10 @@ export class ThreadRunner {
    * Runs a thread; gives a promise when it needs the event loop first. Green code is always run by `Serving.serve()`, never by a
    * microtask: a Worker that runs out of memory in a microtask goes on as if nothing had happened (Deno 2.9.6).
    */
-  run(job: Job): Promise<unknown> | undefined {
-    const { message } = job;
+  run(task: Task): Promise<unknown> | undefined {
+    const { message } = task;
     const target = this.#targets.at(message.a);
-    const frame = job.frame ?? this.#enter(message, target);
+    const frame = task.frame ?? this.#enter(message, target);
     const fn = this.#loader.find(target);
     if (fn) return this.#begin(message, frame, target, fn);
     // Its kill came together with it: what it needs may take for ever to load.
@@ -198,11 +195,11 @@ export class ThreadRunner {
       settled.then(
         () => {
           this.#sayLoaded(message.a, target);
-          leave(() => this.#jobs.unshift({ message, frame }));
+          leave(() => this.#tasks.unshift({ message, frame }));
         },
         (error) =>
           leave(() => {
-            this.#dropJob(message);
+            this.#dropTask(message);
             this.#endings.end(frame, Ending.Rejected, error);
           }),
       );
@@ -211,12 +208,12 @@ export class ThreadRunner {
 
   #sayLoaded(number: number, target: Target): void {
     const names = target.kind === "export" ? this.#loader.synchronousNames(target.url) : [];
-    this.#line.send(Up.Loaded, number, 0, 0, encode(names, "names", this.#crossing.referrer));
+    this.#mailbox.send(Up.Loaded, number, 0, 0, encode(names, "names", this.#crossing.kinds));
   }
 
   /** A thread was killed before it was begun: its body never runs. */
   #endUnrun(message: Message, frame: Frame): undefined {
-    this.#dropJob(message);
+    this.#dropTask(message);
     return this.#endings.end(frame, Ending.Killed, frame.killed!.reason);
   }
 
@@ -234,12 +231,12 @@ export class ThreadRunner {
       // Not by Promise.resolve(), which gives a promise as it is, with whatever people's code has put on it.
       if (isThenable(value)) settled = new Promise((resolve) => resolve(value));
     } catch (error) {
-      return this.#endings.fail(frame, this.#loader.explain(target, error));
+      return this.#endings.fail(frame, this.#loader.explainFailure(target, error));
     }
     if (!settled) return this.#endings.end(frame, Ending.Fulfilled, value);
     const ended = settled.then(
       (value) => this.#endings.end(frame, Ending.Fulfilled, value),
-      (error) => this.#endings.fail(frame, this.#loader.explain(target, error)),
+      (error) => this.#endings.fail(frame, this.#loader.explainFailure(target, error)),
     );
     const rest = this.#awaiting.until(this.#giveUpLater(frame, ended));
     return this.#loader.imports(target) ? rest.finally(settleLoading) : rest;
@@ -254,9 +251,9 @@ export class ThreadRunner {
     const begin = () => {
       if (frame.killTimed) return;
       timer = setTimeout(() => {
-        const body = encodeThrown(frame.killed!.reason, "reason", this.#crossing.referrer);
-        this.#line.send(Up.Kill, frame.id, 0, 0, body);
-      }, AWAIT_GRACE_MS);
+        const payload = encodeThrown(frame.killed!.reason, "reason", this.#crossing.kinds);
+        this.#mailbox.send(Up.Kill, frame.id, 0, 0, payload);
+      }, PATIENCE.awaiting);
     };
     if (frame.killed) begin();
     else frame.onKill = begin;
@@ -264,12 +261,12 @@ export class ThreadRunner {
   }
 
   /** Runs a thread on top of the one that waits for it. Its name tells `call_site.ts` where a thread begins on a stack. */
-  runNested(job: Message): void {
-    const target = this.#targets.at(job.a);
-    const frame = this.#enter(job, target);
-    if (frame.killed) return this.#endUnrun(job, frame);
-    if (this.#frames.length > SHALLOW && !hasRoom(MUCH_ROOM)) {
-      this.#dropJob(job);
+  runNested(task: Message): void {
+    const target = this.#targets.at(task.a);
+    const frame = this.#enter(task, target);
+    if (frame.killed) return this.#endUnrun(task, frame);
+    if (this.#frames.length > SHALLOW && !hasStack(128)) {
+      this.#dropTask(task);
       return this.#endings.end(frame, Ending.Rejected, tooDeep(frame, this.#frames.length));
     }
     const fn = this.#loader.find(target);
@@ -277,7 +274,7 @@ export class ThreadRunner {
     let value: unknown;
     try {
       if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
-      value = gotBy(this.#apply(job, frame, fn));
+      value = gotBy(this.#apply(task, frame, fn));
       if (value instanceof RemoteThread) value = value.wait();
       if (isThenable(value)) {
         throw new TypeError(
@@ -287,7 +284,7 @@ export class ThreadRunner {
         );
       }
     } catch (error) {
-      return this.#endings.fail(frame, this.#loader.explain(target, error));
+      return this.#endings.fail(frame, this.#loader.explainFailure(target, error));
     }
     this.#endings.end(frame, Ending.Fulfilled, value);
   }
@@ -304,33 +301,33 @@ export class ThreadRunner {
 
   /** Calls a thread's function, in the thread's async context. */
   #apply(message: Message, frame: Frame, fn: Callable): unknown {
-    if (!usesContext()) return fn(...this.#crossing.decode(message.body) as unknown[]);
+    if (!usesContext()) return fn(...this.#crossing.decode(message.payload) as unknown[]);
     return this.#context.enter(
       message,
       frame,
-      () => fn(...this.#crossing.decode(message.body) as unknown[]),
+      () => fn(...this.#crossing.decode(message.payload) as unknown[]),
     );
   }
 
-  #enter(job: Message, target: Target): Frame {
-    const particulars = this.#particulars.get(job.id);
-    const name = particulars?.name ?? `${targetName(target)}-${job.id}`;
-    this.#particulars.delete(job.id);
-    const thread = this.#waits.awaited(job.id) ?? this.#handles.of(job.id, name);
+  #enter(task: Message, target: Target): Frame {
+    const options = this.#options.get(task.id);
+    const name = options?.name ?? `${targetName(target)}-${task.id}`;
+    this.#options.delete(task.id);
+    const thread = this.#waits.awaited(task.id) ?? this.#handles.of(task.id, name);
     thread.start();
-    const frame = new Frame(job.id, thread);
-    frame.memberOf = particulars?.memberOf;
-    frame.sites = particulars?.sites;
+    const frame = new Frame(task.id, thread);
+    frame.memberOf = options?.memberOf;
+    frame.sites = options?.sites;
     this.#stack.frames.push(frame);
-    if (this.#doomed.has(job.id)) this.#stack.kill(frame, this.#doomed.get(job.id));
-    this.#doomed.delete(job.id);
+    if (this.#doomed.has(task.id)) this.#stack.kill(frame, this.#doomed.get(task.id));
+    this.#doomed.delete(task.id);
     return frame;
   }
 
   /** A thread that was sent here will not run. */
-  #dropJob(message: Message): void {
+  #dropTask(message: Message): void {
     if (usesContext()) this.#context.drop(message, this.#crossing.discarder);
-    this.#crossing.drop(message.body);
+    this.#crossing.drop(message.payload);
   }
 }
 

@@ -5,7 +5,7 @@
  * this stack. A wait ends with that, or when the hub refuses it (`Down.Refuse`: nobody could ever go on), or when the waiting
  * thread is to end itself; the hub is told (`Up.Unwait`) if it may still count the wait.
  *
- * In a cooperative hub each of these is fenced: what follows from it has been done before the thread goes on. A kill is so in
+ * In a cooperative hub each of these is flushed: what follows from it has been done before the thread goes on. A kill is so in
  * every hub.
  *
  * @module
@@ -36,14 +36,14 @@ interface Wait extends Condition {
 
 /** What is asked of threads. */
 export class ThreadWaits {
-  readonly #line: GreenBase["line"];
+  readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #caller: GreenBase["caller"];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
-  readonly #turns: GreenBase["turns"];
+  readonly #token: GreenBase["token"];
   readonly #blocking: Blocking;
   /** The waits for threads that are going on on this stack. */
   readonly #waits: Wait[] = [];
@@ -55,14 +55,14 @@ export class ThreadWaits {
    * @param blocking How threads block.
    */
   constructor(base: GreenBase, blocking: Blocking) {
-    this.#line = base.line;
+    this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#caller = base.caller;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
     this.#context = base.context;
-    this.#turns = base.turns;
+    this.#token = base.token;
     this.#blocking = blocking;
   }
 
@@ -109,9 +109,9 @@ export class ThreadWaits {
     this.#awaited.set(thread.id, thread);
     this.#waits.push(wait);
     try {
-      this.#line.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
+      this.#mailbox.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
       // Whether it has ended is to be known, and not to depend on how fast the hub is.
-      this.#blocking.fence();
+      this.#blocking.flush();
       if (
         !this.#blocking.block(wait, performance.now() + timeout, {
           what: thread,
@@ -124,7 +124,7 @@ export class ThreadWaits {
       if (!thread.done && !wait.refusal) throw wait.signal!.reason;
     } catch (error) {
       // Whoever gives up waiting is no longer one for whose sake the thread is to go on.
-      if (!thread.done) this.#line.send(Up.Unwait, thread.id, 0, frame.id, EMPTY);
+      if (!thread.done) this.#mailbox.send(Up.Unwait, thread.id, 0, frame.id, EMPTY);
       throw error;
     } finally {
       this.#waits.splice(this.#waits.indexOf(wait), 1);
@@ -135,8 +135,8 @@ export class ThreadWaits {
   watch(thread: RemoteThread): void {
     if (this.#awaited.has(thread.id)) return;
     this.#awaited.set(thread.id, thread);
-    this.#line.send(Up.Wait, thread.id, 1, 0, EMPTY);
-    this.#blocking.fence();
+    this.#mailbox.send(Up.Wait, thread.id, 1, 0, EMPTY);
+    this.#blocking.flush();
   }
 
   /** Kills a thread; a thread that kills itself ends here and now. */
@@ -147,14 +147,14 @@ export class ThreadWaits {
       this.#stack.kill(frame, reason ?? new GreenletExit());
       return this.#stack.interrupt(this.#frames.at(-1)!);
     }
-    const body = encodeThrown(reason, "reason", this.#crossing.referrer);
+    const payload = encodeThrown(reason, "reason", this.#crossing.kinds);
     const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
-    this.#line.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, body);
-    if (onlyPending) return this.#blocking.fence();
+    this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, payload);
+    if (onlyPending) return this.#blocking.flush();
     // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed one.
     this.#blocking.catchUpWithHub();
     // The killed one has the first place in the line now.
-    if (this.#turns?.holding) this.#blocking.giveWay();
+    if (this.#token?.isHeld) this.#blocking.giveWay();
   }
 
   /** The handle of a thread whose ending will be told, if it is one. */
@@ -173,19 +173,19 @@ export class ThreadWaits {
   }
 
   /** The ending of a thread is told. */
-  settle({ id, a, body }: Message): void {
+  settle({ id, a, payload }: Message): void {
     const thread = this.#awaited.get(id);
     const changes = usesContext() ? this.#context.takeChanges() : undefined;
-    if (!thread) return this.#crossing.drop(body); // It ended here, or was told twice.
+    if (!thread) return this.#crossing.drop(payload); // It ended here, or was told twice.
     this.#awaited.delete(id);
-    thread.settle(a, body, changes?.values);
+    thread.settle(a, payload, changes?.values);
     this.#handles.letGo(thread);
   }
 
   /** The hub refuses a wait. */
-  refuse({ id, a, body }: Message): void {
+  refuse({ id, a, payload }: Message): void {
     const wait = this.#waits.findLast(({ thread, frame }) => thread.id === id && frame.id === a);
-    if (wait) wait.refusal = { error: this.#crossing.decodeReason(body) };
+    if (wait) wait.refusal = { error: this.#crossing.decodeReason(payload) };
   }
 }
 

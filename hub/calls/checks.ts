@@ -1,21 +1,21 @@
 /**
- * Checks of what a Worker says.
+ * Checks of the messages that come from Workers.
  *
- * Shared memory is not trusted: whoever breaks the protocol gets a `BridgeProtocolError`, which ends the Worker. What is merely
- * optional is dropped where it makes no sense.
+ * Shared memory is not trusted: a message that breaks the protocol gives a `BridgeProtocolError`, which ends the Worker. An
+ * optional part that makes no sense is dropped.
  *
  * @module
  */
 
 import { decode } from "../../bridge/values/codec.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
-import { intern, type Particulars, type Target } from "../../bridge/protocol/messages.ts";
+import { intern, type Target, type ThreadOptions } from "../../bridge/protocol/messages.ts";
 import { coreOf } from "../../bridge/memory/objects.ts";
 import type { GreenWorker } from "../records/worker.ts";
 
-/** What a target is that a Worker binds. */
+/** Checks a target that a Worker binds to a number. */
 export function checkTarget(value: unknown): Target {
   const { kind, name, url, source, specifier } = (value ?? {}) as Record<string, unknown>;
   const ok = kind === "export" || kind === "shared"
@@ -40,16 +40,27 @@ export function boundTarget(worker: GreenWorker, number: number): Target {
   throw new BridgeProtocolError(`Cannot call target ${number}: it was not bound`);
 }
 
-/** One of the three endings. */
+/** Checks that a number is one of the three endings. */
 export function checkEnding(ending: number): number {
   if (ending === 0 || ending === 1 || ending === 2) return ending;
   throw new BridgeProtocolError(`Cannot take an ending ${ending}`);
 }
 
-/** What is out of the ordinary about a thread that a Worker is about to spawn. */
-export function checkParticulars(value: unknown): Particulars {
-  const { name, delay, detached, timeout, graceMs, local, site, pool, slot, memberOf, turn } =
-    (value ?? {}) as Record<string, unknown>;
+/** Checks the options of a thread that a Worker is about to spawn. */
+export function checkThreadOptions(value: unknown): ThreadOptions {
+  const {
+    name,
+    delay,
+    detached,
+    timeout,
+    graceMs,
+    local,
+    site,
+    pool,
+    slot,
+    memberOf,
+    order,
+  } = (value ?? {}) as Record<string, unknown>;
   const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;
   return {
     timeout: ms(timeout),
@@ -62,11 +73,11 @@ export function checkParticulars(value: unknown): Particulars {
     pool: typeof pool === "object" && pool !== null && coreOf(pool) ? pool : undefined,
     slot: typeof slot === "number" ? slot : undefined,
     memberOf: typeof memberOf === "number" ? memberOf : undefined,
-    turn: Number.isInteger(turn) ? turn as number | 0 : undefined,
+    order: Number.isInteger(order) ? order as number | 0 : undefined,
   };
 }
 
-/** What a thread says that it is blocked on: in words, and whether that ends by itself. */
+/** Checks a report of a blocked thread: the wait in words, whether it ends by itself, and the name of what is waited for. */
 export function checkParking(
   value: unknown,
 ): readonly [on: string, limited: boolean, name: string | undefined] {
@@ -74,10 +85,10 @@ export function checkParking(
   return [String(on), limited === true, typeof name === "string" ? name : undefined];
 }
 
-/** A reason that a Worker gives; if it cannot be understood here (its class is not known), what is wrong with it. */
-export function readReason(worker: GreenWorker, body: Body): unknown {
+/** Reads a reason that a Worker gives. If it cannot be read (its class is not known here), gives the error that says so. */
+export function readReason(worker: GreenWorker, payload: Payload): unknown {
   try {
-    return decode(body, worker.referrer);
+    return decode(payload, worker.kinds);
   } catch (error) {
     if (isBreach(error)) throw error;
     return error;

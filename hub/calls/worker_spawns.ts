@@ -1,31 +1,32 @@
 /**
  * Threads that Workers make: `spawn()` in green code, and a function of the hub that it starts without waiting for it.
  *
- * The Worker has chosen the id and has a handle already; what is out of the ordinary came in a message of its own before.
- * Whatever goes wrong here is therefore the thread's ending.
+ * The Worker has chosen the thread's id and has a handle already; the options came in a message of their own before.
+ * So whatever goes wrong here becomes the thread's ending.
  *
  * @module
  */
 
-import { mayRefer } from "../../bridge/wire/body.ts";
+import { isThenable } from "../../bridge/references/thenables.ts";
+import { mayRefer } from "../../bridge/wire/payload.ts";
 import { usesContext } from "../../bridge/context/context.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
-import { isThenable } from "../../bridge/references/live.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import {
-  type Particulars,
-  Referent,
+  RefKind,
   type Target,
   targetName,
+  type ThreadOptions,
 } from "../../bridge/protocol/messages.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
 import { makeAsyncThread } from "../threads/async_threads.ts";
-import type { CallDesk } from "./call_desk.ts";
+import type { CallServer } from "./call_server.ts";
 import { boundTarget } from "./checks.ts";
 import { Ended } from "../records/ended.ts";
 import type { GreenWorker, Registry } from "../records/worker.ts";
-import { HubThread, type Work } from "../records/thread.ts";
-import type { Launch, Launches } from "../threads/launches.ts";
+import { HubThread, type Task } from "../records/thread.ts";
+import type { HubThreadOptions } from "../../bridge/side/spawnable.ts";
+import type { Launches } from "../threads/launches.ts";
 import { joinPool, takeSlot } from "../threads/pool_members.ts";
 import type { Threads } from "../threads/threads.ts";
 import { readViews } from "../references/views.ts";
@@ -35,95 +36,96 @@ export class WorkerSpawns {
   readonly #registry: Registry;
   readonly #threads: Threads;
   readonly #launches: Launches;
-  readonly #desk: CallDesk;
-  /** What was said about a thread before it was spawned. */
-  readonly #particulars = new Map<number, Particulars>();
+  readonly #callServer: CallServer;
+  /** The options that came ahead of their threads, by the threads' ids. */
+  readonly #options = new Map<number, ThreadOptions>();
 
   /**
    * @param registry The rest of the hub.
    * @param threads Keeps the threads.
-   * @param launches Makes those that Workers run.
-   * @param desk Calls the functions of the others.
+   * @param launches Makes the threads that Workers run.
+   * @param callServer Calls the functions of the threads that run on the hub.
    */
-  constructor(registry: Registry, threads: Threads, launches: Launches, desk: CallDesk) {
+  constructor(registry: Registry, threads: Threads, launches: Launches, callServer: CallServer) {
     this.#registry = registry;
     this.#threads = threads;
     this.#launches = launches;
-    this.#desk = desk;
+    this.#callServer = callServer;
   }
 
-  /** Says what is out of the ordinary about a thread that is spawned next: `Up.Prepare`. */
-  prepare(id: number, particulars: Particulars): void {
-    this.#particulars.set(id, particulars);
+  /** Takes the options of a thread that is about to be spawned: `Up.Prepare`. */
+  prepare(id: number, options: ThreadOptions): void {
+    this.#options.set(id, options);
   }
 
-  /** A Worker spawns a thread: `Up.Spawn`. */
+  /** Makes a thread that a Worker spawns: `Up.Spawn`. */
   spawn(worker: GreenWorker, message: Message): void {
-    const { id, a, b, body } = message;
+    const { id, a, b, payload } = message;
     const target = boundTarget(worker, a);
     this.#checkNewId(id);
-    const launch = { ...this.#takeParticulars(id), parent: b };
-    let work: Work | undefined;
+    const options = { ...this.#takeOptions(id), parent: b };
+    let task: Task | undefined;
     let reason: unknown;
     try {
       const values = usesContext() ? worker.context.given(message, b) : undefined;
-      work = values || mayRefer(body)
+      task = values || mayRefer(payload)
         ? this.#launches.pack(
           target,
-          readViews(body, worker.referrer).passing as unknown[],
+          readViews(payload, worker.kinds).passing as unknown[],
           values,
         )
-        : { target, args: body };
+        : { target, args: payload };
     } catch (error) {
       if (isBreach(error)) throw error;
       reason = error;
     }
-    // There will be a thread now, which has the slot. Before this the Worker has it, and gives it back with its end.
-    takeSlot(worker.objects, launch);
-    const thread = work
-      ? this.#launches.launch(work, launch, id)
-      : this.#stillborn(id, target, launch, reason);
+    // From now on the thread has the slot of the pool. Until here the Worker had it, and its end would have given it back.
+    takeSlot(worker.objects, options);
+    const thread = task
+      ? this.#launches.launch(task, options, id)
+      : this.#stillborn(id, target, options, reason);
     this.#hand(worker, thread);
   }
 
-  /** A thread that has failed before it could be made. */
-  #stillborn(id: number, target: Target, launch: Launch, reason: unknown): HubThread {
-    const thread = new HubThread(this.#threads, id, { label: targetName(target), ...launch });
-    joinPool(thread, launch);
+  /** Makes a thread that has failed already, as it cannot be run. */
+  #stillborn(id: number, target: Target, options: HubThreadOptions, reason: unknown): HubThread {
+    const thread = new HubThread(this.#threads, id, { label: targetName(target), ...options });
+    joinPool(thread, options);
     thread.end(Ended.of({ status: "rejected", reason }));
     return thread;
   }
 
-  /** A Worker starts a function of the hub as a thread: `Up.Start`. */
+  /** Starts a function of the hub as a thread, for a Worker: `Up.Start`. */
   start(worker: GreenWorker, message: Message): void {
-    const { id, a, b, body } = message;
+    const { id, a, b, payload } = message;
     const target = boundTarget(worker, a);
     this.#checkNewId(id);
-    const particulars = this.#takeParticulars(id);
-    const call = this.#desk.open(target);
-    const options = { ...particulars, parent: b, heeds: () => call.heeds, scope: call };
+    const prepared = this.#takeOptions(id);
+    const call = this.#callServer.open(target);
+    const options = { ...prepared, parent: b, heeds: () => call.heeds, scope: call };
     let unread: unknown;
     try {
       if (usesContext()) call.given = worker.context.given(message, b);
     } catch (error) {
       unread = error;
     }
-    const thread = makeAsyncThread(this.#threads, id, call.name, options, (signal) => {
+    const work = (signal: AbortSignal) => {
       if (unread !== undefined) throw unread;
       if (this.#registry.closed) throw this.#registry.closedError();
       signal.addEventListener("abort", () => call.abort(signal.reason));
-      const result = this.#desk.invoke(worker, target, call, body);
+      const result = this.#callServer.invoke(worker, target, call, payload);
       return isThenable(result) ? Promise.resolve(result).finally(() => call.settled()) : result;
-    });
+    };
+    const thread = makeAsyncThread(this.#threads, call.name, options, work, id);
     this.#hand(worker, thread);
   }
 
-  /** The Worker that made a thread has a handle to it and is told how it ends. */
+  /** Notes that the Worker that made a thread has a handle to it, and has to be told how it ends. */
   #hand(worker: GreenWorker, thread: HubThread): void {
-    // The Worker reports a failure that nobody there looks at, unless nobody is expected to.
+    // The Worker reports an unhandled failure of the thread, unless the thread is detached.
     if (!thread.detached) thread.keeper = worker;
     if (thread.dead) return worker.tell(thread);
-    worker.hold(Referent.Thread, thread.id);
+    worker.hold(RefKind.Thread, thread.id);
     thread.holds++;
     (thread.watchers ??= new Set()).add(worker);
   }
@@ -133,9 +135,9 @@ export class WorkerSpawns {
     throw new BridgeProtocolError(`Cannot make thread ${id}: there is one with that id`);
   }
 
-  #takeParticulars(id: number): Particulars | undefined {
-    const particulars = this.#particulars.get(id);
-    this.#particulars.delete(id);
-    return particulars;
+  #takeOptions(id: number): ThreadOptions | undefined {
+    const options = this.#options.get(id);
+    this.#options.delete(id);
+    return options;
   }
 }

@@ -4,54 +4,54 @@
  * @module
  */
 
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { type ContextValues, merge } from "../../bridge/context/context.ts";
 import { decodeContext } from "../../bridge/context/wire.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import type { Message } from "../../bridge/wire/message.ts";
-import type { Referrer } from "../../bridge/values/referrer.ts";
+import type { ReferenceKinds } from "../../bridge/values/reference_kinds.ts";
 
-/** A thread, as far as this has to know it. */
+/** A thread, as far as its context needs it. */
 interface WithContext {
   readonly id: number;
   readonly context: ContextValues | undefined;
 }
 
-/** What a Worker says of async context. */
+/** The async context that one Worker sends. */
 export class WorkerContext {
-  readonly #referrer: Referrer;
+  readonly #kinds: ReferenceKinds;
   readonly #stack: readonly WithContext[];
   #next: Message | undefined;
 
   /**
-   * @param referrer Resolves the Worker's references.
+   * @param kinds Resolves the Worker's references.
    * @param stack The threads that run there.
    */
-  constructor(referrer: Referrer, stack: readonly WithContext[]) {
-    this.#referrer = referrer;
+  constructor(kinds: ReferenceKinds, stack: readonly WithContext[]) {
+    this.#kinds = kinds;
     this.#stack = stack;
   }
 
-  /** A context has arrived, for a message that follows. */
+  /** Takes a context that is for the next message. */
   arrive(message: Message): void {
     this.#next = message;
   }
 
   /**
-   * What a thread or a call has changed, as said before the message that has arrived now.
+   * The changes by a thread or a call, which were sent before the message that has arrived now.
    *
-   * @throws {BridgeProtocolError} If it is malformed, or was for another message.
+   * @throws {BridgeProtocolError} If the context is malformed, or was for another message.
    */
   changes({ kind, id }: Message): ContextValues | undefined {
-    const body = this.#take(kind, id);
-    return body && decodeContext(body, this.#referrer);
+    const payload = this.#take(kind, id);
+    return payload && decodeContext(payload, this.#kinds);
   }
 
   /**
    * The context of a call or a new thread.
    *
    * @param message The message that has arrived now.
-   * @param caller The id of the thread that calls. It counts only if it runs there: another thread's context is no
+   * @param caller The id of the thread that calls. It counts only if the thread runs there: another thread's context is no
    * business of this Worker's.
    */
   given(message: Message, caller: number): ContextValues | undefined {
@@ -59,11 +59,11 @@ export class WorkerContext {
     return merge(context, this.changes(message));
   }
 
-  #take(kind: number, id: number): Body | undefined {
+  #take(kind: number, id: number): Payload | undefined {
     const next = this.#next;
     if (!next) return undefined;
     this.#next = undefined;
-    if (next.a === kind && next.id === id) return next.body;
+    if (next.a === kind && next.id === id) return next.payload;
     throw new BridgeProtocolError(
       `Cannot take a context for message ${next.a} ${next.id}: ${kind} ${id} came instead`,
     );

@@ -1,37 +1,39 @@
 /**
- * Iterating on the hub over something of green code.
+ * Iterations on the hub over objects of green code.
  *
- * Each item is asked for by itself (`Pull`), so it has come before the generator can block for the next one; reading ahead is
- * asking for several. Items belong to nobody in particular (see `steps.ts`): a limit of one who asks ends neither the iteration
- * nor what was asked for, unless the iteration was made within it. To leave the iteration is another request (`Stop`), which does
- * not wait for those.
+ * Each item is asked for by itself (`Pull`), so it has come before the generator can block for the next one; to read ahead is to
+ * ask for several. Items belong to nobody in particular (see `steps.ts`): a limit on one `next()` ends neither the iteration nor
+ * the requests for items, unless the iteration was made within it. To leave the iteration is another request (`Stop`), which
+ * does not wait for those.
  *
  * @module
  */
 
 import { leaveWithLimit, outsideLimits } from "../../bridge/side/limit.ts";
 import { Op, Trait } from "../../bridge/references/live.ts";
-import type { Remote } from "../../bridge/references/remote.ts";
+import type { RemoteObject } from "../../bridge/references/remote_object.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 import { addCaller } from "../../bridge/values/stacks.ts";
 import { END, Steps } from "../../bridge/side/steps.ts";
 
-/** An async iterator over an object of green code. It begins at the first `next()`; leaving it runs the `finally` in the Worker. */
+/**
+ * An async iterator over an object of green code. It begins at the first `next()`; to leave it runs the `finally` in the Worker.
+ */
 export class AsyncIteration implements AsyncIterableIterator<unknown> {
-  readonly #object: Remote;
+  readonly #object: RemoteObject;
   readonly #steps: Steps<unknown>;
   /** The iteration in the Worker. */
-  #source: Promise<Remote> | undefined;
+  #source: Promise<RemoteObject> | undefined;
   #over = false;
-  // Nobody is there any more to hear how that goes.
+  /** Calls off that the iteration is left when a limit ends. Nobody waits for that, so its failure is dropped. */
   readonly #left = leaveWithLimit(() => this.return().catch(() => {}));
   #leaving: Promise<void> | undefined;
 
   /**
-   * @param object What to iterate over. What was used up and let go of has no items.
-   * @param ahead How many items to ask for before somebody wants them.
+   * @param object The object to iterate over. One that was used up and released has no items.
+   * @param ahead The number of items to ask for before somebody wants them.
    */
-  constructor(object: Remote, ahead = 0) {
+  constructor(object: RemoteObject, ahead = 0) {
     this.#object = object;
     this.#steps = new Steps(() => this.#step(), ahead, ahead + 1);
     if (object.released && object.traits & Trait.Once) this.#steps.end();
@@ -45,7 +47,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
     try {
       return await this.#steps.next();
     } catch (error) {
-      // When it was asked for, it was for nobody.
+      // The item was asked for on nobody's behalf: the error gets the stack of this caller now.
       addCaller(error, stackHere());
       throw error;
     }
@@ -63,7 +65,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
 
   async #step(): Promise<IteratorResult<unknown, undefined>> {
     try {
-      this.#source ??= this.#object.ask(Op.Iterate, [], "next") as Promise<Remote>;
+      this.#source ??= this.#object.ask(Op.Iterate, [], "next") as Promise<RemoteObject>;
       const source = await this.#source;
       if (this.#leaving) return END;
       const items = await source.ask(Op.Pull, [], "next") as unknown[];
@@ -71,7 +73,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
       this.#end(source);
       return END;
     } catch (error) {
-      // Of what was asked for ahead, the first failure is the one.
+      // Several items may be asked for ahead: only the first failure counts.
       if (this.#over || this.#leaving) return END;
       this.#end(await this.#source?.catch(() => undefined));
       throw error;
@@ -87,8 +89,8 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
     }
   }
 
-  /** The iteration is over: what it used up goes with it. */
-  #end(source: Remote | undefined): void {
+  /** Ends the iteration, and releases an object that it has used up. */
+  #end(source: RemoteObject | undefined): void {
     this.#over = true;
     this.#left();
     source?.release();

@@ -1,35 +1,35 @@
 /**
- * The stand-in for an object of green code on the hub: everything that it is asked gives a promise.
+ * The proxy on the hub for an object of green code: each use of it gives a promise.
  *
  * @module
  */
 
 import { MAKER, SELF } from "../../bridge/brand.ts";
 import { isRefused, Op, Trait } from "../../bridge/references/live.ts";
-import { type Remote, standsFor } from "../../bridge/references/remote.ts";
+import { proxyFor, type RemoteObject } from "../../bridge/references/remote_object.ts";
 import { AsyncIteration } from "./async_iteration.ts";
 
 class Handle {}
 
 /**
- * Makes the stand-in.
+ * Makes the proxy.
  *
- * @param remote What it stands for.
- * @param onError What setting a property failed with goes here, as an assignment cannot be awaited.
+ * @param remote The object.
+ * @param onError Called with the failure of an assignment to a property, as that cannot be awaited.
  * @returns A `Proxy`.
  */
-export function makeAsyncProxy(remote: Remote, onError: (error: unknown) => void): object {
+export function makeAsyncProxy(remote: RemoteObject, onError: (error: unknown) => void): object {
   const target = remote.traits & Trait.Callable ? function () {} : new Handle();
   const proxy = new Proxy(target, new AsyncHandler(remote, onError));
-  standsFor(proxy, remote);
+  proxyFor(proxy, remote);
   return proxy;
 }
 
 class AsyncHandler implements ProxyHandler<object> {
-  readonly #remote: Remote;
+  readonly #remote: RemoteObject;
   readonly #onError: (error: unknown) => void;
 
-  constructor(remote: Remote, onError: (error: unknown) => void) {
+  constructor(remote: RemoteObject, onError: (error: unknown) => void) {
     this.#remote = remote;
     this.#onError = onError;
   }
@@ -53,7 +53,7 @@ class AsyncHandler implements ProxyHandler<object> {
   }
 
   has(_: object, key: PropertyKey): boolean {
-    // What the object has by name, only the Worker can tell.
+    // Only the Worker can tell which names the object has.
     return typeof key === "symbol" && this.#symbol(key) !== undefined;
   }
 
@@ -98,8 +98,8 @@ class AsyncHandler implements ProxyHandler<object> {
   }
 }
 
-/** A property: to be called, or to be awaited. */
-function makeMember(remote: Remote, name: string): unknown {
+/** Makes a property, which can be called or awaited. */
+function makeMember(remote: RemoteObject, name: string): unknown {
   const member = function (...args: unknown[]): unknown {
     return remote.ask(new.target ? Op.NewMember : Op.Invoke, [name, ...args], name);
   };

@@ -5,7 +5,7 @@
  */
 
 import { currentLimit } from "../../bridge/side/limit.ts";
-import { Service } from "../../bridge/references/service.ts";
+import { Resource } from "../../bridge/references/resource.ts";
 import { state } from "../../bridge/state.ts";
 import { currentCall } from "../base/call_context.ts";
 
@@ -14,7 +14,7 @@ interface Waiter {
   gone: boolean;
 }
 
-/** Who has an object's lock, and who waits for it; first come, first served. */
+/** The state of an object's lock, and its waiters; first come, first served. */
 interface Queue {
   held: boolean;
   readonly waiting: Waiter[];
@@ -22,8 +22,8 @@ interface Queue {
 
 const queues = state("locks", () => new WeakMap<object, Queue>());
 
-/** A lock that is held; letting go of it hands it to the next one. */
-export class HeldLock extends Service {
+/** A lock that is held. When it is released, it goes to the next waiter. */
+export class HeldLock extends Resource {
   #queue: Queue | undefined;
 
   constructor(queue: Queue) {
@@ -31,7 +31,7 @@ export class HeldLock extends Service {
     this.#queue = queue;
   }
 
-  serve(): never {
+  perform(): never {
     throw new TypeError("Cannot do anything to a lock but let go of it");
   }
 
@@ -50,7 +50,7 @@ export class HeldLock extends Service {
  * Takes the lock of an object.
  *
  * @param object Any object.
- * @returns The lock. If the caller, a green thread, has gone meanwhile, it is let go of.
+ * @returns The lock. It is released at once if the caller, a green thread, has gone meanwhile.
  */
 export function takeLock(object: object): HeldLock | Promise<HeldLock> {
   let queue = queues.get(object);

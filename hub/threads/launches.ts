@@ -1,50 +1,45 @@
 /**
- * How threads that Workers run are made, and what may hold one up before it is in the pool's queue: a time, a gate.
+ * Launches: make the threads that Workers run, and hold them back before the pool's queue if need be, for a delay or a gate.
  *
  * @module
  */
 
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encode } from "../../bridge/values/codec.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
 import { keep } from "../../bridge/wire/message.ts";
-import { type Particulars, type Target, targetName } from "../../bridge/protocol/messages.ts";
+import { type Target, targetName } from "../../bridge/protocol/messages.ts";
+import type { HubThreadOptions } from "../../bridge/side/spawnable.ts";
 import { Timeout } from "../../bridge/side/timeout.ts";
-import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { makeDependent } from "./dependants.ts";
 import { Ended } from "../records/ended.ts";
 import type { Registry } from "../records/worker.ts";
-import { HubThread, type Work } from "../records/thread.ts";
+import { HubThread, type Task } from "../records/thread.ts";
 import { Luggage } from "../records/luggage.ts";
 import type { Pool } from "../pool/pool.ts";
 import { joinPool } from "./pool_members.ts";
 import type { Threads } from "./threads.ts";
-import { LONGEST_TIMER } from "../base/within.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
-/** How many generations of threads a stack tells of. */
+/** The number of generations of threads that a stack tells of. */
 const MOST_SITES = 16;
 
-/** How a thread is to be made. */
-export interface Launch extends Particulars {
-  /** What it waits for before it may start. */
-  readonly gate?: Promise<unknown>;
-  readonly parent?: number;
-}
-
-/** Makes the threads of one hub that Workers run. */
+/** The launches of one hub. */
 export class Launches {
   readonly #registry: Registry;
   readonly #threads: Threads;
   readonly #pool: Pool;
   readonly #debug: boolean;
+  readonly #arena = hereOnHub().arena;
   #count = 0;
 
   /**
-   * @param registry What arguments refer to is looked up there.
-   * @param threads Keeps the threads.
-   * @param pool Runs them.
-   * @param debug Whether it is recorded where threads are spawned.
+   * @param registry The hub's tables, in which the references in arguments are looked up.
+   * @param threads The hub's threads.
+   * @param pool The pool that runs them.
+   * @param debug Whether to record where threads are spawned.
    */
   constructor(registry: Registry, threads: Threads, pool: Pool, debug: boolean) {
     this.#registry = registry;
@@ -53,33 +48,33 @@ export class Launches {
     this.#debug = debug;
   }
 
-  /** How many threads were ever launched. */
+  /** The number of threads that were ever launched. */
   get count(): number {
     return this.#count;
   }
 
-  /** Whether a thread is a callback, of which the hub knows nothing but its id: nobody depends on such a one. */
+  /** Whether a thread is a callback, of which the hub knows nothing but its id: it has no dependants. */
   #isCallback(id: number): boolean {
     for (const worker of this.#pool.workers) if (worker.serves(id)) return true;
     return false;
   }
 
   /**
-   * Makes work for a thread of a target and its arguments.
+   * Makes the task of a thread from a target and its arguments.
    *
-   * @param values The async context that the thread is to have.
+   * @param values The async context for the thread.
    * @throws {NotCloneableError} If an argument, or a value of the context, cannot cross.
    */
   pack(
     target: Target,
     args: readonly unknown[],
     values: ContextValues | undefined,
-  ): Work {
+  ): Task {
     const luggage = new Luggage(this.#registry);
     try {
-      const body = encode(args, "arguments", luggage);
-      const context = values && { body: encodeContext(values, luggage), values };
-      return { target, args: body, luggage, context };
+      const payload = encode(args, "arguments", luggage);
+      const context = values && { payload: encodeContext(values, luggage), values };
+      return { target, args: payload, luggage, context };
     } catch (error) {
       luggage.drop();
       throw error;
@@ -87,30 +82,32 @@ export class Launches {
   }
 
   /** Makes a thread that a Worker is to run. */
-  launch(work: Work, launch: Launch, id = hubPlace().arena.takeThreadId()): HubThread {
+  launch(task: Task, options: HubThreadOptions, id = this.#arena.takeThreadId()): HubThread {
     const thread = new HubThread(this.#threads, id, {
-      label: targetName(work.target),
-      name: launch.name,
-      parent: launch.parent,
-      detached: launch.detached,
-      work,
+      label: targetName(task.target),
+      name: options.name,
+      parent: options.parent,
+      detached: options.detached,
+      task,
     });
-    thread.turn = launch.turn;
+    thread.order = options.order;
     this.#count++;
-    joinPool(thread, launch);
-    if (this.#debug) this.#recordSite(thread, launch.site ?? stackHere());
-    if (launch.timeout !== undefined) this.#limit(thread, launch.timeout, launch.graceMs);
-    if (this.#registry.closed) work.luggage?.drop();
+    joinPool(thread, options);
+    if (this.#debug) this.#recordSite(thread, options.site ?? stackHere());
+    if (options.timeout !== undefined) this.#limit(thread, options.timeout, options.graceMs);
+    if (this.#registry.closed) task.luggage?.drop();
     if (!this.#threads.add(thread)) return thread;
     this.#registry.keepAlive.hold();
-    if (launch.local && !this.#isCallback(thread.parent) && !makeDependent(this.#threads, thread)) {
+    if (
+      options.local && !this.#isCallback(thread.parent) && !makeDependent(this.#threads, thread)
+    ) {
       return thread;
     }
-    if (launch.delay !== undefined) this.#enqueueLater(thread, launch.delay);
-    else if (launch.gate) this.#enqueueAfter(thread, launch.gate);
+    if (options.delay !== undefined) this.#enqueueLater(thread, options.delay);
+    else if (options.gate) this.#enqueueAfter(thread, options.gate);
     else this.#enqueue(thread);
-    // It waits, and by the time it runs the bytes may have been changed by whoever passed them.
-    if (thread.work) thread.work = keepWork(thread.work);
+    // The task waits, and whoever passed the bytes may change them before it runs.
+    if (thread.task) thread.task = keepTask(thread.task);
     return thread;
   }
 
@@ -142,7 +139,7 @@ export class Launches {
     thread.spawnSites = [{ name: thread.name, stack }, ...above].slice(0, MOST_SITES);
   }
 
-  /** Kills a thread when it has run for too long; its clock starts when it does. */
+  /** Sets a thread's time limit: kills it when it has run for too long. The clock starts with the thread. */
   #limit(thread: HubThread, ms: number, graceMs = Infinity): void {
     if (ms > LONGEST_TIMER) return;
     thread.onStart = () => {
@@ -154,12 +151,12 @@ export class Launches {
   }
 }
 
-/** What waits for its turn keeps its own bytes. */
-function keepWork(work: Work): Work {
-  const { args, context } = work;
+/** Gives a task that waits a copy of its bytes. */
+function keepTask(task: Task): Task {
+  const { args, context } = task;
   return {
-    ...work,
+    ...task,
     args: keep(args),
-    ...context ? { context: { ...context, body: keep(context.body) } } : {},
+    ...context ? { context: { ...context, payload: keep(context.payload) } } : {},
   };
 }

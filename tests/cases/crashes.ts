@@ -1,6 +1,6 @@
 /**
- * Threads that die with their Workers, at each kind of object: while they wait, when they were given what they waited for and have
- * not come to know of it, and while they hold it.
+ * Threads that die with their Workers, at each kind of object: while they wait, when they were given what they waited for and
+ * have not come to know of it, and while they hold it.
  *
  * Whoever dies is green in each way: on the hub it would be the process that dies. The others are green, or on the hub.
  */

@@ -19,8 +19,8 @@ export function newFate(): Fate {
 }
 
 /**
- * From the moment when it is {@linkcode arm}ed this Worker stays in the wait that it is in, whatever it is given and whoever wakes
- * it, until it is to die. Then it dies at once, in the middle of the wait.
+ * From the moment when it is {@linkcode arm}ed this Worker stays in the wait that it is in, whatever it is given and whoever
+ * wakes it, until it is to die. Then it dies at once, in the middle of the wait.
  */
 export function dieWhenParked(fate: Fate): void {
   const { wait } = Atomics;

@@ -2,9 +2,9 @@
 import { greenImport, NotCloneableError, spawn } from "@aiohub/aiohub";
 import { assert, assertEquals, assertInstanceOf, assertStringIncludes } from "@std/assert";
 import { decode } from "../../bridge/values/codec.ts";
-import { Format } from "../../bridge/wire/body.ts";
+import { Format } from "../../bridge/wire/payload.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
-import { noReferrer } from "../bridge/values/codec_support.ts";
+import { noKinds } from "../bridge/values/codec_support.ts";
 import { rejection, runDeno, TestHub, thrownBy } from "../support/mod.ts";
 import * as k2 from "../fixtures/edges/k2_classes.ts";
 import * as more from "../fixtures/edges/k2_more_classes.ts";
@@ -157,7 +157,7 @@ Deno.test("K2 decode() never imports a module because the other side has named i
   const url = "data:text/javascript,globalThis.k2Named = true; export class X extends Error {}";
   const error = decode(
     tagged(["~E", "Error", "m", null, null, {}, {}, ["X", url, "X", 0]]),
-    noReferrer,
+    noKinds,
   );
   assertInstanceOf(error, Error);
   assertEquals(Object.getPrototypeOf(error), Error.prototype);
@@ -175,7 +175,7 @@ Deno.test("K2 decode() makes of what is named only what such a class may be", as
   for (const name of ["Point", "throwOutOfStock", "Money", "toString", "made"]) {
     const error = decode(
       tagged(["~E", "Error", "m", null, null, {}, {}, [name, url, name, 0]]),
-      noReferrer,
+      noKinds,
     ) as object;
     assertEquals(Object.getPrototypeOf(error), Error.prototype, name);
   }
@@ -193,12 +193,12 @@ Deno.test("K2 decode() makes of what is named only what such a class may be", as
 });
 
 function tagged(wire: unknown) {
-  return { format: Format.Tagged, text: JSON.stringify(wire), meta: undefined, blobs: [] };
+  return { format: Format.Tagged, text: JSON.stringify(wire), meta: undefined, buffers: [] };
 }
 
 function decodingError(wire: unknown): Error {
   try {
-    decode(tagged(wire), noReferrer);
+    decode(tagged(wire), noKinds);
   } catch (error) {
     return error as Error;
   }

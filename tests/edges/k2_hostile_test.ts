@@ -2,7 +2,7 @@
 import { ConnectionPool, type GreenThread, spawn, WorkerCrashedError } from "@aiohub/aiohub";
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { decode, encodeThrown } from "../../bridge/values/codec.ts";
-import { noReferrer } from "../bridge/values/codec_support.ts";
+import { noKinds } from "../bridge/values/codec_support.ts";
 import {
   rejection,
   ROOT,
@@ -23,7 +23,7 @@ const ARRIVES: Record<string, string | RegExp> = {
   "revoked proxy":
     /^NotCloneableError: Cannot send \w+: it fails when it is looked at: TypeError: .*revoked$/,
   "proxy whose traps throw": `${LOOKED_AT}Error: trap`,
-  "proxy whose traps throw a revoked proxy": `${LOOKED_AT}something that cannot be described`,
+  "proxy whose traps throw a revoked proxy": `${LOOKED_AT}an object that cannot be looked at`,
   "TypeError whose message is a symbol": "TypeError: Symbol(m)",
   "TypeError whose message throws": "TypeError: [getter failed: RangeError: hook]",
   "ReferenceError whose message throws": "ReferenceError: [getter failed: RangeError: hook]",
@@ -36,7 +36,7 @@ const ARRIVES: Record<string, string | RegExp> = {
   "AggregateError whose errors are a revoked proxy": "AggregateError: x",
   "SuppressedError whose parts throw": "SuppressedError: ",
   "error that is its own cause": "Error: x",
-  "error with a prototype that throws": `${LOOKED_AT}something that cannot be described`,
+  "error with a prototype that throws": `${LOOKED_AT}an object that cannot be looked at`,
   "object whose conversions throw": "object of toString,valueOf,toJSON",
   "object whose tag, constructor and then throw": "object of constructor,then",
   "array of a revoked proxy": "object of 0",
@@ -253,7 +253,7 @@ Deno.test("K2 what cannot be printed is named on stderr, and the process goes on
     ["run", "-A", "--config", config, `${folder.path}/main.ts`],
   );
   assertEquals([code, stdout], [0, "goes on\n"], stderr);
-  assertMatch(stderr, /Uncaught \(in hub "\S*"\) object that cannot be looked at\n/);
+  assertMatch(stderr, /Uncaught \(in hub "\S*"\) an object that cannot be looked at\n/);
   assertMatch(stderr, /Uncaught \(in hub "\S*"\) Symbol\(s\)\n/);
 });
 
@@ -263,8 +263,8 @@ Deno.test("K2 what an error holds that cannot cross costs no more for what cross
   const time = (held: unknown[]) => {
     const once = () => {
       const begin = performance.now();
-      const body = encodeThrown(Object.assign(new Error("x"), { held }), "error", noReferrer);
-      assertEquals((decode(body, noReferrer) as { held?: unknown[] }).held?.length, held.length);
+      const payload = encodeThrown(Object.assign(new Error("x"), { held }), "error", noKinds);
+      assertEquals((decode(payload, noKinds) as { held?: unknown[] }).held?.length, held.length);
       return performance.now() - begin;
     };
     return Math.min(once(), once());

@@ -422,8 +422,8 @@ for (const cooperative of [false, true]) {
 }
 
 /**
- * An item is put, and the limit of the one who waits for it is due, while that one is busy with a callback: when it looks it finds
- * both.
+ * An item is put, and the limit of the one who waits for it is due, while that one is busy with a callback: when it looks it
+ * finds both.
  *
  * @param how Which limit.
  * @param isLate Whether the limit is due before the item is put.

@@ -6,7 +6,9 @@ import { fixture, runDeno, temporaryFolder } from "../support/mod.ts";
 /** Whoever runs the program: not root, for whom the number of threads has no limit. */
 const UID = Deno.uid() === 0 ? 64_321 : Deno.uid()!;
 
-/** How many threads the program may have at first: those that the runtime needs, one for each core among them, and some Workers. */
+/**
+ * How many threads the program may have at first: those that the runtime needs, one for each core among them, and some Workers.
+ */
 const THREADS = 12 + 2 * navigator.hardwareConcurrency;
 
 /** Begins a command that is run by that user, who may read all that this one may. */

@@ -202,7 +202,7 @@ testBoth(
     assertStrictEquals(back[0], thread);
     gate.resolve(9);
     assertEquals(await waiting, [true, 9]);
-    // Functions and stand-ins of a Worker of the one, in a Worker of the other.
+    // Functions and proxies of a Worker of the one, in a Worker of the other.
     const given = await hub.spawn(() => [(n: number) => n + 1]);
     assertEquals(await one.lib.spawn((fn: (n: number) => number) => fn(1), given[0] as never), 2);
     // What it is called with goes on to it as a handle, and is no copy.

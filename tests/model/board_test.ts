@@ -38,7 +38,7 @@ const WAKES = `    Atomics.add(this.#words, line + WAKE, 1);
     }`;
 const SAYS = `    Atomics.store(this.#words, line + PARKED, 1);
     this.lie(slot);
-    Atomics.wait(this.#words, line + WAKE, seen, ms);`;
+    Atomics.wait(this.#words, line + WAKE, counter, ms);`;
 
 tryOut("a Worker that parks is woken", {
   explore: sleep,
@@ -64,11 +64,11 @@ tryOut("a Worker that parks is woken", {
     "the sleeper does not say that it sleeps": [{
       file: board,
       text: SAYS,
-      instead: `    Atomics.wait(this.#words, line + WAKE, seen, ms);`,
+      instead: `    Atomics.wait(this.#words, line + WAKE, counter, ms);`,
     }, LOST],
     "the sleeper sleeps whatever the counter is": [{
       file: board,
-      text: "line + WAKE, seen, ms);",
+      text: "line + WAKE, counter, ms);",
       instead: "line + WAKE, Atomics.load(this.#words, line + WAKE), ms);",
     }, LOST],
   },
@@ -194,7 +194,7 @@ const write = (library: Library) =>
           for (const frame of [1, 2, 3, 4]) writeFrame(writer, frame);
         },
         green({ board }) {
-          // As in line.ts: it says that it is hungry before it looks again.
+          // As in mailbox.ts: it says that it is hungry before it looks again.
           writer.setHungry(true);
           for (;;) {
             const seen = board.woken(0);

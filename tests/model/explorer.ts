@@ -15,7 +15,8 @@
  * **Sound for plain accesses.** Only atomic operations are points where the parties take turns. That is all orders there are if
  * no word is accessed plainly by one while another may access it, and each plain access is checked for it, against the rules
  * at the heads of `core.ts` and `arena.ts`: an object's words need its lock; a node that is in a list needs its object's lock;
- * any other node is its owner's alone (the hub's, when the owner has died; of an account the hub may read whose it is, and end it).
+ * any other node is its owner's alone (the hub's, when the owner has died; of an account the hub may read whose it is, and end
+ * it).
  *
  * **What the model leaves out.** A spin lock's turns: to take an object's lock is a step that can be taken only while it is
  * free. Spinning before a sleep, which only makes it shorter. When time passes is up to nobody: a time limit may be over at any
@@ -40,7 +41,7 @@ import {
 /** One party: a Worker or the main thread. */
 export interface Party {
   readonly name: string;
-  /** Its key as a side; see `place.ts`. */
+  /** Its key as a side; see `process_side.ts`. */
   readonly key: number;
   /** Whether it may die at any point. */
   readonly mortal?: boolean;

@@ -66,22 +66,22 @@ tryOut("three Workers at one permit", {
   explore: pass,
   mutants: {
     "the lock is not taken": [{
-      file: core,
+      file: "bridge/wire/spin_lock.ts",
       text:
-        "    if (Atomics.compareExchange(this.words, LOCK, 0, this.#key) !== 0) this.#enterSlowly();",
+        "    if (Atomics.compareExchange(this.#words, this.#at, 0, this.#mark) !== 0) this.#enterSlowly();",
       instead: "",
     }, UNLOCKED],
     "a waiter is woken before it is given what it waits for": [{
       file: waiters,
       text: `    Atomics.store(nodes, node + Node.State, state);
     // A place in the line is taken before the next one is served, who may be awake by chance and see that by itself.
-    if (!this.#place.queue(owner)) wakes.push(owner, this.number, node);`,
-      instead: `    this.#place.wake(owner, this.#object[1], this.number, node);
+    if (!this.#here.queue(owner)) wakes.push(owner, this.number, node);`,
+      instead: `    this.#here.wake(owner, this.#object[1], this.number, node);
     Atomics.store(nodes, node + Node.State, state);`,
     }, LOST],
     "a waiter is not woken": [{
       file: core,
-      text: "    if (this.wakes.length > 0) Waiters.wake(this.place, this.wakes, this.id);",
+      text: "    if (this.wakes.length > 0) Waiters.wake(this.here, this.wakes, this.id);",
       instead: "    this.wakes.length = 0;",
     }, LOST],
     "a permit that is given back passes its waiters by": [{
@@ -101,14 +101,14 @@ tryOut("three Workers at one permit", {
       file: permits,
       text: "    return this.lists[0].grant(this.wakes);",
       instead: `    const node = this.lists[0].grant(this.wakes);
-    this.words[HOLDER] = this.place.arena.words[node + Node.Data];
+    this.words[HOLDER] = this.here.arena.words[node + Node.Data];
     return node;`,
     }, /reads Data of node .* somebody else's/],
     "a state is written before the data that goes with it": [{
       file: waiters,
       text: `    if (data !== undefined) nodes[node + Node.Data] = data;
     nodes[node + Node.Time] = timeNow();
-    nodes[node + Node.Kills] = this.#place.arena.kills;
+    nodes[node + Node.Kills] = this.#here.arena.kills;
     Atomics.store(nodes, node + Node.State, state);`,
       instead: `    Atomics.store(nodes, node + Node.State, state);
     nodes[node + Node.Data] = data ?? 0;`,
@@ -340,7 +340,7 @@ tryOut("the first in the line is served first", {
       text: "    if (this.words[VALUE] < 0) this.words[VALUE]++;",
       instead: `    if (this.words[VALUE] < 1) {
       this.words[VALUE]++;
-      this.wakes.push(this.place.arena.words[this.lists[0].first + Node.Owner], 0, 0);
+      this.wakes.push(this.here.arena.words[this.lists[0].first + Node.Owner], 0, 0);
     }`,
     }, /Expected|nobody will wake/],
   },
@@ -524,7 +524,7 @@ tryOut("an item is put after its getter was killed", {
     }, WRONG],
     "a grant does not say which kills there had been": [{
       file: waiters,
-      text: "    nodes[node + Node.Kills] = this.#place.arena.kills;",
+      text: "    nodes[node + Node.Kills] = this.#here.arena.kills;",
       instead: "    nodes[node + Node.Kills] = 0;",
     }, WRONG],
     "what was handed back is nobody's": [{
@@ -755,12 +755,12 @@ tryOut("a lock that a dead Worker was given, or held, goes to the next one once"
     else {
       this.#hold(words[node + Node.Thread]);
       this.#beyond++;
-      this.give(node);
+      this.freeNode(node);
     }
   }
 `,
       instead: `    const thread = words[node + Node.Thread];
-    this.give(node);
+    this.freeNode(node);
     this.#account(thread);
   }
 `,
@@ -792,13 +792,13 @@ tryOut("a permit that a dead Worker was given, or held, goes to the next one onc
     else {
       this.#hold(words[node + Node.Thread]);
       this.#beyond++;
-      this.give(node);
+      this.freeNode(node);
     }
   }
 `,
       instead: `    Atomics.store(words, node + Node.State, Granted);
     this.#account(words[node + Node.Thread]);
-    this.give(node);
+    this.freeNode(node);
   }
 `,
     }, WRONG],
@@ -808,12 +808,12 @@ tryOut("a permit that a dead Worker was given, or held, goes to the next one onc
     else {
       this.#hold(words[node + Node.Thread]);
       this.#beyond++;
-      this.give(node);
+      this.freeNode(node);
     }
   }
 `,
       instead: `    const thread = words[node + Node.Thread];
-    this.give(node);
+    this.freeNode(node);
     this.#account(thread);
   }
 `,
@@ -850,13 +850,13 @@ tryOut("a Worker that dies as it gives up leaves the line as it was", {
   mutants: {
     "one who has left the line is taken out again": [{
       file: core,
-      text: `      this.give(node);
+      text: `      this.freeNode(node);
     }
     this.leave();
     return waits;`,
       instead: `    }
     this.leave();
-    if (waits) this.give(node);
+    if (waits) this.freeNode(node);
     return waits;`,
     }, /Expected|nobody will wake|without the lock/],
   },
@@ -876,7 +876,7 @@ tryOut("a Worker dies between giving and waking", {
   mutants: {
     "nobody is woken in its place": [{
       file: "hub/references/worker_objects.ts",
-      text: "    if (inTheMiddle) place.wakeEverybody();",
+      text: "    if (inTheMiddle) here.wakeEverybody();",
       instead: "",
     }, LOST],
   },
@@ -889,7 +889,7 @@ const OWNERS = 64;
 
 const takesChunk: Green<Held> = {
   green({ objects: { lock }, note }) {
-    const { arena, key } = lock[CORE].place;
+    const { arena, key } = lock[CORE].here;
     note(`${arena.takeChunk(key)}`);
   },
 };
@@ -899,12 +899,12 @@ const freed = (library: Library) => {
   return meet(library, held, {
     parties: [takesChunk, takesChunk, {
       before({ objects: { lock } }) {
-        const { arena } = lock[CORE].place;
+        const { arena } = lock[CORE].here;
         chunks = [0, 0].map(() => arena.takeChunk(SOMEBODY));
         arena.recycle(chunks[0]);
       },
       hub({ objects: { lock } }) {
-        lock[CORE].place.arena.recycle(chunks[1]);
+        lock[CORE].here.arena.recycle(chunks[1]);
         return Promise.resolve();
       },
     }] as (Green<Held> | Hub<Held>)[],
@@ -912,7 +912,7 @@ const freed = (library: Library) => {
       expect(new Set(notes).size, 2);
       const free = chunks.filter((chunk) => !notes.includes(`${chunk}`));
       const [reusable, ...owners] = look(({ lock }) => {
-        const { words } = lock[CORE].place.arena;
+        const { words } = lock[CORE].here.arena;
         return [REUSABLE, ...free.map((chunk) => OWNERS + chunk)].map((at) => words[at]);
       });
       expect(owners, free.map(() => -1));
@@ -998,9 +998,9 @@ const spawns: Hub<Slots> = {
   hub: () => Promise.resolve(),
   takeIn({ objects: { pool }, library, note, words }, [objects]) {
     if (Atomics.exchange(words, SENT, 0) === 0) return false;
-    const particulars = { pool, slot: Atomics.load(words, ACCOUNT) };
-    library.takeSlot(objects, particulars);
-    library.joinPool({ onEnd() {} } as unknown as HubThread, particulars);
+    const options = { pool, slot: Atomics.load(words, ACCOUNT) };
+    library.takeSlot(objects, options);
+    library.joinPool({ onEnd() {} } as unknown as HubThread, options);
     note("spawned");
     return true;
   },
@@ -1022,7 +1022,7 @@ tryOut("a slot is the Worker's until its thread is there, and the thread's after
       file: permits,
       text: "    return this.#accounts.pop()!;",
       instead: `    const account = this.#accounts.pop()!;
-    this.give(account);
+    this.freeNode(account);
     return account;`,
     }, /holds no slot|Expected .* found/],
     "the Worker lets go of it after it has said so": [{

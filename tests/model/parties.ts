@@ -2,8 +2,8 @@
  * The parties of a model: Workers that run green code, and the main thread with its doorbell, on the library's own boards,
  * places and objects.
  *
- * A Worker has no `GreenRuntime`, but what it blocks with: the library's own `Blocking`, with one thread on its stack. Its ring is
- * one word, which says whether the thread was struck, and by what. That a thread which has been blocked for a while tells the
+ * A Worker has no `GreenRuntime`, but what it blocks with: the library's own `Blocking`, with one thread on its stack. Its ring
+ * is one word, which says whether the thread was struck, and by what. That a thread which has been blocked for a while tells the
  * hub so is left out: it only has it look once more.
  *
  * @module
@@ -14,8 +14,8 @@ import type { GreenRuntime } from "../../green/worker/runtime.ts";
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
 import type { Intake } from "../../green/worker/intake.ts";
 import type { RemoteThread } from "../../green/worker/remote_thread.ts";
-import type { Place } from "../../bridge/memory/process_side.ts";
-import type { Particulars } from "../../bridge/protocol/messages.ts";
+import type { Here } from "../../bridge/memory/process_side.ts";
+import type { ThreadOptions } from "../../bridge/protocol/messages.ts";
 import type { Coordination, Passage } from "../../bridge/memory/objects.ts";
 import { state } from "../../bridge/state.ts";
 import { Node, State } from "../../bridge/memory/arena.ts";
@@ -35,7 +35,7 @@ import { type Buffer, type Run, within } from "./memory.ts";
 const BOARD = 1;
 const SLOTS = 4;
 /** Where all copies of the library look for where they are. */
-const here = state<{ place: unknown }>("place", () => ({ place: undefined }));
+const current = state<{ here: unknown }>("place", () => ({ here: undefined }));
 const side = state<{ runtime: unknown }>("green", () => ({ runtime: undefined }));
 
 /** What a party has. */
@@ -50,7 +50,7 @@ export interface World<O> {
   /** Writes down that something happened. */
   note(text: string): void;
   /** What `spawn` does in a Worker. */
-  spawns?: (particulars: Particulars) => void;
+  spawns?: (options: ThreadOptions) => void;
   /** Kills the thread of a Worker. */
   kill(worker: number): void;
   /** Has what blocks the thread of a Worker fail: as when there is no room on its stack for what has arrived. */
@@ -140,9 +140,9 @@ class Stage<O extends Record<string, Coordination>> {
     run.bufferNames = ["board"];
     new this.#library.Board(SLOTS);
     this.#becomeMain(run);
-    const { nodes } = here.place as InstanceType<Library["HubPlace"]>;
+    const { nodes } = current.here as InstanceType<Library["HereOnHub"]>;
     // Each side's first nodes are its own already, so that it is no matter in which order they are taken.
-    nodes.give(nodes.take(0, 0, 0, 0));
+    nodes.free(nodes.take(0, 0, 0, 0));
     this.#made = Object.entries(this.#make(this.#library)).map(([name, object]) => {
       const core = object[CORE];
       const buffer = core.buffer as unknown as Buffer;
@@ -155,9 +155,9 @@ class Stage<O extends Record<string, Coordination>> {
   #becomeMain(run: Run) {
     run.bufferNames = ["arena"];
     side.runtime = undefined;
-    const place = new this.#library.HubPlace();
-    here.place = place;
-    return place;
+    const here = new this.#library.HereOnHub();
+    current.here = here;
+    return here;
   }
 
   #board(run: Run) {
@@ -186,12 +186,12 @@ class Stage<O extends Record<string, Coordination>> {
       prologue: (run) => {
         const board = this.#board(run);
         const arena = run.layout.buffer("arena", 0) as never;
-        const place = new library.WorkerPlace({ arena, board: BOARD }, board, slot);
-        here.place = place;
-        const spawns = (particulars: Particulars) => world.spawns!(particulars);
+        const here = new library.HereInWorker({ arena, board: BOARD }, board, slot);
+        current.here = here;
+        const spawns = (options: ThreadOptions) => world.spawns!(options);
         side.runtime = runtime(run, library, board, slot, spawns);
-        place.nodes.give(place.nodes.take(0, 0, 0, 0));
-        world = worldOf(run, library, board, place, this.#revive());
+        here.nodes.free(here.nodes.take(0, 0, 0, 0));
+        world = worldOf(run, library, board, here, this.#revive());
         before?.(world);
       },
       body: () => green(world),
@@ -207,10 +207,10 @@ class Stage<O extends Record<string, Coordination>> {
       name: "hub",
       key: 0,
       prologue: (run) => {
-        const place = this.#becomeMain(run);
-        place.nodes.give(place.nodes.take(0, 0, 0, 0));
+        const here = this.#becomeMain(run);
+        here.nodes.free(here.nodes.take(0, 0, 0, 0));
         const board = this.#board(run);
-        place.addBoard(board);
+        here.addBoard(board);
         const revived = this.#revive();
         for (const { id } of this.#made) library.releaseObject(id, Infinity);
         objects = Array.from({ length: workers }, (_, slot) => {
@@ -218,10 +218,10 @@ class Stage<O extends Record<string, Coordination>> {
           for (const object of Object.values(revived)) objects.hold(object);
           return objects;
         });
-        world = worldOf(run, library, board, place, revived);
+        world = worldOf(run, library, board, here, revived);
         bell = new library.Doorbell(board, () => {
           const more = takeIn?.(world, objects) ?? false;
-          return place.takeIn() || more;
+          return here.takeIn() || more;
         });
         before?.(world);
       },
@@ -307,7 +307,7 @@ function worldOf<O>(
   run: Run,
   library: Library,
   board: Board,
-  place: Place,
+  here: Here,
   objects: O,
 ): World<O> {
   const kills = new Int32Array(run.layout.buffer("kills", 64) as never);
@@ -328,9 +328,9 @@ function worldOf<O>(
       });
     },
     kill(worker) {
-      const number = place.arena.countKill();
+      const number = here.arena.countKill();
       strike(worker, number);
-      place.arena.sayKill();
+      here.arena.sayKill();
     },
     fail: (worker) => strike(worker, FAILED),
     attempt(call, ...names) {
@@ -374,7 +374,7 @@ function runtime(
   library: Library,
   board: Board,
   slot: number,
-  spawns: (how: Particulars) => void,
+  spawns: (how: ThreadOptions) => void,
 ) {
   const ring = new Int32Array(run.layout.buffer("kills", 64) as never);
   const stack = new library.FrameStack();
@@ -388,9 +388,9 @@ function runtime(
     taken = said;
     if (said !== FAILED) stack.kill(frame, new Killed(), said);
   };
-  const park = (seen: number, now: number, until: number) =>
-    board.park(slot, seen, until < deadline ? Infinity : until - now);
-  const line = {
+  const park = (counter: number, now: number, until: number) =>
+    board.park(slot, counter, until < deadline ? Infinity : until - now);
+  const mailbox = {
     shut: false,
     behind: false,
     tidyAt: Infinity,
@@ -410,7 +410,7 @@ function runtime(
     },
     runSoon() {},
   };
-  const base = { line, stack, timed: { next: Infinity } } as unknown as GreenBase;
+  const base = { mailbox, stack, timed: { next: Infinity } } as unknown as GreenBase;
   const blocking = new library.Blocking(base, intake as unknown as Intake);
   const runtime: Pick<GreenRuntime, Used> = {
     enter() {
@@ -420,8 +420,8 @@ function runtime(
     threadId: () => threadOf(slot),
     checkHeard: () => {},
     arm: () => () => {},
-    spawn: (_target, _args, particulars) => {
-      spawns(particulars!);
+    spawn: (_target, _args, options) => {
+      spawns(options!);
       return {} as GreenThread;
     },
     block(condition, until, parking) {

@@ -1,6 +1,6 @@
 /**
- * Probes of the runtime: each is a fact on which a file of the library stands. One that fails says that a new Deno has changed it,
- * and which file to look at.
+ * Probes of the runtime: each is a fact on which a file of the library stands. One that fails says that a new Deno has changed
+ * it, and which file to look at.
  *
  * @module
  */

@@ -5,17 +5,18 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { copyWith, type Mutation } from "../model/library.ts";
+import { rounds } from "../support/rounds.ts";
 import { play } from "./bare.ts";
 
-const scale = Number(Deno.env.get("AIOHUB_STRESS") ?? 4);
+/** How many rounds each of them plays. */
+const ROUNDS = rounds(20_000);
 
 for (const players of [2, 4, 8]) {
-  const rounds = 2500 * scale;
   Deno.test(`bare: no wake-up is lost by ${players} at a semaphore of 1`, async () => {
-    assertEquals(await play("tokens", players, rounds), new Array(players).fill(rounds));
+    assertEquals(await play("tokens", players, ROUNDS), new Array(players).fill(ROUNDS));
   });
   Deno.test(`bare: no wake-up is lost by ${players} at a queue of 3`, async () => {
-    assertEquals(await play("queue", players, rounds), new Array(players).fill(rounds));
+    assertEquals(await play("queue", players, ROUNDS), new Array(players).fill(ROUNDS));
   });
 }
 
@@ -32,11 +33,11 @@ Deno.test("bare: what one was granted who is killed in that moment is handed on"
 const broken: Readonly<Record<string, Mutation>> = {
   "every 100th wake-up is left out": {
     file: "bridge/memory/waiters.ts",
-    text: "    for (let i = 0; i < wakes.length; i += 3) place.wake(wakes[i],",
+    text: "    for (let i = 0; i < wakes.length; i += 3) here.wake(wakes[i],",
     instead: `    const counted = globalThis as { wakes?: number };
     counted.wakes = (counted.wakes ?? 0) + 1;
     if (counted.wakes % 100 === 0) wakes.length = 0;
-    for (let i = 0; i < wakes.length; i += 3) place.wake(wakes[i],`,
+    for (let i = 0; i < wakes.length; i += 3) here.wake(wakes[i],`,
   },
   "every 50th notification is left out": {
     file: "bridge/wire/board.ts",

@@ -7,10 +7,10 @@ import { parentPort, workerData } from "node:worker_threads";
 import { Board } from "../../bridge/wire/board.ts";
 import type { Condition, Green } from "../../bridge/side/green.ts";
 import { becomeGreen } from "../../bridge/side/side.ts";
-import { becomeWorkerPlace, WorkerPlace } from "../../bridge/memory/process_side.ts";
+import { becomeWorker, HereInWorker } from "../../bridge/memory/process_side.ts";
 import { LightQueue, Semaphore } from "../../sync/mod.ts";
 import { resolveShared } from "../../bridge/memory/objects.ts";
-import { Referent } from "../../bridge/protocol/messages.ts";
+import { RefKind } from "../../bridge/protocol/messages.ts";
 import { Chance } from "../support/random.ts";
 
 /** What a bare Worker is given. */
@@ -29,7 +29,7 @@ export interface BareStart {
 }
 
 function object<T>(kind: string, id: number, buffer: SharedArrayBuffer): T {
-  return resolveShared(Referent.Coordination, { kind, id }, () => buffer) as T;
+  return resolveShared(RefKind.Coordination, { kind, id }, () => buffer) as T;
 }
 
 /** What is done in the middle of a wait, once; it may throw, as a kill does. */
@@ -38,7 +38,7 @@ let meanwhile: (() => void) | undefined;
 function play(start: BareStart): unknown {
   const { slot, rounds } = start;
   const board = new Board(start.slots, start.board);
-  becomeWorkerPlace(new WorkerPlace({ arena: start.arena, board: 1 }, board, slot));
+  becomeWorker(new HereInWorker({ arena: start.arena, board: 1 }, board, slot));
   const bare = {
     enter: () => slot + 1,
     threadId: () => slot + 1,

@@ -1,16 +1,16 @@
 import { assert } from "@std/assert";
-import { decode, encode, type Referrer } from "../../bridge/values/codec.ts";
-import { type Body, Format } from "../../bridge/wire/body.ts";
+import { decode, encode, type ReferenceKinds } from "../../bridge/values/codec.ts";
+import { Format, type Payload } from "../../bridge/wire/payload.ts";
 import { registerClass } from "../../bridge/values/classes.ts";
 import { learnModule } from "../../bridge/values/known_modules.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
-import { carry, noReferrer } from "../bridge/values/codec_support.ts";
+import { carry, noKinds } from "../bridge/values/codec_support.ts";
 import { ValueMaker } from "../bridge/values/codec_values.ts";
 import { Chance } from "../support/random.ts";
+import { anySeed, rounds } from "../support/rounds.ts";
 
-// AIOHUB_FUZZ_CASES=1000000 AIOHUB_FUZZ_SEED=7 deno test -A tests/soak/codec_fuzz_test.ts
-const CASES = Number(Deno.env.get("AIOHUB_FUZZ_CASES") ?? 1_000_000);
-const SEED = Number(Deno.env.get("AIOHUB_FUZZ_SEED") ?? Date.now() % 1e9);
+const CASES = rounds(1_000_000);
+const SEED = anySeed();
 
 /** How many messages are made of one value: to make the value takes longer than all else. */
 const ATTACKS = 20;
@@ -33,11 +33,11 @@ class Plain {
 class FuzzError extends Error {}
 learnModule("fuzz:module", { Plain, FuzzError });
 
-/** What a referrer may throw: it is passed on as it is. */
+/** What a ReferenceKinds may throw: it is passed on as it is. */
 class Unresolved extends Error {}
 
-const referrer: Referrer = {
-  refer: () => undefined,
+const kinds: ReferenceKinds = {
+  toRef: () => undefined,
   resolve: (kind, data) => {
     if (kind !== 1) throw new Unresolved();
     return data;
@@ -170,38 +170,38 @@ const ALPHABET = '~~[[]]{}",,::0123456789-.eE tfnulrABCEFHMOQRSTUVWabdijz\\\ud80
 /** Makes messages that another side could have written. */
 class Attacker {
   readonly #chance: Chance;
-  readonly #body: Body;
+  readonly #payload: Payload;
   readonly #tree: unknown;
 
   constructor(chance: Chance) {
     this.#chance = chance;
-    this.#body = carry(encode(this.#victim(), "value", noReferrer));
-    this.#tree = treeOf(this.#body);
+    this.#payload = carry(encode(this.#victim(), "value", noKinds));
+    this.#tree = treeOf(this.#payload);
   }
 
-  attack(): Body {
+  attack(): Payload {
     const kind = this.#chance.next();
     if (kind < 0.1) return this.#random();
-    if (kind < 0.6 && this.#tree !== undefined) return this.#rebuild(this.#body, this.#tree);
-    return this.#disturb(this.#body);
+    if (kind < 0.6 && this.#tree !== undefined) return this.#rebuild(this.#payload, this.#tree);
+    return this.#disturb(this.#payload);
   }
 
   /** Bytes and characters by chance alone. */
-  #random(): Body {
+  #random(): Payload {
     const chance = this.#chance;
     const text = () =>
       Array.from({ length: chance.below(40) }, () => ALPHABET[chance.below(ALPHABET.length)])
         .join("");
     const bytes = () => Uint8Array.from({ length: chance.below(40) }, () => chance.below(256));
     const meta = chance.next() < 0.5 ? bytes() : new TextEncoder().encode(text());
-    const blobs = Array.from({ length: chance.below(3) }, bytes);
-    return { format: chance.below(12), text: text(), meta, blobs, int: chance.below(9) };
+    const buffers = Array.from({ length: chance.below(3) }, bytes);
+    return { format: chance.below(12), text: text(), meta, buffers, int: chance.below(9) };
   }
 
   #victim(): unknown {
     try {
       const value = new ValueMaker(this.#chance, 12).make();
-      encode(value, "value", noReferrer);
+      encode(value, "value", noKinds);
       return value;
     } catch {
       return [new Map()];
@@ -209,12 +209,12 @@ class Attacker {
   }
 
   /** Replaces, removes and adds parts of a well-formed tree. */
-  #rebuild(body: Body, tree: unknown): Body {
+  #rebuild(payload: Payload, tree: unknown): Payload {
     let changed = tree;
     for (let i = this.#chance.below(3); i >= 0; i--) changed = this.#mutate(changed, 0);
     const text = JSON.stringify(changed);
-    if (body.meta === undefined) return { ...body, format: Format.Tagged, text };
-    return this.#shuffle({ ...body, meta: new TextEncoder().encode(text) });
+    if (payload.meta === undefined) return { ...payload, format: Format.Tagged, text };
+    return this.#shuffle({ ...payload, meta: new TextEncoder().encode(text) });
   }
 
   #mutate(tree: unknown, depth: number): unknown {
@@ -234,13 +234,13 @@ class Attacker {
   }
 
   /** Changes bytes and characters, whatever they mean. */
-  #disturb(body: Body): Body {
+  #disturb(payload: Payload): Payload {
     const chance = this.#chance;
-    const format = chance.next() < 0.2 ? chance.below(9) : body.format;
-    const text = this.#disturbText(body.text);
-    const meta = body.meta?.slice();
+    const format = chance.next() < 0.2 ? chance.below(9) : payload.format;
+    const text = this.#disturbText(payload.text);
+    const meta = payload.meta?.slice();
     if (meta !== undefined && meta.length > 0) meta[chance.below(meta.length)] = chance.below(256);
-    return this.#shuffle({ ...body, format, text, meta });
+    return this.#shuffle({ ...payload, format, text, meta });
   }
 
   #disturbText(text: string): string {
@@ -250,17 +250,17 @@ class Attacker {
     return text.slice(0, at) + piece + text.slice(at + chance.below(3));
   }
 
-  #shuffle(body: Body): Body {
+  #shuffle(payload: Payload): Payload {
     const chance = this.#chance;
-    if (chance.next() < 0.7) return body;
-    const blobs = body.blobs.filter(() => chance.next() < 0.7);
-    if (chance.next() < 0.5) blobs.push(new Uint8Array(chance.below(64)));
-    return { ...body, blobs };
+    if (chance.next() < 0.7) return payload;
+    const buffers = payload.buffers.filter(() => chance.next() < 0.7);
+    if (chance.next() < 0.5) buffers.push(new Uint8Array(chance.below(64)));
+    return { ...payload, buffers };
   }
 }
 
-/** The tree in a body, when there is one. */
-function treeOf({ format, text, meta }: Body): unknown {
+/** The tree in a payload, when there is one. */
+function treeOf({ format, text, meta }: Payload): unknown {
   if (format === Format.Tagged || format === Format.Json) return JSON.parse(text);
   if (meta?.[0] === 1) return JSON.parse(new TextDecoder().decode(meta.subarray(1)));
   return undefined;
@@ -275,23 +275,23 @@ function checkCases(seed: number): string | undefined {
   }
 }
 
-function check(body: Body): string | undefined {
+function check(payload: Payload): string | undefined {
   const begin = performance.now();
   try {
-    decode(body, referrer);
+    decode(payload, kinds);
   } catch (error) {
     const isRight = error instanceof BridgeProtocolError || error instanceof Unresolved;
-    if (!isRight) return `decode() threw ${Deno.inspect(error)} for ${Deno.inspect(body)}`;
+    if (!isRight) return `decode() threw ${Deno.inspect(error)} for ${Deno.inspect(payload)}`;
   }
   const took = performance.now() - begin;
-  return took > SLOW_MS ? `decode() took ${took} ms for ${Deno.inspect(body)}` : undefined;
+  return took > SLOW_MS ? `decode() took ${took} ms for ${Deno.inspect(payload)}` : undefined;
 }
 
 Deno.test("decode() throws only BridgeProtocolError and stays quick for any bytes", () => {
   const before = Deno.memoryUsage().rss;
   for (let seed = SEED; seed < SEED + CASES / ATTACKS; seed++) {
     const found = checkCases(seed);
-    assert(found === undefined, `AIOHUB_FUZZ_SEED=${seed} AIOHUB_FUZZ_CASES=${ATTACKS}: ${found}`);
+    assert(found === undefined, `AIOHUB_SEED=${seed}: ${found}`);
   }
   const grown = Deno.memoryUsage().rss - before;
   assert(grown < 1e9, `Memory grew by ${grown} bytes from seed ${SEED}`);

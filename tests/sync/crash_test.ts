@@ -10,7 +10,7 @@ import {
   WorkerCrashedError,
 } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
-import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { heldObjects } from "../../hub/references/worker_objects.ts";
 import { assert, assertEquals, assertRejects } from "@std/assert";
 import { testApart, until } from "../support/mod.ts";
@@ -177,7 +177,7 @@ for (const ending of ["has nothing to do", "crashes"]) {
   Deno.test(`the nodes of a Worker that ${ending} are used again, each by one`, async () => {
     await using hub = new Hub({ maxWorkers: 1, idleTimeout: 0 });
     // How many chunks were ever taken: see `arena.ts`.
-    const chunks = () => Atomics.load(hubPlace().arena.words, 1);
+    const chunks = () => Atomics.load(hereOnHub().arena.words, 1);
     const lock = new Lock();
     const live = async () => {
       const thread = hub.spawn(

@@ -2,7 +2,7 @@ import { assertEquals } from "@std/assert";
 import type { Core } from "../../bridge/memory/core.ts";
 import { Heap, HEAP_WORDS, makeItem } from "../../bridge/memory/heap.ts";
 
-/** Text takes no parcel, which would be somebody's. */
+/** Text is not stored on the hub, where it would be somebody's. */
 const NOBODY = undefined as unknown as Core;
 
 Deno.test("Heap.store() sees all of a free block that another side has made, and not only what was in it", () => {

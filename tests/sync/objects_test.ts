@@ -13,7 +13,7 @@ import {
 } from "@aiohub/aiohub";
 import { assert, assertEquals, assertRejects, assertStrictEquals, assertThrows } from "@std/assert";
 import { coreOf } from "../../bridge/memory/objects.ts";
-import { hubPlace } from "../../bridge/memory/process_side.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 
 Deno.test("an object that goes to green code and comes back is the same object", async () => {
   const lock = new Lock({ name: "mine" });
@@ -151,7 +151,7 @@ for (const value of [0, 3]) {
   Deno.test(`a semaphore of ${value} whose permits others release uses up nothing of the arena`, async () => {
     await using hub = new Hub({ maxWorkers: 2 });
     // How many were ever taken: see `arena.ts`.
-    const chunks = () => Atomics.load(hubPlace().arena.words, 1);
+    const chunks = () => Atomics.load(hereOnHub().arena.words, 1);
     const semaphore = new Semaphore(value);
     const back = new Semaphore(0);
     const before = chunks();
@@ -212,7 +212,7 @@ for (const [name, make] of Object.entries(fullArena)) {
   Deno.test(`${name} is free for others when there is no memory for one who is to wait`, async () => {
     const [object, wait] = make();
     const core = coreOf(object)!;
-    const { nodes } = core.place;
+    const { nodes } = core.here;
     // What a million waits do to it.
     Object.defineProperty(nodes, "take", {
       configurable: true,

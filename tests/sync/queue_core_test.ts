@@ -42,7 +42,7 @@ Deno.test("PriorityQueue stays balanced when a side takes an item whose neighbou
 function getters(core: QueueCore, count: number): number[] {
   core.enter();
   const nodes = Array.from({ length: count }, () => {
-    const node = core.place.nodes.take(core.id, GETTERS, 0, 0);
+    const node = core.here.nodes.take(core.id, GETTERS, 0, 0);
     core.lists[GETTERS].push(node);
     return node;
   });
@@ -55,7 +55,7 @@ function leave(core: QueueCore, nodes: number[]): void {
   core.enter();
   for (const node of nodes) {
     core.settleFor(GETTERS, node);
-    core.place.nodes.give(node);
+    core.here.nodes.free(node);
   }
   core.leave();
 }

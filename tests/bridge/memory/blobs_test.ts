@@ -9,26 +9,26 @@ import { resolveObjectURL } from "node:buffer";
 import { MessageChannel } from "node:worker_threads";
 import { BlobUrl } from "../../../bridge/memory/blob_urls.ts";
 import { referToBlob, resolveBlob } from "../../../bridge/memory/blobs.ts";
-import { decode, encode, encodeThrown, type Referrer } from "../../../bridge/values/codec.ts";
-import type { Body } from "../../../bridge/wire/body.ts";
+import { decode, encode, encodeThrown, type ReferenceKinds } from "../../../bridge/values/codec.ts";
+import type { Payload } from "../../../bridge/wire/payload.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../../bridge/errors.ts";
 import { Outbox } from "../../../bridge/wire/outbox.ts";
-import { Referent } from "../../../bridge/protocol/messages.ts";
+import { RefKind } from "../../../bridge/protocol/messages.ts";
 import { createRing, RingWriter } from "../../../bridge/wire/ring.ts";
 import { Passage } from "../../../bridge/memory/objects.ts";
 
 /** A side that sends blobs, and one that takes what has come. */
-function pair(): { referrer: Referrer; send(body: Body): void; [Symbol.dispose](): void } {
+function pair(): { kinds: ReferenceKinds; send(payload: Payload): void; [Symbol.dispose](): void } {
   const { port1, port2 } = new MessageChannel();
   const [near, far] = [new Passage(port1), new Passage(port2)];
   const outbox = new Outbox(new RingWriter(createRing()), near);
-  const referrer: Referrer = {
-    refer: referToBlob,
+  const kinds: ReferenceKinds = {
+    toRef: referToBlob,
     resolve: (kind, data) => resolveBlob(kind, data, far.take),
   };
   return {
-    referrer,
-    send: ({ carried = [] }) => outbox.carry(carried),
+    kinds,
+    send: ({ attachments: carried = [] }) => outbox.attach(carried),
     [Symbol.dispose]: () => near.close(),
   };
 }
@@ -39,10 +39,10 @@ Deno.test("encode() names the blobs that go beside the message, each once", asyn
   const blob = new Blob(["blob"]);
   const form = new FormData();
   form.append("f", file);
-  const body = encode({ list: [file, blob], form }, "value", sides.referrer);
-  assertEquals(body.carried?.map(({ object }) => object), [file, blob]);
-  sides.send(body);
-  const { list, form: there } = decode(body, sides.referrer) as {
+  const payload = encode({ list: [file, blob], form }, "value", sides.kinds);
+  assertEquals(payload.attachments?.map(({ object }) => object), [file, blob]);
+  sides.send(payload);
+  const { list, form: there } = decode(payload, sides.kinds) as {
     list: [File, Blob];
     form: FormData;
   };
@@ -56,7 +56,7 @@ Deno.test("encode() names the blobs that go beside the message, each once", asyn
 Deno.test("encode() without blobs names nothing that goes beside the message", () => {
   using sides = pair();
   for (const value of [1, "text", { a: 1 }, new Map([[1, new Date(0)]]), new Uint8Array(9999)]) {
-    assertEquals(encode(value, "value", sides.referrer).carried, undefined);
+    assertEquals(encode(value, "value", sides.kinds).attachments, undefined);
   }
 });
 
@@ -74,25 +74,25 @@ Deno.test("encodeThrown() names no blob of a part that is only described", () =>
     }),
     map: new Map<unknown, unknown>([["a", inMap], ["b", Symbol("described")]]),
   });
-  const body = encodeThrown(thrown, "error", sides.referrer);
-  assertEquals(body.carried?.map(({ object }) => object), [kept, inMap]);
-  sides.send(body);
-  const error = decode(body, sides.referrer) as { kept: Blob; lost: string };
+  const payload = encodeThrown(thrown, "error", sides.kinds);
+  assertEquals(payload.attachments?.map(({ object }) => object), [kept, inMap]);
+  sides.send(payload);
+  const error = decode(payload, sides.kinds) as { kept: Blob; lost: string };
   assertEquals([error.kept.size, error.lost], [4, '[instance of class "Map"]']);
 });
 
 Deno.test("encode() that refuses a message has sent none of its blobs", () => {
   using sides = pair();
   const refused = assertThrows(
-    () => encode([new Blob(["x"]), Symbol("y")], "value", sides.referrer),
+    () => encode([new Blob(["x"]), Symbol("y")], "value", sides.kinds),
     NotCloneableError,
   );
   assertEquals(refused.path, "value[1]");
   // What comes next has the number after it, and is all that has come.
-  const body = encode(new Blob(["next"]), "value", sides.referrer);
-  sides.send(body);
-  assertEquals((decode(body, sides.referrer) as Blob).size, 4);
-  assertThrows(() => decode(body, sides.referrer), BridgeProtocolError, "it has not come");
+  const payload = encode(new Blob(["next"]), "value", sides.kinds);
+  sides.send(payload);
+  assertEquals((decode(payload, sides.kinds) as Blob).size, 4);
+  assertThrows(() => decode(payload, sides.kinds), BridgeProtocolError, "it has not come");
 });
 
 Deno.test("Passage.close() on the hub leaves no URL of a blob that was on the way", () => {
@@ -114,9 +114,9 @@ Deno.test("Passage.close() on the hub leaves no URL of a blob that was on the wa
   const isThere = (url: string) => resolveObjectURL(url) !== undefined;
   assertEquals(urls.map(isThere), [true, true, true, true, true, true]);
   // One each way is taken. The others are left.
-  assertInstanceOf(resolveBlob(Referent.Blob, -2, worker.take), Blob);
+  assertInstanceOf(resolveBlob(RefKind.Blob, -2, worker.take), Blob);
   hub.taken(-2);
-  assertInstanceOf(resolveBlob(Referent.Blob, -2, hub.take), File);
+  assertInstanceOf(resolveBlob(RefKind.Blob, -2, hub.take), File);
   assertEquals(urls.map(isThere), [true, false, true, true, false, true]);
   hub.close();
   assertEquals(urls.some(isThere), false);
@@ -131,7 +131,7 @@ Deno.test("a blob can be taken once", () => {
 Deno.test("a reference to a blob that is none, or to a form that is malformed, is refused", () => {
   const take = () => new Map();
   for (const data of [1, -1, null, "x"]) {
-    assertThrows(() => resolveBlob(Referent.Blob, data, take), BridgeProtocolError, "blob");
+    assertThrows(() => resolveBlob(RefKind.Blob, data, take), BridgeProtocolError, "blob");
   }
   const forms = [
     null,
@@ -149,7 +149,7 @@ Deno.test("a reference to a blob that is none, or to a form that is malformed, i
     [["a", "b"], ["c"]],
   ];
   for (const data of forms) {
-    assertThrows(() => resolveBlob(Referent.FormData, data, take), BridgeProtocolError, "form");
+    assertThrows(() => resolveBlob(RefKind.FormData, data, take), BridgeProtocolError, "form");
   }
-  assertEquals(resolveBlob(Referent.Thread, 1, take), undefined);
+  assertEquals(resolveBlob(RefKind.Thread, 1, take), undefined);
 });

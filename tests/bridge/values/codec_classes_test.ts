@@ -7,9 +7,9 @@ import {
 } from "@std/assert";
 import { registerClass } from "../../../bridge/values/classes.ts";
 import { decode, encode } from "../../../bridge/values/codec.ts";
-import { Format } from "../../../bridge/wire/body.ts";
+import { Format } from "../../../bridge/wire/payload.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../../bridge/errors.ts";
-import { carry, cross, noReferrer } from "./codec_support.ts";
+import { carry, cross, noKinds } from "./codec_support.ts";
 
 class Money {
   #cents: bigint;
@@ -78,7 +78,7 @@ Deno.test("encode() refuses an instance that is part of its own wire form", () =
   const purse = new Purse(new Map());
   purse.owner = { purse };
   const error = assertThrows(
-    () => encode([purse], "arguments", noReferrer),
+    () => encode([purse], "arguments", noKinds),
     NotCloneableError,
     "it is part of what stands for it",
   );
@@ -95,7 +95,7 @@ Deno.test("encode() refuses an instance whose toWire fails, and says with what",
     fromWire: () => new Broken(),
   });
   const error = assertThrows(
-    () => encode([new Broken()], "arguments", noReferrer),
+    () => encode([new Broken()], "arguments", noKinds),
     NotCloneableError,
     'instance of class "test.Broken" cannot be cloned: its toWire failed: RangeError: not now',
   );
@@ -104,13 +104,13 @@ Deno.test("encode() refuses an instance whose toWire fails, and says with what",
 
 Deno.test("encode() refuses a subclass of a registered class", () => {
   class Euro extends Money {}
-  assertThrows(() => encode(new Euro(1n), "value", noReferrer), NotCloneableError, 'class "Euro"');
+  assertThrows(() => encode(new Euro(1n), "value", noKinds), NotCloneableError, 'class "Euro"');
 });
 
 Deno.test("decode() says how to register a class that it does not know", () => {
   const text = '["~C","shop.Order",1]';
   const error = assertThrows(
-    () => decode({ format: Format.Tagged, text, meta: undefined, blobs: [] }, noReferrer),
+    () => decode({ format: Format.Tagged, text, meta: undefined, buffers: [] }, noKinds),
     BridgeProtocolError,
     'no class is registered as "shop.Order" on this side: call registerClass()',
   );
@@ -126,9 +126,9 @@ Deno.test("decode() says that fromWire failed, and with what", () => {
       throw new RangeError("not a number");
     },
   });
-  const body = carry(encode(new Strict(), "value", noReferrer));
+  const payload = carry(encode(new Strict(), "value", noKinds));
   const error = assertThrows(
-    () => decode(body, noReferrer),
+    () => decode(payload, noKinds),
     BridgeProtocolError,
     'fromWire of class "test.Strict" failed: RangeError: not a number',
   );

@@ -1,18 +1,18 @@
 import { assert, assertEquals, assertStrictEquals, assertThrows } from "@std/assert";
 import { decode, encode } from "../../../bridge/values/codec.ts";
-import { Format } from "../../../bridge/wire/body.ts";
+import { Format } from "../../../bridge/wire/payload.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../../bridge/errors.ts";
 import { MAX_DEPTH } from "../../../bridge/values/plain.ts";
-import { cross, noReferrer } from "./codec_support.ts";
+import { cross, noKinds } from "./codec_support.ts";
 
-function decodeTagged(text: string, blobs: Uint8Array[] = []): unknown {
+function decodeTagged(text: string, buffers: Uint8Array[] = []): unknown {
   const meta = new TextEncoder().encode(text);
-  return decode({ format: Format.Structured, text: "", meta, blobs }, noReferrer);
+  return decode({ format: Format.Structured, text: "", meta, buffers }, noKinds);
 }
 
-function assertMalformed(tree: unknown, blobs?: Uint8Array[]): void {
+function assertMalformed(tree: unknown, buffers?: Uint8Array[]): void {
   const text = typeof tree === "string" ? tree : JSON.stringify(tree);
-  assertThrows(() => decodeTagged(text, blobs), BridgeProtocolError, "Cannot read a message: ");
+  assertThrows(() => decodeTagged(text, buffers), BridgeProtocolError, "Cannot read a message: ");
 }
 
 function nest(levels: number, wrap: (inner: unknown) => unknown, inner: unknown): unknown {
@@ -39,7 +39,7 @@ Deno.test("encode() refuses values that are deeper, and names the limit", () => 
   for (const wrap of Object.values(WRAPPERS)) {
     for (const levels of [MAX_DEPTH + 1, 100_000]) {
       assertThrows(
-        () => encode(nest(levels, wrap, 1), "value", noReferrer),
+        () => encode(nest(levels, wrap, 1), "value", noKinds),
         NotCloneableError,
         `${MAX_DEPTH} levels`,
       );
@@ -57,7 +57,7 @@ Deno.test("encode() says that it is too deep for a stack that is almost full", (
       // On the way up there is a little more stack each time.
     }
     try {
-      encode(value, "value", noReferrer);
+      encode(value, "value", noKinds);
     } catch (error) {
       seen.add((error as Error).name);
       if (error instanceof NotCloneableError) throw error;
@@ -73,8 +73,8 @@ Deno.test("decode() refuses messages that are nested too deeply, in any format",
   const text = "[".repeat(100_000) + "]".repeat(100_000);
   assertMalformed(text);
   for (const format of [Format.Json, Format.Tagged]) {
-    const body = { format, text, meta: undefined, blobs: [] };
-    assertThrows(() => decode(body, noReferrer), BridgeProtocolError, "nested");
+    const payload = { format, text, meta: undefined, buffers: [] };
+    assertThrows(() => decode(payload, noKinds), BridgeProtocolError, "nested");
   }
   assertMalformed('["~M",'.repeat(100_000) + "1" + "]".repeat(100_000));
   assertMalformed('["~V","Uint8Array",'.repeat(50_000) + "1" + ",0,0]".repeat(50_000));
@@ -163,13 +163,18 @@ Deno.test("decode() refuses malformed parts of every kind", () => {
   ) assertMalformed(node);
 });
 
-Deno.test("decode() refuses messages whose blobs are missing or cut", () => {
+Deno.test("decode() refuses messages whose buffers are missing or cut", () => {
   assertMalformed(["~B", null]);
   assertMalformed(["~T"]);
   assertMalformed(["~W"], [new Uint8Array(3)]);
   for (const meta of [[], [0], [2], [3], [9]]) {
-    const body = { format: Format.Structured, text: "", meta: new Uint8Array(meta), blobs: [] };
-    assertThrows(() => decode(body, noReferrer), BridgeProtocolError);
+    const payload = {
+      format: Format.Structured,
+      text: "",
+      meta: new Uint8Array(meta),
+      buffers: [],
+    };
+    assertThrows(() => decode(payload, noKinds), BridgeProtocolError);
   }
 });
 
@@ -183,23 +188,23 @@ Deno.test("decode() lets no field of an error run code or reach a prototype", ()
 
 Deno.test("encode() and decode() limit what takes long or much to make", () => {
   const classes = new RegExp(`[${"\\w".repeat(1001)}]`, "iu");
-  assertThrows(() => encode([classes], "value", noReferrer), NotCloneableError, "classes such as");
+  assertThrows(() => encode([classes], "value", noKinds), NotCloneableError, "classes such as");
   assertMalformed([["~R", "\\w".repeat(600), "u"], ["~R", "\\w".repeat(600), "u"]]);
   cross([new RegExp("\\w".repeat(2000)), new RegExp("\\w".repeat(1000), "u")]);
 
   const headers = Array.from({ length: 4097 }, (_, i) => [`h${i}`, "x"] as [string, string]);
-  assertThrows(() => encode(new Headers(headers), "value", noReferrer), NotCloneableError, "4096");
+  assertThrows(() => encode(new Headers(headers), "value", noKinds), NotCloneableError, "4096");
   assertMalformed(["~H", ...headers.flat()]);
 
   const buffer = new ArrayBuffer(0, { maxByteLength: 1 });
   const buffers = Array.from({ length: 1001 }, () => structuredClone(buffer));
-  assertThrows(() => encode(buffers, "value", noReferrer), NotCloneableError, "1000 resizable");
+  assertThrows(() => encode(buffers, "value", noKinds), NotCloneableError, "1000 resizable");
   assertMalformed(Array(1001).fill(["~B", "", 1]));
   assertMalformed(Array(3).fill(["~B", "", 2 ** 35]));
 });
 
 Deno.test("encode() carries strings that together are longer than V8's longest", () => {
   const part = "x".repeat(1 << 26);
-  const { blobs } = encode(Array(9).fill(part), "value", noReferrer);
-  assertEquals(blobs.length, 9);
+  const { buffers } = encode(Array(9).fill(part), "value", noKinds);
+  assertEquals(buffers.length, 9);
 });

@@ -1,23 +1,23 @@
 /**
- * What the tests of the codec share: a copy of a body through bytes, as the transport makes it, and
- * referrers.
+ * What the tests of the codec share: a copy of a payload through bytes, as the transport makes it, and
+ * reference kinds.
  *
  * @module
  */
 
-import { decode, encode, encodeThrown, type Referrer } from "../../../bridge/values/codec.ts";
-import type { Body } from "../../../bridge/wire/body.ts";
+import { decode, encode, encodeThrown, type ReferenceKinds } from "../../../bridge/values/codec.ts";
+import type { Payload } from "../../../bridge/wire/payload.ts";
 
 /** A side on which nothing goes by reference. */
-export const noReferrer: Referrer = {
-  refer: () => undefined,
+export const noKinds: ReferenceKinds = {
+  toRef: () => undefined,
   resolve: (kind) => {
     throw new RangeError(`Nothing goes by reference here, got kind ${kind}`);
   },
 };
 
 /** A side that lets functions and some objects go by reference: by their place in a list. */
-export class ListReferrer implements Referrer {
+export class ListKinds implements ReferenceKinds {
   /** All that was referred to, in order. */
   readonly referred: object[] = [];
   readonly #refers: (value: object) => boolean;
@@ -26,7 +26,7 @@ export class ListReferrer implements Referrer {
     this.#refers = refers;
   }
 
-  refer(value: object): { kind: number; data: unknown } | undefined {
+  toRef(value: object): { kind: number; data: unknown } | undefined {
     if (!this.#refers(value)) return undefined;
     return { kind: 7, data: { place: this.referred.push(value) - 1 } };
   }
@@ -38,10 +38,10 @@ export class ListReferrer implements Referrer {
   }
 }
 
-/** A body as one run of bytes, the way it lies in shared memory. */
-export function toBytes({ format, text, meta, blobs, int = 0 }: Body): Uint8Array {
+/** A payload as one run of bytes, the way it lies in shared memory. */
+export function toBytes({ format, text, meta, buffers, int = 0 }: Payload): Uint8Array {
   const main = meta ?? new TextEncoder().encode(text);
-  const parts = [main, ...blobs];
+  const parts = [main, ...buffers];
   const head = new Uint32Array([
     format,
     meta === undefined ? 0 : 1,
@@ -59,32 +59,32 @@ export function toBytes({ format, text, meta, blobs, int = 0 }: Body): Uint8Arra
   return bytes;
 }
 
-/** The body again: nothing in it is shared with the one that the bytes were made of. */
-export function fromBytes(bytes: Uint8Array): Body {
+/** The payload again: nothing in it is shared with the one that the bytes were made of. */
+export function fromBytes(bytes: Uint8Array): Payload {
   const [format, hasMeta, int, count] = new Int32Array(bytes.slice(0, 16).buffer);
   const lengths = new Uint32Array(bytes.slice(16, 16 + 4 * count).buffer);
   let at = 16 + 4 * count;
-  const [main, ...blobs] = [...lengths].map((length) => bytes.slice(at, at += length));
+  const [main, ...buffers] = [...lengths].map((length) => bytes.slice(at, at += length));
   return {
     format,
     text: hasMeta ? "" : new TextDecoder("utf-8", { ignoreBOM: true }).decode(main),
     meta: hasMeta ? main : undefined,
-    blobs,
+    buffers,
     int,
   };
 }
 
-/** A body as it arrives. */
-export function carry(body: Body): Body {
-  return fromBytes(toBytes(body));
+/** A payload as it arrives. */
+export function carry(payload: Payload): Payload {
+  return fromBytes(toBytes(payload));
 }
 
 /** A value as it arrives. */
-export function cross<T>(value: T, referrer: Referrer = noReferrer): T {
-  return decode(carry(encode(value, "value", referrer)), referrer) as T;
+export function cross<T>(value: T, kinds: ReferenceKinds = noKinds): T {
+  return decode(carry(encode(value, "value", kinds)), kinds) as T;
 }
 
 /** A thrown value as it arrives. */
-export function crossThrown(value: unknown, referrer: Referrer = noReferrer): unknown {
-  return decode(carry(encodeThrown(value, "thrown", referrer)), referrer);
+export function crossThrown(value: unknown, kinds: ReferenceKinds = noKinds): unknown {
+  return decode(carry(encodeThrown(value, "thrown", kinds)), kinds);
 }

@@ -7,13 +7,13 @@ import {
   assertThrows,
 } from "@std/assert";
 import { decode, encode } from "../../../bridge/values/codec.ts";
-import { type Body, Format } from "../../../bridge/wire/body.ts";
+import { Format, type Payload } from "../../../bridge/wire/payload.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../../bridge/errors.ts";
 import { difference } from "./codec_isomorphism.ts";
-import { carry, cross, ListReferrer, noReferrer } from "./codec_support.ts";
+import { carry, cross, ListKinds, noKinds } from "./codec_support.ts";
 
 function formatOf(value: unknown): number {
-  return encode(value, "value", noReferrer).format;
+  return encode(value, "value", noKinds).format;
 }
 
 /** Checks that a value arrives as structured clone gives it. */
@@ -23,7 +23,7 @@ function assertCrosses(value: unknown): void {
 
 function assertRefused(value: unknown, path: string, words: string): void {
   const error = assertThrows(
-    () => encode(value, "arguments", noReferrer),
+    () => encode(value, "arguments", noKinds),
     NotCloneableError,
     words,
   );
@@ -36,7 +36,7 @@ function assertRefused(value: unknown, path: string, words: string): void {
 Deno.test("encode() sends plain data as JSON text", () => {
   for (const value of [null, true, 0.5, -1.5, [], [1.5], ["x"], {}, [{ a: [1, { b: null }] }]]) {
     assertEquals(formatOf(value), Format.Json);
-    assertEquals(encode(value, "value", noReferrer).text, JSON.stringify(value));
+    assertEquals(encode(value, "value", noKinds).text, JSON.stringify(value));
     assertCrosses(value);
   }
 });
@@ -74,9 +74,9 @@ Deno.test("encode() carries bytes beside the text without copying them", () => {
     [{ deep: [bytes] }, Format.Structured],
   ] as const;
   for (const [value, expected] of formats) {
-    const { format, blobs } = encode(value, "value", noReferrer);
-    assertEquals([format, blobs.length], [expected, 1]);
-    assertStrictEquals(blobs[0].buffer, bytes.buffer);
+    const { format, buffers } = encode(value, "value", noKinds);
+    assertEquals([format, buffers.length], [expected, 1]);
+    assertStrictEquals(buffers[0].buffer, bytes.buffer);
     assertCrosses(value);
   }
 });
@@ -85,24 +85,24 @@ Deno.test("decode() makes a typed array a view on the blob itself", () => {
   for (
     const value of [new Uint8Array(2000), [new Uint8Array(2000)], { f: new Float64Array(500) }]
   ) {
-    const body = carry(encode(value, "value", noReferrer));
-    const arrived = decode(body, noReferrer);
+    const payload = carry(encode(value, "value", noKinds));
+    const arrived = decode(payload, noKinds);
     const view = [arrived, ...Object.values(arrived as object)].find(ArrayBuffer.isView);
-    assertStrictEquals(view?.buffer, body.blobs[0].buffer);
+    assertStrictEquals(view?.buffer, payload.buffers[0].buffer);
   }
 });
 
 Deno.test("encode() sends long strings beside the text, lone surrogates and all", () => {
   const long = "ab\ud83d\ude00".repeat(20_000);
   const lone = `${long}\ud800`;
-  assertEquals(encode([long, lone], "value", noReferrer).blobs.length, 2);
+  assertEquals(encode([long, lone], "value", noKinds).buffers.length, 2);
   assertCrosses([long, lone, { long }]);
 });
 
 Deno.test("encode() leaves the value as it was", () => {
   const value = { a: undefined, list: [new Date(0), , 1], map: new Map([["k", NaN]]) };
   const before = structuredClone(value);
-  encode(value, "value", noReferrer);
+  encode(value, "value", noKinds);
   assertEquals(difference(before, structuredClone(value)), undefined);
 });
 
@@ -262,12 +262,12 @@ Deno.test("encode() refuses a detached buffer and a view outside of its buffer",
   assertRefused([onDetached], "arguments[0].buffer", "moved away");
 });
 
-Deno.test("encode() refuses shared memory unless the referrer shares it", () => {
+Deno.test("encode() refuses shared memory unless the ReferenceKinds shares it", () => {
   const shared = new SharedArrayBuffer(8);
   assertRefused({ shared }, "arguments.shared", "SharedArrayBuffer cannot be cloned");
-  const referrer = new ListReferrer((value) => value instanceof SharedArrayBuffer);
+  const kinds = new ListKinds((value) => value instanceof SharedArrayBuffer);
   const view = new Int32Array(shared, 4, 1);
-  const arrived = cross({ shared, view }, referrer);
+  const arrived = cross({ shared, view }, kinds);
   assertStrictEquals(arrived.shared, shared);
   assertStrictEquals(arrived.view.buffer, shared);
   assertEquals([arrived.view.byteOffset, arrived.view.length], [4, 1]);
@@ -287,11 +287,11 @@ Deno.test("decode() gives back URL, URLSearchParams and Headers", () => {
   assertEquals([...headers], [["set-cookie", "a"], ["set-cookie", "b"], ["x", "~y"]]);
 });
 
-Deno.test("encode() asks the referrer before it refuses Blob, File and FormData", () => {
+Deno.test("encode() asks the ReferenceKinds before it refuses Blob, File and FormData", () => {
   for (const value of [new Blob(["x"]), new File(["x"], "f"), new FormData()]) {
     assertRefused([value], "arguments[0]", `${value.constructor.name} cannot be cloned: send its`);
-    const referrer = new ListReferrer((asked) => asked === value);
-    assertStrictEquals(cross({ value }, referrer).value, value);
+    const kinds = new ListKinds((asked) => asked === value);
+    assertStrictEquals(cross({ value }, kinds).value, value);
   }
 });
 
@@ -341,7 +341,7 @@ Deno.test("encode() passes on what a getter throws", () => {
       throw new RangeError("no");
     },
   };
-  assertThrows(() => encode([value], "arguments", noReferrer), RangeError, "no");
+  assertThrows(() => encode([value], "arguments", noKinds), RangeError, "no");
 });
 
 Deno.test("encode() can be called by a getter while it walks", () => {
@@ -363,9 +363,9 @@ Deno.test("encode() never calls toJSON", () => {
   const hidden = Object.defineProperty({ a: 1 }, "toJSON", { value: () => "wrong" });
   assertEquals(cross(hidden), { a: 1 });
   assertEquals(cross({ toJSON: 5 }), { toJSON: 5 });
-  const referrer = new ListReferrer();
+  const kinds = new ListKinds();
   const method = { a: 1, toJSON: () => "wrong" };
-  assertStrictEquals(cross(method, referrer).toJSON, method.toJSON);
+  assertStrictEquals(cross(method, kinds).toJSON, method.toJSON);
 });
 
 // What is refused
@@ -401,49 +401,53 @@ Deno.test("encode() says what to do about what it refuses", () => {
   assertRefused([Object.setPrototypeOf([], null)], "arguments[0]", "cannot be cloned");
   const { proxy, revoke } = Proxy.revocable({}, {});
   revoke();
-  assertThrows(() => encode([proxy], "arguments", noReferrer));
+  assertThrows(() => encode([proxy], "arguments", noKinds));
 });
 
 // References
 
-Deno.test("encode() lets the referrer send functions, nested anywhere", () => {
-  const referrer = new ListReferrer();
+Deno.test("encode() lets the ReferenceKinds send functions, nested anywhere", () => {
+  const kinds = new ListKinds();
   const done = () => {};
   const value = { done, list: [done], map: new Map([[done, { done }]]) };
-  const arrived = cross(value, referrer);
+  const arrived = cross(value, kinds);
   assertStrictEquals(arrived.done, done);
   assertStrictEquals(arrived.map.get(done)?.done, done);
-  assertEquals(referrer.referred.length, 1, "the same function was referred to more than once");
+  assertEquals(kinds.referred.length, 1, "the same function was referred to more than once");
 });
 
-Deno.test("encode() asks the referrer for instances, but not for what it knows itself", () => {
+Deno.test("encode() asks the ReferenceKinds for instances, but not for what it knows itself", () => {
   const asked: object[] = [];
   class Lock {}
   const lock = new Lock();
-  const referrer = {
-    refer: (value: object) => {
+  const kinds = {
+    toRef: (value: object) => {
       asked.push(value);
       return value === lock ? { kind: 3, data: { deep: [undefined, 1n] } } : undefined;
     },
     resolve: (kind: number, data: unknown) => ({ kind, data }),
   };
   const known = [new Date(), new Map(), new TypeError(), new Uint8Array(1), new URL("a:b"), {}, []];
-  const arrived = cross([lock, ...known, lock] as unknown[], referrer);
+  const arrived = cross([lock, ...known, lock] as unknown[], kinds);
   assertEquals(asked, [lock]);
   assertEquals(arrived[0], { kind: 3, data: { deep: [undefined, 1n] } });
   assertStrictEquals(arrived[0], arrived.at(-1));
 });
 
-Deno.test("decode() passes on what the referrer throws", () => {
-  const body = encode([() => {}], "value", new ListReferrer());
-  assertThrows(() => decode(carry(body), noReferrer), RangeError, "Nothing goes by reference here");
+Deno.test("decode() passes on what the ReferenceKinds throws", () => {
+  const payload = encode([() => {}], "value", new ListKinds());
+  assertThrows(
+    () => decode(carry(payload), noKinds),
+    RangeError,
+    "Nothing goes by reference here",
+  );
 });
 
-// Bodies
+// Payloads
 
 Deno.test("decode() takes only the formats there are", () => {
-  const empty: Body = { format: 99, text: "", meta: undefined, blobs: [] };
+  const empty: Payload = { format: 99, text: "", meta: undefined, buffers: [] };
   for (const format of [99, -1, NaN, Format.Structured, Format.Json, Format.Tagged]) {
-    assertThrows(() => decode({ ...empty, format }, noReferrer), BridgeProtocolError);
+    assertThrows(() => decode({ ...empty, format }, noKinds), BridgeProtocolError);
   }
 });

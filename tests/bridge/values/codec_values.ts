@@ -4,7 +4,7 @@
  * @module
  */
 
-import { BLOB_UNITS } from "../../../bridge/values/structured.ts";
+import { BUFFER_UNITS } from "../../../bridge/values/structured.ts";
 import type { Chance } from "../../support/random.ts";
 
 const NUMBERS = [
@@ -46,7 +46,7 @@ const STRINGS = [
   "é".repeat(1100),
 ];
 /** Longer than what stands in the text. */
-const LONG_STRINGS = ["~".repeat(BLOB_UNITS), "é".repeat(70_000), "\ud800".repeat(66_000)];
+const LONG_STRINGS = ["~".repeat(BUFFER_UNITS), "é".repeat(70_000), "\ud800".repeat(66_000)];
 const KEYS = [
   "a",
   "b",

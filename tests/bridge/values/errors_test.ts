@@ -7,11 +7,11 @@ import {
 } from "@std/assert";
 import { registerClass } from "../../../bridge/values/classes.ts";
 import { encodeThrown } from "../../../bridge/values/codec.ts";
-import { Format } from "../../../bridge/wire/body.ts";
+import { Format } from "../../../bridge/wire/payload.ts";
 import { registerOwnError } from "../../../bridge/values/error_values.ts";
 import { joinStacks } from "../../../bridge/values/stacks.ts";
 import * as errors from "../../../bridge/errors.ts";
-import { cross, crossThrown, ListReferrer } from "./codec_support.ts";
+import { cross, crossThrown, ListKinds } from "./codec_support.ts";
 
 type Fields = Record<string, unknown>;
 
@@ -69,7 +69,7 @@ Deno.test("PropagateError tells the key and the cause, whatever they are", () =>
   );
   assertEquals(
     new errors.PropagateError(1, nothing).message,
-    "The task under key 1 failed: object",
+    "The task under key 1 failed: an object of class null",
   );
   assertEquals(new errors.PropagateError(Symbol("s"), 1).key !== undefined, true);
 });
@@ -197,7 +197,7 @@ Deno.test("encodeThrown() sends values that are not errors as they are", () => {
   ) {
     assertEquals(crossThrown(value), value);
   }
-  assertEquals(encodeThrown(undefined, "thrown", new ListReferrer()).format, Format.Undefined);
+  assertEquals(encodeThrown(undefined, "thrown", new ListKinds()).format, Format.Undefined);
 });
 
 Deno.test("encodeThrown() describes a value that cannot cross at all", () => {
@@ -210,7 +210,7 @@ Deno.test("encodeThrown() describes a value that cannot cross at all", () => {
       [Promise.resolve(), "Promise"],
     ] as [unknown, string][]
   ) {
-    const arrived = crossThrown(value, new ListReferrer(() => false)) as Error;
+    const arrived = crossThrown(value, new ListKinds(() => false)) as Error;
     assertInstanceOf(arrived, errors.NotCloneableError);
     assert(arrived.message.startsWith(`Cannot send thrown: ${words}`), arrived.message);
   }
@@ -240,7 +240,7 @@ Deno.test("encodeThrown() never throws, whatever is thrown", () => {
 
 Deno.test("encodeThrown() describes what cannot cross, and the rest survives", () => {
   class Connection {}
-  const referrer = new ListReferrer();
+  const kinds = new ListKinds();
   const error = Object.assign(new TypeError("failed"), {
     code: "E1",
     retry() {},
@@ -257,7 +257,7 @@ Deno.test("encodeThrown() describes what cannot cross, and the rest survives", (
     },
     enumerable: true,
   });
-  const arrived = crossThrown(error, referrer) as TypeError & Fields;
+  const arrived = crossThrown(error, kinds) as TypeError & Fields;
   assertInstanceOf(arrived, TypeError);
   assertEquals({ ...arrived }, {
     code: "E1",
@@ -270,7 +270,7 @@ Deno.test("encodeThrown() describes what cannot cross, and the rest survives", (
     map: new Map<unknown, unknown>([["ok", 1], ["bad", "[function]"]]),
     broken: "[getter failed: RangeError: cannot be read]",
   });
-  assertEquals(referrer.referred, [], "a function in a thrown value was sent as a callback");
+  assertEquals(kinds.referred, [], "a function in a thrown value was sent as a callback");
 });
 
 Deno.test("encodeThrown() keeps count of objects after it has described one", () => {
@@ -305,8 +305,8 @@ Deno.test("encode() lets an error that is returned stay a value", () => {
 
 Deno.test("encode() lets functions in an error that is returned become callbacks", () => {
   const retry = () => {};
-  const referrer = new ListReferrer();
-  assertStrictEquals(cross(Object.assign(new Error("x"), { retry }), referrer).retry, retry);
+  const kinds = new ListKinds();
+  assertStrictEquals(cross(Object.assign(new Error("x"), { retry }), kinds).retry, retry);
 });
 
 // Registered classes

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertThrows, unreachable } from "@std/assert";
-import { type Body, Format } from "../../../bridge/wire/body.ts";
+import { Format, type Payload } from "../../../bridge/wire/payload.ts";
 import { BridgeProtocolError } from "../../../bridge/errors.ts";
 import { Inbox } from "../../../bridge/wire/inbox.ts";
 import { EMPTY, FIRST_KIND, type Message } from "../../../bridge/wire/message.ts";
@@ -33,7 +33,7 @@ function mailbox(): Ends {
   return { ring, outbox: new Outbox(ring), inbox: new Inbox(new RingReader(buffer)) };
 }
 
-/** A mailbox with a way beside the ring; the memory that has been given to its reader, and how many bodies were handed over. */
+/** A mailbox with a way beside the ring; the memory that has been given to its reader, and how many payloads were handed over. */
 interface EndsBeside extends Ends {
   readonly given: SharedArrayBuffer[];
   readonly handed: readonly (readonly ArrayBuffer[])[];
@@ -57,12 +57,12 @@ function mailboxBeside(): EndsBeside {
   return { ring, outbox: new Outbox(ring, giver), inbox, given, handed };
 }
 
-function textBody(text: string): Body {
-  return { format: Format.Json, text, meta: undefined, blobs: [] };
+function textPayload(text: string): Payload {
+  return { format: Format.Json, text, meta: undefined, buffers: [] };
 }
 
-function blobBody(meta: Uint8Array, blobs: Uint8Array[]): Body {
-  return { format: Format.Structured, text: "", meta, blobs };
+function buffersPayload(meta: Uint8Array, buffers: Uint8Array[]): Payload {
+  return { format: Format.Structured, text: "", meta, buffers };
 }
 
 /** Bytes that tell where they are wrong. */
@@ -73,18 +73,18 @@ function bytesOf(length: number, seed: number): Uint8Array<ArrayBuffer> {
 }
 
 /** Begins to send a message; the result goes on with it, and says whether all is written. */
-function sending(outbox: Outbox, id: number, body: Body): () => boolean {
+function sending(outbox: Outbox, id: number, payload: Payload): () => boolean {
   let departure: Departure | undefined;
   return () => {
-    if (!departure && outbox.write(KIND, id, id + 1, id + 2, body)) return true;
-    departure ??= outbox.begin(KIND, id, id + 1, id + 2, body);
+    if (!departure && outbox.write(KIND, id, id + 1, id + 2, payload)) return true;
+    departure ??= outbox.begin(KIND, id, id + 1, id + 2, payload);
     return departure.advance();
   };
 }
 
 /** Sends a message and receives it, however often the ring has to be emptied in between. */
-function pass(body: Body, { outbox, inbox }: Ends): Message {
-  const advance = sending(outbox, 5, body);
+function pass(payload: Payload, { outbox, inbox }: Ends): Message {
+  const advance = sending(outbox, 5, payload);
   let message: Message | undefined;
   while (!advance()) message ??= inbox.receive();
   message ??= inbox.receive();
@@ -94,12 +94,12 @@ function pass(body: Body, { outbox, inbox }: Ends): Message {
   return message;
 }
 
-function assertSame(actual: Body, expected: Body): void {
+function assertSame(actual: Payload, expected: Payload): void {
   assertEquals(actual.format, expected.format);
   assert(actual.text === expected.text);
   assertEquals(actual.meta === undefined, expected.meta === undefined);
   assertEquals(actual.int ?? 0, expected.int ?? 0);
-  const parts = ({ meta, blobs }: Body) => [meta ?? bytesOf(0, 0), ...blobs];
+  const parts = ({ meta, buffers }: Payload) => [meta ?? bytesOf(0, 0), ...buffers];
   const [a, b] = [parts(actual), parts(expected)];
   assertEquals(a.map(({ length }) => length), b.map(({ length }) => length));
   for (const [i, part] of a.entries()) assert(equal(part, b[i]));
@@ -107,8 +107,8 @@ function assertSame(actual: Body, expected: Body): void {
 
 const [chunked, annexed] = [mailbox(), mailboxBeside()];
 
-function assertBothWays(body: Body): void {
-  for (const ends of [chunked, annexed]) assertSame(pass(body, ends).body, body);
+function assertBothWays(payload: Payload): void {
+  for (const ends of [chunked, annexed]) assertSame(pass(payload, ends).payload, payload);
 }
 
 /** `assertEquals` takes seconds for a megabyte. */
@@ -116,11 +116,11 @@ function equal(a: Uint8Array, b: Uint8Array): boolean {
   return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
-Deno.test("Inbox receives messages without a body, and with numbers of all sizes", () => {
+Deno.test("Inbox receives messages without a payload, and with numbers of all sizes", () => {
   const { outbox, inbox } = mailbox();
   for (const n of [0, 1, -1, 2 ** 31 - 1, -(2 ** 31)]) {
     assert(outbox.write(KIND, n, n, n, EMPTY));
-    assertEquals(inbox.receive(), { kind: KIND, id: n, a: n, b: n, body: EMPTY });
+    assertEquals(inbox.receive(), { kind: KIND, id: n, a: n, b: n, payload: EMPTY });
   }
   assertEquals(inbox.receive(), undefined);
 });
@@ -131,8 +131,10 @@ Deno.test("Inbox receives texts of all lengths around the limits", () => {
   for (const unit of ["x", "ü", "語", "\u{1F600}"]) {
     for (const limit of limits) {
       for (const off of [-4, -3, -2, -1, 0, 1, 2, 3, 4]) {
-        const body = textBody(unit.repeat(Math.max(0, Math.floor(limit / unit.length) + off)));
-        assertBothWays(body);
+        const payload = textPayload(
+          unit.repeat(Math.max(0, Math.floor(limit / unit.length) + off)),
+        );
+        assertBothWays(payload);
       }
     }
   }
@@ -143,12 +145,12 @@ Deno.test("Inbox receives texts with surrogate pairs across all chunk borders, a
     const faces = "x".repeat(shift) + "\u{1F600}".repeat(40_000);
     const marks = "\ufeff".repeat(shift + 1) + "語\ufeff".repeat(30_000);
     for (const text of [faces, marks, `\ufeff${faces}\ufeff`]) {
-      assertBothWays(textBody(text));
+      assertBothWays(textPayload(text));
     }
   }
 });
 
-Deno.test("Inbox receives blobs of all sizes around the limits", () => {
+Deno.test("Inbox receives buffers of all sizes around the limits", () => {
   const room = MAX_FRAME - HEADER;
   for (
     const total of [
@@ -167,58 +169,62 @@ Deno.test("Inbox receives blobs of all sizes around the limits", () => {
     for (const off of [-2, -1, 0, 1, 2]) {
       const bytes = bytesOf(Math.max(0, total + off), 7);
       const half = bytes.length >> 1;
-      const bodies = [
-        blobBody(bytes, []),
-        blobBody(bytesOf(0, 0), [bytes]),
-        blobBody(bytesOf(5, 1), [bytes.subarray(0, half), bytesOf(0, 0), bytes.subarray(half)]),
+      const payloads = [
+        buffersPayload(bytes, []),
+        buffersPayload(bytesOf(0, 0), [bytes]),
+        buffersPayload(bytesOf(5, 1), [
+          bytes.subarray(0, half),
+          bytesOf(0, 0),
+          bytes.subarray(half),
+        ]),
       ];
-      for (const body of bodies) assertBothWays(body);
+      for (const payload of payloads) assertBothWays(payload);
     }
   }
 });
 
-Deno.test("Inbox receives bodies that are bytes, and bodies that are a number", () => {
+Deno.test("Inbox receives payloads that are bytes, and payloads that are a number", () => {
   for (const length of [0, 1, 7, 8, 1000, MAX_FRAME - HEADER - 8, MAX_FRAME, 3 * RING_BYTES + 5]) {
     for (const format of [Format.Bytes, Format.BytesInArray]) {
-      const body = { format, text: "", meta: undefined, blobs: [bytesOf(length, 3)] };
-      assertBothWays(body);
+      const payload = { format, text: "", meta: undefined, buffers: [bytesOf(length, 3)] };
+      assertBothWays(payload);
     }
   }
   for (const int of [0, 1, -1, 2 ** 31 - 1, -(2 ** 31)]) {
     for (const format of [Format.Int, Format.IntInArray]) {
-      const body = { format, text: "", meta: undefined, blobs: [], int };
-      assertBothWays(body);
+      const payload = { format, text: "", meta: undefined, buffers: [], int };
+      assertBothWays(payload);
     }
   }
 });
 
-Deno.test("Inbox receives a message with very many blobs, and one with none", () => {
-  const blobs = Array.from({ length: 40_000 }, (_, i) => bytesOf(i % 3, i));
-  assertBothWays(blobBody(bytesOf(3, 3), blobs));
-  assertBothWays(blobBody(bytesOf(0, 0), []));
+Deno.test("Inbox receives a message with very many buffers, and one with none", () => {
+  const buffers = Array.from({ length: 40_000 }, (_, i) => bytesOf(i % 3, i));
+  assertBothWays(buffersPayload(bytesOf(3, 3), buffers));
+  assertBothWays(buffersPayload(bytesOf(0, 0), []));
 });
 
 Deno.test("Inbox receives chunked messages that alternate", () => {
   const { outbox, inbox } = mailbox();
-  const bodies = [
-    textBody("ab\u{1F600}".repeat(200_000)),
-    blobBody(bytesOf(10, 1), [bytesOf(600_000, 2), bytesOf(1, 3)]),
-    textBody("\ufeff語".repeat(150_000)),
+  const payloads = [
+    textPayload("ab\u{1F600}".repeat(200_000)),
+    buffersPayload(bytesOf(10, 1), [bytesOf(600_000, 2), bytesOf(1, 3)]),
+    textPayload("\ufeff語".repeat(150_000)),
   ];
-  const sends = bodies.map((body, id) => sending(outbox, id, body));
-  const received = new Map<number, Body>();
-  while (received.size < bodies.length) {
+  const sends = payloads.map((payload, id) => sending(outbox, id, payload));
+  const received = new Map<number, Payload>();
+  while (received.size < payloads.length) {
     for (const [i, send] of sends.entries()) if (send?.()) delete sends[i];
     // A few frames at a time, so that the ring is full for one and then for the other.
     const message = inbox.receive(2);
-    if (message) received.set(message.id, message.body);
+    if (message) received.set(message.id, message.payload);
   }
-  for (const [id, body] of bodies.entries()) assertSame(received.get(id)!, body);
+  for (const [id, payload] of payloads.entries()) assertSame(received.get(id)!, payload);
 });
 
 Deno.test("Inbox.receive() looks at no more frames than it is told", () => {
   const { outbox, inbox } = mailbox();
-  const advance = sending(outbox, 1, textBody("x".repeat(MAX_FRAME * 2)));
+  const advance = sending(outbox, 1, textPayload("x".repeat(MAX_FRAME * 2)));
   assert(advance());
   assertEquals(inbox.receive(1), undefined);
   assertEquals(inbox.receive(1), undefined);
@@ -230,8 +236,8 @@ Deno.test("Inbox.receive() looks at no more frames than it is told", () => {
 Deno.test("Departure.keep() takes a copy of what is not written yet", () => {
   const { outbox, inbox } = mailbox();
   const [early, late] = [bytesOf(RING_BYTES, 1), bytesOf(RING_BYTES, 2)];
-  const expected = blobBody(bytesOf(4, 0), [early.slice(), late.slice()]);
-  const departure = outbox.begin(KIND, 5, 6, 7, blobBody(bytesOf(4, 0), [early, late]));
+  const expected = buffersPayload(bytesOf(4, 0), [early.slice(), late.slice()]);
+  const departure = outbox.begin(KIND, 5, 6, 7, buffersPayload(bytesOf(4, 0), [early, late]));
   assert(!departure.advance());
   departure.keep();
   early.fill(0);
@@ -239,35 +245,35 @@ Deno.test("Departure.keep() takes a copy of what is not written yet", () => {
   let message: Message | undefined;
   while (!departure.advance()) message ??= inbox.receive();
   message ??= inbox.receive();
-  assertSame(message!.body, expected);
+  assertSame(message!.payload, expected);
 });
 
 Deno.test("Inbox agrees with a queue under random interleaving", () => {
   for (let seed = 1; seed <= 12; seed++) {
     const chance = new Chance(seed);
     const { outbox, inbox } = seed % 2 === 0 ? mailbox() : mailboxBeside();
-    const sent = new Map<number, Body>();
+    const sent = new Map<number, Payload>();
     const sends: (() => boolean)[] = [];
     let id = 0;
     let received = 0;
     const take = () => {
       const message = inbox.receive(1 + chance.below(5));
       if (!message) return;
-      assertSame(message.body, sent.get(message.id)!);
+      assertSame(message.payload, sent.get(message.id)!);
       sent.delete(message.id);
       received++;
     };
     for (let step = 0; step < 300; step++) {
       if (chance.below(3) > 0 && sends.length < 20) {
         const length = chance.below(5) === 0 ? chance.below(400_000) : chance.below(2000);
-        const body = chance.below(2) === 0
-          ? textBody(["x", "ü", "\u{1F600}"][chance.below(3)].repeat(length / 2))
-          : blobBody(bytesOf(chance.below(40), step), [
+        const payload = chance.below(2) === 0
+          ? textPayload(["x", "ü", "\u{1F600}"][chance.below(3)].repeat(length / 2))
+          : buffersPayload(bytesOf(chance.below(40), step), [
             bytesOf(length, step),
             bytesOf(chance.below(9), step),
           ]);
-        sent.set(++id, body);
-        sends.push(sending(outbox, id, body));
+        sent.set(++id, payload);
+        sends.push(sending(outbox, id, payload));
       }
       // Any of them goes on, as when callbacks are served in the middle of sending.
       const at = chance.below(sends.length);
@@ -286,25 +292,25 @@ Deno.test("Inbox agrees with a queue under random interleaving", () => {
 
 const MB = 1 << 20;
 
-function bytesBody(length: number, seed = 1): Body {
-  return { format: Format.Bytes, text: "", meta: undefined, blobs: [bytesOf(length, seed)] };
+function bytesPayload(length: number, seed = 1): Payload {
+  return { format: Format.Bytes, text: "", meta: undefined, buffers: [bytesOf(length, seed)] };
 }
 
 /** Writes a message that fits into the ring in whatever way it goes. */
-function depart(outbox: Outbox, id: number, body: Body): void {
-  assert(outbox.begin(KIND, id, 0, 0, body).advance());
+function depart(outbox: Outbox, id: number, payload: Payload): void {
+  assert(outbox.begin(KIND, id, 0, 0, payload).advance());
 }
 
 Deno.test("Outbox uses two annexes at a time, and chunks when both are taken", () => {
   const { outbox, inbox, given } = mailboxBeside();
-  const bodies = [1, 2, 3].map((seed) => bytesBody(150_000, seed));
-  for (const [id, body] of bodies.entries()) depart(outbox, id, body);
+  const payloads = [1, 2, 3].map((seed) => bytesPayload(150_000, seed));
+  for (const [id, payload] of payloads.entries()) depart(outbox, id, payload);
   assertEquals(given.length, 2);
   const received = [inbox.receive(1), inbox.receive(1), inbox.receive(1), inbox.receive()];
   assertEquals(received.map((message) => message?.id), [0, 1, undefined, 2]);
-  for (const message of received) if (message) assertSame(message.body, bodies[message.id]);
+  for (const message of received) if (message) assertSame(message.payload, payloads[message.id]);
   // They are free again, and the same ones are used.
-  for (const [id, body] of bodies.entries()) depart(outbox, id, body);
+  for (const [id, payload] of payloads.entries()) depart(outbox, id, payload);
   assertEquals([given.length, inbox.receive(1)?.id, inbox.receive(1)?.id], [2, 0, 1]);
 });
 
@@ -312,10 +318,10 @@ Deno.test("Outbox puts a larger annex in the place of one that is too small, and
   const ends = mailboxBeside();
   for (const size of [100_000, 700_000, 200_000, 3 * MB, 16 * MB, 16 * MB + 8, 5 * MB]) {
     // Too many and too small to be handed over.
-    const blobs = Array.from({ length: size / 50_000 }, (_, i) => bytesOf(50_000, i));
-    const rest = size - blobs.length * 50_000;
-    const body = blobBody(new Uint8Array(0), [...blobs, bytesOf(rest, 1)]);
-    assertSame(pass(body, ends).body, body);
+    const buffers = Array.from({ length: size / 50_000 }, (_, i) => bytesOf(50_000, i));
+    const rest = size - buffers.length * 50_000;
+    const payload = buffersPayload(new Uint8Array(0), [...buffers, bytesOf(rest, 1)]);
+    assertSame(pass(payload, ends).payload, payload);
   }
   assertEquals(ends.given.map(({ byteLength }) => byteLength), [MB / 4, MB, 4 * MB, 16 * MB]);
   assertEquals(ends.handed.length, 0);
@@ -324,7 +330,7 @@ Deno.test("Outbox puts a larger annex in the place of one that is too small, and
 Deno.test("Outbox makes room for text that is not ASCII only when it is not", () => {
   const ends = mailboxBeside();
   for (const text of ["x".repeat(MB), "é".repeat(MB), "語".repeat(MB), "語".repeat(6 * MB)]) {
-    assert(pass(textBody(text), ends).body.text === text);
+    assert(pass(textPayload(text), ends).payload.text === text);
   }
   assertEquals(ends.given.map(({ byteLength }) => byteLength / MB), [1, 4, 8]);
 });
@@ -332,7 +338,7 @@ Deno.test("Outbox makes room for text that is not ASCII only when it is not", ()
 Deno.test("Outbox.tidy() drops annexes that were not used for a second, once they have been read", () => {
   const { outbox, inbox, given } = mailboxBeside();
   assertEquals(outbox.tidyAt, Infinity);
-  depart(outbox, 1, bytesBody(MB / 2));
+  depart(outbox, 1, bytesPayload(MB / 2));
   const due = outbox.tidyAt;
   assert(due > performance.now() && due <= performance.now() + 1000);
   outbox.tidy(due - 1);
@@ -341,7 +347,7 @@ Deno.test("Outbox.tidy() drops annexes that were not used for a second, once the
   assertEquals(inbox.receive()?.id, 1);
   outbox.tidy(outbox.tidyAt);
   assertEquals(outbox.tidyAt, Infinity);
-  depart(outbox, 2, bytesBody(MB / 2));
+  depart(outbox, 2, bytesPayload(MB / 2));
   assertEquals([inbox.receive()?.id, given.length, inbox.empty], [2, 2, true]);
 });
 
@@ -353,10 +359,10 @@ Deno.test("Outbox sends in chunks when there is no memory for an annex", () => {
   const ring = new RingWriter(buffer);
   const outbox = new Outbox(ring, { give, hand: give, send: give });
   const inbox = new Inbox(new RingReader(buffer));
-  depart(outbox, 1, bytesBody(150_000));
-  assertSame(inbox.receive()!.body, bytesBody(150_000));
+  depart(outbox, 1, bytesPayload(150_000));
+  assertSame(inbox.receive()!.payload, bytesPayload(150_000));
   const ends = { ring, outbox, inbox };
-  assertSame(pass(bytesBody(2 * MB), ends).body, bytesBody(2 * MB));
+  assertSame(pass(bytesPayload(2 * MB), ends).payload, bytesPayload(2 * MB));
 });
 
 // What is handed over.
@@ -365,21 +371,21 @@ Deno.test("Outbox hands large bytes over, each run in a buffer of its own, as th
   const { outbox, inbox, given, handed } = mailboxBeside();
   const all = bytesOf(4 * MB, 3);
   const shared = new Uint8Array(new SharedArrayBuffer(MB));
-  const bodies = [
-    { ...bytesBody(MB), blobs: [all.subarray(5, 5 + MB)] },
-    blobBody(bytesOf(70_001, 2), [all, shared, bytesOf(60_000, 4)]),
-    { ...bytesBody(3 * MB), format: Format.BytesInArray },
+  const payloads = [
+    { ...bytesPayload(MB), buffers: [all.subarray(5, 5 + MB)] },
+    buffersPayload(bytesOf(70_001, 2), [all, shared, bytesOf(60_000, 4)]),
+    { ...bytesPayload(3 * MB), format: Format.BytesInArray },
   ];
   const copy = (blob: Uint8Array) => Uint8Array.from(blob);
-  const expected = bodies.map((body) => ({ ...body, blobs: body.blobs.map(copy) }));
-  for (const [id, body] of bodies.entries()) depart(outbox, id, body);
+  const expected = payloads.map((payload) => ({ ...payload, buffers: payload.buffers.map(copy) }));
+  for (const [id, payload] of payloads.entries()) depart(outbox, id, payload);
   all.fill(0);
   shared.fill(1);
-  for (const [id, body] of expected.entries()) {
+  for (const [id, payload] of expected.entries()) {
     const message = inbox.receive(1)!;
     assertEquals(message.id, id);
-    assertSame(message.body, body);
-    for (const blob of message.body.blobs) assertEquals(blob.length, blob.buffer.byteLength);
+    assertSame(message.payload, payload);
+    for (const blob of message.payload.buffers) assertEquals(blob.length, blob.buffer.byteLength);
   }
   assertEquals([given.length, handed.map(({ length }) => length)], [0, [1, 4, 1]]);
 });
@@ -387,33 +393,33 @@ Deno.test("Outbox hands large bytes over, each run in a buffer of its own, as th
 Deno.test("Outbox hands over what was given away with transfer() without a copy", () => {
   const { outbox, inbox, handed } = mailboxBeside();
   const mine = transfer(bytesOf(2 * MB, 1));
-  depart(outbox, 1, { ...bytesBody(0), blobs: [mine] });
+  depart(outbox, 1, { ...bytesPayload(0), buffers: [mine] });
   assert(mine.buffer.detached);
-  const { blobs } = inbox.receive()!.body;
-  assertEquals(blobs[0].buffer, handed[0][0]);
-  assertSame({ ...bytesBody(0), blobs }, bytesBody(2 * MB));
+  const { buffers } = inbox.receive()!.payload;
+  assertEquals(buffers[0].buffer, handed[0][0]);
+  assertSame({ ...bytesPayload(0), buffers }, bytesPayload(2 * MB));
   // A part of what was given away is copied: the other parts may be wanted.
   const part = transfer(bytesOf(4 * MB, 1)).subarray(MB);
-  depart(outbox, 2, { ...bytesBody(0), blobs: [part] });
+  depart(outbox, 2, { ...bytesPayload(0), buffers: [part] });
   assert(!part.buffer.detached);
-  assertEquals(inbox.receive()!.body.blobs[0].length, 3 * MB);
+  assertEquals(inbox.receive()!.payload.buffers[0].length, 3 * MB);
 });
 
-Deno.test("Outbox hands over eight bodies at the most that nobody has taken, and the rest in chunks", () => {
+Deno.test("Outbox hands over eight payloads at the most that nobody has taken, and the rest in chunks", () => {
   const ends = mailboxBeside();
   const { outbox, inbox, handed } = ends;
-  const body = (id: number) => bytesBody(MB, id);
-  for (let id = 0; id < 8; id++) depart(outbox, id, body(id));
-  const late = outbox.begin(KIND, 8, 0, 0, bytesBody(17 * MB, 8));
+  const payload = (id: number) => bytesPayload(MB, id);
+  for (let id = 0; id < 8; id++) depart(outbox, id, payload(id));
+  const late = outbox.begin(KIND, 8, 0, 0, bytesPayload(17 * MB, 8));
   assert(!late.advance());
-  for (let id = 0; id < 8; id++) assertSame(inbox.receive(1)!.body, body(id));
+  for (let id = 0; id < 8; id++) assertSame(inbox.receive(1)!.payload, payload(id));
   assertEquals(handed.length, 8);
   let message: Message | undefined;
   while (!late.advance()) message ??= inbox.receive();
   message ??= inbox.receive();
-  assertSame(message!.body, bytesBody(17 * MB, 8));
-  depart(outbox, 9, body(9));
-  assertSame(inbox.receive()!.body, body(9));
+  assertSame(message!.payload, bytesPayload(17 * MB, 8));
+  depart(outbox, 9, payload(9));
+  assertSame(inbox.receive()!.payload, payload(9));
   assertEquals(handed.length, 9);
 });
 
@@ -439,13 +445,13 @@ Deno.test("Inbox refuses what was handed over and cannot be right", () => {
     const at = forge(ring, {
       Format: format | 0xffff << 16,
       Meta: meta,
-      Blobs: lengths.length,
+      Buffers: lengths.length,
     }, HEADER + 8 + lengths.length * 4 + 7 & ~7);
     ring.words.set([2, id, ...lengths], at + HEADER >> 2);
     return new Inbox(new RingReader(buffer), { take, takeMemory: take as never });
   };
-  assertEquals(frame(0, 0, [64], Format.Bytes).receive()!.body.blobs, [new Uint8Array(64)]);
-  assertEquals(frame(0, 64, [], Format.Structured).receive()!.body.meta, new Uint8Array(64));
+  assertEquals(frame(0, 0, [64], Format.Bytes).receive()!.payload.buffers, [new Uint8Array(64)]);
+  assertEquals(frame(0, 64, [], Format.Structured).receive()!.payload.meta, new Uint8Array(64));
   const refused: Parameters<typeof frame>[] = [
     [0, 64, [], Format.Text],
     [0, 64, [], Format.Json],
@@ -479,13 +485,13 @@ Deno.test("Inbox refuses an annex that cannot be right", () => {
     const at = forge(ring, {
       Format: format | 0xffff << 16,
       Meta: meta,
-      Blobs: lengths.length,
+      Buffers: lengths.length,
     }, HEADER + 8 + lengths.length * 4 + 7 & ~7);
     ring.words.set([annex, id, ...lengths], at + HEADER >> 2);
     return new Inbox(new RingReader(buffer), { takeMemory: take, take: () => undefined });
   };
-  assertEquals(frame(1, 0, 0, [64], Format.Bytes).receive()!.body.blobs, [new Uint8Array(64)]);
-  assertEquals(frame(0, 0, 64, [], Format.Text).receive()!.body.text, "\0".repeat(64));
+  assertEquals(frame(1, 0, 0, [64], Format.Bytes).receive()!.payload.buffers, [new Uint8Array(64)]);
+  assertEquals(frame(0, 0, 64, [], Format.Text).receive()!.payload.text, "\0".repeat(64));
   const refused: Parameters<typeof frame>[] = [
     [2, 0, 0, [1], Format.Bytes],
     [-1, 0, 0, [1], Format.Bytes],
@@ -501,8 +507,8 @@ Deno.test("Inbox refuses an annex that cannot be right", () => {
   for (const args of refused) {
     assertThrows(() => frame(...args).receive(), BridgeProtocolError, "Cannot read a message");
   }
-  refuses((ring) => forge(ring, { Format: Format.Bytes | 0xffff << 16, Blobs: 1 }, HEADER + 16));
-  refuses((ring) => forge(ring, { Format: Format.Bytes | 0xffff << 16, Blobs: 5 }, HEADER + 16));
+  refuses((ring) => forge(ring, { Format: Format.Bytes | 0xffff << 16, Buffers: 1 }, HEADER + 16));
+  refuses((ring) => forge(ring, { Format: Format.Bytes | 0xffff << 16, Buffers: 5 }, HEADER + 16));
   refuses((ring) => forge(ring, { Format: Format.Bytes | 0xffff << 16 }));
 });
 
@@ -537,13 +543,13 @@ Deno.test("Inbox refuses a text that is longer than its frame", () => {
   }
 });
 
-Deno.test("Inbox refuses more blobs, or longer ones, than the frame has room for", () => {
-  for (const Blobs of [1, 100, 2 ** 20, 2 ** 30, 2 ** 31 - 1, -1]) {
-    refuses((ring) => forge(ring, { Blobs, Format: Format.Structured }));
+Deno.test("Inbox refuses more buffers, or longer ones, than the frame has room for", () => {
+  for (const Buffers of [1, 100, 2 ** 20, 2 ** 30, 2 ** 31 - 1, -1]) {
+    refuses((ring) => forge(ring, { Buffers, Format: Format.Structured }));
   }
   for (const length of [13, 2 ** 31 - 1, -1, -8]) {
     refuses((ring) => {
-      const at = forge(ring, { Blobs: 1, Format: Format.Structured }, HEADER + 16);
+      const at = forge(ring, { Buffers: 1, Format: Format.Structured }, HEADER + 16);
       ring.words[at + HEADER >> 2] = length;
     });
   }
@@ -579,8 +585,8 @@ Deno.test("Inbox refuses a stream that is begun twice, and too many streams", ()
 });
 
 Deno.test("Inbox refuses a chunked message that ends too early or goes on too long", () => {
-  const begin = (ring: RingWriter, Meta: number, Blobs: number) =>
-    forge(ring, { Format: Format.Structured | 1 << 16, Meta, Blobs });
+  const begin = (ring: RingWriter, Meta: number, Buffers: number) =>
+    forge(ring, { Format: Format.Structured | 1 << 16, Meta, Buffers });
   refuses((ring) => {
     begin(ring, 100, 0);
     forge(ring, { Kind: CHUNK, Id: 1, A: 8, B: 1 }, HEADER + 8);
@@ -595,19 +601,19 @@ Deno.test("Inbox refuses a chunked message that ends too early or goes on too lo
   });
 });
 
-Deno.test("Inbox refuses a chunked message that lies about the lengths of its blobs", () => {
+Deno.test("Inbox refuses a chunked message that lies about the lengths of its buffers", () => {
   for (const length of [1, 1 << 20, 2 ** 31 - 1, -1]) {
     refuses((ring) => {
-      forge(ring, { Format: Format.Structured | 1 << 16, Meta: 0, Blobs: 2 });
+      forge(ring, { Format: Format.Structured | 1 << 16, Meta: 0, Buffers: 2 });
       const at = forge(ring, { Kind: CHUNK, Id: 1, A: 8, B: 1 }, HEADER + 8);
       ring.words.fill(length, at + HEADER >> 2, (at + HEADER >> 2) + 2);
     });
   }
 });
 
-Deno.test("Inbox refuses a chunked message of too many blobs before it makes room for them", () => {
-  for (const Blobs of [2 ** 22 + 1, 2 ** 31 - 1, -1]) {
-    refuses((ring) => forge(ring, { Format: Format.Structured | 1 << 16, Meta: 0, Blobs }));
+Deno.test("Inbox refuses a chunked message of too many buffers before it makes room for them", () => {
+  for (const Buffers of [2 ** 22 + 1, 2 ** 31 - 1, -1]) {
+    refuses((ring) => forge(ring, { Format: Format.Structured | 1 << 16, Meta: 0, Buffers }));
   }
 });
 
@@ -625,7 +631,7 @@ Deno.test("Inbox meets random frames with messages or a BridgeProtocolError, and
         B: chance.below(2),
         Format: [Format.Json, Format.Structured, odd()][chance.below(3)] | chance.below(3) << 16,
         Meta: chance.below(2) * odd(),
-        Blobs: chance.below(2) * chance.below(4),
+        Buffers: chance.below(2) * chance.below(4),
       };
       const at = forge(ring, words, HEADER + 8 * chance.below(6));
       ring.words[at + HEADER >> 2] ||= chance.below(2) * chance.below(30);

@@ -1,11 +1,12 @@
 import { GreenEvent, HubSaturatedError, Queue } from "@aiohub/aiohub";
-import { assert, assertEquals, assertMatch } from "@std/assert";
+import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import type { HubThread } from "../../../hub/records/thread.ts";
 import { mostWorkers, Saturation } from "../../../hub/pool/saturation.ts";
 import { rejection, TestHub, until } from "../../support/mod.ts";
+import { extraWorkers, patience } from "../../support/patience.ts";
+import { rounds } from "../../support/rounds.ts";
 
 const MAX_WORKERS = 1;
-const MOST = mostWorkers(MAX_WORKERS);
 
 /** A pool whose Workers are blocked or not, as the test says. */
 function fakePool(startError?: Error) {
@@ -71,36 +72,43 @@ Deno.test("Saturation refuses nothing when one has gone on meanwhile, or nobody 
 });
 
 Deno.test("Hub at its limit: threads that can have no Worker end with an error, and the others go on", async () => {
+  using _times = patience({ saturated: 500 });
+  using _workers = extraWorkers(rounds(32, 4));
+  const most = mostWorkers(MAX_WORKERS);
   await using hub = new TestHub({ maxWorkers: MAX_WORKERS });
   const queue = new Queue<number>();
   const get = (queue: Queue<number>) => queue.get();
   const put = (queue: Queue<number>, count: number) => {
     for (let i = 0; i < count; i++) queue.put(i);
   };
-  const consumers = Array.from({ length: MOST + 2 }, () => hub.spawn(get, queue));
-  const producer = hub.spawn(put, queue, MOST + 2);
+  const consumers = Array.from({ length: most + 2 }, () => hub.spawn(get, queue));
+  const producer = hub.spawn(put, queue, most + 2);
   const { message } = await rejection(producer, HubSaturatedError);
-  assertMatch(message, /all 34 Workers .* have been blocked for 5 s.*: raise maxWorkers/);
-  await Promise.all(consumers.slice(MOST).map((thread) => rejection(thread, HubSaturatedError)));
-  assertEquals([queue.getting, hub.statistics().queued], [MOST, 0]);
+  assertStringIncludes(message, `all ${most} Workers`);
+  assertMatch(message, /have been blocked for 0.5 s.*: raise maxWorkers/);
+  await Promise.all(consumers.slice(most).map((thread) => rejection(thread, HubSaturatedError)));
+  assertEquals([queue.getting, hub.statistics().queued], [most, 0]);
 
   // What they wait for may come from async code all the same.
-  for (let i = 0; i < MOST; i++) queue.tryPut(i);
-  assertEquals(new Set(await Promise.all(consumers.slice(0, MOST))).size, MOST);
+  for (let i = 0; i < most; i++) queue.tryPut(i);
+  assertEquals(new Set(await Promise.all(consumers.slice(0, most))).size, most);
   assertEquals(await hub.spawn(() => "goes on"), "goes on");
 });
 
 Deno.test("Hub at its limit: where one ends by itself, the others wait for it", async () => {
+  using _times = patience({ saturated: 500 });
+  using _workers = extraWorkers(rounds(32, 4));
+  const most = mostWorkers(MAX_WORKERS);
   await using hub = new TestHub({ maxWorkers: MAX_WORKERS });
   const [event, late] = [new GreenEvent<string>(), new GreenEvent<string>()];
   const wait = (event: GreenEvent<string>) => event.wait();
   const waitWithLimit = (event: GreenEvent<string>) => event.wait({ timeout: 3_600_000 });
   const limited = hub.spawn(waitWithLimit, late);
-  const waiters = Array.from({ length: MOST - 1 }, () => hub.spawn(wait, event));
+  const waiters = Array.from({ length: most - 1 }, () => hub.spawn(wait, event));
   // So many Workers start one after another.
-  await until(() => event.waiting === MOST - 1 && late.waiting === 1, { limit: 120_000 });
+  await until(() => event.waiting === most - 1 && late.waiting === 1, { limit: 120_000 });
   const last = hub.spawn(() => "at last");
-  await past(performance.now() + 6000);
+  await past(performance.now() + 1200);
   assertEquals([hub.statistics().queued, last.state], [1, "pending"]);
   late.send("in time");
   assertEquals([await limited, await last], ["in time", "at last"]);

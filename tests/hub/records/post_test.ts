@@ -3,7 +3,7 @@ import process from "node:process";
 import { setImmediate } from "node:timers";
 import { MessageChannel, Worker } from "node:worker_threads";
 import { Board } from "../../../bridge/wire/board.ts";
-import { type Body, Format } from "../../../bridge/wire/body.ts";
+import { Format, type Payload } from "../../../bridge/wire/payload.ts";
 import { Inbox } from "../../../bridge/wire/inbox.ts";
 import { EMPTY, FIRST_KIND } from "../../../bridge/wire/message.ts";
 import {
@@ -16,31 +16,31 @@ import {
 import { Post } from "../../../hub/records/post.ts";
 import { Outbox } from "../../../bridge/wire/outbox.ts";
 import { Passage } from "../../../bridge/memory/objects.ts";
-import { hubPlace } from "../../../bridge/memory/process_side.ts";
+import { hereOnHub } from "../../../bridge/memory/process_side.ts";
 import { Chance } from "../../support/random.ts";
 import type { PeerStart } from "../../fixtures/mailbox_peer.ts";
 
-/** A message's body, the same for the same number. */
-function bodyOf(n: number): Body {
+/** A message's payload, the same for the same number. */
+function payloadOf(n: number): Payload {
   const chance = new Chance(n);
   const length = [0, 10, 1000, MAX_FRAME - 64 + chance.below(128), chance.below(2 * RING_BYTES)][
     chance.below(40) === 0 ? 3 + chance.below(2) : chance.below(3)
   ];
   if (chance.below(2) === 0) {
     const text = ["x", "ü", "\u{1F600}"][chance.below(3)].repeat(length / 2);
-    return { format: Format.Text, text, meta: undefined, blobs: [] };
+    return { format: Format.Text, text, meta: undefined, buffers: [] };
   }
-  const blobs = [new Uint8Array(length).fill(n), new Uint8Array(chance.below(9)).fill(n + 1)];
+  const buffers = [new Uint8Array(length).fill(n), new Uint8Array(chance.below(9)).fill(n + 1)];
   return {
     format: Format.Structured,
     text: "",
     meta: new Uint8Array(chance.below(50)).fill(n),
-    blobs,
+    buffers,
   };
 }
 
-function isSame(a: Body, b: Body): boolean {
-  const [x, y] = [a, b].map(({ meta, blobs }) => meta ? [meta, ...blobs] : []);
+function isSame(a: Payload, b: Payload): boolean {
+  const [x, y] = [a, b].map(({ meta, buffers }) => meta ? [meta, ...buffers] : []);
   return a.format === b.format && a.text === b.text && x.length === y.length &&
     x.every((bytes, i) =>
       bytes.length === y[i].length && bytes.every((byte, j) => byte === y[i][j])
@@ -55,8 +55,8 @@ Deno.test("Post and a Worker at its other end exchange thousands of messages of 
   const passage = new Passage(port1);
   const outbox = new Outbox(new RingWriter(down), passage);
   const post = new Post(board, 0, outbox, new Inbox(new RingReader(up), passage));
-  const place = { arena: hubPlace().arena.buffer, board: 1 };
-  const start: PeerStart = { board: board.buffer, up, down, place, port, count };
+  const here = { arena: hereOnHub().arena.buffer, board: 1 };
+  const start: PeerStart = { board: board.buffer, up, down, here, port, count };
   const url = new URL("../../fixtures/mailbox_peer.ts", import.meta.url);
   const worker = new Worker(url, { workerData: start, transferList: [port] });
   const exited = new Promise<void>((resolve) => worker.on("exit", () => resolve()));
@@ -65,26 +65,26 @@ Deno.test("Post and a Worker at its other end exchange thousands of messages of 
   while (received.size < count) {
     // In bursts, so that the ring is now empty and now far too small.
     for (let i = 0; i < 200 && sent < count && sent - received.size < 400; i++, sent++) {
-      post.send(FIRST_KIND, sent, -sent, 7, bodyOf(sent));
+      post.send(FIRST_KIND, sent, -sent, 7, payloadOf(sent));
     }
-    post.flush();
+    post.sendWaiting();
     for (let i = 0; i < 64; i++) {
       const message = post.receive(64);
       if (!message) break;
-      const { kind, id, a, b, body } = message;
+      const { kind, id, a, b, payload } = message;
       assertEquals({ kind, a: a + id, b, again: received.has(id) }, {
         kind: FIRST_KIND,
         a: 0,
         b: 7,
         again: false,
       });
-      assert(isSame(body, bodyOf(id)));
+      assert(isSame(payload, payloadOf(id)));
       received.add(id);
     }
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
   await exited;
-  assert(post.empty);
+  assert(post.inbox.empty);
   post.retire();
   passage.close();
 });
@@ -101,13 +101,13 @@ Deno.test("Post keeps the order of messages that wait for room", () => {
   );
   const text = "x".repeat(20_000);
   for (let id = 0; id < 100; id++) {
-    post.send(FIRST_KIND, id, 0, 0, { format: Format.Text, text, meta: undefined, blobs: [] });
+    post.send(FIRST_KIND, id, 0, 0, { format: Format.Text, text, meta: undefined, buffers: [] });
   }
   const ids: number[] = [];
   while (ids.length < 100) {
     const message = inbox.receive();
     if (message) ids.push(message.id);
-    else post.flush();
+    else post.sendWaiting();
   }
   assertEquals(ids, ids.map((_, i) => i));
 });
@@ -125,17 +125,17 @@ Deno.test("Post sends the bytes as they were when they were sent", () => {
   const bytes = Array.from({ length: 6 }, (_, i) => new Uint8Array(RING_BYTES).fill(i + 1));
   for (const [id, blob] of bytes.entries()) {
     const meta = new Uint8Array(1);
-    post.send(FIRST_KIND, id, 0, 0, { format: Format.Structured, text: "", meta, blobs: [blob] });
+    post.send(FIRST_KIND, id, 0, 0, { format: Format.Structured, text: "", meta, buffers: [blob] });
     blob.fill(99);
   }
   let next = 0;
   while (next < bytes.length) {
     const message = inbox.receive();
     if (!message) {
-      post.flush();
+      post.sendWaiting();
       continue;
     }
-    const [blob] = message.body.blobs;
+    const [blob] = message.payload.buffers;
     assert(blob.length === RING_BYTES && blob.every((byte) => byte === next + 1));
     next++;
   }
@@ -169,7 +169,7 @@ Deno.test("Post lets go of memory whose time is long over, where the event loop 
   };
   const post = new Post(board, 0, outbox, new Inbox(new RingReader(createRing())));
   const text = "x".repeat(RING_BYTES);
-  post.send(FIRST_KIND, 1, 0, 0, { format: Format.Text, text, meta: undefined, blobs: [] });
+  post.send(FIRST_KIND, 1, 0, 0, { format: Format.Text, text, meta: undefined, buffers: [] });
   // The post's own timer does not keep the process alive.
   const alive = setTimeout(() => {}, 60_000);
   await tidied;

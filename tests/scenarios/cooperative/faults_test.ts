@@ -33,6 +33,7 @@ import {
   thrownBy,
   until,
 } from "../../support/mod.ts";
+import { patience } from "../../support/patience.ts";
 import { newTrace, notes } from "../../support/trace.ts";
 
 /** Waits until a thread of the fixtures has said that it is there. */
@@ -188,7 +189,7 @@ Deno.test("time limits end waits in their turns", async () => {
   assertAlone(words, 212);
 });
 
-Deno.test("a Worker that ends with the baton, or while it is blocked, holds nobody up", async () => {
+Deno.test("a Worker that ends with the run lock, or while it is blocked, holds nobody up", async () => {
   await using _hub = cooperative({}, { crashed: 2 });
   for (const ms of [0, 20]) {
     const words = newWords();
@@ -201,7 +202,7 @@ Deno.test("a Worker that ends with the baton, or while it is blocked, holds nobo
   }
 });
 
-Deno.test("a Worker that runs out of memory with the baton holds nobody up", async () => {
+Deno.test("a Worker that runs out of memory with the run lock holds nobody up", async () => {
   const program = fixture("programs/cooperative_out_of_memory.ts");
   const { code, stdout, stderr } = await runDeno(["run", "--allow-read", program]);
   assertEquals(stdout.trim().split("\n"), ["WorkerCrashedError", "others count 200", "0"], stderr);
@@ -210,7 +211,7 @@ Deno.test("a Worker that runs out of memory with the baton holds nobody up", asy
 
 testApart(
   import.meta,
-  "a thread that computes for ever loses the baton when its Worker is stopped",
+  "a thread that computes for ever loses the run lock when its Worker is stopped",
   async () => {
     await using hub = cooperative({}, { leaked: 1 });
     const words = newWords();
@@ -243,7 +244,8 @@ Deno.test("a module is loaded without a switch, however often that is", async ()
   assertEquals(notes(trace), ["1", "2", "3", "4", "1 again", "2 again", "3 again", "4 again"]);
 });
 
-Deno.test("a module whose top-level code waits for another green thread gives the baton up in the end", async () => {
+Deno.test("a module whose top-level code waits for another green thread gives the run lock up in the end", async () => {
+  using _times = patience({ loading: 500 });
   await using hub = cooperative();
   const trace = newTrace();
   await using server = serve(async () => {
@@ -259,7 +261,7 @@ Deno.test("a module whose top-level code waits for another green thread gives th
   assertEquals(notes(trace), ["served"]);
 });
 
-Deno.test("a module that fails to load, and a thread that is killed while it loads, give the baton up", async () => {
+Deno.test("a module that fails to load, and a thread that is killed while it loads, give the run lock up", async () => {
   await using hub = cooperative();
   const words = newWords();
   const failing = hub.greenImport<{ get(): string }>(moduleOf("throw new RangeError('no')")).get();
@@ -274,7 +276,7 @@ Deno.test("a module that fails to load, and a thread that is killed while it loa
   assertEquals(await other, 10);
 });
 
-Deno.test("async green functions have the baton from a blocking call to the next await, and hold nobody up", async () => {
+Deno.test("async green functions have the run lock from a blocking call to the next await, and hold nobody up", async () => {
   await using hub = cooperative();
   const words = newWords();
   const module = hub.greenImport<typeof faults>(fixture("cooperative_faults.ts"));
@@ -291,6 +293,7 @@ testApart(
   import.meta,
   "close() answers those who run, who wait for their turn, and who have not begun",
   async () => {
+    using _times = patience({ closing: 500 });
     const words = newWords();
     const hub = cooperative({ maxWorkers: 3 }, { leaked: 1 });
     const trace = newTrace();
@@ -370,7 +373,7 @@ Deno.test("maxQueue counts those for whom there is no Worker, not those who wait
   assertEquals(await Promise.all([holder, waiting, queued]), ["stopped", 1, 1]);
 });
 
-Deno.test("async functions on the hub run beside the thread that has the baton", async () => {
+Deno.test("async functions on the hub run beside the thread that has the run lock", async () => {
   await using hub = cooperative();
   const words = newWords();
   let calls = 0;

@@ -1,6 +1,7 @@
 import { NotCloneableError, transfer } from "@aiohub/aiohub";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { rejection, TestHub } from "../../support/mod.ts";
+import { rounds } from "../../support/rounds.ts";
 import {
   growth,
   makeBytes,
@@ -12,8 +13,8 @@ import {
 
 TestHub.shared({ maxWorkers: 1 });
 
-/** How large the values are; AIOHUB_BIG_MB=512 for the long run. */
-const MB = Number(Deno.env.get("AIOHUB_BIG_MB") ?? 48);
+/** How large the values are. */
+const MB = rounds(480);
 const BYTES = MB << 20;
 
 Deno.test("J94 transfer() detaches the sender's buffer, in both directions", async () => {

@@ -1,6 +1,6 @@
 import { GreenEvent, Queue, spawn, transfer } from "@aiohub/aiohub";
 import { assert, assertEquals, assertNotStrictEquals, assertStrictEquals } from "@std/assert";
-import { parcelCount } from "../../bridge/memory/parcels.ts";
+import { storedCount } from "../../bridge/memory/stored_values.ts";
 import { TestHub } from "../support/mod.ts";
 
 /** Too large for shared memory, and no string: strings have no identity. */
@@ -9,11 +9,11 @@ const large = (n: number) => ({ n, text: "x".repeat(10_000) });
 /** Memory that is taken and not kept makes V8 collect garbage, old objects too. Nothing of it is touched. */
 const press = () => void new ArrayBuffer(2 ** 30);
 
-/** Has garbage collected on both sides until a number of parcels is left. */
+/** Has garbage collected on both sides until a number of stored values is left. */
 async function untilLeft(count: number): Promise<void> {
   const deadline = performance.now() + 30_000;
-  while (parcelCount() > count) {
-    assert(performance.now() < deadline, `${parcelCount()} parcels are left`);
+  while (storedCount() > count) {
+    assert(performance.now() < deadline, `${storedCount()} stored values are left`);
     press();
     await spawn(press);
   }
@@ -62,35 +62,35 @@ Deno.test("what goes by reference in a value that was put is itself on the hub",
 
 Deno.test("a value that nobody has taken goes with the object that it was put into, on the hub", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
-  const before = parcelCount();
+  const before = storedCount();
   (() => {
     for (let n = 0; n < 20; n++) {
       new GreenEvent<unknown>().send(large(n));
       new Queue<unknown>().tryPut(large(n));
     }
   })();
-  assertEquals(parcelCount(), before + 40);
+  assertEquals(storedCount(), before + 40);
   await untilLeft(before);
 });
 
 Deno.test("a value that nobody has taken goes with the object that it was put into, in green code", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
-  const before = parcelCount();
+  const before = storedCount();
   const kept = await hub.spawn(() => {
     const queues = Array.from({ length: 20 }, () => new Queue<string>());
     // Twice, before and after the hub knows the queue.
     for (const queue of [...queues, ...queues]) queue.put("x".repeat(10_000));
     return queues[7];
   });
-  assertEquals(parcelCount(), before + 40);
+  assertEquals(storedCount(), before + 40);
   await untilLeft(before + 2);
   assertEquals(await kept.getAsync(), "x".repeat(10_000));
   assertEquals(await kept.getAsync(), "x".repeat(10_000));
-  assertEquals(parcelCount(), before);
+  assertEquals(storedCount(), before);
 });
 
 Deno.test("a value that nobody has taken goes with the Worker that had the object alone", async () => {
-  const before = parcelCount();
+  const before = storedCount();
   {
     await using hub = new TestHub({ maxWorkers: 1 });
     const thread = hub.spawn(() => {
@@ -99,7 +99,7 @@ Deno.test("a value that nobody has taken goes with the Worker that had the objec
       (globalThis as { kept?: unknown }).kept = queue;
     });
     await thread;
-    assertEquals(parcelCount(), before + 5);
+    assertEquals(storedCount(), before + 5);
   }
   await using _hub = new TestHub({ maxWorkers: 1 });
   await untilLeft(before);

@@ -20,7 +20,7 @@ const MOST_TURNS = 40;
 const CALLBACKS_A_TURN = 64;
 
 /** What was done since the last turn of the event loop. */
-export class EventLoopTurns {
+export class LoopTurns {
   /** How many callbacks were served since then. */
   #callbacks = 0;
   /** Whether anything was run since then. */

@@ -1,11 +1,11 @@
 /**
- * The baton of a cooperative hub: the one Worker that has it runs green code, the others wait for their turn.
+ * The run lock of a cooperative hub: the one Worker that has it runs green code, the others wait for their turn.
  *
  * It lies in a `SharedArrayBuffer` of its own, which only a cooperative hub has.
  *
  * ```text
- * LOCK       0, or 1 + who changes the rest (0 the hub, else 1 + the Worker's slot)   by compare-and-swap from 0
- * HOLDER     0 nobody; 1 + the slot of the Worker that has the baton; -1 the hub, which is to begin a new thread
+ * LOCK       0, or 1 + the side that changes the rest (0 the hub, else 1 + the Worker's slot)   a spin lock
+ * HOLDER     0 nobody; 1 + the slot of the Worker that has the run lock; -1 the hub, which is to begin a new thread
  * COUNTER    the last order number; each place in the line has one, the lowest is the first
  * NEXT       the lowest order number of a new thread that has not begun; 0 if there is none
  * TOP        no slot from here on was ever used
@@ -17,29 +17,29 @@
  * ```
  *
  * ```text
- *                 ask, ready, DUE                  dispatch
+ *               request, ready, DUE                dispatch
  *  Parked, Idle ─────────────────> Queued ───────────────────────> Running          any ──> Gone: the Worker has died, or
  *        ^                           ^                             │ │ │                    is not listened to any more
- *        │                           └──────── leave (again) ──────┘ │ │
- *        ├────────── leave (Parked) ─────────────────────────────────┘ │
- *        └────────── rest (Idle) ──────────────────────────────────────┘
+ *        │                           └─────── release (again) ─────┘ │ │
+ *        ├───────── release (Parked) ────────────────────────────────┘ │
+ *        └────────── idle (Idle) ──────────────────────────────────────┘
  * ```
  *
  * - A Worker is *Parked* while it is inside a blocking call, *Idle* while it has no green code to go on with, or is in its
  *   event loop. *Running* is said of the holder alone: at most one slot is.
  * - **The line.** Whoever makes a Parked Worker able to go on queues it (`ready`), so that the order is that of the wake-ups
- *   and not of how fast the woken ones wake. One that finds by itself that it can go on queues itself (`ask`): nothing is ever
- *   lost because somebody was not queued. Before anything is queued, whatever is due by then is queued, by its time.
+ *   and not of how fast the woken ones wake. One that finds by itself that it can go on queues itself (`request`): nothing is
+ *   ever lost because somebody was not queued. Before anything is queued, whatever is due by then is queued, by its time.
  * - **New threads** have places in the line too: each one takes an order number when it is spawned, which the spawn message
- *   tells the hub. Only the lowest is in shared memory. When it comes first, the baton goes to the hub, which knows all
- *   others: nobody runs green code then, and all that was said before is in the rings. It gives the baton to the Worker that it
- *   sends the thread to; that one has it (`arrived`) when it takes the thread in. What was said too late after all, or got
+ *   tells the hub. Only the lowest is in shared memory. When it comes first, the run lock goes to the hub, which knows all
+ *   others: nobody runs green code then, and all that was said before is in the rings. It gives the run lock to the Worker that
+ *   it sends the thread to; that one has it (`arrived`) when it takes the thread in. What was said too late after all, or got
  *   lost, the hub says once more (`announce`) whenever it looks whose turn it is.
- * - **No scheduler.** Whoever gives the baton up, or finds that nobody has it, picks the next one (`dispatch`) under LOCK, and
+ * - **No scheduler.** Whoever gives the run lock up, or finds that nobody has it, picks the next one (`dispatch`) under LOCK, and
  *   wakes it after that.
  *
- * **Races.** A Worker that leaves looks again, after it has left, whether it can go on: a `ready` that came before found it
- * Running and did nothing. One that is dispatched is woken by its own word on the board after its STATE was written, and reads
+ * **Races.** A Worker that releases the run lock looks again, after that, whether it can go on: a `ready` that came before found
+ * it Running and did nothing. One that is dispatched is woken by its own word on the board after its STATE was written, and reads
  * STATE after that word. **Deaths.** Every word is whole at each moment: there are no links, the line is found by looking
  * through the slots (some 10 ns each). So a Worker that dies under LOCK leaves nothing half done but a missing wake-up, which
  * `gone` makes good.
@@ -47,8 +47,8 @@
  * @module
  */
 
-import type { Board } from "./board.ts";
-import { pause } from "./patience.ts";
+import { type Board, isBefore } from "./board.ts";
+import { SpinLock } from "./spin_lock.ts";
 
 /** What a thread that waits for its turn is said to be blocked on. */
 export const ITS_TURN = "its turn";
@@ -58,7 +58,7 @@ const HOLDER = 1;
 const COUNTER = 2;
 const NEXT = 3;
 const TOP = 4;
-const SLOTS = 16;
+const FIRST_SLOT_WORD = 16;
 
 const SLOT_WORDS = 4;
 const STATE = 0;
@@ -78,21 +78,6 @@ const HUBS = -1;
 /** Who asks, where it is the hub. */
 export const HUB_SIDE = 0;
 
-/** For how long to spin for the lock before sleeping, in turns: some ten microseconds. */
-const SPINS = 200;
-
-/** How long to sleep for the lock at a time, in milliseconds. */
-const NAP = 0.05;
-
-/** After how long the lock of a Worker that is gone is broken, by whoever wants it, in milliseconds. */
-const GONE_FOR = 500;
-
-/**
- * After how long the hub takes a Worker that has the lock for dead, in milliseconds. One that lives and had no core for so long
- * would change the words beside others after that.
- */
-const GIVEN_UP = 10_000;
-
 /**
  * The clock that all Workers share, in milliseconds. Where the system's clock was set while Workers were started, theirs differ
  * by so much: then sleeps may end in another order, but none ends early or late.
@@ -102,32 +87,34 @@ function clock(): number {
 }
 
 /** The words, behind verbs. */
-export class Baton {
+export class RunLock {
   readonly buffer: SharedArrayBuffer;
   readonly #words: Int32Array;
   readonly #dues: Float64Array;
   readonly #board: Board;
-  readonly #key: number;
+  readonly #lock: SpinLock;
   /** Whom to wake when the lock is free again: a slot, or {@linkcode HUBS}. */
   #chosen: number | undefined;
 
   /**
    * @param board The hub's board.
    * @param side {@linkcode HUB_SIDE}, or 1 + the Worker's slot.
-   * @param buffer The memory of a baton that exists already; without it a new one is made.
+   * @param buffer The memory of a run lock that exists already; without it a new one is made.
    */
   constructor(board: Board, side: number, buffer?: SharedArrayBuffer) {
     this.#board = board;
-    this.#key = side + 1;
-    this.buffer = buffer ?? new SharedArrayBuffer((SLOTS + board.slots * SLOT_WORDS) * 4);
+    this.buffer = buffer ?? new SharedArrayBuffer((FIRST_SLOT_WORD + board.slots * SLOT_WORDS) * 4);
     this.#words = new Int32Array(this.buffer);
     this.#dues = new Float64Array(this.buffer);
+    // One that was stopped may have ended in the middle, and the hub may never ask for the lock again.
+    const hasLeft = (side: number) => side > HUB_SIDE && this.#state(side - 1) === GONE;
+    this.#lock = new SpinLock(this.#words, LOCK, side, hasLeft);
   }
 
   // A Worker, about itself.
 
-  /** Whether a Worker has the baton, and knows what for. */
-  holds(slot: number): boolean {
+  /** Whether a Worker holds the run lock, and knows what for. */
+  isHeldBy(slot: number): boolean {
     return this.#state(slot) === RUNNING;
   }
 
@@ -137,19 +124,19 @@ export class Baton {
   }
 
   /**
-   * A Worker gives the baton up, if it has it: it is about to wait inside a blocking call.
+   * A Worker gives the run lock up, if it has it: it is about to wait inside a blocking call.
    *
    * @param slot Its slot.
    * @param due When it is to be queued at the latest, in its `performance.now()` time.
    * @param again Whether it can go on at once, and only lets the others go first.
-   * @param order Its place in the line then, if it has taken one; see {@linkcode Baton.takePlace}.
+   * @param order Its place in the line then, if it has taken one; see {@linkcode RunLock.takePlace}.
    */
-  leave(slot: number, due: number, again: boolean, order?: number): void {
-    this.#enter();
+  release(slot: number, due: number, again: boolean, order?: number): void {
+    this.#lock.enter();
     this.#queueDue();
     const state = this.#state(slot);
     this.#drop(slot);
-    // One that has no baton may have asked for it before, from its event loop.
+    // One that has no run lock may have requested it before, from its event loop.
     if (state !== GONE && state !== QUEUED) {
       this.#dues[this.#dueAt(slot)] = performance.timeOrigin + due;
       if (again) this.#queue(slot, order ?? this.#count());
@@ -158,36 +145,36 @@ export class Baton {
     this.#leave();
   }
 
-  /** A Worker gives the baton up, if it has it, or its place in the line: it has nothing to go on with. */
-  rest(slot: number): void {
+  /** A Worker gives the run lock up, if it has it, or its place in the line: it has nothing to go on with. */
+  idle(slot: number): void {
     const state = this.#state(slot);
     if (state === IDLE || state === GONE) return;
-    this.#enter();
+    this.#lock.enter();
     this.#drop(slot);
     if (this.#state(slot) !== GONE) this.#setState(slot, IDLE);
     this.#leave();
   }
 
   /** A Worker can go on: it gets a place in the line, unless it has one. */
-  ask(slot: number): void {
+  request(slot: number): void {
     const state = this.#state(slot);
     if (state === QUEUED || state === RUNNING || state === GONE) return;
-    this.#enter();
+    this.#lock.enter();
     this.#queueDue();
     this.#queueIfWaiting(slot, true);
     this.#leave();
   }
 
-  /** A thread to begin has arrived at a Worker: the hub gave it the baton before. */
+  /** A thread to begin has arrived at a Worker: the hub gave it the run lock before. */
   arrived(slot: number): void {
-    this.#enter();
+    this.#lock.enter();
     if (this.#words[HOLDER] === slot + 1) this.#setState(slot, RUNNING);
     this.#leave();
   }
 
-  /** Takes a place at the end of the line for the holder, for its next {@linkcode Baton.leave}. */
+  /** Takes a place at the end of the line for the holder, for its next {@linkcode RunLock.release}. */
   takePlace(): number {
-    this.#enter();
+    this.#lock.enter();
     this.#queueDue();
     const order = this.#count();
     this.#leave();
@@ -199,10 +186,10 @@ export class Baton {
   /**
    * Something has happened for which a Worker waits: it gets a place at the end of the line.
    *
-   * @returns Whether it need not be woken: it is in the line, or has the baton.
+   * @returns Whether it need not be woken: it is in the line, or has the run lock.
    */
   ready(slot: number): boolean {
-    this.#enter();
+    this.#lock.enter();
     this.#queueDue();
     this.#queueIfWaiting(slot, false);
     const state = this.#state(slot);
@@ -212,7 +199,7 @@ export class Baton {
 
   /** Takes a place in the line for a new thread; gives its order number. */
   enlist(): number {
-    this.#enter();
+    this.#lock.enter();
     this.#queueDue();
     const order = this.#count();
     if (this.#words[NEXT] === 0) this.#words[NEXT] = order;
@@ -222,9 +209,9 @@ export class Baton {
 
   // The hub.
 
-  /** As {@linkcode Baton.ready}, with the first place in the line. */
+  /** As {@linkcode RunLock.ready}, with the first place in the line. */
   readyFirst(slot: number): void {
-    this.#enter();
+    this.#lock.enter();
     const state = this.#state(slot);
     if (state === PARKED || state === QUEUED) {
       const first = this.#first();
@@ -247,28 +234,28 @@ export class Baton {
    * @param slot The Worker that it will be sent to.
    * @param next The order number of the next new thread; 0 if there is none.
    */
-  give(slot: number, next: number): void {
-    this.#enter();
+  pass(slot: number, next: number): void {
+    this.#lock.enter();
     this.#words[NEXT] = next;
     Atomics.store(this.#words, HOLDER, slot + 1);
     this.#leave();
   }
 
   /**
-   * The lowest order number that the hub knows. Whoever takes a number without the baton (an `async` green function that went on
-   * by itself) may do so just when the hub says which is the next one, and would be passed over.
+   * The lowest order number that the hub knows. Whoever takes a number without the run lock (an `async` green function that went
+   * on by itself) may do so just when the hub says which is the next one, and would be passed over.
    */
   announce(order: number): void {
     if (Atomics.load(this.#words, NEXT) === order) return;
-    this.#enter();
+    this.#lock.enter();
     const next = this.#words[NEXT];
     if (next === 0 || isBefore(order, next)) this.#words[NEXT] = order;
     this.#leave();
   }
 
-  /** The thread whose turn it is is not begun; see {@linkcode Baton.give}. */
-  pass(next: number): void {
-    this.#enter();
+  /** The thread whose turn it is is not begun; see {@linkcode RunLock.pass}. */
+  skip(next: number): void {
+    this.#lock.enter();
     this.#words[NEXT] = next;
     Atomics.store(this.#words, HOLDER, NOBODY);
     this.#leave();
@@ -276,7 +263,7 @@ export class Baton {
 
   /** A Worker is about to start in a slot. */
   enroll(slot: number): void {
-    this.#enter();
+    this.#lock.enter();
     this.#dues[this.#dueAt(slot)] = Infinity;
     this.#setState(slot, IDLE);
     if (this.#words[TOP] <= slot) this.#words[TOP] = slot + 1;
@@ -285,12 +272,12 @@ export class Baton {
 
   /** Frees the lock if a Worker has it that has ended. */
   breakLock(slot: number): void {
-    Atomics.compareExchange(this.#words, LOCK, slot + 2, 0);
+    this.#lock.breakFor(slot + 1);
   }
 
   /** A Worker has died, or is not listened to any more: what it has is taken from it. */
   gone(slot: number): void {
-    this.#enter();
+    this.#lock.enter();
     this.#setState(slot, GONE);
     const holder = this.#words[HOLDER];
     if (holder === slot + 1) Atomics.store(this.#words, HOLDER, NOBODY);
@@ -305,7 +292,7 @@ export class Baton {
   // Under the lock.
 
   #at(slot: number): number {
-    return SLOTS + slot * SLOT_WORDS;
+    return FIRST_SLOT_WORD + slot * SLOT_WORDS;
   }
 
   #dueAt(slot: number): number {
@@ -371,14 +358,14 @@ export class Baton {
     return first;
   }
 
-  /** Takes the baton from a Worker, if it has it. */
+  /** Takes the run lock from a Worker, if it has it. */
   #drop(slot: number): void {
     if (this.#state(slot) === RUNNING && this.#words[HOLDER] === slot + 1) {
       Atomics.store(this.#words, HOLDER, NOBODY);
     }
   }
 
-  /** Gives the baton to whoever is the first in the line. */
+  /** Gives the run lock to whoever is the first in the line. */
   #dispatch(): void {
     const slot = this.#first();
     const next = this.#words[NEXT];
@@ -394,39 +381,13 @@ export class Baton {
 
   // The lock.
 
-  #enter(): void {
-    if (Atomics.compareExchange(this.#words, LOCK, 0, this.#key) !== 0) this.#enterSlowly();
-  }
-
   #leave(): void {
     if (this.#words[HOLDER] === NOBODY) this.#dispatch();
     const chosen = this.#chosen;
     this.#chosen = undefined;
-    Atomics.store(this.#words, LOCK, 0);
+    this.#lock.leave();
     if (chosen === undefined) return;
     if (chosen === HUBS) this.#board.ring();
     else this.#board.wake(chosen);
   }
-
-  #enterSlowly(): void {
-    const since = performance.now();
-    for (;;) {
-      let owner = 0;
-      for (let i = 0; i < SPINS; i++) {
-        owner = Atomics.compareExchange(this.#words, LOCK, 0, this.#key);
-        if (owner === 0) return;
-        pause();
-      }
-      Atomics.wait(this.#words, LOCK, owner, NAP);
-      // One that was stopped may have ended in the middle, and the hub may never ask for the lock again.
-      const isDead = owner > 1 && this.#state(owner - 2) === GONE &&
-        performance.now() - since > GONE_FOR;
-      const isLost = this.#key === HUB_SIDE + 1 && performance.now() - since > GIVEN_UP;
-      if (isDead || isLost) Atomics.compareExchange(this.#words, LOCK, owner, 0);
-    }
-  }
-}
-
-function isBefore(a: number, b: number): boolean {
-  return (a - b | 0) < 0;
 }

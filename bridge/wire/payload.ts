@@ -8,14 +8,14 @@
  * Something that goes beside the message that refers to it, as only the runtime can send it: see `Passage`. It is sent when
  * the message is, so that one which is refused half-way, or dropped, leaves nothing on the way.
  */
-export interface Carried {
+export interface Attachment {
   /** The number by which the reference names it. */
   readonly id: number;
   readonly object: object;
 }
 
 /** A value made ready for the ring. */
-export interface Body {
+export interface Payload {
   /** How to decode: one of the {@linkcode Format} constants. */
   readonly format: number;
   /** The text, where the format has one; else "". The transport writes it as UTF-8. */
@@ -27,28 +27,28 @@ export interface Body {
    * straight from here into the ring and on the far side straight into a fresh buffer of its own.
    * Only the formats `Structured`, `Bytes` and `BytesInArray` have any.
    */
-  readonly blobs: readonly Uint8Array[];
+  readonly buffers: readonly Uint8Array[];
   /** The value of the formats `Int` and `IntInArray`: 32 bits, signed. */
   readonly int?: number;
   /** What is to be sent beside the message, and before it. */
-  readonly carried?: readonly Carried[];
+  readonly attachments?: readonly Attachment[];
 }
 
-/** How a body is to be decoded. */
+/** How a payload is to be decoded. */
 export const Format = {
-  /** The value is `undefined`: the body is empty. */
+  /** The value is `undefined`: the payload is empty. */
   Undefined: 0,
   /** Plain JSON. */
   Json: 1,
-  /** The structured form in the meta, and what is large in it as blobs. */
+  /** The structured form in the meta, and what is large in it as buffers. */
   Structured: 2,
-  /** The structured form as text, when it needs no blobs. */
+  /** The structured form as text, when it needs no buffers. */
   Tagged: 3,
   /** The value is the text itself. */
   Text: 4,
   /** The value is an array of one string, the text: what a call with one argument sends. */
   TextInArray: 5,
-  /** The value is the one blob, as a `Uint8Array` with a buffer of its own. */
+  /** The value is the one buffer, as a `Uint8Array` with a buffer of its own. */
   Bytes: 6,
   /** The value is an array of that. */
   BytesInArray: 7,
@@ -58,7 +58,7 @@ export const Format = {
   IntInArray: 9,
 } as const;
 
-/** Whether a body may carry references: then it is for one side only, and has to be decoded to be passed on. */
-export function mayRefer(body: Body): boolean {
-  return body.format === Format.Structured || body.format === Format.Tagged;
+/** Whether a payload may carry references: then it is for one side only, and has to be decoded to be passed on. */
+export function mayRefer(payload: Payload): boolean {
+  return payload.format === Format.Structured || payload.format === Format.Tagged;
 }

@@ -2,16 +2,17 @@
  * Iterating in a Worker, for the hub: an item when the hub asks for one, and none before.
  *
  * ```text
- * a source   idle ──Pull──> running ──(the iterator gives an item)──> idle
+ * a resource idle ──Pull──> running ──(the iterator gives an item)──> idle
  *                              │ └──(it ends, or throws)──> over
  *                              └──Stop, Release──> leaving ──(what it is blocked in throws, its `finally` has run)──> over
  *            idle ──Stop, Release──> over: its `return()` is called
  * ```
  *
- * An iterator may block, and then what arrives is served on top of it, on the same stack: the next `Pull` (of one who reads ahead,
- * or of somebody else who iterates over the same iterator), and a `Stop`. A generator that runs cannot be asked for anything, so
- * these are *postponed*: served again when it has given what it is at. A `Stop` first has what it is blocked in throw a
- * `GreenletExit` (see `Step` in `frame_stack.ts`), so it does not queue behind what may never come. All this is on one thread.
+ * An iterator may block, and then what arrives is served on top of it, on the same stack: the next `Pull` (of one who reads
+ * ahead, or of somebody else who iterates over the same iterator), and a `Stop`. A generator that runs cannot be asked for
+ * anything, so these are *postponed*: served again when it has given what it is at. A `Stop` first has what it is blocked in
+ * throw a `GreenletExit` (see `Step` in `frame_stack.ts`), so it does not queue behind what may never come. All this is on one
+ * thread.
  *
  * @module
  */
@@ -19,14 +20,14 @@
 import { GreenletExit } from "../../bridge/errors.ts";
 import { type FrameStack, isNothingBut, type Step } from "./frame_stack.ts";
 import { Op } from "../../bridge/references/live.ts";
-import { Service } from "../../bridge/references/service.ts";
+import { Resource } from "../../bridge/references/resource.ts";
 import { checkStep } from "../../bridge/side/steps.ts";
 
-/** The steps that iterators are at. Two sources may have the same iterator. */
+/** The steps that iterators are at. Two resources may have the same iterator. */
 const running = new WeakMap<object, Step>();
 
 /** Takes an item from an iterator of green code when the hub asks for one. */
-export class GreenSource extends Service {
+export class GreenIterator extends Resource {
   /** The thread with which it goes, as the object does that is iterated over; 0 for none. */
   readonly owner: number;
   readonly #iterator: Iterator<unknown>;
@@ -51,7 +52,7 @@ export class GreenSource extends Service {
     this.#iterator = make.call(object);
   }
 
-  serve(op: number): unknown {
+  perform(op: number): unknown {
     if (op === Op.Pull) return this.#pull();
     if (op === Op.Stop) return this.#stop();
     throw new TypeError(`Cannot do ${op} to an iteration`);

@@ -1,61 +1,61 @@
 /**
- * Parcels: values that wait on the hub for whoever will want them.
+ * Stored values: values that wait on the hub for whoever will want them.
  *
  * A queue's items and an event's value lie in shared memory when they are small and say all by themselves. One that is
- * large, or refers to something (a function, a green thread, another queue), is deposited on the hub instead, where
- * references are kept track of, and only its number lies in shared memory. Depositing it and taking it are ordinary
+ * large, or refers to something (a function, a green thread, another queue), is stored on the hub instead, where
+ * references are kept track of, and only its number lies in shared memory. To store it and to take it are ordinary
  * calls to the hub.
  *
- * A parcel belongs to the object for which it was deposited, and goes with it: when nobody has the object any more, nobody can
+ * A stored value belongs to the object for which it was stored, and goes with it: when nobody has the object any more, nobody can
  * ask for what is in it. The hub knows when that is, as it has each object as long as any Worker has it; so one that has never
- * left its Worker crosses together with its first parcel.
+ * left its Worker crosses together with the first value that is stored for it.
  *
  * @module
  */
 
 import { decode, encode, encodeThrown } from "../values/codec.ts";
-import type { Body } from "../wire/body.ts";
+import type { Payload } from "../wire/payload.ts";
 import { NotCloneableError } from "../errors.ts";
 import { handledObject } from "../references/handle.ts";
 import { Trait } from "../references/live.ts";
 import { copyOf as copyBytes } from "../wire/message.ts";
 import type { Target } from "../protocol/messages.ts";
-import type { Referrer } from "../values/referrer.ts";
-import { remoteOf } from "../references/remote.ts";
+import type { ReferenceKinds } from "../values/reference_kinds.ts";
+import { remoteOf } from "../references/remote_object.ts";
 import { serve } from "../protocol/served.ts";
 import { greenSide } from "../side/side.ts";
 import { state } from "../state.ts";
 import { isLazy } from "../references/thenables.ts";
 import type { Core } from "./core.ts";
 import { type Coordination, coreOf, isShared, objectById } from "./objects.ts";
-import { place } from "./process_side.ts";
+import { here } from "./process_side.ts";
 
 /** A value as it is on the hub, and as it goes to green code: there an object of the hub may have to be a handle. */
-interface Parcel {
+interface StoredValue {
   readonly here: unknown;
   readonly passing: unknown;
-  /** The numbers of all parcels of the same object. */
+  /** The numbers of all values of the same object. */
   readonly siblings: Set<number> | undefined;
 }
 
-const { parcels, owned } = state("parcels", () => ({
-  parcels: new Map<number, Parcel>(),
-  /** The numbers of the parcels of each object, by its core. */
+const { values, owned } = state("parcels", () => ({
+  values: new Map<number, StoredValue>(),
+  /** The numbers of the values of each object, by its core. */
   owned: new WeakMap<Core, Set<number>>(),
 }));
 const abandoned = new FinalizationRegistry<Set<number>>((numbers) => {
-  for (const number of numbers) parcels.delete(number);
+  for (const number of numbers) values.delete(number);
 });
 
 /**
  * Leaves a value on the hub.
  *
- * @param id The parcel's number.
+ * @param id The value's number.
  * @param here The value.
  * @param owner The object that it is for; of one that the hub has already its id will do.
  * @param passing The value as it goes to green code.
  */
-export function depositParcel(
+export function storeOnHub(
   id: number,
   here: unknown,
   owner: Coordination | number,
@@ -63,7 +63,7 @@ export function depositParcel(
 ): void {
   const object = typeof owner === "number" ? objectById(owner) : owner;
   const siblings = object && siblingsOf(coreOf(object));
-  parcels.set(id, { here, passing, siblings });
+  values.set(id, { here, passing, siblings });
   siblings?.add(id);
 }
 
@@ -78,54 +78,54 @@ function siblingsOf(core: Core | undefined): Set<number> | undefined {
 }
 
 /** Looks at a value that was left on the hub, for green code. */
-export function peekParcel(id: number): unknown {
-  return parcels.get(id)?.passing;
+export function readOnHub(id: number): unknown {
+  return values.get(id)?.passing;
 }
 
 /** Throws a value away that was left on the hub. */
-export function dropParcel(id: number): void {
-  parcels.get(id)?.siblings?.delete(id);
-  parcels.delete(id);
+export function discardOnHub(id: number): void {
+  values.get(id)?.siblings?.delete(id);
+  values.delete(id);
 }
 
 /** How many values lie on the hub. For tests. */
-export function parcelCount(): number {
-  return parcels.size;
+export function storedCount(): number {
+  return values.size;
 }
 
-/** What leaves a value on the hub. */
-export const DEPOSIT: Target = serve("depositParcel", depositParcel);
-const PEEK = serve("peekParcel", peekParcel);
-const DROP = serve("dropParcel", dropParcel);
+/** The target that stores a value on the hub. The names are older than these: copies of the library share them. */
+export const STORE: Target = serve("depositParcel", storeOnHub);
+const READ = serve("peekParcel", readOnHub);
+const DISCARD = serve("dropParcel", discardOnHub);
 
 /**
  * On either side: leaves a value on the hub. In green code it blocks.
  *
  * @param value The value.
  * @param core The object that it is for.
- * @returns The parcel's number.
+ * @returns The value's number.
  */
-export function deposit(value: unknown, core: Core): number {
+export function storeValue(value: unknown, core: Core): number {
   if (wouldRun(value)) {
     throw new TypeError(
       "Cannot put in a query or the like that has not run, as whoever takes it out by await would run it: call its " +
         "wait() and put in the result, or put it in as part of an object: { query }",
     );
   }
-  const id = place().arena.takeId();
+  const id = here().arena.takeId();
   const owner = core.object as Coordination;
   const green = greenSide();
   if (!green) {
     // It must be able to cross, be it taken on the hub or not.
     const copy = copyOf(value);
     const here = typeof copy === "object" && copy !== null ? handledObject(copy) : undefined;
-    depositParcel(id, here ?? copy, owner, copy);
+    storeOnHub(id, here ?? copy, owner, copy);
     return id;
   }
   try {
-    green.callAtOnce(DEPOSIT, [id, value, objectById(core.id) ? core.id : owner]);
+    green.callAtOnce(STORE, [id, value, objectById(core.id) ? core.id : owner]);
   } catch (error) {
-    drop(id);
+    discardValue(id);
     throw error instanceof NotCloneableError ? asItem(error) : error;
   }
   return id;
@@ -149,21 +149,21 @@ function asItem(error: NotCloneableError): NotCloneableError {
 /**
  * On either side: looks at a value. In green code it blocks.
  *
- * @param id The parcel's number.
+ * @param id The value's number.
  * @param shared Whether others get it too: then each gets a value of its own.
  */
-export function peek(id: number, shared: boolean): unknown {
+export function readValue(id: number, shared: boolean): unknown {
   const green = greenSide();
-  if (green) return green.callAtOnce(PEEK, [id]);
-  const parcel = parcels.get(id);
-  return parcel && shared && parcel.here === parcel.passing ? copyOf(parcel.here) : parcel?.here;
+  if (green) return green.callAtOnce(READ, [id]);
+  const stored = values.get(id);
+  return stored && shared && stored.here === stored.passing ? copyOf(stored.here) : stored?.here;
 }
 
 /** On either side: throws a value away. */
-export function drop(id: number): void {
+export function discardValue(id: number): void {
   const green = greenSide();
-  if (green) green.start(DROP, [id]);
-  else dropParcel(id);
+  if (green) green.start(DISCARD, [id]);
+  else discardOnHub(id);
 }
 
 let goesByReference = (_value: object): boolean => false;
@@ -179,21 +179,21 @@ export function knowsWhatRefers(tells: (value: object) => boolean): void {
  */
 function copyOf(value: unknown): unknown {
   const referred: object[] = [];
-  const referrer: Referrer = {
-    refer: (value) =>
+  const kinds: ReferenceKinds = {
+    toRef: (value) =>
       isShared(value) || goesByReference(value)
         ? { kind: 0, data: referred.push(value) - 1 }
         : undefined,
     resolve: (_kind, data) => referred[data as number],
   };
-  return decode(copyBytes(encode(value, "item", referrer)), referrer);
+  return decode(copyBytes(encode(value, "item", kinds)), kinds);
 }
 
-/** Thrown by {@linkcode plainBody} at the first thing that may go by reference. */
+/** Thrown by {@linkcode plainPayload} at the first thing that may go by reference. */
 const REFERS = new Error("The value refers to something");
 
-const PLAIN: Referrer = {
-  refer() {
+const PLAIN: ReferenceKinds = {
+  toRef() {
     throw REFERS;
   },
   resolve(kind) {
@@ -204,10 +204,10 @@ const PLAIN: Referrer = {
 /**
  * A value made ready for shared memory.
  *
- * @returns The body, or nothing if the value may refer to something: it goes as a parcel.
+ * @returns The payload, or nothing if the value may refer to something: it is stored on the hub.
  * @throws {NotCloneableError} If something in it cannot cross.
  */
-export function plainBody(value: unknown): Body | undefined {
+export function plainPayload(value: unknown): Payload | undefined {
   try {
     return encode(value, "item", PLAIN);
   } catch (error) {
@@ -217,11 +217,11 @@ export function plainBody(value: unknown): Body | undefined {
 }
 
 /** A thrown value made ready for shared memory. */
-export function thrownBody(value: unknown): Body {
+export function thrownPayload(value: unknown): Payload {
   return encodeThrown(value, "error", BLIND_TO_ALL);
 }
 
-const BLIND_TO_ALL: Referrer = { refer: () => undefined, resolve: PLAIN.resolve };
+const BLIND_TO_ALL: ReferenceKinds = { toRef: () => undefined, resolve: PLAIN.resolve };
 
-/** For reading what {@linkcode plainBody} made. */
-export const NO_REFERENCES: Referrer = PLAIN;
+/** For reading what {@linkcode plainPayload} made. */
+export const NO_REFERENCES: ReferenceKinds = PLAIN;

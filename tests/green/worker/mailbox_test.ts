@@ -1,19 +1,19 @@
 import { assert, assertEquals } from "@std/assert";
 import { Board } from "../../../bridge/wire/board.ts";
 import { Inbox } from "../../../bridge/wire/inbox.ts";
-import { Line } from "../../../green/worker/line.ts";
+import { Mailbox } from "../../../green/worker/mailbox.ts";
 import { EMPTY } from "../../../bridge/wire/message.ts";
 import { Outbox } from "../../../bridge/wire/outbox.ts";
 import { createRing, RingReader, RingWriter } from "../../../bridge/wire/ring.ts";
 
 const KIND = 16;
 
-/** A Worker's line, and the hub's end of it, on one thread: the hub reads at chosen moments. */
+/** A Worker's mailbox, and the hub's end of it, on one thread: the hub reads at chosen moments. */
 function bothEnds(options: {
   /** What the hub does when the Worker sleeps. */
   asleep(hub: { read(frames?: number): void }): void;
   /** What the Worker does with what arrives while it writes. */
-  takeIn(line: Line): void;
+  takeIn(mailbox: Mailbox): void;
   /** Called when the Worker says that it is hungry. */
   hungry?(hub: { read(frames?: number): void }): void;
 }) {
@@ -46,22 +46,22 @@ function bothEnds(options: {
   }
   const out = new Watched(new RingWriter(up));
   const inboxHere = new Inbox(new RingReader(down));
-  const line: Line = new Line(board, 0, out, inboxHere, () => options.takeIn(line));
+  const mailbox: Mailbox = new Mailbox(board, 0, out, inboxHere, () => options.takeIn(mailbox));
   let filling = 0;
   while (out.write(KIND, 0, 0, 0, EMPTY)) filling++;
-  return { line, hub, sent: () => ids.slice(filling) };
+  return { mailbox, hub, sent: () => ids.slice(filling) };
 }
 
 Deno.test("Line puts off what is to be sent while a message waits for room, however much that is", () => {
   let left = 20_000;
-  const { line, hub, sent } = bothEnds({
+  const { mailbox, hub, sent } = bothEnds({
     // Room for few, so that those that were put off have to wait as well.
     asleep: (hub) => hub.read(5000),
-    takeIn(line) {
-      while (left > 0) line.send(KIND, 2 + --left, 0, 0, EMPTY);
+    takeIn(mailbox) {
+      while (left > 0) mailbox.send(KIND, 2 + --left, 0, 0, EMPTY);
     },
   });
-  line.send(KIND, 1, 0, 0, EMPTY);
+  mailbox.send(KIND, 1, 0, 0, EMPTY);
   assertEquals(left, 0);
   hub.read();
   assertEquals(sent(), [1, ...Array.from({ length: 20_000 }, (_, i) => 20_001 - i)]);
@@ -69,20 +69,20 @@ Deno.test("Line puts off what is to be sent while a message waits for room, howe
 
 Deno.test("Line stays hungry while any message waits for room", () => {
   let nested = 0;
-  const { line, hub, sent } = bothEnds({
+  const { mailbox, hub, sent } = bothEnds({
     asleep: (hub) => hub.read(),
     // What arrives may block, in green code: it is served in the middle of the message that waits.
-    takeIn(line) {
+    takeIn(mailbox) {
       if (nested++ > 0) return;
-      line.send(KIND, 2, 0, 0, EMPTY);
-      line.pause(line.woken(), performance.now(), performance.now());
+      mailbox.send(KIND, 2, 0, 0, EMPTY);
+      mailbox.pause(mailbox.woken(), performance.now(), performance.now());
     },
     // The hub reads one more each time, too few to wake anybody.
     hungry: (hub) => {
       if (nested > 0) hub.read(1);
     },
   });
-  line.send(KIND, 1, 0, 0, EMPTY);
+  mailbox.send(KIND, 1, 0, 0, EMPTY);
   hub.read();
   assertEquals(sent().toSorted(), [1, 2]);
 });
@@ -95,16 +95,16 @@ Deno.test("Line has written what was put off before it sleeps on top of a messag
       hub.read();
       before.push(ends.sent());
     },
-    takeIn(line) {
+    takeIn(mailbox) {
       if (nested++ > 0) return;
-      line.send(KIND, 2, 0, 0, EMPTY);
+      mailbox.send(KIND, 2, 0, 0, EMPTY);
       // As a blocking call does: first it finds that something was put off, then it sleeps.
-      line.pause(line.woken(), performance.now(), Infinity);
+      mailbox.pause(mailbox.woken(), performance.now(), Infinity);
       ends.hub.read();
       before.push(ends.sent());
     },
   });
-  ends.line.send(KIND, 1, 0, 0, EMPTY);
+  ends.mailbox.send(KIND, 1, 0, 0, EMPTY);
   assert(before[0].includes(2) || before[1].includes(2), Deno.inspect(before));
   ends.hub.read();
   assertEquals(ends.sent().toSorted(), [1, 2]);

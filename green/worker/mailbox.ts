@@ -1,5 +1,5 @@
 /**
- * A Worker's line to the hub: what it sends, what it receives, and how it sleeps until something comes.
+ * A Worker's mailbox: what it sends to the hub, what it receives, and how it sleeps until something comes.
  *
  * Everything here happens on the Worker's one thread; what it shares are the two rings and the board (see there for the
  * races). A wait spins a little before it sleeps, where that has paid: see `patience.ts`.
@@ -14,20 +14,20 @@
  */
 
 import type { Board } from "../../bridge/wire/board.ts";
-import type { Body } from "../../bridge/wire/body.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
 import { keep, type Message } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";
 import { Patience, pause } from "../../bridge/wire/patience.ts";
 
-/** What {@linkcode Line.send} was called with. */
-type Sent = Parameters<Line["send"]>;
+/** What {@linkcode Mailbox.send} was called with. */
+type Sent = Parameters<Mailbox["send"]>;
 
 /** How long a Worker spins at the most, in milliseconds: about what a wake-up costs. */
 const MOST_SPIN = 0.1;
 
-/** Both ends of a Worker's mailbox, and its place on the board. */
-export class Line {
+/** A Worker's outbox and inbox, and its place on the board. */
+export class Mailbox {
   readonly #board: Board;
   readonly #slot: number;
   readonly #out: Outbox;
@@ -88,9 +88,9 @@ export class Line {
   }
 
   /** Sends a message, and waits for room if need be. A kill does not interrupt it. */
-  send(kind: number, id: number, a: number, b: number, body: Body): void {
-    if (this.#hungry === 0 && this.#putOff.length === 0) this.#write(kind, id, a, b, body);
-    else this.#putOff.push([kind, id, a, b, keep(body)]);
+  send(kind: number, id: number, a: number, b: number, payload: Payload): void {
+    if (this.#hungry === 0 && this.#putOff.length === 0) this.#write(kind, id, a, b, payload);
+    else this.#putOff.push([kind, id, a, b, keep(payload)]);
     if (this.#hungry === 0 && this.#putOff.length > 0) this.#catchUp();
   }
 
@@ -99,32 +99,32 @@ export class Line {
     for (let sent = this.#putOff.shift(); sent; sent = this.#putOff.shift()) this.#write(...sent);
   }
 
-  #write(kind: number, id: number, a: number, b: number, body: Body): void {
-    if (body.carried !== undefined) this.#out.carry(body.carried);
-    if (!this.#out.write(kind, id, a, b, body)) this.#sendSlowly(kind, id, a, b, body);
+  #write(kind: number, id: number, a: number, b: number, payload: Payload): void {
+    if (payload.attachments !== undefined) this.#out.attach(payload.attachments);
+    if (!this.#out.write(kind, id, a, b, payload)) this.#sendSlowly(kind, id, a, b, payload);
     this.#board.raise(this.#slot);
   }
 
-  #sendSlowly(kind: number, id: number, a: number, b: number, body: Body): void {
-    const departure = this.#out.begin(kind, id, a, b, body);
+  #sendSlowly(kind: number, id: number, a: number, b: number, payload: Payload): void {
+    const departure = this.#out.begin(kind, id, a, b, payload);
     if (departure.advance()) return;
     this.#hungry++;
     try {
       for (;;) {
-        const seen = this.woken();
+        const counter = this.woken();
         this.#out.setHungry(true);
         if (departure.advance()) break;
         this.#board.raise(this.#slot);
         this.#takeInWhileWriting();
         if (this.#inbox.shut) return;
-        this.#pause(seen, performance.now(), Infinity);
+        this.#pause(counter, performance.now(), Infinity);
       }
     } finally {
       if (--this.#hungry === 0) this.#out.setHungry(false);
     }
   }
 
-  /** When {@linkcode Line.tidy} has something to do, in `performance.now()` time. */
+  /** When {@linkcode Mailbox.tidy} has something to do, in `performance.now()` time. */
   get tidyAt(): number {
     return this.#out.tidyAt;
   }
@@ -142,41 +142,41 @@ export class Line {
   }
 
   /** Sleeps until the Worker is woken or the time is over, at `deadline` in `performance.now()` time. */
-  park(seen: number, now: number, deadline: number): void {
+  park(counter: number, now: number, deadline: number): void {
     if (this.#putOff.length > 0) return this.#catchUp();
-    this.#board.park(this.#slot, seen, deadline - now);
+    this.#board.park(this.#slot, counter, deadline - now);
   }
 
   /** The same, but spins first where that may pay. */
-  pause(seen: number, now: number, deadline: number): void {
+  pause(counter: number, now: number, deadline: number): void {
     if (this.#putOff.length > 0) return this.#catchUp();
-    this.#pause(seen, now, deadline);
+    this.#pause(counter, now, deadline);
   }
 
-  #pause(seen: number, now: number, deadline: number): void {
+  #pause(counter: number, now: number, deadline: number): void {
     const budget = this.#patience.next();
     // With this Worker and the hub each on a core, more Workers that are awake want one of these two.
     if (budget > 0 && this.#board.awake <= this.#spareCores) {
-      const woken = this.#spin(seen, Math.min(now + budget, deadline));
+      const woken = this.#spin(counter, Math.min(now + budget, deadline));
       this.#patience.judge(woken);
       if (woken) return;
     }
-    this.#board.park(this.#slot, seen, deadline - performance.now());
+    this.#board.park(this.#slot, counter, deadline - performance.now());
   }
 
-  #spin(seen: number, until: number): boolean {
+  #spin(counter: number, until: number): boolean {
     do {
       for (let i = 0; i < 16; i++) {
-        if (this.#board.woken(this.#slot) !== seen) return true;
+        if (this.#board.woken(this.#slot) !== counter) return true;
         pause();
       }
     } while (performance.now() < until);
     return false;
   }
 
-  /** Sleeps as {@linkcode Line.park} does, with the event loop turning; ends with {@linkcode Line.unpark}. */
-  async parkAsync(seen: number): Promise<void> {
-    await this.#board.parkAsync(this.#slot, seen);
+  /** Sleeps as {@linkcode Mailbox.park} does, with the event loop turning; ends with {@linkcode Mailbox.unpark}. */
+  async parkAsync(counter: number): Promise<void> {
+    await this.#board.parkAsync(this.#slot, counter);
   }
 
   /** The Worker is awake. */

@@ -1,0 +1,95 @@
+/**
+ * The run token: how the Worker of a cooperative hub waits until it may run green code. The words and their races are in
+ * `run_lock.ts`.
+ *
+ * What is asked of the hub is asked and done while others run; only going on in green code needs the run lock. So a Worker that
+ * waits takes in what arrives, and runs none of it: a thread on top of its stack, a callback or a link has to wait for its turn
+ * as well.
+ *
+ * @module
+ */
+
+import type { Board } from "../../bridge/wire/board.ts";
+import type { RunLock } from "../../bridge/wire/run_lock.ts";
+
+/** What a wait for a turn needs of the Worker. */
+export interface Waiting {
+  /** Takes in what has arrived, and runs nothing. */
+  receive(): void;
+  /** Whether the Worker is to end, whatever waits. */
+  isShut(): boolean;
+  /** Whether there is something to go on with. */
+  hasWork(): boolean;
+  /** Sleeps unless the Worker was woken since. */
+  sleep(counter: number): void;
+}
+
+/** A Worker's view of the run lock: while it holds the token, it runs green code. */
+export class RunToken {
+  readonly #runLock: RunLock;
+  readonly #board: Board;
+  readonly #slot: number;
+
+  constructor(runLock: RunLock, board: Board, slot: number) {
+    this.#runLock = runLock;
+    this.#board = board;
+    this.#slot = slot;
+  }
+
+  /** Whether this Worker may run green code. */
+  get isHeld(): boolean {
+    return this.#runLock.isHeldBy(this.#slot);
+  }
+
+  /** Whether this Worker could go on, and waits for its turn. */
+  get isQueued(): boolean {
+    return this.#runLock.isQueued(this.#slot);
+  }
+
+  /** Takes a place in the line for a new thread. */
+  enlist(): number {
+    return this.#runLock.enlist();
+  }
+
+  /** Takes a place at the end of the line, for one who is to leave soon. */
+  takePlace(): number {
+    return this.#runLock.takePlace();
+  }
+
+  /** A thread to begin has arrived, and with it the run lock. */
+  arrived(): void {
+    this.#runLock.arrived(this.#slot);
+  }
+
+  /** There is something to go on with. */
+  request(): void {
+    this.#runLock.request(this.#slot);
+  }
+
+  /** There is nothing to go on with. */
+  idle(): void {
+    this.#runLock.idle(this.#slot);
+  }
+
+  /**
+   * Gives the run lock up, and waits until it is here again: there is something to go on with then, or was. Returns without it
+   * when the Worker is to end.
+   *
+   * @param waiting See {@linkcode Waiting}.
+   * @param due When there is something to go on with, in `performance.now()` time.
+   * @param again Whether there is now.
+   * @param order The place in the line, if one was taken.
+   */
+  standBy(waiting: Waiting, due: number, again: boolean, order?: number): void {
+    this.#runLock.release(this.#slot, due, again, order);
+    for (;;) {
+      const counter = this.#board.woken(this.#slot);
+      const { isHeld } = this;
+      // After that: what this turn is for has been said before the turn was given.
+      waiting.receive();
+      if (isHeld || waiting.isShut()) return;
+      if (!this.isQueued && waiting.hasWork()) this.request();
+      if (!this.isHeld) waiting.sleep(counter);
+    }
+  }
+}
