@@ -3,7 +3,15 @@ import { ConnectionPool, type GreenThread, spawn, WorkerCrashedError } from "@ai
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { decode, encodeThrown } from "../../bridge/values/codec.ts";
 import { noKinds } from "../bridge/values/codec_support.ts";
-import { rejection, runDeno, TestHub, thrownBy, until } from "../support/mod.ts";
+import {
+  rejection,
+  ROOT,
+  runDeno,
+  temporaryFolder,
+  TestHub,
+  thrownBy,
+  until,
+} from "../support/mod.ts";
 import * as k2 from "../fixtures/edges/k2_hostile.ts";
 
 const LOOKED_AT = "NotCloneableError: Cannot send error: it fails when it is looked at: ";
@@ -239,19 +247,15 @@ Deno.test("K2 what cannot be printed is named on stderr, and the process goes on
     await new Promise((resolve) => setTimeout(resolve));
     console.log("goes on");
   `;
-  const directory = await Deno.makeTempDir();
-  try {
-    await Deno.writeTextFile(`${directory}/main.ts`, source);
-    const config = new URL("../../deno.json", import.meta.url).pathname;
-    const { code, stdout, stderr } = await runDeno(
-      ["run", "-A", "--config", config, `${directory}/main.ts`],
-    );
-    assertEquals([code, stdout], [0, "goes on\n"], stderr);
-    assertMatch(stderr, /Uncaught \(in hub "\S*"\) an object that cannot be looked at\n/);
-    assertMatch(stderr, /Uncaught \(in hub "\S*"\) Symbol\(s\)\n/);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  await using folder = await temporaryFolder();
+  await Deno.writeTextFile(`${folder.path}/main.ts`, source);
+  const config = new URL("deno.json", ROOT).pathname;
+  const { code, stdout, stderr } = await runDeno(
+    ["run", "-A", "--config", config, `${folder.path}/main.ts`],
+  );
+  assertEquals([code, stdout], [0, "goes on\n"], stderr);
+  assertMatch(stderr, /Uncaught \(in hub "\S*"\) object that cannot be looked at\n/);
+  assertMatch(stderr, /Uncaught \(in hub "\S*"\) Symbol\(s\)\n/);
 });
 
 Deno.test("K2 what an error holds that cannot cross costs no more for what crosses beside it", () => {
