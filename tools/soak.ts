@@ -1,9 +1,10 @@
 /**
  * The soak run: all features at the same time, under load, with faults. At the end the counts of both sides are compared.
  *
- * `deno task soak`, with `--minutes 1`, `--seed 5`. Every accepted spawn and every call must be answered exactly once, every
- * item that was put into a queue comes out once, a lock has one holder, nothing is left over, and the memory stays flat.
- * It prints a summary, and exits with 1 if one of these does not hold.
+ * `deno task test:soak` ends with it. Alone: `deno run -A --v8-flags=--expose-gc tools/soak.ts --minutes 1 --seed 5`.
+ *
+ * Every accepted spawn and every call must be answered exactly once, every item that was put into a queue comes out once, a lock
+ * has one holder, nothing is left over, and the memory stays flat. Prints a summary, and exits with 1 when that does not hold.
  *
  * @module
  */

@@ -2,6 +2,7 @@
 
 import { assert, assertEquals } from "@std/assert";
 import { fixture, runDeno, temporaryFolder } from "../support/mod.ts";
+import { testWith } from "../support/needs.ts";
 
 /** Whoever runs the program: not root, for whom the number of threads has no limit. */
 const UID = Deno.uid() === 0 ? 64_321 : Deno.uid()!;
@@ -39,7 +40,8 @@ function command([program, ...args]: string[], options?: Deno.CommandOptions): D
   return new Deno.Command(program, { stdin: "null", ...options, args });
 }
 
-Deno.test("K6 threads wait while the process can have no more threads, and start when it can", async () => {
+const full = "K6 threads wait while the process can have no more threads, and start when it can";
+testWith(["linux", "prlimit", "setpriv"], full, async () => {
   await using cache = await temporaryFolder();
   await Deno.chmod(cache.path, 0o777);
   const program = new URL(fixture("edges/many_starts.ts")).pathname;
