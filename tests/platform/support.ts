@@ -32,6 +32,12 @@ export function urlOf(source: string): URL {
 
 /** What a program of one text prints, with its exit code. */
 export async function runText(source: string): Promise<string> {
-  const { code, stdout, stderr } = await runDeno(["run", "-A", "--no-lock", urlOf(source).href]);
+  const { code, stdout, stderr } = await runDeno([
+    "run",
+    "-A",
+    "--quiet",
+    "--no-lock",
+    urlOf(source).href,
+  ]);
   return `${code}: ${stdout}${stderr}`;
 }
