@@ -42,10 +42,10 @@ export type { GreenModule } from "./hub/green_import.ts";
 export {
   GreenThread,
   type KillOptions,
-  type Outcome,
   type ThreadState,
   type WaitOptions,
 } from "./bridge/side/green_thread.ts";
+export type { Outcome } from "./bridge/protocol/messages.ts";
 
 export { type SyncToAsync, syncToAsync } from "./hub/sync_to_async.ts";
 export { type AsyncToSync, asyncToSync } from "./hub/async_to_sync.ts";

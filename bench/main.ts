@@ -59,7 +59,7 @@ function chooseColumns(only: string | undefined): Column[] {
   return columns.filter((column) => names.some((name) => matches(column, name)));
 }
 
-/** `floor` stands for both floors. */
+/** Whether a name of `--only` means a column: `floor` means both floors. */
 function matches(column: Column, name: string): boolean {
   return column.name === name || column.name.startsWith(`${name}, `);
 }

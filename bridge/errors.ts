@@ -8,6 +8,7 @@
  */
 
 import { brandError } from "./brand.ts";
+import { inOneLine } from "./checks.ts";
 
 /** Gives a class of errors its name: on the prototype, hidden, as the language does for its own. And its brand. */
 function nameErrors(errorClass: { prototype: Error }, name: string): void {
@@ -278,7 +279,7 @@ export class PropagateError extends Error {
    * @param cause What the task threw.
    */
   constructor(key: unknown, cause: unknown) {
-    super(`The task under key ${describeKey(key)} failed: ${describeCause(cause)}`, { cause });
+    super(`The task under key ${describeKey(key)} failed: ${inOneLine(cause)}`, { cause });
     this.key = key;
   }
 }
@@ -286,13 +287,4 @@ export class PropagateError extends Error {
 /** The key as a message shows it. */
 function describeKey(key: unknown): string {
   return typeof key === "string" ? JSON.stringify(key) : String(key);
-}
-
-/** The cause as a message shows it, in one line and whatever it is. */
-function describeCause(cause: unknown): string {
-  try {
-    return String(cause).split("\n", 1)[0];
-  } catch {
-    return typeof cause;
-  }
 }

@@ -4,11 +4,11 @@
  * @module
  */
 
+import { show } from "../bridge/checks.ts";
 import type { SyncBlob } from "../bridge/references/blob_types.ts";
 import { blockingBlob } from "../bridge/memory/blocking_blob.ts";
 import { remoteOf } from "../bridge/references/remote_object.ts";
 import { servedTarget } from "../bridge/protocol/served.ts";
-import { show } from "../bridge/show.ts";
 import { blocking } from "../bridge/side/side.ts";
 
 /** A response that has arrived in full: reading it blocks nobody. */

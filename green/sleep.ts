@@ -4,7 +4,7 @@
  * @module
  */
 
-import { checkTime } from "../bridge/check_options.ts";
+import { checkTime } from "../bridge/checks.ts";
 import { blocking } from "../bridge/side/side.ts";
 
 /**

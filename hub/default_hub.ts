@@ -1,12 +1,12 @@
 /**
- * The hub that is used where none is named.
+ * The default hub: the hub that is used when none is named.
  *
  * @module
  */
 
 import { madeElsewhere } from "../bridge/brand.ts";
+import { show } from "../bridge/checks.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
-import { show } from "../bridge/show.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
 import { setLauncher } from "../sync/launch.ts";
@@ -35,18 +35,23 @@ export function getHub(): Hub {
         "the main program, which a Worker may import, belongs under `if (import.meta.main)`",
     );
   }
+  return defaultHub();
+}
+
+/** Does as {@linkcode getHub}, for callers that know that they run on the main thread. */
+export function defaultHub(): Hub {
   const { hub } = used;
   if (hub && !hub.closed) return hub;
   return used.hub = new Hub();
 }
 
-setLauncher((fn, args, options) => getHub().launch(fn, args, options));
+setLauncher((fn, args, options) => defaultHub().launch(fn, args, options));
 
 /**
- * Makes a hub the one that is used where none is named.
+ * Makes a hub the default one, which is used when none is named.
  *
  * @param hub The hub, or `undefined` to go back to one with the default options.
- * @returns The hub that was used until now, if there was one.
+ * @returns The default hub until now, if there was one.
  * @throws {TypeError} If it is neither.
  *
  * @example A default hub with options

@@ -1,5 +1,5 @@
 /**
- * The hub: owner of the event loop's side, the Workers and the green threads.
+ * The hub: the main thread's part of the library, which owns the Workers and the green threads.
  *
  * @module
  */
@@ -8,12 +8,12 @@ import { brand } from "../bridge/brand.ts";
 import { currentValues, outsideContext } from "../bridge/context/context.ts";
 import { outsideLimits } from "../bridge/side/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
+import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { PATIENCE } from "../bridge/patience.ts";
-import { checkOptionsObject } from "../bridge/check_options.ts";
 import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { ITS_TURN } from "../bridge/wire/run_lock.ts";
-import type { FutureOptions } from "./threads/async_threads.ts";
+import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
 import { Doorbell } from "./pool/doorbell.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
@@ -35,15 +35,15 @@ import type {
   SpawnableWith,
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
-import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
-import { type Fault, faultEvent, printUncaught } from "./base/uncaught.ts";
+import { spawnTarget } from "../bridge/protocol/targets.ts";
+import { type Fault, faultEvent, printFault } from "./base/faults.ts";
 import { onUnload } from "./base/unload.ts";
 import { settlesWithin } from "./base/time.ts";
 
 /** Options for {@linkcode Hub.close}. */
 export interface CloseOptions {
   /**
-   * How long the threads that run may go on, in milliseconds. Then they are killed with a `HubClosedError`, and, if they do
+   * The time that running threads may go on, in milliseconds. Then they are killed with a `HubClosedError`, and, if they do
    * not end soon after that, their Workers are stopped.
    *
    * @default {5_000}
@@ -51,9 +51,9 @@ export interface CloseOptions {
   graceMs?: number;
 }
 
-/** What a hub is doing, at one moment. */
+/** Figures of a hub at one moment. */
 export interface HubStatistics {
-  /** Workers that there are, those that are starting included. */
+  /** All Workers, those that are starting included. */
   readonly workers: number;
   /** Workers that have been started and are not ready. */
   readonly starting: number;
@@ -63,7 +63,7 @@ export interface HubStatistics {
   readonly busy: number;
   /** Threads that wait for a Worker. */
   readonly queued: number;
-  /** Threads that have not ended, async work that stands as a thread included. */
+  /** Threads that have not ended, those for async work included. */
   readonly threads: number;
   /** Calls from green code that are being served. */
   readonly calls: number;
@@ -87,15 +87,15 @@ export interface ThreadInfo {
   readonly id: number;
   /** The thread's name. */
   readonly name: string;
-  /** Where it is in its life. */
+  /** The state of its life. */
   readonly state: GreenThread["state"];
-  /** How long ago it was made, in milliseconds. */
+  /** The time since it was made, in milliseconds. */
   readonly age: number;
   /** The number of the thread that spawned it; 0 for the hub. */
   readonly parent: number;
   /**
-   * What it has been blocked on for more than about 20 ms, in words; `its turn` if it could go on, and another thread of its
-   * cooperative hub runs.
+   * A text about the object or call on which it has been blocked for more than about 20 ms; `its turn` if it could go on, and
+   * another thread of its cooperative hub runs.
    */
   readonly parkedOn: string | undefined;
 }
@@ -109,11 +109,16 @@ export interface ThreadInfo {
  * - Most programs need no hub of their own: the functions `spawn`, `syncToAsync` and the like use the default one.
  * - Closing: see {@linkcode Hub.close}. `await using` closes at the end of the block.
  *
- * It dispatches three events: `"unhandledthread"` (an {@linkcode UnhandledThreadEvent}) when a thread has failed and nobody
- * has asked for its result, or something has failed that it left behind, `"error"` (an `ErrorEvent`) when something failed
- * that nobody waits for, such as a callback of `link()` or a listener of green code, and `"blocked"` (an `ErrorEvent` too)
- * when a function has kept the event loop for longer than `blockedWarningMs`. If nobody calls `preventDefault()` on it, it is
- * printed to stderr. What their listeners throw ends nothing: it is an `"error"` event, or is printed.
+ * It dispatches three events:
+ *
+ * - `"unhandledthread"` (an {@linkcode UnhandledThreadEvent}) when a thread has failed and nobody has asked for its result, or
+ *   when code that it left behind has failed;
+ * - `"error"` (an `ErrorEvent`) when something has failed that nobody waits for, such as a callback of `link()` or a listener of
+ *   green code;
+ * - `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than `blockedWarningMs`.
+ *
+ * An event is printed to stderr if nobody calls `preventDefault()` on it. An error that a listener throws ends nothing: it is an
+ * `"error"` event, or is printed.
  *
  * @example A hub of one's own
  * ```ts
@@ -135,7 +140,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   readonly #dispatcher: Dispatcher;
   readonly #doorbell: Doorbell;
   readonly #forgetUnload: () => void;
-  /** Nothing keeps the process any more, but what green code has left behind may have failed: that is told before the end. */
+  /** Has Workers tell of failures before the process ends: nothing keeps it any more, but code left behind may have failed. */
   readonly #beforeUnload = (event: Event): void => {
     // The timer of the limit for these turns keeps the process meanwhile; then this is called again.
     if (this.#dispatcher.pool.lastTurns()) event.preventDefault();
@@ -170,11 +175,9 @@ export class Hub extends EventTarget implements AsyncDisposable {
       error: (error, fault) => this.#reportError(error, fault),
       blocked: (name, ms) => this.#reportBlocked(name, ms),
     });
-    this.#doorbell = new Doorbell(
-      this.#dispatcher.pool.board,
-      () => this.#dispatcher.pool.takeIn(),
-    );
-    // It serves all, and not whoever made the hub.
+    const { pool } = this.#dispatcher;
+    this.#doorbell = new Doorbell(pool.board, pool.takeIn);
+    // The doorbell serves all: the context and the limits of whoever made the hub are not its own.
     outsideContext(() => outsideLimits(() => this.#doorbell.listen()));
     this.#forgetUnload = onUnload(() => this.#stopAll());
     globalThis.addEventListener("beforeunload", this.#beforeUnload);
@@ -185,7 +188,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    *
    * @param fn A function made by `syncToAsync`, an export of a `greenImport`ed module, or an inline function. An inline
    * function is sent as source text: the names of the library are in scope there, arguments bring the rest.
-   * @param args What to call it with. Functions among them become blocking callbacks.
+   * @param args The arguments of the call. Functions among them become blocking callbacks.
    * @returns The thread. It rejects with a {@linkcode HubClosedError} or {@linkcode HubSaturatedError} if the hub does not
    * take it.
    * @throws {TypeError} If `fn` is no function, or has no source text.
@@ -202,13 +205,13 @@ export class Hub extends EventTarget implements AsyncDisposable {
   ): GreenThread<Result<R>>;
   // deno-lint-ignore no-explicit-any
   spawn(fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return this.#spawn(fn, args, {});
+    return this.launch(fn, args, {});
   }
 
   /**
    * Spawns a green thread after some time.
    *
-   * @param ms How long to wait, in milliseconds; less than zero is zero.
+   * @param ms The delay, in milliseconds; less than zero is zero.
    * @param fn As for {@linkcode Hub.spawn}.
    * @param args As for {@linkcode Hub.spawn}.
    * @returns The thread; `cancel()` calls it off.
@@ -227,7 +230,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   ): GreenThread<Result<R>>;
   // deno-lint-ignore no-explicit-any
   spawnAfter(ms: number, fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return this.#spawn(fn, args, { delay: checkDelay(ms) });
+    return this.launch(fn, args, { delay: checkDelay(ms) });
   }
 
   /**
@@ -247,14 +250,14 @@ export class Hub extends EventTarget implements AsyncDisposable {
     ...args: A | Passed<A>
   ): GreenThread<unknown>;
   spawnN(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
-    return this.#spawn(fn, args, { detached: true });
+    return this.launch(fn, args, { detached: true });
   }
 
   /**
    * Spawns with options.
    *
    * @param options See {@linkcode SpawnOptions}.
-   * @returns What spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
+   * @returns An object that spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
    * @throws {TypeError} If an option has the wrong type or is not known.
    *
    * @example A name, a time limit and a way to call it off
@@ -271,7 +274,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * ```
    */
   with(options: SpawnOptions): Spawner {
-    return new Spawner((fn, args, own) => this.#spawn(fn, args, own), options);
+    return new Spawner((fn, args, own) => this.launch(fn, args, own), options);
   }
 
   /**
@@ -288,12 +291,12 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * ```
    */
   greenImport<M extends object>(url: string | URL): GreenModule<M> {
-    return importGreen<M>(url, (fn, args) => this.#spawn(fn, args, {}));
+    return importGreen<M>(url, (fn, args) => this.launch(fn, args, {}));
   }
 
   /**
-   * Lets green code call functions of the hub by name: `call("name", ...args)`. What they return is awaited, as for `async`
-   * functions.
+   * Lets green code call functions of the hub by name: `call("name", ...args)`. Promises that they return are awaited, as for
+   * `async` functions.
    *
    * @param functions The functions, sync or async, by name.
    * @throws {TypeError} If one is no function, or its name is taken by another one.
@@ -301,7 +304,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   // deno-lint-ignore no-explicit-any
   expose(functions: Readonly<Record<string, (...args: any[]) => unknown>>): void {
     if (typeof functions !== "object" || functions === null) {
-      throw new TypeError(`Cannot expose: expected an object, found ${describe(functions)}`);
+      throw new TypeError(`Cannot expose: expected an object, found ${show(functions)}`);
     }
     this.#dispatcher.functions.expose(functions);
   }
@@ -320,7 +323,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * What {@linkcode Hub.threads} says, as a table for people.
+   * The list of {@linkcode Hub.threads}, as a table for people.
    *
    * @returns One line for each green thread that has not ended, and one for each generator of green code that is blocked while
    * the hub waits for an item, under a line of headings.
@@ -346,18 +349,20 @@ export class Hub extends EventTarget implements AsyncDisposable {
       .join("\n");
   }
 
-  /** What the hub is doing now. */
+  /** The figures of this moment. */
   statistics(): HubStatistics {
-    const { pool, totals, callsInFlight, exports } = this.#dispatcher;
+    const { pool, launches, callServer, exports } = this.#dispatcher;
+    let calls = 0;
+    for (const worker of pool.workers) calls += worker.answers.size;
     let threads = 0;
     for (const _ of this.#dispatcher.threads.all()) threads++;
     return Object.freeze({
       ...pool.counts,
       threads,
-      calls: callsInFlight,
+      calls,
       ...exports.counts,
-      totalThreads: totals.spawned,
-      totalCalls: totals.calls,
+      totalThreads: launches.count,
+      totalCalls: callServer.count,
     });
   }
 
@@ -386,11 +391,11 @@ export class Hub extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * Makes a green thread that stands for async work: see `futureToGreenlet`. For the library.
+   * Makes a green thread for async work: see `futureToGreenlet`. For the library.
    *
-   * @param label What to name it after.
+   * @param label The base of its name.
    * @param work Starts the work.
-   * @param options When it starts, and what ends it.
+   * @param options See {@linkcode FutureOptions}.
    * @internal
    */
   future<T>(
@@ -398,25 +403,21 @@ export class Hub extends EventTarget implements AsyncDisposable {
     work: (signal: AbortSignal) => T | PromiseLike<T>,
     options: FutureOptions = {},
   ): GreenThread<Awaited<T>> {
-    return this.#dispatcher.future(label, options, work) as HubThread as GreenThread<Awaited<T>>;
+    const thread = makeAsyncThread(this.#dispatcher.threads, label, options, work);
+    return thread as HubThread as GreenThread<Awaited<T>>;
   }
 
   /**
-   * Spawns with all that may be said about a thread. For the library.
+   * Spawns with all options that a thread can have. For the library.
    *
    * @param fn As for {@linkcode Hub.spawn}.
    * @param args As for {@linkcode Hub.spawn}.
-   * @param options What is not as usual about the thread.
+   * @param options See {@linkcode HubThreadOptions}.
    * @internal
    */
   launch(fn: unknown, args: readonly unknown[], options: HubThreadOptions): GreenThread<unknown> {
-    return this.#spawn(fn, args, options);
-  }
-
-  // deno-lint-ignore no-explicit-any
-  #spawn(fn: unknown, args: readonly unknown[], options: HubThreadOptions): any {
-    const task = this.#dispatcher.launches.pack(spawnTarget(fn), args, currentValues());
-    return this.#dispatcher.launches.launch(task, options);
+    const { launches } = this.#dispatcher;
+    return launches.launch(launches.pack(spawnTarget(fn), args, currentValues()), options);
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -448,7 +449,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * Listens to an event of the hub.
    *
    * @param type The event's type.
-   * @param listener What to call.
+   * @param listener The listener to call.
    * @param options As for any `EventTarget`.
    */
   override addEventListener<K extends keyof HubEventMap>(
@@ -460,7 +461,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * Listens to an event of any other type.
    *
    * @param type The event's type.
-   * @param listener What to call.
+   * @param listener The listener to call.
    * @param options As for any `EventTarget`.
    */
   override addEventListener(
@@ -480,7 +481,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * Listens to an event of the hub no longer.
    *
    * @param type The event's type.
-   * @param listener What is called.
+   * @param listener The listener that is called.
    * @param options As for any `EventTarget`.
    */
   override removeEventListener<K extends keyof HubEventMap>(
@@ -492,7 +493,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * Listens to an event of any other type no longer.
    *
    * @param type The event's type.
-   * @param listener What is called.
+   * @param listener The listener that is called.
    * @param options As for any `EventTarget`.
    */
   override removeEventListener(
@@ -532,7 +533,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     thread.observed = true;
     const event = new UnhandledThreadEvent(thread, outcome.reason);
     if (!this.dispatchEvent(event)) return;
-    printUncaught(outcome.reason, `green thread "${thread.name}"`);
+    printFault(outcome.reason, `green thread "${thread.name}"`);
   }
 
   #reportBlocked(name: string, ms: number): void {
@@ -541,15 +542,15 @@ export class Hub extends EventTarget implements AsyncDisposable {
     if (this.dispatchEvent(event)) console.warn(`Warning: ${message}`);
   }
 
-  /** Reports what a listener has thrown. If it listens for `"error"`, that is no event, as it could go on for ever. */
+  /** Reports an error that a listener has thrown: as an event, but not for `"error"`, as that could go on for ever. */
   #listenerFailed(type: string, error: unknown): void {
     const where = `a listener of "${type}" of hub "${this.name}"`;
-    if (type === "error") printUncaught(error, where);
+    if (type === "error") printFault(error, where);
     else this.#reportError(error, { where });
   }
 
   #reportError(error: unknown, fault: Fault = {}): void {
     const { where = `hub "${this.name}"`, brief, again } = fault;
-    if (this.dispatchEvent(faultEvent(error, where)) && !again) printUncaught(error, where, brief);
+    if (this.dispatchEvent(faultEvent(error, where)) && !again) printFault(error, where, brief);
   }
 }

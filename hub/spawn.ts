@@ -1,13 +1,13 @@
 /**
- * Spawning on whichever side one is: the methods of the hub as functions.
+ * Spawning on either side: the methods of the hub as functions.
  *
  * @module
  */
 
+import { show } from "../bridge/checks.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import type { ThreadOptions } from "../bridge/protocol/messages.ts";
-import { getHub } from "./default_hub.ts";
+import { defaultHub } from "./default_hub.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
 import { checkDelay, Spawner, type SpawnOptions } from "./spawner.ts";
 import type {
@@ -18,25 +18,16 @@ import type {
   SpawnableWith,
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
-import { describe, spawnTarget } from "../bridge/protocol/targets.ts";
+import { spawnTarget } from "../bridge/protocol/targets.ts";
 
 // deno-lint-ignore no-explicit-any
 type AnyThread = GreenThread<any>;
-
-/** Spawns from green code, or gives `undefined` on the hub. */
-function spawnHere(
-  fn: unknown,
-  args: readonly unknown[],
-  options?: ThreadOptions,
-): AnyThread | undefined {
-  return greenSide()?.spawn(spawnTarget(fn), args, options);
-}
 
 /**
  * Spawns a green thread: {@linkcode Hub.spawn} on the default hub, or on the hub of the green thread that calls it.
  *
  * @param fn A function made by `syncToAsync`, an export of a `greenImport`ed module, or an inline function.
- * @param args What to call it with. Functions among them become blocking callbacks.
+ * @param args The arguments of the call. Functions among them become blocking callbacks.
  * @returns The thread: `await` it on the hub, `.wait()` for it in green code.
  * @throws {TypeError} If `fn` is no function, or has no source text.
  * @throws {NotCloneableError} If an argument cannot cross.
@@ -64,13 +55,14 @@ export function spawn<A extends unknown[], R>(
   ...args: A | Passed<A>
 ): GreenThread<Result<R>>;
 export function spawn(fn: Spawnable<unknown[], unknown>, ...args: unknown[]): AnyThread {
-  return spawnHere(fn, args) ?? getHub().spawn(fn, ...args);
+  const green = greenSide();
+  return green ? green.spawn(spawnTarget(fn), args) : defaultHub().spawn(fn, ...args);
 }
 
 /**
  * Spawns a green thread after some time: {@linkcode Hub.spawnAfter}.
  *
- * @param ms How long to wait, in milliseconds; less than zero is zero.
+ * @param ms The delay, in milliseconds; less than zero is zero.
  * @param fn As for {@linkcode spawn}.
  * @param args As for {@linkcode spawn}.
  * @returns The thread; `cancel()` calls it off.
@@ -92,15 +84,18 @@ export function spawnAfter(
   fn: Spawnable<unknown[], unknown>,
   ...args: unknown[]
 ): AnyThread {
-  return spawnHere(fn, args, { delay: checkDelay(ms) }) ?? getHub().spawnAfter(ms, fn, ...args);
+  const delay = checkDelay(ms);
+  const green = greenSide();
+  if (!green) return defaultHub().spawnAfter(ms, fn, ...args);
+  return green.spawn(spawnTarget(fn), args, { delay });
 }
 
 /**
- * As {@linkcode spawnAfter}, but called off when the green thread that calls this has ended before the time: whoever
- * waits for the new thread then gets a `GreenletExit`. On the hub, where no green thread calls it, it is `spawnAfter`.
+ * Spawns as {@linkcode spawnAfter} does, but calls the new thread off if the green thread that calls this ends before the time:
+ * whoever waits for the new thread then gets a `GreenletExit`. On the hub, where no green thread calls it, it is `spawnAfter`.
  * Semantics: eventlet's `spawn_after_local`.
  *
- * @param ms How long to wait, in milliseconds; less than zero is zero.
+ * @param ms The delay, in milliseconds; less than zero is zero.
  * @param fn As for {@linkcode spawn}.
  * @param args As for {@linkcode spawn}.
  * @returns The thread; `cancel()` calls it off.
@@ -122,8 +117,10 @@ export function spawnAfterLocal(
   fn: Spawnable<unknown[], unknown>,
   ...args: unknown[]
 ): AnyThread {
-  return spawnHere(fn, args, { delay: checkDelay(ms), local: true }) ??
-    getHub().spawnAfter(ms, fn, ...args);
+  const delay = checkDelay(ms);
+  const green = greenSide();
+  if (!green) return defaultHub().spawnAfter(ms, fn, ...args);
+  return green.spawn(spawnTarget(fn), args, { delay, local: true });
 }
 
 /**
@@ -146,7 +143,9 @@ export function spawnN(
   fn: Spawnable<unknown[], unknown>,
   ...args: unknown[]
 ): GreenThread<unknown> {
-  return spawnHere(fn, args, { detached: true }) ?? getHub().spawnN(fn, ...args);
+  const green = greenSide();
+  if (!green) return defaultHub().spawnN(fn, ...args);
+  return green.spawn(spawnTarget(fn), args, { detached: true });
 }
 
 /**
@@ -163,9 +162,9 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
 /**
  * Spawns with options: {@linkcode Hub.with} on the default hub, or on the hub of the green thread that calls it.
  *
- * @param options See {@linkcode SpawnOptions}. In green code without `signal`, which nobody would hear there while the
- * spawner computes, or after its end: `kill()` the thread, or have a function of the hub spawn it.
- * @returns What spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
+ * @param options See {@linkcode SpawnOptions}. In green code without `signal`: nobody would hear it there while the thread that
+ * spawns computes, or after the end of that thread. `kill()` the thread, or have a function of the hub spawn it.
+ * @returns An object that spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
  * @throws {TypeError} If an option has the wrong type or is not known.
  *
  * @example A name for messages
@@ -178,11 +177,11 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
  */
 export function spawnWith(options: SpawnOptions): Spawner {
   const green = greenSide();
-  if (!green) return getHub().with(options);
+  if (!green) return defaultHub().with(options);
   if (options?.signal) {
     throw new TypeError(
       `Cannot spawn with options: a signal (${
-        describe(options.signal)
+        show(options.signal)
       }) is for the hub: in green code, kill() the thread`,
     );
   }

@@ -1,11 +1,17 @@
 /**
- * Spawning with options, so that `spawn(fn, ...args)` needs none.
+ * Spawners: spawn with options, so that `spawn(fn, ...args)` needs none.
  *
  * @module
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject, checkSignal, checkTime } from "../bridge/check_options.ts";
+import {
+  checkOptionsObject,
+  checkSignal,
+  checkTime,
+  LONGEST_TIMER,
+  show,
+} from "../bridge/checks.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { checkGrace, type GreenThread } from "../bridge/side/green_thread.ts";
 import type { ThreadOptions } from "../bridge/protocol/messages.ts";
@@ -17,28 +23,24 @@ import type {
   SpawnableWith,
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
-import { describe } from "../bridge/protocol/targets.ts";
-import { LONGEST_TIMER } from "./base/time.ts";
 
 /** Options for the threads that a {@linkcode Spawner} spawns. */
 export interface SpawnOptions {
   /** The threads' name, in messages and in `threads()`. The function's name and a number by default. */
   name?: string;
   /**
-   * Kills the threads when it is aborted: with a `GreenletExit` whose `cause` is the signal's reason. On the hub only:
-   * whoever spawns listens, and a green thread hears of an abort at its own blocking calls alone, and no more when it has
-   * ended.
+   * Kills the threads when it is aborted, with a `GreenletExit` whose `cause` is the signal's reason. On the hub only: whoever
+   * spawns listens, and a green thread hears of an abort only at its own blocking calls, and no more when it has ended.
    */
   signal?: AbortSignal;
   /**
-   * How long a thread may run, from its start, in milliseconds; then it is killed with a `Timeout`.
+   * The time limit of each thread, from its start, in milliseconds; then it is killed with a `Timeout`.
    *
    * @default {Infinity}
    */
   timeout?: number;
   /**
-   * How long a thread that `signal` or `timeout` has killed may take to end, in milliseconds: see
-   * `graceMs` of `kill()`.
+   * The time that a thread may take to end once `signal` or `timeout` has killed it, in milliseconds: see `graceMs` of `kill()`.
    *
    * @default {Infinity}
    */
@@ -53,7 +55,7 @@ export type Launcher = (
   // deno-lint-ignore no-explicit-any
 ) => GreenThread<any>;
 
-/** Spawns green threads with the options that it was made with: see {@linkcode Hub.with}. */
+/** Spawns green threads with the options with which it was made: see {@linkcode Hub.with}. */
 export class Spawner {
   static {
     brand(this, "Spawner");
@@ -125,7 +127,7 @@ export class Spawner {
   // deno-lint-ignore no-explicit-any
   #spawn(fn: unknown, args: readonly unknown[], options: ThreadOptions): GreenThread<any> {
     const signal = this.#signal;
-    // Aborted before: it is made, so that there is something to await, and never runs.
+    // If it was aborted before, the thread is made, so that there is something to await, and never runs.
     const delay = signal?.aborted ? { delay: LONGEST_TIMER } : {};
     const thread = this.#launch(fn, args, { ...this.#options, ...options, ...delay });
     if (!signal) return thread;
@@ -150,14 +152,14 @@ function checkSpawnOptions(options: SpawnOptions): void {
   const { name, signal, timeout } = options;
   if (name !== undefined && typeof name !== "string") {
     throw new TypeError(
-      `Cannot spawn with options: expected a string for "name", found ${describe(name)}`,
+      `Cannot spawn with options: expected a string for "name", found ${show(name)}`,
     );
   }
   checkSignal("spawn with options", signal);
   if (timeout !== undefined) checkTime("spawn with options", timeout, "timeout");
 }
 
-/** Checks the time that `spawnAfter` waits. */
+/** Checks the delay of `spawnAfter()`. */
 export function checkDelay(ms: unknown): number {
   const delay = checkTime("spawn later", ms);
   if (delay > LONGEST_TIMER) {

@@ -4,12 +4,13 @@
  * @module
  */
 
+import { show } from "../bridge/checks.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { blocking } from "../bridge/side/side.ts";
 import { mark, registerNamed } from "../bridge/protocol/wrapped.ts";
 import type { Passed, Result } from "../bridge/side/spawnable.ts";
 import { spawn } from "./spawn.ts";
-import { describe, exportOf } from "../bridge/protocol/targets.ts";
+import { exportOf } from "../bridge/protocol/targets.ts";
 import { registerName } from "../bridge/protocol/wrapped_names.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 
@@ -32,8 +33,8 @@ export interface SyncToAsync<A extends unknown[], R> {
 /**
  * Makes a synchronous function one that runs in a green thread, callable from either side.
  *
- * The function may be `async` as well: its Worker awaits what it returns, in its event loop. It is killed and limited at its
- * blocking calls; see `GreenThread.kill()` for one that only awaits.
+ * The function may be `async` as well: its Worker awaits the promise in its event loop. A kill or a limit reaches the function at
+ * its blocking calls; see `GreenThread.kill()` for a function that only awaits.
  *
  * @param meta The `import.meta` of the module that exports the result.
  * @param fn The function. Its name must be that of the export: the Worker finds it by that.
@@ -60,8 +61,8 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
   fn: F,
 ): SyncToAsync<Parameters<F>, ReturnType<F>>;
 /**
- * As above, under a name of its own: for code that is bundled or minified, where the function loses its name, and the file that
- * comes of it exports nothing. A bundle that has the library in it works so too.
+ * As above, under a name of its own: for code that is bundled or minified, where the function loses its name and the bundle
+ * exports nothing. A bundle that has the library in it works so too.
  *
  * @param meta The `import.meta` of the module.
  * @param name The name by which the Worker finds the function: one of its kind in the file, and in a bundle of it.
@@ -88,7 +89,7 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
   if (fn.constructor.name === "AsyncGeneratorFunction") {
     throw new TypeError(
       `Cannot call syncToAsync(): ${
-        describe(fn)
+        show(fn)
       } is an async generator, whose items cannot cross: make it a generator without async, which may block`,
     );
   }

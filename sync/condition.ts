@@ -12,9 +12,8 @@
  */
 
 import { brand, madeElsewhere } from "../bridge/brand.ts";
-import { checkOptionsObject, WAITING_KEYS } from "../bridge/check_options.ts";
+import { checkOptionsObject, show, WAITING_KEYS } from "../bridge/checks.ts";
 import { outsideLimits } from "../bridge/side/limit.ts";
-import { show } from "../bridge/show.ts";
 import { blocking } from "../bridge/side/side.ts";
 import {
   checkWaiting,
@@ -32,7 +31,7 @@ import type { Waiters } from "../bridge/memory/waiters.ts";
 import { Lock } from "./lock.ts";
 import { RLock } from "./rlock.ts";
 import { type Permit, twin } from "./permits.ts";
-import { type NameOptions, objectFor } from "./semaphore.ts";
+import type { NameOptions } from "./semaphore.ts";
 
 /** The core of a condition. */
 class ConditionCore extends Core {
@@ -309,8 +308,9 @@ function checkWaitingKeys(options: WaitingOptions | undefined): void {
   checkOptionsObject("wait", options, "{ timeout: 1000 }", WAITING_KEYS);
 }
 
-registerKind("Condition", {
-  extra: (condition) => (condition as Condition).lock,
-  revive: (buffer, name, lock) =>
-    objectFor(Condition, new ConditionCore(lock as Lock | RLock, buffer, name)),
-});
+registerKind(
+  "Condition",
+  Condition,
+  (buffer, name, lock) => new ConditionCore(lock as Lock | RLock, buffer, name),
+  ({ lock }) => lock,
+);

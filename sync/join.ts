@@ -5,18 +5,11 @@
  */
 
 import { madeElsewhere } from "../bridge/brand.ts";
-import { WAITING_KEYS } from "../bridge/check_options.ts";
+import { LONGEST_TIMER, show, WAITING_KEYS } from "../bridge/checks.ts";
 import { GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/side/green_thread.ts";
-import { show } from "../bridge/show.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { AsyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
-import {
-  checkWaiting,
-  LONGEST,
-  timedOut,
-  timeLimit,
-  type WaitingOptions,
-} from "../bridge/memory/core.ts";
+import { checkWaiting, timedOut, timeLimit, type WaitingOptions } from "../bridge/memory/core.ts";
 
 /** Options for {@linkcode iwait}. */
 export interface IwaitOptions extends WaitingOptions {
@@ -108,7 +101,7 @@ export class Finishers<T> {
     const wake = () => woken.resolve();
     this.#wake = wake;
     const left = until - performance.now();
-    if (left < LONGEST) timer = setTimeout(wake, Math.max(0, left));
+    if (left < LONGEST_TIMER) timer = setTimeout(wake, Math.max(0, left));
     signal?.addEventListener("abort", wake);
     await woken.promise;
     clearTimeout(timer);

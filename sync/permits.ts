@@ -44,11 +44,11 @@ import {
   entering,
   FIRST_WORD,
   listAt,
-  stopped,
   threadHere,
   timedOut,
   type WaitingOptions,
 } from "../bridge/memory/core.ts";
+import { stopped } from "../bridge/side/green.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";

@@ -7,8 +7,7 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { show } from "../bridge/show.ts";
-import { checkOptionsObject } from "../bridge/check_options.ts";
+import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { nameIn, type WaitingOptions } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { twin } from "./permits.ts";
@@ -23,7 +22,7 @@ import {
   QueueCore,
   UNFINISHED,
 } from "./queue_core.ts";
-import { type NameOptions, objectFor } from "./semaphore.ts";
+import type { NameOptions } from "./semaphore.ts";
 
 /** Options for {@linkcode LightQueue.put}. */
 export interface PutOptions extends WaitingOptions {
@@ -370,8 +369,9 @@ for (
 ) {
   brand(Class, wireName);
   Object.defineProperty(Class.prototype, WAY, { value: { wireName, order } });
-  registerKind(wireName, {
-    revive: (buffer, name) =>
-      objectFor<LightQueue>(Class, new QueueCore(wireName, order, buffer, name)),
-  });
+  registerKind<LightQueue>(
+    wireName,
+    Class,
+    (buffer, name) => new QueueCore(wireName, order, buffer, name),
+  );
 }

@@ -33,7 +33,7 @@
  */
 
 import { Empty, Full, QueueClosedError } from "../bridge/errors.ts";
-import { WAITING_KEYS } from "../bridge/check_options.ts";
+import { WAITING_KEYS } from "../bridge/checks.ts";
 import type { Green } from "../bridge/side/green.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import {

@@ -6,32 +6,18 @@
  */
 
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-
-const ROOT = new URL("../", import.meta.url);
-
-interface Finished {
-  readonly code: number;
-  readonly out: string;
-  readonly err: string;
-}
+import { type Ran, ROOT, runDeno, temporaryFolder } from "./support/mod.ts";
 
 /** Runs a program to its end. */
-async function run(args: string[], cwd: string | URL = ROOT): Promise<Finished> {
-  const output = await new Deno.Command(Deno.execPath(), {
-    args: ["run", "--quiet", "--no-prompt", ...args],
-    cwd,
-    env: { NO_COLOR: "1" },
-    signal: AbortSignal.timeout(60_000),
-  }).output();
-  const text = (bytes: Uint8Array) => new TextDecoder().decode(bytes);
-  return { code: output.code, out: text(output.stdout), err: text(output.stderr) };
+function run(...args: string[]): Promise<Ran> {
+  return runDeno(["run", "--quiet", "--no-prompt", ...args], { cwd: ROOT.pathname });
 }
 
 /** Runs an example, which must end well and complain of nothing. */
 async function runWell(...args: string[]): Promise<string> {
-  const { code, out, err } = await run(args);
-  assertEquals({ code, err }, { code: 0, err: "" });
-  return out;
+  const { code, stdout, stderr } = await run(...args);
+  assertEquals({ code, stderr }, { code: 0, stderr: "" });
+  return stdout;
 }
 
 Deno.test("examples/README.md lists the command of every example", async () => {
@@ -135,37 +121,31 @@ Deno.test("demo.ts shows both directions and a summary with the permissions to r
 
 Deno.test("a missing permission is named by the error", async (t) => {
   await t.step("--allow-read", async () => {
-    const { code, err } = await run(["examples/async_calls_green.ts"]);
+    const { code, stderr } = await run("examples/async_calls_green.ts");
     assertEquals(code, 1);
-    assertStringIncludes(err, "run again with the --allow-read flag");
+    assertStringIncludes(stderr, "run again with the --allow-read flag");
   });
   await t.step("--allow-net", async () => {
-    const { code, err } = await run(["--allow-read=.", "examples/shared_module.ts"]);
+    const { code, stderr } = await run("--allow-read=.", "examples/shared_module.ts");
     assertEquals(code, 1);
-    assertStringIncludes(err, "run again with the --allow-net flag");
+    assertStringIncludes(stderr, "run again with the --allow-net flag");
   });
 });
 
 Deno.test("README.md begins with a program that works", async () => {
   const readme = await Deno.readTextFile(new URL("README.md", ROOT));
   const program = /```ts\n(.*?)```/s.exec(readme)![1];
-  const folder = await Deno.makeTempDir();
-  try {
-    await Deno.writeTextFile(`${folder}/main.ts`, program);
-    const config = new URL("deno.json", ROOT).pathname;
-    const { code, out, err } = await run([
-      `--config=${config}`,
-      "--no-lock",
-      "--allow-read",
-      "--allow-net=127.0.0.1",
-      `${folder}/main.ts`,
-    ]);
-    assertEquals({ code, err }, { code: 0, err: "" });
-    const promised = /prints this.*?\n```\n(.*?)```/s.exec(readme)![1];
-    assertEquals(out, promised);
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await using folder = await temporaryFolder();
+  await Deno.writeTextFile(`${folder.path}/main.ts`, program);
+  const stdout = await runWell(
+    `--config=${new URL("deno.json", ROOT).pathname}`,
+    "--no-lock",
+    "--allow-read",
+    "--allow-net=127.0.0.1",
+    `${folder.path}/main.ts`,
+  );
+  const promised = /prints this.*?\n```\n(.*?)```/s.exec(readme)![1];
+  assertEquals(stdout, promised);
 });
 
 Deno.test("queue_crawler.ts crawls the whole site, and the queue holds the crawlers back", async () => {

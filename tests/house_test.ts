@@ -7,8 +7,9 @@
 
 import { assertEquals } from "@std/assert";
 import { dirname, join, relative } from "node:path/posix";
+import { ROOT } from "./support/paths.ts";
 
-const ROOT = new URL("..", import.meta.url).pathname;
+const ROOT_PATH = ROOT.pathname;
 
 /** The floors, from the ground up. Rooms on one floor do not know each other. */
 const FLOORS: readonly (readonly string[])[] = [
@@ -43,6 +44,7 @@ const ATOMICS: readonly string[] = [
   "bridge/wire/board.ts",
   "bridge/wire/ring.ts",
   "bridge/wire/run_lock.ts",
+  "bridge/wire/spin_lock.ts",
   "bridge/memory/arena.ts",
   "bridge/memory/core.ts",
   "bridge/memory/waiters.ts",
@@ -68,7 +70,7 @@ interface Import {
 }
 
 function* sourcesIn(folder: string): Generator<string> {
-  for (const { name, isDirectory } of Deno.readDirSync(join(ROOT, folder))) {
+  for (const { name, isDirectory } of Deno.readDirSync(join(ROOT_PATH, folder))) {
     const path = join(folder, name);
     if (isDirectory) yield* sourcesIn(path);
     else if (name.endsWith(".ts")) yield path;
@@ -79,7 +81,7 @@ const files = [
   "mod.ts",
   ...["hub", "bridge", "green", "sync"].flatMap((room) => [...sourcesIn(room)]),
 ];
-const texts = new Map(files.map((file) => [file, Deno.readTextFileSync(join(ROOT, file))]));
+const texts = new Map(files.map((file) => [file, Deno.readTextFileSync(join(ROOT_PATH, file))]));
 
 /** The lines of a file with their numbers, without comments. */
 function codeOf(file: string): [line: number, code: string][] {
@@ -97,7 +99,7 @@ const imports: Import[] = files.flatMap((from) =>
     ) => ({
       from,
       line,
-      to: relative(ROOT, join(ROOT, dirname(from), specifier)),
+      to: relative(ROOT_PATH, join(ROOT_PATH, dirname(from), specifier)),
     }))
   )
 );

@@ -5,8 +5,7 @@
  */
 
 import { assertEquals, assertStringIncludes } from "@std/assert";
-
-const ROOT = new URL("../", import.meta.url);
+import { ROOT, runDeno, serve, type Server, temporaryFolder } from "./support/mod.ts";
 
 interface Config {
   readonly name: string;
@@ -38,7 +37,7 @@ async function readConfig(): Promise<Config & { publish: { include: string[] } }
 }
 
 /** Answers as the registry does: versions, the manifest of one, and its files. */
-async function openRegistry(): Promise<Deno.HttpServer<Deno.NetAddr>> {
+async function openRegistry(): Promise<Server> {
   const { name, version, exports } = await readConfig();
   const files = await readPackage();
   const manifest: Record<string, { size: number; checksum: string }> = {};
@@ -46,7 +45,7 @@ async function openRegistry(): Promise<Deno.HttpServer<Deno.NetAddr>> {
     const sum = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
     manifest[path] = { size: bytes.length, checksum: `sha256-${sum.toHex()}` };
   }
-  return Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+  return serve((request) => {
     const path = new URL(request.url).pathname;
     if (path === `/${name}/meta.json`) return Response.json({ versions: { [version]: {} } });
     if (path === `/${name}/${version}_meta.json`) return Response.json({ exports, manifest });
@@ -78,32 +77,25 @@ if (import.meta.main) {
 
 Deno.test("jsr:@aiohub/aiohub needs no permission of its own, and --allow-read for local green modules", async (t) => {
   await using registry = await openRegistry();
-  const folder = await Deno.makeTempDir();
-  await Deno.writeTextFile(`${folder}/main.ts`, PROGRAM);
+  await using folder = await temporaryFolder();
+  await Deno.writeTextFile(`${folder.path}/main.ts`, PROGRAM);
   const run = async (...flags: string[]) => {
-    const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-      args: ["run", "--quiet", "--no-prompt", ...flags, "main.ts"],
-      cwd: folder,
-      env: {
-        NO_COLOR: "1",
-        DENO_DIR: `${folder}/cache`,
-        JSR_URL: `http://127.0.0.1:${registry.addr.port}/`,
+    const { code, stdout, stderr } = await runDeno(
+      ["run", "--quiet", "--no-prompt", ...flags, "main.ts"],
+      {
+        cwd: folder.path,
+        env: { DENO_DIR: `${folder.path}/cache`, JSR_URL: `${registry.url}/` },
       },
-      signal: AbortSignal.timeout(60_000),
-    }).output();
-    const decoder = new TextDecoder();
-    return { code, out: decoder.decode(stdout), err: decoder.decode(stderr) };
+    );
+    return { code, stdout, stderr };
   };
-  try {
-    await t.step("without a flag inline functions run, and the missing flag is named", async () => {
-      const { code, out, err } = await run();
-      assertEquals({ code, out }, { code: 1, out: "inline\n" });
-      assertStringIncludes(err, 'main.ts", run again with the --allow-read flag');
-    });
-    await t.step("with --allow-read all runs", async () => {
-      assertEquals(await run("--allow-read=."), { code: 0, out: "inline\n42\n", err: "" });
-    });
-  } finally {
-    await Deno.remove(folder, { recursive: true });
-  }
+  await t.step("without a flag inline functions run, and the missing flag is named", async () => {
+    const { code, stdout, stderr } = await run();
+    assertEquals({ code, stdout }, { code: 1, stdout: "inline\n" });
+    assertStringIncludes(stderr, 'main.ts", run again with the --allow-read flag');
+  });
+  await t.step("with --allow-read all runs", async () => {
+    const ran = await run("--allow-read=.");
+    assertEquals(ran, { code: 0, stdout: "inline\n42\n", stderr: "" });
+  });
 });

@@ -1,10 +1,11 @@
 import * as library from "@aiohub/aiohub";
 import * as green from "@aiohub/aiohub/green";
 import { assertEquals } from "@std/assert";
+import { ROOT } from "./support/paths.ts";
 
 /** The names of an entry's exports, the types included. */
 async function namesOf(entry: string): Promise<{ types: string[]; values: string[] }> {
-  const source = await Deno.readTextFile(new URL(`../${entry}`, import.meta.url));
+  const source = await Deno.readTextFile(new URL(entry, ROOT));
   const names = { types: [] as string[], values: [] as string[] };
   for (const [, all, list] of source.matchAll(/^export (type )?\{([^}]*)\}/gm)) {
     for (const item of list.split(",").map((item) => item.trim()).filter(Boolean)) {

@@ -1,26 +1,26 @@
 /**
- * Async context: what a flow of control carries along, as an immutable chain of layers.
+ * Async context: the values that a flow of control carries along, as a chain of layers.
  *
  * Registered storages (`register.ts`) keep their values here, all in one `AsyncLocalStorage`, by name: so that one
  * operation takes all of them across, and a name that is not registered on this side is carried through all the same.
  *
  * ```text
- * set     run(), enterWith(), or what came with a call: its values hide those below
- * joined  put in by one who awaits something: empty until that has ended (pending), then what it had changed: the
- *         later one of its values and those below counts
+ * set     made by run(), enterWith(), or the values that came with a call: its values hide those below
+ * joined  put in by a flow that awaits a thread: empty until that has ended (pending), then filled with the changes that
+ *         the thread made: the later one of its values and those below counts
  * ```
  *
- * **Who sees a change.** A flow cannot be given another context while it awaits: what it goes on with is what it had. So
- * `await thread` puts a joined layer into the flow first, and the end of the thread fills that in. Flows that branched off
- * before do not have the layer. Of several that end, the last one counts ({@linkcode Write.at}); what the flow itself sets
- * after it had joined stays.
+ * **Who sees a change.** A flow cannot be given another context while it awaits: it goes on with the context that it had. So
+ * `await thread` puts a joined layer into the flow first, and the end of the thread fills that layer in. Flows that branched
+ * off before do not have the layer. When several threads end, the last one counts ({@linkcode Write.at}); values that the flow
+ * itself sets after it had joined stay.
  *
- * **Where changes go.** A call or a thread is a {@linkcode Scope}: it notes what `enterWith()` sets in it, in whichever of
- * its flows and after whichever `await`, but not inside of a `run()`, which ends by itself. What was noted goes back to
- * the caller.
+ * **Where changes go.** A call or a thread is a {@linkcode Scope}: it notes the values that `enterWith()` sets in it, in
+ * whichever of its flows and after whichever `await`, but not inside of a `run()`, which ends by itself. The noted changes go
+ * back to the caller.
  *
- * Chains stay short: a layer absorbs those below it that are not pending, so there are never more than twice as many as
- * there are pending ones. Nothing else about a layer changes, so whoever is at one further down is not concerned.
+ * Chains stay short: a layer absorbs those below it that are not pending, so there are never more than twice as many layers as
+ * pending ones. Nothing else about a layer changes, so a flow that is at a layer further down is not concerned.
  *
  * @module
  */
@@ -31,46 +31,47 @@ import { state } from "../state.ts";
 /** Values by the names of their storages. A change to `undefined` takes the value away. */
 export type ContextValues = ReadonlyMap<string, unknown>;
 
-/** A call or a thread: notes what is changed in it. */
+/** The scope of a call or a thread: notes the changes that are made in it. */
 export interface Scope {
-  /** What it was given by whoever called or spawned. */
+  /** The values that came from the caller or spawner. */
   given?: ContextValues;
-  /** What was changed, by name. */
+  /** The changes, by name. */
   changes?: Map<string, unknown>;
 }
 
-/** A value, and when it was written, by the count of writes on this side. */
+/** One write of one value. */
 interface Write {
   readonly value: unknown;
+  /** The time of the write, by the count of writes on this side. */
   readonly at: number;
-  /** Whether it counts before what is below, however late that was written. */
+  /** Whether it counts before the writes below, however late those were made. */
   readonly hides: boolean;
 }
 
-/** One layer. */
+/** One layer of a context. */
 interface Layer {
-  /** What is below it. */
+  /** The layer below it. */
   below: Layer | undefined;
-  /** What it says itself. */
+  /** The writes in the layer itself, by name. */
   writes: Map<string, Write> | undefined;
-  /** The call or thread that it is in; none in a `run()`. */
+  /** The scope of the call or thread that the layer is in; none in a `run()`. */
   readonly scope: Scope | undefined;
-  /** Whether it was put in by one who awaits something. */
+  /** Whether the layer was put in by a flow that awaits a thread. */
   readonly joined: boolean;
-  /** Whether it may still be filled in. */
+  /** Whether the layer may still be filled in. */
   pending: boolean;
-  /** All values that one sees who is at this layer, once they cannot change any more. */
+  /** All values that a flow at this layer sees, once they cannot change any more. */
   values?: { readonly all: ContextValues | undefined };
 }
 
-/** What this thread of execution knows. */
+/** The async context of this thread of execution. */
 interface Known {
   readonly layers: AsyncLocalStorage<Layer>;
-  /** Whether a storage was ever registered here, or a context came: while not, nobody has to look. */
+  /** Whether a storage was ever registered here, or a context came: if not, nobody has to look. */
   used: boolean;
-  /** How many writes there were. */
+  /** The count of writes so far. */
   writes: number;
-  /** Gives the scope of a flow that has no layer. */
+  /** Finds the scope of a flow that has no layer. */
   outermost: (() => Scope | undefined) | undefined;
 }
 
@@ -81,27 +82,27 @@ const known: Known = state("context", () => ({
   outermost: undefined,
 }));
 
-/** Whether there may be any context at all: the one question that a call pays for when there is none. */
+/** Whether there may be any context at all: the one look that a call pays for when there is none. */
 export function usesContext(): boolean {
   return known.used;
 }
 
-/** From now on there may be context. */
+/** Notes that from now on there may be context. */
 export function useContext(): void {
   known.used = true;
 }
 
-/** Says how to find the scope of a flow that carries nothing. */
+/** Registers the function that finds the scope of a flow without a layer. */
 export function findScopeBy(find: () => Scope | undefined): void {
   known.outermost = find;
 }
 
-/** The value of a storage in the flow that asks. */
+/** The value of a storage in the current flow. */
 export function valueOf(name: string): unknown {
   return lookUp(foundation(known.layers.getStore()), name)?.value;
 }
 
-/** All values of the flow that asks; nothing if there are none. */
+/** All values of the current flow; nothing if there are none. */
 export function currentValues(): ContextValues | undefined {
   if (!known.used) return undefined;
   const layer = foundation(known.layers.getStore());
@@ -125,13 +126,13 @@ export function setValue(name: string, value: unknown): void {
   known.layers.enterWith(layerOn(below, scope, written([[name, value]])));
 }
 
-/** Calls a function with a value, as `run()` does: what is set inside stays inside. */
+/** Calls a function with a value, as `run()` does: values set inside stay inside. */
 export function withValue<R>(name: string, value: unknown, fn: () => R): R {
   const below = known.layers.getStore();
   return known.layers.run(layerOn(below, undefined, written([[name, value]])), fn);
 }
 
-/** Calls a function in a scope: it starts with what that was given, and sees nothing of the flow that calls. */
+/** Calls a function in a scope: the function starts with the given values, and sees nothing of the flow that calls. */
 export function within<R>(scope: Scope, fn: () => R): R {
   const { given } = scope;
   const layer = layerOn(undefined, scope, written(given ?? []));
@@ -142,13 +143,13 @@ export function within<R>(scope: Scope, fn: () => R): R {
 /** The context in which this module was loaded: that of nobody in particular. */
 const unbound = AsyncLocalStorage.snapshot();
 
-/** Calls a function outside of all context: for what serves many, whoever has started it. */
+/** Calls a function outside of all context: for work that serves many flows, whichever has started it. */
 export function outsideContext<R>(fn: () => R): R {
   return unbound(() => known.layers.run(undefined as unknown as Layer, fn));
 }
 
 /**
- * What one who has `then` as its context has to be told, if he thinks that it is `now`.
+ * The changes that make the context `now` of the context `then`.
  *
  * @returns The changes; nothing if there are none.
  */
@@ -163,7 +164,7 @@ export function difference(
   return changes.size === 0 ? undefined : changes;
 }
 
-/** What {@linkcode difference} was made of. */
+/** The context that {@linkcode difference} was given as `now`: the changes made to `then`. */
 export function merge(
   then: ContextValues | undefined,
   changes: ContextValues | undefined,
@@ -177,24 +178,24 @@ export function merge(
   return now.size === 0 ? undefined : now;
 }
 
-/** What was changed in a scope of what it was given; nothing if all is as it was. */
+/** The changes in a scope, compared with the values that it was given; nothing if there are none. */
 export function changesIn({ changes, given }: Scope): ContextValues | undefined {
   if (!changes) return undefined;
   for (const [name, value] of changes) if (given?.get(name) === value) changes.delete(name);
   return changes.size === 0 ? undefined : changes;
 }
 
-/** What somebody else has changed, as this side has heard of it. */
+/** Changes that a thread or call has made, from when this side has heard of them. */
 export class Changes {
   readonly values: ContextValues;
   readonly #at = ++known.writes;
 
-  /** @param values What was changed. */
+  /** @param values The changed values. */
   constructor(values: ContextValues) {
     this.values = values;
   }
 
-  /** The flow that calls takes them over, as far as they are newer than what it has. */
+  /** Takes the changes over into the current flow, as far as they are newer than its own values. */
   takeOver(): void {
     const below = known.layers.getStore();
     const writes = new Map<string, Write>();
@@ -209,7 +210,7 @@ export class Changes {
     known.layers.enterWith(layerOn(below, scope, writes));
   }
 
-  /** Fills in a layer. */
+  /** Fills a pending layer with the changes. */
   fill(layer: Layer): void {
     layer.writes = new Map();
     for (const [name, value] of this.values) {
@@ -219,11 +220,11 @@ export class Changes {
   }
 }
 
-/** A flow that waits for what something else will have changed. */
+/** A joined layer in a flow, which waits for the changes of a thread. */
 export class Join {
   readonly #layer: Layer;
 
-  /** The flow that calls waits from now on, without being held up. */
+  /** Puts a pending layer into the current flow. The flow goes on. */
   constructor() {
     const below = known.layers.getStore();
     this.#layer = {
@@ -236,7 +237,7 @@ export class Join {
     known.layers.enterWith(this.#layer);
   }
 
-  /** It has ended; what it has changed, if anything, is seen from now on. */
+  /** Fills the layer in, as the thread has ended; the flow sees the changes, if any, from now on. */
   settle(changes: Changes | undefined): void {
     if (!this.#layer.pending) return;
     this.#layer.pending = false;
@@ -268,14 +269,14 @@ function layerOn(
   return layer;
 }
 
-/** What a new layer is put on: not on what has turned out to say nothing. */
+/** The layer on which to put a new one: layers that have turned out to be empty are skipped. */
 function foundation(layer: Layer | undefined): Layer | undefined {
   while (layer?.joined && !layer.pending && !layer.writes) layer = layer.below;
   if (layer && !layer.pending) absorb(layer);
   return layer;
 }
 
-/** Takes into a layer those below it that cannot change any more. */
+/** Takes into a layer the writes of those below it that cannot change any more. */
 function absorb(layer: Layer): void {
   while (layer.below && !layer.below.pending) {
     const { writes, below } = layer.below;
@@ -291,7 +292,7 @@ function absorb(layer: Layer): void {
   }
 }
 
-/** What counts of a write and one below it that it does not hide. */
+/** The write that counts, of one and another below it that it does not hide. */
 function later(upper: Write, lower: Write): Write {
   const { value, at } = upper.at > lower.at ? upper : lower;
   return { value, at, hides: lower.hides };
@@ -305,7 +306,7 @@ function namesOf(layer: Layer): Set<string> {
   return names;
 }
 
-/** Of the writes down to the first one that hides what is below, the last one. */
+/** The latest of the writes, down to the first one that hides those below it. */
 function lookUp(layer: Layer | undefined, name: string): Write | undefined {
   let last: Write | undefined;
   for (let at = layer; at; at = at.below) {

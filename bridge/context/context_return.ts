@@ -1,5 +1,5 @@
 /**
- * What a thread has changed of the async context, for those who wait for it.
+ * The changes that a thread has made to the async context, on their way to those who wait for the thread.
  *
  * @module
  */
@@ -12,12 +12,12 @@ export class ContextReturn {
   #changes: Changes | undefined;
   #ended = false;
 
-  /** What was changed; nothing before the end. */
+  /** The changes; nothing before the end. */
   get changes(): ContextValues | undefined {
     return this.#changes?.values;
   }
 
-  /** The thread has ended. */
+  /** Hands the changes to those who wait, as the thread has ended. */
   end(changes: ContextValues | undefined): void {
     if (this.#ended) return;
     this.#ended = true;
@@ -26,18 +26,18 @@ export class ContextReturn {
     this.#joins.length = 0;
   }
 
-  /** The flow that calls is about to await the thread. */
+  /** Called by a flow that is about to await the thread. */
   join(): void {
     if (this.#ended) this.#changes?.takeOver();
     else this.#joins.push(new Join());
   }
 
-  /** It does not, after all: it has asked for `then` to call it by itself. */
+  /** Takes the last {@linkcode ContextReturn.join} back: that flow has read `then` to call it by itself. */
   leave(): void {
     this.#joins.pop()?.settle(undefined);
   }
 
-  /** The flow that calls has waited for the thread. */
+  /** Takes the changes over into a flow that has waited for the thread. */
   takeOver(): void {
     this.#changes?.takeOver();
   }
@@ -52,8 +52,8 @@ export interface Awaitable {
 }
 
 /**
- * Has a class hear of being awaited before it happens. `await` reads `then` in the flow that awaits, and calls it in a
- * microtask of its own: then it is too late to put anything into the flow.
+ * Has the objects of a class hear that they are awaited before it happens. `await` reads `then` in the flow that awaits, and
+ * calls it in a microtask of its own: by then it is too late to put anything into the flow.
  */
 export function hearOfAwaits(prototype: Awaitable): void {
   const { then } = prototype;

@@ -1,5 +1,6 @@
 /**
- * Async context that crosses: which `AsyncLocalStorage`s of the application keep their values from one side to the other.
+ * Async context that crosses: the registry of the application's `AsyncLocalStorage`s that keep their values from one side to the
+ * other.
  *
  * @module
  */
@@ -8,9 +9,9 @@ import { madeElsewhere, MAKER, SELF } from "../brand.ts";
 import { setValue, useContext, valueOf, withValue } from "./context.ts";
 import { state } from "../state.ts";
 
-/** What {@linkcode registerContext} needs of an `AsyncLocalStorage` of `node:async_hooks`. */
+/** The part of an `AsyncLocalStorage` of `node:async_hooks` that {@linkcode registerContext} needs. */
 export interface ContextStorage {
-  /** The value of the flow that asks. */
+  /** The value of the current flow. */
   getStore(): unknown;
   /** Calls a function with a value. */
   run(store: never, fn: () => unknown): unknown;
@@ -88,7 +89,7 @@ export function registerContext<S extends ContextStorage>(name: string, storage:
   Object.defineProperty(storage, MAKER, { value: SELF });
   useContext();
   const { exit, disable } = storage as unknown as Record<string, AnyFunction>;
-  // What it gives where there is no value: the default that it was made with.
+  // Its value where none was set: the default that it was made with.
   const fallback = exit.call(storage, () => storage.getStore());
   const methods: Record<keyof ContextStorage, AnyFunction> = {
     getStore() {
@@ -117,7 +118,7 @@ function check(name: string, storage: ContextStorage): void {
   if (!methods.every((method) => typeof storage?.[method] === "function")) {
     throw new TypeError(`Cannot register the context "${name}": expected an AsyncLocalStorage`);
   }
-  // Each would keep its values for itself, and nobody would see the other one's.
+  // Each copy of the library would keep the values for itself, and neither would see the other one's.
   const elsewhere = madeElsewhere(storage);
   if (elsewhere) throw new TypeError(`Cannot register the context "${name}": ${elsewhere}`);
   const other = storages.get(name);

@@ -14,8 +14,8 @@ import type { ReferenceKinds } from "../values/reference_kinds.ts";
  * Makes a context ready for the ring.
  *
  * @param values The values.
- * @param kinds Asked for what goes by reference.
- * @throws {NotCloneableError} If one of them cannot cross; it says whose it is.
+ * @param kinds Makes the references in it.
+ * @throws {NotCloneableError} If one of the values cannot cross; the error names its storage.
  */
 export function encodeContext(values: ContextValues, kinds: ReferenceKinds): Payload {
   try {
@@ -26,7 +26,7 @@ export function encodeContext(values: ContextValues, kinds: ReferenceKinds): Pay
   }
 }
 
-/** Says whose value it is that cannot cross. */
+/** The error that names the storage whose value cannot cross. */
 function blame(cause: NotCloneableError, values: ContextValues, kinds: ReferenceKinds): Error {
   for (const [name, value] of values) {
     try {
@@ -44,9 +44,9 @@ function blame(cause: NotCloneableError, values: ContextValues, kinds: Reference
 }
 
 /**
- * Makes the context again that {@linkcode encodeContext} was given.
+ * Reads a context that {@linkcode encodeContext} made.
  *
- * @throws {BridgeProtocolError} If it is malformed.
+ * @throws {BridgeProtocolError} If the payload is malformed.
  */
 export function decodeContext(payload: Payload, kinds: ReferenceKinds): ContextValues {
   useContext();

@@ -2,15 +2,15 @@
  * The library inside a bundle: one file, or a few, in which the library's modules have no URLs of their own.
  *
  * Elsewhere a Worker starts from `green/worker/entry.ts`, by its URL. A bundle has no such file: its Workers import the bundle
- * itself. There `mod.ts` says at its end where it is and what loads the rest ({@linkcode takeAlong}), and that begins the
- * Worker:
+ * itself. There `mod.ts` calls {@linkcode takeAlong} at its end, with its own URL and the functions that load the other parts,
+ * and that begins the Worker:
  *
- * 1. at once, before the app's modules are run: the board, where we are, and a stand-in for the runtime that refuses all calls,
- *    so that a queue or a `shared()` at the top level of a module is what it is in any Worker;
- * 2. a microtask later: the Worker's entry, which puts the runtime in the stand-in's place.
+ * 1. at once, before the app's modules are run: the board, the Worker's {@linkcode HereInWorker}, and a stub for the runtime that
+ *    refuses all calls, so that a queue or a `shared()` at the top level of a module is the same as in any Worker;
+ * 2. a microtask later: the Worker's entry, which replaces the stub by the runtime.
  *
- * `mod.ts` says the same elsewhere too: so what is reached by URL is in the module graph, for `deno cache`, `vendor` and
- * `deno compile`.
+ * `mod.ts` makes the call outside of bundles too: so modules that are reached by URL are in the module graph, for `deno cache`,
+ * `vendor` and `deno compile`.
  *
  * @module
  */
@@ -35,10 +35,10 @@ const BUNDLED = !/\/bridge\/memory\/in_bundle\.[cm]?[jt]s$/.test(new URL(import.
 let taken: { readonly url: string; readonly parts: Parts } | undefined;
 
 /**
- * Takes along what no static import reaches. In a Worker of a bundle this begins the Worker.
+ * Takes the parts along that no static import reaches. In a Worker of a bundle this begins the Worker.
  *
- * @param url Where the library is.
- * @param parts What loads the rest of it.
+ * @param url The URL of the library.
+ * @param parts The functions that load its other parts.
  */
 export function takeAlong(url: string, parts: Parts): void {
   if (!BUNDLED) return;
@@ -47,11 +47,11 @@ export function takeAlong(url: string, parts: Parts): void {
   // A bundle may hold two copies of the library: the first one runs the Worker.
   if (start?.bundle !== url || isGreen()) return;
   boardOf(start as WorkerStart);
-  becomeGreen(standIn(url));
+  becomeGreen(stubFor(url));
   parts.entry();
 }
 
-/** The file of the bundle that the library is in, if it is in one. */
+/** The URL of the bundle that the library is in, if it is in one. */
 export function bundleUrl(): string | undefined {
   if (BUNDLED && !taken) {
     throw new TypeError(
@@ -69,7 +69,7 @@ export function bundledScope(): Promise<readonly object[]> | undefined {
 
 let board: Board | undefined;
 
-/** The Worker's board. The first time this says where the Worker is, for coordination objects. */
+/** The Worker's board. The first call also makes the Worker's {@linkcode HereInWorker}, for coordination objects. */
 export function boardOf(start: WorkerStart): Board {
   if (board) return board;
   board = new Board(start.slots, start.board);
@@ -77,8 +77,8 @@ export function boardOf(start: WorkerStart): Board {
   return board;
 }
 
-/** In place of the runtime while the bundle is run: its modules may make things, and call nothing. */
-function standIn(url: string): NonNullable<ReturnType<typeof greenSide>> {
+/** The stub for the runtime while the bundle is run: its modules may make objects, and call nothing. */
+function stubFor(url: string): NonNullable<ReturnType<typeof greenSide>> {
   return new Proxy({}, {
     get(_, key) {
       if (key === "checkHeard") return () => {};

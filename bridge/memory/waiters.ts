@@ -13,14 +13,14 @@
  *                               remove: by the owner (kill, time-out, abort), or by the hub for a dead Worker
  * ```
  *
- * What is granted may become an account (see `sync/permits.ts`): GRANTED ──> ACCOUNT ──> FREE.
+ * A granted permit may become an account (see `sync/permits.ts`): GRANTED ──> ACCOUNT ──> FREE.
  *
  * **Races.** A grant and a withdrawal both happen under the lock, so exactly one of them comes first: a waiter that gives up
  * either finds itself WAITING and takes itself out, or finds that it was granted something, which it keeps or hands back (see
- * `core.ts`). Who removes a node says by its STATE that it was removed, before the lock is free: one that dies after that is not
+ * `core.ts`). Whoever removes a node says so by its STATE before the lock is free: if that side dies after that, the node is not
  * removed again. STATE is written last, so an owner that sees GRANTED without the lock also sees DATA, TIME and KILLS. The waker
  * wakes the owner after it has written STATE, and the owner looks at STATE after it has read its wake counter (see `board.ts`),
- * so no wake-up is lost; one that dies between the two is made good by the hub, which wakes everybody when a Worker dies.
+ * so no wake-up is lost; if the waker dies between the two, the hub makes that good: it wakes everybody when a Worker dies.
  *
  * @module
  */
@@ -32,7 +32,7 @@ const HEAD = 0;
 const TAIL = 1;
 const COUNT = 2;
 
-/** How many words a list takes in its object's memory. */
+/** The count of words that a list takes in its object's memory. */
 export const LIST_WORDS = 3;
 
 /** One list of one object. All methods but `size`: only while the object's lock is held. */
@@ -44,9 +44,9 @@ export class Waiters {
   readonly #here: Here;
 
   /**
-   * @param here Where we are.
+   * @param here The side that uses the list.
    * @param object The object's words.
-   * @param at Where the list's words begin.
+   * @param at The index of the list's first word.
    * @param number The list's number in the object.
    */
   constructor(here: Here, object: Int32Array, at: number, number: number) {
@@ -57,12 +57,12 @@ export class Waiters {
     this.#nodes = here.arena.words;
   }
 
-  /** How many wait. Without the lock it is the number of a moment ago. */
+  /** The count of waiters. Without the lock it is the count of a moment ago. */
   get size(): number {
     return Atomics.load(this.#object, this.#at + COUNT);
   }
 
-  /** The first one; 0 if nobody waits. */
+  /** The node of the first waiter; 0 if nobody waits. */
   get first(): number {
     return this.#object[this.#at + HEAD];
   }
@@ -97,10 +97,10 @@ export class Waiters {
   }
 
   /**
-   * Gives the first one what it waits for.
+   * Grants the first waiter what it waits for.
    *
-   * @param wakes Takes who is to be woken when the lock is free again.
-   * @param data What it is given; without it, its DATA stays.
+   * @param wakes The list of those to wake when the lock is free again: the owner is added to it.
+   * @param data The DATA of the grant; without it, the node's DATA stays.
    * @returns The node, to be compared with 0 (nobody waits) and nothing else: it is its owner's again, who may use it at
    * another object at once.
    */
@@ -108,24 +108,24 @@ export class Waiters {
     return this.#settle(wakes, State.Granted, data);
   }
 
-  /** Tells the first one that it will not get what it waits for; see {@linkcode Waiters.grant}. */
+  /** Tells the first waiter that it will not get what it waits for; see {@linkcode Waiters.grant}. */
   refuse(wakes: number[]): number {
     return this.#settle(wakes, State.Refused, undefined);
   }
 
-  /** Wakes those whom {@linkcode Waiters.grant} has collected. After the lock is free. */
+  /** Wakes the owners that {@linkcode Waiters.grant} has collected. After the lock is free. */
   static wake(here: Here, wakes: number[], id: number): void {
     for (let i = 0; i < wakes.length; i += 3) here.wake(wakes[i], id, wakes[i + 1], wakes[i + 2]);
     wakes.length = 0;
   }
 
-  /** Whether a node is nobody's any more. */
+  /** Whether a node belongs to no wait and no permit any more. */
   static isSettled(here: Here, node: number): boolean {
     const state = Atomics.load(here.arena.words, node + Node.State);
     return state === State.Free || state === State.Settled;
   }
 
-  /** Says that what a node's Worker waited for or held has been settled for it. Under the lock of its object. */
+  /** Notes in a node that the hub has settled the wait or permit of its dead Worker. Under the lock of its object. */
   static markSettled(here: Here, node: number): void {
     Atomics.store(here.arena.words, node + Node.State, State.Settled);
   }
@@ -141,7 +141,7 @@ export class Waiters {
     nodes[node + Node.Time] = timeNow();
     nodes[node + Node.Kills] = this.#here.arena.kills;
     Atomics.store(nodes, node + Node.State, state);
-    // A place in the line is taken before the next one is served, who may be awake by chance and see that by itself.
+    // The owner gets its order number before the next waiter is served, which may be awake by chance and see its grant by itself.
     if (!this.#here.queue(owner)) wakes.push(owner, this.number, node);
     return node;
   }

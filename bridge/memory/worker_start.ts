@@ -1,5 +1,5 @@
 /**
- * What a Worker is told at its start.
+ * The data that a Worker is given at its start.
  *
  * @module
  */
@@ -8,10 +8,13 @@ import type { MessagePort } from "node:worker_threads";
 import type { PATIENCE } from "../patience.ts";
 import type { HereStart } from "./process_side.ts";
 
-/** What a Worker needs to start. */
+/** The data that a Worker is given at its start. */
 export interface WorkerStart {
+  /** The count of slots on the board. */
   readonly slots: number;
+  /** The memory of the board. */
   readonly board: SharedArrayBuffer;
+  /** The Worker's slot on the board. */
   readonly slot: number;
   /** The Worker's number, which no other Worker of the hub ever has. */
   readonly serial: number;
@@ -21,15 +24,15 @@ export interface WorkerStart {
   readonly down: SharedArrayBuffer;
   /** The modules whose exports are in scope of inline functions. */
   readonly scope: readonly string[];
-  /** The bundle that it starts from, if the library is in one. */
+  /** The URL of the bundle that the Worker starts from, if the library is in one. */
   readonly bundle: string | undefined;
   /** Whether to record where threads are spawned. */
   readonly debug: boolean;
-  /** How long it is to wait. */
+  /** The times that it waits. */
   readonly patience: typeof PATIENCE;
-  /** Where it is, for coordination objects. */
+  /** The data for the Worker's `HereInWorker`. */
   readonly here: HereStart;
-  /** What shared memory comes and goes through. */
+  /** The Worker's end of the side port. */
   readonly passage: MessagePort;
   /** The memory of the run lock, if the hub is cooperative. */
   readonly runLock: SharedArrayBuffer | undefined;

@@ -64,7 +64,7 @@ export const Up = {
    * A thread that the thread `id` spawned failed, and nobody there looked at it; or something failed that the thread `id` has
    * left behind. Payload: the name of the one that failed, and the error: `[name, error]`.
    */
-  Unobserved: 25,
+  Unhandled: 25,
   /** The thread `b` has given up waiting for the thread `id`. */
   Unwait: 26,
   /**
@@ -84,8 +84,8 @@ export const Up = {
   At: 29,
   /** Answer with `Down.Flush` and the same `id` when everything before this has been done. */
   Flush: 30,
-  /** The event loop has had the turn that `Down.Rest` has asked for, and what had failed there has been told. */
-  Rested: 31,
+  /** The event loop has had the turn that `Down.LoopTurn` has asked for, and what had failed there has been told. */
+  LoopTurned: 31,
 } as const;
 
 /** What the hub says to a Worker. */
@@ -131,8 +131,8 @@ export const Down = {
   Where: 20,
   /** What was said before the `Up.Flush` with this `id` has been done. */
   Flush: 21,
-  /** Give the event loop a turn when no thread runs, and say so by `Up.Rested`: the process is about to end. */
-  Rest: 22,
+  /** Give the event loop a turn when no thread runs, and say so by `Up.LoopTurned`: the process is about to end. */
+  LoopTurn: 22,
 } as const;
 
 /** In `Down.Kill`. */
@@ -149,12 +149,40 @@ export const KillMode = {
  */
 export const PART_OF_CALL = 1 << 8;
 
-/** How a call or a thread ended. */
+/** The ending of a call or a thread, as it stands in a message. */
 export const Ending = {
   Fulfilled: 0,
   Rejected: 1,
   Killed: 2,
 } as const;
+
+/** The status of an {@linkcode Outcome} with each {@linkcode Ending}. */
+export const STATUSES = ["fulfilled", "rejected", "killed"] as const;
+
+/** The {@linkcode Ending} of an {@linkcode Outcome} with each status. */
+export const ENDINGS = {
+  fulfilled: Ending.Fulfilled,
+  rejected: Ending.Rejected,
+  killed: Ending.Killed,
+} as const;
+
+/** How a green thread ended: a tagged record, so that a value that looks like an error is still a value. */
+export type Outcome<T> =
+  | { readonly status: "fulfilled"; readonly value: T }
+  | { readonly status: "rejected"; readonly reason: unknown }
+  | { readonly status: "killed"; readonly reason: unknown };
+
+/** The outcome with an {@linkcode Ending}, and the value or what was thrown. */
+export function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
+  if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
+  return { status: ending === Ending.Killed ? "killed" : "rejected", reason: value };
+}
+
+/** The ending of a green thread as it crosses in a reference to it: the opposite of {@linkcode outcomeOf}. */
+export function endingOf(outcome: Outcome<unknown>): { ending: number; value: unknown } {
+  const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
+  return { ending: ENDINGS[outcome.status], value };
+}
 
 /** The kinds of what goes by reference. The numbers are in messages, so they are only added to. */
 export const RefKind = {

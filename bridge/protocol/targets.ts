@@ -5,6 +5,7 @@
  */
 
 import { wrappedElsewhere } from "../brand.ts";
+import { show } from "../checks.ts";
 import { type ExportTarget, intern, type Target } from "./messages.ts";
 import { targetOf } from "./wrapped.ts";
 
@@ -24,7 +25,7 @@ const known = new WeakMap<Callable, Target>();
  */
 export function spawnTarget(fn: unknown): Target {
   if (typeof fn !== "function") {
-    throw new TypeError(`Cannot spawn: expected a function, found ${describe(fn)}`);
+    throw new TypeError(`Cannot spawn: expected a function, found ${show(fn)}`);
   }
   const marked = targetOf(fn) ?? known.get(fn as Callable);
   if (marked?.kind === "hub" || marked?.kind === "exposed" || marked?.kind === "library") {
@@ -76,18 +77,18 @@ export function exportOf<F>(
   const fn = given[named ? 1 : 0];
   if (typeof meta?.url !== "string") {
     throw new TypeError(
-      `Cannot call ${action}: expected import.meta as the first argument, found ${describe(meta)}`,
+      `Cannot call ${action}: expected import.meta as the first argument, found ${show(meta)}`,
     );
   }
   if (named && (typeof given[0] !== "string" || given[0] === "")) {
     throw new TypeError(
-      `Cannot call ${action}: expected a name before the function, found ${describe(given[0])}`,
+      `Cannot call ${action}: expected a name before the function, found ${show(given[0])}`,
     );
   }
   if (typeof fn !== "function") {
     const place = named ? "third" : "second";
     throw new TypeError(
-      `Cannot call ${action}: expected a function as the ${place} argument, found ${describe(fn)}`,
+      `Cannot call ${action}: expected a function as the ${place} argument, found ${show(fn)}`,
     );
   }
   const name = named ? given[0] as string : fn.name;
@@ -102,15 +103,6 @@ export function exportOf<F>(
   return { target: { kind: "export", url: meta.url, name }, fn: fn as F, named };
 }
 
-/** What something is, for a message. */
-export function describe(value: unknown): string {
-  if (value === null || value === undefined) return String(value);
-  if (typeof value === "string") return `"${value}"`;
-  if (typeof value === "object") return `an object of class ${value.constructor?.name ?? "null"}`;
-  if (typeof value === "function") return `the function "${value.name}"`;
-  return `${typeof value} ${String(value)}`;
-}
-
 /**
  * Checks a module's specifier and makes it absolute.
  *
@@ -122,7 +114,7 @@ export function describe(value: unknown): string {
 export function moduleSpecifier(action: string, specifier: string | URL): string {
   if (typeof specifier !== "string" && !(specifier instanceof URL)) {
     throw new TypeError(
-      `Cannot ${action}(): expected a URL or a string, found ${describe(specifier)}`,
+      `Cannot ${action}(): expected a URL or a string, found ${show(specifier)}`,
     );
   }
   const text = String(specifier);

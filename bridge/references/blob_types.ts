@@ -5,8 +5,8 @@
  */
 
 /**
- * What a `Blob` has in green code in place of the platform's methods: these block the green thread and give the plain value.
- * A blob has them that came from somewhere else: from the hub or from another green thread.
+ * The methods of a `Blob` in green code, in place of the platform's: they block the green thread and give the plain value. A blob
+ * has them if it came from somewhere else: from the hub or from another green thread.
  */
 export interface SyncBlobMethods {
   /**
@@ -45,13 +45,13 @@ export type SyncBlob = SyncBlobMethods & Blob;
 /** A `File` in green code: as a {@linkcode SyncBlob}. */
 export type SyncFile = SyncBlobMethods & File;
 
-/** What `stream()` of a blob gives in green code: for `for…of` there, for the platform, and for functions of the hub. */
+/** The stream of a blob in green code: for `for…of` there, for the platform, and for functions of the hub. */
 export type SyncByteStream =
   & Iterable<Uint8Array<ArrayBuffer>>
   & Disposable
   & ReadableStream<Uint8Array<ArrayBuffer>>;
 
-/** What a form has in green code as to its files. */
+/** The methods of a form in green code, as far as its files go through them. */
 export interface SyncFormDataMethods {
   /** The first value with a name. */
   get(name: string): SyncFile | string | null;

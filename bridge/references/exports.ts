@@ -1,8 +1,9 @@
 /**
- * What one side has exported to the other, by reference: functions, objects behind handles, and the library's own resources.
+ * The exports of one side: functions, objects behind handles, and the library's own resources, which it has lent to the other
+ * side by reference.
  *
- * Each has a number, and a count of how often it was sent; the other side gives the counts back when it holds no
- * proxy any more. An object has one number while it is held, so what travels back is the very same object.
+ * Each export has a number, and a count of how often it was sent; the other side gives the counts back when it holds no proxy
+ * any more. An object has one number while it is held, so an object that travels back is the very same one.
  *
  * @module
  */
@@ -12,12 +13,13 @@ import { state } from "../state.ts";
 
 interface Entry {
   readonly object: object;
-  /** The thread with which it goes; 0 when only the counts decide. */
+  /** The id of the thread with which the export ends; 0 when only the count decides. */
   owner: number;
+  /** How often it was sent, less the counts given back. */
   count: number;
 }
 
-/** Objects of others whose release somebody wants to hear of. */
+/** The functions to call when the other side lets go of an object. */
 const watched = state("released", () => new WeakMap<object, () => void>());
 
 /** Has a function called when the other side holds an object no longer. */
@@ -25,7 +27,7 @@ export function whenReleased(object: object, fn: () => void): void {
   watched.set(object, fn);
 }
 
-/** How much the other side holds. */
+/** Counts of the exports that the other side holds. */
 export interface ExportCounts {
   /** Functions. */
   readonly functions: number;
@@ -33,26 +35,26 @@ export interface ExportCounts {
   readonly handles: number;
 }
 
-/** Everything that one side has exported. */
+/** The exports of one side to one other side. */
 export class Exports {
   readonly #entries = new Map<number, Entry>();
   readonly #numbers = new WeakMap<object, number>();
-  /** The numbers of what goes with a thread. */
+  /** The numbers of the exports that end with a thread, by its id. */
   readonly #owned = new Map<number, Set<number>>();
   #last = 0;
   #functions = 0;
 
-  /** How much of it the other side holds. */
+  /** Counts of the exports that the other side holds. */
   get counts(): ExportCounts {
     const functions = this.#functions;
     return { functions, handles: this.#entries.size - functions };
   }
 
   /**
-   * The number of something that is about to be sent.
+   * Exports an object that is about to be sent, and gives its number.
    *
-   * @param object What is sent.
-   * @param owner The thread with which it goes. What two threads have sent goes with neither.
+   * @param object The object.
+   * @param owner The id of the thread with which the export ends. An object that two threads have sent ends with neither.
    */
   export(object: object, owner = 0): number {
     const known = this.#numbers.get(object);
@@ -62,7 +64,7 @@ export class Exports {
       if (entry.owner !== owner) this.#disown(known!, entry);
       return known!;
     }
-    // Never a number that was used before: what was said about that may still be on its way.
+    // Never a number that was used before: a message about that may still be on its way.
     const number = ++this.#last;
     this.#numbers.set(object, number);
     this.#entries.set(number, { object, owner, count: 1 });
@@ -71,22 +73,22 @@ export class Exports {
     return number;
   }
 
-  /** What has a number, while the other side holds it. */
+  /** The object with a number, while the other side holds it. */
   get(number: number): object | undefined {
     return this.#entries.get(number)?.object;
   }
 
-  /** The thread with which it goes; 0 for none. */
+  /** The id of the thread with which an export ends; 0 for none. */
   ownerOf(number: number): number {
     return this.#entries.get(number)?.owner ?? 0;
   }
 
-  /** Whether it stays when the thread that exported it has ended. */
+  /** Whether an export stays when the thread has ended that made it. */
   lasts(number: number): boolean {
     return this.#entries.get(number)?.owner === 0;
   }
 
-  /** The other side gives back so many counts. */
+  /** Takes back counts of an export that the other side gives back. */
   release(number: number, count: number): void {
     const entry = this.#entries.get(number);
     if (!entry || (entry.count -= count) > 0) return;
@@ -94,7 +96,7 @@ export class Exports {
     this.#remove(number, entry);
   }
 
-  /** A thread has ended, and what goes with it. */
+  /** Ends the exports that end with a thread. */
   endOwner(owner: number): void {
     const numbers = this.#owned.get(owner);
     if (!numbers) return;

@@ -11,13 +11,18 @@ import type { Async, Sync } from "./live_types.ts";
 import { remoteOf } from "./remote_object.ts";
 import { state } from "../state.ts";
 
-/** What an object that is to go by reference is wrapped in, until it goes. */
+/** The wrapper of an object that is to go by reference, until it goes. */
 class Handle {}
 
+/** The objects in such wrappers. */
 const handled = state("handled", () => new WeakMap<object, object>());
 
-/** What is asked of any object in passing, by `await`, `JSON.stringify` and the like. */
-const ASKED_IN_PASSING: ReadonlySet<PropertyKey> = new Set(["then", "toJSON", "constructor"]);
+/** The properties that `await`, `JSON.stringify` and the like ask any object for in passing. */
+export const ASKED_IN_PASSING: ReadonlySet<PropertyKey> = new Set([
+  "then",
+  "toJSON",
+  "constructor",
+]);
 
 const handler: ProxyHandler<Handle> = {
   get(_, key) {
@@ -96,8 +101,8 @@ export function handle<T extends object>(object: T): Sync<T> & Async<T> {
 }
 
 /**
- * Lets go of a handle now: using it from here on throws. What it stands for is not disposed of; `using` does both. In a
- * green thread, where the garbage collector comes late, this keeps what is no longer needed from piling up.
+ * Lets go of a handle now: using it from here on throws. The object behind it is not disposed of; `using` does both. In a green
+ * thread, where the garbage collector comes late, this keeps objects from piling up that are no longer needed.
  *
  * @param handle A handle that came from the other side.
  * @throws {TypeError} If it is none.
@@ -112,7 +117,7 @@ export function release(handle: object): void {
   remote.release();
 }
 
-/** The object in what {@linkcode handle} gave; `undefined` for anything else. */
+/** The object in a wrapper that {@linkcode handle} made; `undefined` for anything else. */
 export function handledObject(value: object): object | undefined {
   return handled.get(value);
 }

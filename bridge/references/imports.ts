@@ -1,14 +1,16 @@
 /**
- * What one side holds of the other's: proxies for what came by reference.
+ * The imports of one side: proxies for the things of the other side that came by reference.
  *
- * What came twice has one proxy, as long as that is reachable. When it has been garbage-collected, or released by
- * hand, the other side is told how often it had come.
+ * A thing that came twice has one proxy, as long as that is reachable. When the proxy has been garbage-collected, or released by
+ * hand, the other side is told how often the thing had come.
  *
  * @module
  */
 
+/** The count that the other side has to be given back. */
 interface Hold {
   readonly number: number;
+  /** How often the thing has come. */
   count: number;
 }
 
@@ -19,20 +21,20 @@ export class Imports<T extends object> {
   readonly #holds = new WeakMap<T, Hold>();
   readonly #collected = new FinalizationRegistry<Hold>((hold) => this.#forget(hold));
 
-  /** @param onRelease Called with the number of something that nobody here holds any more, and how often it had come. */
+  /** @param onRelease Called when nobody here holds a thing any more, with its number and the count of its arrivals. */
   constructor(onRelease: (number: number, count: number) => void) {
     this.#onRelease = onRelease;
   }
 
-  /** How many proxies there are. */
+  /** The count of proxies. */
   get size(): number {
     return this.#proxies.size;
   }
 
   /**
-   * The proxy for something that has just come.
+   * The proxy for a thing that has just come.
    *
-   * @param number Its number.
+   * @param number The thing's number.
    * @param make Makes the proxy, if there is none.
    */
   import(number: number, make: () => T): T {
@@ -53,17 +55,17 @@ export class Imports<T extends object> {
     return this.#proxies.get(number)?.deref();
   }
 
-  /** Whether there is or was one, and the other side has not been told that it is gone. */
+  /** Whether there is or was a proxy with a number, and the other side has not been told that it is gone. */
   knows(number: number): boolean {
     return this.#proxies.has(number);
   }
 
-  /** The number of what a proxy stands for; none when it is no proxy, or was released. */
+  /** The number of a proxy's original; none for what is no proxy, or was released. */
   numberOf(proxy: object): number | undefined {
     return this.#holds.get(proxy as T)?.number;
   }
 
-  /** Lets go of the proxy with a number now. What comes later gets a new one. */
+  /** Lets go of the proxy with a number now. A later arrival gets a new proxy. */
   release(number: number): void {
     const proxy = this.#proxies.get(number)?.deref();
     const hold = proxy && this.#holds.get(proxy);

@@ -1,8 +1,7 @@
 /**
  * Objects that are the same on both sides: locks, queues and their like, threads.
  *
- * There is nothing that a handle to one could add, and its blocking methods would run on the hub by that, where nothing
- * blocks.
+ * A handle to such an object could add nothing, and would have its blocking methods run on the hub, where nothing blocks.
  *
  * @module
  */
@@ -22,7 +21,7 @@ export interface CrossesAsItself {
   readonly [ITSELF]: true;
 }
 
-/** Says of all objects of a class that they are the same on both sides. */
+/** Marks all objects of a class as the same on both sides. */
 export function crossesAsItself(prototype: object): void {
   Object.defineProperty(prototype, ITSELF, { value: true });
 }

@@ -1,9 +1,9 @@
 /**
- * What one side can do to an object of the other: the operations, and how they are done where the object lives.
+ * Operations on live objects: what one side can do to an object of the other, and how that is done where the object lives.
  *
- * **What can be reached.** Only what an object has itself and what its classes give it, up to and not including
- * `Object.prototype` and `Function.prototype`. `constructor`, `__proto__` and `prototype` are refused: from there one
- * could get at everything. Symbols do not cross; those with a meaning of their own have an operation.
+ * **Members that can be reached.** Only the object's own and those of its classes, up to and not including `Object.prototype` and
+ * `Function.prototype`. `constructor`, `__proto__` and `prototype` are refused: from there code could get at everything. Symbols
+ * do not cross; those with a meaning of their own have an operation.
  *
  * @module
  */
@@ -11,10 +11,10 @@
 import { remoteOf } from "./remote_object.ts";
 import { Resource } from "./resource.ts";
 import { keyOf } from "../state.ts";
-import { hasThen, isPromise } from "./thenables.ts";
+import { isAwaitable, isPromise, isThenable } from "./thenables.ts";
 import { servedAs } from "../protocol/wrapped.ts";
 
-/** What can be done. The numbers are in messages, so they are only added to. The arguments follow. */
+/** The operations, each with its arguments. The numbers are in messages, so they are only added to. */
 export const Op = {
   /** Call it. The arguments. */
   Call: 0,
@@ -36,7 +36,7 @@ export const Op = {
   Own: 8,
   /** Delete a property. Its name. */
   Delete: 9,
-  /** What it is as text or as a number. `"string"`, `"number"` or `"default"`. */
+  /** Convert it to text or a number. `"string"`, `"number"` or `"default"`. */
   Primitive: 10,
   /** Begin to iterate over it. Answers an iteration; nothing is asked for yet. */
   Iterate: 11,
@@ -60,7 +60,7 @@ export const Op = {
   Stop: 33,
 } as const;
 
-/** What a property turned out to be. */
+/** The kind of a property that was read. */
 export const Found = {
   /** A value; it follows. */
   Value: 0,
@@ -70,7 +70,7 @@ export const Found = {
   OwnMethod: 2,
 } as const;
 
-/** What an object is, as far as its proxy has to know. Bits. */
+/** The traits of an object, as far as its proxy has to know them. Bits. */
 export const Trait = {
   /** It can be called or constructed. */
   Callable: 1,
@@ -82,15 +82,15 @@ export const Trait = {
   Resource: 8,
   /** It can be disposed of. */
   Disposable: 16,
-  /** It can be iterated over once: a generator, a stream. Its proxy is let go of when that is over. */
+  /** It can be iterated over once: a generator, a stream. Its proxy is let go of when the iteration is over. */
   Once: 32,
   /** The language would await it, but here it waits to be asked: see `thenables.ts`. Only the hub says so of its objects. */
   Lazy: 64,
-  /** It is that, and has a `wait()` of its own. */
+  /** It is lazy, and has a `wait()` of its own. */
   OwnWait: 128,
 } as const;
 
-/** How a side does what needs more than the object. */
+/** A side's part in the operations that need more than the object. */
 export interface LiveHost {
   /** Begins to iterate, over an object of a third side too. */
   iterate(object: object): unknown;
@@ -98,23 +98,23 @@ export interface LiveHost {
   lock(object: object): unknown;
 }
 
-/** Where an object that always goes by reference has what the other side is to see in its place. */
+/** Key of the object that the other side is to see in place of one that always goes by reference. */
 export const FACE: unique symbol = keyOf("face") as never;
 
 // deno-lint-ignore no-explicit-any
 type Members = Record<PropertyKey, any>;
 
-/** The property names that nobody gets at. */
+/** The names of properties that are refused. */
 const REFUSED: ReadonlySet<string> = new Set(["constructor", "__proto__", "prototype"]);
 
-/** The prototypes that everything has: what they give is no part of an object. */
+/** The prototypes of everything: their members are no part of an object. */
 const ROOTS: ReadonlySet<object | null> = new Set([
   null,
   Object.prototype,
   Function.prototype,
 ]);
 
-/** Whether a property name can be used at all. */
+/** Whether the property with a name is refused. */
 export function isRefused(name: string): boolean {
   return REFUSED.has(name);
 }
@@ -135,7 +135,7 @@ export function traitsOf(object: object): number {
 
 /** Traits beside {@linkcode traitsOf} that only objects of the hub have. */
 export function lazyTraits(object: object): number {
-  if (object instanceof Resource || remoteOf(object) || !hasThen(object)) return 0;
+  if (object instanceof Resource || remoteOf(object) || !isAwaitable(object)) return 0;
   return Trait.Lazy | (typeof (object as Members).wait === "function" ? Trait.OwnWait : 0);
 }
 
@@ -161,20 +161,20 @@ export function classNumber(object: object): number {
   return number;
 }
 
-/** Whether a function is a class, which is made use of in other ways than a callback. */
+/** Whether a function is a class, which is used in other ways than a callback. */
 export function isClass(fn: object): boolean {
   return Object.getOwnPropertyDescriptor(fn, "prototype")?.writable === false;
 }
 
 /**
- * Does something to an object of this side, for the other.
+ * Performs an operation on an object of this side, for the other side.
  *
- * @param host Does what needs more than the object.
+ * @param host The side's part in it.
  * @param object The object.
  * @param op One of {@linkcode Op}.
- * @param args What the operation needs.
- * @returns What to answer; on the hub it may be a promise of that.
- * @throws What the object threw; a `TypeError` if it cannot be done.
+ * @param args The arguments of the operation.
+ * @returns The answer; on the hub it may be a promise of that.
+ * @throws What the object threw; a `TypeError` if the operation cannot be done.
  */
 export function perform(
   host: LiveHost,
@@ -183,9 +183,9 @@ export function perform(
   args: readonly unknown[],
 ): unknown {
   if (object instanceof Resource) return object.perform(op, args);
-  // An object of a third side: it is done there.
+  // The proxy for an object of a third side: the operation is done there.
   const remote = remoteOf(object);
-  // But items that are on their way are kept here, for the next one who asks.
+  // But items of an iteration that are on their way are kept here, for the next one who asks.
   if (remote && op === Op.Iterate) return host.iterate(object);
   if (remote) return remote.ask(op, args);
   object = (object as Members)[FACE] ?? object;
@@ -230,7 +230,7 @@ export function perform(
   }
 }
 
-/** Where an object has a property from. */
+/** The origin of an object's property. */
 const Where = { Nowhere: 0, Own: 1, Class: 2 } as const;
 
 function find(object: object, name: string): number {
@@ -251,7 +251,7 @@ function read(object: object, name: string): unknown {
   if (typeof value === "function" && !isClass(value) && !remoteOf(value)) {
     return [where === Where.Own ? Found.OwnMethod : Found.ClassMethod];
   }
-  // A promise is read as what it becomes.
+  // The result of a promise is read, and not the promise.
   if (isPromise(value)) return value.then((value) => [Found.Value, value]);
   return [Found.Value, value];
 }
@@ -315,20 +315,14 @@ function template(strings: unknown, raw: unknown): TemplateStringsArray {
   return made;
 }
 
-/** How many templates are kept: a program has few, and one that makes them up must not fill the memory. */
+/** The most templates that are kept: a program has few, and one that makes them up must not fill the memory. */
 const MAX_TEMPLATES = 1000;
 
 function isTexts(value: unknown): value is string[] {
   return Array.isArray(value) && value.every((item) => typeof item === "string");
 }
 
-/** Whether the language would await a value. */
-export function isThenable(value: unknown): value is PromiseLike<unknown> {
-  return typeof value === "object" && value !== null &&
-    typeof (value as { then?: unknown }).then === "function";
-}
-
-/** Whether a list of arguments is that of a template's tag. */
+/** Whether a list of arguments is one with which the language calls the tag of a template. */
 export function isTemplateCall(args: readonly unknown[]): boolean {
   const strings = args[0] as { raw?: unknown } | undefined;
   return Array.isArray(strings) && Object.isFrozen(strings) && isTexts(strings.raw);

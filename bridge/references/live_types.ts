@@ -1,5 +1,5 @@
 /**
- * Types of what crosses: how async code looks from green code, and green code from async code.
+ * Types of values that cross: async code as green code sees it, and green code as async code sees it.
  *
  * @module
  */
@@ -7,7 +7,7 @@
 import type { SyncBlobMethods, SyncFormDataMethods } from "./blob_types.ts";
 import type { CrossesAsItself } from "./itself.ts";
 
-/** What crosses as a value, or as itself, and so looks the same on both sides. */
+/** A value that crosses as a copy, or as itself, and so looks the same on both sides. */
 export type CrossingValue =
   | string
   | number
@@ -33,14 +33,14 @@ export type CrossingValue =
 export type SyncBinary<T extends Blob | FormData> = T extends Blob ? SyncBlobMethods & T
   : SyncFormDataMethods & T;
 
-/** A blob, file or form of green code, as it is on the hub: the platform's own. All else is what it is. */
+/** A blob, file or form of green code, as it is on the hub: the platform's own. All other types stay as they are. */
 export type AsyncBinary<T> = 0 extends (1 & T) ? T
   : T extends SyncBlobMethods & File ? File
   : T extends SyncBlobMethods & Blob ? Blob
   : T extends SyncFormDataMethods & FormData ? FormData
   : T;
 
-/** An argument that green code passes to a method of the hub: callbacks are synchronous, and get what is. */
+/** An argument that green code passes to a method of the hub: callbacks are synchronous, and get synchronous values. */
 export type SyncArgument<T> = 0 extends (1 & T) ? T
   : T extends CrossingValue ? T
   : T extends (...args: infer A) => infer R
@@ -56,7 +56,7 @@ export type AsyncArgument<T> = 0 extends (1 & T) ? T
       | Promise<R>
   : T | Async<T>;
 
-/** A function of the hub, as green code sees it; of one with overloads the last four. */
+/** A function of the hub, as green code sees it; of overloads the last four. */
 export type SyncFunction<F, A extends unknown[], R> = ((...args: A) => R) extends F
   ? (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<R>
   : F extends {
@@ -79,12 +79,12 @@ export type SyncMembers<T> =
   & (T extends Disposable ? Disposable : unknown);
 
 /**
- * What a type of async code is in green code, all through: a promise is what it resolves to, an async iterable or a
- * `ReadableStream` an iterable, a method that returns a promise one that blocks. Values stay as they are.
+ * A type of async code as it is in green code, all through: a promise is the value that it resolves to, an async iterable or a
+ * `ReadableStream` is an iterable, a method that returns a promise is one that blocks. Values stay as they are.
  *
  * Of an overloaded method this sees the last four forms; of a generic one the bounds.
  *
- * A promise with members of its own is both what it becomes and a handle with these members and `wait()`, as TypeScript cannot tell
+ * A promise with members of its own is both its result and a handle with these members and `wait()`, as TypeScript cannot tell
  * which it will be: the run time decides. It is awaited if it is a promise by its prototype, whatever members it has. Else,
  * as a query of a database's library, it has not run: it has its own members and `wait()`, which runs it and gives the
  * result, and to use any other member is an error.
@@ -138,8 +138,7 @@ export interface SyncWriter<T> extends Disposable {
 }
 
 /**
- * What a type of green code is on the hub: methods return promises, properties are awaited, iterables are async
- * iterables.
+ * A type of green code as it is on the hub: methods return promises, properties are awaited, iterables are async iterables.
  *
  * @typeParam T The type in green code.
  */
@@ -154,7 +153,7 @@ export type Async<T> = 0 extends (1 & T) ? T
     ? (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<Awaited<R>>>
   : AsyncMembers<T> & AsyncIteration<T>;
 
-/** How the hub iterates over something of green code. */
+/** The iteration of the hub over an iterable of green code. */
 export type AsyncIteration<T> = T extends Iterable<infer I> ? AsyncIterable<I> & AsyncDisposable
   : unknown;
 
@@ -166,8 +165,8 @@ export type AsyncMembers<T> = {
 };
 
 /**
- * What green code returned, as the hub gets it: a generator is an async iterable, a function an async function, and
- * all else the same.
+ * The result of green code, as the hub gets it: a generator is an async iterable, a function is an async function, and all else
+ * is the same.
  */
 export type AsyncResult<R> = 0 extends (1 & R) ? R
   : R extends CrossingValue ? R
@@ -177,8 +176,8 @@ export type AsyncResult<R> = 0 extends (1 & R) ? R
   : R;
 
 /**
- * What an async function returned, as green code gets it: an async iterable or a stream is an iterable, a function one
- * that blocks, and all else the same.
+ * The result of an async function, as green code gets it: an async iterable or a stream is an iterable, a function is one that
+ * blocks, and all else is the same.
  */
 export type SyncResult<R> = 0 extends (1 & R) ? R
   : R extends CrossingValue ? R

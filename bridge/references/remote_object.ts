@@ -1,5 +1,5 @@
 /**
- * An object of the other side, seen from here: what its proxy asks through.
+ * An object of the other side, seen from here. Its proxy asks the other side through it.
  *
  * @module
  */
@@ -7,15 +7,16 @@
 import { brand } from "../brand.ts";
 import { state } from "../state.ts";
 
-/** Asks the other side to do something to one of its objects; see `live.ts` for the operations. */
+/** Has the other side perform an operation on one of its objects; see `live.ts` for the operations. */
 export type Ask = (number: number, op: number, args: readonly unknown[], what: string) => unknown;
 
-/** What a reference to an object says. */
+/** A reference to an object, as it crosses. */
 export interface RemoteRef {
+  /** The object's number on its side. */
   readonly number: number;
   /** Bits of `Trait`. */
   readonly traits: number;
-  /** See `classNumber`. */
+  /** The number of its class: see `classNumber`. */
   readonly kind: number;
 }
 
@@ -33,9 +34,9 @@ export class RemoteObject implements RemoteRef {
   }
 
   /**
-   * @param ref What came.
-   * @param ask Asks the side that it came from.
-   * @param release Called when it is let go of by hand.
+   * @param ref The reference that came.
+   * @param ask Asks the side of the object.
+   * @param release Called when the object is let go of by hand.
    */
   constructor(ref: RemoteRef, ask: Ask, release: (remote: RemoteObject) => void) {
     this.number = ref.number;
@@ -45,17 +46,17 @@ export class RemoteObject implements RemoteRef {
     this.#release = release;
   }
 
-  /** Whether it was let go of. */
+  /** Whether the object was let go of. */
   get released(): boolean {
     return this.#released;
   }
 
   /**
-   * Asks for something to be done.
+   * Has an operation performed on the object.
    *
    * @param op The operation.
-   * @param args What it needs.
-   * @param what What it is called in messages: a method's name.
+   * @param args The arguments of the operation.
+   * @param what The words for it in messages: a method's name.
    * @throws {TypeError} If the object was let go of.
    */
   ask(op: number, args: readonly unknown[] = [], what = "a handle"): unknown {
@@ -74,23 +75,23 @@ export class RemoteObject implements RemoteRef {
 }
 
 const { remotes, later } = state("remotes", () => ({
-  /** The remotes behind proxies, those of all sides. */
+  /** The remote objects behind proxies, those of all sides. */
   remotes: new WeakMap<object, RemoteObject>(),
-  /** Proxies that find out what they stand for when they are used. */
+  /** Proxies that get their real proxy only when they are used. */
   later: new WeakMap<object, () => object>(),
 }));
 
-/** Notes that an object is a proxy. */
+/** Registers an object as the proxy for a remote object. */
 export function proxyFor(proxy: object, remote: RemoteObject): void {
   remotes.set(proxy, remote);
 }
 
-/** Notes that an object does as another proxy, which it gets when it is used. */
+/** Registers an object that hands on to a real proxy, which it gets when it is used. */
 export function proxyForLater(proxy: object, real: () => object): void {
   later.set(proxy, real);
 }
 
-/** What an object stands for, if it is a proxy for an object. */
+/** The remote object behind a proxy; nothing for other objects. */
 export function remoteOf(value: object): RemoteObject | undefined {
   if (value instanceof RemoteObject) return value;
   const remote = remotes.get(value);

@@ -1,25 +1,25 @@
 /**
- * Objects of the library that exist for the other side only: an iteration, a lock that is held, a writer.
+ * Resources: objects of the library that exist for the other side only, such as an iteration, a held lock, a writer.
  *
  * @module
  */
 
 import { brand } from "../brand.ts";
 
-/** Something that the other side holds and asks, and that has to be tidied up when it holds it no longer. */
+/** An object that the other side holds and asks, and that has to tidy up when the other side lets go of it. */
 export abstract class Resource {
   static {
     brand(this, "Service");
   }
 
   /**
-   * Does what the other side asks for.
+   * Performs an operation for the other side.
    *
    * @param op One of the operations in `live.ts`.
-   * @param args What it needs.
+   * @param args The arguments of the operation.
    */
   abstract perform(op: number, args: readonly unknown[]): unknown;
 
-  /** The other side holds it no longer: it let go of it, or it has ended. */
+  /** Called when the other side holds the resource no longer: it let go of the resource, or it has ended. */
   abstract released(): void;
 }

@@ -24,13 +24,13 @@ export class SignalProxies {
   readonly #imports: Imports<AbortSignal>;
   readonly #dress: (signal: AbortSignal) => void;
   readonly #controllers = new WeakMap<AbortSignal, AbortController>();
-  /** What is held for the sake of a thread, by its id or whatever else ends with it. */
+  /** The proxies that are held for a keeper: a thread, by its id, or something else that ends. */
   readonly #kept = new Map<number, Set<AbortSignal>>();
-  /** The reasons of those that were aborted before they came. */
+  /** The reasons of signals that were aborted before they came, by their numbers. */
   readonly #early = new Map<number, { readonly reason: unknown }>();
 
   /**
-   * @param onRelease Called with the number of a signal that nobody here holds any more, and how often it had come.
+   * @param onRelease Called when nobody here holds a signal any more, with its number and the count of its arrivals.
    * @param dress Called with each proxy that is made.
    */
   constructor(
@@ -41,12 +41,12 @@ export class SignalProxies {
     this.#dress = dress;
   }
 
-  /** How many proxies there are. */
+  /** The count of proxies. */
   get size(): number {
     return this.#imports.size;
   }
 
-  /** The number of the signal that a proxy stands for; none for any other signal. */
+  /** The number of a proxy's original; none for any other signal. */
   numberOf(signal: object): number | undefined {
     return this.#imports.numberOf(signal);
   }
@@ -54,8 +54,8 @@ export class SignalProxies {
   /**
    * The proxy for a signal that has just come.
    *
-   * @param number Its number.
-   * @param keeper For whose sake to hold it; 0 for nobody's.
+   * @param number The signal's number.
+   * @param keeper The keeper for which to hold the proxy; 0 for none.
    */
   import(number: number, keeper: number): AbortSignal {
     const signal = this.#imports.import(number, () => {
@@ -70,7 +70,7 @@ export class SignalProxies {
     return signal;
   }
 
-  /** The original was aborted. */
+  /** Aborts a proxy, as its original was aborted. */
   abort(number: number, reason: unknown): void {
     const signal = this.#imports.find(number);
     if (signal) {
@@ -79,23 +79,23 @@ export class SignalProxies {
       Reflect.deleteProperty(signal, "aborted");
       return this.#controllers.get(signal)!.abort(reason);
     }
-    // It was here, and nobody has held it since.
+    // The proxy was here, and nobody has held it since.
     if (this.#imports.knows(number)) return;
     if (this.#early.size >= MOST_EARLY) this.#early.delete(this.#early.keys().next().value!);
     this.#early.set(number, { reason });
   }
 
-  /** A signal that was on its way is not taken in. */
+  /** Forgets that a signal was aborted which was on its way, and will not be taken in. */
   forget(number: number): void {
     this.#early.delete(number);
   }
 
-  /** Nobody holds anything for this one's sake any more. */
+  /** Lets go of the proxies that were held for a keeper. */
   drop(keeper: number): void {
     this.#kept.delete(keeper);
   }
 
-  /** The other side has ended. */
+  /** Lets go of everything: the other side has ended. */
   dropAll(): void {
     this.#kept.clear();
     this.#early.clear();
@@ -112,26 +112,26 @@ export class SignalProxies {
 const isAborted = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "aborted")!.get!;
 const reasonOf = Object.getOwnPropertyDescriptor(AbortSignal.prototype, "reason")!.get!;
 
-/** Whether nobody but code of this Worker can abort a signal: neither the hub nor the clock. */
+/** Whether only code of this Worker can abort a signal, and neither the hub nor the clock. */
 export function isLocal(signal: AbortSignal): boolean {
   return !Object.hasOwn(signal, "aborted");
 }
 
-/** The time at which a signal is aborted, if that is known. */
+/** The known time at which a signal is aborted. */
 export interface DueTime {
-  /** Whether it is over, and the platform does not know yet. */
+  /** Whether the time has come, and the platform does not know yet. */
   readonly isDue: boolean;
   /** The reason of the abort. */
   readonly reason: unknown;
 }
 
 /**
- * Has a signal look for messages, and at the clock, whenever it is asked whether it is aborted: green code that computes, and
- * only asks now and then, would never know.
+ * Has a signal look for messages, and at the clock, whenever code asks whether it is aborted: green code that computes, and only
+ * polls the signal now and then, would never hear of the abort.
  *
  * @param signal The signal.
- * @param look Takes in what has arrived.
- * @param time When it is aborted at the latest, if that is known.
+ * @param look Takes in messages that have arrived.
+ * @param time The latest time of its abort, if that is known.
  */
 export function lookWhenAsked(signal: AbortSignal, look: () => void, time?: DueTime): void {
   let looking = false;

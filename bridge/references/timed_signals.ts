@@ -1,101 +1,100 @@
 /**
- * Abort signals whose time is known, in a Worker: what `AbortSignal.timeout()` and `AbortSignal.any()` give there.
+ * Abort signals whose time is known, in a Worker: the results of `AbortSignal.timeout()` and `AbortSignal.any()` there.
  *
  * The platform aborts such a signal by a timer, and a timer needs the event loop: while green code blocks there is none, and
- * the limit would be dead without a word. So a Worker has these in their place. They are the platform's signals, and what they do
- * is the same; but *when* one is due is written down here, so that who blocks can sleep until then.
+ * the limit would never come. So a Worker replaces both functions. They still give the platform's signals, which behave the
+ * same; but the time at which a signal is due is written down here, so that a thread that blocks can sleep until then.
  *
  * ```text
- * pending ──> rung ──> aborted    by who blocks, at the bottom of the stack, or by a timer where the event loop turns
+ * pending ──> rung ──> aborted    by a thread that blocks, at the bottom of the stack, or by a timer in the event loop
  * ```
  *
- * - From when it is due, who looks (`aborted`, `reason`, `throwIfAborted()`) sees it aborted: so code that computes and polls
- *   hears of it, and so does a wait that was given it.
- * - Its events come when it is rung: at the next blocking point, or the next turn of the event loop, and never in the middle of
- *   code that only looks.
- * - One of several signals (`any()`) is due with the first of those that it is made of.
- * - One that goes to the hub takes its time along (see `green/worker/references.ts`), since its Worker may compute all the while.
+ * - From the time at which a signal is due, code that looks at it (`aborted`, `reason`, `throwIfAborted()`) sees it aborted: so
+ *   code that computes and polls hears of the abort, and so does a wait that was given the signal.
+ * - The events of a signal come when it is rung: at the next blocking point, or the next turn of the event loop, and never in the
+ *   middle of code that only looks.
+ * - A signal made of several (`any()`) is due with the first of them.
+ * - A signal that goes to the hub takes its time along (see `green/worker/references.ts`), since its Worker may compute all the
+ *   while.
  *
- * All this is on the Worker's one thread. There is one timer for all, which keeps nothing alive; it may find that its signal was
- * rung long ago, and looks for the next one then.
+ * All this is on the Worker's one thread. There is one timer for all signals, which keeps nothing alive; it may find that its
+ * signal was rung long ago, and then looks for the next one.
  *
  * @module
  */
 
 import { setTimeout } from "node:timers";
+import { LONGEST_TIMER } from "../checks.ts";
 import { type DueTime, isLocal, lookWhenAsked } from "./signals.ts";
-
-/** The longest time of a platform's timer, in milliseconds: a longer one is taken for 1. */
-const LONGEST = 2 ** 31 - 1;
 
 /** The largest number that `AbortSignal.timeout()` takes. */
 const MOST = Number.MAX_SAFE_INTEGER;
 
 /** The time of a signal. */
 export class Alarm implements DueTime {
-  /** When it is due, in `performance.now()` time. */
+  /** The time at which it is due, in `performance.now()` time. */
   readonly due: number;
   readonly #ring: (alarm: Alarm) => void;
   #reason: DOMException | undefined;
   #rung = false;
 
   /**
-   * @param due When it is due.
-   * @param ring Does what is to be done then.
+   * @param due See {@linkcode Alarm.due}.
+   * @param ring Called when the alarm is rung.
    */
   constructor(due: number, ring: (alarm: Alarm) => void) {
     this.due = due;
     this.#ring = ring;
   }
 
-  /** Whether it is due and has not been rung: from then on the platform knows. */
+  /** Whether the alarm is due and has not been rung. Once it is rung, the platform knows. */
   get isDue(): boolean {
     return !this.#rung && this.due <= performance.now();
   }
 
-  /** Why the signal is aborted, as the platform says it. */
+  /** The reason of the abort, as the platform makes it. */
   get reason(): DOMException {
     return this.#reason ??= timeoutReason();
   }
 
-  /** Does what is to be done. */
+  /** Aborts the signal. */
   ring(): void {
     this.#rung = true;
     this.#ring(this);
   }
 }
 
-/** The platform's words. */
+/** The reason of the platform for an abort by time. */
 export function timeoutReason(): DOMException {
   return new DOMException("The operation was aborted due to timeout", "TimeoutError");
 }
 
 /** The signals of a Worker whose time is known. */
 export class TimedSignals {
-  /** When the next one is due, in `performance.now()` time; `Infinity` for never. Only written here. */
+  /** The time of the next alarm, in `performance.now()` time; `Infinity` for never. Only written here. */
   next = Infinity;
   readonly #look: () => void;
-  /** In the order in which they are due. */
+  /** The alarms that were not rung, in the order in which they are due. */
   readonly #pending: Alarm[] = [];
   readonly #alarms = new WeakMap<AbortSignal, Alarm>();
-  /** When the timer is due that is set. */
+  /** The time for which the timer is set. */
   #timer = Infinity;
 
-  /** @param look Takes in what has arrived, if that can be done here. */
+  /** @param look Takes in messages that have arrived, if that can be done here. */
   constructor(look: () => void) {
     this.#look = look;
   }
 
-  /** In how many milliseconds a signal is due, if that is known. */
+  /** The milliseconds until a signal is due, if its time is known. */
   leftOf(signal: AbortSignal): number | undefined {
     const alarm = this.#alarms.get(signal);
     return alarm && Math.max(0, Math.ceil(alarm.due - performance.now()));
   }
 
   /**
-   * Has those called that are due.
+   * Rings the alarms that are due.
    *
-   * @param call Calls each of them, at a place where it may do anything.
+   * @param call Calls a function at a point where that may do anything.
    */
   ring(call: (fn: () => void) => void): void {
     const now = performance.now();
@@ -111,7 +110,7 @@ export class TimedSignals {
     const controller = new AbortController();
     const { signal } = controller;
     const alarm = new Alarm(performance.now() + delayOf(ms), ({ reason }) => {
-      // The platform asks it whether it is aborted, and must not hear of the time.
+      // The platform asks the signal whether it is aborted, and must not hear of the time.
       Reflect.deleteProperty(signal, "aborted");
       controller.abort(reason);
     });
@@ -122,9 +121,9 @@ export class TimedSignals {
   }
 
   /**
-   * Has a signal of several ones heard of by who looks, as each of those is.
+   * Has a signal that is made of several others look at the clock and for messages, as each of those does.
    *
-   * @param signal What the platform has made of the others.
+   * @param signal The signal that the platform has made of the others.
    * @param sources The others.
    */
   combine(signal: AbortSignal, sources: readonly AbortSignal[]): void {
@@ -135,11 +134,11 @@ export class TimedSignals {
       if (alarm && !(first && first.due <= alarm.due)) first = alarm;
     }
     if (first) this.#alarms.set(signal, first);
-    // One of them may stand for a signal of the hub, whose abort may have arrived.
+    // One of them may be the proxy for a signal of the hub, whose abort may have arrived.
     lookWhenAsked(signal, this.#look, first);
   }
 
-  /** Puts one into the line. */
+  /** Adds an alarm. */
   add(alarm: Alarm): void {
     let low = 0;
     let high = this.#pending.length;
@@ -152,7 +151,7 @@ export class TimedSignals {
     this.#noteNext();
   }
 
-  /** Takes one out of the line. */
+  /** Removes an alarm. */
   remove(alarm: Alarm): void {
     const at = this.#pending.indexOf(alarm);
     if (at < 0) return;
@@ -173,15 +172,15 @@ export class TimedSignals {
   }
 }
 
-/** A time as the platform's timers take it. */
+/** A delay as the platform's timers take it. */
 function delayOf(ms: number): number {
-  return ms > LONGEST ? 1 : Math.max(1, ms);
+  return ms > LONGEST_TIMER ? 1 : Math.max(1, ms);
 }
 
 /**
  * Replaces `AbortSignal.timeout()` and `AbortSignal.any()` of this Worker.
  *
- * @param timed What keeps the times.
+ * @param timed The Worker's timed signals.
  */
 export function replaceSignals(timed: TimedSignals): void {
   const { timeout, any } = AbortSignal;

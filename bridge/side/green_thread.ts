@@ -1,28 +1,22 @@
 /**
  * The handle to a green thread, the same class on both sides.
  *
- * The hub and the Workers each have their own kind of it (`hub/records/thread.ts`, `green/worker/remote_thread.ts`); what people
- * see is this. Semantics: eventlet's `GreenThread` and asyncio-gevent's futures.
+ * The hub and the Workers each have a subclass of it (`hub/records/thread.ts`, `green/worker/remote_thread.ts`); people see this
+ * class. Semantics: eventlet's `GreenThread` and asyncio-gevent's futures.
  *
  * @module
  */
 
 import { brand } from "../brand.ts";
-import { checkTime } from "../check_options.ts";
+import { checkTime, show } from "../checks.ts";
+import type { Outcome } from "../protocol/messages.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
-import { show } from "../show.ts";
 
 /**
- * Where a green thread is in its life: `"pending"` (queued, or waiting for its time), `"running"` (it has started; it may
- * well be blocked), then one of the three endings.
+ * The state of a green thread: `"pending"` (queued, or waiting for its time), `"running"` (it has started; it may well be
+ * blocked), then one of the three endings.
  */
 export type ThreadState = "pending" | "running" | "fulfilled" | "rejected" | "killed";
-
-/** How a green thread ended: a tagged record, so that a value that looks like an error is still a value. */
-export type Outcome<T> =
-  | { readonly status: "fulfilled"; readonly value: T }
-  | { readonly status: "rejected"; readonly reason: unknown }
-  | { readonly status: "killed"; readonly reason: unknown };
 
 /** Options for {@linkcode GreenThread.wait}. */
 export interface WaitOptions {
@@ -40,8 +34,8 @@ export interface WaitOptions {
 export interface KillOptions {
   /**
    * How long the thread may take to end, in milliseconds. A thread that computes without a blocking call or
-   * `checkpoint()` does not hear of the kill; after this time its Worker is stopped, and its `finally` blocks do not run. One of
-   * an `async` function that only awaits ends after two seconds if nothing else is said.
+   * `checkpoint()` does not hear of the kill; after this time its Worker is stopped, and its `finally` blocks do not run. The
+   * thread of an `async` function that only awaits ends after two seconds if nothing else is said.
    *
    * @default {Infinity}
    */
@@ -58,21 +52,21 @@ export interface KillOptions {
 /** The keys of {@linkcode KillOptions}. */
 export const KILL_KEYS: readonly string[] = ["graceMs", "wait"];
 
-/** The keys of what ends threads, and waits anyway. */
+/** The keys of the options of calls that end threads, and wait for that in any case. */
 export const GRACE_KEYS: readonly string[] = ["graceMs"];
 
-/** Checks how long a thread may take to end. */
+/** Checks the option `graceMs`: the time that a thread may take to end. */
 export function checkGrace(graceMs: unknown = Infinity): number {
   return Math.max(0, checkTime("end a green thread", graceMs, "graceMs"));
 }
 
-/** Checks what is to be called at a thread's end: there it would be nobody's error. */
+/** Checks the function that is to be called at a thread's end: a mistake that shows only then would be nobody's error. */
 export function checkLink(fn: unknown): void {
   if (typeof fn === "function") return;
   throw new TypeError(`Cannot link to a green thread: expected a function, found ${show(fn)}`);
 }
 
-/** A function to be called when a green thread has ended; it gets the thread's handle and what was given to `link`. */
+/** A function to be called when a green thread has ended; it gets the thread's handle and the arguments given to `link`. */
 export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
 
 /**
@@ -96,7 +90,7 @@ export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
  */
 export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
   /**
-   * The mark of what is the same on both sides. For the library.
+   * The mark of objects that are the same on both sides. For the library.
    *
    * @internal
    */
@@ -108,11 +102,10 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
 
   /** The thread's number, which no other green thread of the process has. */
   abstract readonly id: number;
-  /** The thread's name: what it was given, or its function's name and its number. */
+  /** The thread's name: a given one, or its function's name and its number. */
   abstract readonly name: string;
   /**
-   * Where the thread is in its life. In green code this is what the Worker has heard so far: a thread elsewhere may be
-   * further.
+   * The thread's state. In green code this is the last one that the Worker has heard of: a thread elsewhere may be further.
    */
   abstract readonly state: ThreadState;
 
@@ -134,7 +127,7 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
   abstract wait(options?: WaitOptions): T;
 
   /**
-   * How the thread ended, without throwing.
+   * Tells how the thread ended, without throwing.
    *
    * @returns The outcome, or `undefined` while the thread has not ended.
    */
@@ -203,9 +196,9 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
   abstract onEnd(fn: () => void): void;
 
   /**
-   * Says that somebody waits for the thread to end, and has it begin if it waits for that. For the library.
+   * Notes that somebody waits for the thread to end, and has the thread begin if it waits for that. For the library.
    *
-   * @returns What says that nobody does any more.
+   * @returns A function that takes the note back.
    */
   want(): () => void {
     return () => {};
@@ -222,7 +215,7 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
     return `GreenThread ${this.name} (${this.state})`;
   }
 
-  /** What `JSON.stringify()` tells of the thread. */
+  /** The thread in short, for `JSON.stringify()`. */
   toJSON(): { id: number; name: string; state: ThreadState } {
     const { id, name, state } = this;
     return { id, name, state };
@@ -234,7 +227,7 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
   }
 }
 
-/** What an outcome gives to one who waits: its value, or its reason thrown. */
+/** Unwraps an outcome for a waiter: returns its value, or throws its reason. */
 export function unwrap<T>(outcome: Outcome<T>): T {
   if (outcome.status === "fulfilled") return outcome.value;
   throw outcome.reason;

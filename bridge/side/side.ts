@@ -1,11 +1,11 @@
 /**
- * Which side are we on?
+ * The side on which this thread of execution is: the hub, or a Worker.
  *
- * The one place that asks. A Worker's entry registers what green code can do, so that every copy of the library in that Worker
- * finds the same one; where nothing is registered, this is the hub's side.
+ * A Worker's entry registers its runtime, so that every copy of the library in that Worker finds the same one; where nothing is
+ * registered, this is the hub.
  *
- * A copy with another protocol (`state.ts`) finds nothing, but is not on the hub for that: whatever asks which side this is
- * is refused there. It can be loaded all the same, as it comes with the modules of the application.
+ * A copy with another protocol (`state.ts`) finds nothing, but is not on the hub for that: each call that asks for the side is
+ * refused there. Such a copy can be loaded all the same, as it comes with the modules of the application.
  *
  * @module
  */
@@ -17,11 +17,11 @@ import type { Green } from "./green.ts";
 
 const side = state("green", (): { runtime: Green | undefined } => ({ runtime: undefined }));
 
-/** The copy that runs this Worker, if it has another protocol. Known when this is loaded: the Worker's entry comes first. */
+/** The name of the copy that runs this Worker, if it has another protocol. Known at once: the Worker's entry is loaded first. */
 const foreign = stranger((globalThis as { [MAKER]?: unknown })[MAKER]);
 
 /**
- * What green code can do, or `undefined` on the hub.
+ * The runtime of this Worker, or `undefined` on the hub.
  *
  * @throws {Error} If a copy of the library with another protocol runs this Worker.
  */
@@ -30,12 +30,12 @@ export function greenSide(): Green | undefined {
   return side.runtime;
 }
 
-/** Whether this is a green side, be it that of a copy with another protocol. */
+/** Whether this is a Worker, be it one that a copy with another protocol runs. */
 export function isGreen(): boolean {
   return foreign !== undefined || side.runtime !== undefined;
 }
 
-/** Makes this thread a green side. For the Worker's entry; in a bundle the real runtime takes the place of a stand-in. */
+/** Registers the runtime of this Worker. For the Worker's entry; in a bundle the real runtime replaces a stub. */
 export function becomeGreen(runtime: Green): void {
   side.runtime = runtime;
   Object.defineProperty(globalThis, MAKER, { value: SELF });
@@ -51,11 +51,11 @@ export function importingError(call: string, url: string): Error {
 }
 
 /**
- * The green side, for a call that blocks.
+ * The runtime of this Worker, for a call that blocks.
  *
  * @param call The call as people wrote it: `sleep()`.
- * @param instead What to write on the hub: `await thread`.
- * @returns What green code can do.
+ * @param instead The twin to write on the hub: `await thread`.
+ * @returns The runtime.
  * @throws {BlockingCallError} If this is the hub.
  */
 export function blocking(call: string, instead: string): Green {

@@ -1,5 +1,5 @@
 /**
- * Types of what can be spawned, and of what comes of it.
+ * Types of functions that can be spawned, and of their results.
  *
  * @module
  */
@@ -33,16 +33,16 @@ export type SpawnArguments<F, P extends unknown[]> = F extends (...args: infer A
   ? ((...args: A) => R) extends F ? A | Passed<A> : [fn: never]
   : P;
 
-/** What a function of this type returns. */
+/** The type that a function of this type returns. */
 export type Returned<F> = F extends (...args: never[]) => infer R ? R : never;
 
-/** What a green function's result is to one who awaits its thread: a generator is an async iterable there. */
+/** The type of a green function's result for those who await its thread: a generator is an async iterable there. */
 export type Result<R> = AsyncResult<Awaited<R>>;
 
 /** The options of a thread that is spawned on the hub. */
 export interface HubThreadOptions extends ThreadOptions {
-  /** What it waits for before it may start. */
+  /** The promise that has to settle before the thread may start. */
   readonly gate?: Promise<unknown>;
-  /** The id of the thread that spawns it; none for the hub. */
+  /** The id of the thread that spawns this one; none for the hub. */
   readonly parent?: number;
 }

@@ -1,26 +1,26 @@
 /**
- * The steps of an async iteration on the hub, which belong to nobody in particular: whoever asks gets the next one.
+ * The steps of an async iteration on the hub. A step belongs to no caller in particular: whoever asks gets the next one.
  *
  * ```text
- * a caller   waits ──> gets the step that is the next one ──> gone
+ * a caller   waits ──> gets the next step ──> gone
  *                  ──> leaves: its limit has ended
- * a step     asked for ──> has come ──> taken by the first who waits, or kept for the next one who asks
+ * a step     asked for ──> has come ──> taken by the first waiting caller, or kept for the next caller
  * ```
  *
- * A step is asked for when a caller comes and for no other reason, unless steps are to be ahead. One whose caller has left goes
- * on, and its item is the next one's: so a limit loses nothing. All is done on one thread and at once, so a caller either has
- * left or has its item.
+ * A step is asked for when a caller comes and for no other reason, unless steps are to be ahead. A step whose caller has left
+ * goes on, and the next caller gets its item: so a limit loses nothing. All is done on one thread and at once, so a caller
+ * either has left or has its item.
  *
  * @module
  */
 
+import { show } from "../checks.ts";
 import { currentLimit, leaveWithLimit, outsideLimits } from "./limit.ts";
-import { show } from "../show.ts";
 
 /** The most steps that may be asked for before somebody wants them. */
 export const MOST_AHEAD: number = 1 << 16;
 
-/** The last step. */
+/** The step that says that an iteration is over. */
 export const END: IteratorReturnResult<undefined> = { done: true, value: undefined };
 
 interface Caller<T> {
@@ -28,11 +28,11 @@ interface Caller<T> {
   readonly reject: (reason: unknown) => void;
 }
 
-/** A step that has come: gives it to a caller. */
+/** A step that has come, as a function that gives it to a caller. */
 type Come<T> = (caller: Caller<T>) => void;
 
 /**
- * Checks what the `next()` of an iterator has given.
+ * Checks the result of an iterator's `next()`.
  *
  * @throws {TypeError} If it is no object.
  */
@@ -53,16 +53,16 @@ export class Steps<T> {
   readonly #ahead: number;
   readonly #most: number;
   readonly #callers: Caller<T>[] = [];
-  /** Steps that have come, in order, and that nobody has. */
+  /** Steps that have come, in order, and that no caller has. */
   readonly #come: Come<T>[] = [];
-  /** How many were asked for that have not come. */
+  /** The count of steps that were asked for and have not come. */
   #asked = 0;
   #ended = false;
 
   /**
    * @param step Asks for the next step; it is called outside of limits.
-   * @param ahead How many to ask for before somebody wants them, from the first `next()` on.
-   * @param most How many to ask for at a time. They are to come in the order in which they were asked for.
+   * @param ahead How many steps to ask for before a caller wants them, from the first `next()` on.
+   * @param most How many steps may be asked for at a time. They have to come in the order in which they were asked for.
    */
   constructor(step: () => PromiseLike<IteratorResult<T, undefined>>, ahead = 0, most = 1) {
     this.#step = step;
@@ -70,12 +70,12 @@ export class Steps<T> {
     this.#most = most;
   }
 
-  /** Whether it is over: no step will be asked for. */
+  /** Whether the iteration is over: no step will be asked for. */
   get ended(): boolean {
     return this.#ended;
   }
 
-  /** How many steps were asked for that nobody waits for or has. */
+  /** The count of steps that were asked for and that no caller waits for or has. */
   get left(): number {
     return Math.max(0, this.#asked - this.#callers.length) + this.#come.length;
   }
@@ -97,7 +97,7 @@ export class Steps<T> {
     });
   }
 
-  /** No more steps: who waits gets the end, and what has come is nobody's. */
+  /** Ends the iteration: waiting callers get the end, and steps that have come are dropped. */
   end(): void {
     this.#ended = true;
     this.#come.length = 0;
@@ -145,7 +145,7 @@ export class Steps<T> {
     this.#ask();
   }
 
-  /** What came before is still there for who asks. */
+  /** Ends the iteration as its last step has come. Steps that came before are still there for callers. */
   #finish(): void {
     this.#asked--;
     this.#ended = true;
@@ -154,19 +154,19 @@ export class Steps<T> {
 }
 
 /**
- * An async generator made of steps: a limit of who asks ends neither it nor loses an item, as it would in the body of one that is
- * written with `yield`. One within which it was made ends it.
+ * An async generator made of steps. A caller's limit neither ends the generator nor loses an item, as it would in a generator
+ * that is written with `yield`. A limit within which the generator was made ends it.
  */
 export class AsyncSteps<T> implements AsyncGenerator<T, void, undefined> {
   readonly #steps: Steps<T>;
   readonly #leave: () => unknown;
-  // Nobody is there any more to hear how that goes.
+  // Nobody is there any more to hear how the return goes.
   readonly #left = leaveWithLimit(() => this.return().catch(() => {}));
 
   /**
-   * @param step Gives the next step. It tidies up itself when that is the last one.
-   * @param leave Tidies up when nobody wants any more.
-   * @param ahead How many steps to ask for before somebody wants them.
+   * @param step Gives the next step. After the last one it tidies up itself.
+   * @param leave Tidies up when the generator is left before its end.
+   * @param ahead How many steps to ask for before a caller wants them.
    */
   constructor(
     step: () => PromiseLike<IteratorResult<T, undefined>>,
@@ -203,7 +203,7 @@ export class AsyncSteps<T> implements AsyncGenerator<T, void, undefined> {
   }
 }
 
-/** The same in green code, where a limit is thrown by the step itself. */
+/** A generator made of steps in green code, where a limit is thrown by the step itself. */
 export class GreenSteps<T> extends Iterator<T, void, undefined>
   implements Generator<T, void, undefined> {
   readonly #step: () => IteratorResult<T, undefined>;

@@ -5,11 +5,10 @@
  */
 
 import { brandError } from "../brand.ts";
-import { checkOptionsObject, checkTime } from "../check_options.ts";
+import { checkOptionsObject, checkTime, show } from "../checks.ts";
 import { BlockingCallError } from "../errors.ts";
 import { greenSide } from "./side.ts";
 import { registerOwnError } from "../values/error_values.ts";
-import { show } from "../show.ts";
 
 /** Options for {@linkcode Timeout}. */
 export interface TimeoutOptions {
@@ -31,7 +30,7 @@ const KEYS = ["abandon"];
  *   that are due at the same moment, the outer one.
  * - A result that is ready wins over a timeout that is due; an item or a permit does if it came before that.
  * - A call to the hub that is left this way is aborted: see `currentCall().signal`.
- * - Code that never blocks is not interrupted; `checkpoint()` is a place where it can be.
+ * - Code that never blocks is not interrupted; `checkpoint()` is a point where it can be.
  *
  * On the hub a `Timeout` may be made and thrown by hand, but not armed: use {@linkcode withTimeoutAsync} or
  * `AbortSignal.timeout()` there. The end of a `using` block throws a `BlockingCallError` that says so: it would have been a
@@ -70,12 +69,12 @@ export class Timeout extends Error {
   readonly due: number;
   /** How long it was set for, in milliseconds. */
   readonly ms: number | undefined;
-  /** What is thrown in its place, if anything. */
+  /** The error that is thrown in its place, if any. */
   readonly error: unknown;
-  /** Whether the work of a call that it cuts short goes on. */
+  /** Whether the work of a call goes on that it cuts short. */
   readonly abandon: boolean;
   #disarm: (() => void) | undefined;
-  /** Whether it was made where nothing blocks, and not called off since: it limits nothing there. */
+  /** Whether it was made where nothing blocks, and was not cancelled since: it limits nothing there. */
   #limitsNothing = false;
 
   /**
@@ -114,7 +113,7 @@ export class Timeout extends Error {
 
   /** Whether it is armed and has not been thrown. */
   get pending(): boolean {
-    // One that crossed has no arms: it was thrown elsewhere.
+    // A timeout that crossed has no such field: it was thrown elsewhere.
     return #disarm in this && this.#disarm !== undefined;
   }
 
@@ -142,7 +141,7 @@ export class Timeout extends Error {
   }
 
   /**
-   * What is thrown when it is due; from then on it is not pending. For the library.
+   * Gives the error to throw when it is due; from then on it is not pending. For the library.
    *
    * @returns The timeout itself, or the error that it was given.
    */

@@ -4,16 +4,15 @@
  * @module
  */
 
-import { checkOptionsObject } from "../check_options.ts";
-import { show } from "../show.ts";
+import { checkOptionsObject, show } from "../checks.ts";
 import { blocking } from "./side.ts";
 import { Timeout } from "./timeout.ts";
 
-/** A time limit with what to return when it is over. */
+/** A time limit with the value to return when it is over. */
 export interface TimeoutValue<V> {
-  /** How long, in milliseconds; `undefined` for no limit. */
+  /** The time, in milliseconds; `undefined` for no limit. */
   ms: number | undefined;
-  /** What to return when the time is over, instead of throwing: `undefined` too, if it is given. */
+  /** The value to return when the time is over, instead of throwing: `undefined` too, if it is given. */
   timeoutValue: V;
 }
 
@@ -42,7 +41,7 @@ export function limitOf<V>(limit: number | undefined | TimeoutValue<V>): LimitPa
   return { ms: limit.ms, hasValue: "timeoutValue" in limit, value: limit.timeoutValue };
 }
 
-/** Checks what is to be called under a time limit. */
+/** Checks the function that is to be called under a time limit. */
 export function checkFunction(call: string, fn: unknown): void {
   if (typeof fn === "function") return;
   throw new TypeError(`Cannot call ${call}: expected a function, found ${show(fn)}`);
@@ -55,8 +54,8 @@ export function checkFunction(call: string, fn: unknown): void {
  *
  * @param limit How long, in milliseconds (`undefined`: no limit), or that with a value for when it is over.
  * @param fn The function. It is left at its blocking call when the time is over.
- * @param args What to call it with.
- * @returns What the function returned, or `timeoutValue`.
+ * @param args Its arguments.
+ * @returns The result of the function, or `timeoutValue`.
  * @throws {Timeout} If the time is over and there is no `timeoutValue`.
  * @throws {BlockingCallError} If it is called on the hub: use `withTimeoutAsync()` there.
  *

@@ -25,6 +25,7 @@
  * @module
  */
 
+import { inOneLine } from "../checks.ts";
 import { BridgeProtocolError, NotCloneableError } from "../errors.ts";
 import { textOfError } from "./error_values.ts";
 import { isA } from "../guarded.ts";
@@ -40,7 +41,6 @@ import {
   setPrototypeOf,
   stringify,
 } from "../primordials.ts";
-import { describeFailure } from "./refusals.ts";
 import type { ReferenceKinds } from "./reference_kinds.ts";
 import { Format, type Payload } from "../wire/payload.ts";
 import { ForeignError } from "./structured_checks.ts";
@@ -118,7 +118,7 @@ export function encodeThrown(value: unknown, root: string, kinds: ReferenceKinds
     return encodePlainOrNothing(value) ?? encodeStructured(value, root, kinds, true);
   } catch (error) {
     const description = isA(error, NotCloneableError) ? error : new NotCloneableError(
-      `Cannot send ${root}: it fails when it is looked at: ${describeFailure(error)}`,
+      `Cannot send ${root}: it fails when it is looked at: ${inOneLine(error)}`,
       { path: root },
     );
     return describe(description, root, kinds);
@@ -170,7 +170,7 @@ export function decode(payload: Payload, kinds: ReferenceKinds): unknown {
   } catch (error) {
     if (error instanceof BridgeProtocolError) throw error;
     if (error instanceof ForeignError) throw error.thrown;
-    throw new BridgeProtocolError(`Cannot read a message: ${describeFailure(error)}`, {
+    throw new BridgeProtocolError(`Cannot read a message: ${inOneLine(error)}`, {
       cause: error,
     });
   }
@@ -267,9 +267,7 @@ function textOf(wire: unknown, root: string): string {
   try {
     return stringify(isToJsonSet() ? withoutPrototypes(wire) : wire);
   } catch (cause) {
-    const message = `Cannot send ${root}: it is too large for one message: ${
-      describeFailure(cause)
-    }`;
+    const message = `Cannot send ${root}: it is too large for one message: ${inOneLine(cause)}`;
     throw new NotCloneableError(message, { path: root, cause });
   }
 }

@@ -5,8 +5,8 @@
  */
 
 import { errorBrand } from "../brand.ts";
+import { inOneLine } from "../checks.ts";
 import * as own from "../errors.ts";
-import { describeFailure } from "./refusals.ts";
 import { asEngineWrites } from "./stack_here.ts";
 import type { Fields } from "./structured_checks.ts";
 import { defineOwn } from "../primordials.ts";
@@ -185,7 +185,7 @@ function readText(error: Error, key: "name" | "message" | "stack"): string | nul
     if (value === undefined || value === null || key === "stack") return null;
     return String(value);
   } catch (error) {
-    return key === "message" ? `[getter failed: ${describeFailure(error)}]` : null;
+    return key === "message" ? `[getter failed: ${inOneLine(error)}]` : null;
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { describeValue } from "./refusals.ts";
+import { show } from "../checks.ts";
 
 /**
  * Prints what was thrown to stderr; a few words about it, if it does not let itself be looked at.
@@ -16,6 +16,6 @@ export function printError(heading: string, thrown: unknown): void {
   try {
     console.error(heading, thrown);
   } catch {
-    console.error(heading, describeValue(thrown));
+    console.error(heading, show(thrown));
   }
 }

@@ -95,12 +95,3 @@ function adviseOnObject(value: object): string {
   return `register the class with registerClass(${name}, { name, toWire, fromWire }) in a module ` +
     "that both sides import, or pass the object by reference with handle()";
 }
-
-/** What a caught value says, in one line. */
-export function describeFailure(thrown: unknown): string {
-  try {
-    return String(thrown).split("\n", 1)[0];
-  } catch {
-    return "something that cannot be described";
-  }
-}

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { inOneLine } from "../checks.ts";
 import { noteClassNotFound, noteLostClass, notePrivateFields } from "./class_loss.ts";
 import { classOfName } from "./classes.ts";
 import { completeError, defineHidden, isHiddenKey, makeError } from "./error_values.ts";
@@ -23,7 +24,6 @@ import {
 } from "./own_classes.ts";
 import { create, getPrototypeOf, isArray, keys } from "../primordials.ts";
 import type { ReferenceKinds } from "./reference_kinds.ts";
-import { describeFailure } from "./refusals.ts";
 import { Letter, MARK, MARK_CODE, Tag } from "./structured.ts";
 import { makeView } from "./structured_buffers.ts";
 import {
@@ -386,6 +386,6 @@ function makeInstance(name: string, wire: unknown, error: Error | undefined): un
     return registered.fromWire(wire);
   } catch (cause) {
     return error ??
-      failForClass(`fromWire of class "${name}" failed: ${describeFailure(cause)}`, cause);
+      failForClass(`fromWire of class "${name}" failed: ${inOneLine(cause)}`, cause);
   }
 }

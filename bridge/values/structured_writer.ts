@@ -8,6 +8,7 @@
  * @module
  */
 
+import { inOneLine } from "../checks.ts";
 import { classOfPrototype, type RegisteredClass } from "./classes.ts";
 import { fieldKeys, hiddenKeys, isError, isKnownError, textOfError } from "./error_values.ts";
 import { nameClass, nameErrorClass } from "./own_classes.ts";
@@ -18,7 +19,7 @@ import { platformClassOf } from "./platform_classes.ts";
 import { getPrototypeOf, isArray, keys, values } from "../primordials.ts";
 import type { ReferenceKinds } from "./reference_kinds.ts";
 import type { Attachment } from "../wire/payload.ts";
-import { adviseOn, describeFailure, describeValue } from "./refusals.ts";
+import { adviseOn, describeValue } from "./refusals.ts";
 import {
   BUFFER_BYTES,
   BUFFER_UNITS,
@@ -381,7 +382,7 @@ export class StructuredWriter {
     try {
       wire = toWire(value);
     } catch (error) {
-      const why = `its toWire failed: ${describeFailure(error)}`;
+      const why = `its toWire failed: ${inOneLine(error)}`;
       return this.#refuseAs(`instance of class "${name}"`, why, level, error);
     }
     return this.#standIn(value, wire, level);
@@ -472,6 +473,6 @@ function readOrDescribe(from: Fields, key: string): unknown {
   try {
     return from[key];
   } catch (error) {
-    return `[getter failed: ${describeFailure(error)}]`;
+    return `[getter failed: ${inOneLine(error)}]`;
   }
 }

@@ -8,13 +8,11 @@
  */
 
 import { clearInterval, clearTimeout, setImmediate, setInterval, setTimeout } from "node:timers";
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { PATIENCE } from "../../bridge/patience.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import type { RunToken } from "./run_token.ts";
-
-/** The longest time that a timer takes, in milliseconds. */
-const NEVER_DUE = 2 ** 31 - 1;
 
 /** A Worker's waits in its event loop. */
 export class Awaiting {
@@ -40,7 +38,7 @@ export class Awaiting {
       ? setTimeout(() => token.idle(), PATIENCE.loading)
       : undefined;
     // Neither the promise nor what it parks on keeps a Worker alive, and it may be for the hub to settle the promise.
-    const alive = setInterval(() => {}, NEVER_DUE);
+    const alive = setInterval(() => {}, LONGEST_TIMER);
     const settled = promise.finally(() => done = true);
     try {
       while (!done) {

@@ -33,14 +33,13 @@
  */
 
 import { generatorName } from "../../bridge/values/call_site.ts";
-import { stopped } from "./caller.ts";
 import { encode } from "../../bridge/values/codec.ts";
 import type { Frame, Kill } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { currentLimit, type Limit } from "../../bridge/side/limit.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
-import type { Condition, Parking } from "../../bridge/side/green.ts";
+import { type Condition, type Parking, stopped } from "../../bridge/side/green.ts";
 import { describeParking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import { isLocal } from "../../bridge/references/signals.ts";

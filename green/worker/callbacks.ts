@@ -19,10 +19,10 @@ import { Frame } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
 import { isItself } from "../../bridge/references/itself.ts";
 import type { HubCalls } from "./hub_calls.ts";
-import { isThenable, Op } from "../../bridge/references/live.ts";
+import { Op } from "../../bridge/references/live.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Ending, PART_OF_CALL, Up } from "../../bridge/protocol/messages.ts";
-import { gotBy } from "../../bridge/references/thenables.ts";
+import { gotBy, isThenable } from "../../bridge/references/thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 
 /** What the hub calls in a Worker. */

@@ -7,7 +7,8 @@
  * @module
  */
 
-import { BlockingCallError, GreenletExit } from "../../bridge/errors.ts";
+import { BlockingCallError } from "../../bridge/errors.ts";
+import { stopped } from "../../bridge/side/green.ts";
 import type { Frame } from "./frame.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import type { Mailbox } from "./mailbox.ts";
@@ -44,9 +45,4 @@ export class Caller {
       `Cannot call ${call} outside of a green thread: the thread that started this has ended`,
     );
   }
-}
-
-/** What every call throws in a Worker that was stopped by force: nobody listens to it any more. */
-export function stopped(): GreenletExit {
-  return new GreenletExit("The green thread was killed and did not end: its Worker was stopped");
 }

@@ -4,7 +4,7 @@
  * The Worker sleeps here on its own word when there is nothing to do, and goes back to its event loop only for what needs that:
  * to wait for a module or a promise, and to give others a turn now and then. What has failed there is told in such a turn (see
  * `strays.ts`), so there is one when the Worker has had nothing to do for a moment, before it ends, and when the hub asks for one
- * (`Down.Rest`), since the process is about to end.
+ * (`Down.LoopTurn`), since the process is about to end.
  *
  * @module
  */
@@ -104,7 +104,7 @@ export class Serving {
   /** A turn that the hub waits for. */
   async #turn(): Promise<void> {
     await new Promise<void>((resolve) => void setImmediate(resolve));
-    this.#mailbox.send(Up.Rested, 0, 0, 0, EMPTY);
+    this.#mailbox.send(Up.LoopTurned, 0, 0, 0, EMPTY);
   }
 
   /** The next thread to run; none when the Worker is to end, or its event loop is to have a turn. */

@@ -8,12 +8,8 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import {
-  checkOptionsObject,
-  checkSignal,
-  checkTime,
-  WAITING_KEYS,
-} from "../../bridge/check_options.ts";
+import { checkOptionsObject, WAITING_KEYS } from "../../bridge/checks.ts";
+import { checkWaiting, timeLimit } from "../../bridge/memory/core.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
@@ -25,12 +21,17 @@ import {
   GreenThread,
   KILL_KEYS,
   type KillOptions,
-  type Outcome,
   type ThreadState,
   unwrap,
   type WaitOptions,
 } from "../../bridge/side/green_thread.ts";
-import { Ending, type Target } from "../../bridge/protocol/messages.ts";
+import {
+  Ending,
+  type Outcome,
+  outcomeOf,
+  STATUSES,
+  type Target,
+} from "../../bridge/protocol/messages.ts";
 import { servedTarget } from "../../bridge/protocol/served.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
@@ -68,27 +69,6 @@ export interface Hold {
   count: number;
 }
 
-/** A wait without options. */
-const UNLIMITED: Limits = { timeout: Infinity, signal: undefined };
-
-/** When a wait ends that its thread does not end. */
-interface Limits {
-  readonly timeout: number;
-  readonly signal: AbortSignal | undefined;
-}
-
-/** Checks the options of `wait()`: in a number, or under a wrong name, a limit would be no limit. */
-function checkWait(options: WaitOptions): Limits {
-  checkOptionsObject("wait()", options, "{ timeout: 1000 }", WAITING_KEYS);
-  const { timeout, signal } = options;
-  checkSignal("wait()", signal);
-  signal?.throwIfAborted();
-  return {
-    timeout: timeout === undefined ? Infinity : checkTime("wait()", timeout, "timeout"),
-    signal,
-  };
-}
-
 /** A handle to a green thread, in a Worker. */
 export class RemoteThread<T = unknown> extends GreenThread<T> {
   readonly id: number;
@@ -124,7 +104,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 
   get state(): ThreadState {
     if (!this.#ended && !this.#outcome) return this.#started ? "running" : "pending";
-    return this.#outcome?.status ?? STATUS[this.#ended!.ending];
+    return this.#outcome?.status ?? STATUSES[this.#ended!.ending];
   }
 
   /** Whether the ending is known here. */
@@ -186,8 +166,8 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override wait(options?: WaitOptions): T {
-    const { timeout, signal } = options === undefined ? UNLIMITED : checkWait(options);
-    if (!this.done) this.#host.waits.waitFor(this, timeout, signal);
+    checkWaiting(options, WAITING_KEYS, "wait()");
+    if (!this.done) this.#host.waits.waitFor(this, timeLimit(options, "wait()"), options?.signal);
     this.#back?.takeOver();
     const outcome = this.outcome()!;
     if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
@@ -269,15 +249,6 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     for (const { fn, args } of links) this.#host.soon(() => fn(this, ...args));
   }
 }
-
-/** An ending as people see it. */
-export function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
-  if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
-  return { status: ending === Ending.Killed ? "killed" : "rejected", reason: value };
-}
-
-/** In the order of {@linkcode Ending}. */
-const STATUS = ["fulfilled", "rejected", "killed"] as const;
 
 /**
  * A thread that waits for itself, or for one on whose stack it runs, would wait forever.

@@ -453,7 +453,7 @@ export class GreenRuntime implements Green {
         return this.#serving.close();
       case Down.Flush:
         return this.#blocking.flushed(id);
-      case Down.Rest:
+      case Down.LoopTurn:
         return this.#serving.rest();
     }
   }

@@ -20,10 +20,15 @@ import type { Frame } from "./frame.ts";
 import { isNothingBut } from "./frame_stack.ts";
 import { isA } from "../../bridge/guarded.ts";
 import type { GreenBase } from "./base.ts";
-import type { Outcome } from "../../bridge/side/green_thread.ts";
 import { copyOf } from "../../bridge/wire/message.ts";
-import { Ending, type SpawnSite, Up } from "../../bridge/protocol/messages.ts";
-import { outcomeOf, type RemoteThread } from "./remote_thread.ts";
+import {
+  Ending,
+  type Outcome,
+  outcomeOf,
+  type SpawnSite,
+  Up,
+} from "../../bridge/protocol/messages.ts";
+import type { RemoteThread } from "./remote_thread.ts";
 import { type Stray, whereOf } from "./strays.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 
@@ -140,7 +145,7 @@ export class ThreadEndings {
     if (suspects.length === 1) {
       const [{ id, name }] = suspects;
       return this.#mailbox.send(
-        Up.Unobserved,
+        Up.Unhandled,
         id,
         0,
         0,
@@ -179,7 +184,7 @@ export class ThreadEndings {
     // Whoever closed the hub wanted this: there is nothing to report.
     if (outcome.status !== "rejected" || isA(outcome.reason, HubClosedError)) return;
     const payload = encodeThrown([thread.name, outcome.reason], "error", this.#crossing.kinds);
-    this.#mailbox.send(Up.Unobserved, spawner, 0, 0, payload);
+    this.#mailbox.send(Up.Unhandled, spawner, 0, 0, payload);
   }
 }
 

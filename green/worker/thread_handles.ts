@@ -7,7 +7,7 @@
  * @module
  */
 
-import { Ending, RefKind, type ThreadRef } from "../../bridge/protocol/messages.ts";
+import { endingOf, outcomeOf, RefKind, type ThreadRef } from "../../bridge/protocol/messages.ts";
 import type { Ref } from "../../bridge/values/reference_kinds.ts";
 import { type HandleHost, type Hold, RemoteThread } from "./remote_thread.ts";
 
@@ -50,25 +50,14 @@ export class ThreadHandles {
     thread.observed = true;
     const outcome = thread.outcome();
     if (!outcome) return { kind: RefKind.Thread, data: { id, name } };
-    const ended = outcome.status === "fulfilled"
-      ? { ending: Ending.Fulfilled, value: outcome.value }
-      : {
-        ending: outcome.status === "killed" ? Ending.Killed : Ending.Rejected,
-        value: outcome.reason,
-      };
-    return { kind: RefKind.Thread, data: { id, name, ended } };
+    return { kind: RefKind.Thread, data: { id, name, ended: endingOf(outcome) } };
   }
 
   /** The handle for a reference. */
   adopt({ id, name, ended }: ThreadRef): RemoteThread {
     const thread = this.handle(id, name);
-    if (!ended) thread.hold.count++;
-    else if (ended.ending === Ending.Fulfilled) {
-      thread.settleWith({ status: "fulfilled", value: ended.value });
-    } else {
-      const status = ended.ending === Ending.Killed ? "killed" : "rejected";
-      thread.settleWith({ status, reason: ended.value });
-    }
+    if (ended) thread.settleWith(outcomeOf(ended.ending, ended.value));
+    else thread.hold.count++;
     return thread;
   }
 

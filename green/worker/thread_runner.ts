@@ -21,7 +21,6 @@ import { inTime, settleLoading } from "./loop_turns.ts";
 import { Frame } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
-import { isThenable } from "../../bridge/references/live.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import type { Loader } from "./loader.ts";
 import type { Message } from "../../bridge/wire/message.ts";
@@ -37,7 +36,7 @@ import {
 import { RemoteThread } from "./remote_thread.ts";
 import { hasStack, SHALLOW } from "./stack_room.ts";
 import type { Suspect } from "./strays.ts";
-import { gotBy } from "../../bridge/references/thenables.ts";
+import { gotBy, isThenable } from "../../bridge/references/thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 

@@ -1,11 +1,11 @@
 /**
- * What a hub can be told, with the defaults, and what is wrong with it.
+ * The options of a hub, with the defaults and the checks.
  *
  * @module
  */
 
 import { MAX_SLOTS } from "../../bridge/wire/board.ts";
-import { checkOptionsObject } from "../../bridge/check_options.ts";
+import { checkOptionsObject } from "../../bridge/checks.ts";
 
 /** Limits on a Worker's memory, in MiB. */
 export interface ResourceLimits {
@@ -24,7 +24,7 @@ export interface ResourceLimits {
 /** Options for {@linkcode Hub}. */
 export interface HubOptions {
   /**
-   * How many Workers there may be, and so how many green threads may have started and not ended. More threads wait for a
+   * The number of Workers that there may be, and so of green threads that have started and not ended. More threads wait for a
    * Worker, first come, first served. A blocked Worker costs about 20 MB and no processor time, so this is meant to be
    * larger than the number of cores.
    *
@@ -33,25 +33,25 @@ export interface HubOptions {
    * a time limit, the threads that have waited for a Worker all the while end with a `HubSaturatedError`.
    *
    * When all have been blocked for a second and some of them are in calls to the hub, which may be slow or may wait for a thread
-   * that has not started, there is one more Worker; and one more after two seconds, four, and eight each.
+   * that has not started, there is one more Worker; and one more after each two seconds in which that goes on.
    *
    * @default {4 for each core, at least 16 and at most 128}
    */
   maxWorkers?: number;
   /**
-   * How many Workers to start at once and to keep when they are idle.
+   * The number of Workers to start at once and to keep when they are idle.
    *
    * @default {0}
    */
   minWorkers?: number;
   /**
-   * After how much idle time a Worker beyond `minWorkers` is ended, in milliseconds; `Infinity` for never.
+   * The idle time after which a Worker beyond `minWorkers` is ended, in milliseconds; `Infinity` for never.
    *
    * @default {10_000}
    */
   idleTimeout?: number;
   /**
-   * How many green threads may wait for a Worker. One more ends with a `HubSaturatedError`.
+   * The number of green threads that may wait for a Worker. One more ends with a `HubSaturatedError`.
    *
    * @default {Infinity}
    */
@@ -59,7 +59,7 @@ export interface HubOptions {
   /** The memory that each Worker may use: a Worker that needs more ends, and nothing else does. */
   resourceLimits?: ResourceLimits;
   /**
-   * Which kind of Worker runs green threads. Only `"thread"` (`node:worker_threads`) is there now.
+   * The kind of Worker that runs green threads. Only `"thread"` (`node:worker_threads`) is there now.
    *
    * @default {"thread"}
    */
@@ -81,8 +81,8 @@ export interface HubOptions {
    */
   blockedWarningMs?: number;
   /**
-   * Which modules green code may import on the hub, where they run with all the permissions of the process: `true` for
-   * all, `false` for none, or a list of specifiers as `hubImport()` gets them; an entry that ends in `/` stands for all
+   * The modules that green code may import on the hub, where they run with all the permissions of the process: `true` for
+   * all, `false` for none, or a list of specifiers as `hubImport()` gets them; an entry that ends in `/` has all
    * URLs below it. With less than `true`, functions of `asyncToSync()` and objects of `shared()` can be used if the hub
    * has imported their module itself, or the list has it. What was exposed or passed can be called in any case.
    *
@@ -108,7 +108,7 @@ export interface HubOptions {
 /** Options as the hub uses them: complete and checked. */
 export type Settings = Readonly<Required<HubOptions>>;
 
-/** How many Workers a hub may have when it is not told. */
+/** The default of `maxWorkers`. */
 function defaultWorkers(): number {
   return Math.min(128, Math.max(16, 4 * navigator.hardwareConcurrency));
 }
@@ -119,13 +119,13 @@ const LIMIT_KEYS: readonly (keyof ResourceLimits)[] = [
   "stackSizeMb",
 ];
 
-/** The memory that long-lived objects of a Worker may take when the hub is not told, in MiB. */
+/** The default of `maxOldGenerationSizeMb`. */
 const OLD_GENERATION_MB = 1024;
 
 /**
  * Completes and checks the options of a hub.
  *
- * @param options What the hub was told.
+ * @param options The options as they were given.
  * @returns The same with defaults.
  * @throws {TypeError} If an option has the wrong type or is not known.
  * @throws {RangeError} If an option is out of range.

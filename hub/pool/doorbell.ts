@@ -1,10 +1,10 @@
 /**
- * The hub's ear: hears Workers ring, and has their messages taken in.
+ * The hub's end of the doorbell: listens for Workers that ring, and has their messages taken in.
  *
  * One loop for all Workers. Asleep, it is a single `Atomics.waitAsync` on the board's doorbell, whatever the number of
- * Workers. Awake, it takes in what there is in bounded passes, and after each pass lets microtasks run: there the async
- * functions that green code called go on, and their replies are written. When nothing is left it goes on listening for
- * a few microseconds, since a wake-up costs far more than that, and only then sleeps.
+ * Workers. Awake, it takes in messages in bounded passes, and lets microtasks run after each pass: in them, the async
+ * functions that green code called go on, and their replies are written. When nothing is left, the loop listens for a few
+ * microseconds more, since a wake-up costs far more than that, and only then sleeps.
  *
  * Microtasks starve timers and I/O, so a busy loop gives the event loop a turn of its own every millisecond.
  *
@@ -15,10 +15,10 @@ import { setImmediate } from "node:timers";
 import type { Board } from "../../bridge/wire/board.ts";
 import { Patience } from "../../bridge/wire/patience.ts";
 
-/** How long the hub listens before it sleeps, at the most, in milliseconds. */
+/** The longest time that the hub listens before it sleeps, in milliseconds. */
 const MOST_SPIN = 0.03;
 
-/** How long the event loop may go without a turn, in milliseconds. */
+/** The longest time that the event loop goes without a turn, in milliseconds. */
 const MOST_HOLD = 1;
 
 /** Listens to the doorbell of one hub. */
@@ -26,13 +26,13 @@ export class Doorbell {
   readonly #board: Board;
   readonly #takeIn: () => boolean;
   readonly #patience = new Patience(MOST_SPIN);
-  /** How many cores there are beside the hub's. With more Workers awake than that, listening takes one of theirs. */
+  /** The number of cores beside the hub's. With more Workers awake than that, listening takes a core from one of them. */
   readonly #spareCores = Math.max(0, navigator.hardwareConcurrency - 1);
   #closed = false;
 
   /**
    * @param board The hub's board.
-   * @param takeIn Takes in some of what has arrived; says whether there was any. It must not throw.
+   * @param takeIn Takes in some messages; says whether there were any. It must not throw.
    */
   constructor(board: Board, takeIn: () => boolean) {
     this.#board = board;
@@ -54,7 +54,11 @@ export class Doorbell {
     this.#board.ring();
   }
 
-  /** Takes in until nothing has come for a while; gives what the bell had counted at the last look. */
+  /**
+   * Takes in messages until none has come for a while.
+   *
+   * @returns The bell's count when it was last read.
+   */
   async #serve(): Promise<number> {
     let turned = performance.now();
     let quietSince = turned;

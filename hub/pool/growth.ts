@@ -1,37 +1,37 @@
 /**
- * When a pool starts more Workers.
+ * Growth: decides when a pool starts more Workers.
  *
- * Workers are started when threads wait, none is idle (one that serves a callback takes no thread), and those that run do not
- * end their threads so quickly that they empty the queue before one more has started. Starting one takes about 40 ms, half of
- * which the event loop stands still, so no more are started than there are cores until those have shown how quick they are: by
- * ending a thread, or by being blocked.
+ * Workers are started when threads wait, no Worker is idle (one that serves a callback takes no thread), and the busy Workers do
+ * not end threads so quickly that the queue would be empty before one more has started. A start takes about 40 ms, and for half
+ * of it the event loop stands still. So no more Workers are started than there are cores until these have shown how quick they
+ * are: by ending a thread, or by being blocked.
  *
  * @module
  */
 
 import type { GreenWorker } from "../records/worker.ts";
 
-/** How long the queue is watched before it is decided whether to start Workers, in milliseconds. */
+/** The time for which the queue is watched before Workers are started, in milliseconds. */
 const LOOK_AFTER = 5;
 
-/** About how long it takes to start a Worker, in milliseconds. */
+/** The time that the start of a Worker takes, about, in milliseconds. */
 const START_TAKES = 40;
 
 /** The pool that grows. */
 export interface Growing {
   readonly workers: ReadonlySet<GreenWorker>;
-  /** How many Workers there may be. */
+  /** The number of Workers that may run threads at a time. */
   readonly maxWorkers: number;
-  /** How many Workers there are, but for those that have nothing to do and take nothing, as they serve a callback. */
+  /** The number of Workers that run a thread or could take one: not those that only serve a callback. */
   usable(): number;
-  /** How many threads are in the queue. */
+  /** The number of threads in the queue. */
   queued(): number;
-  /** How many Workers have been started and are not ready. */
+  /** The number of Workers that have been started and are not ready. */
   starting(): number;
   closed(): boolean;
   /** Whether one more may be started now. */
   mayStart(): boolean;
-  /** Starts one more; says whether it could. */
+  /** Starts one more; says whether one is being started. */
   startWorker(): boolean;
 }
 
@@ -39,7 +39,7 @@ export interface Growing {
 export class Growth {
   readonly #pool: Growing;
   #timer: ReturnType<typeof setTimeout> | undefined;
-  /** How many threads have ended since the last look. */
+  /** The number of threads that have ended since the last look. */
   #ended = 0;
   #lookedAt = 0;
 
@@ -47,12 +47,12 @@ export class Growth {
     this.#pool = pool;
   }
 
-  /** A thread has ended. */
+  /** Counts a thread that has ended. */
   ended(): void {
     this.#ended++;
   }
 
-  /** Looks in a moment whether the threads that wait need more Workers. */
+  /** Looks in a moment whether the threads in the queue need more Workers. */
   lookLater(): void {
     if (this.#timer !== undefined || this.#pool.usable() >= this.#pool.maxWorkers) return;
     if (!this.#pool.mayStart()) return;
@@ -72,7 +72,7 @@ export class Growth {
       pool.starting() < pool.queued() && unproven++ < navigator.hardwareConcurrency &&
       pool.usable() < pool.maxWorkers && pool.startWorker()
     );
-    // From here: while a Worker is being started, no thread can be.
+    // The next period begins here: during the start of a Worker the event loop stands still, and no thread ends.
     this.#ended = 0;
     this.#lookedAt = performance.now();
     if (pool.queued() > 0 && !pool.closed()) this.lookLater();

@@ -1,26 +1,27 @@
 /**
- * When a blocked thread lends its place in the pool to one in the queue.
+ * Lending: a blocked thread lends its place in the pool to a thread in the queue.
  *
- * A thread that is blocked keeps its Worker. When all Workers are blocked, what they wait for may be a thread of the queue: async
- * code may wait for it that a hub function, a server's handler or a connection pool waits for in turn. Nobody can know, as the
- * same is to be seen where all of them wait for a slow server. So they are given time; when each has been blocked in one
- * wait all the while, one of them lends its place: it does not count towards `maxWorkers` until it goes on, and the first thread in the
- * queue gets a Worker for it. That Worker takes one thread after another as long as the place is lent, and ends when it has
- * nothing to do.
+ * A blocked thread keeps its Worker. When all Workers are blocked, they may wait for a thread of the queue, by way of async code:
+ * a hub function, a server's handler or a connection pool may wait for that thread. The hub cannot know: it sees the same when
+ * all Workers wait for a slow server. So they are given time. When each has been blocked in one wait for all that time, one of
+ * the blocked threads lends its place: it does not count towards `maxWorkers` until it goes on, and the first thread in the queue
+ * gets a Worker for it. That Worker takes one thread after another while the place is lent, and ends when it has nothing to do.
  *
  * ```text
  * a place   kept ──all blocked for the patience──> lent ──its thread goes on, or ends──> kept
  * ```
  *
- * **What it may cost.** One place is lent at a time, and each takes twice the time of the one before, up to
- * {@linkcode PATIENCE}`.mostLending`: slow calls on a pool that is full give it a few Workers more, and `maxWorkers` still means something.
+ * **The cost.** Places are lent one at a time, and each takes twice the time of the one before, up to
+ * {@linkcode PATIENCE}`.mostLending`:
+ * slow calls on a full pool give it a few Workers more, and `maxWorkers` still means something.
  *
- * **Who counts as blocked.** A thread that has said so (`Up.Parked`), unless it only sleeps, as that one goes on by itself. An
- * `async` green function that awaits says nothing, and neither does a module that is being loaded: such a Worker is blocked if it
- * sleeps in its event loop (and not as short blocking calls do, such as `sleep(5)` in a loop), and nobody has woken it since the last look. That is read from the board while the Worker may write
- * there, so it is true of the moment only; it counts if it was so at each look, and one look too many costs one Worker for a while.
+ * **Blocked threads.** A thread counts as blocked if it has said so (`Up.Parked`), unless it only sleeps, since a sleep ends by
+ * itself. An `async` green function that awaits says nothing, and neither does a module that is being loaded: such a Worker
+ * counts as blocked if it sleeps in its event loop (not in a short blocking call, such as `sleep(5)` in a loop) and nobody has
+ * woken it since the last look. That is read from the board while the Worker may write there, so it is true of the moment only.
+ * It counts if it was so at each look; a wrong guess costs one Worker for a while.
  *
- * Where all are blocked on queues, locks and green threads, nobody waits for a look: see `Pool.relieve()`.
+ * When all are blocked on queues, locks and green threads, there is no need to wait for a look: see `Pool.relieve()`.
  *
  * @module
  */
@@ -37,11 +38,11 @@ export interface Lendable {
   readonly workers: ReadonlySet<GreenWorker>;
   /** Whether threads wait for a Worker. */
   waits(): boolean;
-  /** Whether the first of them gets none unless a place is lent, and would get one then. */
+  /** Whether the first of these threads gets a Worker if a place is lent, and only then. */
   needy(): boolean;
   /** A number for the wait of the thread that runs on a Worker; nothing if it is not blocked. */
   waitOf(worker: GreenWorker): number | undefined;
-  /** A place was lent. */
+  /** Notes that a place was lent. */
   lent(): void;
 }
 
@@ -52,19 +53,19 @@ export class Lending {
   #timer: ReturnType<typeof setInterval> | undefined;
   /** The wait of each thread at the last look. */
   #waits = new Map<HubThread, number | undefined>();
-  /** Since when all have been in the same waits. */
+  /** The time since which all threads have been in the same waits. */
   #since = 0;
 
   /**
    * @param pool The pool.
-   * @param patience How long all have to have been blocked, in milliseconds.
+   * @param patience The time for which all have to be blocked, in milliseconds.
    */
   constructor(pool: Lendable, patience: number = PATIENCE.lending) {
     this.#pool = pool;
     this.#patience = patience;
   }
 
-  /** A thread waits for a Worker. */
+  /** Begins to look, as a thread waits for a Worker. */
   watch(): void {
     if (this.#timer !== undefined) return;
     this.#since = performance.now();
@@ -72,7 +73,7 @@ export class Lending {
     Deno.unrefTimer(this.#timer);
   }
 
-  /** Nothing waits for a Worker any more. */
+  /** Looks no more, as no thread waits for a Worker. */
   stop(): void {
     clearInterval(this.#timer);
     this.#timer = undefined;
@@ -92,7 +93,7 @@ export class Lending {
     this.#pool.lent();
   }
 
-  /** Notes in which waits the threads are now; says whether all are blocked, and were in the same waits at the last look. */
+  /** Notes the wait of each thread; says whether all are blocked, each in the same wait as at the last look. */
   #compare(): boolean {
     const before = this.#waits;
     const waits = this.#waits = new Map();

@@ -1,7 +1,7 @@
 /**
- * What a new Worker is made of: its rings, its passage, and what it is told at its start.
+ * A new Worker: its rings, its passage, its record on the hub, and the data that it gets at its start.
  *
- * Nothing runs yet, and nothing here fails for want of a thread: `hub/records/thread_worker.ts` starts it.
+ * Nothing runs yet, and nothing here fails for want of a thread: `hub/records/thread_worker.ts` starts the Worker.
  *
  * @module
  */
@@ -20,16 +20,16 @@ import { GreenWorker, type Registry } from "../records/worker.ts";
 import { Post } from "../records/post.ts";
 import { WorkerObjects } from "../references/worker_objects.ts";
 
-/** What a new Worker is to be. */
+/** Options for {@linkcode makeWorker}. */
 export interface NewWorkerOptions {
   readonly board: Board;
   /** The board's number in the process. */
   readonly boardNumber: number;
-  /** A slot of the board that nobody uses. */
+  /** A free slot of the board. */
   readonly slot: number;
   /** The Worker's number, which no other Worker of the hub ever has. */
   readonly serial: number;
-  /** What the Worker's references are looked up in. */
+  /** The hub's tables, in which the Worker's references are looked up. */
   readonly registry: Registry;
   /** The modules whose exports are in scope of inline functions. */
   readonly scope: readonly string[];
@@ -37,7 +37,7 @@ export interface NewWorkerOptions {
   readonly debug: boolean;
 }
 
-/** Makes a Worker that has not started, and what it is to be started with. */
+/** Makes the record of a Worker that has not started, and the data with which it is to be started. */
 export function makeWorker(
   options: NewWorkerOptions,
 ): { readonly worker: GreenWorker; readonly start: WorkerStart } {

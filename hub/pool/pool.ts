@@ -1,17 +1,18 @@
 /**
- * The pool: which thread runs on which Worker, and when.
+ * The pool: decides which thread runs on which Worker, and when.
  *
- * - Threads wait in one queue, first come, first served. A Worker takes one when it has nothing on its stack.
- * - Workers are started when threads wait and those that run do not end theirs quickly enough: see `growth.ts`. They are
- *   told to end when they have nothing to do: see `shrinking.ts`.
- * - A thread that waits for one in the queue runs it on its own stack: it could not go on anyway, so recursion cannot use
- *   up the pool. Where that cannot be done (the wait has a time limit, or the module is not loaded there) the awaited thread
- *   gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first one in the queue when all Workers are blocked
- *   on what other threads may have to end (a queue, a lock, threads): what they wait for may never come otherwise.
- * - In a cooperative hub a thread begins when it is its turn: see `start_order.ts`.
- * - When all Workers are blocked, and it may be async code that ends that, one lends its place after a while: see `lending.ts`.
- * - A Worker that dies is replaced when there is work for it. Where Workers cannot start, the queue waits for those that there
- *   are, and it is tried again later (see `failed_starts.ts`); if there are none, all threads in it end with the reason.
+ * - Threads wait in one queue, first come, first served. A Worker takes a thread when it has nothing on its stack.
+ * - Workers are started when threads wait and the busy Workers do not end theirs quickly enough: see `growth.ts`. They are told
+ *   to end when they have nothing to do: see `shrinking.ts`.
+ * - A thread that waits for a thread in the queue runs it on its own stack: the waiter could not go on anyway, so recursion
+ *   cannot use up the pool. If that cannot be done (the wait has a time limit, or the Worker has not loaded the module) the
+ *   awaited thread gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first thread in the queue when all
+ *   Workers are blocked on what other threads may have to end (a queue, a lock, threads): they might never go on otherwise.
+ * - In a cooperative hub a thread begins when its order number comes: see `start_order.ts`.
+ * - When all Workers are blocked, and async code may end that, a thread lends its place after a while: see `lending.ts`.
+ * - A Worker that dies is replaced when there is work for it. When Workers cannot start, the queue waits for the Workers that
+ *   there are, and a start is tried again later (see `failed_starts.ts`); if there are none, all threads in the queue end with
+ *   the error.
  *
  * @module
  */
@@ -38,20 +39,18 @@ import { type Berth, StartOrder } from "./start_order.ts";
 import { settlesWithin } from "../base/time.ts";
 import { crash, endingOf } from "./worker_endings.ts";
 
-/** How many messages of one Worker are taken before the next one's turn. */
+/** The number of messages that are taken from one Worker before the next one has its turn. */
 const MESSAGES_A_TURN = 64;
 
-/** How long a Worker may take to tell what has failed there, in milliseconds: one may have got no core. */
+/** The time that a Worker may take to tell of its failures, in milliseconds: it may have got no core. */
 const LAST_TURN_MS = 1000;
 
-/** What the pool needs of the rest of the hub. */
+/** The hub that has the pool. */
 export interface PoolHost extends Registry {
   /** The modules whose exports are in scope of inline functions. */
   readonly scope: readonly string[];
-  /** A Worker says something. */
+  /** Takes a message from a Worker. */
   take(worker: GreenWorker, message: Message): void;
-  /** A thread has ended without its Worker saying so. */
-  endThread(thread: HubThread, ended: Ended): void;
 }
 
 /** The Workers of one hub and the threads that wait for them. */
@@ -60,14 +59,15 @@ export class Pool {
   /** The board's number in the process. */
   readonly #boardNumber: number;
   readonly #settings: Settings;
+  readonly #here = hereOnHub();
   readonly #host: PoolHost;
   readonly #queue = new Set<HubThread>();
-  /** Threads in the queue for which a running one waits and cannot run it itself. */
+  /** Threads in the queue for which a running thread waits that cannot run them on its stack. */
   readonly #urgent = new Set<HubThread>();
   readonly #workers = new Set<GreenWorker>();
   readonly #bySlot: (GreenWorker | undefined)[];
   readonly #stopped = new StoppedWorkers();
-  /** Workers with nothing to do, the one that stopped last at the end. */
+  /** Workers with nothing to do, the one that became idle last at the end. */
   readonly #idle: GreenWorker[] = [];
   #starting = 0;
   #serial = 0;
@@ -79,8 +79,9 @@ export class Pool {
   readonly #failedStarts = new FailedStarts(() => {
     if (!this.#closed) this.#assign();
   });
-  /** What a cooperative hub has. */
+  /** The run lock of a cooperative hub. */
   readonly #runLock: RunLock | undefined;
+  /** The order of new threads in a cooperative hub. */
   readonly #order: StartOrder | undefined;
   #onEmpty: (() => void) | undefined;
   #closed = false;
@@ -117,7 +118,7 @@ export class Pool {
       startError: () => this.#failedStarts.error,
       refuse: (thread, reason) => {
         this.remove(thread);
-        this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
+        this.#host.threads.endThread(thread, Ended.of({ status: "rejected", reason }));
       },
     });
     this.#lending = new Lending({
@@ -127,7 +128,7 @@ export class Pool {
       waitOf: (worker) => this.#waitOf(worker),
       lent: () => this.#assign(),
     });
-    this.#boardNumber = hereOnHub().addBoard(this.board);
+    this.#boardNumber = this.#here.addBoard(this.board);
     this.#bySlot = new Array(this.board.slots).fill(undefined);
     for (let i = 0; i < settings.minWorkers; i++) this.#startWorker();
   }
@@ -171,6 +172,7 @@ export class Pool {
     this.#queue.add(thread);
     this.#order?.add(thread);
     this.#assign();
+    if (this.#queue.size === 0) return;
     if (this.#cannotGrow) this.#saturation.look();
     if (this.#queued <= maxQueue || !this.remove(thread)) return;
     throw new HubSaturatedError(
@@ -185,12 +187,12 @@ export class Pool {
     if (!this.#queue.delete(thread)) return false;
     if (this.#order === undefined) return true;
     this.#order.remove(thread);
-    // It may be its turn.
+    // Its number may have come just now.
     this.board.ring();
     return true;
   }
 
-  /** How many threads wait for a Worker, and, in a cooperative hub, not only for their turn. */
+  /** The number of threads that wait for a Worker; in a cooperative hub, without those that wait for their turn only. */
   get #queued(): number {
     const { size } = this.#queue;
     if (this.#order === undefined) return size;
@@ -200,17 +202,17 @@ export class Pool {
   }
 
   /**
-   * A thread on a Worker is about to wait for another one.
+   * Helps a thread to start for which another thread is about to wait.
    *
-   * @param worker Where the waiting thread is the innermost.
-   * @param thread What it waits for.
-   * @param limited Whether its wait has a time limit.
+   * @param worker The Worker on which the waiter is the innermost thread.
+   * @param thread The thread that it waits for.
+   * @param limited Whether the wait has a time limit.
    */
   awaited(worker: GreenWorker, thread: HubThread, limited: boolean): void {
     if (!this.#queue.has(thread)) return;
     if (!limited && !worker.gone && worker.hasLoaded(thread.task!.target)) {
       if (this.#order) {
-        // The first who waits for it hosts it: whoever runs it, the order is the same.
+        // The first waiter is its host; the order is the same, whoever runs it.
         if (thread.host?.waitingFor !== thread) thread.host = worker.stack.at(-1);
         this.#order.hurry(thread);
         return this.#assign();
@@ -222,7 +224,7 @@ export class Pool {
     this.urge(thread);
   }
 
-  /** Somebody who keeps a Worker waits for a thread: if it is in the queue, it gets a Worker of its own. */
+  /** Gets a thread in the queue a Worker of its own, since a waiter keeps another Worker meanwhile. */
   urge(thread: HubThread): void {
     if (!this.#queue.has(thread)) return;
     this.#urgent.add(thread);
@@ -236,8 +238,8 @@ export class Pool {
   }
 
   /**
-   * The threads that keep one from starting: those that run, the innermost on each Worker. None when it is not in the
-   * queue, or when there may be a Worker for it without any of them going on.
+   * The threads that keep a thread from starting: the innermost thread on each Worker. Nothing if the thread is not in the queue,
+   * or if there may be a Worker for it without any of the others going on.
    */
   blocking(thread: HubThread): HubThread[] | undefined {
     if (!this.#queue.has(thread) || this.#starting > 0 || this.#hasSlot) return undefined;
@@ -251,7 +253,7 @@ export class Pool {
     return running;
   }
 
-  /** Whether a thread on a Worker could go on, and waits for its turn. */
+  /** Whether a thread on a Worker could go on, and waits for its turn only. */
   isQueued(thread: HubThread): boolean {
     const runLock = this.#runLock;
     const { worker } = thread;
@@ -259,63 +261,63 @@ export class Pool {
       runLock.isQueued(worker.slot);
   }
 
-  /** A thread has left its Worker. */
+  /** Takes a thread that has ended off its Worker's stack. */
   left(worker: GreenWorker, thread: HubThread): void {
     const at = worker.stack.lastIndexOf(thread);
     if (at >= 0) worker.stack.splice(at, 1);
     this.#growth.ended();
     worker.proven = true;
-    if (worker.idle) this.#rest(worker);
+    if (worker.idle) this.#becameIdle(worker);
   }
 
-  /** A Worker has answered all that the hub asked of it. */
+  /** Gives a Worker a thread, if it is idle: it has answered all that the hub asked of it. */
   served(worker: GreenWorker): void {
     if (worker.idle) this.#assign();
   }
 
-  /** A Worker has started. */
+  /** Gives a Worker that has started its first thread. */
   ready(worker: GreenWorker): void {
     if (worker.ready) return;
     worker.ready = true;
     this.#starting--;
     this.#failedStarts.succeeded();
     if (worker.closing) return;
-    this.#rest(worker);
+    this.#becameIdle(worker);
   }
 
   /**
-   * Takes in what Workers have sent, some of each.
+   * Takes in messages, some of each Worker.
    *
    * @returns Whether there was anything.
    */
-  takeIn(): boolean {
-    let worked = hereOnHub().takeIn();
+  readonly takeIn = (): boolean => {
+    let worked = this.#here.takeIn();
     for (let group = 0; group < this.board.groups; group++) {
       let flags = this.board.takeFlags(group);
       while (flags !== 0) {
         const bit = 31 - Math.clz32(flags);
         flags &= ~(1 << bit);
         const worker = this.#bySlot[group * 32 + bit];
-        // One that was stopped and goes on all the same is not listened to.
+        // A Worker that was stopped and goes on all the same is not listened to.
         if (worker && !worker.dead) worked = this.#takeFrom(worker) || worked;
       }
     }
     if (this.#order && this.#runLock!.turn !== 0) this.#assign();
     return worked;
-  }
+  };
 
   /**
-   * The process is about to end: has the Workers tell what has failed in their event loops.
+   * Has the Workers tell of failures in their event loops, as the process is about to end.
    *
-   * @returns What settles when they have; nothing if there is nothing to be told.
+   * @returns A promise that settles when they have; nothing if no Worker has anything to tell.
    */
   lastTurns(): Promise<unknown> | undefined {
     const uneasy = [...this.#workers].filter(({ uneasy, idle }) => uneasy && idle);
     if (uneasy.length === 0) return undefined;
-    return settlesWithin(Promise.all(uneasy.map((worker) => worker.rest())), LAST_TURN_MS);
+    return settlesWithin(Promise.all(uneasy.map((worker) => worker.loopTurn())), LAST_TURN_MS);
   }
 
-  /** Tells all Workers to end; those with threads on them when these have ended. */
+  /** Tells all Workers to end, each as soon as no thread is left on it. Settles when all have ended. */
   close(): Promise<void> {
     this.#closed = true;
     this.#shrinking.stop();
@@ -331,17 +333,17 @@ export class Pool {
    * Stops a Worker that does not end by itself: the threads on it are killed, whatever they do. If it is blocked, or in its
    * event loop, it ends; if it computes, it goes on until the process ends, and nobody listens to it.
    *
-   * @param reason What led to it.
+   * @param reason The error that led to it.
    */
   stop(worker: GreenWorker, reason: Error): void {
     worker.stopped = true;
     this.#end(worker, reason);
   }
 
-  /** Settles when all Workers that were stopped have ended, or are known not to end. */
+  /** Settles when all stopped Workers have ended, or are known not to end. */
   async ended(): Promise<void> {
     await this.#stopped.ended();
-    hereOnHub().removeBoard(this.#boardNumber);
+    this.#here.removeBoard(this.#boardNumber);
   }
 
   #end(worker: GreenWorker, reason: Error): void {
@@ -354,7 +356,7 @@ export class Pool {
     this.#stopped.add(worker);
   }
 
-  /** The Workers that there are. */
+  /** All Workers, those that are starting included. */
   get workers(): ReadonlySet<GreenWorker> {
     return this.#workers;
   }
@@ -370,24 +372,25 @@ export class Pool {
         this.#host.take(worker, message);
       }
     } catch (error) {
-      // It wrote something that cannot be right: nothing that it says can be trusted any more.
+      // The Worker wrote something that cannot be right: nothing that it says can be trusted any more.
       this.#end(worker, error as Error);
       return true;
     }
-    if (!worker.post.empty) this.board.raise(worker.slot);
-    return worked || !worker.post.empty;
+    if (worker.post.inbox.empty) return worked;
+    this.board.raise(worker.slot);
+    return true;
   }
 
-  #rest(worker: GreenWorker): void {
+  #becameIdle(worker: GreenWorker): void {
     if (this.#closed) return this.#dismiss(worker);
     worker.idleSince = performance.now();
     this.#idle.push(worker);
     this.#assign();
     if (!this.#idle.includes(worker)) return;
-    this.#shrinking.rested(worker);
+    this.#shrinking.becameIdle(worker);
   }
 
-  /** Whether as many Workers run threads as may. One counts that waits for a thread; one that lends its place does not. */
+  /** Whether `maxWorkers` Workers run threads. One that waits for a thread counts; one whose thread lends its place does not. */
   get #isFull(): boolean {
     const { maxWorkers } = this.#settings;
     if (this.#workers.size <= maxWorkers) return false;
@@ -397,14 +400,15 @@ export class Pool {
   }
 
   /**
-   * When all that run wait for other threads, and others wait for a Worker, it is for those that they wait: the first of them
-   * gets a Worker beyond `maxWorkers`. It is no more work at a time.
+   * Gives the first thread in the queue a Worker beyond `maxWorkers` if all running threads wait for other threads: they may wait
+   * for those in the queue. No more threads work at a time than before.
    */
   relieve(): void {
     if (this.#stalls) this.urge(this.#next());
     if (this.#cannotGrow) this.#saturation.look();
   }
 
+  /** The number of Workers that run a thread which keeps its place, or could take a thread. */
   get #usable(): number {
     let usable = 0;
     for (const { stack, serving } of this.#workers) {
@@ -419,16 +423,16 @@ export class Pool {
     return this.#mayStart && this.#usable >= this.#settings.maxWorkers;
   }
 
-  /** A number that tells one wait of the thread that runs on a Worker from the next; nothing if it is not blocked. */
+  /** A number that tells one wait of a Worker's innermost thread from the next; nothing if that thread is not blocked. */
   #waitOf({ stack, slot }: GreenWorker): number | undefined {
     const innermost = stack[stack.length - 1];
     if (this.isQueued(innermost)) return undefined;
     if (innermost.parkedOn !== undefined) return innermost.blockedSince;
-    // Below 0, where no time is.
+    // Below 0: a time never is.
     return this.board.sleepsInItsLoop(slot) ? -1 - Math.abs(this.board.woken(slot)) : undefined;
   }
 
-  /** Whether nothing goes on until a thread of the queue does. */
+  /** Whether no running thread goes on before a thread of the queue has run. */
   get #stalls(): boolean {
     if (this.#queue.size === 0 || this.#urgent.size > 0 || this.#starting > 0) return false;
     if (this.#workers.size < this.#settings.maxWorkers) return false;
@@ -442,7 +446,7 @@ export class Pool {
     return busy > 0;
   }
 
-  /** Since when all Workers that there may be are blocked on what a thread of the queue may have to end. */
+  /** The time since which all Workers that there may be are blocked on what a thread of the queue may have to end. */
   #stuckSince(): number | undefined {
     if (this.#starting > 0 || this.#workers.size === 0 || !this.#cannotGrow) return undefined;
     let since = 0;
@@ -459,7 +463,7 @@ export class Pool {
     if (this.#stalls) this.#urgent.add(this.#next());
     while (this.#queue.size > 0) {
       if (this.#urgent.size === 0 && this.#isFull) break;
-      // One that does something for the hub would do the thread's work on top of that.
+      // A Worker that does something for the hub would do the thread's work on top of that.
       const at = this.#idle.findLastIndex((worker) => !worker.serving);
       if (at < 0) break;
       const [worker] = this.#idle.splice(at, 1);
@@ -471,13 +475,13 @@ export class Pool {
       if (this.#workers.size === 0) this.#startWorker();
       else this.#growth.lookLater();
     }
-    // Whoever waits for an urgent one keeps a Worker and does nothing, so this is no more work at a time.
+    // Whoever waits for an urgent thread keeps a Worker and does nothing, so no more threads work at a time.
     while (this.#starting < this.#urgent.size && this.#startWorker());
     if (this.#queue.size > 0) this.#lending.watch();
     if (this.#queue.size > 0 && this.#workers.size === 0) this.#giveUp();
   }
 
-  /** Begins the thread whose turn it is, in a cooperative hub, if it is that of a new one. */
+  /** Begins the new thread of a cooperative hub whose number has come, if one has. */
   #assignInTurn(order: StartOrder): void {
     const waits = (thread: HubThread) => this.#queue.has(thread);
     if (this.#queue.size > 0 && this.#workers.size === 0 && !this.#startWorker()) this.#giveUp();
@@ -489,8 +493,8 @@ export class Pool {
     let free = this.#mayStart ? this.#settings.maxWorkers - this.#usable : 0;
     for (const worker of this.#idle) if (!worker.serving) free++;
     order.recall(free);
-    // What was spawned before is in the rings, and has to be known.
-    for (const { post } of this.#workers) if (!post.empty) return;
+    // Threads that were spawned before are in the rings, and have to be known first.
+    for (const { post } of this.#workers) if (!post.inbox.empty) return;
     const begun = order.next((thread) => this.#berth(thread), waits);
     if (begun) {
       this.#urgent.delete(begun.thread);
@@ -502,7 +506,7 @@ export class Pool {
     this.#lending.watch();
   }
 
-  /** A Worker on which a thread can begin. */
+  /** Finds a Worker on which a thread can begin. */
   #berth(thread: HubThread): Berth {
     const { host } = thread;
     if (host?.waitingFor === thread && !host.dead) {
@@ -521,7 +525,7 @@ export class Pool {
     return undefined;
   }
 
-  /** Workers that were stopped and go on have used up all that there may be. */
+  /** Ends the queue: Workers that were stopped and go on have used up all that there may be. */
   #giveUp(): void {
     const reason = new WorkerCrashedError(
       `Cannot run green threads on hub "${this.#settings.name}" any more: ${this.#stopped.leaked} Workers that were stopped go on ` +
@@ -529,7 +533,7 @@ export class Pool {
     );
     for (const thread of [...this.#queue]) {
       this.remove(thread);
-      this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
+      this.#host.threads.endThread(thread, Ended.of({ status: "rejected", reason }));
     }
   }
 
@@ -539,10 +543,10 @@ export class Pool {
 
   /** Whether one more Worker may be started now. */
   get #mayStart(): boolean {
-    return this.#hasSlot && !(this.#failedStarts.resting && this.#someStay);
+    return this.#hasSlot && !(this.#failedStarts.waiting && this.#someStay);
   }
 
-  /** Whether there will be no more Workers, unless one goes: there are as many as there may be, or none can be started. */
+  /** Whether there will be no more Workers until one ends: there are as many as there may be, or none can be started. */
   get #cannotGrow(): boolean {
     if (this.#failedStarts.since !== undefined) return true;
     return this.#workers.size >= this.#settings.maxWorkers && !this.#hasSlot;
@@ -561,8 +565,8 @@ export class Pool {
   }
 
   /**
-   * Starts one more Worker, if there is a slot for it and none has failed to start just now. One that cannot start is as one
-   * that died at once.
+   * Starts one more Worker, if there is a slot for it and none has failed to start just now. A Worker that cannot start is
+   * treated like one that died at once.
    *
    * @returns Whether one is being started.
    */
@@ -584,7 +588,7 @@ export class Pool {
     this.#starting++;
     const onExit = (code: number) => {
       worker.hasExited();
-      // It has not: see `stop()`. Its slot is never used again, as it may still write there.
+      // It has not exited: see `stop()`. Its slot is never used again, as it may still write there.
       if (worker.lost) return;
       this.#runLock?.breakLock(slot);
       this.#takeLast(worker);
@@ -611,7 +615,7 @@ export class Pool {
     return true;
   }
 
-  /** What a Worker said before it ended counts. */
+  /** Takes in the last messages of a Worker that has ended. */
   #takeLast(worker: GreenWorker): void {
     if (worker.dead) return;
     try {
@@ -637,17 +641,17 @@ export class Pool {
     if (!expected && !worker.stopped) this.#crashed++;
     if (!expected && !wasReady && !worker.stopped) {
       this.#failedStarts.failed(worker.error ?? crash(worker, undefined, code));
-      // Nobody is left who could run them.
+      // No Worker is left that could run the threads.
       if (!this.#someStay) threads.push(...this.#queue);
       else this.#saturation.look();
     }
     for (const thread of threads) this.remove(thread);
     for (const thread of threads) {
-      this.#host.endThread(thread, endingOf(worker, thread, code));
+      this.#host.threads.endThread(thread, endingOf(worker, thread, code));
     }
-    // There is nobody else to hear of it.
+    // Without a thread on it, nobody else hears of the crash.
     if (!expected && !worker.stopped && threads.length === 0) {
-      this.#host.reportError(crash(worker, undefined, code));
+      this.#host.events.error(crash(worker, undefined, code));
     }
     this.#runLock?.gone(worker.slot);
     if (this.#workers.size === 0) this.#onEmpty?.();

@@ -1,13 +1,13 @@
 /**
- * What is done when a hub may have no more Workers, or can start none, and all that it has are blocked.
+ * Saturation: a hub may have no more Workers, or can start none, and all that it has are blocked.
  *
- * A blocked thread keeps its Worker, and there may be a good many more than `maxWorkers` of them (see {@linkcode mostWorkers}), so
- * that threads which wait for others do not keep those from starting. When these are used up too, threads in the queue may be just
- * the ones that all others wait for, and nobody could ever go on. That is not known: async code may put the item that one of
- * them waits for. So they are given time; when all Workers have been blocked all the while, each thread that has waited in the queue
- * all the while ends with an error that says so.
+ * A blocked thread keeps its Worker, and there may be many more Workers than `maxWorkers` (see {@linkcode mostWorkers}), so that
+ * threads which wait for others do not keep these from starting. When those Workers are used up too, the running threads may all
+ * wait for threads in the queue, and nobody could ever go on. The hub cannot know: async code may put the item that one of the
+ * blocked threads waits for. So the hub waits for a while. If all Workers are blocked for all that time, each thread that has
+ * been in the queue as long ends with an error that says so.
  *
- * A thread whose wait has a time limit or a signal may go on by itself, as does one that waits for an async function: neither
+ * A thread whose wait has a time limit or a signal may go on by itself, and so may one that waits for an async function: neither
  * counts as blocked.
  *
  * @module
@@ -20,7 +20,7 @@ import type { HubThread } from "../records/thread.ts";
 /** How many Workers a hub may have beyond twice as many as `maxWorkers`. Tests set fewer, as each takes its time to start. */
 export const EXTRA = { workers: 32 };
 
-/** How many Workers a hub may have in all, those that run what blocked threads wait for included. */
+/** The most Workers that a hub may have, those beyond `maxWorkers` included. */
 export function mostWorkers(maxWorkers: number): number {
   return 2 * maxWorkers + EXTRA.workers;
 }
@@ -31,9 +31,9 @@ export interface Saturable {
   readonly maxWorkers: number;
   /** The threads in the queue. */
   readonly queue: ReadonlySet<HubThread>;
-  /** Since when all Workers that there may be are blocked; nothing if they are not. */
+  /** The time since which all Workers that there may be are blocked; nothing if they are not. */
   stuckSince(): number | undefined;
-  /** Why no more Workers can be started; nothing if they can. */
+  /** The error with which the last Worker could not start; nothing if one could. */
   startError?(): unknown;
   /** Ends a thread of the queue. */
   refuse(thread: HubThread, reason: HubSaturatedError): void;
@@ -47,14 +47,14 @@ export class Saturation {
 
   /**
    * @param pool The pool.
-   * @param patience How long all have to have been blocked, in milliseconds.
+   * @param patience The time for which all have to be blocked, in milliseconds.
    */
   constructor(pool: Saturable, patience: number = PATIENCE.saturated) {
     this.#pool = pool;
     this.#patience = patience;
   }
 
-  /** Something has come to wait: a thread in the queue, or one on its Worker. */
+  /** Begins to watch, if need be: a thread has come to wait in the queue, or on its Worker. */
   look(): void {
     const { queue } = this.#pool;
     if (this.#timer !== undefined || queue.size === 0) return;
@@ -70,7 +70,7 @@ export class Saturation {
     Deno.unrefTimer(this.#timer);
   }
 
-  /** Nothing will be run any more. */
+  /** Stops watching. */
   stop(): void {
     clearTimeout(this.#timer);
   }
@@ -89,7 +89,7 @@ export class Saturation {
     }
   }
 
-  /** Which Workers there are and why there are no more, and what to do about that. */
+  /** The parts of the error's message: which Workers there are, why there are no more, and what to do about that. */
   #limit(): [workers: string, advice: string, options?: ErrorOptions] {
     const { name, maxWorkers } = this.#pool;
     const cause = this.#pool.startError?.();

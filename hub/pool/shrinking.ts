@@ -1,9 +1,10 @@
 /**
- * When a pool has fewer Workers.
+ * Shrinking: decides when a pool has fewer Workers.
  *
- * One that has had nothing to do for `idleTimeout` is told to end, the one that has rested longest first, down to `minWorkers`;
- * one beyond `maxWorkers` sooner. The look comes some time after the Worker came to rest, so it looks again at all: whether the
- * Worker still rests, and since when; whether it does something for the hub; and whether anybody holds what lives there.
+ * A Worker that has been idle for `idleTimeout` is told to end, the one that has been idle longest first, down to `minWorkers`; a
+ * Worker beyond `maxWorkers` sooner. The look comes some time after the Worker became idle, so everything is checked then:
+ * whether the Worker is still idle, and since when; whether it does something for the hub; and whether anybody holds an object
+ * that lives there.
  *
  * @module
  */
@@ -11,16 +12,16 @@
 import type { GreenWorker } from "../records/worker.ts";
 import type { Settings } from "../base/options.ts";
 
-/** How long a Worker beyond `maxWorkers` is kept when it has nothing to do, in milliseconds. */
+/** The time for which an idle Worker beyond `maxWorkers` is kept, in milliseconds. */
 const EXTRA_MS = 100;
 
-/** How often idle Workers are looked for, as a part of `idleTimeout`. */
+/** The number of looks for idle Workers in one `idleTimeout`. */
 const SWEEPS = 4;
 
 /** The pool that shrinks. */
 export interface Shrinkable {
   readonly workers: ReadonlySet<GreenWorker>;
-  /** Workers with nothing to do, the one that stopped last at the end. */
+  /** Workers with nothing to do, the one that became idle last at the end. */
   readonly idle: readonly GreenWorker[];
   readonly settings: Pick<Settings, "maxWorkers" | "minWorkers" | "idleTimeout">;
   /** Tells a Worker to end. */
@@ -36,25 +37,25 @@ export class Shrinking {
     this.#pool = pool;
   }
 
-  /** A Worker has nothing to do. */
-  rested(worker: GreenWorker): void {
+  /** Has a Worker that has become idle looked at later. */
+  becameIdle(worker: GreenWorker): void {
     if (this.#staying > this.#pool.settings.maxWorkers) this.#dismissLater(worker);
     else this.#sweepLater();
   }
 
-  /** The pool closes: all are told to end anyway. */
+  /** Looks no more: the pool closes, and all Workers are told to end anyway. */
   stop(): void {
     clearInterval(this.#sweeper);
   }
 
-  /** How many Workers there are that have not been told to end. */
+  /** The number of Workers that have not been told to end. */
   get #staying(): number {
     let count = 0;
     for (const { closing } of this.#pool.workers) if (!closing) count++;
     return count;
   }
 
-  /** One more than there may be is kept for a moment: whoever has waited for a thread there may well do so again. */
+  /** Keeps a Worker beyond `maxWorkers` for a moment: whoever has waited for a thread there may well do so again. */
   #dismissLater(worker: GreenWorker): void {
     const { maxWorkers } = this.#pool.settings;
     const { idleSince } = worker;

@@ -1,34 +1,35 @@
 /**
- * The start order: the new threads of a cooperative hub, each of which begins when its number comes.
+ * The start order: the new threads of a cooperative hub, each of which begins when its order number comes.
  *
- * Each has a number, its place in the line that all share (see `bridge/wire/run_lock.ts`): whoever spawns it takes the number,
- * and the hub sorts. When it is the turn of one, nobody runs green code, so it is settled what runs where, and the choices
- * made here are the same each time:
+ * All threads of the hub share one sequence of numbers (see `bridge/wire/run_lock.ts`). Whoever spawns a thread takes its number,
+ * and the hub sorts. When the number of a new thread comes, nobody runs green code, so it is settled which thread runs where, and
+ * the choices made here are the same each time:
  *
- * - A thread for which a Worker can be had begins. While one is being started for it, everybody waits.
- * - One for which there is none (all that there may be are taken by threads that wait for something) is *late*: it loses its
- *   turn, and is the first to have the next one of a new thread for which there is a Worker. One who waits for it may bring it
- *   back earlier.
+ * - If a Worker can be had for the thread, it begins. While a Worker is being started for it, everybody waits.
+ * - If there is no Worker for it (all that there may be are taken by threads that wait for something), the thread is *late*: it
+ *   loses its turn, and is the first to have the next turn of a new thread for which there is a Worker. A thread that waits for
+ *   it may bring it back earlier.
  *
  * @module
  */
 
+import { isBefore } from "../../bridge/wire/board.ts";
 import type { RunLock } from "../../bridge/wire/run_lock.ts";
 import type { GreenWorker } from "../records/worker.ts";
 import type { HubThread } from "../records/thread.ts";
 
-/** Where a thread can begin: on a Worker, on one that is being started, or nowhere now. */
+/** A Worker on which a thread can begin; `"starting"` if one is being started for it; nothing if there is none now. */
 export type Berth = GreenWorker | "starting" | undefined;
 
 /** The threads that have not begun. */
 export class StartOrder {
   readonly #runLock: RunLock;
-  /** The numbers, the lowest first. */
+  /** The order numbers of the threads, the lowest first. */
   readonly #numbers: number[] = [];
-  /** Whose numbers they are; `null` if it is that of the first who is late. */
+  /** The thread of each number; `null` if the number is for the first of the late threads. */
   readonly #threads = new Map<number, HubThread | null>();
   readonly #late = new Set<HubThread>();
-  /** How many numbers were taken for those who are late. */
+  /** The count of numbers that were taken for late threads. */
   #recalls = 0;
   /** The last number that came. */
   #last = 0;
@@ -37,35 +38,35 @@ export class StartOrder {
     this.#runLock = runLock;
   }
 
-  /** A thread may begin when it is its turn. */
+  /** Adds a thread, which may begin when its number comes. */
   add(thread: HubThread): void {
     const { order } = thread;
     const fits = order !== undefined && !this.#threads.has(order) && isBefore(this.#last, order);
     this.#insert(fits ? order : this.#runLock.enlist(), thread);
   }
 
-  /** A thread has ended before it began. */
+  /** Forgets a thread that has ended before it began. */
   remove(thread: HubThread): void {
     this.#late.delete(thread);
   }
 
-  /** A late thread has become urgent, or can begin on somebody's stack. */
+  /** Gives a late thread a new number: it has become urgent, or can begin on another thread's stack. */
   hurry(thread: HubThread): void {
     if (this.#late.delete(thread)) this.#insert(this.#runLock.enlist(), thread);
   }
 
-  /** There are Workers for so many of those who are late. */
-  recall(places: number): void {
-    while (this.#recalls < Math.min(places, this.#late.size)) {
+  /** Takes numbers for late threads, as there are Workers for so many. */
+  recall(count: number): void {
+    while (this.#recalls < Math.min(count, this.#late.size)) {
       this.#recalls++;
       this.#insert(this.#runLock.enlist(), null);
     }
   }
 
   /**
-   * The thread that is to begin now, with its Worker, to which the run lock goes.
+   * Finds the thread that is to begin now, and its Worker, and passes the run lock to that.
    *
-   * @param berth Finds a Worker for a thread; `undefined` also for one that is to begin no more.
+   * @param berth Finds a Worker for a thread; `undefined` also for a thread that is to begin no more.
    * @param waits Whether a thread still waits to begin.
    */
   next(
@@ -107,13 +108,13 @@ export class StartOrder {
       const thread = this.#threads.get(gone);
       this.#threads.delete(gone);
       if (thread === null) this.#recalls--;
-      // Its turn should have been earlier; it is not to be lost, whatever has happened to that.
+      // Its turn should have been earlier; the thread is not to be lost, whatever has happened to that turn.
       else if (thread && gone !== number && waits(thread)) this.#late.add(thread);
     }
     return numbers[0] ?? 0;
   }
 
-  /** Mostly it is the highest. */
+  /** Adds a number, which is the highest as a rule. */
   #insert(number: number, thread: HubThread | null): void {
     this.#threads.set(number, thread);
     const numbers = this.#numbers;
@@ -126,8 +127,4 @@ export class StartOrder {
   #announce(): void {
     if (this.#numbers.length > 0) this.#runLock.announce(this.#numbers[0]);
   }
-}
-
-function isBefore(a: number, b: number): boolean {
-  return (a - b | 0) < 0;
 }

@@ -1,5 +1,5 @@
 /**
- * What the threads on a Worker end with that has ended under them.
+ * The endings of threads whose Worker has ended under them.
  *
  * @module
  */
@@ -10,11 +10,11 @@ import type { GreenWorker } from "../records/worker.ts";
 import type { HubThread } from "../records/thread.ts";
 
 /**
- * How a thread ends with its Worker: killed if that was stopped, else by a crash.
+ * Makes the ending of a thread whose Worker has ended: killed if the Worker was stopped, else failed by a crash.
  *
  * @param worker The Worker.
  * @param thread The thread that ran on it, or was about to.
- * @param code What the Worker exited with.
+ * @param code The Worker's exit code.
  */
 export function endingOf(worker: GreenWorker, thread: HubThread, code: number): Ended {
   return Ended.of(
@@ -24,7 +24,7 @@ export function endingOf(worker: GreenWorker, thread: HubThread, code: number): 
   );
 }
 
-/** What a thread ends with whose Worker was stopped: what it was killed with, or what its Worker was stopped for. */
+/** The reason for a thread whose Worker was stopped: that of its kill, or else a `GreenletExit` that tells of the stop. */
 function stopReason({ error }: GreenWorker, thread: HubThread): unknown {
   if (thread.killed) return thread.killed.reason;
   const exit = `The Worker of the green thread "${thread.name}" was stopped`;
@@ -32,11 +32,11 @@ function stopReason({ error }: GreenWorker, thread: HubThread): unknown {
 }
 
 /**
- * Makes the error of a Worker that has ended by itself.
+ * Makes the error for a Worker that has ended by itself.
  *
  * @param worker The Worker.
- * @param thread The thread that ran on it. There may be none: what a thread has left behind can end a Worker too.
- * @param code What the Worker exited with.
+ * @param thread The thread that ran on it, if any: a Worker can also be ended by code that a thread has left behind.
+ * @param code The Worker's exit code.
  */
 export function crash(
   worker: GreenWorker,

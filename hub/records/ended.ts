@@ -1,7 +1,7 @@
 /**
- * How a green thread ended, as the hub keeps it.
+ * The ending of a green thread, as the hub keeps it.
  *
- * A result that came from a Worker stays encoded until somebody on the hub looks at it; one that goes on to another
+ * A result that came from a Worker stays encoded until somebody on the hub reads it; a result that goes on to another
  * Worker as plain text is never decoded here.
  *
  * @module
@@ -9,28 +9,34 @@
 
 import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
-import type { Outcome } from "../../bridge/side/green_thread.ts";
-import { Ending } from "../../bridge/protocol/messages.ts";
+import {
+  Ending,
+  endingOf,
+  ENDINGS,
+  type Outcome,
+  outcomeOf,
+  STATUSES,
+} from "../../bridge/protocol/messages.ts";
 import { readViews } from "../references/views.ts";
 
 /** The Worker that an ending goes to. */
 interface Receiver {
-  /** Makes references for it. */
+  /** Makes references for the Worker. */
   readonly kinds: ReferenceKinds;
-  /** Encodes something, and takes the references in it back if that fails. */
+  /** Encodes a value, and takes the references in it back if that fails. */
   attempt<T>(encode: () => T): T;
 }
 
-/** An ending: its value, or the bytes of it. */
+/** An ending: its outcome, or a payload that has not been read. */
 export class Ended {
   #outcome: Outcome<unknown> | undefined;
-  /** What it is for Workers, if that is not the same: see `views.ts`. */
+  /** The outcome for Workers, if it is not the same: see `views.ts`. */
   #passing: Outcome<unknown> | undefined;
   #encoded:
     | { readonly ending: number; readonly payload: Payload; readonly kinds: ReferenceKinds }
     | undefined;
 
-  /** Whether it came from a Worker. */
+  /** Whether the ending came from a Worker. */
   readonly crossed: boolean;
 
   private constructor(outcome: Outcome<unknown> | undefined, crossed: boolean) {
@@ -46,16 +52,16 @@ export class Ended {
   /** An ending that a Worker reported. */
   static from(ending: number, payload: Payload, kinds: ReferenceKinds): Ended {
     const ended = new Ended(undefined, true);
-    // What may hold references is taken in at once: they are counted when they arrive.
+    // A payload that may have references is read at once, since references are counted when they arrive.
     if (mayRefer(payload)) ended.#read(ending, payload, kinds);
     else ended.#encoded = { ending, payload, kinds };
     return ended;
   }
 
-  /** Which of the three endings it is. */
+  /** The name of the ending. */
   get status(): Outcome<unknown>["status"] {
     if (this.#outcome) return this.#outcome.status;
-    return STATUS[this.#encoded!.ending];
+    return STATUSES[this.#encoded!.ending];
   }
 
   /** The ending as people see it. */
@@ -66,9 +72,14 @@ export class Ended {
     return this.#outcome = read(ending, payload, kinds);
   }
 
-  /** The ending as it is passed on: handles that came home are handles. */
+  /** The ending as it is passed on: handles that came home stay handles. */
   get passing(): Outcome<unknown> {
     return this.#passing ?? this.outcome;
+  }
+
+  /** The ending as a reference to its thread carries it. */
+  get forRef(): { ending: number; value: unknown } {
+    return endingOf(this.passing);
   }
 
   #read(ending: number, payload: Payload, kinds: ReferenceKinds): void {
@@ -89,7 +100,7 @@ export class Ended {
   encodeFor(worker: Receiver): { ending: number; payload: Payload } {
     if (this.#encoded) return this.#encoded;
     const outcome = this.passing;
-    const ending = STATUS.indexOf(outcome.status);
+    const ending = ENDINGS[outcome.status];
     const { kinds } = worker;
     if (outcome.status !== "fulfilled") {
       return { ending, payload: encodeThrown(outcome.reason, "error", kinds) };
@@ -102,18 +113,10 @@ export class Ended {
   }
 }
 
-/** In the order of {@linkcode Ending}. */
-const STATUS = ["fulfilled", "rejected", "killed"] as const;
-
 function read(ending: number, payload: Payload, kinds: ReferenceKinds): Outcome<unknown> {
   try {
     return outcomeOf(ending, decode(payload, kinds));
   } catch (reason) {
     return { status: "rejected", reason };
   }
-}
-
-function outcomeOf(ending: number, value: unknown): Outcome<unknown> {
-  if (ending === Ending.Fulfilled) return { status: "fulfilled", value };
-  return { status: STATUS[ending], reason: value } as Outcome<unknown>;
 }

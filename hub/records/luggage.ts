@@ -1,27 +1,20 @@
 /**
- * What the arguments of a waiting thread refer to.
+ * The luggage of a waiting thread: the references in its arguments.
  *
- * Arguments are encoded when a thread is spawned, so that what cannot cross is refused where it was passed, and later
- * changes are not seen. Which Worker will run the thread is not known then; until it is, the references in them are held
- * here.
+ * Arguments are encoded when a thread is spawned, so that a value that cannot cross is refused where it was passed, and later
+ * changes are not seen. It is not known then which Worker will run the thread. Until it is, the references are held here.
  *
  * @module
  */
 
 import type { Ref, ReferenceKinds } from "../../bridge/values/codec.ts";
-import { Ending, RefKind } from "../../bridge/protocol/messages.ts";
+import { RefKind } from "../../bridge/protocol/messages.ts";
 import type { GreenWorker, Registry } from "./worker.ts";
 import { HubThread } from "./thread.ts";
 import { hubReferent } from "../references/referents.ts";
 import { referTo } from "../references/worker_references.ts";
 import { type Coordination, coreOf, referToShared } from "../../bridge/memory/objects.ts";
 import { holdObject, releaseObject } from "../references/worker_objects.ts";
-
-const ENDINGS = {
-  fulfilled: Ending.Fulfilled,
-  rejected: Ending.Rejected,
-  killed: Ending.Killed,
-} as const;
 
 /** The references in the arguments of one thread. */
 export class Luggage implements ReferenceKinds {
@@ -42,7 +35,7 @@ export class Luggage implements ReferenceKinds {
     throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
   }
 
-  /** The thread is about to run on a Worker: the references are that Worker's. */
+  /** Hands the references to the Worker on which the thread is about to run. */
   handTo(worker: GreenWorker): void {
     for (const { kind, id } of this.#held) worker.hold(kind, id);
     this.#held.length = 0;
@@ -50,10 +43,10 @@ export class Luggage implements ReferenceKinds {
     this.#dropObjects();
   }
 
-  /** The thread will not run. */
+  /** Takes the references back: the thread will not run. */
   drop(): void {
     for (const { kind, id } of this.#held) {
-      if (kind === RefKind.Thread) this.#registry.releaseThread(id, 1);
+      if (kind === RefKind.Thread) this.#registry.threads.release(id, 1);
       else this.#registry.exports.release(id, 1);
     }
     this.#held.length = 0;
@@ -86,16 +79,11 @@ export class Luggage implements ReferenceKinds {
     if (!thread.ended) thread = this.#registry.own(thread);
     thread.observed = true;
     const { id, name } = thread;
-    const outcome = thread.ended?.passing;
-    if (!outcome) {
-      thread.holds++;
-      this.#held.push({ kind: RefKind.Thread, id });
-      return { kind: RefKind.Thread, data: { id, name } };
+    if (thread.ended) {
+      return { kind: RefKind.Thread, data: { id, name, ended: thread.ended.forRef } };
     }
-    const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
-    return {
-      kind: RefKind.Thread,
-      data: { id, name, ended: { ending: ENDINGS[outcome.status], value } },
-    };
+    thread.holds++;
+    this.#held.push({ kind: RefKind.Thread, id });
+    return { kind: RefKind.Thread, data: { id, name } };
   }
 }

@@ -1,7 +1,7 @@
 /**
  * The post to one Worker: the hub's ends of the two rings that lead to the Worker's mailbox and come from it.
  *
- * The hub never waits: what does not fit in the ring is queued here, in order, and goes on when the Worker has made room
+ * The hub never waits: messages that do not fit in the ring are queued here, in order, and go on when the Worker has made room
  * and rung the doorbell.
  *
  * @module
@@ -19,8 +19,8 @@ import type { Outbox } from "../../bridge/wire/outbox.ts";
 export class Post {
   readonly #board: Board;
   readonly #slot: number;
-  readonly #outbox: Outbox;
-  readonly #inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly inbox: Inbox;
   readonly #waiting: Waiting[] = [];
   #tidying: ReturnType<typeof setTimeout> | undefined;
   #sendsLater = false;
@@ -29,79 +29,69 @@ export class Post {
   constructor(board: Board, slot: number, outbox: Outbox, inbox: Inbox) {
     this.#board = board;
     this.#slot = slot;
-    this.#outbox = outbox;
-    this.#inbox = inbox;
+    this.outbox = outbox;
+    this.inbox = inbox;
   }
 
   /** Sends a message, now or as soon as there is room. */
   send(kind: number, id: number, a: number, b: number, payload: Payload): void {
-    if (payload.attachments !== undefined) this.#outbox.attach(payload.attachments);
+    if (payload.attachments !== undefined) this.outbox.attach(payload.attachments);
     if (this.#waiting.length > 0) {
       this.#waiting.push(new Waiting(kind, id, a, b, keep(payload)));
       return;
     }
-    if (this.#outbox.write(kind, id, a, b, payload)) return this.#board.wake(this.#slot);
-    this.#outbox.setBehind(true);
+    if (this.outbox.write(kind, id, a, b, payload)) return this.#board.wake(this.#slot);
+    this.outbox.setBehind(true);
     this.#waiting.push(new Waiting(kind, id, a, b, payload));
     this.sendWaiting();
-    // What is left goes on in a later turn, and by then the bytes may have been changed by whoever sent them.
+    // The remainder goes on in a later turn, and whoever sent the bytes may change them before that.
     this.#waiting[0]?.keep();
   }
 
-  /** What was sent is what its green code waits for: in a cooperative hub it gets a place in the line. */
+  /** Queues the Worker for the run lock, in a cooperative hub: its green code waits for a message that was sent. */
   ready(): void {
     this.#board.order?.ready(this.#slot);
   }
 
-  /** As {@linkcode Post.ready}, before all others. */
+  /** Does as {@linkcode Post.ready}, with the first number of all. */
   readyFirst(): void {
     this.#board.order?.readyFirst(this.#slot);
   }
 
-  /** Has a thread that is blocked there at an object say once more what on: see `green/worker/parking.ts`. */
+  /** Has a thread that is blocked there at an object report it once more: see `green/worker/parking.ts`. */
   rouse(): void {
     this.#board.wake(this.#slot);
   }
 
-  /** Says to the Worker that it is to end, whatever it is blocked on and however full its mailbox is. */
+  /** Tells the Worker to end, whatever it is blocked on and however full its mailbox is. */
   shut(): void {
-    this.#outbox.shut();
+    this.outbox.shut();
     this.#board.wake(this.#slot);
   }
 
-  /** Whether the Worker has seen that it is to end. */
-  get heard(): boolean {
-    return this.#outbox.heard;
-  }
-
-  /** Whether the Worker has said that it has nothing more to do, and touches nothing any more. */
-  get left(): boolean {
-    return this.#outbox.left;
-  }
-
-  /** Sends what was waiting, as far as there is room. */
+  /** Sends messages that wait, as far as there is room. */
   sendWaiting(): void {
     if (this.#waiting.length === 0) return;
     let sent = 0;
     const until = performance.now() + TURN_MS;
     while (sent < this.#waiting.length) {
-      if (this.#waiting[sent].write(this.#outbox, until)) {
+      if (this.#waiting[sent].write(this.outbox, until)) {
         sent++;
         continue;
       }
-      // The event loop's other work has its turn.
+      // Other work of the event loop has its turn now.
       if (performance.now() >= until) {
         this.#sendLater();
         break;
       }
-      // Ask for room first and then look once more: it may have come in between.
-      this.#outbox.setHungry(true);
-      if (!this.#waiting[sent].write(this.#outbox, until)) break;
-      this.#outbox.setHungry(false);
+      // Ask for room first and then look once more: room may have come in between.
+      this.outbox.setHungry(true);
+      if (!this.#waiting[sent].write(this.outbox, until)) break;
+      this.outbox.setHungry(false);
       sent++;
     }
     this.#waiting.splice(0, sent);
-    if (this.#waiting.length === 0) this.#outbox.setBehind(false);
+    if (this.#waiting.length === 0) this.outbox.setBehind(false);
     this.#board.wake(this.#slot);
     this.#tidyLater();
   }
@@ -118,33 +108,28 @@ export class Post {
   /**
    * Receives the next message.
    *
-   * @param frames How many frames to look at, at the most.
+   * @param frames The most ring frames to look at.
    */
   receive(frames: number): Message | undefined {
-    const message = this.#inbox.receive(frames);
-    if (this.#inbox.takeHungry()) this.#board.wake(this.#slot);
+    const message = this.inbox.receive(frames);
+    if (this.inbox.takeHungry()) this.#board.wake(this.#slot);
     return message;
   }
 
-  /** Whether there is nothing to receive. */
-  get empty(): boolean {
-    return this.#inbox.empty;
-  }
-
-  /** The Worker has ended: nothing is sent any more. */
+  /** Drops all messages that wait, and sends no more: the Worker has ended. */
   retire(): void {
     this.#isRetired = true;
     clearTimeout(this.#tidying);
     this.#waiting.length = 0;
   }
 
-  /** Memory that large messages needed is let go of when there have been none for a while. */
+  /** Frees the memory of large messages when there have been none for a while. */
   #tidyLater(): void {
-    const { tidyAt } = this.#outbox;
+    const { tidyAt } = this.outbox;
     if (tidyAt === Infinity || this.#tidying !== undefined || this.#isRetired) return;
     this.#tidying = setTimeout(() => {
       this.#tidying = undefined;
-      this.#outbox.tidy(performance.now());
+      this.outbox.tidy(performance.now());
       this.#board.wake(this.#slot);
       this.#tidyLater();
     }, Math.max(0, Math.ceil(tidyAt - performance.now())) + 1);
@@ -152,10 +137,10 @@ export class Post {
   }
 }
 
-/** How long one message may be written without a turn of the event loop, in milliseconds. */
+/** The longest time for which one message is written without a turn of the event loop, in milliseconds. */
 const TURN_MS = 8;
 
-/** A message that waits for its turn, or for room. */
+/** A message that waits for those before it, or for room. */
 class Waiting {
   readonly #kind: number;
   readonly #id: number;
@@ -172,13 +157,13 @@ class Waiting {
     this.#payload = payload;
   }
 
-  /** Writes as much as there is room for; says whether that is all. */
+  /** Writes as much as there is room for; says whether the whole message is written. */
   write(outbox: Outbox, until: number): boolean {
     this.#departure ??= outbox.begin(this.#kind, this.#id, this.#a, this.#b, this.#payload);
     return this.#departure.advance(until);
   }
 
-  /** Takes a copy of what is not written yet. */
+  /** Copies the part that is not written yet. */
   keep(): void {
     if (this.#departure) this.#departure.keep();
     else this.#payload = keep(this.#payload);

@@ -1,24 +1,24 @@
 /**
- * A green thread, as the hub keeps it.
+ * The hub's record of a green thread.
  *
  * ```text
  * pending ──> running ──> fulfilled | rejected | killed
  *    └───────────────────────────────────────────┘ (killed, or the hub closed, before it started)
  * ```
  *
- * The first ending stays; a later one is dropped. A thread is either run by a Worker, or stands for something async on
- * the hub (a *future*: `futureToGreenlet()`, `.spawn()` of an async function).
+ * The first ending stays; a later one is dropped. A thread is either run by a Worker, or is there for async work on the hub (a
+ * *future*: `futureToGreenlet()`, `.spawn()` of an async function).
  *
  * @module
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject } from "../../bridge/check_options.ts";
+import { checkOptionsObject } from "../../bridge/checks.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
-import { currentLimit, untilAborted } from "../../bridge/side/limit.ts";
+import { currentLimit, limited, untilAborted } from "../../bridge/side/limit.ts";
 import { joinStacks } from "../../bridge/values/stacks.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import {
@@ -28,41 +28,43 @@ import {
   GreenThread,
   KILL_KEYS,
   type KillOptions,
-  type Outcome,
   type ThreadState,
 } from "../../bridge/side/green_thread.ts";
-import type { SpawnSite, Target } from "../../bridge/protocol/messages.ts";
+import type { Outcome, SpawnSite, Target } from "../../bridge/protocol/messages.ts";
 import type { Ended } from "./ended.ts";
 import type { Post } from "./post.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
-/** What a thread needs of its hub. */
+/** The hub, as far as its threads need it. */
 export interface ThreadHost {
   /** Ends a thread early. */
   killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void;
-  /** A thread failed, and so far nobody has asked for its result. */
-  failedUnobserved(thread: HubThread): void;
-  /** Something that the library calls for the user threw. */
-  reportError(error: unknown): void;
-  /**
-   * Async code is about to await a thread that has not ended.
-   *
-   * @returns A promise of the error that it is to get instead, if it looks as if it could never go on.
-   */
-  awaiting(thread: HubThread): Promise<Error | undefined> | undefined;
-  /** Async code wants a thread that has not ended, and may go on before it has. */
-  wanted(thread: HubThread): void;
-  /** Settles once a thread has ended, and the async work that was aborted with it. */
-  afterwards(thread: HubThread): Promise<void>;
+  /** Reports a failed thread, unless somebody asks for its result soon. */
+  failedUnhandled(thread: HubThread): void;
+  readonly events: {
+    /** Reports an error of user code that the library has called. */
+    error(error: unknown): void;
+  };
+  readonly waits: {
+    /**
+     * Notes that async code is about to await a thread that has not ended.
+     *
+     * @returns A promise of the error that the code is to get instead, if this looks like a deadlock.
+     */
+    awaiting(thread: HubThread): Promise<Error | undefined> | undefined;
+    /** Notes that async code wants a thread that has not ended, and may go on before it has. */
+    wanted(thread: HubThread): void;
+  };
 }
 
+/** A function to call when the thread has ended. */
 interface Linked {
   // deno-lint-ignore no-explicit-any
   readonly fn: (thread: any, ...args: any[]) => unknown;
   readonly args: unknown[];
 }
 
-/** A Worker, as far as the threads on it have to know it. */
+/** A Worker, as far as threads need it. */
 export interface RunsOn {
   readonly slot: number;
   readonly post: Post;
@@ -70,96 +72,97 @@ export interface RunsOn {
   readonly stack: HubThread[];
   readonly gone: boolean;
   readonly dead: boolean;
-  /** Tells it how a thread ended. */
+  /** Tells the Worker how a thread ended. */
   tell(thread: HubThread): void;
 }
 
-/** The task of a thread: what it is to run, until it does. */
+/** The task of a thread: its target with the arguments. */
 export interface Task {
   readonly target: Target;
   readonly args: Payload;
-  /** What the arguments refer to, if anything. */
+  /** The references in the arguments, if there are any. */
   readonly luggage?: { handTo(worker: unknown): void; drop(): void };
-  /** The async context, if there is any; and as it is on the hub. */
+  /** The async context, if there is any: encoded, and its values on the hub. */
   readonly context?: { readonly payload: Payload; readonly values: ContextValues };
 }
 
-/** A green thread's record on the hub, which is its handle there too. */
+/** The record of a green thread, which is its handle on the hub too. */
 export class HubThread<T = unknown> extends GreenThread<T> {
   readonly id: number;
   readonly #host: ThreadHost;
-  readonly #name: string | undefined;
-  /** What it is to run; gone once it runs. */
+  /** The name that it was given. Without one, its name is made of the label and the id. */
+  readonly givenName: string | undefined;
+  /** Its task, until it runs. */
   task: Task | undefined;
-  /** What the name is made of when none was given. */
+  /** The base of its name, if none was given. */
   readonly label: string;
   /** The id of the thread that spawned it; 0 for the hub. */
   readonly parent: number;
-  /** Whether nobody has a handle to it. */
+  /** Whether nobody wants its result: see `spawnN()`. */
   readonly detached: boolean;
-  /** When it was made, in `performance.now()` time. */
+  /** The time at which it was made, in `performance.now()` time. */
   readonly since = performance.now();
   /** The Worker that runs it. */
   worker: RunsOn | undefined;
-  /** Cancels the wait for its time. */
+  /** Cancels its delay. */
   cancelDelay: (() => void) | undefined;
-  /** Starts the async work that it stands for, if it waits for somebody to want it. */
+  /** Starts its async work, if that waits until somebody wants it. */
   begin: (() => void) | undefined;
-  /** Aborts the async work that it stands for. */
+  /** Aborts its async work. */
   abort: ((reason: unknown) => void) | undefined;
-  /** Workers that are to hear how it ends. */
+  /** The Workers that are to be told how it ends. */
   watchers: Set<RunsOn> | undefined;
-  /** How many references to it Workers hold. */
+  /** The number of references that Workers hold to it. */
   holds = 0;
   /** Whether anybody has asked for its result. */
   observed = false;
-  /** The Worker that looks whether anybody there asks for its result, and reports its failure if not. */
+  /** The Worker that spawned it, and that reports its failure if nobody there asks for the result. */
   keeper: RunsOn | undefined;
-  /** Why it was killed first, if it was. */
+  /** The reason of its first kill. */
   killed: { readonly reason: unknown } | undefined;
-  /** What it has been blocked on for a while. */
+  /** A text about what it has been blocked on for a while. */
   parkedOn: string | undefined;
   /** Whether it has been blocked for a while on something that another green thread may have to end. */
   stalled = false;
-  /** Whether that is a coordination object: then another thread may hold it by now than the one that it has said. */
+  /** Whether it is blocked at a coordination object: then the holder that it has reported may have changed. */
   atObject = false;
-  /** Since when it is so, without a time limit. */
+  /** The time since which it has been stalled without a time limit. */
   stuckSince: number | undefined;
-  /** Since when it has been blocked on anything but its own sleep. */
+  /** The time since which it has been blocked on anything but its own sleep. */
   blockedSince: number | undefined;
-  /** Whether it does not count towards `maxWorkers` until it goes on: see `lending.ts`. */
+  /** Whether it lends its place, and does not count towards `maxWorkers` until it goes on: see `lending.ts`. */
   lends = false;
   /** Identity of the last `Parked` report: each new one replaces it, so a late answer to an old one is ignored. */
   lastParked: object | undefined;
-  /** Takes back the edge of that in the graph of waits. */
+  /** Takes back the edge of that report in the graph of waits. */
   unpark: (() => void) | undefined;
-  /** Its order number among the new threads, if its hub is cooperative and it took one. */
+  /** Its order number among the new threads of a cooperative hub, if whoever spawned it took one. */
   order: number | undefined;
-  /** A thread that waits for this one, which has not begun, and can run it on its stack: of a cooperative hub. */
+  /** The thread that can run this one on its stack, as it waits for it to begin: in a cooperative hub. */
   host: HubThread | undefined;
   /** The thread that it waits for, by `wait()`. */
   waitingFor: HubThread | undefined;
-  /** It waits no longer for the thread that it waited for last. */
+  /** Ends its wait for that thread. */
   stopWaiting: (() => void) | undefined;
-  /** Async work that was aborted because it was killed, and has not ended. */
+  /** Async work that was aborted by its kill, and has not ended. */
   readonly aborted = new Set<Promise<unknown>>();
   /** Threads that are not to start once it has ended: see `spawnAfterLocal()`. */
   dependants: Set<HubThread> | undefined;
-  /** How often in a row it was found in a circle of waits. */
+  /** The number of times in a row that it was found in a circle of waits. */
   suspicions = 0;
-  /** Where it was spawned, if the hub records that. */
+  /** The sites at which it and its ancestors were spawned, if the hub records that. */
   spawnSites: SpawnSite[] | undefined;
   /** Stops the clock of its time limit. */
   stopClock: (() => void) | undefined;
-  /** How many still want its result, of those who may lose interest. */
+  /** The number of those that want its result, without those that have lost interest. */
   interest = 0;
-  /** The thread of another hub that it stands for. */
+  /** The thread of another hub, if this is a proxy thread. */
   proxyFor: HubThread | undefined;
   /** The id of the `GreenPool` that it is a member of. */
   memberOf: number | undefined;
-  /** The async context with which it was started: its Worker knows it too. */
+  /** The async context with which it was started, which its Worker has too. */
   context: ContextValues | undefined;
-  /** What it has changed of that, to be said before it ends. */
+  /** Its changes of that context, which are told before its ending. */
   changes: ContextValues | undefined;
   #back: ContextReturn | undefined;
   #running = false;
@@ -184,25 +187,20 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.#host = host;
     this.id = id;
     this.label = options.label;
-    this.#name = options.name;
+    this.givenName = options.name;
     this.parent = options.parent ?? 0;
     this.detached = options.detached ?? false;
     this.task = options.task;
     this.context = options.task?.context?.values;
   }
 
-  /** Somebody is about to await it. */
+  /** Notes that somebody is about to await it. */
   beforeThen(): void {
     (this.#back ??= new ContextReturn()).join();
   }
 
   get name(): string {
-    return this.#name ?? `${this.label}-${this.id}`;
-  }
-
-  /** The name, if it is not made of the label and the id. */
-  get givenName(): string | undefined {
-    return this.#name;
+    return this.givenName ?? `${this.label}-${this.id}`;
   }
 
   get state(): ThreadState {
@@ -210,17 +208,21 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     return this.#running ? "running" : "pending";
   }
 
-  /** How it ended, if it has. */
+  override get dead(): boolean {
+    return this.#ended !== undefined;
+  }
+
+  /** Its ending, if it has ended. */
   get ended(): Ended | undefined {
     return this.#ended;
   }
 
-  /** Called once it has started: its clock. */
+  /** Starts the clock of its time limit; called once it has started. */
   onStart: (() => void) | undefined;
-  /** Called once it has started or ended: it depends on its owner no longer. */
+  /** Frees it from its owner; called once it has started or ended. */
   onBegin: (() => void) | undefined;
 
-  /** It has started. */
+  /** Notes that it has started. */
   start(): void {
     this.#running = true;
     this.onBegin?.();
@@ -229,7 +231,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   /**
-   * It has ended.
+   * Ends it.
    *
    * @returns Whether this ending counts: `false` if it had ended before.
    */
@@ -241,13 +243,13 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.begin = undefined;
     this.onBegin?.();
     this.onBegin = undefined;
-    // First the links, then those who await it.
+    // First the links are called, then those go on that await it.
     if (this.#links) queueMicrotask(() => this.#runLinks());
     if (this.changes) this.#back ??= new ContextReturn();
     this.#back?.end(this.changes);
     this.#settle?.(ended.outcome);
     this.#settle = undefined;
-    if (ended.status === "rejected" && !this.observed) this.#host.failedUnobserved(this);
+    if (ended.status === "rejected" && !this.observed) this.#host.failedUnhandled(this);
     return true;
   }
 
@@ -279,9 +281,14 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     return this.afterwards();
   }
 
-  /** Settles once it has ended, and the async work that was aborted with it. */
-  afterwards(): Promise<void> {
-    return this.#host.afterwards(this);
+  /** Settles once it has ended, and also the async work that was aborted with it. */
+  async afterwards(): Promise<void> {
+    const deadlock = this.#ended ? undefined : await this.#host.waits.awaiting(this);
+    if (deadlock) throw deadlock;
+    await limited(async () => {
+      if (!this.#ended) await new Promise<void>((resolve) => this.onEnd(() => resolve()));
+      await Promise.allSettled(this.aborted);
+    });
   }
 
   override cancel(reason?: unknown): void {
@@ -298,7 +305,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     if (this.#ended) queueMicrotask(() => this.#runLinks());
   }
 
-  /** Whether it stands for async work on the hub, and needs no Worker. */
+  /** Whether it is there for async work on the hub, and needs no Worker. */
   get isAsync(): boolean {
     return this.abort !== undefined || this.begin !== undefined;
   }
@@ -306,7 +313,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   override want(): () => void {
     this.interest++;
     this.begin?.();
-    if (!this.#ended) this.#host.wanted(this);
+    if (!this.#ended) this.#host.waits.wanted(this);
     return () => void this.interest--;
   }
 
@@ -333,7 +340,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     const settled = limit ? untilAborted(this.settled(adopted), limit) : this.settled(adopted);
     const back = this.#back;
     if (adopted || !back) return settled.then(onfulfilled, onrejected);
-    // Not the flow that calls waits for it, but what it has given.
+    // The flow that calls does not wait for this thread itself, but for the promise that it gets.
     back.leave();
     return settled.then(
       onfulfilled && ((value) => {
@@ -348,14 +355,14 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   /**
-   * As `then()`, for one who may lose interest, and does not start what waits to be wanted.
+   * Does as `then()`, for a caller that may lose interest. Async work that waits until somebody wants it is not started.
    *
    * @param awaits Whether the caller goes on only when the thread has ended.
    */
   settled(awaits: boolean): Promise<T> {
     this.observed = true;
-    if (!this.#ended && !awaits) this.#host.wanted(this);
-    const deadlock = this.#ended || !awaits ? undefined : this.#host.awaiting(this);
+    if (!this.#ended && !awaits) this.#host.waits.wanted(this);
+    const deadlock = this.#ended || !awaits ? undefined : this.#host.waits.awaiting(this);
     if (!deadlock) return this.#promise ??= this.#makePromise();
     return deadlock.then((error) => {
       if (error) throw error;
@@ -373,7 +380,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
       this.#settle(this.#ended.outcome);
       this.#settle = undefined;
     });
-    // From this handler, and from nowhere else, the engine can tell who awaits.
+    // From this handler, and from nowhere else, the engine can tell which code awaits.
     return promise.catch((reason) => {
       const line = `    --- thrown in green thread "${this.name}", awaited on the hub ---`;
       if (this.#ended?.crossed) joinStacks(reason, line, stackHere());
@@ -391,7 +398,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   #call({ fn, args }: Linked): void {
-    const onError = (error: unknown) => this.#host.reportError(error);
+    const onError = (error: unknown) => this.#host.events.error(error);
     try {
       const result = fn(this, ...args);
       if (isPromise(result)) result.then(undefined, onError);
@@ -402,8 +409,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
 }
 
 /**
- * Whether it is the engine that calls `then()`, for `await`, `Promise.all()` and the like: it passes functions of its own.
- * Code that calls `then(fn)` itself goes on at once.
+ * Whether the engine calls `then()`, for `await`, `Promise.all()` and the like: it passes functions of its own. Code that
+ * calls `then(fn)` itself goes on at once.
  */
 function isAdoption(onfulfilled: unknown): boolean {
   return typeof onfulfilled === "function" && onfulfilled.name === "" &&

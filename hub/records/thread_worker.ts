@@ -1,8 +1,8 @@
 /**
- * Which kind of Worker runs green threads, behind one small interface.
+ * The kind of Worker that runs green threads, behind one small interface.
  *
  * A `node:worker_threads` Worker can be unreferenced, contains an out-of-memory, and reports its end; web Workers can do
- * none of that, but can be given fewer permissions than the app. The hub only knows what stands here.
+ * none of that, but can be given fewer permissions than the app. The hub knows no more of it than this interface.
  *
  * @module
  */
@@ -15,9 +15,9 @@ import type { ResourceLimits } from "../base/options.ts";
 export interface WorkerOptions {
   readonly name: string;
   readonly resourceLimits: ResourceLimits;
-  /** Something failed that ends the Worker; `onExit` follows. */
+  /** Takes the error that ends the Worker; `onExit` follows. */
   readonly onError: (error: unknown) => void;
-  /** The Worker has ended, and will not touch shared memory again. */
+  /** Called when the Worker has ended, and will not touch shared memory again. */
   readonly onExit: (code: number) => void;
 }
 
@@ -30,7 +30,7 @@ export interface RunningWorker {
 /**
  * Starts a Worker that does not keep the process alive.
  *
- * @param start What it needs.
+ * @param start The data that it gets.
  * @param options See {@linkcode WorkerOptions}.
  * @returns The Worker.
  */
@@ -50,8 +50,8 @@ export function startWorker(start: WorkerStart, options: WorkerOptions): Running
 }
 
 /**
- * A thread Worker starts from `file:` and `data:` URLs only, so an entry that was served is imported by a line of text. So is
- * a bundle: if it were what the Worker starts from, `import.meta.main` would be true there.
+ * The URL from which the Worker starts. A thread Worker starts from `file:` and `data:` URLs only, so an entry that was served is
+ * imported by a line of text. So is a bundle: if the Worker started from it, `import.meta.main` would be true there.
  */
 function entryUrl(bundle: string | undefined): URL {
   if (bundle !== undefined) return importing(bundle);

@@ -1,5 +1,5 @@
 /**
- * A Worker, as the hub keeps it: the post to it, what runs on it, and all that ends with it.
+ * The hub's record of a Worker: the post to it, the threads on it, and all that ends with it.
  *
  * ```text
  * starting ──> idle <──> busy        (by what is on its stack)
@@ -26,8 +26,10 @@ import { EMPTY } from "../../bridge/wire/message.ts";
 import {
   Down,
   Ending,
+  outcomeOf,
   PART_OF_CALL,
   RefKind,
+  STATUSES,
   type Target,
   type ThreadRef,
 } from "../../bridge/protocol/messages.ts";
@@ -35,7 +37,7 @@ import type { RunningWorker } from "./thread_worker.ts";
 import type { Exports } from "../../bridge/references/exports.ts";
 import type { KeepAlive } from "../base/keep_alive.ts";
 import { WorkerReferences } from "../references/worker_references.ts";
-import type { Fault } from "../base/uncaught.ts";
+import type { DispatcherEvents } from "./reports.ts";
 import { HubThread } from "./thread.ts";
 import { endBelongings } from "../references/belongings.ts";
 import { type Call, servedCall } from "../base/call_context.ts";
@@ -47,20 +49,20 @@ import type { WorkerObjects } from "../references/worker_objects.ts";
 import { Ended } from "./ended.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
-/** How long a Worker may take, from its start, to show how quick it is, in milliseconds. */
+/** The time from its start after which a Worker counts as proven, in milliseconds. */
 const UNPROVEN_MS = 250;
 
-/** A call into the Worker that has not been answered: the hub waits for the answer. */
+/** A call into the Worker that has not been answered. */
 interface Question {
-  /** For the flow that has made it. */
+  /** Brings the changes of the async context to the flow that calls. */
   readonly join: Join | undefined;
   /** The time of the call, in `performance.now()` time. */
   readonly since: number;
   resolve(value: unknown): void;
   reject(reason: unknown): void;
-  /** Whether nothing but a kill of its thread has ended it. */
+  /** Whether a kill of its thread has ended it, and nothing else. */
   killed?: boolean;
-  /** If it is for an item of a generator that has been blocked for a while. */
+  /** The generator, if the call is for an item and the generator has been blocked for a while. */
   parked?: ParkedIteration;
 }
 
@@ -68,38 +70,46 @@ interface Question {
 export interface ParkedIteration {
   /** The name of its function. */
   readonly name: string;
-  /** What it is blocked on. */
+  /** A text about what it is blocked on. */
   readonly on: string;
 }
 
-/** What a Worker's references are looked up in. */
+/** The threads of a hub, as far as its Workers need them. */
+export interface ThreadTable {
+  /** The thread with an id, if the hub still has it. */
+  byId(id: number): HubThread | undefined;
+  /** Makes the record of a thread that is known only by its ending. */
+  adopt(ref: ThreadRef, ended: Ended): HubThread;
+  /** Takes back references that Workers held to a thread. */
+  release(id: number, count: number): void;
+  /** Has a call's thread kept until the aborted function has ended: the caller has gone. */
+  callAborted(call: Call): void;
+  /** Ends a thread; its first ending stays. */
+  endThread(thread: HubThread, ended: Ended): void;
+}
+
+/** The tables of a hub in which a Worker's references are looked up. */
 export interface Registry {
-  /** What Workers hold of the hub by reference. */
+  /** The hub's exports: its functions and objects that Workers hold. */
   readonly exports: Exports;
+  readonly threads: ThreadTable;
+  readonly events: DispatcherEvents;
   readonly keepAlive: KeepAlive;
+  readonly pool: {
+    /** Notes that a Worker has answered all that the hub asked of it. */
+    served(worker: GreenWorker): void;
+  };
   /** Whether the hub is closed or closing. */
   readonly closed: boolean;
-  /** What those get who come too late. */
+  /** Makes the error for those who come too late. */
   closedError(): Error;
-  /** Something failed that nobody waits for. */
-  reportError(error: unknown, fault?: Fault): void;
-  /** A Worker has answered all that the hub asked of its objects. */
-  served(worker: GreenWorker): void;
-  /** The caller of a function of the hub has gone. */
-  callAborted(call: Call): void;
-  /** The thread with an id, if the hub still has it. */
-  threadById(id: number): HubThread | undefined;
-  /** A thread that has not ended, or, if it is another hub's, what stands for it here. */
+  /** Gives the record that this hub has of a thread that has not ended: for a thread of another hub, a proxy thread. */
   own(thread: HubThread): HubThread;
-  /** A thread that is known only by its ending. */
-  adoptThread(ref: ThreadRef, ended: Ended): HubThread;
-  /** One hold less on a thread. */
-  releaseThread(id: number, count: number): void;
 }
 
 /** The Worker that runs a thread. */
 export function workerOf({ worker }: HubThread): GreenWorker | undefined {
-  // The record of a thread knows no more of it than it needs.
+  // The record of a thread knows only a part of its Worker.
   return worker as GreenWorker | undefined;
 }
 
@@ -114,47 +124,49 @@ export class GreenWorker {
   ready = false;
   /** Whether it has been told to end. */
   closing = false;
-  /** Whether it is to end whatever runs on it: it was killed, and has not crashed. */
+  /** Whether it was stopped: it is to end, whatever runs on it. That is no crash. */
   stopped = false;
-  /** Whether it has ended, and is only to be buried. */
+  /** Whether it has exited, and is only to be buried. */
   gone = false;
-  /** Whether it goes on although it was stopped. */
+  /** Whether it computes on although it was stopped. */
   lost = false;
+  /** Whether it is buried: nothing on the hub counts on it any more. */
   dead = false;
-  /** The process's Worker; there once it was started. */
+  /** The Worker of the runtime, once it was started. */
   process: RunningWorker | undefined;
-  /** Why it died, if it said so before. */
+  /** The error that ended it, if one is known. */
   error: unknown;
-  /** Whether it has ended a thread, or has been seen blocked. */
+  /** Whether it has shown how quick it is: it has ended a thread, or was seen blocked. */
   proven = false;
-  /** Whether something may have failed in its event loop that it has not told: something has run there since it rested. */
+  /** Whether it may have a failure to tell: code has run there since its event loop was last given a turn. */
   uneasy = false;
-  #onRested: (() => void) | undefined;
+  #onLoopTurned: (() => void) | undefined;
   readonly #since = performance.now();
-  /** Since when it has nothing to do, in `performance.now()` time. */
+  /** The time at which it became idle, in `performance.now()` time. */
   idleSince = 0;
   /** The threads on its stack, the innermost last. */
   readonly stack: HubThread[] = [];
-  /** What its target numbers mean. */
+  /** The targets of its numbers. */
   readonly targets = new Map<number, Target>();
-  /** The threads of whose endings it has asked to be told, without being blocked for them. */
+  /** The ids of threads whose endings it has asked to be told, without being blocked for them. */
   readonly watched = new Set<number>();
-  /** Its calls to the hub that have not been answered, by their numbers. */
+  /** Its calls to the hub that have not been answered, by number. */
   readonly answers = new Map<number, Call>();
   readonly #registry: Registry;
+  /** The numbers of targets that were sent to it. */
   readonly #bound = new Map<Target, number>();
-  /** The functions that it can run without its event loop, by their modules. */
+  /** The names of functions that it can run without its event loop: module URL → names. */
   readonly #modules = new Map<string, Set<unknown>>();
-  /** Whether it has loaded what inline functions need. */
+  /** Whether it has loaded the modules that are in scope of inline functions. */
   #hasScope = false;
   #onExit!: () => void;
-  /** By their numbers, each of which is the id of a thread: what serves the call has it, if it runs on no thread's stack. */
+  /** Calls into it, by number. The number is a thread id: that of the callback, if it runs on no thread's stack. */
   readonly #questions = new Map<number, Question>();
-  /** What was referred to in an attempt: kinds and numbers. */
+  /** The references that were made in an attempt. */
   #trail: [kind: number, id: number][] | undefined;
-  /** How often each thread was sent to it. */
+  /** The number of references that it holds to each thread, by thread id. */
   readonly #threadHolds = new Map<number, number>();
-  /** The functions and objects that it and the hub hold of each other. */
+  /** The functions and objects that the Worker and the hub hold of each other. */
   readonly references: WorkerReferences;
 
   constructor(
@@ -177,8 +189,8 @@ export class GreenWorker {
         return isDead();
       },
       gone: (what) => this.#gone(what),
-      nameOf: (id) => registry.threadById(id)?.name,
-      isOver: (id) => registry.threadById(id)?.dead ?? true,
+      nameOf: (id) => registry.threads.byId(id)?.name,
+      isOver: (id) => registry.threads.byId(id)?.dead ?? true,
       ask: (...request) => this.ask(...request),
       referred: (number) => this.#note(RefKind.HubFunction, number),
       saySignalled: (number, reason) => {
@@ -189,7 +201,7 @@ export class GreenWorker {
       sayReleased: (number, count) => {
         if (!this.dead) this.post.send(Down.Release, number, 0, count, EMPTY);
       },
-      reportError: (error, fault) => registry.reportError(error, fault),
+      reportError: (error, fault) => registry.events.error(error, fault),
     });
   }
 
@@ -198,21 +210,21 @@ export class GreenWorker {
     toRef: (value) => this.#toRef(value, false),
     resolve: (kind, data) => this.#resolve(kind, data),
   };
-  /** The same, and what cannot cross goes by reference too: for what objects give that green code asks. */
+  /** The same, but values that cannot cross go by reference too: for results of objects that green code uses. */
   readonly liveKinds: ReferenceKinds = {
     ...this.kinds,
     toRef: (value) => this.#toRef(value, true),
   };
 
-  /** What it says of async context. */
+  /** The async context that it sends. */
   readonly context: WorkerContext = new WorkerContext(this.kinds, this.stack);
 
-  /** Whether it is known how quick it is, or has taken so long that it does not matter. */
+  /** Whether it has shown how quick it is, or has taken so long that it does not matter. */
   isProven(now: number): boolean {
     return this.proven || this.ready && now - this.#since > UNPROVEN_MS;
   }
 
-  /** Whether nothing runs on it and something may. */
+  /** Whether no thread runs on it and one may. */
   get idle(): boolean {
     return this.ready && !this.closing && !this.gone && !this.dead && this.stack.length === 0;
   }
@@ -220,24 +232,24 @@ export class GreenWorker {
   /** Settles when it has ended. */
   readonly exited: Promise<void> = new Promise((resolve) => this.#onExit = resolve);
 
-  /** It has ended. */
+  /** Notes that it has ended. */
   hasExited(): void {
     this.gone = true;
     this.#onExit();
   }
 
-  /** Has its event loop have a turn. Settles when what had failed there has been told, or it has ended. */
-  rest(): Promise<void> {
+  /** Has its event loop take a turn. Settles when failures there have been told, or the Worker has ended. */
+  loopTurn(): Promise<void> {
     this.uneasy = false;
-    this.post.send(Down.Rest, 0, 0, 0, EMPTY);
-    const rested = new Promise<void>((resolve) => this.#onRested = resolve);
-    return Promise.race([rested, this.exited]);
+    this.post.send(Down.LoopTurn, 0, 0, 0, EMPTY);
+    const turned = new Promise<void>((resolve) => this.#onLoopTurned = resolve);
+    return Promise.race([turned, this.exited]);
   }
 
-  /** Its event loop has had its turn. */
-  rested(): void {
-    this.#onRested?.();
-    this.#onRested = undefined;
+  /** Notes that its event loop has had the turn. */
+  loopTurned(): void {
+    this.#onLoopTurned?.();
+    this.#onLoopTurned = undefined;
   }
 
   /** Starts a thread on it, on top of what runs there. */
@@ -259,7 +271,7 @@ export class GreenWorker {
     thread.start();
   }
 
-  /** The Worker says that it has loaded one of its targets. */
+  /** Notes that it has loaded a target: `Up.Loaded`. */
   loaded(number: number, names: unknown): void {
     for (const [target, bound] of this.#bound) {
       if (bound !== number) continue;
@@ -276,7 +288,7 @@ export class GreenWorker {
     return this.#hasScope && !target.source.startsWith("async");
   }
 
-  /** Tells it how a thread ended. */
+  /** Tells the Worker how a thread ended. */
   tell(thread: HubThread): void {
     const { ending, payload } = thread.ended!.encodeFor(this);
     if (thread.changes) this.#sendContext(thread.changes);
@@ -286,17 +298,17 @@ export class GreenWorker {
     }
   }
 
-  /** Says what the next message brings along of async context. What cannot cross is reported. */
+  /** Sends the async context for the next message. A context that cannot cross is reported. */
   #sendContext(values: ContextValues): void {
     try {
       const payload = this.attempt(() => encodeContext(values, this.kinds));
       this.post.send(Down.Context, 0, 0, 0, payload);
     } catch (error) {
-      this.#registry.reportError(error);
+      this.#registry.events.error(error);
     }
   }
 
-  /** Does something to a function or an object that green code gave away. See {@linkcode ReferenceHost.ask}. */
+  /** Uses a function or an object that green code gave away. See {@linkcode ReferenceHost.ask}. */
   async ask(
     number: number,
     op: number,
@@ -316,9 +328,9 @@ export class GreenWorker {
         encode(all, "arguments", this.liveKinds),
         values && encodeContext(values, this.kinds),
       ]);
-      // Still in the flow that calls: nothing was awaited here.
+      // This is still the flow that calls: nothing has been awaited here.
       const join = usesContext() ? new Join() : undefined;
-      // If it has to be a thread of its own there, this is the id of that.
+      // The id of the callback's thread, if it has to be a thread of its own there.
       const id = hereOnHub().arena.takeThreadId() | 0;
       const { keepAlive } = this.#registry;
       keepAlive.hold();
@@ -336,21 +348,21 @@ export class GreenWorker {
         keepAlive.release();
       }
     } catch (error) {
-      // In the turn that the answer has started the engine can tell who awaits it.
+      // In the turn that the answer has started the engine can tell which code awaits it.
       if (asked) joinStacks(error, `    --- called from the hub by ${what}() ---`, stackHere());
       onFail(error, question?.killed === true);
       throw error;
     }
   }
 
-  /** The number of the call from there that the running function serves, as long as that counts. */
+  /** The number of the Worker's own call that the running function serves, as long as that call counts. */
   #partOfCall(): number | undefined {
     const call = servedCall();
     const live = call && (!call.ended || call.aborted) && call.origin;
     return live && live.worker === this ? live.number : undefined;
   }
 
-  /** The Worker answers a call that {@linkcode GreenWorker.ask} made. */
+  /** Takes the Worker's answer to a call that {@linkcode GreenWorker.ask} made. */
   reply(id: number, ending: number, value: unknown, changes?: ContextValues): void {
     const question = this.#questions.get(id);
     if (!question) {
@@ -362,16 +374,16 @@ export class GreenWorker {
     question.killed = ending === Ending.Killed;
     if (ending === Ending.Fulfilled) question.resolve(value);
     else question.reject(value);
-    if (this.#questions.size === 0) this.#registry.served(this);
+    if (this.#questions.size === 0) this.#registry.pool.served(this);
   }
 
-  /** An iteration of green code is blocked at an item that the hub has asked for, or is not any more. */
+  /** Notes that a generator of green code is blocked at an item that the hub has asked for, or is not any more. */
   parked(id: number, parked: ParkedIteration | undefined): void {
     const question = this.#questions.get(id);
     if (question) question.parked = parked;
   }
 
-  /** The iterations that are blocked so, with the ids of the calls, and since when the hub waits for an item. */
+  /** The generators that are blocked so, with the ids of the calls, and the time since which the hub waits for an item. */
   get parkedIterations(): (ParkedIteration & { readonly id: number; readonly since: number })[] {
     const all = [];
     for (const [id, { since, parked }] of this.#questions) {
@@ -380,7 +392,7 @@ export class GreenWorker {
     return all;
   }
 
-  /** Kills the callbacks and steps that it serves for the hub outside of threads. */
+  /** Kills the callbacks and steps of iterations that the Worker serves for the hub. */
   killServing(reason: unknown): void {
     for (const id of this.#questions.keys()) {
       this.post.send(Down.Kill, id, 0, 0, encodeThrown(reason, "reason", this.kinds));
@@ -388,7 +400,7 @@ export class GreenWorker {
     this.post.ready();
   }
 
-  /** Whether it does something for the hub beside its threads. */
+  /** Whether it serves calls of the hub. */
   get serving(): boolean {
     return this.#questions.size > 0;
   }
@@ -399,12 +411,12 @@ export class GreenWorker {
     return false;
   }
 
-  /** Whether a thread is a callback that it serves for the hub. */
+  /** Whether an id is that of a callback which it serves for the hub. */
   serves(id: number): boolean {
     return this.#questions.has(id);
   }
 
-  /** Encodes something for it; what that had referred to is taken back if something else in it cannot cross. */
+  /** Encodes a value for the Worker; the references in it are taken back if something else in it cannot cross. */
   attempt<T>(encode: () => T): T {
     const outer = this.#trail;
     const trail: [number, number][] = this.#trail = [];
@@ -422,13 +434,13 @@ export class GreenWorker {
     this.#trail?.push([kind, id]);
   }
 
-  /** The Worker holds a reference. */
+  /** Counts a reference that the Worker holds from now on. */
   hold(kind: number, id: number): void {
     if (kind !== RefKind.Thread) return this.references.hold(id);
     this.#threadHolds.set(id, (this.#threadHolds.get(id) ?? 0) + 1);
   }
 
-  /** The Worker gives back references, no more than it has. */
+  /** Takes back references from the Worker, no more than it has. */
   letGo(kind: number, id: number, count: number): void {
     if (kind === RefKind.Coordination) return this.objects.letGo(id, count);
     if (kind === RefKind.Blob) return this.objects.blobTaken(id);
@@ -437,16 +449,16 @@ export class GreenWorker {
     const released = Math.min(held, Math.max(0, count));
     if (released === held) this.#threadHolds.delete(id);
     else this.#threadHolds.set(id, held - released);
-    this.#registry.releaseThread(id, released);
+    this.#registry.threads.release(id, released);
   }
 
-  /** The ids of what runs on it: of its threads, and of the calls into it, which are threads of their own there. */
+  /** The ids of the threads that run on it, with those of the calls into it, which may be threads of their own there. */
   get running(): number[] {
     return [...this.stack.map(({ id }) => id), ...this.#questions.keys()];
   }
 
   /**
-   * The Worker has ended: nothing that waited for it may go on waiting.
+   * Ends everything that waits for the Worker, as that has ended.
    *
    * @returns The threads that ran on it.
    */
@@ -463,7 +475,7 @@ export class GreenWorker {
     this.#questions.clear();
     for (const call of [...this.answers.values()]) {
       call.end();
-      this.#registry.callAborted(call);
+      this.#registry.threads.callAborted(call);
       call.abort(gone);
     }
     this.answers.clear();
@@ -508,10 +520,7 @@ export class GreenWorker {
       this.#note(RefKind.Thread, id);
       return { kind: RefKind.Thread, data: { id, name } };
     }
-    const outcome = thread.ended.passing;
-    const value = outcome.status === "fulfilled" ? outcome.value : outcome.reason;
-    const ending = ENDINGS[outcome.status];
-    return { kind: RefKind.Thread, data: { id, name, ended: { ending, value } } };
+    return { kind: RefKind.Thread, data: { id, name, ended: thread.ended.forRef } };
   }
 
   #resolve(kind: number, data: unknown): unknown {
@@ -524,7 +533,7 @@ export class GreenWorker {
   }
 
   #resolveThread(ref: ThreadRef): HubThread {
-    const known = this.#registry.threadById(ref?.id);
+    const known = this.#registry.threads.byId(ref?.id);
     if (known) {
       known.observed = true;
       return known.proxyFor ?? known;
@@ -533,13 +542,7 @@ export class GreenWorker {
     if (!ended || !(ended.ending in STATUSES)) {
       throw new TypeError("Cannot resolve a green thread: the hub does not know it");
     }
-    const status = STATUSES[ended.ending];
-    const outcome = status === "fulfilled"
-      ? { status, value: ended.value }
-      : { status, reason: ended.value };
-    return this.#registry.adoptThread(ref, Ended.of(outcome));
+    const outcome = outcomeOf(ended.ending, ended.value);
+    return this.#registry.threads.adopt(ref, Ended.of(outcome));
   }
 }
-
-const STATUSES = ["fulfilled", "rejected", "killed"] as const;
-const ENDINGS = { fulfilled: 0, rejected: 1, killed: 2 } as const;

@@ -11,13 +11,13 @@ import { BridgeProtocolError } from "../../bridge/errors.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import type { ReferenceKinds } from "../../bridge/values/reference_kinds.ts";
 
-/** A thread, as far as this has to know it. */
+/** A thread, as far as its context needs it. */
 interface WithContext {
   readonly id: number;
   readonly context: ContextValues | undefined;
 }
 
-/** What a Worker says of async context. */
+/** The async context that one Worker sends. */
 export class WorkerContext {
   readonly #kinds: ReferenceKinds;
   readonly #stack: readonly WithContext[];
@@ -32,15 +32,15 @@ export class WorkerContext {
     this.#stack = stack;
   }
 
-  /** A context has arrived, for a message that follows. */
+  /** Takes a context that is for the next message. */
   arrive(message: Message): void {
     this.#next = message;
   }
 
   /**
-   * What a thread or a call has changed, as said before the message that has arrived now.
+   * The changes by a thread or a call, which were sent before the message that has arrived now.
    *
-   * @throws {BridgeProtocolError} If it is malformed, or was for another message.
+   * @throws {BridgeProtocolError} If the context is malformed, or was for another message.
    */
   changes({ kind, id }: Message): ContextValues | undefined {
     const payload = this.#take(kind, id);
@@ -51,7 +51,7 @@ export class WorkerContext {
    * The context of a call or a new thread.
    *
    * @param message The message that has arrived now.
-   * @param caller The id of the thread that calls. It counts only if it runs there: another thread's context is no
+   * @param caller The id of the thread that calls. It counts only if the thread runs there: another thread's context is no
    * business of this Worker's.
    */
   given(message: Message, caller: number): ContextValues | undefined {

@@ -1,7 +1,7 @@
 /**
- * Threads that stand for async work on the hub: `futureToGreenlet()`, and what green code starts without waiting for it.
+ * Threads for async work on the hub: `futureToGreenlet()`, and async functions that green code starts without waiting for them.
  *
- * No Worker runs such a thread. It begins with its work, ends as that does, and a kill aborts the work.
+ * No Worker runs such a thread. It begins when its work begins, ends as the work ends, and a kill aborts the work.
  *
  * @module
  */
@@ -16,38 +16,39 @@ import {
 import { textOfError } from "../../bridge/values/error_values.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import { isA } from "../../bridge/guarded.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { Ended } from "../records/ended.ts";
 import { HubThread } from "../records/thread.ts";
 import type { Threads } from "./threads.ts";
 
-/** How a thread that stands for async work is to be made: see `futureToGreenlet`. */
+/** Options for {@linkcode makeAsyncThread}: see `futureToGreenlet`. */
 export interface FutureOptions {
   readonly name?: string;
   readonly parent?: number;
   readonly autostart?: boolean;
   readonly autocancel?: boolean;
   readonly autokill?: boolean;
-  /** Whether the work has asked for its signal; by default, if it takes an argument. */
+  /** Says whether the work has asked for its signal. By default, whether it takes an argument. */
   readonly heeds?: () => boolean;
-  /** Notes what the work changes of the async context, if it does so by itself. */
+  /** The scope that notes the work's changes of the async context, if the work has one already. */
   readonly scope?: Scope;
 }
 
 /**
- * Makes a thread that stands for async work on the hub.
+ * Makes a thread for async work on the hub.
  *
  * @param threads The hub's threads.
- * @param id Its id.
- * @param label What it is named after.
- * @param options When it starts, and what ends it.
+ * @param label The base of its name.
+ * @param options See {@linkcode FutureOptions}.
  * @param work Starts the work; gets the signal that aborts it.
+ * @param id Its id, if it has one already.
  */
 export function makeAsyncThread(
   threads: Threads,
-  id: number,
   label: string,
   options: FutureOptions,
   work: (signal: AbortSignal) => unknown,
+  id: number = hereOnHub().arena.takeThreadId(),
 ): HubThread {
   const { autostart = true, autocancel = true, autokill = true } = options;
   const { heeds = () => work.length > 0 } = options;
@@ -63,7 +64,7 @@ export function makeAsyncThread(
       threads.endThread(thread, ended);
     };
     const { promise: working, resolve: worked } = Promise.withResolvers<void>();
-    // First, as the work may kill the thread that it is for before its first await.
+    // This comes first, as the work may kill its own thread before its first await.
     thread.abort = (reason) => {
       if (!autocancel) return;
       if (heeds()) threads.awaitAborted(thread, working);
@@ -79,7 +80,7 @@ export function makeAsyncThread(
   return thread;
 }
 
-/** Async work that belongs to a flow: it has that flow's context whenever it begins, and its changes are noted. */
+/** Binds async work to the flow that makes it: the work has this flow's context whenever it begins, and its changes are noted. */
 function inContext(
   given: Scope | undefined,
   work: (signal: AbortSignal) => unknown,
@@ -89,7 +90,7 @@ function inContext(
   return { scope, begin: (signal) => within(scope, () => work(signal)) };
 }
 
-/** How a thread ends whose async work failed: work that was aborted was killed. */
+/** The ending of a thread whose async work failed: aborted work counts as killed. */
 function abortedEnding(reason: unknown, autokill: boolean): Ended {
   if (isA(reason, GreenletExit)) return Ended.of({ status: "killed", reason });
   const isAbort = isA(reason, DOMException) && textOfError(reason).name === "AbortError";

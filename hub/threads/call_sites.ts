@@ -1,8 +1,8 @@
 /**
- * Asks blocked threads where they are, for the message of a deadlock.
+ * Asks blocked threads for their call sites, for the message of a deadlock.
  *
  * Nobody keeps call sites: to take a stack at each wait would cost more than the wait. A thread in a circle is blocked, and
- * its Worker takes in messages, so it can still be asked. One that does not answer soon has no place in the message.
+ * its Worker takes in messages, so it can still be asked. A thread that does not answer soon is left out of the message.
  *
  * @module
  */
@@ -12,23 +12,24 @@ import { Down } from "../../bridge/protocol/messages.ts";
 import type { HubThread } from "../records/thread.ts";
 import { settlesWithin } from "../base/time.ts";
 
-/** How long to wait for the answers, in milliseconds. */
+/** The time for the answers, in milliseconds. */
 const PATIENCE = 250;
 
-/** The same where one of them was killed: if it leaves what it is blocked in, there is no circle, and its answer says so. */
+/** The same if one of the threads was killed: if it leaves its wait, there is no circle, and its answer says so. */
 const PATIENCE_WITH_KILLED = 10_000;
 
-/** How many threads are asked: more than that nobody reads. */
+/** The most threads that are asked: nobody reads more sites than that. */
 const MOST = 16;
 
-/** Where threads are blocked: URL, line and column, by thread. */
+/** The sites at which threads are blocked: URL, line and column. */
 export type Sites = ReadonlyMap<HubThread, string>;
 
-/** The questions that one hub has asked. */
+/** The questions for sites that one hub has asked. */
 export class CallSites {
+  /** The receivers of the answers, by the ids of the threads. */
   readonly #asked = new Map<number, Set<(site: string) => void>>();
 
-  /** Where threads are blocked, as far as they say; in their order. */
+  /** Asks threads for their sites; gives those that have answered, in the given order. */
   async of(threads: readonly HubThread[]): Promise<Sites> {
     const asked = [...new Set(threads)].slice(0, MOST);
     const answers = asked.map((thread) => this.#ask(thread));
@@ -43,7 +44,7 @@ export class CallSites {
     return sites;
   }
 
-  /** A thread says where it is; an empty text if it cannot tell. */
+  /** Takes the answer of a thread: its site, or an empty text if it cannot tell. */
   take(id: number, site: string): void {
     this.#asked.get(id)?.forEach((answer) => answer(site));
   }
@@ -51,7 +52,7 @@ export class CallSites {
   #ask({ id, worker }: HubThread): { site: string; readonly answered: Promise<void> } {
     const { promise: answered, resolve } = Promise.withResolvers<void>();
     const question = { site: "", answered };
-    // A thread that stands for async work has no stack, and one that has ended is nowhere.
+    // A thread for async work has no stack, and a thread that has ended has no site.
     if (!worker || worker.dead) {
       resolve();
       return question;
@@ -67,7 +68,7 @@ export class CallSites {
   }
 }
 
-/** The lines of a message that tell where threads are blocked. */
+/** Makes the lines of a message that tell where threads are blocked. */
 export function describeSites(sites: Sites): string {
   return [...sites].map(([{ name }, site]) => `\n    "${name}" at ${site}`).join("");
 }

@@ -1,5 +1,5 @@
 /**
- * Threads that are not to start once the one that spawned them has ended: see `spawnAfterLocal()`.
+ * Dependants: threads that are not to start once their owner, which spawned them, has ended: see `spawnAfterLocal()`.
  *
  * @module
  */
@@ -7,16 +7,16 @@
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { HubThread } from "../records/thread.ts";
 
-/** The threads of a hub, as far as this has to know them. */
+/** The threads of a hub, as far as dependants need them. */
 interface Threads {
   byId(id: number): HubThread | undefined;
   killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void;
 }
 
 /**
- * Makes a thread depend on the one that spawned it.
+ * Makes a thread depend on its owner.
  *
- * @returns Whether it may start: `false` if that one has ended, and it with that.
+ * @returns Whether it may start: `false` if the owner has ended already. Then the thread has ended with it.
  */
 export function makeDependent(threads: Threads, thread: HubThread): boolean {
   const owner = threads.byId(thread.parent);
@@ -29,9 +29,13 @@ export function makeDependent(threads: Threads, thread: HubThread): boolean {
   return false;
 }
 
-/** A thread has ended: those that depend on it do not start. */
-export function cancelDependants(threads: Threads, owner: HubThread): void {
-  for (const dependant of owner.dependants ?? []) cancelDependant(threads, dependant, owner);
+/** Ends the dependants of a thread that has ended, as far as they have not started. */
+export function cancelDependants(
+  threads: Threads,
+  owner: HubThread,
+  dependants: ReadonlySet<HubThread>,
+): void {
+  for (const dependant of dependants) cancelDependant(threads, dependant, owner);
 }
 
 function cancelDependant(threads: Threads, thread: HubThread, owner?: HubThread): void {

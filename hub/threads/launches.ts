@@ -1,9 +1,10 @@
 /**
- * How threads that Workers run are made, and what may hold one up before it is in the pool's queue: a time, a gate.
+ * Launches: make the threads that Workers run, and hold them back before the pool's queue if need be, for a delay or a gate.
  *
  * @module
  */
 
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encode } from "../../bridge/values/codec.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
@@ -20,25 +21,25 @@ import { Luggage } from "../records/luggage.ts";
 import type { Pool } from "../pool/pool.ts";
 import { joinPool } from "./pool_members.ts";
 import type { Threads } from "./threads.ts";
-import { LONGEST_TIMER } from "../base/time.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
-/** How many generations of threads a stack tells of. */
+/** The number of generations of threads that a stack tells of. */
 const MOST_SITES = 16;
 
-/** Makes the threads of one hub that Workers run. */
+/** The launches of one hub. */
 export class Launches {
   readonly #registry: Registry;
   readonly #threads: Threads;
   readonly #pool: Pool;
   readonly #debug: boolean;
+  readonly #arena = hereOnHub().arena;
   #count = 0;
 
   /**
-   * @param registry What arguments refer to is looked up there.
-   * @param threads Keeps the threads.
-   * @param pool Runs them.
-   * @param debug Whether it is recorded where threads are spawned.
+   * @param registry The hub's tables, in which the references in arguments are looked up.
+   * @param threads The hub's threads.
+   * @param pool The pool that runs them.
+   * @param debug Whether to record where threads are spawned.
    */
   constructor(registry: Registry, threads: Threads, pool: Pool, debug: boolean) {
     this.#registry = registry;
@@ -47,12 +48,12 @@ export class Launches {
     this.#debug = debug;
   }
 
-  /** How many threads were ever launched. */
+  /** The number of threads that were ever launched. */
   get count(): number {
     return this.#count;
   }
 
-  /** Whether a thread is a callback, of which the hub knows nothing but its id: nobody depends on such a one. */
+  /** Whether a thread is a callback, of which the hub knows nothing but its id: it has no dependants. */
   #isCallback(id: number): boolean {
     for (const worker of this.#pool.workers) if (worker.serves(id)) return true;
     return false;
@@ -61,7 +62,7 @@ export class Launches {
   /**
    * Makes the task of a thread from a target and its arguments.
    *
-   * @param values The async context that the thread is to have.
+   * @param values The async context for the thread.
    * @throws {NotCloneableError} If an argument, or a value of the context, cannot cross.
    */
   pack(
@@ -81,7 +82,7 @@ export class Launches {
   }
 
   /** Makes a thread that a Worker is to run. */
-  launch(task: Task, options: HubThreadOptions, id = hereOnHub().arena.takeThreadId()): HubThread {
+  launch(task: Task, options: HubThreadOptions, id = this.#arena.takeThreadId()): HubThread {
     const thread = new HubThread(this.#threads, id, {
       label: targetName(task.target),
       name: options.name,
@@ -105,7 +106,7 @@ export class Launches {
     if (options.delay !== undefined) this.#enqueueLater(thread, options.delay);
     else if (options.gate) this.#enqueueAfter(thread, options.gate);
     else this.#enqueue(thread);
-    // It waits, and by the time it runs the bytes may have been changed by whoever passed them.
+    // The task waits, and whoever passed the bytes may change them before it runs.
     if (thread.task) thread.task = keepTask(thread.task);
     return thread;
   }
@@ -138,7 +139,7 @@ export class Launches {
     thread.spawnSites = [{ name: thread.name, stack }, ...above].slice(0, MOST_SITES);
   }
 
-  /** Kills a thread when it has run for too long; its clock starts when it does. */
+  /** Sets a thread's time limit: kills it when it has run for too long. The clock starts with the thread. */
   #limit(thread: HubThread, ms: number, graceMs = Infinity): void {
     if (ms > LONGEST_TIMER) return;
     thread.onStart = () => {
@@ -150,7 +151,7 @@ export class Launches {
   }
 }
 
-/** What waits for its turn keeps its own bytes. */
+/** Gives a task that waits a copy of its bytes. */
 function keepTask(task: Task): Task {
   const { args, context } = task;
   return {

@@ -1,8 +1,8 @@
 /**
- * The members of `GreenPool`s, as the hub keeps them: it knows when each one has ended, whichever way.
+ * The members of `GreenPool`s. The hub keeps them, as it knows when each thread has ended, whichever way.
  *
- * A slot that a Worker took is the Worker's until the spawn is taken in here, and the thread's after that: see `sync/permits.ts`.
- * On the hub whoever spawns has taken the slot in the same turn.
+ * A slot is a permit of the pool. A slot that a Worker took is the Worker's until the spawn is taken in here, and the thread's
+ * after that: see `sync/permits.ts`. On the hub, whoever spawns has taken the slot in the same turn.
  *
  * @module
  */

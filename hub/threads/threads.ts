@@ -1,15 +1,15 @@
 /**
- * The hub's threads: which there are, how they are ended, and when they are forgotten.
+ * The table of the hub's threads: keeps them, ends them, and forgets them.
  *
- * A thread is kept from when it was launched until it has ended, no Worker holds a reference to it, and the async work that was
- * aborted with it has ended too. Its first ending counts; whoever waits hears of it then.
+ * A thread is kept from its launch until it has ended, no Worker holds a reference to it, and the async work that was aborted
+ * with it has ended too. Its first ending counts, and is told to whoever waits.
  *
  * @module
  */
 
+import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
-import { limited } from "../../bridge/side/limit.ts";
 import { Down, KillMode, type ThreadRef } from "../../bridge/protocol/messages.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { endBelongings } from "../references/belongings.ts";
@@ -17,32 +17,31 @@ import type { Call } from "../base/call_context.ts";
 import { cancelDependants } from "./dependants.ts";
 import { Ended } from "../records/ended.ts";
 import type { DispatcherEvents } from "../records/reports.ts";
-import { type GreenWorker, type Registry, workerOf } from "../records/worker.ts";
+import { type GreenWorker, type Registry, type ThreadTable, workerOf } from "../records/worker.ts";
 import { HubThread, type ThreadHost } from "../records/thread.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Waits } from "./waits.ts";
-import { LONGEST_TIMER } from "../base/time.ts";
 
 /** The threads of one hub. */
-export class Threads implements ThreadHost {
-  /** Who of them waits for whom. */
+export class Threads implements ThreadHost, ThreadTable {
+  /** The waits of these threads for each other. */
   readonly waits: Waits;
   readonly #registry: Registry;
   readonly #pool: Pool;
-  readonly #events: DispatcherEvents;
+  readonly events: DispatcherEvents;
   /** Threads that have not ended, or to which a Worker holds a reference. */
   readonly #threads = new Map<number, HubThread>();
 
   /**
    * @param name The hub's name.
-   * @param registry The rest of the hub.
-   * @param pool Where threads run.
-   * @param events Who is told of those that failed.
+   * @param registry The hub's tables.
+   * @param pool The pool that runs the threads.
+   * @param events The reports to the hub's owner.
    */
   constructor(name: string, registry: Registry, pool: Pool, events: DispatcherEvents) {
     this.#registry = registry;
     this.#pool = pool;
-    this.#events = events;
+    this.events = events;
     this.waits = new Waits(name, this, pool);
   }
 
@@ -51,13 +50,13 @@ export class Threads implements ThreadHost {
     for (const thread of this.#threads.values()) if (!thread.dead) yield thread;
   }
 
-  /** The thread with an id, if it is not forgotten. */
+  /** The thread with an id, if it has not been forgotten. */
   byId(id: number): HubThread | undefined {
     return this.#threads.get(id);
   }
 
   /**
-   * Keeps a new thread, if the hub takes any: else it ends.
+   * Keeps a new thread, or ends it if the hub takes no more.
    *
    * @returns Whether it is kept.
    */
@@ -70,7 +69,7 @@ export class Threads implements ThreadHost {
     return true;
   }
 
-  // Their ends.
+  // Ending threads.
 
   killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void {
     const exit = reason ?? new GreenletExit();
@@ -98,7 +97,7 @@ export class Threads implements ThreadHost {
     worker.post.ready();
   }
 
-  /** A thread has ended; if it had ended before, that stays. */
+  /** Ends a thread; its first ending stays. */
   endThread(thread: HubThread, ended: Ended): void {
     const { task } = thread;
     const ran = task !== undefined || thread.worker !== undefined;
@@ -107,9 +106,9 @@ export class Threads implements ThreadHost {
     thread.stopClock?.();
     endBelongings(thread.id, ended);
     thread.stopWaiting?.();
-    this.waits.clear(thread);
+    this.waits.graph.clear(thread);
     if (ran) this.#registry.keepAlive.release();
-    cancelDependants(this, thread);
+    if (thread.dependants) cancelDependants(this, thread, thread.dependants);
     if (thread.watchers) {
       for (const worker of thread.watchers) if (!worker.dead) worker.tell(thread);
       thread.watchers = undefined;
@@ -117,37 +116,16 @@ export class Threads implements ThreadHost {
     this.#forgetIfDone(thread);
   }
 
-  failedUnobserved(thread: HubThread): void {
+  failedUnhandled(thread: HubThread): void {
     if (thread.keeper && !thread.keeper.dead) return;
-    if (thread.detached) return this.#events.unhandledThread(thread);
-    // As for promises: whoever wants the result has until the next turn of the event loop to say so.
-    // The timer keeps the process alive for that turn, so that no failure is lost at its end.
+    if (thread.detached) return this.events.unhandledThread(thread);
+    // As for promises: whoever wants the result has until the next turn of the event loop to ask for it.
+    // The timer keeps the process alive for that turn, so that no failure is lost at the end of the process.
     setTimeout(() => {
-      // By now one that ended while it was spawned may have been handed to a Worker, which looks after it.
+      // A thread that ended while it was spawned may have been handed to a Worker by now, which reports the failure.
       const kept = thread.keeper !== undefined && !thread.keeper.dead;
-      if (!thread.observed && !kept) this.#events.unhandledThread(thread);
+      if (!thread.observed && !kept) this.events.unhandledThread(thread);
     }, 0);
-  }
-
-  reportError(error: unknown): void {
-    this.#registry.reportError(error);
-  }
-
-  awaiting(thread: HubThread): Promise<Error | undefined> | undefined {
-    return this.waits.awaiting(thread);
-  }
-
-  wanted(thread: HubThread): void {
-    this.waits.wanted(thread);
-  }
-
-  async afterwards(thread: HubThread): Promise<void> {
-    const deadlock = thread.dead ? undefined : await this.awaiting(thread);
-    if (deadlock) throw deadlock;
-    await limited(async () => {
-      if (!thread.dead) await new Promise<void>((resolve) => thread.onEnd(() => resolve()));
-      await Promise.allSettled(thread.aborted);
-    });
   }
 
   #stopAfter(worker: GreenWorker, thread: HubThread, graceMs: number): void {
@@ -159,15 +137,15 @@ export class Threads implements ThreadHost {
     thread.onEnd(() => clearTimeout(timer));
   }
 
-  // What is aborted with them.
+  // Async work that is aborted with threads.
 
-  /** The caller of a function of the hub has gone. */
+  /** Has a call's thread kept until the aborted function has ended: the caller has gone. */
   callAborted(call: Call): void {
     const thread = this.#threads.get(call.threadId);
     if (thread && call.work && call.heeds) this.awaitAborted(thread, call.work);
   }
 
-  /** Async work was aborted because a thread was killed: it may take a while to end. */
+  /** Keeps a thread that was killed until its aborted async work has ended, which may take a while. */
   awaitAborted(thread: HubThread, work: Promise<unknown>): void {
     const { aborted } = thread;
     aborted.add(work);
@@ -177,9 +155,9 @@ export class Threads implements ThreadHost {
     });
   }
 
-  // The hub's end.
+  // Closing the hub.
 
-  /** The hub takes no new threads from now on: those that have not started end. */
+  /** Ends the threads that have not started: the hub takes no new ones from now on. */
   endPending(): void {
     for (const thread of [...this.all()]) {
       if (thread.state !== "pending") continue;
@@ -189,7 +167,7 @@ export class Threads implements ThreadHost {
     }
   }
 
-  /** Everything that has not ended ends now. */
+  /** Ends all threads that are left. */
   endAll(): void {
     for (const thread of [...this.all()]) {
       thread.abort?.(this.#registry.closedError());
@@ -198,15 +176,15 @@ export class Threads implements ThreadHost {
   }
 
   #close(thread: HubThread): void {
-    // Whoever closed the hub wanted this: there is nothing to report.
+    // Whoever closed the hub wanted this ending: there is nothing to report.
     thread.observed = true;
     const reason = this.#registry.closedError();
     this.endThread(thread, Ended.of({ status: "rejected", reason }));
   }
 
-  // Those that are forgotten.
+  // Forgetting threads.
 
-  /** One hold less on a thread. */
+  /** Takes back references that Workers held to a thread. */
   release(id: number, count: number): void {
     const thread = this.#threads.get(id);
     if (!thread) return;
@@ -214,7 +192,7 @@ export class Threads implements ThreadHost {
     this.#forgetIfDone(thread);
   }
 
-  /** A thread that is known only by its ending. */
+  /** Makes the record of a thread that is known only by its ending. */
   adopt(ref: ThreadRef, ended: Ended): HubThread {
     const { id, name } = ref;
     const thread = new HubThread(this, Number(id), { label: "", name: String(name) });
@@ -224,8 +202,8 @@ export class Threads implements ThreadHost {
   }
 
   /**
-   * What stands for a thread that the hub has forgotten. It had ended and everybody had been told, so an ending that is
-   * still on its way counts before this one.
+   * Makes a record in place of a thread that the hub has forgotten. That thread had ended and everybody had been told, so an
+   * ending of it that is still on its way comes before the one given here.
    */
   forgotten(id: number): HubThread {
     const thread = new HubThread(this, id, { label: "forgotten" });

@@ -1,19 +1,22 @@
 /**
- * Who waits for whom, so that a circle of waits is an error and not a hang.
+ * The graph of waits: threads that wait for threads. With it, a circle of waits is an error and not a hang.
  *
- * An edge says "A cannot go on before B has ended (or has let go of something)". Only waits that nothing else can end
+ * An edge says "A cannot go on before B has ended (or has released something)". Only waits that nothing else can end
  * are edges: a wait with a time limit or a signal is not one, nor is a wait for a lock whose holder is not known. Edges come from
  *
  * - `wait()` in green code (`Up.Wait` without a limit);
  * - a function of the hub that awaits a green thread while it serves another one's call;
- * - what a thread has been parked on for a while without a limit, if that has one holder (`Up.Parked`).
+ * - a thread that has been parked for a while, without a limit, on an object that has one holder (`Up.Parked`).
  *
- * A circle is looked for when an edge is added, so whoever closes it gets the error, and the others go on. Slow progress
- * is no circle. The holder of a lock may have changed since it was reported, so such an edge is not *sure*. It counts only if
- * the lock's memory says at that moment that the holder is still the same: many who take turns at one lock seem to wait for each
- * other, where the hub hears late of who goes on. And a circle with such an edge is only believed when the parked thread has
- * reported it several times in a row, 100 ms apart, with the holder as it is then: it is asked to (see `waits.ts`). A thread has
- * few edges at a time: one for its own wait, more only through hub functions that await several threads at once.
+ * A circle is looked for when an edge is added, so the thread that closes it gets the error, and the others go on. Slow progress
+ * is no circle.
+ *
+ * The holder of a lock may have changed since it was reported, so such an edge is not *sure*. It counts only if the lock's memory
+ * says at that moment that the holder is still the same: many threads that take turns at one lock seem to wait for each other,
+ * because the hub hears late which of them goes on. And a circle with such an edge is believed only when the parked thread has
+ * reported it several times in a row, 100 ms apart, each time with the holder of that moment: it is asked to (see `waits.ts`).
+ *
+ * A thread has few edges at a time: one for its own wait, more only through hub functions that await several threads at once.
  *
  * @module
  */
@@ -22,18 +25,18 @@ import { DeadlockError } from "../../bridge/errors.ts";
 import { describeSites, type Sites } from "./call_sites.ts";
 import type { HubThread } from "../records/thread.ts";
 
-/** How often a circle that is not sure must have been reported before it is believed. */
+/** The number of reports after which a circle that is not sure is believed. */
 export const BELIEVED_AFTER = 3;
 
 /** One wait. */
 export interface Edge {
   readonly from: HubThread;
   readonly to: HubThread;
-  /** How it waits, for people: `wait()`, `readAll()`, `lock "cache"`. */
+  /** The means by which it waits, for people: `wait()`, `readAll()`, `lock "cache"`. */
   readonly by: string;
-  /** Whether the edge is there until it is taken back. */
+  /** Whether the edge holds until it is taken back. */
   readonly sure: boolean;
-  /** For one that is not sure: whether it is so at this moment, as far as that can be known. */
+  /** For an edge that is not sure: says whether it holds at this moment, as far as that can be known. */
   readonly holds?: () => boolean;
 }
 
@@ -44,7 +47,7 @@ export class WaitGraph {
   /**
    * Adds an edge, unless it would close a circle.
    *
-   * @returns What takes the edge back, or the circle, for which the waiter is to get an error.
+   * @returns A function that takes the edge back, or the circle, for which the waiter is to get an error.
    */
   add(edge: Edge): (() => void) | Circle {
     const path = isOver(edge) ? undefined : this.#path(edge.to, edge.from, edge.sure);
@@ -59,10 +62,11 @@ export class WaitGraph {
   }
 
   /**
-   * The threads for which a thread waits, itself or by others, as far as was ever said; itself too, if that is a circle.
+   * The threads for which a thread waits, directly or through other threads, as far as was ever reported. The thread itself is
+   * among them if that is a circle.
    *
-   * @param from The thread.
-   * @param to One that it waits for, whether or not there is an edge.
+   * @param from The waiter.
+   * @param to A thread that it waits for, whether or not there is an edge.
    */
   reach(from: HubThread, to: HubThread | undefined): Iterable<HubThread> {
     const reached = new Set<HubThread>(to ? [to] : []);
@@ -74,7 +78,7 @@ export class WaitGraph {
     return reached;
   }
 
-  /** Whether a thread waits, itself or by others, for one of which something is true. */
+  /** Whether a thread waits, directly or through other threads, for a thread of which `is()` is true. */
   leadsTo(from: HubThread, is: (thread: HubThread) => boolean): boolean {
     const visited = new Set<HubThread>();
     const leads = (thread: HubThread): boolean => {
@@ -87,12 +91,12 @@ export class WaitGraph {
     return leads(from);
   }
 
-  /** A thread waits no longer: it has ended, or is about to leave what it waits in. */
+  /** Takes back all edges from a thread: it has ended, or is about to leave its wait. */
   clear(thread: HubThread): void {
     this.#edges.delete(thread);
   }
 
-  /** The edges from one thread to another one, if there is a way; threads that have ended hold nobody up. */
+  /** The edges that lead from one thread to another one, if there is a way; threads that have ended hold nobody up. */
   #path(
     from: HubThread,
     to: HubThread,
@@ -118,7 +122,7 @@ function isOver({ holds }: Edge): boolean {
 /** Threads of which none could ever go on. */
 export interface Deadlock {
   readonly threads: readonly HubThread[];
-  /** The error for the one who has come last. */
+  /** Makes the error for the thread that has come last. */
   error(sites: Sites): DeadlockError;
 }
 

@@ -1,15 +1,15 @@
 /**
- * Waits: who waits for whom, and what is done when nobody could ever go on.
+ * Waits: notes which thread waits for which, and finds deadlocks.
  *
- * Three kinds of waits are told of: a green thread's `wait()` (`Up.Wait`), what one has been parked on for a while
+ * The hub hears of three kinds of waits: a green thread's `wait()` (`Up.Wait`), a thread that has been parked for a while
  * (`Up.Parked`), and a function of the hub that awaits a thread while it serves a call. Each may be a deadlock: a circle in
- * the graph (`wait_graph.ts`), or a thread that can never start. Those in it are asked where they are, and then it is looked
- * again whether it still is one. A wait that is *limited*, as it may end by itself (a timeout, a signal), is never part of one.
+ * the graph (`wait_graph.ts`), or a thread that can never start. The threads in it are asked for their sites, and then the hub
+ * checks whether it still is a deadlock. A *limited* wait, which may end by itself (a timeout, a signal), is never part of one.
  *
- * A thread says once what it is parked on, and then sleeps. So what it said may have become wrong: the lock has gone on to
- * another one. That matters when somebody comes to wait for it: whoever is reached from there by what was said, right or wrong,
- * is *asked again*, and so on from each one that answers. Where no circle is, that ends with the last one in the chain. In a
- * circle it goes on, 100 ms apart for each, until the circle is believed or comes apart.
+ * A thread reports once what it is parked on, and then sleeps. So its report may have become wrong: another thread has the lock
+ * by now. That matters when somebody comes to wait for the parked thread. Then each thread that can be reached by the reports,
+ * right or wrong, is *asked again*, and so on from each thread that answers. Without a circle, that ends with the last thread in
+ * the chain. In a circle it goes on, 100 ms apart for each thread, until the circle is believed or comes apart.
  *
  * @module
  */
@@ -27,10 +27,10 @@ import type { Pool } from "../pool/pool.ts";
 import { BELIEVED_AFTER, Circle, type Deadlock, WaitGraph } from "./wait_graph.ts";
 import { heldObject } from "../references/worker_objects.ts";
 
-/** The threads of a hub, as far as waits have to know them. */
+/** The threads of a hub, as far as waits need them. */
 interface Threads {
   byId(id: number): HubThread | undefined;
-  /** A thread that the hub has forgotten, by its id. */
+  /** Makes a record in place of a thread that the hub has forgotten. */
   forgotten(id: number): HubThread;
 }
 
@@ -39,13 +39,13 @@ export class Waits {
   readonly #name: string;
   readonly #threads: Threads;
   readonly #pool: Pool;
-  readonly #graph = new WaitGraph();
+  readonly graph = new WaitGraph();
   readonly #sites = new CallSites();
 
   /**
    * @param name The hub's name.
    * @param threads The threads that wait, and are waited for.
-   * @param pool Where they run.
+   * @param pool The pool that runs them.
    */
   constructor(name: string, threads: Threads, pool: Pool) {
     this.#name = name;
@@ -53,35 +53,30 @@ export class Waits {
     this.#pool = pool;
   }
 
-  /** A thread waits no longer: it has ended. */
-  clear(thread: HubThread): void {
-    this.#graph.clear(thread);
-  }
-
   /**
-   * A thread says where it is blocked.
+   * Takes the site at which a thread is blocked: `Up.At`.
    *
-   * @param leaves Whether it goes on now, with a kill or a timeout: then it holds nobody up.
+   * @param leaves Whether the thread goes on now, with a kill or a timeout: then it holds nobody up.
    */
   at(id: number, site: string, leaves: boolean): void {
     const thread = leaves ? this.#threads.byId(id) : undefined;
-    if (thread) this.clear(thread);
+    if (thread) this.graph.clear(thread);
     this.#sites.take(id, site);
   }
 
   // Async code that awaits a thread.
 
   /**
-   * Async code is about to await a thread that has not ended.
+   * Notes that async code is about to await a thread that has not ended.
    *
-   * @returns A promise of the error that it is to get instead, if it looks as if it could never go on.
+   * @returns A promise of the error that the code is to get instead, if this looks like a deadlock.
    */
   awaiting(thread: HubThread): Promise<Error | undefined> | undefined {
     const deadlock = this.#startAwaiting(thread);
     return deadlock && this.#confirm(deadlock, () => this.#startAwaiting(thread));
   }
 
-  /** Async code wants a thread that has not ended, and may go on before it has: whoever keeps a Worker meanwhile. */
+  /** Notes that async code wants a thread that has not ended. The code may go on before; its caller keeps a Worker meanwhile. */
   wanted(thread: HubThread): void {
     const call = servedCall();
     if (call && !call.ended) this.#pool.urge(thread);
@@ -89,25 +84,25 @@ export class Waits {
 
   #startAwaiting(thread: HubThread): Deadlock | undefined {
     const call = servedCall();
-    // Once it is answered, what the function left behind keeps nobody waiting.
+    // Once the call is answered, code that its function has left behind keeps nobody waiting.
     if (!call || call.ended) return undefined;
     const caller = this.#threads.byId(call.threadId);
-    // A callback that is a thread of its own is none of the hub's.
+    // A callback that is a thread of its own is not in the hub's table.
     if (!caller || currentLimit(0)?.timed) return void this.#pool.urge(thread);
     if (caller.dead) return undefined;
     const by = `a call to ${call.name}()`;
-    const edge = this.#graph.add({ from: caller, to: thread, by, sure: true });
+    const edge = this.graph.add({ from: caller, to: thread, by, sure: true });
     if (edge instanceof Circle) return edge;
     call.awaits(thread, edge);
     this.#askAgain(caller, thread);
-    // The caller keeps its Worker, so that the thread may need one more.
+    // The caller keeps its Worker, so the thread may need one more.
     this.#pool.urge(thread);
     const stuck = this.#stuck(thread);
     if (stuck) edge();
     return stuck;
   }
 
-  /** The error for a deadlock, if it is still one when the threads in it have said where they are. */
+  /** The error for a deadlock, if it is still one when the threads in it have told their sites. */
   async #confirm(
     deadlock: Deadlock,
     again: () => Deadlock | undefined,
@@ -116,16 +111,16 @@ export class Waits {
     return again()?.error(sites);
   }
 
-  // Green threads that wait for one.
+  // Green threads that wait for a thread.
 
   /**
-   * A Worker asks to be told how a thread ends.
+   * Takes a Worker's request to be told how a thread ends: `Up.Wait`.
    *
    * @param worker The Worker.
    * @param id The thread's id.
    * @param waiter The id of the thread that is blocked for it, or 0.
-   * @param limited Whether its wait has a time limit.
-   * @param sites Where those are blocked who were found to be in a deadlock, if this has been looked at before.
+   * @param limited Whether the waiter's wait has a time limit.
+   * @param sites The sites of the threads in a deadlock, if one has been found before, and they have been asked.
    */
   wait(worker: GreenWorker, id: number, waiter: number, limited: boolean, sites?: Sites): void {
     const thread = this.#threads.byId(id) ?? this.#threads.forgotten(id);
@@ -137,7 +132,7 @@ export class Waits {
     const from = worker.stack.findLast((thread) => thread.id === waiter);
     const deadlock = from && this.#startWaiting(from, thread, limited);
     if (deadlock) return this.#refuseWait(worker, from, thread, deadlock, sites);
-    // Nobody is blocked who only asked to be told.
+    // Without a waiter nobody is blocked: the Worker only asked to be told.
     if (waiter !== 0) this.#pool.awaited(worker, thread, limited);
     const stuck = from && !limited ? this.#stuck(thread) : undefined;
     if (!stuck) return;
@@ -145,10 +140,10 @@ export class Waits {
     this.#refuseWait(worker, from!, thread, stuck, sites);
   }
 
-  /** A thread waits for another one; it waits for one at a time. */
+  /** Notes that a thread waits for another one. It waits for one thread at a time. */
   #startWaiting(from: HubThread, to: HubThread, limited: boolean): Deadlock | undefined {
     from.stopWaiting?.();
-    const edge = limited ? undefined : this.#graph.add({ from, to, by: "wait()", sure: true });
+    const edge = limited ? undefined : this.graph.add({ from, to, by: "wait()", sure: true });
     if (edge instanceof Circle) return edge;
     to.interest++;
     from.waitingFor = to;
@@ -161,8 +156,8 @@ export class Waits {
   }
 
   /**
-   * A thread must not go on waiting. First those in the deadlock are asked where they are; meanwhile one of them may be
-   * killed, so that it is none any more, or the waiter may have given up.
+   * Ends a wait that is part of a deadlock. First the threads in the deadlock are asked for their sites; meanwhile one of them
+   * may be killed, so that there is no deadlock any more, or the waiter may have given up.
    */
   #refuseWait(
     worker: GreenWorker,
@@ -184,13 +179,14 @@ export class Waits {
   }
 
   /**
-   * Whether a thread can never start, because the Workers that there may be all run threads that wait for such ones.
+   * Finds out whether a thread can never start, because all Workers that there may be run threads that wait for threads which
+   * have not started.
    *
-   * @returns What the one is to be told who has just begun to wait for it.
+   * @returns The deadlock, of which the thread is to hear that has just begun to wait for it.
    */
   #stuck(thread: HubThread): Deadlock | undefined {
     const running = this.#pool.blocking(thread);
-    if (!running?.every((thread) => this.#graph.leadsTo(thread, (to) => this.#pool.holds(to)))) {
+    if (!running?.every((thread) => this.graph.leadsTo(thread, (to) => this.#pool.holds(to)))) {
       return undefined;
     }
     const cycle = [...running, thread].map(({ name }) => name);
@@ -206,13 +202,14 @@ export class Waits {
   // Green threads that are parked.
 
   /**
-   * A thread has been parked for a while.
+   * Takes the report of a thread that has been parked for a while: `Up.Parked`.
    *
    * @param worker Its Worker.
    * @param id Its id.
-   * @param holder The id of the thread that has what it waits for, if there is one.
-   * @param object The id of the object that it waits at; -1 if it may take another green thread to end it otherwise, else 0.
-   * @param parking What it is parked on, for people, and whether that ends by itself.
+   * @param holder The id of the thread that holds the object, if there is one.
+   * @param object The id of the object at which it waits; without one, -1 if another green thread may have to end the wait, else
+   * 0.
+   * @param parking The text for people about the wait, whether that ends by itself, and a generator's name if it is one.
    */
   parked(
     worker: GreenWorker,
@@ -233,7 +230,7 @@ export class Waits {
       !(object === -1 && waitsForAsync(worker, thread, this.#threads));
     const now = performance.now();
     thread.stuckSince = thread.stalled && !limited ? thread.stuckSince ?? now : undefined;
-    // What only sleeps is limited, and calls nobody.
+    // A thread that only sleeps has a limit, and calls nobody.
     const isBlocked = object !== 0 || !limited || worker.isCalling(id);
     thread.blockedSince = isBlocked ? thread.blockedSince ?? now : undefined;
     if (thread.stalled) this.#pool.relieve();
@@ -244,7 +241,7 @@ export class Waits {
     if (!to || limited) return;
     const holds = () => heldObject(object)?.[CORE].holder() === holder;
     const add = () => {
-      const edge = this.#graph.add({ from: thread, to, by: on, sure: false, holds });
+      const edge = this.graph.add({ from: thread, to, by: on, sure: false, holds });
       if (edge instanceof Circle) return edge;
       thread.unpark = edge;
       thread.suspicions = 0;
@@ -252,7 +249,7 @@ export class Waits {
     const circle = add();
     if (!circle || ++thread.suspicions < BELIEVED_AFTER) return;
     thread.suspicions = 0;
-    // It may have been unparked by then, or have said something else.
+    // The thread may have been unparked by then, or have reported something else.
     const said = {};
     thread.lastParked = said;
     this.#confirm(circle, () => thread.lastParked === said ? add() : undefined).then((error) => {
@@ -268,14 +265,14 @@ export class Waits {
     });
   }
 
-  /** A thread has come to wait: those that it may wait for by others say once more who has what they are parked on. */
+  /** Has the threads that a new waiter may wait for, through other threads, report once more what they are parked on. */
   #askAgain(thread: HubThread, to: HubThread | undefined): void {
-    for (const { dead, atObject, worker } of this.#graph.reach(thread, to)) {
+    for (const { dead, atObject, worker } of this.graph.reach(thread, to)) {
       if (!dead && atObject && worker && !worker.dead) worker.post.rouse();
     }
   }
 
-  /** A thread that was parked goes on. */
+  /** Notes that a thread that was parked goes on: `Up.Unparked`. */
   unparked(worker: GreenWorker, id: number): void {
     const thread = worker.stack.findLast((thread) => thread.id === id);
     if (!thread) return worker.parked(id, undefined);
@@ -292,7 +289,7 @@ export class Waits {
   }
 }
 
-/** Whether a thread that waits for threads waits for async work of the hub only, which needs no Worker. */
+/** Whether a thread that waits for threads waits only for threads for async work of the hub, which need no Worker. */
 function waitsForAsync(worker: GreenWorker, { waitingFor }: HubThread, threads: Threads): boolean {
   if (waitingFor) return waitingFor.isAsync;
   let some = false;

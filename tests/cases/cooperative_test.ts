@@ -1,6 +1,6 @@
 import { table } from "./table.ts";
 import { crashesOf, runCase } from "./ways.ts";
-import { cooperative } from "../support/cooperative.ts";
+import { cooperative } from "../support/mod.ts";
 
 const leftovers = { crashed: 0 };
 const hub = cooperative({}, leftovers);

@@ -8,7 +8,7 @@ import {
   Semaphore,
 } from "@aiohub/aiohub";
 import { assert, assertEquals } from "@std/assert";
-import { define, type Table, thrown, thrownBy, values, write } from "./ways.ts";
+import { classThrown, define, type Table, thrown, values, write } from "./ways.ts";
 
 const newLog = () => new Int32Array(new SharedArrayBuffer(4 * 64));
 const entries = (log: Int32Array) => [...log.slice(1, 1 + log[0])];
@@ -19,7 +19,7 @@ export const locks: Table = {
     parties: [() =>
       [Semaphore, BoundedSemaphore].map((Class) => [
         [0, 1, 1e2].map((count) => new Class(count).value),
-        ["foo", -1, 1.5].map((count) => thrownBy(() => new Class(count as number))),
+        ["foo", -1, 1.5].map((count) => classThrown(() => new Class(count as number))),
       ])],
     check(endings) {
       const expected = [[0, 1, 1e2], ["TypeError", "RangeError", "RangeError"]];

@@ -12,7 +12,8 @@ import {
   TokenPool,
 } from "@aiohub/aiohub";
 import { assert, assertEquals } from "@std/assert";
-import { define, type Table, thrown, thrownBy, values, type World, write } from "./ways.ts";
+import { Chance } from "../support/random.ts";
+import { classThrown, define, type Table, thrown, values, type World, write } from "./ways.ts";
 import {
   add,
   countsInside,
@@ -73,7 +74,10 @@ export const pools: Table = {
     make: () => ({}),
     parties: [() => {
       const sizes = [0, 1, 1e3].map((size) => new GreenPool(size).free);
-      return [sizes, ["foo", -1, 1.5].map((size) => thrownBy(() => new GreenPool(size as number)))];
+      return [
+        sizes,
+        ["foo", -1, 1.5].map((size) => classThrown(() => new GreenPool(size as number))),
+      ];
     }],
     check: (endings) =>
       assertEquals(values(endings), [[[0, 1, 1e3], ["TypeError", "RangeError", "RangeError"]]]),
@@ -236,10 +240,9 @@ export const pools: Table = {
   "P56 GreenPile keeps the order of each producer, errors included": define({
     make: () => ({ pool: new GreenPool(5) }),
     parties: [1, 2, 3].map((seed) => async ({ pool }: P, world: World) => {
-      let state = seed;
-      const random = () => (state = state * 48271 % 2147483647) / 2147483647;
+      const chance = new Chance(seed);
       const pile = new GreenPile<number>(pool);
-      for (const n of upTo(100)) pile.spawnAsync(maybe, n, random() < 0.2);
+      for (const n of upTo(100)) pile.spawnAsync(maybe, n, chance.next() < 0.2);
       const iterator = world.green ? pile[Symbol.iterator]() : pile[Symbol.asyncIterator]();
       const seen: unknown[] = [];
       while (pile.size > 0) {

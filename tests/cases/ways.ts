@@ -7,6 +7,8 @@
 
 import { getHub, type GreenThread, syncToAsync } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
+import { caught } from "../support/outcome.ts";
+import { until } from "../support/until.ts";
 
 /** What a party has besides the objects. */
 export interface World {
@@ -108,9 +110,8 @@ const greenWorld: World = {
   },
 };
 
-const hubUntil = async (condition: () => boolean) => {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 0));
-};
+/** Looks at each turn. It is the case that has a limit. */
+const hubUntil: World["until"] = (condition) => until(condition, { limit: LIMIT, pause: 0 });
 
 /**
  * Runs a case.
@@ -163,11 +164,8 @@ async function play(name: string, given: Case, greens: readonly boolean[]): Prom
 }
 
 async function settle(promise: PromiseLike<unknown>): Promise<Ending> {
-  try {
-    return { status: "fulfilled", value: await promise };
-  } catch (reason) {
-    return { status: "rejected", reason };
-  }
+  const [ending] = await Promise.allSettled([promise]);
+  return ending;
 }
 
 /** The values of parties that must not have failed. */
@@ -187,13 +185,9 @@ export function thrown(ending: Ending): string | undefined {
 }
 
 /** The class of what a call throws; "nothing" if it throws nothing. */
-export function thrownBy(call: () => unknown): string {
-  try {
-    call();
-    return "nothing";
-  } catch (error) {
-    return (error as Error).name;
-  }
+export function classThrown(call: () => unknown): string {
+  const error = caught(call) as Error | undefined;
+  return error?.name ?? "nothing";
 }
 
 /** A log that all parties write: numbers, in the order in which they were written. */

@@ -3,7 +3,15 @@ import { ConnectionPool, type GreenThread, spawn, WorkerCrashedError } from "@ai
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { decode, encodeThrown } from "../../bridge/values/codec.ts";
 import { noKinds } from "../bridge/values/codec_support.ts";
-import { rejection, runDeno, TestHub, thrownBy, until } from "../support/mod.ts";
+import {
+  rejection,
+  ROOT,
+  runDeno,
+  temporaryFolder,
+  TestHub,
+  thrownBy,
+  until,
+} from "../support/mod.ts";
 import * as k2 from "../fixtures/edges/k2_hostile.ts";
 
 const LOOKED_AT = "NotCloneableError: Cannot send error: it fails when it is looked at: ";
@@ -13,7 +21,7 @@ const ARRIVES: Record<string, string | RegExp> = {
   "revoked proxy":
     /^NotCloneableError: Cannot send \w+: it fails when it is looked at: TypeError: .*revoked$/,
   "proxy whose traps throw": `${LOOKED_AT}Error: trap`,
-  "proxy whose traps throw a revoked proxy": `${LOOKED_AT}something that cannot be described`,
+  "proxy whose traps throw a revoked proxy": `${LOOKED_AT}an object that cannot be looked at`,
   "TypeError whose message is a symbol": "TypeError: Symbol(m)",
   "TypeError whose message throws": "TypeError: [getter failed: RangeError: hook]",
   "ReferenceError whose message throws": "ReferenceError: [getter failed: RangeError: hook]",
@@ -26,7 +34,7 @@ const ARRIVES: Record<string, string | RegExp> = {
   "AggregateError whose errors are a revoked proxy": "AggregateError: x",
   "SuppressedError whose parts throw": "SuppressedError: ",
   "error that is its own cause": "Error: x",
-  "error with a prototype that throws": `${LOOKED_AT}something that cannot be described`,
+  "error with a prototype that throws": `${LOOKED_AT}an object that cannot be looked at`,
   "object whose conversions throw": "object of toString,valueOf,toJSON",
   "object whose tag, constructor and then throw": "object of constructor,then",
   "array of a revoked proxy": "object of 0",
@@ -239,19 +247,15 @@ Deno.test("K2 what cannot be printed is named on stderr, and the process goes on
     await new Promise((resolve) => setTimeout(resolve));
     console.log("goes on");
   `;
-  const directory = await Deno.makeTempDir();
-  try {
-    await Deno.writeTextFile(`${directory}/main.ts`, source);
-    const config = new URL("../../deno.json", import.meta.url).pathname;
-    const { code, stdout, stderr } = await runDeno(
-      ["run", "-A", "--config", config, `${directory}/main.ts`],
-    );
-    assertEquals([code, stdout], [0, "goes on\n"], stderr);
-    assertMatch(stderr, /Uncaught \(in hub "\S*"\) object that cannot be looked at\n/);
-    assertMatch(stderr, /Uncaught \(in hub "\S*"\) Symbol\(s\)\n/);
-  } finally {
-    await Deno.remove(directory, { recursive: true });
-  }
+  await using folder = await temporaryFolder();
+  await Deno.writeTextFile(`${folder.path}/main.ts`, source);
+  const config = new URL("deno.json", ROOT).pathname;
+  const { code, stdout, stderr } = await runDeno(
+    ["run", "-A", "--config", config, `${folder.path}/main.ts`],
+  );
+  assertEquals([code, stdout], [0, "goes on\n"], stderr);
+  assertMatch(stderr, /Uncaught \(in hub "\S*"\) object that cannot be looked at\n/);
+  assertMatch(stderr, /Uncaught \(in hub "\S*"\) Symbol\(s\)\n/);
 });
 
 Deno.test("K2 what an error holds that cannot cross costs no more for what crosses beside it", () => {

@@ -31,19 +31,12 @@ import {
 import { checkpoint, shield, sleep } from "@aiohub/aiohub/green";
 import { assertEquals } from "@std/assert";
 import { delay } from "@std/async/delay";
-import { ending, turn } from "../support/threads.ts";
-import { TestHub } from "../support/mod.ts";
+import { ending, TestHub, until } from "../support/mod.ts";
 
 const ROUNDS = 100;
 
 /** Waits for something that comes soon, from one turn of the event loop to the next. */
-async function soon(condition: () => boolean): Promise<void> {
-  const deadline = performance.now() + 30_000;
-  while (!condition()) {
-    if (performance.now() > deadline) throw new Error(`It never came true: ${condition}`);
-    await turn();
-  }
-}
+const soon = (condition: () => boolean) => until(condition, { pause: 0 });
 
 /** A word that says how often something was done. */
 function newWords(): Int32Array {
@@ -165,6 +158,34 @@ async function servesKilled(
   return there;
 }
 
+function killAndPut(victim: GreenThread, queue: Queue<number>): void {
+  victim.kill();
+  queue.tryPut(1);
+}
+
+function killAndRelease(victim: GreenThread, lock: Lock): void {
+  victim.kill();
+  lock.release();
+}
+
+/** Has a green thread kill and serve the one who waits, a thread of this hub or of another one; says how much is there after that. */
+async function greenServesKilled<O>(
+  hub: Hub,
+  hubOfVictims: Hub,
+  { takes, object, waiting, drain }: Line,
+  killAndServe: (victim: GreenThread, object: O) => void,
+): Promise<number> {
+  let there = 0;
+  for (let i = 0; i < ROUNDS; i++) {
+    const victim = hubOfVictims.spawn(takes as (object: unknown) => unknown, object);
+    await soon(() => waiting() === 1);
+    await hub.spawn(killAndServe, victim, object as O);
+    await ending(victim);
+    there += drain();
+  }
+  return there;
+}
+
 for (const cooperative of [false, true]) {
   const kind = cooperative ? "cooperative" : "ordinary";
   Deno.test(`K4 who was killed before it was served gets nothing: ${kind} hub`, async (t) => {
@@ -180,44 +201,13 @@ for (const cooperative of [false, true]) {
 
   Deno.test(`K4 a green thread that kills one and serves it: the next one gets that: ${kind} hub`, async (t) => {
     await using hub = new TestHub({ maxWorkers: 3, cooperative });
-    const victims = { queue: queueLine(new Queue<number>()), permit: permitLine(new Lock()) };
     await t.step("Queue.get()", async () => {
-      const { object, takes, waiting, drain } = victims.queue;
-      let there = 0;
-      for (let i = 0; i < ROUNDS; i++) {
-        const victim = hub.spawn(takes, object);
-        await soon(() => waiting() === 1);
-        await hub.spawn(
-          (victim: GreenThread, queue: Queue<number>) => {
-            victim.kill();
-            queue.tryPut(1);
-          },
-          victim,
-          object as Queue<number>,
-        );
-        await ending(victim);
-        there += drain();
-      }
-      assertEquals(there, ROUNDS);
+      const line = queueLine(new Queue<number>());
+      assertEquals(await greenServesKilled(hub, hub, line, killAndPut), ROUNDS);
     });
     await t.step("Lock.acquire()", async () => {
-      const { object, takes, waiting, drain } = victims.permit;
-      let there = 0;
-      for (let i = 0; i < ROUNDS; i++) {
-        const victim = hub.spawn(takes, object);
-        await soon(() => waiting() === 1);
-        await hub.spawn(
-          (victim: GreenThread, lock: Lock) => {
-            victim.kill();
-            lock.release();
-          },
-          victim,
-          object as Lock,
-        );
-        await ending(victim);
-        there += drain();
-      }
-      assertEquals(there, ROUNDS);
+      const line = permitLine(new Lock());
+      assertEquals(await greenServesKilled(hub, hub, line, killAndRelease), ROUNDS);
     });
   });
 
@@ -546,22 +536,7 @@ Deno.test("K4 a green thread that aborts a signal and puts: the one that waits w
 Deno.test("K4 a thread of another hub that was killed before it was served gets nothing", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   await using other = new Hub({ maxWorkers: 1 });
-  const { object, takes, waiting, drain } = queueLine(new Queue<number>());
-  let there = 0;
-  for (let i = 0; i < ROUNDS; i++) {
-    const victim = other.spawn(takes, object);
-    await soon(() => waiting() === 1);
-    await hub.spawn(
-      (victim: GreenThread, queue: Queue<number>) => {
-        victim.kill();
-        queue.tryPut(1);
-      },
-      victim,
-      object as Queue<number>,
-    );
-    await ending(victim);
-    there += drain();
-  }
+  const there = await greenServesKilled(hub, other, queueLine(new Queue<number>()), killAndPut);
   assertEquals(there, ROUNDS);
 });
 

@@ -8,8 +8,17 @@ import {
 import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import { EventEmitter } from "node:events";
 import * as strays from "../fixtures/edges/k4_strays.ts";
-import { fixture, moduleOf, rejection, runDeno, TestHub, thrownBy, until } from "../support/mod.ts";
-import { parked, turn } from "../support/threads.ts";
+import {
+  fixture,
+  moduleOf,
+  parked,
+  rejection,
+  runDeno,
+  TestHub,
+  thrownBy,
+  turn,
+  until,
+} from "../support/mod.ts";
 
 const MODULE = fixture("edges/k4_strays.ts");
 

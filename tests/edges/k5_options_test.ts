@@ -1,25 +1,8 @@
 /** Options and times: a limit that somebody meant is one, or refused by name, in all calls and on both sides. */
 
 import {
-  Barrier,
-  CappedSemaphore,
-  Condition,
-  ConnectionPool,
-  DAGPool,
-  futureToGreenlet,
-  GreenEvent,
-  greenletToFuture,
-  GreenPool,
   Hub,
-  iwaitAsync,
   joinAllAsync,
-  killAllAsync,
-  LightQueue,
-  Lock,
-  Pool,
-  PriorityQueue,
-  Queue,
-  RLock,
   Semaphore,
   spawn,
   spawnWith,
@@ -36,80 +19,16 @@ import {
 } from "@std/assert";
 import { gathers, others, outcome, waits } from "../fixtures/edges/k5_waits.ts";
 import { TestHub } from "../support/mod.ts";
+import { hubCalls, hubWaits } from "../support/option_calls.ts";
 
 // deno-lint-ignore no-explicit-any
 type Wrong = any;
 
-/** Waits on the hub for what does not come. */
-const hubWaits: Readonly<Record<string, (options: Wrong) => PromiseLike<unknown>>> = {
-  "Lock.acquireAsync": async (options) => {
-    const lock = new Lock();
-    await lock.acquireAsync();
-    return lock.acquireAsync(options);
-  },
-  "RLock.acquireAsync": async (options) => {
-    const lock = new RLock();
-    await lock.acquireAsync();
-    return lock.acquireAsync(options);
-  },
-  "Semaphore.acquireAsync": (options) => new Semaphore(0).acquireAsync(options),
-  "CappedSemaphore.acquireAsync": (options) => new CappedSemaphore(0, 1).acquireAsync(options),
-  "CappedSemaphore.releaseAsync": (options) => new CappedSemaphore(1, 1).releaseAsync(options),
-  "Condition.waitAsync": async (options) => {
-    const condition = new Condition();
-    using _permit = await condition.acquireAsync();
-    await condition.waitAsync(options);
-  },
-  "Condition.waitForAsync": async (options) => {
-    const condition = new Condition();
-    using _permit = await condition.acquireAsync();
-    await condition.waitForAsync(() => false, options);
-  },
-  "Barrier.waitAsync": (options) => new Barrier(2).waitAsync(options),
-  "GreenEvent.waitAsync": (options) => new GreenEvent().waitAsync(options),
-  "LightQueue.getAsync": (options) => new LightQueue().getAsync(options),
-  "Queue.putAsync": (options) => new Queue(0).putAsync(1, options),
-  "Queue.joinAsync": (options) => {
-    const queue = new Queue();
-    queue.tryPut(1);
-    return queue.joinAsync(options);
-  },
-  "GreenPool.waitAvailableAsync": (options) => new GreenPool(0).waitAvailableAsync(options),
-  "Pool.getAsync": (options) => new Pool({ create: () => 1, maxSize: 0 }).getAsync(options),
-  "Pool.itemAsync": (options) => new Pool({ create: () => 1, maxSize: 0 }).itemAsync(options),
-  "ConnectionPool.getAsync": (options) =>
-    new ConnectionPool({ connect: () => ({}), maxSize: 0 }).getAsync(options),
-  "ConnectionPool.itemAsync": (options) =>
-    new ConnectionPool({ connect: () => ({}), maxSize: 0 }).itemAsync(options),
-};
-
-/** Calls on the hub that take other options. */
-const hubCalls: Readonly<Record<string, (options: Wrong) => unknown>> = {
-  "new Hub": (options) => new Hub(options),
-  "Hub.close": (options) => {
-    // It is not closed by a call that is refused.
-    return new Hub({ minWorkers: 0 }).close(options);
-  },
-  "Hub.with": (options) => spawnWith(options),
-  "thread.kill": (options) => spawn(() => 1).kill(undefined, options),
-  "thread.killAsync": (options) => spawn(() => 1).killAsync(undefined, options),
-  futureToGreenlet: (options) => futureToGreenlet(Promise.resolve(1), options),
-  greenletToFuture: (options) => greenletToFuture(spawn(() => 1), options),
-  joinAllAsync: (options) => joinAllAsync([], options),
-  iwaitAsync: (options) => Array.fromAsync(iwaitAsync([], options)),
-  killAllAsync: (options) => killAllAsync([], undefined, options),
-  "new Timeout": (options) => new Timeout(1, undefined, options),
+/** All calls on the hub. Whatever else `withTimeoutAsync()` is given is no options. */
+const calls: typeof hubCalls = {
+  ...hubWaits,
+  ...hubCalls,
   withTimeoutAsync: (options) => withTimeoutAsync({ ms: 1, ...options }, () => 1),
-  "new ConnectionPool": (options) => new ConnectionPool({ connect: () => ({}), ...options }),
-  "new Pool": (options) => new Pool({ create: () => 1, ...options }),
-  "new Semaphore": (options) => new Semaphore(1, options),
-  "new DAGPool": (options) => new DAGPool({}, options),
-  "DAGPool.post": (options) => new DAGPool().post("a", 1, options),
-  "PriorityQueue.tryPut": (options) => new PriorityQueue().tryPut(1, options),
-  "Queue.tryPut": (options) => new Queue().tryPut(1, options),
-  "Queue.close": (options) => new Queue().close(options),
-  "Condition.waitForAsync that holds": (options) =>
-    new Condition().waitForAsync(() => true, options),
 };
 
 const notKnown = /: option "timeOut" is not known: expected \w+/;
@@ -133,7 +52,7 @@ Deno.test("K5 an option that a call does not know is refused by name, in green c
   }
 });
 
-for (const [name, begin] of Object.entries({ ...hubWaits, ...hubCalls })) {
+for (const [name, begin] of Object.entries(calls)) {
   Deno.test(`K5 ${name}() refuses an option that it does not know by name`, async () => {
     await using _hub = new TestHub({ maxWorkers: 1 });
     assertMatch(await outcomeOnHub(() => begin({ timeOut: 5 })), notKnown);

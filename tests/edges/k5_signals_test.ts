@@ -3,25 +3,15 @@
 import { Hub, Lock, Queue, spawn } from "@aiohub/aiohub";
 import { assertEquals, assertGreaterOrEqual, assertLess } from "@std/assert";
 import * as signals from "../fixtures/edges/k5_signals.ts";
-import { rejection, runDeno, TestHub, until } from "../support/mod.ts";
+import { answerLate, rejection, runDeno, serve, TestHub, until } from "../support/mod.ts";
 
 const TIMED_OUT = ["DOMException", "TimeoutError", "The operation was aborted due to timeout"];
-
-/** A server that does not answer. */
-function silent(): Deno.HttpServer<Deno.NetAddr> & { readonly url: string } {
-  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, ({ signal }) => {
-    return new Promise((resolve) => {
-      signal.addEventListener("abort", () => resolve(new Response("late")));
-    });
-  });
-  return Object.assign(server, { url: `http://127.0.0.1:${server.addr.port}/` });
-}
 
 for (const cooperative of [false, true]) {
   const kind = cooperative ? "a cooperative hub" : "a hub";
   Deno.test(`K5 each blocking call of green code ends when its signal is due, in ${kind}`, async () => {
     await using hub = new TestHub({ maxWorkers: 2, cooperative });
-    await using server = silent();
+    await using server = serve(answerLate);
     for (const call of signals.callNames) {
       for (const make of signals.makeNames) {
         const found = await signals.blocked(call, make, server.url);

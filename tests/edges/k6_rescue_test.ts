@@ -17,7 +17,7 @@ import {
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import { delay } from "@std/async/delay";
 import { open } from "../fixtures/edges/gates.ts";
-import { fixture, meeting, moduleOf, TestHub, until } from "../support/mod.ts";
+import { fixture, meeting, moduleOf, serve, TestHub, until } from "../support/mod.ts";
 
 /** How long a rescue may take at the most. */
 const PINNED_MS = 15_000;
@@ -117,18 +117,15 @@ const scenes: Record<string, Scene> = {
   },
   "fetch() of a server that spawns": (hub) => {
     const { promise: go, resolve } = Promise.withResolvers<void>();
-    const server = Deno.serve(
-      { port: 0, hostname: "127.0.0.1", onListen: () => {} },
-      async () => {
-        await go;
-        return new Response(await hub.spawn(() => "open"));
-      },
-    );
+    const server = serve(async () => {
+      await go;
+      return new Response(await hub.spawn(() => "open"));
+    });
     const { fetches } = hub.greenImport<Gates>(url);
     return {
-      wait: () => fetches(`http://127.0.0.1:${server.addr.port}`),
+      wait: () => fetches(server.url),
       open: () => Promise.resolve(resolve()),
-      end: () => server.shutdown(),
+      end: () => server[Symbol.asyncDispose](),
     };
   },
   "a source of the hub, iterated": (hub) => {
@@ -164,7 +161,7 @@ async function play(options: HubOptions): Promise<Record<string, unknown>> {
   await using hub = new TestHub({ maxWorkers: names.length, ...options });
   const players = names.map((name) => scenes[name](hub, `${name} ${options.cooperative}`));
   const waiters = players.map(({ wait }) => wait());
-  await until(() => hub.statistics().busy === names.length, 120_000);
+  await until(() => hub.statistics().busy === names.length, { limit: 120_000 });
   const openers = players.map(({ open }) => open());
   const nobody = new AbortController();
   const values = await Promise.race([

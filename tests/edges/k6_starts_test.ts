@@ -1,7 +1,7 @@
 /** Workers that cannot start while others work: what waits for a Worker goes on waiting. */
 
 import { assert, assertEquals } from "@std/assert";
-import { fixture, runDeno } from "../support/mod.ts";
+import { fixture, runDeno, temporaryFolder } from "../support/mod.ts";
 import { testWith } from "../support/needs.ts";
 
 /** Whoever runs the program: not root, for whom the number of threads has no limit. */
@@ -42,32 +42,28 @@ function command([program, ...args]: string[], options?: Deno.CommandOptions): D
 
 const full = "K6 threads wait while the process can have no more threads, and start when it can";
 testWith(["linux", "prlimit", "setpriv"], full, async () => {
-  const cache = await Deno.makeTempDir();
-  await Deno.chmod(cache, 0o777);
-  try {
-    const program = new URL(fixture("edges/many_starts.ts")).pathname;
-    const env = { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", DENO_DIR: cache };
-    const run = [Deno.execPath(), "run", "--allow-read", program];
-    // Once without a limit, so that all is compiled.
-    assert((await command([...as, ...run, "1"], { env }).output()).success);
-    const limit = `--nproc=${threadsOf(UID) + THREADS}:`;
-    await using child = command([...as, "prlimit", limit, ...run, String(THREADS)], {
-      env,
-      stdout: "piped",
-      signal: AbortSignal.timeout(60_000),
-    }).spawn();
-    let said = "";
-    for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-      said += text;
-      if (said !== "limited, 0 have ended\n") continue;
-      const raise = [...as, "prlimit", "--pid", String(child.pid), "--nproc=4000:"];
-      assert((await command(raise).output()).success);
-    }
-    assertEquals(said, `limited, 0 have ended\n${THREADS} have ended\n`);
-    assertEquals((await child.status).code, 0);
-  } finally {
-    await Deno.remove(cache, { recursive: true });
+  await using cache = await temporaryFolder();
+  await Deno.chmod(cache.path, 0o777);
+  const program = new URL(fixture("edges/many_starts.ts")).pathname;
+  const env = { NO_COLOR: "1", DENO_NO_UPDATE_CHECK: "1", DENO_DIR: cache.path };
+  const run = [Deno.execPath(), "run", "--allow-read", program];
+  // Once without a limit, so that all is compiled.
+  assert((await command([...as, ...run, "1"], { env }).output()).success);
+  const limit = `--nproc=${threadsOf(UID) + THREADS}:`;
+  await using child = command([...as, "prlimit", limit, ...run, String(THREADS)], {
+    env,
+    stdout: "piped",
+    signal: AbortSignal.timeout(60_000),
+  }).spawn();
+  let said = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    said += text;
+    if (said !== "limited, 0 have ended\n") continue;
+    const raise = [...as, "prlimit", "--pid", String(child.pid), "--nproc=4000:"];
+    assert((await command(raise).output()).success);
   }
+  assertEquals(said, `limited, 0 have ended\n${THREADS} have ended\n`);
+  assertEquals((await child.status).code, 0);
 });
 
 for (const kind of ["plain", "cooperative"]) {

@@ -1,22 +1,21 @@
 import { build, type BuildOptions, stop } from "npm:esbuild@^0.25";
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path/posix";
-import { type Ran, runDeno } from "../support/mod.ts";
+import { fixture, type Ran, ROOT, runDeno, temporaryFolder } from "../support/mod.ts";
 
-const ROOT = new URL("../..", import.meta.url).pathname;
-const FIXTURES = join(ROOT, "tests/fixtures/edges/bundled");
+const FIXTURES = new URL(fixture("edges/bundled")).pathname;
 const LIBRARY = {
-  "@aiohub/aiohub": join(ROOT, "mod.ts"),
-  "@aiohub/aiohub/green": join(ROOT, "green/mod.ts"),
+  "@aiohub/aiohub": new URL("mod.ts", ROOT).pathname,
+  "@aiohub/aiohub/green": new URL("green/mod.ts", ROOT).pathname,
 };
 
 /** Bundles a program of `fixtures/edges/bundled/` into a folder that has nothing else, and runs it there. */
 async function runBundle(name: string, options: BuildOptions): Promise<Ran> {
-  const folder = await Deno.makeTempDir({ prefix: "aiohub_bundle_" });
+  await using folder = await temporaryFolder();
   try {
     await build({
       entryPoints: [join(FIXTURES, `${name}.ts`)],
-      outdir: folder,
+      outdir: folder.path,
       bundle: true,
       format: "esm",
       platform: "neutral",
@@ -24,14 +23,13 @@ async function runBundle(name: string, options: BuildOptions): Promise<Ran> {
       logLevel: "error",
       ...options,
     });
-    await Deno.writeTextFile(join(folder, "deno.json"), JSON.stringify({ imports: LIBRARY }));
+    await Deno.writeTextFile(join(folder.path, "deno.json"), JSON.stringify({ imports: LIBRARY }));
     return await runDeno(
       ["run", "--no-prompt", "--no-lock", "--allow-read", "--allow-net=127.0.0.1", `${name}.js`],
-      { cwd: folder },
+      { cwd: folder.path },
     );
   } finally {
     await stop();
-    await Deno.remove(folder, { recursive: true });
   }
 }
 

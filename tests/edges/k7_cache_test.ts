@@ -1,7 +1,7 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path/posix";
-import { serveRepository, temporaryFolder } from "../support/repository.ts";
-import { type Ran, runDeno } from "../support/mod.ts";
+import { serveRepository } from "../support/repository.ts";
+import { type Ran, runDeno, temporaryFolder } from "../support/mod.ts";
 
 /** A program whose Workers need what no static import of the app reaches: the entry, and the names of `./green`. */
 const MAIN = (library: string) =>

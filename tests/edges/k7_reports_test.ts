@@ -5,8 +5,7 @@
 
 import { DeadlockError, type GreenThread, type Hub, Lock, Queue } from "@aiohub/aiohub";
 import { assert, assertEquals } from "@std/assert";
-import { parked } from "../support/threads.ts";
-import { TestHub, until } from "../support/mod.ts";
+import { parked, TestHub, until } from "../support/mod.ts";
 
 /** Holds one lock and waits for another one. */
 function holdsAndWants(held: Lock, wanted: Lock): string {

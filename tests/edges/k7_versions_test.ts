@@ -39,11 +39,6 @@ function testBoth(name: string, use: (one: Side, other: Side) => Promise<void>):
   Deno.test(`K7 ${name}: back`, () => use(there, here));
 }
 
-/** What a synchronous call throws. */
-function thrown(call: () => unknown): Promise<unknown> {
-  return thrownBy(Promise.try(call));
-}
-
 /** Checks that a refusal names the version that made what was refused, and the one that refuses. */
 function assertNames(error: unknown, one: Side, other: Side): void {
   const { message } = error as Error;
@@ -128,7 +123,7 @@ testBoth("what is bound to another version is refused by name", async (one, othe
         one.lib.spawn((o: { value: unknown }) => o.value, one.lib.handle({ value }) as never),
     };
     for (const [way, send] of Object.entries(ways)) {
-      const error = await thrown(send);
+      const error = await thrownBy(Promise.try(send));
       assert(error instanceof one.lib.NotCloneableError, `${name} as ${way}: ${error}`);
       assertNames(error, one, other);
     }
@@ -161,7 +156,7 @@ testBoth("functions of this library refuse what another version made", async (on
     GreenPile: () => new one.lib.GreenPile(new other.lib.GreenPool(1)),
   };
   for (const [name, call] of Object.entries(calls)) {
-    const error = await thrown(call);
+    const error = await thrownBy(Promise.try(call));
     assert(error instanceof TypeError, `${name}: ${error}`);
     assertNames(error, one, other);
   }

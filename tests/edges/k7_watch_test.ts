@@ -1,9 +1,8 @@
 import { assertEquals } from "@std/assert";
 import { join } from "node:path/posix";
-import { temporaryFolder } from "../support/repository.ts";
-import { until } from "../support/mod.ts";
+import { ROOT, startDeno, temporaryFolder, until } from "../support/mod.ts";
 
-const LIBRARY = new URL("../../mod.ts", import.meta.url).href;
+const LIBRARY = new URL("mod.ts", ROOT).href;
 
 /** Threads that would go on for ever, and leave a file when they end: one waits, one sleeps, one is in a call to the hub. */
 const PROGRAM = (version: number) =>
@@ -44,17 +43,16 @@ Deno.test("K7 deno run --watch leaves no Workers of the program before", async (
   const save = (version: number) =>
     Deno.writeTextFile(join(folder.path, "main.ts"), PROGRAM(version));
   await save(1);
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", "--no-lock", "--quiet", "--watch", "main.ts"],
+  const child = startDeno(["run", "-A", "--no-lock", "--quiet", "--watch", "main.ts"], {
     cwd: folder.path,
-    stdin: "null",
-    stdout: "null",
-    stderr: "null",
-  }).spawn();
+    limit: 600_000,
+  });
   try {
     for (const version of [1, 2, 3]) {
       if (version > 1) await save(version);
-      await until(() => THREADS.every((name) => files().has(`began-${name}-${version}`)), 120_000);
+      await until(() => THREADS.every((name) => files().has(`began-${name}-${version}`)), {
+        limit: 120_000,
+      });
     }
     const ended = () =>
       THREADS.flatMap((name) => [1, 2].map((version) => `${name}-${version}`))
@@ -63,6 +61,6 @@ Deno.test("K7 deno run --watch leaves no Workers of the program before", async (
     assertEquals(THREADS.filter((name) => files().has(`${name}-3`)), []);
   } finally {
     child.kill();
-    await child.status;
+    await child.output();
   }
 });

@@ -5,6 +5,7 @@
  */
 
 import { delay } from "@std/async/delay";
+import { serve, type Server } from "../support/server.ts";
 
 /** A package: what it depends on, and how many versions it has. */
 export interface LocalPackage {
@@ -21,22 +22,19 @@ const BLOCK = 512;
 
 /** Serves packages that export their own name as `name`, until it is disposed of. */
 export class LocalRegistry implements AsyncDisposable {
-  readonly #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly #server: Server;
   readonly #packages = new Map<string, LocalPackage>();
   /** Whether the packages' delays count. */
   slow = false;
 
   constructor(packages: readonly LocalPackage[]) {
     for (const given of packages) this.#packages.set(given.name, given);
-    this.#server = Deno.serve(
-      { port: 0, hostname: "127.0.0.1", onListen: () => {} },
-      ({ url }) => this.#answer(new URL(url).pathname.slice(1)),
-    );
+    this.#server = serve(({ url }) => this.#answer(new URL(url).pathname.slice(1)));
   }
 
   /** Where it is: for `NPM_CONFIG_REGISTRY`. */
   get url(): string {
-    return `http://127.0.0.1:${this.#server.addr.port}/`;
+    return `${this.#server.url}/`;
   }
 
   /** The lock file of a program that has some of its packages. */
@@ -53,7 +51,7 @@ export class LocalRegistry implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await this.#server.shutdown();
+    await this.#server[Symbol.asyncDispose]();
   }
 
   async #answer(path: string): Promise<Response> {

@@ -1,7 +1,7 @@
 import { spawn } from "@aiohub/aiohub";
 import { fetch, type GreenFetchInit, urlopen } from "@aiohub/aiohub/green";
 import { assertEquals, assertMatch } from "@std/assert";
-import { rejection, TestHub } from "../support/mod.ts";
+import { answerLate, rejection, serve, TestHub } from "../support/mod.ts";
 
 /** What the server below says about a request. */
 interface Seen {
@@ -11,9 +11,9 @@ interface Seen {
   body: string;
 }
 
-/** A server on a free port of this machine. */
-function serve() {
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+/** A server with an answer of each kind. */
+function serveAll() {
+  return serve(async (request) => {
     const { pathname } = new URL(request.url);
     switch (pathname) {
       case "/text":
@@ -44,15 +44,11 @@ function serve() {
         return new Response("nothing here", { status: 404, statusText: "Not Found" });
     }
   });
-  return {
-    url: `http://127.0.0.1:${server.addr.port}`,
-    [Symbol.asyncDispose]: () => server.shutdown(),
-  };
 }
 
 Deno.test("fetch() gives a response that is read synchronously", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
-  await using server = serve();
+  await using server = serveAll();
   const thread = spawn((url: string) => {
     const response = fetch(url);
     const { ok, status, headers, redirected } = response;
@@ -79,7 +75,7 @@ Deno.test("fetch() gives a response that is read synchronously", async () => {
 
 Deno.test("fetch() gives JSON, bytes, large and empty bodies", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
-  await using server = serve();
+  await using server = serveAll();
   const thread = spawn((url: string) => ({
     json: fetch(`${url}/json`).json(),
     bytes: fetch(`${url}/bytes`).bytes(),
@@ -96,7 +92,7 @@ Deno.test("fetch() gives JSON, bytes, large and empty bodies", async () => {
 
 Deno.test("fetch() gives a buffer and a blob of the body without a promise", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
-  await using server = serve();
+  await using server = serveAll();
   const thread = spawn((url: string) => {
     const response = fetch(`${url}/text`);
     const blob = response.blob();
@@ -127,7 +123,7 @@ Deno.test("fetch() and urlopen() refuse a Request by name", async () => {
 
 Deno.test("fetch() follows redirects and keeps repeated headers", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
-  await using server = serve();
+  await using server = serveAll();
   const thread = spawn((url: string) => {
     const moved = fetch(new URL("/moved", url));
     return [moved.redirected, moved.url, fetch(`${url}/cookies`).headers.getSetCookie()];
@@ -137,7 +133,7 @@ Deno.test("fetch() follows redirects and keeps repeated headers", async () => {
 
 Deno.test("fetch() gives the response for an error status", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
-  await using server = serve();
+  await using server = serveAll();
   const thread = spawn((url: string) => {
     const { ok, status, statusText } = fetch(url);
     return { ok, status, statusText, text: fetch(url).text() };
@@ -148,7 +144,7 @@ Deno.test("fetch() gives the response for an error status", async () => {
 
 Deno.test("fetch() sends method, headers and body", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
-  await using server = serve();
+  await using server = serveAll();
   const thread = spawn((url: string) => {
     const send = (init: GreenFetchInit): Seen => fetch(url, init).json();
     const method = "POST";
@@ -187,14 +183,11 @@ Deno.test("fetch() throws a TypeError where there is no server, and for what is 
 Deno.test("fetch() is aborted when its green thread is killed", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   const arrived = Promise.withResolvers<AbortSignal>();
-  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+  await using server = serve((request) => {
     arrived.resolve(request.signal);
-    return new Promise((resolve) => {
-      request.signal.addEventListener("abort", () => resolve(new Response("late")));
-    });
+    return answerLate(request);
   });
-  const url = `http://127.0.0.1:${server.addr.port}/`;
-  const thread = spawn((url: string) => fetch(url).text(), url);
+  const thread = spawn((url: string) => fetch(url).text(), server.url);
   const signal = await arrived.promise;
   const aborted = new Promise((resolve) => signal.addEventListener("abort", resolve));
   thread.kill();
@@ -205,7 +198,7 @@ Deno.test("fetch() is aborted when its green thread is killed", async () => {
 
 Deno.test("urlopen() reads a page as in the original's README", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
-  await using server = serve();
+  await using server = serveAll();
   const thread = spawn((url: string) => {
     const opened = urlopen(url);
     return [opened.read(), opened.status, opened.url, opened.headers.get("x-kind")];
@@ -215,7 +208,7 @@ Deno.test("urlopen() reads a page as in the original's README", async () => {
 
 Deno.test("urlopen() throws for an error status", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
-  await using server = serve();
+  await using server = serveAll();
   const thread = spawn((url: string) => urlopen(url).read(), `${server.url}/missing`);
   const error = await rejection(thread, Deno.errors.Http);
   assertEquals(error.message, `Cannot open "${server.url}/missing": 404 Not Found`);

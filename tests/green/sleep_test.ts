@@ -1,7 +1,7 @@
 import { BlockingCallError, spawn } from "@aiohub/aiohub";
 import { checkpoint, shield, sleep } from "@aiohub/aiohub/green";
 import { assertEquals, assertGreaterOrEqual, assertLess, assertThrows } from "@std/assert";
-import { show } from "../../bridge/show.ts";
+import { show } from "../../bridge/checks.ts";
 import { meeting, rejection, TestHub, until } from "../support/mod.ts";
 
 Deno.test("sleep() blocks the green thread for at least its time, and takes no call to the hub", async () => {

@@ -1,8 +1,7 @@
 import { futureToGreenlet, type GreenThread, handle, Hub } from "@aiohub/aiohub";
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { rejection, TestHub } from "../support/mod.ts";
 import { GreenletExit } from "@aiohub/aiohub";
-import { parked } from "../support/threads.ts";
+import { parked, rejection, TestHub } from "../support/mod.ts";
 
 // The Workers of both have the same numbers, and so have the first functions that they give away.
 

@@ -9,6 +9,7 @@
 
 import type { Blocking } from "../../green/worker/blocking.ts";
 import { state } from "../../bridge/state.ts";
+import { ROOT } from "../support/paths.ts";
 import type { Board } from "../../bridge/wire/board.ts";
 import type { Frame } from "../../green/worker/frame.ts";
 import type { FrameStack } from "../../green/worker/frame_stack.ts";
@@ -53,7 +54,6 @@ export interface Mutation {
   readonly instead: string;
 }
 
-const ROOT = new URL("../../", import.meta.url);
 const MODULES = [
   "green/worker/blocking.ts",
   "bridge/wire/board.ts",

@@ -1,6 +1,8 @@
 import { assert, assertEquals, assertNotEquals } from "@std/assert";
 import { AsyncLocalStorage } from "node:async_hooks";
 import { setImmediate } from "node:timers";
+import { serve } from "../support/server.ts";
+import { until } from "../support/until.ts";
 
 Deno.test("structuredClone() drops the name and the fields of an Error's subclass (bridge/values/error_values.ts)", () => {
   class Shortage extends Error {
@@ -58,12 +60,12 @@ Deno.test("Error.stackTraceLimit is read when an error is made (bridge/values/ca
 
 Deno.test("request.signal of Deno.serve() is aborted after success too (docs/what-crosses.md)", async () => {
   let signal: AbortSignal | undefined;
-  await using server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, (request) => {
+  await using server = serve((request) => {
     signal = request.signal;
     return new Response("ok");
   });
-  await (await fetch(`http://127.0.0.1:${server.addr.port}/`)).text();
-  while (!signal!.aborted) await new Promise((resolve) => setTimeout(resolve, 1));
+  await (await fetch(server.url)).text();
+  await until(() => signal!.aborted);
 });
 
 Deno.test("a Blob is had by its URL in each thread of the process (bridge/memory/blob_urls.ts)", async () => {

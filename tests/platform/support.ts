@@ -6,7 +6,7 @@
  */
 
 import { Worker, type WorkerOptions } from "node:worker_threads";
-import { runDeno } from "../support/mod.ts";
+import { moduleOf, runDeno } from "../support/mod.ts";
 
 /** How a Worker ended, and what it said. */
 export interface WorkerRun {
@@ -27,7 +27,7 @@ export function runWorker(source: string, options: WorkerOptions = {}): Promise<
 
 /** The URL of a module with a text. */
 export function urlOf(source: string): URL {
-  return new URL(`data:application/javascript,${encodeURIComponent(source)}`);
+  return new URL(moduleOf(source));
 }
 
 /** What a program of one text prints, with its exit code. */

@@ -1,5 +1,6 @@
 import { assert, assertEquals, assertThrows } from "@std/assert";
 import { MessageChannel, receiveMessageOnPort, SHARE_ENV, Worker } from "node:worker_threads";
+import { serve } from "../support/server.ts";
 import { runText, runWorker, urlOf } from "./support.ts";
 
 const WORKER = `import { parentPort, workerData, isMainThread } from "node:worker_threads";
@@ -22,8 +23,7 @@ Deno.test("resourceLimits contain an out-of-memory in one Worker (hub/records/th
 });
 
 Deno.test("a thread Worker starts from no http: URL, but a data: URL may import one (hub/records/thread_worker.ts)", async () => {
-  await using server = Deno.serve(
-    { hostname: "127.0.0.1", port: 0, onListen() {} },
+  await using server = serve(
     () =>
       new Response(
         `import { parentPort } from "node:worker_threads"; parentPort.postMessage("ran");`,
@@ -32,7 +32,7 @@ Deno.test("a thread Worker starts from no http: URL, but a data: URL may import 
         },
       ),
   );
-  const url = `http://127.0.0.1:${server.addr.port}/${crypto.randomUUID()}.js`;
+  const url = `${server.url}/${crypto.randomUUID()}.js`;
   assertThrows(() => new Worker(new URL(url)));
   assertEquals((await runWorker(`import ${JSON.stringify(url)};`)).messages, ["ran"]);
 });

@@ -11,7 +11,7 @@ import { becomeWorker, HereInWorker } from "../../bridge/memory/process_side.ts"
 import { LightQueue, Semaphore } from "../../sync/mod.ts";
 import { resolveShared } from "../../bridge/memory/objects.ts";
 import { RefKind } from "../../bridge/protocol/messages.ts";
-import { randomBy } from "../support/sync_random.ts";
+import { Chance } from "../support/random.ts";
 
 /** What a bare Worker is given. */
 export interface BareStart {
@@ -61,7 +61,7 @@ function play(start: BareStart): unknown {
   becomeGreen(bare as unknown as Green);
   const semaphore = object<Semaphore>("Semaphore", 1, start.semaphore);
   const queue = object<LightQueue<number>>("LightQueue", 2, start.queue);
-  const random = randomBy(start.seed + slot);
+  const chance = new Chance(start.seed + slot);
   if (start.game === "gone") return gone(board);
   const there = new Int32Array(start.gate);
   Atomics.add(there, 0, 1);
@@ -69,7 +69,7 @@ function play(start: BareStart): unknown {
   for (let i = 0; i < rounds; i++) {
     if (start.game === "tokens") {
       const permit = semaphore.acquire();
-      if (random() < 0.5) { for (let spin = random() * 2000; spin > 0; spin--); }
+      if (chance.next() < 0.5) { for (let spin = chance.next() * 2000; spin > 0; spin--); }
       permit.release();
     } else if (slot % 2 === 0) queue.put(i);
     else queue.get();

@@ -5,7 +5,8 @@ import { registerClass } from "../../bridge/values/classes.ts";
 import { learnModule } from "../../bridge/values/known_modules.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { carry, noKinds } from "../bridge/values/codec_support.ts";
-import { Chance, ValueMaker } from "../bridge/values/codec_values.ts";
+import { ValueMaker } from "../bridge/values/codec_values.ts";
+import { Chance } from "../support/random.ts";
 import { anySeed, rounds } from "../support/rounds.ts";
 
 const CASES = rounds(1_000_000);

@@ -2,7 +2,8 @@ import { assert, assertEquals } from "@std/assert";
 import { decode, encode } from "../../bridge/values/codec.ts";
 import { difference } from "../bridge/values/codec_isomorphism.ts";
 import { carry, noKinds } from "../bridge/values/codec_support.ts";
-import { Chance, ValueMaker } from "../bridge/values/codec_values.ts";
+import { ValueMaker } from "../bridge/values/codec_values.ts";
+import { Chance } from "../support/random.ts";
 import { anySeed, rounds } from "../support/rounds.ts";
 
 const CASES = rounds(100_000);

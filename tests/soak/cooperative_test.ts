@@ -3,8 +3,8 @@ import { assert, assertEquals } from "@std/assert";
 import { newWords, Word } from "../fixtures/cooperative_faults.ts";
 import { program } from "../fixtures/cooperative_mix.ts";
 import * as stress from "../fixtures/cooperative_stress.ts";
-import { until } from "../support/mod.ts";
-import { cooperative, newTrace, notes } from "../support/cooperative.ts";
+import { cooperative, until } from "../support/mod.ts";
+import { newTrace, notes } from "../support/trace.ts";
 import { rounds } from "../support/rounds.ts";
 
 /** How many threads block, and how often each of them does. */

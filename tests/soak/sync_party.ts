@@ -9,7 +9,7 @@ import {
   Semaphore,
   syncToAsync,
 } from "@aiohub/aiohub";
-import { randomBy } from "../support/sync_random.ts";
+import { Chance } from "../support/random.ts";
 
 /** How many permits the semaphore has. */
 export const PERMITS = 3;
@@ -82,10 +82,10 @@ function noteWait(counts: Int32Array, ms: number): void {
 }
 
 /** One operation, planned: the numbers come in the same order whatever happens. */
-function plan(random: () => number) {
-  const what = random();
-  const queue = Math.floor(random() * 5);
-  const timeout = random() < 0.3 ? random() * 2 : undefined;
+function plan(chance: Chance) {
+  const what = chance.next();
+  const queue = chance.below(5);
+  const timeout = chance.next() < 0.3 ? chance.next() * 2 : undefined;
   return { what, queue, options: timeout === undefined ? undefined : { timeout } };
 }
 
@@ -101,11 +101,11 @@ function nextItem({ items }: Stage, party: number, from: number): number {
 export const greenParty = syncToAsync(
   import.meta,
   function greenParty(stage: Stage, party: number, seed: number, operations: number) {
-    const random = randomBy(seed);
+    const chance = new Chance(seed);
     const { lock, semaphore, queues, items, counts, done } = stage;
     let item = nextItem(stage, party, 0);
     while (done[party] < operations) {
-      const { what, queue, options } = plan(random);
+      const { what, queue, options } = plan(chance);
       const since = performance.now();
       try {
         if (what < 0.3) {
@@ -146,11 +146,11 @@ export async function asyncParty(
   operations: number,
   signal: AbortSignal,
 ): Promise<void> {
-  const random = randomBy(seed);
+  const chance = new Chance(seed);
   const { lock, semaphore, queues, items, counts, done } = stage;
   let item = nextItem(stage, party, 0);
   while (done[party] < operations) {
-    const { what, queue, options: planned } = plan(random);
+    const { what, queue, options: planned } = plan(chance);
     const since = performance.now();
     const options = { ...planned, signal };
     const limited = { timeout: 3, ...options };

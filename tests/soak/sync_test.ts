@@ -23,8 +23,8 @@ import {
   type Stage,
   Word,
 } from "./sync_party.ts";
+import { Chance } from "../support/random.ts";
 import { anySeed, rounds } from "../support/rounds.ts";
-import { randomBy } from "../support/sync_random.ts";
 
 const scale = rounds(32, 4);
 const seed = anySeed();
@@ -50,7 +50,7 @@ Deno.test(`stress: mutual exclusion, permits and items (seed ${seed}, scale ${sc
     const stage = makeStage(2 * scale);
     // At 32 and more: a million in all.
     const operations = scale >= 32 ? 16_000 : 150 * scale;
-    const random = randomBy(seed);
+    const chance = new Chance(seed);
     const describe = () =>
       JSON.stringify(
         [stage.lock, stage.semaphore, ...stage.queues].map((object) => object.describe()),
@@ -59,8 +59,8 @@ Deno.test(`stress: mutual exclusion, permits and items (seed ${seed}, scale ${sc
       { length: 2 * scale },
       (_, party) =>
         party < scale
-          ? runGreen(stage, party, operations, random)
-          : runAsync(stage, party, operations, random),
+          ? runGreen(stage, party, operations, chance)
+          : runAsync(stage, party, operations, chance),
     );
     await inTime(Promise.all(parties), describe);
     check(stage);
@@ -75,8 +75,10 @@ Deno.test(`stress: mutual exclusion, permits and items (seed ${seed}, scale ${sc
 });
 
 /** Half of the lives of a party are cut short, at any moment. */
-function killSometimes(random: () => number, kill: () => void): () => void {
-  const timer = random() < 0.5 ? setTimeout(kill, random() * random() * 400) : undefined;
+function killSometimes(chance: Chance, kill: () => void): () => void {
+  const timer = chance.next() < 0.5
+    ? setTimeout(kill, chance.next() * chance.next() * 400)
+    : undefined;
   return () => clearTimeout(timer);
 }
 
@@ -85,11 +87,11 @@ async function runGreen(
   stage: Stage,
   party: number,
   operations: number,
-  random: () => number,
+  chance: Chance,
 ): Promise<void> {
   for (let life = 0; stage.done[party] < operations; life++) {
     const thread: GreenThread = greenParty(stage, party, seed + party * 7 + life * 101, operations);
-    const lives = killSometimes(random, () => thread.kill(new Error("killed")));
+    const lives = killSometimes(chance, () => thread.kill(new Error("killed")));
     try {
       await thread;
     } catch (error) {
@@ -103,11 +105,11 @@ async function runAsync(
   stage: Stage,
   party: number,
   operations: number,
-  random: () => number,
+  chance: Chance,
 ): Promise<void> {
   for (let life = 0; stage.done[party] < operations; life++) {
     const controller = new AbortController();
-    const lives = killSometimes(random, () => controller.abort(new Error("killed")));
+    const lives = killSometimes(chance, () => controller.abort(new Error("killed")));
     try {
       await asyncParty(
         stage,

@@ -5,31 +5,24 @@
  */
 
 import { join } from "node:path/posix";
-import { type Ran, runDeno } from "./mod.ts";
-
-const ROOT = new URL("../..", import.meta.url).pathname;
+import { type Ran, runDeno } from "./child.ts";
+import { ROOT, temporaryFolder } from "./paths.ts";
+import { serve } from "./server.ts";
 
 /** Serves the repository, as a package registry or a code host would. */
 export function serveRepository() {
   const asked: string[] = [];
-  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, async (request) => {
+  const server = serve(async (request) => {
     const { pathname } = new URL(request.url);
     asked.push(pathname);
     try {
-      const source = await Deno.readTextFile(join(ROOT, pathname));
+      const source = await Deno.readTextFile(join(ROOT.pathname, pathname));
       return new Response(source, { headers: { "content-type": "application/typescript" } });
     } catch {
       return new Response("Not found", { status: 404 });
     }
   });
-  const host = `127.0.0.1:${server.addr.port}`;
-  return { host, asked, [Symbol.asyncDispose]: () => server.shutdown() };
-}
-
-/** A folder for one test, gone after it. */
-export async function temporaryFolder() {
-  const path = await Deno.realPath(await Deno.makeTempDir({ prefix: "aiohub_remote_" }));
-  return { path, [Symbol.asyncDispose]: () => Deno.remove(path, { recursive: true }) };
+  return { ...server, asked };
 }
 
 /**

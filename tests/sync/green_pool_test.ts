@@ -1,5 +1,6 @@
 import { GreenPool, joinAllAsync, NotCloneableError, Semaphore, spawn } from "@aiohub/aiohub";
 import { assert, assertEquals, assertRejects, assertThrows } from "@std/assert";
+import { turn, until } from "../support/mod.ts";
 
 const odd = (n: number) => {
   if (n === 0) throw new RangeError("zero");
@@ -8,10 +9,6 @@ const odd = (n: number) => {
 const enter = (gate: Semaphore, n: number) => {
   gate.acquire();
   return n;
-};
-const tick = () => new Promise((resolve) => setTimeout(resolve, 0));
-const until = async (condition: () => boolean) => {
-  while (!condition()) await tick();
 };
 
 Deno.test("GreenPool gives the slot of a thread that was killed back, started or not", async () => {
@@ -126,7 +123,7 @@ Deno.test("GreenPool.imapAsync() begins no call once it was left", async () => {
   const source = { [Symbol.asyncIterator]: () => ({ next: () => promise }) };
   const results = pool.imapAsync((n: number) => n, source);
   const first = results.next();
-  await tick();
+  await turn();
   const left = results.return!();
   resolve({ done: false, value: 1 });
   assertEquals(await first, { done: true, value: undefined });

@@ -1,10 +1,7 @@
 import { handle, NotCloneableError, Pool, Semaphore, spawn } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-
-const until = async (condition: () => boolean) => {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 0));
-};
+import { until } from "../support/mod.ts";
 
 function integers(options: { maxSize?: number; minSize?: number; lifo?: boolean } = {}) {
   let last = 0;

@@ -14,7 +14,7 @@ import {
   withValue,
 } from "../../../bridge/context/context.ts";
 import { assertEquals, assertStrictEquals } from "@std/assert";
-import { randomFrom } from "../../support/random.ts";
+import { Chance } from "../../support/random.ts";
 
 useContext();
 
@@ -135,11 +135,11 @@ Deno.test("a scope hears of what it has joined, and of what it took over", () =>
 });
 
 Deno.test("difference() and merge() are each other's inverse", () => {
-  const random = randomFrom(20260704);
+  const chance = new Chance(20260704);
   const some = () => {
     const made = new Map<string, unknown>();
     for (const name of ["a", "b", "c", "d"]) {
-      if (random(2)) made.set(name, random(2));
+      if (chance.below(2)) made.set(name, chance.below(2));
     }
     return made.size === 0 ? undefined : made;
   };

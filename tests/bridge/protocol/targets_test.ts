@@ -1,10 +1,5 @@
 import { assertEquals, assertMatch, assertStrictEquals, assertThrows } from "@std/assert";
-import {
-  describe,
-  exportOf,
-  moduleSpecifier,
-  spawnTarget,
-} from "../../../bridge/protocol/targets.ts";
+import { exportOf, moduleSpecifier, spawnTarget } from "../../../bridge/protocol/targets.ts";
 import { double, echo } from "../../fixtures/both_ways.ts";
 import { fixture } from "../../support/mod.ts";
 
@@ -38,18 +33,4 @@ Deno.test("moduleSpecifier() takes what is absolute or bare", () => {
       /^Cannot hubImport\("[./]*a\.ts"\): a relative specifier says nothing here: use hubImport\(/,
     );
   }
-});
-
-Deno.test("describe() names values as messages want them", () => {
-  const values = [null, "text", {}, Object.create(null), function f() {}, 5, undefined, true];
-  assertEquals(values.map(describe), [
-    "null",
-    '"text"',
-    "an object of class Object",
-    "an object of class null",
-    'the function "f"',
-    "number 5",
-    "undefined",
-    "boolean true",
-  ]);
 });

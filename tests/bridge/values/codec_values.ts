@@ -5,34 +5,7 @@
  */
 
 import { BUFFER_UNITS } from "../../../bridge/values/structured.ts";
-
-/** A source of chance that gives the same again for the same seed (mulberry32). */
-export class Chance {
-  #state: number;
-
-  constructor(seed: number) {
-    this.#state = seed >>> 0;
-  }
-
-  /** A number from 0 up to 1. */
-  next(): number {
-    this.#state = this.#state + 0x6d2b79f5 >>> 0;
-    let t = this.#state;
-    t = Math.imul(t ^ t >>> 15, t | 1);
-    t ^= t + Math.imul(t ^ t >>> 7, t | 61);
-    return ((t ^ t >>> 14) >>> 0) / 2 ** 32;
-  }
-
-  /** An integer from 0 up to a limit. */
-  below(limit: number): number {
-    return Math.floor(this.next() * limit);
-  }
-
-  /** One item of a list. */
-  pick<T>(items: readonly T[]): T {
-    return items[this.below(items.length)];
-  }
-}
+import type { Chance } from "../../support/random.ts";
 
 const NUMBERS = [
   0,

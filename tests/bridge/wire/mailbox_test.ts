@@ -15,7 +15,7 @@ import {
   Word,
 } from "../../../bridge/wire/ring.ts";
 import { transfer } from "../../../bridge/wire/transfer.ts";
-import { randomFrom } from "../../support/random.ts";
+import { Chance } from "../../support/random.ts";
 
 const KIND = FIRST_KIND;
 const CHUNK = 1;
@@ -250,33 +250,33 @@ Deno.test("Departure.keep() takes a copy of what is not written yet", () => {
 
 Deno.test("Inbox agrees with a queue under random interleaving", () => {
   for (let seed = 1; seed <= 12; seed++) {
-    const random = randomFrom(seed);
+    const chance = new Chance(seed);
     const { outbox, inbox } = seed % 2 === 0 ? mailbox() : mailboxBeside();
     const sent = new Map<number, Payload>();
     const sends: (() => boolean)[] = [];
     let id = 0;
     let received = 0;
     const take = () => {
-      const message = inbox.receive(1 + random(5));
+      const message = inbox.receive(1 + chance.below(5));
       if (!message) return;
       assertSame(message.payload, sent.get(message.id)!);
       sent.delete(message.id);
       received++;
     };
     for (let step = 0; step < 300; step++) {
-      if (random(3) > 0 && sends.length < 20) {
-        const length = random(5) === 0 ? random(400_000) : random(2000);
-        const payload = random(2) === 0
-          ? textPayload(["x", "ü", "\u{1F600}"][random(3)].repeat(length / 2))
-          : buffersPayload(bytesOf(random(40), step), [
+      if (chance.below(3) > 0 && sends.length < 20) {
+        const length = chance.below(5) === 0 ? chance.below(400_000) : chance.below(2000);
+        const payload = chance.below(2) === 0
+          ? textPayload(["x", "ü", "\u{1F600}"][chance.below(3)].repeat(length / 2))
+          : buffersPayload(bytesOf(chance.below(40), step), [
             bytesOf(length, step),
-            bytesOf(random(9), step),
+            bytesOf(chance.below(9), step),
           ]);
         sent.set(++id, payload);
         sends.push(sending(outbox, id, payload));
       }
       // Any of them goes on, as when callbacks are served in the middle of sending.
-      const at = random(sends.length);
+      const at = chance.below(sends.length);
       if (sends[at]?.()) sends.splice(at, 1);
       take();
     }
@@ -619,21 +619,22 @@ Deno.test("Inbox refuses a chunked message of too many buffers before it makes r
 
 Deno.test("Inbox meets random frames with messages or a BridgeProtocolError, and ends", () => {
   for (let seed = 1; seed <= 3000; seed++) {
-    const random = randomFrom(seed);
+    const chance = new Chance(seed);
     const { ring, inbox } = mailbox();
-    const odd = () => [0, 1, 2, 7, 8, 16, 40, 64, -1, 2 ** 16, 2 ** 20, 2 ** 31 - 1][random(12)];
+    const odd = () =>
+      [0, 1, 2, 7, 8, 16, 40, 64, -1, 2 ** 16, 2 ** 20, 2 ** 31 - 1][chance.below(12)];
     for (let i = 0; i < 30; i++) {
       const words = {
-        Kind: [CHUNK, CHUNK, KIND, odd()][random(4)],
-        Id: random(3),
+        Kind: [CHUNK, CHUNK, KIND, odd()][chance.below(4)],
+        Id: chance.below(3),
         A: odd(),
-        B: random(2),
-        Format: [Format.Json, Format.Structured, odd()][random(3)] | random(3) << 16,
-        Meta: random(2) * odd(),
-        Buffers: random(2) * random(4),
+        B: chance.below(2),
+        Format: [Format.Json, Format.Structured, odd()][chance.below(3)] | chance.below(3) << 16,
+        Meta: chance.below(2) * odd(),
+        Buffers: chance.below(2) * chance.below(4),
       };
-      const at = forge(ring, words, HEADER + 8 * random(6));
-      ring.words[at + HEADER >> 2] ||= random(2) * random(30);
+      const at = forge(ring, words, HEADER + 8 * chance.below(6));
+      ring.words[at + HEADER >> 2] ||= chance.below(2) * chance.below(30);
     }
     try {
       for (let i = 0; i < 40 && !inbox.empty; i++) inbox.receive();

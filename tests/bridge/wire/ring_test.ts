@@ -11,7 +11,7 @@ import {
   RingWriter,
   Word,
 } from "../../../bridge/wire/ring.ts";
-import { randomFrom } from "../../support/random.ts";
+import { Chance } from "../../support/random.ts";
 
 /** Where the words of the ring's state stand; the tests play a writer that breaks the rules. */
 const HEAD = 0;
@@ -122,16 +122,16 @@ Deno.test("RingWriter.reserve() finds no room in a full ring, and some once it w
 
 Deno.test("RingWriter and RingReader agree with a queue under random interleaving", () => {
   for (let seed = 1; seed <= 20; seed++) {
-    const random = randomFrom(seed);
+    const chance = new Chance(seed);
     const { writer, reader } = ring();
     const model: { size: number; id: number }[] = [];
     let bytes = 0;
     for (let step = 0; step < 3000; step++) {
-      if (random(2) === 0) {
-        const size = random(4) === 0
-          ? align(HEADER + random(MAX_FRAME - HEADER))
-          : HEADER + 8 * random(64);
-        const id = random(2 ** 30);
+      if (chance.below(2) === 0) {
+        const size = chance.below(4) === 0
+          ? align(HEADER + chance.below(MAX_FRAME - HEADER))
+          : HEADER + 8 * chance.below(64);
+        const id = chance.below(2 ** 30);
         if (write(writer, size, id)) {
           model.push({ size, id });
           bytes += size;
@@ -247,14 +247,14 @@ Deno.test("RingReader refuses padding that does not end where the ring does", ()
 
 Deno.test("RingReader meets random bytes with a frame or a BridgeProtocolError, and ends", () => {
   for (let seed = 1; seed <= 200; seed++) {
-    const random = randomFrom(seed);
+    const chance = new Chance(seed);
     const { buffer, reader } = ring();
     const words = new Int32Array(buffer);
     for (let i = DATA >> 2; i < words.length; i++) {
       // Mostly small numbers, so that some frames look right.
-      words[i] = random(3) === 0 ? 8 * random(20) : random(4) - 1;
+      words[i] = chance.below(3) === 0 ? 8 * chance.below(20) : chance.below(4) - 1;
     }
-    Atomics.store(words, HEAD, 8 * random(RING_BYTES / 8));
+    Atomics.store(words, HEAD, 8 * chance.below(RING_BYTES / 8));
     let frames = 0;
     try {
       for (; reader.next() >= 0; frames++) reader.consume();

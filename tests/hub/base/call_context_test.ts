@@ -2,8 +2,7 @@ import { currentCall, GreenletExit, type GreenThread } from "@aiohub/aiohub";
 import { assertEquals, assertLess, assertStrictEquals } from "@std/assert";
 import { Call, servedCount } from "../../../hub/base/call_context.ts";
 import { takeLock } from "../../../hub/references/object_lock.ts";
-import { parked } from "../../support/threads.ts";
-import { rejection, TestHub, until } from "../../support/mod.ts";
+import { parked, rejection, TestHub, until } from "../../support/mod.ts";
 
 declare function call(name: string, ...args: unknown[]): unknown;
 

@@ -106,7 +106,7 @@ Deno.test("Hub at its limit: where one ends by itself, the others wait for it", 
   const limited = hub.spawn(waitWithLimit, late);
   const waiters = Array.from({ length: most - 1 }, () => hub.spawn(wait, event));
   // So many Workers start one after another.
-  await until(() => event.waiting === most - 1 && late.waiting === 1, 120_000);
+  await until(() => event.waiting === most - 1 && late.waiting === 1, { limit: 120_000 });
   const last = hub.spawn(() => "at last");
   await past(performance.now() + 1200);
   assertEquals([hub.statistics().queued, last.state], [1, "pending"]);

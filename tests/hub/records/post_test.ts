@@ -17,24 +17,24 @@ import { Post } from "../../../hub/records/post.ts";
 import { Outbox } from "../../../bridge/wire/outbox.ts";
 import { Passage } from "../../../bridge/memory/objects.ts";
 import { hereOnHub } from "../../../bridge/memory/process_side.ts";
-import { randomFrom } from "../../support/random.ts";
+import { Chance } from "../../support/random.ts";
 import type { PeerStart } from "../../fixtures/mailbox_peer.ts";
 
 /** A message's payload, the same for the same number. */
 function payloadOf(n: number): Payload {
-  const random = randomFrom(n);
-  const length = [0, 10, 1000, MAX_FRAME - 64 + random(128), random(2 * RING_BYTES)][
-    random(40) === 0 ? 3 + random(2) : random(3)
+  const chance = new Chance(n);
+  const length = [0, 10, 1000, MAX_FRAME - 64 + chance.below(128), chance.below(2 * RING_BYTES)][
+    chance.below(40) === 0 ? 3 + chance.below(2) : chance.below(3)
   ];
-  if (random(2) === 0) {
-    const text = ["x", "ü", "\u{1F600}"][random(3)].repeat(length / 2);
+  if (chance.below(2) === 0) {
+    const text = ["x", "ü", "\u{1F600}"][chance.below(3)].repeat(length / 2);
     return { format: Format.Text, text, meta: undefined, buffers: [] };
   }
-  const buffers = [new Uint8Array(length).fill(n), new Uint8Array(random(9)).fill(n + 1)];
+  const buffers = [new Uint8Array(length).fill(n), new Uint8Array(chance.below(9)).fill(n + 1)];
   return {
     format: Format.Structured,
     text: "",
-    meta: new Uint8Array(random(50)).fill(n),
+    meta: new Uint8Array(chance.below(50)).fill(n),
     buffers,
   };
 }
@@ -84,7 +84,7 @@ Deno.test("Post and a Worker at its other end exchange thousands of messages of 
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
   await exited;
-  assert(post.empty);
+  assert(post.inbox.empty);
   post.retire();
   passage.close();
 });

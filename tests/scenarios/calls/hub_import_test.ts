@@ -179,5 +179,5 @@ Deno.test("call() on the hub throws at once", () => {
 Deno.test("call() refuses what is no name", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   const error = await rejection(spawn(() => call(5 as unknown as string)), TypeError);
-  assertEquals(error.message, "Cannot call: expected a name, found number 5");
+  assertEquals(error.message, "Cannot call: expected a name, found 5");
 });

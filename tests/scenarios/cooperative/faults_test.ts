@@ -20,9 +20,20 @@ import { newWords, Word, type Words } from "../../fixtures/cooperative_faults.ts
 import * as faults from "../../fixtures/cooperative_faults.ts";
 import * as threads from "../../fixtures/cooperative_threads.ts";
 import { runFaults } from "../../support/fault_runner.ts";
-import { ending, parked, reasonOf } from "../../support/threads.ts";
-import { fixture, moduleOf, rejection, runDeno, testApart, until } from "../../support/mod.ts";
-import { cooperative, newTrace, notes } from "../../support/cooperative.ts";
+import {
+  cooperative,
+  ending,
+  fixture,
+  moduleOf,
+  parked,
+  rejection,
+  runDeno,
+  serve,
+  testApart,
+  thrownBy,
+  until,
+} from "../../support/mod.ts";
+import { newTrace, notes } from "../../support/trace.ts";
 import { patience } from "../../support/patience.ts";
 
 /** Waits until a thread of the fixtures has said that it is there. */
@@ -208,7 +219,7 @@ testApart(
     await began(words);
     const others = [1, 2].map(() => faults.counts(words, 50));
     greedy.kill(undefined, { graceMs: 20 });
-    assertInstanceOf(await reasonOf(greedy), GreenletExit);
+    assertInstanceOf(await thrownBy(greedy), GreenletExit);
     await Promise.all(others);
     assertAlone(words, 100);
     await until(() => hub.statistics().leaked === 1);
@@ -237,12 +248,12 @@ Deno.test("a module whose top-level code waits for another green thread gives th
   using _times = patience({ loading: 500 });
   await using hub = cooperative();
   const trace = newTrace();
-  await using server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, async () => {
+  await using server = serve(async () => {
     await hub.spawn(threads.says, trace, "served");
     return new Response("value");
   });
   const url = moduleOf(
-    `const value = await (await fetch("http://127.0.0.1:${server.addr.port}/")).text();
+    `const value = await (await fetch("${server.url}")).text();
     export function get() { return value; }`,
   );
   const module = hub.greenImport<{ get(): string }>(url);

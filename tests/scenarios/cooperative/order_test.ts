@@ -1,6 +1,7 @@
 import { assertEquals } from "@std/assert";
 import * as threads from "../../fixtures/cooperative_threads.ts";
-import { cooperative, newTrace, notes } from "../../support/cooperative.ts";
+import { cooperative } from "../../support/mod.ts";
+import { newTrace, notes } from "../../support/trace.ts";
 
 Deno.test("P36 GreenPool.spawn() starts a consumer, then a producer, in that order", async () => {
   await using _hub = cooperative();

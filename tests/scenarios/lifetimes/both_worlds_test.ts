@@ -4,8 +4,18 @@ import { checkpoint, shield, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
 import { Mark, marked, newMarks, set } from "../../fixtures/lifetimes/marks.ts";
 import * as threads from "../../fixtures/lifetimes/threads.ts";
-import { fixture, rejection, testApart, TestHub, thrownBy, until } from "../../support/mod.ts";
-import { ending, parked, turn } from "../../support/threads.ts";
+import {
+  ending,
+  fixture,
+  parked,
+  rejection,
+  serve,
+  testApart,
+  TestHub,
+  thrownBy,
+  turn,
+  until,
+} from "../../support/mod.ts";
 
 Deno.test("J49, P281 greenletToFuture({ signal }): an abort rejects the promise and kills the thread", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
@@ -266,13 +276,13 @@ Deno.test("fetch() in green code is aborted by a kill: the server hears of it", 
   await using hub = new TestHub({ maxWorkers: 1 });
   const aborted = Promise.withResolvers<void>();
   const asked = Promise.withResolvers<void>();
-  await using server = Deno.serve({ port: 0, onListen() {} }, () => {
+  await using server = serve(() => {
     const start = (stream: ReadableStreamDefaultController) => stream.enqueue(new Uint8Array(1));
     asked.resolve();
     return new Response(new ReadableStream({ start, cancel: () => aborted.resolve() }));
   });
   const marks = newMarks();
-  const thread = threads.fetcher(marks, `http://127.0.0.1:${server.addr.port}/`);
+  const thread = threads.fetcher(marks, server.url);
   await asked.promise;
   await parked(hub, thread);
   thread.kill();

@@ -1,7 +1,6 @@
 import { assertEquals } from "@std/assert";
 import * as called from "../../fixtures/lifetimes/called_back.ts";
-import { TestHub, thrownBy, until } from "../../support/mod.ts";
-import { parked } from "../../support/threads.ts";
+import { parked, TestHub, thrownBy, until } from "../../support/mod.ts";
 
 Deno.test("a Timeout that hits a callback is thrown, as itself, out of the call that called back", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });

@@ -12,8 +12,18 @@ import type * as crashes from "../../fixtures/lifetimes/crashes.ts";
 import type * as loads from "../../fixtures/lifetimes/loads_for_ever.ts";
 import { Mark, marked, newMarks, set } from "../../fixtures/lifetimes/marks.ts";
 import * as threads from "../../fixtures/lifetimes/threads.ts";
-import { fixture, rejection, testApart, TestHub, thrownBy, until } from "../../support/mod.ts";
-import { ending, parked, timed, turn } from "../../support/threads.ts";
+import {
+  ending,
+  fixture,
+  parked,
+  rejection,
+  testApart,
+  TestHub,
+  thrownBy,
+  timed,
+  turn,
+  until,
+} from "../../support/mod.ts";
 
 Deno.test("J75 close() lets running threads finish, ends queued ones, and refuses new ones", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });

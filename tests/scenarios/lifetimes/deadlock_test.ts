@@ -10,10 +10,9 @@ import {
 import { shield, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
 import * as deadlocks from "../../fixtures/lifetimes/deadlocks.ts";
-import { meeting, rejection, TestHub, until } from "../../support/mod.ts";
+import { ending, meeting, parked, rejection, TestHub, turn, until } from "../../support/mod.ts";
 import { extraWorkers } from "../../support/patience.ts";
 import { rounds } from "../../support/rounds.ts";
-import { ending, parked, turn } from "../../support/threads.ts";
 
 /** Threads that each wait for the next one, and the last one for the first. */
 function circle(hub: Hub, names: string[]): GreenThread[] {

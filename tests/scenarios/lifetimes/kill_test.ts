@@ -6,15 +6,17 @@ import { assertStrictEquals, assertThrows } from "@std/assert";
 import { Mark, marked, newMarks, set } from "../../fixtures/lifetimes/marks.ts";
 import * as threads from "../../fixtures/lifetimes/threads.ts";
 import {
+  ending,
   fixture,
+  parked,
   rejection,
   runDeno,
   testApart,
   TestHub,
   thrownBy,
+  timed,
   until,
 } from "../../support/mod.ts";
-import { ending, parked, timed } from "../../support/threads.ts";
 
 Deno.test("P3, P223 GreenThread.kill() before the start: the function never runs", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });

@@ -4,8 +4,7 @@ import { assertEquals, assertStrictEquals } from "@std/assert";
 import { newMarks } from "../../fixtures/lifetimes/marks.ts";
 import * as links from "../../fixtures/lifetimes/links.ts";
 import * as threads from "../../fixtures/lifetimes/threads.ts";
-import { TestHub, thrownBy, until } from "../../support/mod.ts";
-import { ending, parked, turn } from "../../support/threads.ts";
+import { ending, parked, TestHub, thrownBy, turn, until } from "../../support/mod.ts";
 
 Deno.test("P4 GreenThread.link() has called back by the time that an await returns, with its arguments", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });

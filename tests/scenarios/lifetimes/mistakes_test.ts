@@ -43,7 +43,7 @@ Deno.test("async code that gets a call wrong is told at once what was expected a
     ],
     [
       () => futureToGreenlet(42 as Wrong),
-      "Cannot make a green thread: expected a promise or a function that makes one, found number 42",
+      "Cannot make a green thread: expected a promise or a function that makes one, found 42",
     ],
     [() => thread.link(5 as Wrong), "Cannot link to a green thread: expected a function, found 5"],
     [

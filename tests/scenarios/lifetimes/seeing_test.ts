@@ -4,8 +4,7 @@ import { sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertGreaterOrEqual, assertMatch, assertThrows } from "@std/assert";
 import { newMarks } from "../../fixtures/lifetimes/marks.ts";
 import * as threads from "../../fixtures/lifetimes/threads.ts";
-import { rejection, TestHub, until } from "../../support/mod.ts";
-import { parked } from "../../support/threads.ts";
+import { parked, rejection, TestHub, until } from "../../support/mod.ts";
 
 /** What a thread says that it is blocked on. */
 function parkedOn(hub: Hub, thread: GreenThread): string | undefined {

@@ -1,16 +1,10 @@
 import { assertEquals, assertLess } from "@std/assert";
-import { fixture } from "../../support/mod.ts";
+import { fixture, startDeno } from "../../support/mod.ts";
 
 /** Runs the program, sends it a signal once it works, and says how it ended. */
 async function interrupt(signal: Deno.Signal, ...args: string[]) {
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--allow-read", fixture("lifetimes/works.ts"), ...args],
-    stdin: "null",
-    stdout: "piped",
-    stderr: "piped",
-    env: { NO_COLOR: "1" },
-    signal: AbortSignal.timeout(60_000),
-  }).spawn();
+  const program = fixture("lifetimes/works.ts");
+  const child = startDeno(["run", "--no-prompt", "--allow-read", program, ...args]);
   const reader = child.stdout.pipeThrough(new TextDecoderStream()).getReader();
   let stdout = "";
   let start = 0;

@@ -11,8 +11,7 @@ import { assert, assertEquals, assertInstanceOf, assertMatch } from "@std/assert
 import { newMarks } from "../../fixtures/lifetimes/marks.ts";
 import * as servers from "../../fixtures/lifetimes/servers.ts";
 import * as threads from "../../fixtures/lifetimes/threads.ts";
-import { rejection, TestHub, thrownBy, until } from "../../support/mod.ts";
-import { ending, parked } from "../../support/threads.ts";
+import { ending, parked, rejection, serve, TestHub, thrownBy, until } from "../../support/mod.ts";
 
 /** What can be seen of a thread from outside. */
 function flags(thread: GreenThread): [string, boolean, string | undefined] {
@@ -120,12 +119,10 @@ Deno.test("P164 a blocking function runs beside async code and other green threa
 
 Deno.test("P165 an async HTTP client, used by a green thread against a server of green threads in the same process", async () => {
   await using _hub = new TestHub({ maxWorkers: 4 });
-  await using server = Deno.serve({ port: 0, onListen() {} }, async (request) => {
+  await using server = serve(async (request) => {
     return new Response(await servers.answer(new URL(request.url).pathname));
   });
-  const pages = [1, 2, 3].map((n) =>
-    servers.visit(`http://127.0.0.1:${server.addr.port}/page/${n}`)
-  );
+  const pages = [1, 2, 3].map((n) => servers.visit(`${server.url}/page/${n}`));
   assertEquals(await Promise.all(pages), ["green /page/1", "green /page/2", "green /page/3"]);
 });
 

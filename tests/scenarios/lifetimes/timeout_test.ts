@@ -6,8 +6,16 @@ import { assertLess, assertRejects, assertStrictEquals, assertThrows } from "@st
 import { Mark, marked, newMarks, set } from "../../fixtures/lifetimes/marks.ts";
 import * as threads from "../../fixtures/lifetimes/threads.ts";
 import * as timeouts from "../../fixtures/lifetimes/timeouts.ts";
-import { rejection, testApart, TestHub, thrownBy, until } from "../../support/mod.ts";
-import { ending, parked, timed } from "../../support/threads.ts";
+import {
+  ending,
+  parked,
+  rejection,
+  testApart,
+  TestHub,
+  thrownBy,
+  timed,
+  until,
+} from "../../support/mod.ts";
 
 Deno.test("P25, P26 Timeout is thrown as itself at the blocking call, and then not pending", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });

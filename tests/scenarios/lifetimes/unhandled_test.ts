@@ -5,8 +5,16 @@ import { assertEquals, assertInstanceOf, assertMatch } from "@std/assert";
 import * as fussy from "../../fixtures/fussy.ts";
 import { newMarks } from "../../fixtures/lifetimes/marks.ts";
 import * as threads from "../../fixtures/lifetimes/threads.ts";
-import { rejection, runDeno, TestHub, thrownBy, until } from "../../support/mod.ts";
-import { ending, parked, turn } from "../../support/threads.ts";
+import {
+  ending,
+  parked,
+  rejection,
+  runDeno,
+  TestHub,
+  thrownBy,
+  turn,
+  until,
+} from "../../support/mod.ts";
 
 /** The reports of a hub, as messages. */
 function reportsOf(hub: Hub): UnhandledThreadEvent[] {

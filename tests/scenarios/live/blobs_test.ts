@@ -20,7 +20,7 @@ import {
 import { fetch } from "@aiohub/aiohub/green";
 import { openAsBlob } from "node:fs";
 import { assert, assertEquals, assertInstanceOf, assertNotStrictEquals } from "@std/assert";
-import { fixture, rejection, TestHub, until } from "../../support/mod.ts";
+import { fixture, rejection, serve, TestHub, until } from "../../support/mod.ts";
 import * as blobs from "../../fixtures/blobs.ts";
 import { BlobStore, type Seen } from "../../fixtures/blobs.ts";
 
@@ -356,19 +356,18 @@ Deno.test("handle(blob) is a handle still", async () => {
 
 Deno.test("fetch() of green code sends blobs and forms", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
-  await using server = Deno.serve({ port: 0, onListen() {} }, async (request) => {
+  await using server = serve(async (request) => {
     const type = request.headers.get("content-type")!;
     if (!type.startsWith("multipart/")) return new Response(`${type} ${await request.text()}`);
     const file = (await request.formData()).get("f") as File;
     return new Response(`${file.name} ${await file.text()}`);
   });
-  const url = `http://127.0.0.1:${server.addr.port}/`;
   const answers = await spawn((url: string) => {
     const form = new FormData();
     form.append("f", new File(["in a form"], "f.txt"));
     const body = new Blob(["blob"], { type: "text/x" });
     return [form, body].map((body) => fetch(url, { method: "POST", body }).text());
-  }, url);
+  }, server.url);
   assertEquals(answers, ["f.txt in a form", "text/x blob"]);
 });
 

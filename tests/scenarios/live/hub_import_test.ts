@@ -1,6 +1,6 @@
 import { asyncToSync, DAGPool, type DagResults, Hub, hubImport, spawn } from "@aiohub/aiohub";
 import { assertEquals, assertRejects, assertThrows } from "@std/assert";
-import { fixture, moduleOf, TestHub } from "../../support/mod.ts";
+import { fixture, moduleOf, serve, TestHub } from "../../support/mod.ts";
 
 type Driver = typeof import("../../fixtures/driver.ts");
 const driver = fixture("driver.ts");
@@ -106,12 +106,12 @@ Deno.test("Hub({ hubImport: [...] }) allows what is listed, and functions that t
 
 Deno.test("fetch(), killing and queues of ./green work where hubImport is off", async () => {
   await using _hub = new TestHub({ maxWorkers: 1, hubImport: false });
-  await using server = Deno.serve({ port: 0, onListen() {} }, () => new Response("hello"));
+  await using server = serve(() => new Response("hello"));
   const { fetch } = await import("@aiohub/aiohub/green");
   assertEquals(typeof fetch, "function");
   const text = await spawn(
     (url: string) => (fetch(url) as unknown as { text(): string }).text(),
-    `http://127.0.0.1:${server.addr.port}/`,
+    server.url,
   );
   assertEquals(text, "hello");
   await assertRejects(async () => {

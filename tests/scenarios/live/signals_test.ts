@@ -1,6 +1,6 @@
 import { Queue } from "@aiohub/aiohub";
 import { assertEquals, assertInstanceOf, assertStrictEquals } from "@std/assert";
-import { rejection, TestHub, until } from "../../support/mod.ts";
+import { answerLate, rejection, serve, TestHub, until } from "../../support/mod.ts";
 import * as signals from "../../fixtures/signals.ts";
 
 const newWord = () => new Int32Array(new SharedArrayBuffer(4));
@@ -68,14 +68,12 @@ Deno.test("an AbortSignal of green code is aborted on the hub", async () => {
 Deno.test("fetch() of ./green takes a signal", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   const { promise: asked, resolve: ask } = Promise.withResolvers<void>();
-  await using server = Deno.serve({ port: 0, onListen() {} }, ({ signal }) => {
+  await using server = serve((request) => {
     ask();
-    return new Promise((resolve) => {
-      signal.addEventListener("abort", () => resolve(new Response("late")));
-    });
+    return answerLate(request);
   });
   const controller = new AbortController();
-  const thread = signals.fetchUntil(`http://127.0.0.1:${server.addr.port}/`, controller.signal);
+  const thread = signals.fetchUntil(server.url, controller.signal);
   await asked;
   controller.abort(new TypeError("not needed"));
   const error = await rejection(thread, TypeError);

@@ -1,71 +1,27 @@
 /** Options that are none: what somebody meant by them would be lost, and a limit be no limit. */
 
 import {
-  Barrier,
-  CappedSemaphore,
-  Condition,
-  ConnectionPool,
   DAGPool,
   futureToGreenlet,
   getHub,
   GreenEvent,
-  greenletToFuture,
-  GreenPool,
-  Hub,
-  iwaitAsync,
   joinAllAsync,
   killAllAsync,
-  LightQueue,
   Lock,
-  Pool,
   PriorityQueue,
-  Queue,
-  RLock,
-  Semaphore,
   spawn,
-  spawnWith,
-  Timeout,
   updateAsync,
   useHub,
   withTimeout,
   withTimeoutAsync,
 } from "@aiohub/aiohub";
 import { assertEquals, assertRejects, assertStrictEquals } from "@std/assert";
+import { hubCalls, hubWaits } from "../../support/option_calls.ts";
 
 const wrong = (value: unknown) => value as never;
 
-const takers: Readonly<Record<string, (options: never) => unknown>> = {
-  "new Hub()": (options) => new Hub(options),
-  "Hub.close()": (options) => getHub().close(options),
-  "spawnWith()": (options) => spawnWith(options),
-  "GreenThread.kill()": (options) => spawn(() => 1).kill(undefined, options),
-  "GreenThread.killAsync()": (options) => spawn(() => 1).killAsync(undefined, options),
-  "futureToGreenlet()": (options) => futureToGreenlet(Promise.resolve(1), options),
-  "greenletToFuture()": (options) => greenletToFuture(spawn(() => 1), options),
-  "new ConnectionPool()": (options) => new ConnectionPool(options),
-  "new Pool()": (options) => new Pool(options),
-  "new Barrier()": (options) => new Barrier(1, options),
-  "new CappedSemaphore()": (options) => new CappedSemaphore(1, 1, options),
-  "new Condition()": (options) => new Condition(new Lock(), options),
-  "new DAGPool()": (options) => new DAGPool({}, options),
-  "new GreenEvent()": (options) => new GreenEvent(options),
-  "new GreenPool()": (options) => new GreenPool(1, options),
-  "new LightQueue()": (options) => new LightQueue(1, options),
-  "new Lock()": (options) => new Lock(options),
-  "new RLock()": (options) => new RLock(options),
-  "new Semaphore()": (options) => new Semaphore(1, options),
-  "Lock.acquireAsync()": (options) => new Lock().acquireAsync(options),
-  "Queue.putAsync()": (options) => new Queue(1).putAsync(1, options),
-  "Queue.close()": (options) => new Queue(1).close(options),
-  "PriorityQueue.tryPut()": (options) => new PriorityQueue(1).tryPut(1, options),
-  "iwaitAsync()": (options) => Array.fromAsync(iwaitAsync([], options)),
-  "joinAllAsync()": (options) => joinAllAsync([], options),
-  "killAllAsync()": (options) => killAllAsync([], undefined, options),
-  "new Timeout()": (options) => new Timeout(1, undefined, options),
-};
-
-for (const [name, take] of Object.entries(takers)) {
-  Deno.test(`${name} refuses options that are no object`, async () => {
+for (const [name, take] of Object.entries({ ...hubCalls, ...hubWaits })) {
+  Deno.test(`${name}() refuses options that are no object`, async () => {
     for (const options of [5, "name", true, null]) {
       await assertRejects(
         async () => await take(wrong(options)),

@@ -1,5 +1,5 @@
 import { assert, assertEquals, assertLess, assertMatch } from "@std/assert";
-import { runProgram } from "../../support/mod.ts";
+import { fixture, runDeno, runProgram, startDeno } from "../../support/mod.ts";
 
 Deno.test("J78 a five-line script prints its result and exits by itself in under two seconds", async () => {
   const ran = await runProgram("five_lines.ts", "--allow-read");
@@ -29,26 +29,19 @@ Deno.test("P316 a failure that nobody looked at is printed with the thread's nam
 Deno.test("Deno.exit() and an uncaught error end a process whose green threads are busy", async () => {
   const cases: [string, number][] = [["0", 0], ["3", 3], ["throw", 1]];
   for (const [argument, expected] of cases) {
-    const program =
-      new URL("../../fixtures/programs/exits_while_busy.ts", import.meta.url).pathname;
-    const child = new Deno.Command(Deno.execPath(), {
-      args: ["run", "--no-prompt", "--allow-read", program, argument],
-      stdout: "null",
-      stderr: "null",
-      signal: AbortSignal.timeout(300_000),
-    });
-    const { code, signal } = await child.output();
+    const { code, signal } = await runDeno(
+      ["run", "--no-prompt", "--allow-read", fixture("programs/exits_while_busy.ts"), argument],
+      { limit: 300_000 },
+    );
     assertEquals([code, signal], [expected, null]);
   }
 });
 
 Deno.test("J121 SIGINT ends a process whose green threads are busy", async () => {
-  const program = new URL("../../fixtures/programs/sleeps.ts", import.meta.url).pathname;
-  const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "--no-prompt", "--allow-read", program],
-    stdout: "piped",
-    signal: AbortSignal.timeout(300_000),
-  }).spawn();
+  await using child = startDeno(
+    ["run", "--no-prompt", "--allow-read", fixture("programs/sleeps.ts")],
+    { limit: 300_000 },
+  );
   const reader = child.stdout.getReader();
   const { value } = await reader.read();
   assertEquals(new TextDecoder().decode(value), "started\n");

@@ -1,5 +1,5 @@
 import { assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
-import { runDeno, runProgram } from "../../support/mod.ts";
+import { fixture, ROOT, runDeno, runProgram } from "../../support/mod.ts";
 
 Deno.test("a program with green modules needs --allow-read and nothing else", async () => {
   const { code, stdout, stderr } = await runProgram("five_lines.ts", "--allow-read");
@@ -7,7 +7,7 @@ Deno.test("a program with green modules needs --allow-read and nothing else", as
 });
 
 Deno.test("a program needs no permission to read more than the library and its modules", async () => {
-  const root = new URL("../../..", import.meta.url).pathname;
+  const root = ROOT.pathname;
   const { code, stdout, stderr } = await runProgram("five_lines.ts", `--allow-read=${root}`);
   assertEquals([code, stdout, stderr], [0, "42\n", ""]);
 });
@@ -20,7 +20,7 @@ Deno.test("a program without --allow-read gets an error that names the flag", as
 });
 
 Deno.test("a program that may not read a green module gets an error that names module and flag", async () => {
-  const root = new URL("../../..", import.meta.url).pathname;
+  const root = ROOT.pathname;
   const names = [...Deno.readDirSync(root)].map(({ name }) => name);
   const allowed = names.filter((name) => name !== "tests").map((name) => root + name).join();
   const { code, stderr } = await runProgram("five_lines.ts", `--allow-read=${allowed}`);
@@ -51,7 +51,7 @@ Deno.test("green code that lacks a permission gets an error that names the flag,
 Deno.test("a program asks for no permission but to read, so nothing prompts at a terminal", async () => {
   const log = await Deno.makeTempFile();
   try {
-    const program = new URL("../../fixtures/programs/five_lines.ts", import.meta.url).pathname;
+    const program = fixture("programs/five_lines.ts");
     // All that is asked for is written down, also what the runtime asks for by itself and takes a "no" for.
     const { code, stdout, stderr } = await runDeno(
       ["run", "--no-prompt", "--allow-read", program],
@@ -67,7 +67,7 @@ Deno.test("a program asks for no permission but to read, so nothing prompts at a
 });
 
 Deno.test("green code sees the environment as it is, and not at all without --allow-env", async () => {
-  const program = new URL("../../fixtures/programs/environment.ts", import.meta.url).pathname;
+  const program = fixture("programs/environment.ts");
   const run = (...rest: string[]) =>
     runDeno(["run", "--no-prompt", "--allow-read", ...rest], {
       env: { AIOHUB_TEST_VARIABLE: "first" },

@@ -1,6 +1,7 @@
 import { assertEquals, assertMatch } from "@std/assert";
 import { join } from "node:path/posix";
-import { runUncached, serveRepository, temporaryFolder } from "../../support/repository.ts";
+import { temporaryFolder } from "../../support/mod.ts";
+import { runUncached, serveRepository } from "../../support/repository.ts";
 
 const GREEN = (library: string) =>
   `import { asyncToSync, syncToAsync } from "${library}/mod.ts";

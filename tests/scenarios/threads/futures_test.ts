@@ -82,7 +82,7 @@ Deno.test("futureToGreenlet() in green code takes what .async() gave, as in the 
 Deno.test("futureToGreenlet() refuses what is no promise", async () => {
   await using _hub = new TestHub({ maxWorkers: 1 });
   const error = assertThrows(() => futureToGreenlet(5 as never), TypeError);
-  assertMatch(error.message, /expected a promise or a function that makes one, found number 5$/);
+  assertMatch(error.message, /expected a promise or a function that makes one, found 5$/);
   const own = spawn(() => futureToGreenlet(Promise.resolve(1)).wait());
   assertMatch(
     (await rejection(own, TypeError)).message,

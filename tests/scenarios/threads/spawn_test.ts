@@ -503,7 +503,7 @@ Deno.test("spawn() refuses what has no source text to send", async () => {
   assertMatch(message(Math.max), /^Cannot spawn "max": a native or bound function has no source/);
   assertMatch(message(function f() {}.bind(null)), /^Cannot spawn "bound f": a native or bound/);
   assertMatch(message(Math.max), /wrap it: spawn\(\(\.\.\.args\) => …\)$/);
-  assertMatch(message(42), /^Cannot spawn: expected a function, found number 42$/);
+  assertMatch(message(42), /^Cannot spawn: expected a function, found 42$/);
   assertMatch(message(undefined), /^Cannot spawn: expected a function, found undefined/);
   assertMatch(message("f"), /^Cannot spawn: expected a function, found "f"$/);
 });

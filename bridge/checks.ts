@@ -1,5 +1,6 @@
 /**
- * Checks of options, and of times: one rule for all calls, on both sides.
+ * Checks of options, and of times, and the words for what was found in place of what was expected: one rule for all calls, on
+ * both sides.
  *
  * Options are an object with keys that the call knows: under a wrong key, a limit that somebody meant would be no limit. A time
  * is a number of milliseconds; zero or less is now, `Infinity` is never. Where nothing is given, the caller takes its default
@@ -8,7 +9,34 @@
  * @module
  */
 
-import { show } from "./show.ts";
+/**
+ * Shows what was found in place of what was expected, whatever it is: a string in quotes, so that `"5"` is told from `5`, and
+ * `5n` from both; a function by its name, and not by all its source.
+ */
+export function show(value: unknown): string {
+  if (typeof value === "string") return `"${value}"`;
+  if (typeof value === "bigint") return `${value}n`;
+  const isFunction = typeof value === "function";
+  if (!isFunction && (typeof value !== "object" || value === null)) return String(value);
+  try {
+    if (isFunction) return `the function "${value.name}"`;
+    return `an object of class ${value.constructor?.name ?? "null"}`;
+  } catch {
+    return `${isFunction ? "a function" : "an object"} that cannot be looked at`;
+  }
+}
+
+/** Says in one line what was thrown, whatever it is. */
+export function inOneLine(thrown: unknown): string {
+  try {
+    return String(thrown).split("\n", 1)[0];
+  } catch {
+    return show(thrown);
+  }
+}
+
+/** The longest time of a timer, in milliseconds: the platform takes a longer one for 1. */
+export const LONGEST_TIMER: number = 2 ** 31 - 1;
 
 /** The keys of whatever waits. */
 export const WAITING_KEYS: readonly string[] = ["timeout", "signal"];

@@ -1,12 +1,8 @@
-/** What the tests on cooperative hubs share: a hub of that kind, and a log in the order in which it was written. */
-
-import type { HubOptions } from "@aiohub/aiohub";
-import { type Leftovers, TestHub } from "./mod.ts";
-
-/** A cooperative hub that is the default one until it closes, and then has nothing left. */
-export function cooperative(options?: HubOptions, leftovers?: Leftovers): TestHub {
-  return new TestHub({ cooperative: true, ...options }, leftovers);
-}
+/**
+ * A log that green threads write, in the order in which it was written.
+ *
+ * @module
+ */
 
 const SIZE = 1 << 16;
 

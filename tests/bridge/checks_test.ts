@@ -1,0 +1,28 @@
+import { assertEquals } from "@std/assert";
+import { inOneLine, show } from "../../bridge/checks.ts";
+
+Deno.test("show() shows a value as messages want it", () => {
+  const values = [null, "text", {}, Object.create(null), function f() {}, 5, undefined, true, 5n];
+  assertEquals(values.map(show), [
+    "null",
+    '"text"',
+    "an object of class Object",
+    "an object of class null",
+    'the function "f"',
+    "5",
+    "undefined",
+    "true",
+    "5n",
+  ]);
+});
+
+Deno.test("show() and inOneLine() show what cannot be looked at", () => {
+  const { proxy, revoke } = Proxy.revocable({}, {});
+  const call = Proxy.revocable(() => {}, {});
+  revoke();
+  call.revoke();
+  assertEquals(show(proxy), "an object that cannot be looked at");
+  assertEquals(show(call.proxy), "a function that cannot be looked at");
+  assertEquals(inOneLine(proxy), "an object that cannot be looked at");
+  assertEquals(inOneLine(new Error("one\ntwo")), "Error: one");
+});
