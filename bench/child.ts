@@ -1,16 +1,16 @@
-/** A child process that measures one column: asked line by line, never trusted to answer. */
+/** A child process that measures one column. It is asked line by line, and not trusted to answer. */
 import { fileURLToPath } from "node:url";
 import type { Column } from "./columns.ts";
 import type { Params } from "./rows.ts";
 
-/** What a child says. */
+/** A message of a child. */
 interface Reply {
   methods?: string[];
   value?: number;
   error?: string;
 }
 
-/** Says that a child did not answer in time. */
+/** The error for a child that has not answered in time. */
 export class HungError extends Error {
   override name = "HungError";
 }
@@ -21,7 +21,7 @@ const START_TIMEOUT = 15_000;
 
 /** One running child. */
 export class Child {
-  /** The methods that it can measure. */
+  /** The methods that the child can measure. */
   methods: string[] = [];
   readonly #process: Deno.ChildProcess;
   readonly #replies: AsyncGenerator<Reply>;
@@ -46,7 +46,7 @@ export class Child {
     }
   }
 
-  /** Starts a child that exits after its first result; returns how long that took, in ms. */
+  /** Starts a child that exits after its first result; returns the time that this took, in ms. */
   static async timeFirstResult(column: Column, verbose: boolean): Promise<number> {
     const start = performance.now();
     const child = new Child(column, ["--first"], verbose);
@@ -63,7 +63,7 @@ export class Child {
     this.#signal("SIGCONT");
     await this.#input.write(new TextEncoder().encode(JSON.stringify({ method, params }) + "\n"));
     const { value, error } = await this.#reply(timeout);
-    // Out of turn it shall not disturb the others, whatever it has left running.
+    // Stopped between its rounds, so that nothing that it has left running disturbs the other children.
     this.#signal("SIGSTOP");
     if (error !== undefined) throw new Error(error);
     return value!;
@@ -97,7 +97,7 @@ export class Child {
     try {
       this.#process.kill(signal);
     } catch {
-      // It has ended already.
+      // The process has ended already.
     }
   }
 }

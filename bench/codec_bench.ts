@@ -1,5 +1,5 @@
 /**
- * What the codec costs beside what the platform has: a value there and back, without any transport.
+ * The cost of the codec beside that of the platform's own: a value there and back, without any transport.
  *
  * `deno bench -A bench/codec_bench.ts`
  *
@@ -22,7 +22,7 @@ function rows(count: number, more: object): object[] {
   );
 }
 
-/** What is sent; only plain values can be compared with JSON. */
+/** The values that are sent; only plain ones can be compared with JSON. */
 const shapes: [name: string, value: unknown, isPlain: boolean][] = [
   ["[1]", [1], true],
   ["url and options", ["http://127.0.0.1/", { method: "GET", timeout: 500 }], true],

@@ -1,4 +1,4 @@
-/** Who is measured: the table's columns. */
+/** The table's columns: aiohub, the floors, and the peers. */
 import type { Row } from "./rows.ts";
 
 /** One column of the table. */
@@ -12,7 +12,7 @@ export interface Column {
   npm?: string;
   /** Runs only when named by `--only`. */
   optional?: boolean;
-  /** Says per method what the cell means, or why there is none. */
+  /** Notes by method: the meaning of the cell, or why there is none. */
   notes: Partial<Record<Row["method"], string>>;
 }
 

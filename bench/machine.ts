@@ -1,4 +1,4 @@
-/** Where and with what the bench ran. */
+/** The machine, the versions and the date of a run. */
 import { cpus, loadavg, totalmem } from "node:os";
 import type { Column } from "./columns.ts";
 

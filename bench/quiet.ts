@@ -1,26 +1,26 @@
-/** Waits for a machine on which nobody else is busy. */
+/** Waits until nothing else runs on the machine. */
 import { cpus } from "node:os";
 
-/** How long (ms) to look: the kernel counts in ticks of 10 ms. */
+/** The length (ms) of one measurement: the kernel counts in ticks of 10 ms. */
 const LOOK = 100;
 
-/** A machine is quiet while others use less than this part of all cores. */
+/** The part of all cores that other processes may use on a quiet machine. */
 const QUIET = 0.15;
 
-/** Keeps count of how quiet it was, and waits while it is not, as long as it may. */
+/** Waits before each round until the machine is quiet, as long as it may, and counts the rounds that were not. */
 export class QuietMachine {
-  /** Rounds in all. */
+  /** The number of rounds. */
   rounds = 0;
-  /** Rounds that began although others were busy. */
+  /** The number of rounds that began on a machine that was not quiet. */
   noisy = 0;
   #patience: number;
 
-  /** Waits no longer than `patience` ms in all. */
+  /** @param patience The longest time to wait in all, in ms. */
   constructor(patience: number) {
     this.#patience = patience;
   }
 
-  /** Called before a round, while all children are stopped: whoever is busy is somebody else. */
+  /** Called before a round, while all children are stopped: so other processes alone are measured. */
   async wait(): Promise<void> {
     this.rounds++;
     for (;;) {

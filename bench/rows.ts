@@ -1,10 +1,10 @@
-/** What is measured: the table's rows. */
+/** The table's rows: the operations that are measured. */
 
-/** What a peer's method gets. */
+/** The parameters of a peer's method. */
 export interface Params {
-  /** How long to measure, in ms. */
+  /** The time to measure for, in ms. */
   budget?: number;
-  /** What is passed and returned. */
+  /** The payload that is passed and returned. */
   kind?: "number" | "object" | "bytes" | "text" | "json";
   /** Bytes of the payload. */
   size?: number;
@@ -18,7 +18,7 @@ export interface Params {
 
 /** One row of the table. */
 export interface Row {
-  /** As printed. */
+  /** The title, as it is printed. */
   title: string;
   unit: "µs" | "ms" | "calls/s" | "MB" | "% of a core";
   /** The peer's method that measures it; `"start"` is measured from outside. */
@@ -26,26 +26,26 @@ export interface Row {
   params: Params;
   /** Rows of one group share a child process per peer. */
   group: string;
-  /** A new child process for each round, which gets warm only if `warmUp` says so. */
+  /** Whether each round has a new child process, which gets warm only if `warmUp` says so. */
   fresh?: boolean;
-  /** How long the warm-up takes, in budgets, if that is another than usual. */
+  /** The length of the warm-up, in budgets, if it is not the usual one. */
   warmUp?: number;
-  /** Rounds, if fewer than usual do. */
+  /** The number of rounds, if fewer than usual are enough. */
   rounds?: number;
-  /** Which floor the ratio is taken to. */
+  /** The floor that the ratio is taken to. */
   floor: "floor, spinning" | "floor, parking";
-  /** Part of a `--quick` run. */
+  /** Whether the row is part of a `--quick` run. */
   quick?: boolean;
 }
 
-/** The engine takes more than a second to make the code of a call as fast as it will be: on both sides, step by step. */
+/** Warm calls: the engine takes more than a second to make their code as fast as it will be, on both sides, in several goes. */
 const calls = { group: "calls", unit: "µs", floor: "floor, spinning", warmUp: 16 } as const;
 const cold = { ...calls, floor: "floor, parking", params: { pause: 5 } } as const;
 const spawns = { unit: "µs", floor: "floor, spinning" } as const;
 const processes = { fresh: true, floor: "floor, parking" } as const;
 /**
- * A copy into memory that the process had before is up to five times faster than one into pages that are new to it. Which
- * it is depends on how the heap happens to lie: with one process per column, a row would measure its luck.
+ * A copy into memory that the process had before is up to five times faster than one into pages that are new to it. It depends
+ * on the state of the heap which of the two happens: with one process for a column, a row would measure its luck.
  */
 const largeBytes = { fresh: true, warmUp: 4 } as const;
 

@@ -4,13 +4,13 @@ import type { Column } from "./columns.ts";
 import type { QuietMachine } from "./quiet.ts";
 import type { Row } from "./rows.ts";
 
-/** What was measured of one column in one row. */
+/** The measurements of one column in one row. */
 export interface Cell {
-  /** One per round, so that ratios can be taken within a round. */
+  /** One figure for each round, so that ratios can be taken within a round. */
   samples: number[];
-  /** Why there is nothing to print. */
+  /** The reason why there is no figure. */
   problem?: "missing" | "hung" | "failed";
-  /** The error, if it failed. */
+  /** The error, if the measurement failed. */
   detail?: string;
 }
 
@@ -20,9 +20,9 @@ export type Results = Map<Row, Map<Column, Cell>>;
 /** Options of {@linkcode runRows}. */
 export interface RunOptions {
   rounds: number;
-  /** How long one measurement of one column takes, in ms. */
+  /** The time for one measurement of one column, in ms. */
   budget: number;
-  /** Shows what the children print on stderr. */
+  /** Whether to show what the children print on stderr. */
   verbose: boolean;
   /** Asked before each round. */
   machine: QuietMachine;
@@ -50,7 +50,7 @@ export async function runRows(rows: Row[], columns: Column[], options: RunOption
   return results;
 }
 
-/** How long the warm-up takes, in budgets, where the row does not say. */
+/** The length of the warm-up, in budgets, if the row does not say. */
 const WARM_UP = 4;
 
 async function runRow(
@@ -105,7 +105,7 @@ function noteProblem(cell: Cell, error: unknown): void {
   }
 }
 
-/** A column that hung on a payload will hang on a larger one of its kind: spare the wait. */
+/** Marks the columns that hung on a smaller payload of the same kind. They would hang on this one, too: the wait is spared. */
 function markHopeless(row: Row, group: Row[], results: Results): void {
   if (row.method !== "echo") return;
   for (const smaller of group) {
@@ -117,7 +117,7 @@ function markHopeless(row: Row, group: Row[], results: Results): void {
   }
 }
 
-/** The column has no such feature. */
+/** The error for a row that a column cannot measure, as it has no such feature. */
 class MissingError extends Error {}
 
 /** The children of one group, started when first asked. */

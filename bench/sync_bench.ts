@@ -1,5 +1,5 @@
 /**
- * Coordination: what locks and queue items cost, against a round trip to the hub in the same rounds.
+ * Coordination: the cost of locks and of queue items, beside a round trip to the hub in the same rounds.
  *
  * `deno run -A bench/sync_bench.ts [rounds]` prints the table; with `--json` the samples, for `main.ts`. In each round every row
  * is measured once, one after another, as the machine's speed swings.
@@ -12,7 +12,7 @@ import { CALL, formatSyncReport, type SyncResults } from "./sync_table.ts";
 const COUNT = 20_000;
 const SMALL = { id: 17, name: "an item", tags: ["a", "b"] };
 
-/** What is measured: each gives µs for one operation. */
+/** The operations that are measured: each function gives µs for one of them. */
 const rows: Readonly<Record<string, () => PromiseLike<number>>> = {
   [CALL]: () => callHub((n) => n, 3000),
   "Lock, nobody else: green": () => lockAndUnlock(new Lock(), COUNT),
@@ -39,7 +39,7 @@ async function lockOnHub(): Promise<number> {
   return micros(start, COUNT);
 }
 
-/** Whoever consumes measures: the producer may be ahead by as much as there is room. */
+/** Measures at the consumer, as the producer may be ahead by as many items as there is room for. */
 async function greenToGreen(size: number, count: number): Promise<number> {
   const queue = new Queue<unknown>(size);
   const consumer = consume(queue, count);

@@ -1,10 +1,10 @@
-/** What the green threads of the bench of coordination do. */
+/** The green functions of the bench of coordination. */
 
 import { type Lock, type Queue, type Semaphore, syncToAsync } from "../mod.ts";
 
 const micros = (start: number, count: number) => (performance.now() - start) * 1000 / count;
 
-/** Acquires and releases; gives µs a pair. */
+/** Acquires and releases; gives the µs for each pair. */
 export const lockAndUnlock = syncToAsync(
   import.meta,
   function lockAndUnlock(lock: Lock | Semaphore, count: number) {
@@ -14,7 +14,7 @@ export const lockAndUnlock = syncToAsync(
   },
 );
 
-/** Puts and gets in one thread; gives µs a pair. */
+/** Puts and gets in one thread; gives the µs for each pair. */
 export const putAndGet = syncToAsync(
   import.meta,
   function putAndGet(queue: Queue<unknown>, item: unknown, count: number) {
@@ -35,7 +35,7 @@ export const produce = syncToAsync(
   },
 );
 
-/** Gets items; gives µs each. */
+/** Gets items; gives the µs for each. */
 export const consume = syncToAsync(
   import.meta,
   function consume(queue: Queue<unknown>, count: number) {
@@ -45,7 +45,7 @@ export const consume = syncToAsync(
   },
 );
 
-/** Calls the hub; gives µs a round trip. */
+/** Calls the hub; gives the µs for each round trip. */
 export const callHub = syncToAsync(
   import.meta,
   function callHub(echo: (n: number) => number, count: number) {

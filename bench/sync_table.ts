@@ -3,16 +3,16 @@
 import { median } from "./peers/measure.mjs";
 import { alignTable, formatNumber } from "./table.ts";
 
-/** For each row what was measured in each round, in µs. */
+/** The figures of each row, one for each round, in µs. */
 export type SyncResults = Record<string, number[]>;
 
 /** The row that the others are compared with. */
 export const CALL = "A call from green code to the hub (a number)";
 
-/** What eventlet takes for a queue item between two green threads in one process, in µs: DESIGN.md, section 6. */
+/** The time that eventlet takes for a queue item between two green threads in one process, in µs. See README.md. */
 const EVENTLET = 11;
 
-/** How often a row fits into one of the row that it is compared with, within the same rounds. */
+/** The number of operations of a row in the time of one of the row it is compared with, within the same rounds. */
 function ahead(results: SyncResults, title: string, other: string): number {
   return median(results[title].map((micros, round) => results[other][round] / micros));
 }

@@ -5,12 +5,12 @@ import type { Results } from "./run.ts";
 import type { Row } from "./rows.ts";
 
 /**
- * How far one column is ahead of another: above 1 means that `column` is better.
+ * Gives the ratio of two columns: above 1 means that `column` is better.
  *
  * The ratio is taken within each round and then the median of the rounds, because the machine's
  * speed swings between rounds.
  *
- * @param results What was measured.
+ * @param results The measurements.
  * @param row The row.
  * @param column The name of the column in question.
  * @param other The name of the column that it is compared with.

@@ -1,4 +1,4 @@
-/** How fast it wants to be, and whether it is. */
+/** The targets: how fast the library is to be, and whether it is. */
 import type { Results } from "./run.ts";
 import type { Row } from "./rows.ts";
 import { figure, lead } from "./table.ts";
@@ -47,7 +47,7 @@ const targets: Target[] = [
   },
 ];
 
-/** Lists the targets that this run says something about, met or missed. */
+/** Lists the targets for which this run has figures, met or missed. */
 export function formatTargets(results: Results): string {
   const rows = new Map([...results.keys()].map((row) => [row.title, row]));
   return targets.flatMap(({ text, row: title, measure, atLeast, atMost }) => {

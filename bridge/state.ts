@@ -74,7 +74,7 @@ export type StateName =
   | "shared"
   /** The buffers that are given away and not copied: `transfer.ts`. */
   | "transferred"
-  /** Promises that green code has a handle to, and has not asked for: `hub/base/unheard.ts`. */
+  /** Promises that green code holds by a handle, and has not waited for: `hub/base/held_promises.ts`. */
   | "unheard"
   /** The functions that were wrapped on the hub: `hub/references/permissions.ts`. */
   | "wrapped"

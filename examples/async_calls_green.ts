@@ -13,7 +13,7 @@ const PRICES: Readonly<Record<string, number>> = { Assam: 0.08, Gyokuro: 0.45, M
 
 /** A synchronous function. Each call of it runs in a green thread of its own. */
 export const priceOf = syncToAsync(import.meta, function priceOf(tea: string, grams: number) {
-  sleep(50); // stands for anything that blocks
+  sleep(50); // in place of anything that blocks
   const price = PRICES[tea];
   if (price === undefined) throw new RangeError(`Cannot find "${tea}" in the price list`);
   return Math.round(price * grams);
@@ -27,14 +27,14 @@ if (import.meta.main) {
   const threads = [priceOf("Assam", 50), priceOf("Gyokuro", 50), priceOf("Mint", 50)];
   console.log(`50 g of each: ${(await Promise.all(threads)).join(", ")}.`);
 
-  // An inline function is sent as source text; what it needs are arguments, and the names of the library.
+  // An inline function is sent as source text: it has its arguments and the names of the library, and no other variables.
   const parcel = spawn((teas: string[]) => {
     sleep(20);
     return teas.toSorted().join(" + ");
   }, ["Mint", "Assam"]);
   console.log(`A parcel: ${await parcel}.`);
 
-  // What green code throws arrives here.
+  // An error that green code throws arrives here.
   await priceOf("coffee", 100).then(undefined, (error) => console.log(`${error}.`));
 
   // A green thread can be stopped from here: its sleep throws, its `finally` blocks run, and it ends.

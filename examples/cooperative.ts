@@ -1,9 +1,9 @@
 /**
- * Ported code that counts on nobody coming in between two blocking calls: it looks for a free seat and then takes it, with no
- * lock. Under eventlet that was right, and in a cooperative hub it is; in another hub two clerks could sell one seat.
+ * Ported code that relies on no other thread running between two blocking calls: it looks for a free seat and then takes it,
+ * with no lock. Under eventlet that is right, and in a cooperative hub, too; in another hub two clerks could sell one seat.
  *
- * There the seats were a module's list. Workers share no variables, so here they lie in shared memory; the code that uses
- * them is as it was.
+ * Under eventlet the seats were a module's list. Workers share no variables, so here they lie in shared memory; the code that
+ * uses them is as it was.
  *
  * Run: `deno run --allow-read examples/cooperative.ts`
  *
@@ -21,7 +21,7 @@ export const sell = syncToAsync(import.meta, function sell(clerk: number, seats:
   for (;;) {
     const seat = seats.indexOf(0);
     if (seat < 0) return sold;
-    // Whatever is computed here, the seat is still free.
+    // No other thread runs here, so the seat is still free.
     for (let i = 0; i < 10_000; i++) Math.sqrt(i);
     if (seats[seat] !== 0) throw new Error(`Seat ${seat} was sold twice`);
     seats[seat] = clerk;

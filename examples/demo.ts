@@ -1,5 +1,5 @@
 /**
- * What the library does, in a few seconds: `deno task demo`.
+ * The demo of the library, in a few seconds: `deno task demo`.
  *
  * Green code (`demo/crawler.ts`) reads a site with blocking calls; async code (this file) awaits fifty such threads; a
  * timer on the main thread shows that the event loop never waits for any of them.
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   trace.line(`A tea shop with 56 pages is at ${site.url} until this demo ends.`);
   while (hub.statistics().starting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
 
-  // How the timer beats on this machine, now, when nothing else goes on.
+  // First the timer beats by itself, for comparison: nothing else goes on.
   const stopIdleHeart = startHeart(BEAT_MS);
   await new Promise((resolve) => setTimeout(resolve, 300));
   const idleBeats = stopIdleHeart();
@@ -53,12 +53,12 @@ async function showGreenCallsAsync(trace: Trace, site: Site): Promise<string[]> 
   return addresses;
 }
 
-/** What fifty green threads did. */
+/** The results of fifty green threads. */
 interface Run {
   readonly failures: readonly Error[];
-  /** From the first spawn to the last ending, in milliseconds. */
+  /** The time from the first spawn to the last ending, in milliseconds. */
   readonly wall: number;
-  /** For how long all of them together were blocked, in milliseconds. */
+  /** The time for which all of them together were blocked, in milliseconds. */
   readonly blocked: number;
 }
 
@@ -83,7 +83,7 @@ async function showAsyncCallsGreen(trace: Trace, site: Site, addresses: string[]
   return { failures, wall, blocked: teas.reduce((sum, { value }) => sum + value.blocked, 0) };
 }
 
-/** Awaits all threads and shows how far they have come. */
+/** Awaits all threads and shows their progress. */
 async function watch(
   trace: Trace,
   threads: GreenThread<Tea>[],

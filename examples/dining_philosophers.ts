@@ -1,6 +1,6 @@
 /**
  * Five philosophers, five forks: each is a green thread, each fork a lock. First all take their forks in one order, and all
- * eat. Then each takes the left one first, and waits with it in hand: nobody could ever eat again, and one of them is told so.
+ * eat. Then each takes the left one first, and waits with it in hand: nobody could ever eat again, so one of them gets an error.
  *
  * Run: `deno run --allow-read examples/dining_philosophers.ts`
  *

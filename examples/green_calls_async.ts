@@ -25,7 +25,7 @@ export const serve = syncToAsync(import.meta, function serve() {
   const rooibos = brew.spawn("Rooibos", 5);
   console.log(`Then: ${sencha.wait()} and ${rooibos.wait()}.`);
 
-  // Any module's async functions will do: node's, npm's, one's own.
+  // Async functions of any module will do: of Node, of npm, of the app.
   const { lookup } = hubImport<typeof import("node:dns/promises")>("node:dns/promises");
   console.log(`The shop is at ${lookup("127.0.0.1").address}.`);
 

@@ -13,8 +13,8 @@ const STEPS = 20;
 /**
  * Counts primes. It never leaves its loop, except to call back.
  *
- * @param limit Where to stop.
- * @param report Told how far it has come.
+ * @param limit The number to stop at.
+ * @param report Told about the progress.
  * @param goOn Asked now and then whether to go on.
  */
 export const countPrimes = syncToAsync(

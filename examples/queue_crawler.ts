@@ -1,6 +1,6 @@
 /**
- * A crawler: green threads fetch pages, as if that blocked, and put what they find into a bounded queue; async code takes it
- * out. When it is slow the queue is full, and the crawlers wait.
+ * A crawler: green threads fetch pages with calls that block, and put reports of them into a bounded queue; async code takes
+ * the reports out. When the async code is slow, the queue is full and the crawlers wait.
  *
  * Run: `deno run --allow-read --allow-net=127.0.0.1 examples/queue_crawler.ts`
  *

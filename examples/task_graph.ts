@@ -1,6 +1,6 @@
 /**
- * A breakfast as a graph of tasks: each is a green thread that starts when all that it needs is there. One fails, and what
- * needs it says so; the rest is served.
+ * A breakfast as a graph of tasks: each is a green thread that starts when the results that it needs are there. One task fails,
+ * and those that need its result say so; the rest is served.
  *
  * Run: `deno run --allow-read examples/task_graph.ts`
  *
@@ -19,7 +19,7 @@ const needs: Record<string, string[]> = {
   feast: ["breakfast", "egg cup"],
 };
 
-/** Makes something of what it needs. */
+/** Makes a dish of the results that it needs. */
 function make(key: string, results: DagResults<string>): string {
   const parts = [...results].map(([, part]) => part).sort();
   if (key === "egg") throw new Error("the egg has a crack");

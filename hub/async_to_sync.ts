@@ -19,9 +19,9 @@ import { noteModule } from "../bridge/values/known_modules.ts";
 /** An async function that green code may call as if it were synchronous. */
 export interface AsyncToSync<A extends unknown[], R> {
   /**
-   * Runs the function on the hub and blocks for its result. For green code, which may also be given it as an argument: it
-   * blocks there too. Its `.async()` and `.spawn()` do not come along; who imports it has them. A green thread that it
-   * returns without being `async` arrives as a handle. All else that has a `then()` is awaited, as for `async` functions.
+   * Runs the function on the hub and blocks for its result. For green code. The function may also be passed to green code as an
+   * argument, and blocks there too; its `.async()` and `.spawn()` do not come along then. A green thread that the function
+   * returns without being `async` arrives as a handle. Any other object with a `then()` is awaited, as in `async` functions.
    *
    * @throws What the function threw.
    * @throws {BlockingCallError} If it is called on the hub: use `.async()` there.
@@ -30,14 +30,14 @@ export interface AsyncToSync<A extends unknown[], R> {
     ...args: { [K in keyof A]: SyncArgument<A[K]> }
   ): R extends GreenThread<unknown> ? R : SyncResult<Awaited<R>>;
   /**
-   * On the hub: calls the function as it is. In green code: starts it on the hub without waiting, and gives a promise to
-   * hand to `futureToGreenlet`.
+   * On the hub: calls the function as it is. In green code: starts it on the hub without waiting, and gives a promise for
+   * `futureToGreenlet`.
    */
   async(...args: A): R extends PromiseLike<unknown> ? HubPromise<Awaited<R>> : HubPromise<R>;
   /**
    * Starts the function on the hub without waiting.
    *
-   * @returns A green thread that stands for it: `.wait()` for it in green code, `await` it on the hub.
+   * @returns A green thread for its result: `.wait()` for it in green code, `await` it on the hub.
    */
   spawn(...args: A): GreenThread<Awaited<R>>;
 }

@@ -35,12 +35,17 @@ export function getHub(): Hub {
         "the main program, which a Worker may import, belongs under `if (import.meta.main)`",
     );
   }
+  return defaultHub();
+}
+
+/** The same, for callers that know that they run on the main thread. */
+export function defaultHub(): Hub {
   const { hub } = used;
   if (hub && !hub.closed) return hub;
   return used.hub = new Hub();
 }
 
-setLauncher((fn, args, options) => getHub().launch(fn, args, options));
+setLauncher((fn, args, options) => defaultHub().launch(fn, args, options));
 
 /**
  * Makes a hub the one that is used where none is named.

@@ -11,7 +11,7 @@ import { decode } from "../bridge/values/codec.ts";
 import { BridgeProtocolError, HubClosedError } from "../bridge/errors.ts";
 import { Exports } from "../bridge/references/exports.ts";
 import { EMPTY, type Message } from "../bridge/wire/message.ts";
-import { Down, Ending, type ThreadRef, Up } from "../bridge/protocol/messages.ts";
+import { Down, Ending, Up } from "../bridge/protocol/messages.ts";
 import {
   type ContextValues,
   findScopeBy,
@@ -19,11 +19,10 @@ import {
   usesContext,
 } from "../bridge/context/context.ts";
 import { knowsWhatRefers } from "../bridge/memory/stored_values.ts";
-import { hereOnHub } from "../bridge/memory/process_side.ts";
 import { isBreach } from "../bridge/values/structured_checks.ts";
-import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
+import { makeAsyncThread } from "./threads/async_threads.ts";
 import "./served.ts";
-import { type Call, servedCall } from "./base/call_context.ts";
+import { servedCall } from "./base/call_context.ts";
 import { CallServer } from "./calls/call_server.ts";
 import { Functions } from "./calls/functions.ts";
 import {
@@ -44,9 +43,8 @@ import type { Settings } from "./base/options.ts";
 import { ImportPermission } from "./references/permissions.ts";
 import { Pool, type PoolHost } from "./pool/pool.ts";
 import { hubReferent } from "./references/referents.ts";
-import { listenForStrays } from "./base/stray_promises.ts";
+import { listenForUnhandled } from "./base/unhandled_promises.ts";
 import { Threads } from "./threads/threads.ts";
-import type { Fault } from "./base/uncaught.ts";
 import type { Waits } from "./threads/waits.ts";
 import { WorkerSpawns } from "./calls/worker_spawns.ts";
 import { sayClassLosses } from "../bridge/values/class_loss.ts";
@@ -64,55 +62,31 @@ export class Dispatcher implements PoolHost, Registry {
   readonly threads: Threads;
   readonly launches: Launches;
   readonly #name: string;
-  readonly #events: DispatcherEvents;
+  readonly events: DispatcherEvents;
   readonly #waits: Waits;
-  readonly #callServer: CallServer;
+  readonly callServer: CallServer;
   readonly #spawns: WorkerSpawns;
   /** What stands here for threads of other hubs. */
   readonly #proxies = new WeakMap<HubThread, HubThread>();
-  #closed = false;
+  /** Whether the hub is closed or closing. */
+  closed = false;
 
   constructor(settings: Settings, scope: readonly string[], events: DispatcherEvents) {
     const { name, debug, blockedWarningMs } = settings;
     this.#name = name;
     this.scope = scope;
     findScopeBy(servedCall);
-    listenForStrays();
+    listenForUnhandled();
     lookAtModules();
     if (debug) sayClassLosses((message) => console.warn(`Warning: ${message}`), true);
-    this.#events = events;
+    this.events = events;
     this.functions = new Functions(new ImportPermission(settings.hubImport, name));
     this.pool = new Pool(settings, this);
     this.threads = new Threads(name, this, this.pool, events);
     this.#waits = this.threads.waits;
     this.launches = new Launches(this, this.threads, this.pool, debug);
-    this.#callServer = new CallServer(this, this.functions, events, blockedWarningMs);
-    this.#spawns = new WorkerSpawns(this, this.threads, this.launches, this.#callServer);
-  }
-
-  /** How many threads were ever spawned, and how many calls were ever made to the hub. */
-  get totals(): { spawned: number; calls: number } {
-    return { spawned: this.launches.count, calls: this.#callServer.count };
-  }
-
-  /** How many calls from green code are being served. */
-  get callsInFlight(): number {
-    let count = 0;
-    for (const worker of this.pool.workers) count += worker.answers.size;
-    return count;
-  }
-
-  /** Makes a thread that stands for async work on the hub: see {@linkcode makeAsyncThread}. */
-  future(
-    label: string,
-    options: FutureOptions,
-    work: (signal: AbortSignal) => unknown,
-  ): HubThread {
-    return makeAsyncThread(this.threads, hereOnHub().arena.takeThreadId(), label, options, work);
-  }
-
-  get closed(): boolean {
-    return this.#closed;
+    this.callServer = new CallServer(this, this.functions, events, blockedWarningMs);
+    this.#spawns = new WorkerSpawns(this, this.threads, this.launches, this.callServer);
   }
 
   closedError(): HubClosedError {
@@ -121,51 +95,23 @@ export class Dispatcher implements PoolHost, Registry {
 
   /** Takes no new threads from now on; those that have not started end. */
   refuse(): void {
-    this.#closed = true;
+    this.closed = true;
     this.threads.endPending();
   }
 
   // What Workers and the pool ask of the hub.
 
-  served(worker: GreenWorker): void {
-    this.pool.served(worker);
-  }
-
-  reportError(error: unknown, fault?: Fault): void {
-    this.#events.error(error, fault);
-  }
-
-  threadById(id: number): HubThread | undefined {
-    return this.threads.byId(id);
-  }
-
   own(thread: HubThread): HubThread {
     if (this.threads.byId(thread.id) === thread) return thread;
     const known = this.#proxies.get(thread);
     if (known) return known;
-    const proxy = this.future(thread.label, { name: thread.name }, (signal) => {
+    const proxy = makeAsyncThread(this.threads, thread.label, { name: thread.name }, (signal) => {
       signal.addEventListener("abort", () => thread.kill(signal.reason));
       return thread.settled(false);
     });
     proxy.proxyFor = thread;
     this.#proxies.set(thread, proxy);
     return proxy;
-  }
-
-  adoptThread(ref: ThreadRef, ended: Ended): HubThread {
-    return this.threads.adopt(ref, ended);
-  }
-
-  releaseThread(id: number, count: number): void {
-    this.threads.release(id, count);
-  }
-
-  callAborted(call: Call): void {
-    this.threads.callAborted(call);
-  }
-
-  endThread(thread: HubThread, ended: Ended): void {
-    this.threads.endThread(thread, ended);
   }
 
   // Messages.
@@ -176,7 +122,7 @@ export class Dispatcher implements PoolHost, Registry {
       case Up.Ready:
         return this.pool.ready(worker);
       case Up.Call:
-        return this.#callServer.serve(worker, message);
+        return this.callServer.serve(worker, message);
       case Up.Done:
         return this.#done(worker, message);
       case Up.Spawn:
@@ -192,7 +138,7 @@ export class Dispatcher implements PoolHost, Registry {
       case Up.Release:
         return worker.letGo(a, id, b);
       case Up.Abort:
-        return this.#callServer.abort(worker, id, readReason(worker, payload), a === 1);
+        return this.callServer.abort(worker, id, readReason(worker, payload), a === 1);
       case Up.Parked:
         return this.#waits.parked(worker, id, a, b, checkParking(decode(payload, worker.kinds)));
       case Up.Unparked:
@@ -208,7 +154,7 @@ export class Dispatcher implements PoolHost, Registry {
         const failed = new HubThread(this.threads, id, { label: "", name: String(name) });
         failed.observed = true;
         failed.end(Ended.of({ status: "rejected", reason }));
-        return this.#events.unhandledThread(failed);
+        return this.events.unhandledThread(failed);
       }
       case Up.Kill: {
         const thread = this.threads.byId(id);
@@ -226,7 +172,7 @@ export class Dispatcher implements PoolHost, Registry {
       case Up.Fault: {
         const read = readReason(worker, payload);
         const [where, error] = a === 1 && Array.isArray(read) ? read : [undefined, read];
-        return this.#events.error(error, where === undefined ? {} : { where: String(where) });
+        return this.events.error(error, where === undefined ? {} : { where: String(where) });
       }
       case Up.Prepare:
         return this.#spawns.prepare(id, checkThreadOptions(decode(payload, worker.kinds)));
@@ -239,7 +185,7 @@ export class Dispatcher implements PoolHost, Registry {
           if (!worker.dead) worker.post.send(Down.Flush, id, 0, 0, EMPTY);
         });
       case Up.LoopTurned:
-        return worker.rested();
+        return worker.loopTurned();
       case Up.Loaded:
         void forgetPackageReads();
         return worker.loaded(id, decode(payload, worker.kinds));

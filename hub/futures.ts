@@ -18,19 +18,19 @@ export interface GreenletToFutureOptions {
   /** Rejects the promise with its reason when it is aborted. */
   signal?: AbortSignal;
   /**
-   * Whether to start a thread that waits for somebody to want it: see {@linkcode FutureToGreenletOptions.autostart}.
+   * Whether to start a thread that waits until somebody wants its result: see {@linkcode FutureToGreenletOptions.autostart}.
    *
    * @default {true}
    */
   autostart?: boolean;
   /**
-   * Whether an abort kills the thread, once nobody else awaits it; otherwise it goes on without noise.
+   * Whether an abort kills the thread, once nobody else awaits it; otherwise the thread goes on, and its failure is not reported.
    *
    * @default {true}
    */
   autokill?: boolean;
   /**
-   * Whether a killed thread rejects the promise; otherwise it resolves to what the thread was killed with.
+   * Whether a killed thread rejects the promise; otherwise the promise resolves to the reason of the kill.
    *
    * @default {true}
    */
@@ -40,7 +40,7 @@ export interface GreenletToFutureOptions {
 const TO_FUTURE_KEYS = ["signal", "autostart", "autokill", "autocancel"];
 
 /**
- * The promise of a green thread's result. For the hub. Semantics: asyncio-gevent's `greenlet_to_future`.
+ * Makes a promise of a green thread's result. For the hub. Semantics: asyncio-gevent's `greenlet_to_future`.
  *
  * @param thread The thread.
  * @param options See {@linkcode GreenletToFutureOptions}.
@@ -85,12 +85,12 @@ export function greenletToFuture<T>(
       if (!autokill || awaited.interest > 0) return;
       awaited.kill(new GreenletExit("The future was aborted", { cause: signal!.reason }));
     };
-    // Somebody asks for it, so that a failure is no surprise later on.
+    // Somebody asks for the result, so a failure is not unhandled.
     awaited.observed = true;
     if (signal?.aborted) return onAbort();
     if (autostart) awaited.begin?.();
     signal?.addEventListener("abort", onAbort, { once: true });
-    // With a signal there is a way out of a wait that nothing else ends.
+    // A wait with a signal is no deadlock: the signal may end it.
     awaited.settled(signal === undefined).then(resolve, (reason) => {
       const killed = awaited.outcome()?.status === "killed";
       if (killed && !autocancel) resolve(reason as T);
@@ -102,8 +102,8 @@ export function greenletToFuture<T>(
 /** Options for {@linkcode futureToGreenlet}. */
 export interface FutureToGreenletOptions {
   /**
-   * Whether to start the work at once. Otherwise it is started by the first one who waits for the thread; a promise that
-   * was given has been started by whoever made it.
+   * Whether to start the work at once. Otherwise the first wait for the thread starts it; the work of a promise has been started
+   * by whoever made the promise.
    *
    * @default {true}
    */
@@ -115,8 +115,8 @@ export interface FutureToGreenletOptions {
    */
   autocancel?: boolean;
   /**
-   * Whether work that is aborted from elsewhere (it rejects with an `AbortError`) kills the thread, so that those who wait
-   * get a `GreenletExit` with the abort as its `cause`; otherwise they get the abort itself.
+   * Whether work that is aborted from elsewhere (it rejects with an `AbortError`) kills the thread, so that waiters get a
+   * `GreenletExit` with the abort as its `cause`; otherwise they get the abort itself.
    *
    * @default {true}
    */
@@ -126,14 +126,14 @@ export interface FutureToGreenletOptions {
 const TO_GREENLET_KEYS = ["autostart", "autocancel", "autokill"];
 
 /**
- * A green thread that stands for a promise: green code waits for it as for any other. Semantics: aiohub's
- * `future_to_greenlet`; it has started, as there.
+ * Makes a green thread of a promise: green code waits for it as for any other. Semantics: aiohub's `future_to_greenlet`; the
+ * thread has started, as there.
  *
  * @param future On the hub a promise, or a function that makes one and gets the signal by which a kill aborts it. In green
- * code what `.async()` gave.
+ * code the promise of `.async()`.
  * @param options See {@linkcode FutureToGreenletOptions}.
  * @returns The thread. It may be passed to green threads.
- * @throws {TypeError} If it is none of these.
+ * @throws {TypeError} If `future` is none of these.
  *
  * @example Hand a promise to green code
  * ```ts

@@ -26,11 +26,11 @@ export type GreenModule<M extends object> = {
 type Spawn = (fn: unknown, args: readonly unknown[]) => any;
 
 /**
- * Makes the object that stands for a module.
+ * Makes the proxy of a module.
  *
- * @param url The module.
+ * @param url The module's URL.
  * @param spawn Spawns one of its functions.
- * @returns An object that makes each function when it is asked for: the module is only loaded in Workers.
+ * @returns A proxy that makes each function when it is read first. The module is loaded in Workers only.
  */
 export function importGreen<M extends object>(url: string | URL, spawn: Spawn): GreenModule<M> {
   const specifier = resolve(moduleSpecifier("greenImport", url));
@@ -38,7 +38,7 @@ export function importGreen<M extends object>(url: string | URL, spawn: Spawn): 
   const functions = new Map<string, unknown>();
   return new Proxy(Object.create(null), {
     get(_, name) {
-      // Awaiting or printing the object must not look like calls.
+      // To await or to print the proxy must not look like a call.
       if (typeof name === "symbol" || name === "then" || name === "toJSON") return undefined;
       const known = functions.get(name);
       if (known) return known;
@@ -56,7 +56,7 @@ export function importGreen<M extends object>(url: string | URL, spawn: Spawn): 
   });
 }
 
-/** Absolute, so that the hub and all Workers mean the same module. */
+/** Makes a specifier absolute, so that the hub and all Workers mean the same module. */
 function resolve(specifier: string): string {
   if (URL.canParse(specifier)) return specifier;
   try {

@@ -12,7 +12,7 @@ import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { ITS_TURN } from "../bridge/wire/run_lock.ts";
-import type { FutureOptions } from "./threads/async_threads.ts";
+import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
 import { Doorbell } from "./pool/doorbell.ts";
 import { Dispatcher } from "./dispatcher.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
@@ -35,7 +35,7 @@ import type {
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
 import { spawnTarget } from "../bridge/protocol/targets.ts";
-import { type Fault, faultEvent, printUncaught } from "./base/uncaught.ts";
+import { type Fault, faultEvent, printFault } from "./base/faults.ts";
 import { onUnload } from "./base/unload.ts";
 import { settlesWithin } from "./base/time.ts";
 
@@ -175,10 +175,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
       error: (error, fault) => this.#reportError(error, fault),
       blocked: (name, ms) => this.#reportBlocked(name, ms),
     });
-    this.#doorbell = new Doorbell(
-      this.#dispatcher.pool.board,
-      () => this.#dispatcher.pool.takeIn(),
-    );
+    const { pool } = this.#dispatcher;
+    this.#doorbell = new Doorbell(pool.board, pool.takeIn);
     // It serves all, and not whoever made the hub.
     outsideContext(() => outsideLimits(() => this.#doorbell.listen()));
     this.#forgetUnload = onUnload(() => this.#stopAll());
@@ -207,7 +205,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   ): GreenThread<Result<R>>;
   // deno-lint-ignore no-explicit-any
   spawn(fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return this.#spawn(fn, args, {});
+    return this.launch(fn, args, {});
   }
 
   /**
@@ -232,7 +230,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   ): GreenThread<Result<R>>;
   // deno-lint-ignore no-explicit-any
   spawnAfter(ms: number, fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return this.#spawn(fn, args, { delay: checkDelay(ms) });
+    return this.launch(fn, args, { delay: checkDelay(ms) });
   }
 
   /**
@@ -252,7 +250,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     ...args: A | Passed<A>
   ): GreenThread<unknown>;
   spawnN(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
-    return this.#spawn(fn, args, { detached: true });
+    return this.launch(fn, args, { detached: true });
   }
 
   /**
@@ -276,7 +274,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * ```
    */
   with(options: SpawnOptions): Spawner {
-    return new Spawner((fn, args, own) => this.#spawn(fn, args, own), options);
+    return new Spawner((fn, args, own) => this.launch(fn, args, own), options);
   }
 
   /**
@@ -293,7 +291,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * ```
    */
   greenImport<M extends object>(url: string | URL): GreenModule<M> {
-    return importGreen<M>(url, (fn, args) => this.#spawn(fn, args, {}));
+    return importGreen<M>(url, (fn, args) => this.launch(fn, args, {}));
   }
 
   /**
@@ -353,16 +351,18 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   /** What the hub is doing now. */
   statistics(): HubStatistics {
-    const { pool, totals, callsInFlight, exports } = this.#dispatcher;
+    const { pool, launches, callServer, exports } = this.#dispatcher;
+    let calls = 0;
+    for (const worker of pool.workers) calls += worker.answers.size;
     let threads = 0;
     for (const _ of this.#dispatcher.threads.all()) threads++;
     return Object.freeze({
       ...pool.counts,
       threads,
-      calls: callsInFlight,
+      calls,
       ...exports.counts,
-      totalThreads: totals.spawned,
-      totalCalls: totals.calls,
+      totalThreads: launches.count,
+      totalCalls: callServer.count,
     });
   }
 
@@ -403,7 +403,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
     work: (signal: AbortSignal) => T | PromiseLike<T>,
     options: FutureOptions = {},
   ): GreenThread<Awaited<T>> {
-    return this.#dispatcher.future(label, options, work) as HubThread as GreenThread<Awaited<T>>;
+    const thread = makeAsyncThread(this.#dispatcher.threads, label, options, work);
+    return thread as HubThread as GreenThread<Awaited<T>>;
   }
 
   /**
@@ -415,13 +416,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @internal
    */
   launch(fn: unknown, args: readonly unknown[], options: HubThreadOptions): GreenThread<unknown> {
-    return this.#spawn(fn, args, options);
-  }
-
-  // deno-lint-ignore no-explicit-any
-  #spawn(fn: unknown, args: readonly unknown[], options: HubThreadOptions): any {
-    const task = this.#dispatcher.launches.pack(spawnTarget(fn), args, currentValues());
-    return this.#dispatcher.launches.launch(task, options);
+    const { launches } = this.#dispatcher;
+    return launches.launch(launches.pack(spawnTarget(fn), args, currentValues()), options);
   }
 
   async #close(graceMs: number): Promise<void> {
@@ -537,7 +533,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     thread.observed = true;
     const event = new UnhandledThreadEvent(thread, outcome.reason);
     if (!this.dispatchEvent(event)) return;
-    printUncaught(outcome.reason, `green thread "${thread.name}"`);
+    printFault(outcome.reason, `green thread "${thread.name}"`);
   }
 
   #reportBlocked(name: string, ms: number): void {
@@ -549,12 +545,12 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /** Reports what a listener has thrown. If it listens for `"error"`, that is no event, as it could go on for ever. */
   #listenerFailed(type: string, error: unknown): void {
     const where = `a listener of "${type}" of hub "${this.name}"`;
-    if (type === "error") printUncaught(error, where);
+    if (type === "error") printFault(error, where);
     else this.#reportError(error, { where });
   }
 
   #reportError(error: unknown, fault: Fault = {}): void {
     const { where = `hub "${this.name}"`, brief, again } = fault;
-    if (this.dispatchEvent(faultEvent(error, where)) && !again) printUncaught(error, where, brief);
+    if (this.dispatchEvent(faultEvent(error, where)) && !again) printFault(error, where, brief);
   }
 }

@@ -16,19 +16,19 @@ import { moduleSpecifier } from "../bridge/protocol/targets.ts";
 
 /**
  * A module's exports as green code sees them: functions block for their results, plain values are as they are, classes
- * and objects are handles (see {@linkcode Sync}). Of a function with overloads the last four are seen.
+ * and objects are handles (see {@linkcode Sync}). A function with overloads has its last four.
  */
 export type HubModule<M extends object> = { readonly [K in keyof M]: Sync<M[K]> };
 
 /**
  * Imports a module on the hub, for green code: its functions, async or not, run there, and block the green thread that
- * calls them. Classes and objects of the module are handles, and so is what a function gives that cannot cross as a value:
- * a connection, a statement, a cursor. See `handle()`. Promises are awaited, those that the module exports when they are read;
- * what else has a `then()`, such as a query, is a handle, whose `wait()` runs it.
+ * calls them. Classes and objects of the module are handles, and so is a result that cannot cross as a value: a connection, a
+ * statement, a cursor. See `handle()`. Promises are awaited, those that the module exports when they are read; any other object
+ * with a `then()`, such as a query, is a handle, whose `wait()` runs it.
  *
  * A hub can allow less: see the option `hubImport` of {@linkcode HubOptions}.
  *
- * @param specifier What to import: `npm:…`, `jsr:…`, `node:…`, a bare name of the import map, a URL, or
+ * @param specifier The module: `npm:…`, `jsr:…`, `node:…`, a bare name of the import map, a URL, or
  * `import.meta.resolve("./m.ts")`.
  * @returns The module's exports.
  * @throws What the module threw when it was loaded.
@@ -54,7 +54,7 @@ export function hubImport<M extends object>(specifier: string | URL): HubModule<
   const { functions, promises, values } = green.call(exports, []) as ModuleDescription;
   const module: Record<string, unknown> = Object.assign(Object.create(null), values);
   for (const name of promises) {
-    // It is the proxy that keeps the promise there.
+    // The closure holds the proxy, and the proxy keeps the promise on the hub.
     const proxy = values[name] as object;
     const get = () => remoteOf(proxy)!.ask(Op.Await, [], name);
     Object.defineProperty(module, name, { get, enumerable: true });
@@ -72,8 +72,8 @@ export function hubImport<M extends object>(specifier: string | URL): HubModule<
 /**
  * Calls a function that was exposed on the hub by name, and blocks for its result. For green code.
  *
- * @param name The name it was exposed under: see {@linkcode Hub.expose}.
- * @param args What to call it with.
+ * @param name The name under which it was exposed: see {@linkcode Hub.expose}.
+ * @param args The arguments.
  * @returns Its result.
  * @throws What the function threw.
  * @throws {BlockingCallError} If it is called on the hub.

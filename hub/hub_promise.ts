@@ -11,10 +11,10 @@ import { AWAITED } from "../bridge/references/thenables.ts";
 /**
  * The promise of an async function that green code started on the hub.
  *
- * On the hub this is a plain promise; in green code, where promises of the hub cannot live, it is one of these: hand it to
- * `futureToGreenlet` and `.wait()`.
+ * On the hub `.async()` gives a plain promise. In green code, where promises of the hub cannot live, it gives one of these: hand
+ * it to `futureToGreenlet` and `.wait()`.
  *
- * @typeParam T What it resolves to.
+ * @typeParam T The type of its value.
  */
 export class HubPromise<T> implements PromiseLike<T> {
   static {
@@ -28,12 +28,12 @@ export class HubPromise<T> implements PromiseLike<T> {
     this.#thread = thread;
   }
 
-  /** The green thread that stands for the work. */
+  /** The green thread of the work. */
   get thread(): GreenThread<T> {
     return this.#thread;
   }
 
-  /** The same, under a key that the parts of the library know that import nothing from here. */
+  /** The same, under a key for those rooms of the library that cannot import this class. */
   get [AWAITED](): GreenThread<T> {
     return this.#thread;
   }

@@ -1,5 +1,5 @@
 /**
- * Iterating with items that are asked for ahead.
+ * Iterations that ask for items ahead.
  *
  * @module
  */
@@ -14,7 +14,7 @@ import { AsyncIteration } from "./references/async_iteration.ts";
 /** Options for {@linkcode iterate}. */
 export interface IterateOptions {
   /**
-   * How many items may be asked for beyond those that were used.
+   * The number of items that may be asked for beyond those that were used.
    *
    * @default {0}
    */
@@ -24,16 +24,16 @@ export interface IterateOptions {
 /**
  * Iterates over something, with items asked for ahead: blocking in green code, asynchronous on the hub.
  *
- * By itself an iteration over something of the other side asks for an item when it is wanted and takes a round trip for each:
- * what nobody has asked for is taken from no queue. Where that need not be so, this saves time: after `break` at the third item
- * as many as `3 + prefetch` may have been asked for, and what was ahead is lost. Items go out as they come, so a generator that
- * blocks holds up none before.
+ * By itself an iteration over an object of the other side asks for each item when it is wanted, by a round trip for each: so
+ * nothing is taken from a queue that nobody has asked for. Where that does not matter, this saves time: after `break` at the
+ * third item as many as `3 + prefetch` may have been asked for, and those ahead are lost. Items go out as they come, so a
+ * generator that blocks holds up none before.
  *
- * What is of this side: on the hub it is asked ahead as well, one item at a time; in green code it is iterated over as it is, as
- * nothing there goes on beside. The bytes of a `ReadableStream` are read ahead without this, in a window of 256 KiB.
+ * A source of this side: on the hub it is read ahead as well, one item at a time; in green code it is iterated over as it is, as
+ * nothing runs beside it there. The bytes of a `ReadableStream` are read ahead without this, in a window of 256 KiB.
  *
  * @typeParam T The items.
- * @param source What to iterate over: what `for…of` takes in green code, and `for await` on the hub.
+ * @param source The source: an object that `for…of` takes in green code, and `for await` on the hub.
  * @param options See {@linkcode IterateOptions}.
  * @returns The items; leaving the loop early ends the source.
  * @throws {TypeError} If the source cannot be iterated over, or `prefetch` is no number.

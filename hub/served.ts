@@ -1,7 +1,7 @@
 /**
- * The hub's halves of what the library's own green code has: they go by name, and need no permission.
+ * The hub's halves of blocking functions of this library. Green code calls them by name, and needs no permission for them.
  *
- * Each is served under the name that green code called, for messages.
+ * Each is served under the name of the function that green code has called, for messages.
  *
  * @module
  */
@@ -10,17 +10,17 @@ import { serve } from "../bridge/protocol/served.ts";
 import type { HubThread } from "./records/thread.ts";
 import { currentCall } from "./base/call_context.ts";
 
-/** Waits until a killed thread has ended, and the async work that was aborted with it. It is called as `kill`. */
+/** Waits until a killed thread has ended, and the async work that was aborted with it. It is served as `kill`. */
 async function awaitKilled(thread: HubThread): Promise<void> {
   await thread.afterwards();
 }
 
-/** Reads a blob. It is called for its bytes only: to make text or anything else of them is for whoever wants it. */
+/** Reads the bytes of a blob. Green code makes text or anything else of them. */
 function readBlob(blob: Blob): Promise<Uint8Array> {
   return checked(blob).bytes();
 }
 
-/** A stream of a blob. */
+/** Makes a stream of a blob. */
 function streamOfBlob(blob: Blob): ReadableStream<Uint8Array> {
   return checked(blob).stream();
 }
@@ -31,8 +31,8 @@ function checked(blob: unknown): Blob {
 }
 
 /**
- * Fetches a URL and reads the whole response; it is aborted when the green thread gives up. It has the name that green code
- * called, for messages and stacks.
+ * Fetches a URL and reads the whole response. The fetch is aborted when the green thread gives up. The function has the name of
+ * the one that green code has called, for messages and stacks.
  */
 async function fetch(url: string, init: RequestInit): Promise<unknown> {
   const signals = [init.signal, currentCall()?.signal].filter((signal) => !!signal);

@@ -23,20 +23,21 @@ import { noteModule } from "../bridge/values/known_modules.ts";
 export type Shared<R> = R & Sync<Awaited<R>>;
 
 /**
- * Makes one object for all: it lives on the hub, whoever asks for it first.
+ * Makes one object for all sides: it lives on the hub, whichever side asks for it first.
  *
- * Green threads share no heap: a module's variables are there once in each Worker. What they are to have in common goes
+ * Green threads share no heap: a module's variables are there once in each Worker. State that threads are to have in common goes
  * here. A program that was ported with a module-level `const cache = new Map()` needs no other change, as long as it replaces
  * the map's values and does not change them in place:
  *
  * - **On the hub** this calls `init` at once and returns the very object (or the promise, if `init` is async).
  * - **In green code** it is a blocking handle to that object, from every Worker to the same one: see `handle()`. The module
  *   is imported on the hub when green code uses the object first.
- * - **What a property or a method gives is a copy** where it can cross: in green code `cache.get(key)!.hits++` changes that
- *   copy alone. Say `cache.set(key, { ...entry, hits })`, or share an object of a class with a method that does it.
- * - Each use in green code is a round trip, so two of them are not one step: see {@linkcode update}.
- * - **A lock, a queue and their like** are the same on both sides: in green code it is the object itself, with its blocking
- *   methods, and no round trip but the first one.
+ * - **The value of a property and the result of a method are copies**, if they can cross: in green code
+ *   `cache.get(key)!.hits++` changes the copy alone. Say `cache.set(key, { ...entry, hits })`, or share an object of a class with
+ *   a method that does it.
+ * - Each use in green code is a round trip, so others may come between two of them: see {@linkcode update}.
+ * - **A lock, a queue and their like** are the same on both sides: green code gets the object itself, with its blocking methods,
+ *   and there is no round trip but the first one.
  *
  * @param meta The `import.meta` of the module that this stands in, at its top level.
  * @param init Makes the object. Its name is the object's name, one of its kind in the module.
@@ -79,13 +80,13 @@ export function shared<R extends object>(
 }
 
 /**
- * Uses a shared object while nobody else does so by `update()` or `updateAsync()`: to read and write in one step. It blocks
- * until its turn comes, first come, first served. For green code.
+ * Uses a shared object while nobody else does so by `update()` or `updateAsync()`: to read and write as one change. It blocks
+ * until it has the object's lock, first come, first served. For green code.
  *
- * It keeps off other updates of the same object, and nothing else; an update of an object inside of an update of the
+ * The lock keeps other updates of the same object off, and nothing else; an update of an object inside of an update of the
  * same object waits for itself.
  *
- * @param object What `shared()` or a handle gave.
+ * @param object A shared object, or a handle.
  * @param fn Called with the object.
  * @returns What `fn` returned.
  * @throws What `fn` threw.
@@ -117,7 +118,7 @@ export function update<T extends object, R>(object: T, fn: (object: T) => R): R 
  * The twin of {@linkcode update} for the hub.
  *
  * @param object The object, or a promise of it.
- * @param fn Called with the object; what it returns is awaited before the next one has its turn.
+ * @param fn Called with the object; its result is awaited before the next update begins.
  * @returns What `fn` returned.
  * @throws {TypeError} If it is no object.
  */
@@ -137,7 +138,7 @@ export async function updateAsync<T extends object, R>(
   }
 }
 
-/** A proxy that asks for its object when it is used first: gets a handle to it, or the object itself if that crosses. */
+/** Makes a proxy that asks for its object when it is used first: for a handle to it, or for the object itself if that crosses. */
 function makeLater(url: string, name: string): object {
   const target = intern({ kind: "shared", url, name });
   let known: object | undefined;
@@ -149,14 +150,14 @@ function makeLater(url: string, name: string): object {
 
 type Trap = (object: object, ...args: unknown[]) => unknown;
 
-/** Does to another object what is done to a proxy. */
+/** Makes traps that do to another object what is done to a proxy. */
 function forwardTo(real: () => object): ProxyHandler<object> {
   return new Proxy({}, {
     get(_, trap) {
       return (_target: object, key: unknown, ...rest: unknown[]) => {
-        // `await` and module loading look for this on everything.
+        // `await` and the loading of modules read `then` of everything.
         if (trap === "get" && key === "then") return undefined;
-        // A method has to find itself on the handle, or the object, and not on this.
+        // A method needs the handle, or the object, as `this`, and not the proxy.
         if (trap === "get") return memberOf(real(), key as PropertyKey);
         if (trap === "set") return Reflect.set(real(), key as PropertyKey, rest[0]);
         const result = (Reflect as unknown as Record<PropertyKey, Trap>)[trap](
@@ -171,7 +172,7 @@ function forwardTo(real: () => object): ProxyHandler<object> {
   });
 }
 
-/** A member of a handle, or of an object that has crossed as itself: its methods are tied to it. */
+/** Gives a member of a handle, or of an object that has crossed as itself. Methods of such an object are bound to it. */
 function memberOf(object: object, key: PropertyKey): unknown {
   const value = Reflect.get(object, key);
   if (typeof value !== "function" || remoteOf(object) || isClass(value)) return value;

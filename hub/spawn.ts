@@ -7,8 +7,7 @@
 import { show } from "../bridge/checks.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import type { ThreadOptions } from "../bridge/protocol/messages.ts";
-import { getHub } from "./default_hub.ts";
+import { defaultHub } from "./default_hub.ts";
 import { type GreenModule, importGreen } from "./green_import.ts";
 import { checkDelay, Spawner, type SpawnOptions } from "./spawner.ts";
 import type {
@@ -23,15 +22,6 @@ import { spawnTarget } from "../bridge/protocol/targets.ts";
 
 // deno-lint-ignore no-explicit-any
 type AnyThread = GreenThread<any>;
-
-/** Spawns from green code, or gives `undefined` on the hub. */
-function spawnHere(
-  fn: unknown,
-  args: readonly unknown[],
-  options?: ThreadOptions,
-): AnyThread | undefined {
-  return greenSide()?.spawn(spawnTarget(fn), args, options);
-}
 
 /**
  * Spawns a green thread: {@linkcode Hub.spawn} on the default hub, or on the hub of the green thread that calls it.
@@ -65,7 +55,8 @@ export function spawn<A extends unknown[], R>(
   ...args: A | Passed<A>
 ): GreenThread<Result<R>>;
 export function spawn(fn: Spawnable<unknown[], unknown>, ...args: unknown[]): AnyThread {
-  return spawnHere(fn, args) ?? getHub().spawn(fn, ...args);
+  const green = greenSide();
+  return green ? green.spawn(spawnTarget(fn), args) : defaultHub().spawn(fn, ...args);
 }
 
 /**
@@ -93,7 +84,10 @@ export function spawnAfter(
   fn: Spawnable<unknown[], unknown>,
   ...args: unknown[]
 ): AnyThread {
-  return spawnHere(fn, args, { delay: checkDelay(ms) }) ?? getHub().spawnAfter(ms, fn, ...args);
+  const delay = checkDelay(ms);
+  const green = greenSide();
+  if (!green) return defaultHub().spawnAfter(ms, fn, ...args);
+  return green.spawn(spawnTarget(fn), args, { delay });
 }
 
 /**
@@ -123,8 +117,10 @@ export function spawnAfterLocal(
   fn: Spawnable<unknown[], unknown>,
   ...args: unknown[]
 ): AnyThread {
-  return spawnHere(fn, args, { delay: checkDelay(ms), local: true }) ??
-    getHub().spawnAfter(ms, fn, ...args);
+  const delay = checkDelay(ms);
+  const green = greenSide();
+  if (!green) return defaultHub().spawnAfter(ms, fn, ...args);
+  return green.spawn(spawnTarget(fn), args, { delay, local: true });
 }
 
 /**
@@ -147,7 +143,9 @@ export function spawnN(
   fn: Spawnable<unknown[], unknown>,
   ...args: unknown[]
 ): GreenThread<unknown> {
-  return spawnHere(fn, args, { detached: true }) ?? getHub().spawnN(fn, ...args);
+  const green = greenSide();
+  if (!green) return defaultHub().spawnN(fn, ...args);
+  return green.spawn(spawnTarget(fn), args, { detached: true });
 }
 
 /**
@@ -179,7 +177,7 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
  */
 export function spawnWith(options: SpawnOptions): Spawner {
   const green = greenSide();
-  if (!green) return getHub().with(options);
+  if (!green) return defaultHub().with(options);
   if (options?.signal) {
     throw new TypeError(
       `Cannot spawn with options: a signal (${

@@ -33,8 +33,8 @@ export interface SyncToAsync<A extends unknown[], R> {
 /**
  * Makes a synchronous function one that runs in a green thread, callable from either side.
  *
- * The function may be `async` as well: its Worker awaits what it returns, in its event loop. It is killed and limited at its
- * blocking calls; see `GreenThread.kill()` for one that only awaits.
+ * The function may be `async` as well: its Worker awaits the promise in its event loop. A kill or a limit reaches the function at
+ * its blocking calls; see `GreenThread.kill()` for a function that only awaits.
  *
  * @param meta The `import.meta` of the module that exports the result.
  * @param fn The function. Its name must be that of the export: the Worker finds it by that.
@@ -61,8 +61,8 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
   fn: F,
 ): SyncToAsync<Parameters<F>, ReturnType<F>>;
 /**
- * As above, under a name of its own: for code that is bundled or minified, where the function loses its name, and the file that
- * comes of it exports nothing. A bundle that has the library in it works so too.
+ * As above, under a name of its own: for code that is bundled or minified, where the function loses its name and the bundle
+ * exports nothing. A bundle that has the library in it works so too.
  *
  * @param meta The `import.meta` of the module.
  * @param name The name by which the Worker finds the function: one of its kind in the file, and in a bundle of it.

@@ -1,5 +1,5 @@
 /**
- * An async function under a time limit.
+ * Async functions under a time limit.
  *
  * @module
  */
@@ -11,20 +11,20 @@ import { Timeout } from "../bridge/side/timeout.ts";
 import { checkFunction, limitOf, type TimeoutValue } from "../bridge/side/with_timeout.ts";
 
 /**
- * Calls an async function that has some time only.
+ * Calls an async function under a time limit.
  *
- * When the time is over, all that the function waits for in this library ends with the `Timeout`, and so does whatever it begins
- * to wait for after that: the limit goes with the async context, so the function need not pass the signal on, before an `await`
- * or after it. What it waited for is lost to nobody: an item, a permit or a thread is there for the next one who asks. For waits
- * of others (`fetch()`, timers) there is the signal. In an `async` green function the limit reaches the calls that block, too.
+ * When the time is over, each wait of the function in this library ends with the `Timeout`, and so does each later one: the limit
+ * goes with the async context, so the function need not pass the signal on, before an `await` or after it. Nothing is lost by
+ * that: an item, a permit or a thread is there for the next one who asks. For other waits (`fetch()`, timers) there is the
+ * signal. In an `async` green function the limit reaches the calls that block, too.
  *
- * An iteration that the function has begun is left with it.
+ * An iteration that the function has begun is left then.
  *
- * What the function has left running when it has settled in time has no limit any more.
+ * Code that the function has left running when it has settled in time has no limit any more.
  *
  * @param limit As for `withTimeout()`.
  * @param fn The function; its signal is aborted with the `Timeout` when the time is over.
- * @returns What the function resolved to, or `timeoutValue`.
+ * @returns The function's result, or `timeoutValue`.
  * @throws {Timeout} If the time is over and there is no `timeoutValue`.
  *
  * @example Give up after 20 ms
@@ -46,7 +46,7 @@ export async function withTimeoutAsync<R, V = never>(
   const { ms, hasValue, value } = limitOf(limit);
   checkFunction("withTimeoutAsync()", fn);
   const timeout = new Timeout(ms);
-  // It is not for the whole thread, in an async green function: it is armed for what blocks within it.
+  // In an async green function the timeout is not for the whole thread: it is armed for the blocking calls within the limit.
   timeout.cancel();
   const within = new Limit(greenSide()?.running ?? 0, timeout);
   let timer: ReturnType<typeof setTimeout> | undefined;

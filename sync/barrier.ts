@@ -30,7 +30,7 @@ import {
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
 import { checkCount, twin } from "./permits.ts";
-import { type NameOptions, objectFor } from "./semaphore.ts";
+import type { NameOptions } from "./semaphore.ts";
 
 const PARTIES = FIRST_WORD;
 const BROKEN = FIRST_WORD + 1;
@@ -219,6 +219,4 @@ export class Barrier extends Coordination {
   }
 }
 
-registerKind("Barrier", {
-  revive: (buffer, name) => objectFor(Barrier, new BarrierCore(buffer, name)),
-});
+registerKind("Barrier", Barrier, (buffer, name) => new BarrierCore(buffer, name));

@@ -17,7 +17,7 @@ import {
 } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
-import { type NameOptions, objectFor } from "./semaphore.ts";
+import type { NameOptions } from "./semaphore.ts";
 
 const RELEASERS = 1;
 
@@ -199,6 +199,4 @@ export class CappedSemaphore extends Coordination {
   }
 }
 
-registerKind("CappedSemaphore", {
-  revive: (buffer, name) => objectFor(CappedSemaphore, new CappedCore(buffer, 0, name)),
-});
+registerKind("CappedSemaphore", CappedSemaphore, (buffer, name) => new CappedCore(buffer, 0, name));

@@ -31,7 +31,7 @@ import type { Waiters } from "../bridge/memory/waiters.ts";
 import { Lock } from "./lock.ts";
 import { RLock } from "./rlock.ts";
 import { type Permit, twin } from "./permits.ts";
-import { type NameOptions, objectFor } from "./semaphore.ts";
+import type { NameOptions } from "./semaphore.ts";
 
 /** The core of a condition. */
 class ConditionCore extends Core {
@@ -308,8 +308,9 @@ function checkWaitingKeys(options: WaitingOptions | undefined): void {
   checkOptionsObject("wait", options, "{ timeout: 1000 }", WAITING_KEYS);
 }
 
-registerKind("Condition", {
-  extra: (condition) => (condition as Condition).lock,
-  revive: (buffer, name, lock) =>
-    objectFor(Condition, new ConditionCore(lock as Lock | RLock, buffer, name)),
-});
+registerKind(
+  "Condition",
+  Condition,
+  (buffer, name, lock) => new ConditionCore(lock as Lock | RLock, buffer, name),
+  ({ lock }) => lock,
+);

@@ -23,7 +23,7 @@ import { blocking, greenSide } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
 import { AsyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
 import { Core, FIRST_WORD, nameIn } from "../bridge/memory/core.ts";
-import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/memory/objects.ts";
+import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { mark } from "../bridge/protocol/wrapped.ts";
 import { registerOwnClass } from "../bridge/values/classes.ts";
 import { spawnTarget } from "../bridge/protocol/targets.ts";
@@ -364,9 +364,7 @@ export class DAGPool<V = unknown> extends Coordination {
     options?: NameOptions,
   ) {
     super();
-    const core = takeCore<DagCore>();
-    this[CORE] = core ?? new DagCore(undefined, nameIn(options));
-    if (core) return;
+    this[CORE] = new DagCore(undefined, nameIn(options));
     if (typeof values !== "object" && typeof values !== "function" || values === null) {
       throw new TypeError(
         `Cannot create a DAGPool: expected an object or pairs of values, found ${
@@ -495,34 +493,34 @@ export class DAGPool<V = unknown> extends Coordination {
    * @throws {PropagateError} In the place of a value whose task has failed.
    */
   waitEach(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
-    return this.#each(keys, valueOf<V>);
+    return stepsOf(this, keys, valueOf<V>);
   }
 
   /** As {@linkcode DAGPool.waitEach}, without those that fail. */
   waitEachSuccess(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
-    return this.#each(keys, successOf<V>);
+    return stepsOf(this, keys, successOf<V>);
   }
 
   /** The errors of those that fail, each as it comes. For green code. */
   waitEachError(keys?: Iterable<DagKey>): Generator<[DagKey, PropagateError], void, undefined> {
-    return this.#each(keys, errorOf);
+    return stepsOf(this, keys, errorOf);
   }
 
   /** As {@linkcode DAGPool.waitEach}, in async code. */
   waitEachAsync(keys?: Iterable<DagKey>): AsyncGenerator<[DagKey, V], void, undefined> {
-    return this.#eachAsync(keys, valueOf<V>);
+    return asyncStepsOf(this, keys, valueOf<V>);
   }
 
   /** As {@linkcode DAGPool.waitEachSuccess}, in async code. */
   waitEachSuccessAsync(keys?: Iterable<DagKey>): AsyncGenerator<[DagKey, V], void, undefined> {
-    return this.#eachAsync(keys, successOf<V>);
+    return asyncStepsOf(this, keys, successOf<V>);
   }
 
   /** As {@linkcode DAGPool.waitEachError}, in async code. */
   waitEachErrorAsync(
     keys?: Iterable<DagKey>,
   ): AsyncGenerator<[DagKey, PropagateError], void, undefined> {
-    return this.#eachAsync(keys, errorOf);
+    return asyncStepsOf(this, keys, errorOf);
   }
 
   /** The keys that have a value, or whose task has failed. */
@@ -557,42 +555,47 @@ export class DAGPool<V = unknown> extends Coordination {
   kill(key: DagKey): void {
     ask(this, "kill", key);
   }
+}
 
-  #each<T>(keys: Iterable<DagKey> | undefined, pick: Pick<T>): Generator<T, void, undefined> {
-    let left: Set<DagKey> | undefined;
-    return new GreenSteps(() => {
-      blocking("waitEach()", "for await … of waitEachAsync()");
-      left ??= new Set(keys ?? ask(this, "all") as DagKey[]);
-      while (left.size > 0) {
-        const result = ask(this, "next", [...left]) as Result;
-        left.delete(result[0]);
-        const picked = pickFrom(left, result, pick);
-        if (picked) return { done: false, value: picked[0] };
-      }
-      return END;
-    }, () => {});
-  }
+function stepsOf<T>(
+  pool: DAGPool,
+  keys: Iterable<DagKey> | undefined,
+  pick: Pick<T>,
+): Generator<T, void, undefined> {
+  let left: Set<DagKey> | undefined;
+  return new GreenSteps(() => {
+    blocking("waitEach()", "for await … of waitEachAsync()");
+    left ??= new Set(keys ?? ask(pool, "all") as DagKey[]);
+    while (left.size > 0) {
+      const result = ask(pool, "next", [...left]) as Result;
+      left.delete(result[0]);
+      const picked = pickFrom(left, result, pick);
+      if (picked) return { done: false, value: picked[0] };
+    }
+    return END;
+  }, () => {});
+}
 
-  #eachAsync<T>(
-    keys: Iterable<DagKey> | undefined,
-    pick: Pick<T>,
-  ): AsyncGenerator<T, void, undefined> {
-    const each = greenSide() ? this.#each(keys, pick) : undefined;
-    let left: Set<DagKey> | undefined;
-    const step = async (): Promise<IteratorResult<T, undefined>> => {
-      if (each) return each.next() as IteratorResult<T, undefined>;
-      const state = stateOf(this);
-      left ??= new Set(keys ?? state.all());
-      while (left.size > 0) {
-        const result = await state.next([...left]);
-        left.delete(result[0]);
-        const picked = pickFrom(left, result, pick);
-        if (picked) return { done: false, value: picked[0] };
-      }
-      return END;
-    };
-    return new AsyncSteps(step, () => {});
-  }
+function asyncStepsOf<T>(
+  pool: DAGPool,
+  keys: Iterable<DagKey> | undefined,
+  pick: Pick<T>,
+): AsyncGenerator<T, void, undefined> {
+  const each = greenSide() ? stepsOf(pool, keys, pick) : undefined;
+  let left: Set<DagKey> | undefined;
+  const step = async (): Promise<IteratorResult<T, undefined>> => {
+    if (each) return each.next() as IteratorResult<T, undefined>;
+    const state = stateOf(pool);
+    left ??= new Set(keys ?? state.all());
+    while (left.size > 0) {
+      const result = await state.next([...left]);
+      left.delete(result[0]);
+      const picked = pickFrom(left, result, pick);
+      if (picked) return { done: false, value: picked[0] };
+    }
+    return END;
+  };
+  return new AsyncSteps(step, () => {});
 }
 
 /** A key, whether its task has succeeded, and its value or error. */
@@ -624,9 +627,7 @@ function pickFrom<T>(left: Set<DagKey>, result: Result, pick: Pick<T>): [T] | un
   }
 }
 
-registerKind("DAGPool", {
-  revive: (buffer, name) => makeWith(new DagCore(buffer, name), () => new DAGPool()),
-});
+registerKind("DAGPool", DAGPool, (buffer, name) => new DagCore(buffer, name));
 
 registerOwnClass<DagResults, readonly [DAGPool, readonly DagKey[]]>(DagResults, {
   name: "aiohub.DagResults",

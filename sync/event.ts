@@ -47,7 +47,7 @@ import { discardValue } from "../bridge/memory/stored_values.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
 import type { Outcome } from "../bridge/protocol/messages.ts";
 import { twin } from "./permits.ts";
-import { type NameOptions, objectFor } from "./semaphore.ts";
+import type { NameOptions } from "./semaphore.ts";
 
 const STATUS = FIRST_WORD;
 const CURRENT = FIRST_WORD + 1;
@@ -358,6 +358,4 @@ export class GreenEvent<T = unknown> extends Coordination {
   }
 }
 
-registerKind("GreenEvent", {
-  revive: (buffer, name) => objectFor(GreenEvent, new EventCore(buffer, name)),
-});
+registerKind("GreenEvent", GreenEvent, (buffer, name) => new EventCore(buffer, name));

@@ -34,7 +34,7 @@ import {
   timedOut,
   type WaitingOptions,
 } from "../bridge/memory/core.ts";
-import { Coordination, CORE, makeWith, registerKind, takeCore } from "../bridge/memory/objects.ts";
+import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import { END } from "../bridge/side/steps.ts";
 import { launch } from "./launch.ts";
@@ -45,13 +45,15 @@ import { printError } from "../bridge/values/print_error.ts";
 
 const JOINERS = 1;
 
-/** Is given a thread before it may be waited for. */
 // deno-lint-ignore no-explicit-any
-type Begun = (thread: GreenThread<any>) => void;
+type AnyThread = GreenThread<any>;
+
+/** Is given a thread before it may be waited for. */
+type Begun = (thread: AnyThread) => void;
 
 /** A thread that may have to wait for its slot. */
-interface Later<T> {
-  readonly thread: GreenThread<T>;
+interface Later {
+  readonly thread: AnyThread;
   /** Settles when it has its slot, or does not want it any more; without one it has it. */
   readonly gate?: Promise<unknown>;
 }
@@ -171,8 +173,7 @@ export class GreenPool extends Coordination {
    */
   constructor(size: number = 1000, options?: NameOptions) {
     super();
-    this[CORE] = takeCore<PoolCore>() ??
-      new PoolCore(checkCount("green pool", size), nameIn(options));
+    this[CORE] = new PoolCore(checkCount("green pool", size), nameIn(options));
   }
 
   /** How many threads may run at a time. */
@@ -214,7 +215,7 @@ export class GreenPool extends Coordination {
   ): GreenThread<Awaited<R>>;
   // deno-lint-ignore no-explicit-any
   spawn(fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return this.#spawn(fn, args, false);
+    return spawnIn(this, fn, args, false);
   }
 
   /**
@@ -230,7 +231,7 @@ export class GreenPool extends Coordination {
   /** As above, for a generic function. */
   spawnN<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A | Passed<A>): void;
   spawnN(fn: unknown, ...args: unknown[]): void {
-    this.#spawn(fn, args, true);
+    spawnIn(this, fn, args, true);
   }
 
   /**
@@ -264,7 +265,9 @@ export class GreenPool extends Coordination {
   ): GreenThread<Awaited<R>>;
   // deno-lint-ignore no-explicit-any
   spawnAsync(fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return greenSide() ? this.#spawn(fn, args, false) : this.#spawnLater(fn, args, false).thread;
+    return greenSide()
+      ? spawnIn(this, fn, args, false)
+      : spawnLaterIn(this, fn, args, false).thread;
   }
 
   /**
@@ -299,11 +302,11 @@ export class GreenPool extends Coordination {
     ...args: A | Passed<A>
   ): Promise<{ readonly thread: GreenThread<Awaited<R>> }>;
   async startAsync(fn: unknown, ...args: unknown[]): Promise<{ readonly thread: GreenThread }> {
-    if (greenSide()) return { thread: this.#spawn(fn, args, false) };
+    if (greenSide()) return { thread: spawnIn(this, fn, args, false) };
     const signal = currentLimit(HUB)?.signal;
     // Nobody would have the thread.
     signal?.throwIfAborted();
-    const { thread, gate } = this.#spawnLater(fn, args, false);
+    const { thread, gate } = spawnLaterIn(this, fn, args, false);
     if (!gate) return { thread };
     // One that ends before its turn tells by itself how.
     const slot = gate.then(() => {}, () => {});
@@ -329,8 +332,8 @@ export class GreenPool extends Coordination {
   /** As above, for a generic function. */
   spawnNAsync<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A | Passed<A>): void;
   spawnNAsync(fn: unknown, ...args: unknown[]): void {
-    if (greenSide()) this.#spawn(fn, args, true);
-    else this.#spawnLater(fn, args, true);
+    if (greenSide()) spawnIn(this, fn, args, true);
+    else spawnLaterIn(this, fn, args, true);
   }
 
   /**
@@ -352,7 +355,7 @@ export class GreenPool extends Coordination {
   // deno-lint-ignore no-explicit-any
   trySpawn(fn: unknown, ...args: unknown[]): GreenThread<any> | undefined {
     if (!this[CORE].tryAcquire("trySpawn()")) return undefined;
-    return this.#launch(fn, args, false);
+    return launchIn(this, fn, args, false);
   }
 
   /**
@@ -433,7 +436,7 @@ export class GreenPool extends Coordination {
     items: Iterable<A>,
   ): IterableIterator<Awaited<R>> {
     blocking("imap()", "for await … of imapAsync()");
-    return new GreenMap(this.#ahead, items, this.#launcher(fn), true);
+    return new GreenMap(aheadIn(this), items, launcherIn(this, fn), true);
   }
 
   /**
@@ -444,7 +447,7 @@ export class GreenPool extends Coordination {
    */
   imapUnordered<T, R>(fn: Spawnable<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
     blocking("imapUnordered()", "for await … of imapUnorderedAsync()");
-    return new GreenMap(this.#ahead, singles(items), this.#launcher(fn), false);
+    return new GreenMap(aheadIn(this), singles(items), launcherIn(this, fn), false);
   }
 
   /**
@@ -457,7 +460,7 @@ export class GreenPool extends Coordination {
     fn: Spawnable<[T], R>,
     items: Iterable<T> | AsyncIterable<T>,
   ): AsyncIterableIterator<Awaited<R>> {
-    return new AsyncMap(this.#ahead, singlesAsync(items), this.#launcher(fn), true);
+    return new AsyncMap(aheadIn(this), singlesAsync(items), launcherIn(this, fn), true);
   }
 
   /**
@@ -471,7 +474,7 @@ export class GreenPool extends Coordination {
     fn: Spawnable<A, R>,
     items: Iterable<A> | AsyncIterable<A>,
   ): AsyncIterableIterator<Awaited<R>> {
-    return new AsyncMap(this.#ahead, items, this.#launcher(fn), true);
+    return new AsyncMap(aheadIn(this), items, launcherIn(this, fn), true);
   }
 
   /**
@@ -484,85 +487,96 @@ export class GreenPool extends Coordination {
     fn: Spawnable<[T], R>,
     items: Iterable<T> | AsyncIterable<T>,
   ): AsyncIterableIterator<Awaited<R>> {
-    return new AsyncMap(this.#ahead, singlesAsync(items), this.#launcher(fn), false);
+    return new AsyncMap(aheadIn(this), singlesAsync(items), launcherIn(this, fn), false);
   }
+}
 
-  /** How many calls of a map may be ahead: at least one, which waits if the pool has no slots. */
-  get #ahead(): () => number {
-    return () => Math.max(1, this.size);
+/** How many calls of a map may be ahead: at least one, which waits if the pool has no slots. */
+function aheadIn(pool: GreenPool): () => number {
+  return () => Math.max(1, pool.size);
+}
+
+/** Makes the calls of a map. */
+// deno-lint-ignore no-explicit-any
+function launcherIn<A extends any[], R>(
+  pool: GreenPool,
+  fn: Spawnable<A, R>,
+): Begin<A, Awaited<R>> {
+  return (args, begun) => {
+    if (greenSide()) spawnIn(pool, fn, [...args], false, begun);
+    else begun(spawnLaterIn(pool, fn, [...args], false).thread);
+  };
+}
+
+function spawnIn(
+  pool: GreenPool,
+  fn: unknown,
+  args: unknown[],
+  detached: boolean,
+  begun?: Begun,
+): AnyThread {
+  const core = pool[CORE];
+  const green = blocking("spawn()", "spawnAsync()");
+  if (green.memberOf === core.id && !core.tryAcquire("spawn()")) {
+    return runInline(core, fn, args, detached, begun);
   }
+  if (green.memberOf !== core.id) core.acquire("spawn()", undefined);
+  const thread = launchIn(pool, fn, args, detached);
+  begun?.(thread);
+  return thread;
+}
 
-  /** Makes the calls of a map. */
-  // deno-lint-ignore no-explicit-any
-  #launcher<A extends any[], R>(fn: Spawnable<A, R>): Begin<A, Awaited<R>> {
-    return (args, begun) => {
-      if (greenSide()) this.#spawn(fn, [...args], false, begun);
-      else begun(this.#spawnLater(fn, [...args], false).thread);
-    };
-  }
-
-  // deno-lint-ignore no-explicit-any
-  #spawn(fn: unknown, args: any[], detached: boolean, begun?: Begun): GreenThread<any> {
-    const core = this[CORE];
-    const green = blocking("spawn()", "spawnAsync()");
-    if (green.memberOf === core.id && !core.tryAcquire("spawn()")) {
-      return this.#runInline(fn, args, detached, begun);
-    }
-    if (green.memberOf !== core.id) core.acquire("spawn()", undefined);
-    const thread = this.#launch(fn, args, detached);
-    begun?.(thread);
+/** A slot was taken: it passes to the thread. */
+function launchIn(pool: GreenPool, fn: unknown, args: unknown[], detached: boolean): AnyThread {
+  const core = pool[CORE];
+  const slot = greenSide() ? core.passOn() : undefined;
+  try {
+    const thread = launch(fn, args, { pool, slot, detached });
+    if (slot !== undefined) core.passed(slot);
     return thread;
+  } catch (error) {
+    if (slot !== undefined) core.notPassed(slot);
+    core.release();
+    throw error;
   }
+}
 
-  /** A slot was taken: it passes to the thread. */
-  // deno-lint-ignore no-explicit-any
-  #launch(fn: unknown, args: any[], detached: boolean): GreenThread<any> {
-    const core = this[CORE];
-    const slot = greenSide() ? core.passOn() : undefined;
-    try {
-      const thread = launch(fn, args, { pool: this, slot, detached });
-      if (slot !== undefined) core.passed(slot);
-      return thread;
-    } catch (error) {
-      if (slot !== undefined) core.notPassed(slot);
-      core.release();
-      throw error;
-    }
+function runInline(
+  core: PoolCore,
+  fn: unknown,
+  args: unknown[],
+  detached: boolean,
+  begun?: Begun,
+): AnyThread {
+  const thread = launch(fn, args, { memberOf: core.id });
+  begun?.(thread);
+  try {
+    thread.wait();
+  } catch (error) {
+    if (!thread.dead) throw error;
+    if (detached) printError("Uncaught (in a green thread of a pool)", error);
   }
+  return thread;
+}
 
-  // deno-lint-ignore no-explicit-any
-  #runInline(fn: unknown, args: any[], detached: boolean, begun?: Begun): GreenThread<any> {
-    const thread = launch(fn, args, { memberOf: this[CORE].id });
-    begun?.(thread);
-    try {
-      thread.wait();
-    } catch (error) {
-      if (!thread.dead) throw error;
-      if (detached) printError("Uncaught (in a green thread of a pool)", error);
-    }
-    return thread;
-  }
-
-  // deno-lint-ignore no-explicit-any
-  #spawnLater(fn: unknown, args: any[], detached: boolean): Later<any> {
-    const core = this[CORE];
-    if (core.tryAcquire("spawnAsync()")) return { thread: this.#launch(fn, args, detached) };
-    const controller = new AbortController();
-    // The slot is the thread's, whoever spawns it.
-    const gate = outsideLimits(() => core.acquireAsync({ signal: controller.signal }));
-    // Whoever ends before the slot came does not want it; whoever has it gives it back.
-    const letGo = () => {
-      controller.abort();
-      gate.then((slot) => slot.release(), () => {});
-    };
-    try {
-      const thread = launch(fn, args, { memberOf: core.id, detached, gate });
-      thread.onEnd(letGo);
-      return { thread, gate };
-    } catch (error) {
-      letGo();
-      throw error;
-    }
+function spawnLaterIn(pool: GreenPool, fn: unknown, args: unknown[], detached: boolean): Later {
+  const core = pool[CORE];
+  if (core.tryAcquire("spawnAsync()")) return { thread: launchIn(pool, fn, args, detached) };
+  const controller = new AbortController();
+  // The slot is the thread's, whoever spawns it.
+  const gate = outsideLimits(() => core.acquireAsync({ signal: controller.signal }));
+  // Whoever ends before the slot came does not want it; whoever has it gives it back.
+  const letGo = () => {
+    controller.abort();
+    gate.then((slot) => slot.release(), () => {});
+  };
+  try {
+    const thread = launch(fn, args, { memberOf: core.id, detached, gate });
+    thread.onEnd(letGo);
+    return { thread, gate };
+  } catch (error) {
+    letGo();
+    throw error;
   }
 }
 
@@ -597,6 +611,4 @@ function checkIterable(items: unknown): void {
   throw new TypeError(`Cannot map: expected an iterable of arguments, found ${typeof items}`);
 }
 
-registerKind("GreenPool", {
-  revive: (buffer, name) => makeWith(new PoolCore(buffer, name), () => new GreenPool()),
-});
+registerKind("GreenPool", GreenPool, (buffer, name) => new PoolCore(buffer, name));

@@ -12,7 +12,7 @@ import { nameIn, threadHere, type WaitingOptions } from "../bridge/memory/core.t
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { type Permit, Permits, twin } from "./permits.ts";
-import { type NameOptions, objectFor } from "./semaphore.ts";
+import type { NameOptions } from "./semaphore.ts";
 
 /** The core of a lock. */
 class LockCore extends Permits {
@@ -147,6 +147,4 @@ export class Lock extends Coordination {
   }
 }
 
-registerKind("Lock", {
-  revive: (buffer, name) => objectFor(Lock, new LockCore(buffer, name)),
-});
+registerKind("Lock", Lock, (buffer, name) => new LockCore(buffer, name));

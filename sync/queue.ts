@@ -22,7 +22,7 @@ import {
   QueueCore,
   UNFINISHED,
 } from "./queue_core.ts";
-import { type NameOptions, objectFor } from "./semaphore.ts";
+import type { NameOptions } from "./semaphore.ts";
 
 /** Options for {@linkcode LightQueue.put}. */
 export interface PutOptions extends WaitingOptions {
@@ -369,8 +369,9 @@ for (
 ) {
   brand(Class, wireName);
   Object.defineProperty(Class.prototype, WAY, { value: { wireName, order } });
-  registerKind(wireName, {
-    revive: (buffer, name) =>
-      objectFor<LightQueue>(Class, new QueueCore(wireName, order, buffer, name)),
-  });
+  registerKind<LightQueue>(
+    wireName,
+    Class,
+    (buffer, name) => new QueueCore(wireName, order, buffer, name),
+  );
 }

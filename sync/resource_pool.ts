@@ -9,14 +9,16 @@
 
 import { brand } from "../bridge/brand.ts";
 import { checkOptionsObject } from "../bridge/checks.ts";
-import { currentLimit, outsideLimits, untilAborted } from "../bridge/side/limit.ts";
+import { currentLimit, outsideLimits } from "../bridge/side/limit.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import type { WaitingOptions } from "../bridge/memory/core.ts";
 import { CORE } from "../bridge/memory/objects.ts";
 import { registerOwnClass } from "../bridge/values/classes.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import { crossesAsItself } from "../bridge/references/itself.ts";
+import { isThenable } from "../bridge/references/thenables.ts";
 import { Empty } from "../bridge/errors.ts";
+import { makeOrKeep } from "./make_or_keep.ts";
 import { checkCount, checkSizes, Permit, twin } from "./permits.ts";
 import { LifoQueue, LightQueue } from "./queue.ts";
 import { Semaphore } from "./semaphore.ts";
@@ -61,7 +63,7 @@ export interface Lease<T> extends Disposable {
   readonly value: T;
 }
 
-/** What a pool is made of, as it crosses. */
+/** What a pool is made of. */
 interface Parts<T> {
   readonly permits: Semaphore;
   readonly idle: LightQueue<T>;
@@ -69,11 +71,17 @@ interface Parts<T> {
   readonly destroy: ((resource: T) => unknown) | undefined;
 }
 
-/** The parts of the pool that is being made, if it has arrived. */
-let partsToTake: Parts<unknown> | undefined;
+/** Options for a pool that has arrived: it is made of these parts. */
+class Arrived<T> {
+  readonly parts: Parts<T>;
+
+  constructor(parts: Parts<T>) {
+    this.parts = parts;
+  }
+}
 
 /** What a pool is made of. */
-let partsOf: (pool: Pool<unknown>) => unknown;
+let partsOf: (pool: Pool<unknown>) => Parts<unknown>;
 
 /**
  * Resources that are made when they are asked for, up to a number, and used again.
@@ -122,10 +130,8 @@ export class Pool<T> {
    * @throws {RangeError} If a size is out of range.
    */
   constructor(options: PoolOptions<T>) {
-    const parts = partsToTake as Parts<T> | undefined;
-    partsToTake = undefined;
-    if (parts) {
-      this.#parts = parts;
+    if (options instanceof Arrived) {
+      this.#parts = options.parts;
       return;
     }
     checkOptionsObject("create a pool", options ?? null, "{ create: () => new Thing() }", KEYS);
@@ -163,7 +169,7 @@ export class Pool<T> {
   get(options?: WaitingOptions): T {
     const permit = this.#parts.permits[CORE].acquire("get()", options);
     try {
-      return this.#takeIdle() ?? this.#createNow();
+      return this.#takeIdle(permit) ?? this.#createNow();
     } catch (error) {
       permit.release();
       throw error;
@@ -178,12 +184,7 @@ export class Pool<T> {
   getAsync(options?: WaitingOptions): Promise<T> {
     return twin(() => this.get(options), async () => {
       const permit = await this.#parts.permits.acquireAsync(options);
-      try {
-        return this.#takeIdle() ?? await this.#createWithin(permit);
-      } catch (error) {
-        if (!(error instanceof GoesOn)) permit.release();
-        throw error instanceof GoesOn ? error.cause : error;
-      }
+      return this.#takeIdle(permit) ?? await this.#createAsync(permit);
     });
   }
 
@@ -265,11 +266,12 @@ export class Pool<T> {
     return { value, [Symbol.dispose]: () => permit.release() };
   }
 
-  #takeIdle(): T | undefined {
+  #takeIdle(permit: Permit): T | undefined {
     try {
       return this.#parts.idle.tryGet();
     } catch (error) {
       if (error instanceof Empty) return undefined;
+      permit.release();
       throw error;
     }
   }
@@ -280,31 +282,22 @@ export class Pool<T> {
     throw new TypeError("Cannot get from a pool: it has no function that makes a resource");
   }
 
-  /** Makes a resource for one whose limit may end: then it is the next one's, and its place is taken until it is made. */
-  async #createWithin(permit: Permit): Promise<T> {
+  /** Makes a resource for a waiter whose limit may end: then it is the next one's. */
+  #createAsync(permit: Permit): Promise<T> {
     const signal = currentLimit(HUB)?.signal;
     const making = outsideLimits(async () => await this.#create());
-    if (!signal) return await making;
-    return await untilAborted(making, signal).catch((error) => {
-      if (!signal.aborted || error !== signal.reason) throw error;
-      making.then((resource) => this.put(resource), () => permit.release());
-      throw new GoesOn("It goes on being made", { cause: error });
-    });
+    return makeOrKeep(making, permit, signal, (resource) => this.put(resource));
   }
 
   #createNow(): T {
     const resource = this.#create();
-    const isPromise = typeof (resource as { then?: unknown } | undefined)?.then === "function";
-    if (!isPromise) return resource as T;
+    if (!isThenable(resource)) return resource;
     throw new TypeError(
       `Cannot wait for a resource ${greenSide() ? "in green code" : "in a constructor"}: ` +
         "the pool's create is async, so make the pool on the hub, and without minSize",
     );
   }
 }
-
-/** Thrown for a caller whose limit has ended while the resource is being made. */
-class GoesOn extends Error {}
 
 /** Calls a function that a kill does not keep from blocking, on either side. */
 function shielded(fn: () => void): void {
@@ -334,9 +327,7 @@ for (const [Class, name] of [[Pool, "Pool"], [TokenPool, "TokenPool"]] as const)
   registerOwnClass(Class as typeof Pool, {
     name: `aiohub.${name}`,
     toWire: (pool) => partsOf(pool),
-    fromWire: (parts) => {
-      partsToTake = parts as Parts<unknown>;
-      return new (Class as typeof Pool)({} as PoolOptions<unknown>);
-    },
+    // The constructor of `Pool` alone, as that of `TokenPool` makes new parts.
+    fromWire: (parts) => Reflect.construct(Pool, [new Arrived(parts)], Class),
   });
 }

@@ -17,7 +17,7 @@ import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { stateIfMade } from "../bridge/state.ts";
 import { Permit, Permits, twin } from "./permits.ts";
-import { type NameOptions, objectFor } from "./semaphore.ts";
+import type { NameOptions } from "./semaphore.ts";
 
 /** The state of `hub/base/call_context.ts`, once it is made: it gives the call that the running async function serves. */
 let calls: { current(): { readonly threadId: number } | undefined } | undefined;
@@ -227,6 +227,4 @@ export class RLock extends Coordination {
   }
 }
 
-registerKind("RLock", {
-  revive: (buffer, name) => objectFor(RLock, new RLockCore(buffer, name)),
-});
+registerKind("RLock", RLock, (buffer, name) => new RLockCore(buffer, name));

@@ -201,19 +201,9 @@ function semaphoreCore(
   return new SemaphoreCore(what, value, name);
 }
 
-/** Makes the object of a class for a core, without running its constructor. */
-export function objectFor<T extends Coordination>(
-  Class: { readonly prototype: T },
-  core: T[typeof CORE],
-): T {
-  const object = Object.defineProperty(Object.create(Class.prototype), CORE, { value: core });
-  core.object = object;
-  return object;
-}
-
-registerKind("Semaphore", {
-  revive: (buffer, name) => objectFor(Semaphore, semaphoreCore(SEMAPHORE, buffer, name)),
-});
-registerKind("BoundedSemaphore", {
-  revive: (buffer, name) => objectFor(BoundedSemaphore, semaphoreCore(BOUNDED, buffer, name)),
-});
+registerKind("Semaphore", Semaphore, (buffer, name) => semaphoreCore(SEMAPHORE, buffer, name));
+registerKind(
+  "BoundedSemaphore",
+  BoundedSemaphore,
+  (buffer, name) => semaphoreCore(BOUNDED, buffer, name),
+);

@@ -43,6 +43,7 @@ const ATOMICS: readonly string[] = [
   "bridge/wire/board.ts",
   "bridge/wire/ring.ts",
   "bridge/wire/run_lock.ts",
+  "bridge/wire/spin_lock.ts",
   "bridge/memory/arena.ts",
   "bridge/memory/core.ts",
   "bridge/memory/waiters.ts",

@@ -1,9 +1,9 @@
 /**
- * The soak run: all features at the same time, under load, with faults; and the books are checked at the end.
+ * The soak run: all features at the same time, under load, with faults. At the end the counts of both sides are compared.
  *
  * `deno task soak`, with `--minutes 1`, `--seed 5`. Every accepted spawn and every call must be answered exactly once, every
  * item that was put into a queue comes out once, a lock has one holder, nothing is left over, and the memory stays flat.
- * Prints a summary, and exits with 1 when that does not hold.
+ * It prints a summary, and exits with 1 if one of these does not hold.
  *
  * @module
  */
@@ -27,16 +27,16 @@ import {
 } from "@aiohub/aiohub";
 import * as work from "./soak_work.ts";
 
-/** How long a thread may take before it counts as lost, in milliseconds. */
+/** The time after which a thread counts as lost, in milliseconds. */
 const PATIENCE = 60_000;
 
-/** How many of the jobs below are under way at any time. */
+/** The number of jobs that are under way at any time. */
 const JOBS_AT_ONCE = 24;
 
-/** How much memory may be left behind in an hour's worth of jobs, in bytes for each job. */
+/** The memory that may be left behind in an hour's worth of jobs, in bytes for each job. */
 const MOST_GROWTH = 400;
 
-/** What was counted on the hub. */
+/** The counts of the hub. */
 const books = {
   jobs: new Map<string, number>(),
   endings: new Map<string, number>(),
@@ -60,7 +60,7 @@ function count(map: Map<string, number>, key: string): void {
 
 let state = 1;
 
-/** A number from 0 to 1, the same for the same seed. */
+/** Gives a number from 0 to 1; the sequence is the same for the same seed. */
 function random(): number {
   state = state + 0x6d2b79f5 | 0;
   let t = Math.imul(state ^ state >>> 15, 1 | state);
@@ -76,7 +76,7 @@ function pause(ms: number): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, ms));
 }
 
-/** Follows a thread to its end: it must have one, its links are called once, and it says the same to all who ask. */
+/** Follows a thread to its end: it must have one, its links are called once, and each way to ask gives the same ending. */
 async function follow<T>(name: string, thread: GreenThread<T>): Promise<T | undefined> {
   books.spawned++;
   let links = 0;
@@ -110,7 +110,7 @@ function describe(outcome: Outcome<unknown>): string {
   return `${status}: ${reason instanceof Error ? reason.name : reason}`;
 }
 
-/** Hits a thread with something, at some time, or lets it be. */
+/** Kills a thread in one way or another, at some time, or lets it be. */
 function hit(thread: GreenThread, odds = 0.3): void {
   if (random() > odds) return;
   setTimeout(() => {
@@ -122,7 +122,7 @@ function hit(thread: GreenThread, odds = 0.3): void {
   }, upTo(30));
 }
 
-/** What all jobs share. */
+/** The objects that all jobs share. */
 interface World {
   readonly hub: Hub;
   readonly counters: SharedArrayBuffer;
@@ -137,7 +137,7 @@ interface World {
 
 type Job = (world: World) => Promise<void>;
 
-/** A value to send, small or large. */
+/** Makes a value to send, small or large. */
 function value(): unknown {
   const die = random();
   if (die < 0.7) return { id: upTo(1e6), tags: ["a", "b"], nested: { ok: true } };
@@ -145,7 +145,7 @@ function value(): unknown {
   return "large ".repeat(upTo(100_000));
 }
 
-/** The kinds of work, and how often each is done compared with the others. */
+/** The kinds of jobs, each with its weight: how often it is done compared with the others. */
 const JOBS: Record<string, [number, Job]> = {
   calls: [8, async ({ counters }) => {
     const thread = work.calls(counters, 1 + upTo(20), upTo(2) * upTo(3), value());
@@ -299,7 +299,7 @@ const JOBS: Record<string, [number, Job]> = {
   }],
 };
 
-/** What goes wrong, now and then: on a hub of its own, as what a Worker dies with is not in the books. */
+/** Makes a fault: on a hub of its own, as the counts do not know what a Worker had when it crashed. */
 async function fault(hub: Hub): Promise<void> {
   const die = random();
   if (die < 0.6) {
@@ -323,7 +323,7 @@ async function fault(hub: Hub): Promise<void> {
   }
 }
 
-/** The jobs in a list in which each stands as often as it is to be done. */
+/** The jobs as a list that has each job as many times as its weight says. */
 const LOTS = Object.entries(JOBS).flatMap(([name, [weight, job]]) =>
   Array.from({ length: weight }, () => ({ name, job }))
 );
@@ -353,7 +353,7 @@ async function consumers(world: World, isOver: () => boolean): Promise<void> {
     while (!isOver()) {
       const thread = work.consumer(world.counters, world.queue);
       const timer = setInterval(() => {
-        // One that waits for a Worker may be what all Workers wait for: the queue is full.
+        // All Workers may wait for a consumer that waits for a Worker: the queue is full.
         if (thread.state !== "pending") thread.kill();
       }, 50 + upTo(500));
       await follow("consumers", thread);
@@ -369,7 +369,7 @@ function read(counters: SharedArrayBuffer): Record<keyof typeof work.Count, numb
   return Object.fromEntries(entries);
 }
 
-/** Compares the books of both sides. */
+/** Compares the counts of both sides. */
 function audit({ counters, put, hub, queue, neverFree }: World): void {
   const green = read(counters);
   const [puts, sum] = new Int32Array(put);
@@ -384,7 +384,7 @@ function audit({ counters, put, hub, queue, neverFree }: World): void {
   same("waiters at the lock that is never free", neverFree.waiting, 0);
   same("threads spawned and ended", books.spawned, books.ended);
   same("threads spawned and linked", books.spawned, books.linked);
-  // An item is counted after it was put: one whose producer was killed in between is in the queue all the same.
+  // An item is counted after it was put. If its producer is killed in between, it is in the queue all the same.
   const taken = green.ItemsTaken + queue.size;
   const least = puts + books.itemsPut;
   if (taken < least) problem(`items put and taken: ${least} and ${taken}`);
@@ -419,7 +419,7 @@ function option(name: string, otherwise: string): string {
   return at < 0 ? otherwise : Deno.args[at + 1];
 }
 
-/** The heap in bytes, garbage not included. */
+/** Gives the size of the heap in bytes, garbage not included. */
 async function heap(): Promise<number> {
   const { gc } = globalThis as { gc?: () => void };
   for (let i = 0; i < 3; i++) {
@@ -481,7 +481,7 @@ async function main(): Promise<void> {
   while (world.queue.size > 0) await pause(5);
   over = true;
   await consuming;
-  // What goes on after its waiter was killed needs a moment to see that.
+  // Work that goes on after its waiter was killed needs a moment to see that.
   for (let i = 0; i < 200 && hub.statistics().threads + hub.statistics().calls > 0; i++) {
     await pause(10);
   }

@@ -1,7 +1,7 @@
 /**
- * What the soak run has green threads do, and the async functions that they call: see `soak.ts`.
+ * The green functions of the soak run, and the async functions that they call: see `soak.ts`.
  *
- * Green code counts in shared memory, so that what it has done is known whatever becomes of it. It adds up between two
+ * Green code counts in shared memory, so that its work is known whatever becomes of its thread. It adds to the counts between two
  * blocking calls only, where no kill can hit.
  *
  * @module
@@ -24,31 +24,31 @@ import {
 } from "@aiohub/aiohub";
 import { checkpoint, fetch, shield, sleep } from "@aiohub/aiohub/green";
 
-/** What is counted, by its place in the counters. */
+/** The counters, by their index. */
 export const Count = {
   /** Calls to the hub that green code has begun. */
   CallsBegun: 0,
   /** Calls that have come back, with a result or an error. */
   CallsAnswered: 1,
-  /** Calls that came back with what was asked for. */
+  /** Calls that came back with the right result. */
   CallsRight: 2,
   /** Threads that green code has spawned and waited for. */
   ChildrenSpawned: 3,
-  /** Those of which it knows how they ended. */
+  /** Those whose ending it knows. */
   ChildrenEnded: 4,
   /** Items that came out of the queue. */
   ItemsTaken: 5,
-  /** What they add up to. */
+  /** The sum of these items. */
   ItemSum: 6,
-  /** How many hold the lock. */
+  /** The number of threads that hold the lock. */
   Holding: 7,
-  /** How often two held it. */
+  /** The number of times that two held the lock. */
   Collisions: 8,
-  /** How many hold a permit of the semaphore. */
+  /** The number of threads that hold a permit of the semaphore. */
   Permits: 9,
   /** Items that came out of streams. */
   Streamed: 10,
-  /** Answers that were not what was asked for. */
+  /** Wrong answers. */
   Wrong: 11,
   /** The last number that was given to a call or a child: each is to be served or run once at the most. */
   Number: 12,
@@ -56,22 +56,22 @@ export const Count = {
   RunTwice: 13,
 } as const;
 
-/** Where the counters end and a byte for each number begins, in which it is noted that it was run. */
+/** The offset after the counters. There is a byte for each number: 1 if the thread with that number was run. */
 const RUNS = 64;
 
-/** The memory for counters, and for so many numbers: more than there are in some hours. */
+/** The memory for the counters and for the numbers: more than are needed in some hours. */
 export function newCounters(): SharedArrayBuffer {
   return new SharedArrayBuffer(RUNS + NUMBERS);
 }
 
 const NUMBERS = 1 << 24;
 
-/** A number that nobody else has. */
+/** Takes a number that no other call or child has. */
 export function takeNumber(counters: SharedArrayBuffer): number {
   return add(counters, Count.Number) % NUMBERS;
 }
 
-/** What has this number runs; that may be so once. */
+/** Notes that the thread with a number runs, which may happen once. */
 function ran(counters: SharedArrayBuffer, number: number): void {
   if (Atomics.add(new Uint8Array(counters, RUNS), number, 1) > 0) add(counters, Count.RunTwice);
 }
@@ -80,13 +80,13 @@ function add(counters: SharedArrayBuffer, index: number, by = 1): number {
   return Atomics.add(new Int32Array(counters), index, by) + by;
 }
 
-/** What the hub has served. Of interest there only. */
+/** The counts of calls that the hub has served. Used on the hub only. */
 export const served = { begun: 0, ended: 0, aborted: 0, twice: 0 };
 
-/** Which calls were served, by their numbers: two bits in a byte would do, but memory that grows would look like a leak. */
+/** The times that each call was served, by its number. The memory does not grow, as that would look like a leak. */
 const numbers: Uint8Array = new Uint8Array(NUMBERS);
 
-/** Answers with what it gets, at once or after some time; heeds its signal. */
+/** Gives its argument back, at once or after some time. It heeds its signal. */
 export const echo: AsyncToSync<[unknown, number, number?], Promise<unknown>> = asyncToSync(
   import.meta,
   async function echo(value: unknown, ms: number, number: number = 0): Promise<unknown> {
@@ -120,7 +120,7 @@ export const upTo: AsyncToSync<[number], AsyncGenerator<number>> = asyncToSync(
   },
 );
 
-/** Calls the hub a number of times, and looks at the answers. */
+/** Calls the hub a number of times, and checks the answers. */
 export const calls: SyncToAsync<[SharedArrayBuffer, number, number, unknown], number> = syncToAsync(
   import.meta,
   function calls(counters: SharedArrayBuffer, n: number, ms: number, value: unknown): number {
@@ -159,7 +159,7 @@ export const callback: SyncToAsync<
   },
 );
 
-/** Has children, and those have children. */
+/** Spawns children, which spawn children of their own. */
 export const family: SyncToAsync<[SharedArrayBuffer, number, number], number> = syncToAsync(
   import.meta,
   function family(counters: SharedArrayBuffer, width: number, depth: number): number {
@@ -172,14 +172,14 @@ export const family: SyncToAsync<[SharedArrayBuffer, number, number], number> = 
       }
       return children.reduce((sum, child) => sum + child.wait(), 0);
     } finally {
-      // Whatever happened to this one, it looks how each of its children ends.
+      // Whatever happened to this thread, it finds out how each of its children ends.
       shield(() => {
         for (const child of children) {
           child.kill();
           try {
             child.wait();
           } catch {
-            // It is known how it ended.
+            // The ending is known now.
           }
           add(counters, Count.ChildrenEnded);
         }
@@ -234,7 +234,7 @@ export const waiter: SyncToAsync<[GreenThread<number>], string> = syncToAsync(
   },
 );
 
-/** Is blocked in one way or another until it is killed. */
+/** Blocks in one way or another until it is killed. */
 export const doomed: SyncToAsync<[Lock, number], void> = syncToAsync(
   import.meta,
   function doomed(lock: Lock, way: number): void {
@@ -245,13 +245,13 @@ export const doomed: SyncToAsync<[Lock, number], void> = syncToAsync(
     try {
       thread.wait();
     } finally {
-      // What a thread has begun and does not only call outlives it otherwise.
+      // The kill is needed: a call that a thread has only started outlives the thread otherwise.
       thread.kill();
     }
   },
 );
 
-/** Computes, and looks whether it is to end. */
+/** Computes, and checks from time to time whether it is to end. */
 export const computer: SyncToAsync<[number], number> = syncToAsync(
   import.meta,
   function computer(rounds: number): number {
@@ -264,7 +264,7 @@ export const computer: SyncToAsync<[number], number> = syncToAsync(
   },
 );
 
-/** Computes for ever, until its flag is set, and hears nothing. */
+/** Computes until its flag is set, and never checks whether it is to end. */
 export const deaf: SyncToAsync<[SharedArrayBuffer], void> = syncToAsync(
   import.meta,
   function deaf(flag: SharedArrayBuffer): void {
@@ -315,7 +315,7 @@ export const producer: SyncToAsync<[SharedArrayBuffer, Queue<number>, number, nu
     },
   );
 
-/** Takes a lock and a permit, and looks whether it is alone. */
+/** Takes a lock and a permit, and checks that nobody else has the lock. */
 export const careful: SyncToAsync<[SharedArrayBuffer, Lock, Semaphore, number], void> = syncToAsync(
   import.meta,
   function careful(counters: SharedArrayBuffer, lock: Lock, semaphore: Semaphore, n: number): void {
@@ -354,7 +354,7 @@ export const reader: SyncToAsync<[SharedArrayBuffer, number, number], number> = 
   },
 );
 
-/** Fetches something of a known length. */
+/** Fetches a body of a known length. */
 export const fetcher: SyncToAsync<[string], number> = syncToAsync(
   import.meta,
   function fetcher(url: string): number {
@@ -374,16 +374,16 @@ export const visitor: SyncToAsync<[Sync<Counter>, number], number> = syncToAsync
 
 /** An object for {@linkcode visitor}. */
 export class Counter {
-  /** How often it was incremented. */
+  /** The number of increments. */
   value = 0;
 
-  /** One more. */
+  /** Counts one more. */
   async increment(): Promise<number> {
     return await ++this.value;
   }
 }
 
-/** Fails. */
+/** Throws. */
 export const fails: SyncToAsync<[string], never> = syncToAsync(
   import.meta,
   function fails(message: string): never {
@@ -391,7 +391,7 @@ export const fails: SyncToAsync<[string], never> = syncToAsync(
   },
 );
 
-/** Takes its Worker down. */
+/** Makes its Worker crash. */
 export const crashes: SyncToAsync<[], void> = syncToAsync(
   import.meta,
   function crashes(): void {

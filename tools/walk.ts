@@ -7,9 +7,9 @@
  * deno run -A tools/walk.ts --list     # and each step
  * ```
  *
- * It copies the library, puts a note at the beginning of each function, and runs `await titleOf(url)` with one
- * `fetchBody(url)` in it, warm. Each thread's notes are taken in order; where a thread looks again and again whether
- * something has come, the rounds count once.
+ * It copies the library, has each function make a note when it begins, and runs `await titleOf(url)` with one
+ * `fetchBody(url)` in it, warm. Each thread's notes are taken in order; where a thread checks again and again whether
+ * a message has come, the rounds count once.
  *
  * @module
  */
@@ -34,7 +34,7 @@ type Step = readonly [thread: number, place: Place];
 
 const places: Place[] = [];
 
-/** The source of a file with a note at the beginning of each function. */
+/** Gives the source of a file whose functions make a note when they begin. */
 function instrument(file: string, source: string): string {
   const tree = ts.createSourceFile(file, source, ts.ScriptTarget.Latest, true);
   const inserts: [at: number, text: string][] = [];
@@ -147,10 +147,10 @@ async function walk(): Promise<Step[]> {
   }
 }
 
-/** The longest round that is recognized, in notes. */
+/** The length of the longest round that is recognized, in notes. */
 const LONGEST_ROUND = 40;
 
-/** Takes rounds out that follow on the same round. */
+/** Takes out each round that repeats the one before. */
 function withoutRounds(steps: readonly Place[]): Place[] {
   const kept: Place[] = [];
   for (const step of steps) {

@@ -5,16 +5,14 @@
  * does any more, the engine takes it back. All sides run the same code on it.
  *
  * ```text
- * LOCK    0, or 1 + the key of the side that is changing the object   by compare-and-swap from 0; its holder stores 0
+ * LOCK    0, or 1 + the key of the side that is changing the object   a spin lock
  * ID      the object's id, written before anybody else sees it
  * rest    whoever holds LOCK; single words may be read without it, as numbers of a moment ago
  * ```
  *
- * **The lock** is a spin lock, and not the lock that people know: it is held for some hundred nanoseconds at a time, and
- * never while anything blocks, awaits, calls the application or allocates without bound. One that finds it taken spins, then
- * sleeps for a few microseconds at a time (its holder may have lost the processor), on the hub too. A Worker that dies while
- * it holds the lock says so by its key in LOCK: the hub then frees it (see `hub/references/worker_objects.ts`), at the latest
- * when it has waited for the lock itself for ten seconds; what was being changed may be half changed, by one permit or one item.
+ * **The lock** is a spin lock (see `bridge/wire/spin_lock.ts`), and not the lock that people know. A Worker that dies while it
+ * holds the lock leaves its key in LOCK: the hub then frees the lock (see `hub/references/worker_objects.ts`). What was being
+ * changed may be half changed, by one permit or one item.
  *
  * **Waiting.** A waiter that finds the object not ready puts a node into one of its lists under the lock, and waits for the
  * node's STATE to change: a green thread parks on its Worker's own word, as for everything, and async code has a promise. Who
@@ -49,8 +47,8 @@ import {
 } from "../checks.ts";
 import { type Condition, type Green, stopped } from "../side/green.ts";
 import { currentLimit } from "../side/limit.ts";
-import { pause } from "../wire/patience.ts";
 import { greenSide } from "../side/side.ts";
+import { SpinLock } from "../wire/spin_lock.ts";
 import { Timeout } from "../side/timeout.ts";
 import { cameAfter, Node, State } from "./arena.ts";
 import { type Here, here, hereOnHub, HUB } from "./process_side.ts";
@@ -61,18 +59,6 @@ const ID = 1;
 
 /** The first word that a kind of object has for itself. */
 export const FIRST_WORD = 4;
-
-/** For how long to spin for the lock before sleeping, in turns: some ten microseconds. */
-const SPINS = 200;
-
-/** How long to sleep for the lock at a time, in milliseconds. */
-const NAP = 0.05;
-
-/**
- * After how long the hub takes a side that holds the lock for dead, in milliseconds: it cannot hear of a Worker's death while it
- * waits for the lock. One that lives and had no core for so long would change the words beside others after that.
- */
-const GIVEN_UP = 10_000;
 
 /** Options for whatever waits. */
 export interface WaitingOptions {
@@ -118,7 +104,7 @@ export abstract class Core {
    */
   object: object | undefined;
   readonly #arena = this.here.arena.words;
-  readonly #key = this.here.key + 1;
+  readonly #lock: SpinLock;
   /** Who is to be woken when the lock is free again. Used only while the lock is held, and at once after that. */
   protected readonly wakes: number[] = [];
 
@@ -137,6 +123,7 @@ export abstract class Core {
         ? new SharedArrayBuffer(options.bytes, { maxByteLength: options.most })
         : new SharedArrayBuffer((FIRST_WORD + words) * 4));
     this.words = new Int32Array(this.buffer, 0, FIRST_WORD + words);
+    this.#lock = new SpinLock(this.words, LOCK, this.here.key);
     if (!buffer) this.words[ID] = this.here.arena.takeId();
     this.id = this.words[ID];
   }
@@ -184,33 +171,18 @@ export abstract class Core {
 
   /** Takes the lock. */
   enter(): void {
-    if (Atomics.compareExchange(this.words, LOCK, 0, this.#key) !== 0) this.#enterSlowly();
+    this.#lock.enter();
   }
 
   /** Gives the lock back, and wakes those to whom something was given under it. */
   leave(): void {
-    Atomics.store(this.words, LOCK, 0);
+    this.#lock.leave();
     if (this.wakes.length > 0) Waiters.wake(this.here, this.wakes, this.id);
   }
 
   /** Frees the lock if a dead side holds it. Hub only. */
   breakLock(key: number): void {
-    Atomics.compareExchange(this.words, LOCK, key + 1, 0);
-  }
-
-  #enterSlowly(): void {
-    const since = performance.now();
-    for (;;) {
-      let holder = 0;
-      for (let i = 0; i < SPINS; i++) {
-        holder = Atomics.compareExchange(this.words, LOCK, 0, this.#key);
-        if (holder === 0) return;
-        pause();
-      }
-      Atomics.wait(this.words, LOCK, holder, NAP);
-      const dead = this.here.key === HUB && performance.now() - since > GIVEN_UP;
-      if (dead) this.breakLock(holder - 1);
-    }
+    this.#lock.breakFor(key);
   }
 
   // Waiting.

@@ -67,22 +67,6 @@ export abstract class Coordination {
   }
 }
 
-/** The core for the object that is being made by {@linkcode makeWith}. */
-let coreToTake: Core | undefined;
-
-/** Makes an object for a core that exists, by a constructor that calls {@linkcode takeCore}. */
-export function makeWith<T>(core: Core, make: () => T): T {
-  coreToTake = core;
-  return make();
-}
-
-/** In a constructor: the core that the object is made for, if it is not a new one. */
-export function takeCore<C extends Core>(): C | undefined {
-  const core = coreToTake;
-  coreToTake = undefined;
-  return core as C | undefined;
-}
-
 /** What is sent of an object beside its memory. */
 interface ObjectRef {
   readonly kind: string;
@@ -93,11 +77,15 @@ interface ObjectRef {
 }
 
 /** How objects of one kind cross. */
-export interface Kind {
+interface Kind {
   /** Makes the object for memory that has arrived. */
-  revive(buffer: SharedArrayBuffer, name: string | undefined, extra: unknown): Coordination;
-  /** What else is to be sent; nothing by default. */
-  extra?(object: Coordination): unknown;
+  readonly revive: (
+    buffer: SharedArrayBuffer,
+    name: string | undefined,
+    extra: unknown,
+  ) => Coordination;
+  /** Gives what else is to be sent. */
+  readonly extra: ((object: Coordination) => unknown) | undefined;
 }
 
 /** What one thread knows of objects and buffers. Shared by all copies of the library there. */
@@ -134,10 +122,35 @@ export function onForgotten(listener: Forgotten): void {
   known.listeners.add(listener);
 }
 
-/** Says how objects of a kind cross. Beside the class, at the top level of its module. */
-export function registerKind(name: string, kind: Kind): void {
+/**
+ * Says how objects of a kind cross. Beside the class, at the top level of its module.
+ *
+ * @param name The name of the kind.
+ * @param Class The class, whose objects have no private members: one that has arrived is made without the constructor.
+ * @param coreFor Makes the core for memory that has arrived.
+ * @param extra Gives what else is to be sent; nothing by default.
+ */
+export function registerKind<T extends Coordination>(
+  name: string,
+  Class: { readonly prototype: T },
+  coreFor: (buffer: SharedArrayBuffer, name?: string, extra?: unknown) => T[typeof CORE],
+  extra?: (object: T) => unknown,
+): void {
   // Each copy of the library has a class for it: what arrives is of the copy that was loaded last.
-  known.kinds.set(name, kind);
+  known.kinds.set(name, {
+    revive: (buffer, name, extra) => objectFor(Class, coreFor(buffer, name, extra)),
+    extra: extra as Kind["extra"],
+  });
+}
+
+/** Makes the object of a class for a core, without running the constructor. */
+function objectFor<T extends Coordination>(
+  Class: { readonly prototype: T },
+  core: T[typeof CORE],
+): T {
+  const object = Object.defineProperty(Object.create(Class.prototype), CORE, { value: core });
+  core.object = object;
+  return object;
 }
 
 /** The core of a value, if it is a coordination object. */

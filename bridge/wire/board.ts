@@ -47,6 +47,13 @@ function lines(slots: number): number {
   return Math.ceil((FLAGS + Math.ceil(slots / 32)) / LINE) * LINE;
 }
 
+/**
+ * Whether an order number comes before another one. They begin anew some day, so they are compared by their difference.
+ */
+export function isBefore(a: number, b: number): boolean {
+  return (a - b | 0) < 0;
+}
+
 /** Who may run next, in a cooperative hub: see `run_lock.ts`. */
 export interface Order {
   /** The memory that its Workers share. */

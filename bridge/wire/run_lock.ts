@@ -4,7 +4,7 @@
  * It lies in a `SharedArrayBuffer` of its own, which only a cooperative hub has.
  *
  * ```text
- * LOCK       0, or 1 + who changes the rest (0 the hub, else 1 + the Worker's slot)   by compare-and-swap from 0
+ * LOCK       0, or 1 + the side that changes the rest (0 the hub, else 1 + the Worker's slot)   a spin lock
  * HOLDER     0 nobody; 1 + the slot of the Worker that has the run lock; -1 the hub, which is to begin a new thread
  * COUNTER    the last order number; each place in the line has one, the lowest is the first
  * NEXT       the lowest order number of a new thread that has not begun; 0 if there is none
@@ -47,8 +47,8 @@
  * @module
  */
 
-import type { Board } from "./board.ts";
-import { pause } from "./patience.ts";
+import { type Board, isBefore } from "./board.ts";
+import { SpinLock } from "./spin_lock.ts";
 
 /** What a thread that waits for its turn is said to be blocked on. */
 export const ITS_TURN = "its turn";
@@ -78,21 +78,6 @@ const HUBS = -1;
 /** Who asks, where it is the hub. */
 export const HUB_SIDE = 0;
 
-/** For how long to spin for the lock before sleeping, in turns: some ten microseconds. */
-const SPINS = 200;
-
-/** How long to sleep for the lock at a time, in milliseconds. */
-const NAP = 0.05;
-
-/** After how long the lock of a Worker that is gone is broken, by whoever wants it, in milliseconds. */
-const GONE_FOR = 500;
-
-/**
- * After how long the hub takes a Worker that has the lock for dead, in milliseconds. One that lives and had no core for so long
- * would change the words beside others after that.
- */
-const GIVEN_UP = 10_000;
-
 /**
  * The clock that all Workers share, in milliseconds. Where the system's clock was set while Workers were started, theirs differ
  * by so much: then sleeps may end in another order, but none ends early or late.
@@ -107,7 +92,7 @@ export class RunLock {
   readonly #words: Int32Array;
   readonly #dues: Float64Array;
   readonly #board: Board;
-  readonly #key: number;
+  readonly #lock: SpinLock;
   /** Whom to wake when the lock is free again: a slot, or {@linkcode HUBS}. */
   #chosen: number | undefined;
 
@@ -118,10 +103,12 @@ export class RunLock {
    */
   constructor(board: Board, side: number, buffer?: SharedArrayBuffer) {
     this.#board = board;
-    this.#key = side + 1;
     this.buffer = buffer ?? new SharedArrayBuffer((FIRST_SLOT_WORD + board.slots * SLOT_WORDS) * 4);
     this.#words = new Int32Array(this.buffer);
     this.#dues = new Float64Array(this.buffer);
+    // One that was stopped may have ended in the middle, and the hub may never ask for the lock again.
+    const hasLeft = (side: number) => side > HUB_SIDE && this.#state(side - 1) === GONE;
+    this.#lock = new SpinLock(this.#words, LOCK, side, hasLeft);
   }
 
   // A Worker, about itself.
@@ -145,7 +132,7 @@ export class RunLock {
    * @param order Its place in the line then, if it has taken one; see {@linkcode RunLock.takePlace}.
    */
   release(slot: number, due: number, again: boolean, order?: number): void {
-    this.#enter();
+    this.#lock.enter();
     this.#queueDue();
     const state = this.#state(slot);
     this.#drop(slot);
@@ -162,7 +149,7 @@ export class RunLock {
   idle(slot: number): void {
     const state = this.#state(slot);
     if (state === IDLE || state === GONE) return;
-    this.#enter();
+    this.#lock.enter();
     this.#drop(slot);
     if (this.#state(slot) !== GONE) this.#setState(slot, IDLE);
     this.#leave();
@@ -172,7 +159,7 @@ export class RunLock {
   request(slot: number): void {
     const state = this.#state(slot);
     if (state === QUEUED || state === RUNNING || state === GONE) return;
-    this.#enter();
+    this.#lock.enter();
     this.#queueDue();
     this.#queueIfWaiting(slot, true);
     this.#leave();
@@ -180,14 +167,14 @@ export class RunLock {
 
   /** A thread to begin has arrived at a Worker: the hub gave it the run lock before. */
   arrived(slot: number): void {
-    this.#enter();
+    this.#lock.enter();
     if (this.#words[HOLDER] === slot + 1) this.#setState(slot, RUNNING);
     this.#leave();
   }
 
   /** Takes a place at the end of the line for the holder, for its next {@linkcode RunLock.release}. */
   takePlace(): number {
-    this.#enter();
+    this.#lock.enter();
     this.#queueDue();
     const order = this.#count();
     this.#leave();
@@ -202,7 +189,7 @@ export class RunLock {
    * @returns Whether it need not be woken: it is in the line, or has the run lock.
    */
   ready(slot: number): boolean {
-    this.#enter();
+    this.#lock.enter();
     this.#queueDue();
     this.#queueIfWaiting(slot, false);
     const state = this.#state(slot);
@@ -212,7 +199,7 @@ export class RunLock {
 
   /** Takes a place in the line for a new thread; gives its order number. */
   enlist(): number {
-    this.#enter();
+    this.#lock.enter();
     this.#queueDue();
     const order = this.#count();
     if (this.#words[NEXT] === 0) this.#words[NEXT] = order;
@@ -224,7 +211,7 @@ export class RunLock {
 
   /** As {@linkcode RunLock.ready}, with the first place in the line. */
   readyFirst(slot: number): void {
-    this.#enter();
+    this.#lock.enter();
     const state = this.#state(slot);
     if (state === PARKED || state === QUEUED) {
       const first = this.#first();
@@ -248,7 +235,7 @@ export class RunLock {
    * @param next The order number of the next new thread; 0 if there is none.
    */
   pass(slot: number, next: number): void {
-    this.#enter();
+    this.#lock.enter();
     this.#words[NEXT] = next;
     Atomics.store(this.#words, HOLDER, slot + 1);
     this.#leave();
@@ -260,7 +247,7 @@ export class RunLock {
    */
   announce(order: number): void {
     if (Atomics.load(this.#words, NEXT) === order) return;
-    this.#enter();
+    this.#lock.enter();
     const next = this.#words[NEXT];
     if (next === 0 || isBefore(order, next)) this.#words[NEXT] = order;
     this.#leave();
@@ -268,7 +255,7 @@ export class RunLock {
 
   /** The thread whose turn it is is not begun; see {@linkcode RunLock.pass}. */
   skip(next: number): void {
-    this.#enter();
+    this.#lock.enter();
     this.#words[NEXT] = next;
     Atomics.store(this.#words, HOLDER, NOBODY);
     this.#leave();
@@ -276,7 +263,7 @@ export class RunLock {
 
   /** A Worker is about to start in a slot. */
   enroll(slot: number): void {
-    this.#enter();
+    this.#lock.enter();
     this.#dues[this.#dueAt(slot)] = Infinity;
     this.#setState(slot, IDLE);
     if (this.#words[TOP] <= slot) this.#words[TOP] = slot + 1;
@@ -285,12 +272,12 @@ export class RunLock {
 
   /** Frees the lock if a Worker has it that has ended. */
   breakLock(slot: number): void {
-    Atomics.compareExchange(this.#words, LOCK, slot + 2, 0);
+    this.#lock.breakFor(slot + 1);
   }
 
   /** A Worker has died, or is not listened to any more: what it has is taken from it. */
   gone(slot: number): void {
-    this.#enter();
+    this.#lock.enter();
     this.#setState(slot, GONE);
     const holder = this.#words[HOLDER];
     if (holder === slot + 1) Atomics.store(this.#words, HOLDER, NOBODY);
@@ -394,39 +381,13 @@ export class RunLock {
 
   // The lock.
 
-  #enter(): void {
-    if (Atomics.compareExchange(this.#words, LOCK, 0, this.#key) !== 0) this.#enterSlowly();
-  }
-
   #leave(): void {
     if (this.#words[HOLDER] === NOBODY) this.#dispatch();
     const chosen = this.#chosen;
     this.#chosen = undefined;
-    Atomics.store(this.#words, LOCK, 0);
+    this.#lock.leave();
     if (chosen === undefined) return;
     if (chosen === HUBS) this.#board.ring();
     else this.#board.wake(chosen);
   }
-
-  #enterSlowly(): void {
-    const since = performance.now();
-    for (;;) {
-      let owner = 0;
-      for (let i = 0; i < SPINS; i++) {
-        owner = Atomics.compareExchange(this.#words, LOCK, 0, this.#key);
-        if (owner === 0) return;
-        pause();
-      }
-      Atomics.wait(this.#words, LOCK, owner, NAP);
-      // One that was stopped may have ended in the middle, and the hub may never ask for the lock again.
-      const isDead = owner > 1 && this.#state(owner - 2) === GONE &&
-        performance.now() - since > GONE_FOR;
-      const isLost = this.#key === HUB_SIDE + 1 && performance.now() - since > GIVEN_UP;
-      if (isDead || isLost) Atomics.compareExchange(this.#words, LOCK, owner, 0);
-    }
-  }
-}
-
-function isBefore(a: number, b: number): boolean {
-  return (a - b | 0) < 0;
 }

@@ -8,7 +8,7 @@
 import { hubImport, syncToAsync } from "@aiohub/aiohub";
 import { sleep, urlopen } from "@aiohub/aiohub/green";
 
-/** Called for each step with what the hub did and what green code had written. A function of the hub. */
+/** Prints a line of the trace: what the hub does, and the green code for it. A function of the hub. */
 export type Say = (hub: string, green: string) => void;
 
 /** Reads the front page and the shelves, one after another, and gives the addresses of all teas. */
@@ -24,10 +24,10 @@ export const crawl = syncToAsync(import.meta, function crawl(site: string, say: 
   return addresses.map((address) => new URL(address, site).href);
 });
 
-/** What is found out about a tea. */
+/** The facts about a tea. */
 export interface Tea {
   readonly title: string;
-  /** For how long the green thread was blocked, in milliseconds. */
+  /** The time for which the green thread was blocked, in milliseconds. */
   readonly blocked: number;
 }
 

@@ -4,14 +4,14 @@
  * @module
  */
 
-/** How a heart has beaten, in milliseconds from beat to beat. */
+/** The figures of a heartbeat, in milliseconds from beat to beat. */
 export interface Beats {
   readonly count: number;
   readonly median: number;
   readonly worst: number;
 }
 
-/** Starts to beat. Gives what stops it and tells how it went. */
+/** Starts to beat. Gives a function that stops the beat and gives the figures. */
 export function startHeart(everyMs: number): () => Beats {
   const gaps: number[] = [];
   let last = performance.now();

@@ -18,11 +18,11 @@ const SHELVES: Readonly<Record<string, string>> = {
 /** The tea whose seal somebody else has signed. */
 const FORGED = "Matcha";
 
-/** A site that is being served. */
+/** The tea shop while it is served. */
 export interface Site extends AsyncDisposable {
-  /** Its front page. */
+  /** The URL of the front page. */
   readonly url: string;
-  /** What its seals are signed with. */
+  /** The key with which the seals are signed. */
   readonly key: Uint8Array;
 }
 
@@ -64,7 +64,7 @@ async function page(title: string, links: string[], key: Uint8Array): Promise<st
   return `<!doctype html>\n<title>${title}</title>\n<meta name="seal" content="${seal}">\n<ul>\n${list}\n</ul>\n`;
 }
 
-/** How long the server takes: 20 to 40 ms for a list, 60 to 180 ms for a tea. */
+/** The time that the server takes: 20 to 40 ms for a list, 60 to 180 ms for a tea. */
 function delayOf(path: string): number {
   let mix = 0;
   for (const char of path) mix = (mix * 31 + char.charCodeAt(0)) % 997;

@@ -1,6 +1,6 @@
 /**
- * What the demo prints: a trace in two lanes, the hub's on the left and the green threads' on the right, with an arrow
- * from who calls to who is called. On a terminal it has colours and a live last line; elsewhere it is plain text.
+ * The output of the demo: a trace in two lanes, the hub's on the left and the green threads' on the right, with an arrow
+ * from the caller to the callee. On a terminal it has colours and a live last line; elsewhere it is plain text.
  *
  * @module
  */
@@ -9,19 +9,19 @@ const HUB_WIDTH = 30;
 
 /** Prints the trace. */
 export class Trace {
-  /** Whether there is somebody to look at it. */
+  /** Whether the output is a terminal. */
   readonly live: boolean = Deno.stdout.isTerminal();
   #begin = performance.now();
   readonly #encoder = new TextEncoder();
-  /** Whether the last line is a bar, which the next one takes the place of. */
+  /** Whether the last line is a bar, which the next line replaces. */
   #onBar = false;
 
-  /** From now on the time is counted. */
+  /** Starts the clock of the trace. */
   start(): void {
     this.#begin = performance.now();
   }
 
-  /** A part of the story. */
+  /** Prints the title of a part. */
   heading(title: string, ...more: string[]): void {
     this.line();
     this.line(this.#paint("1", title));
@@ -29,38 +29,38 @@ export class Trace {
     this.line();
   }
 
-  /** Names the lanes. */
+  /** Prints the names of the lanes. */
   lanes(hub: string, green: string): void {
     this.#step(this.#paint("2", "   time  "), hub, "", green);
   }
 
-  /** The hub calls green code. */
+  /** Prints a call of the hub to green code. */
   hubCalls(hub: string, green: string): void {
     this.#step(this.#time(), hub, this.live ? "──▶" : "-->", green);
   }
 
-  /** Green code calls the hub. */
+  /** Prints a call of green code to the hub. */
   greenCalls(hub: string, green: string): void {
     this.#step(this.#time(), hub, this.live ? "◀──" : "<--", green);
   }
 
-  /** Green code goes on by itself. */
+  /** Prints a line for green code that goes on by itself. */
   green(green: string): void {
     this.#step(this.#time(), "", "", green);
   }
 
-  /** A line of text. */
+  /** Prints a line of text. */
   line(text = ""): void {
     this.#write(`${this.#onBar ? "\r\x1b[K" : ""}${text}\n`);
     this.#onBar = false;
   }
 
-  /** A row of a table. */
+  /** Prints a row of a table. */
   row(name: string, text: string): void {
     this.line(`  ${this.#paint("1", name.padEnd(14))} ${text}`);
   }
 
-  /** How far it has come: a bar on a terminal, a line elsewhere when `mark` is set. */
+  /** Prints the progress: a bar on a terminal, elsewhere a line when `mark` is set. */
   progress(done: number, total: number, more: string, mark: boolean): void {
     if (this.live) {
       const full = Math.round(24 * done / total);

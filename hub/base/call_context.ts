@@ -1,10 +1,10 @@
 /**
- * What an async function can know about the green call that it serves.
+ * The green call that an async function serves, and what the function can know about it.
  *
- * The async context of a function carries its call's number, and the call lies in a table until the function has settled. It
- * does not carry the call itself: `AsyncLocalStorage` in Deno keeps each value in a `WeakMap`, where all that a garbage
+ * The async context of a function carries its call's number, and the call lies in a table until the function has settled. The
+ * context does not carry the call itself: `AsyncLocalStorage` in Deno keeps each value in a `WeakMap`, where all that a garbage
  * collection of young objects comes across lives on, so that calls in a row cost twice the time, and pauses of milliseconds.
- * What a function leaves running after it has settled serves no call, and finds none.
+ * Code that a function leaves running after it has settled serves no call, and finds none.
  *
  * @module
  */
@@ -23,35 +23,35 @@ export interface CurrentCall {
   readonly threadId: number;
 }
 
-/** See {@linkcode Call.awaits}. */
+/** The fewest awaited threads at which ended ones are swept out: see {@linkcode Call.awaits}. */
 const LEAST_AWAITED = 16;
 
-/** Where a call finds the thread that made it. */
+/** The threads of a hub, in which a call finds the thread that made it. */
 interface CallingThreads {
-  threadById(id: number): GreenThread | undefined;
+  byId(id: number): GreenThread | undefined;
 }
 
 /** One call from green code; its signal is made when somebody asks for it. */
 export class Call implements CurrentCall, Scope {
   readonly threadId: number;
-  /** Where it came from, and its number there; nothing where nobody is blocked for it. */
+  /** The Worker that the call came from, and its number there; nothing if no thread is blocked for the call. */
   origin: { readonly worker: object; readonly number: number } | undefined;
-  /** What settles when the function has, if it is async. */
+  /** Settles when the function has, if it is async. */
   work: Promise<unknown> | undefined;
-  /** Whether it has been answered or given up. */
+  /** Whether the call has been answered or given up. */
   ended = false;
-  /** The async context that its caller has. */
+  /** The async context of the caller. */
   given?: ContextValues;
-  /** What the function has changed of that. */
+  /** The values of that context that the function has changed. */
   changes?: Map<string, unknown>;
   readonly #threads: CallingThreads | undefined;
   /** Its number while its function runs; 0 before and after. */
   #number = 0;
-  /** What the function has returned, as long as that is to be waited for. */
+  /** The promise that the function has returned, as long as it is waited for. */
   #result: PromiseLike<unknown> | undefined;
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
-  /** The threads that its function awaits, each with what takes that back. */
+  /** The threads that the function awaits, each with a function that takes the wait back. */
   #awaited: Map<GreenThread, () => void> | undefined;
   /** The size at which ended threads are swept out of `#awaited`. */
   #mostAwaited = LEAST_AWAITED;
@@ -63,7 +63,7 @@ export class Call implements CurrentCall, Scope {
 
   /** The thread that called, if it has not ended. */
   get caller(): GreenThread | undefined {
-    const thread = this.#threads?.threadById(this.threadId);
+    const thread = this.#threads?.byId(this.threadId);
     return thread?.dead ? undefined : thread;
   }
 
@@ -76,8 +76,8 @@ export class Call implements CurrentCall, Scope {
   }
 
   /**
-   * Calls the function, within the call and the caller's context. Once what it returns has settled, if it is a promise,
-   * {@linkcode Call.settled} is to be called.
+   * Calls the function, within the call and the caller's context. If it returns a promise, {@linkcode Call.settled} is to be
+   * called once that has settled.
    */
   run(fn: () => unknown): unknown {
     const number = this.#number = takeNumber(this);
@@ -90,28 +90,28 @@ export class Call implements CurrentCall, Scope {
     }
   }
 
-  /** Its function is done. */
+  /** Notes that the function has settled. */
   settled(): void {
     this.#result = undefined;
     if (this.#number !== 0) served.calls.delete(this.#number);
     this.#number = 0;
   }
 
-  /** Whether the function has asked for its signal, so that it may have something to do when it is aborted. */
+  /** Whether the function has asked for the call's signal, and so may have something to do when the call is aborted. */
   get heeds(): boolean {
     return this.#controller !== undefined;
   }
 
-  /** Whether it was given up, and its function is not to go on. */
+  /** Whether the call was given up, and its function is not to go on. */
   get aborted(): boolean {
     return this.#aborted !== undefined;
   }
 
   /**
-   * Its function awaits a thread. One that goes on and on may await any number, one after another: so those that have ended
-   * are forgotten when there are twice as many as were left the last time.
+   * Notes that the function awaits a thread. A function that never settles may await any number of threads, one after another.
+   * So ended threads are swept out when there are twice as many entries as the last sweep has left.
    *
-   * @param takeBack Called when the thread, or the call, has ended; at the latest when the call has.
+   * @param takeBack Takes the wait back. Called after the thread has ended, at the latest when the call has.
    */
   awaits(thread: GreenThread, takeBack: () => void): void {
     const awaited = this.#awaited ??= new Map();
@@ -126,7 +126,7 @@ export class Call implements CurrentCall, Scope {
     this.#mostAwaited = Math.max(LEAST_AWAITED, 2 * awaited.size);
   }
 
-  /** The call has been answered, or nobody waits for it. */
+  /** Ends the call: it has been answered, or nobody waits for it. */
   end(): void {
     this.ended = true;
     const awaited = this.#awaited;
@@ -134,11 +134,11 @@ export class Call implements CurrentCall, Scope {
     awaited?.forEach((takeBack) => takeBack());
   }
 
-  /** Nobody waits for the call any more. */
+  /** Aborts the call, as nobody waits for it any more. */
   abort(reason: unknown): void {
     this.#aborted ??= { reason };
     this.#controller?.abort(reason);
-    // Nobody but its own function has it now, which may never settle.
+    // From now on only its own function refers to the call, and that may never settle.
     if (this.#result) neverSettled.register(this.#result, this.#number);
     this.#result = undefined;
   }
@@ -146,10 +146,10 @@ export class Call implements CurrentCall, Scope {
 
 /** The calls that are being served. */
 interface Served {
-  /** The number of the call that the running function serves. */
+  /** The number of the call that the running function serves, in its async context. */
   readonly numbers: AsyncLocalStorage<number>;
   readonly calls: Map<number, Call>;
-  /** The last number that was given. */
+  /** The last number that was given to a call. */
   last: number;
   /** The call that the running function serves: for `sync/`, which imports nothing from here. */
   current(): Call | undefined;
@@ -164,7 +164,7 @@ const served: Served = state("calls", () => ({
 
 const neverSettled = new FinalizationRegistry<number>((number) => served.calls.delete(number));
 
-/** The most that V8 has room for without an object. */
+/** The largest number that V8 keeps without an object. */
 const MOST_NUMBER = 2 ** 30 - 1;
 
 function takeNumber(call: Call): number {
@@ -173,7 +173,7 @@ function takeNumber(call: Call): number {
   return served.last;
 }
 
-/** How many calls have functions that have not settled. For tests. */
+/** The number of calls whose functions have not settled. For tests. */
 export function servedCount(): number {
   return served.calls.size;
 }
@@ -187,8 +187,8 @@ export function servedCall(): Call | undefined {
 /**
  * The green call that the running async function serves.
  *
- * @returns The call, or `undefined` outside of one: in code that no green thread has called, and in what a function has left
- * running when its promise has settled.
+ * @returns The call, or `undefined` outside of one: in code that no green thread has called, and in code that a function has
+ * left running when its promise has settled.
  *
  * @example Stop when the green thread gives up
  * ```ts

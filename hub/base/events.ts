@@ -32,7 +32,7 @@ export class UnhandledThreadEvent extends Event {
   }
 }
 
-/** The events of a {@linkcode Hub}, by type. What none of its listeners calls `preventDefault()` on is printed to stderr. */
+/** The events of a {@linkcode Hub}, by type. An event is printed to stderr unless a listener calls `preventDefault()` on it. */
 export interface HubEventMap {
   /** A thread has failed and nobody has asked for its result, or a promise that it has left behind was rejected. */
   unhandledthread: UnhandledThreadEvent;
@@ -45,7 +45,7 @@ export interface HubEventMap {
   blocked: ErrorEvent;
 }
 
-/** What listens to an event of a {@linkcode Hub}. */
+/** A listener for an event of a {@linkcode Hub}. */
 export type HubListener<E extends Event> = ((event: E) => void) | {
   /**
    * Is called with the event.
@@ -55,24 +55,24 @@ export type HubListener<E extends Event> = ((event: E) => void) | {
   handleEvent(event: E): void;
 };
 
-/** The types in {@linkcode HubEventMap}. */
+/** The types of events in {@linkcode HubEventMap}. */
 const OWN_TYPES: ReadonlySet<string> = new Set(["unhandledthread", "error", "blocked"]);
 
 /**
- * Puts something around the listeners of a hub's own events: what they throw, or their promises reject with, would end the
- * process, and they are there to hear of failures.
+ * Guards around the listeners of a hub's own events. An error that a listener throws, or that its promise rejects with, would end
+ * the process; but these listeners are there to hear of failures.
  */
 export class ListenerGuards {
   readonly #onError: (type: string, error: unknown) => void;
-  /** A listener has one guard, so that it is one for the `EventTarget` too. */
+  /** The guard of each listener: always the same one, so that the `EventTarget` knows the listener again. */
   readonly #guards = new WeakMap<object, EventListener>();
 
-  /** @param onError Called with the type of the event, and what its listener failed with. */
+  /** @param onError Called with the type of the event and the failure of its listener. */
   constructor(onError: (type: string, error: unknown) => void) {
     this.#onError = onError;
   }
 
-  /** The guard of a listener, to be given to the `EventTarget` in its place. */
+  /** The guard of a listener, for the `EventTarget` in place of the listener. */
   of(type: string, listener: unknown): EventListener {
     if (!OWN_TYPES.has(type) || !isObject(listener)) return listener as EventListener;
     let guard = this.#guards.get(listener);
@@ -90,7 +90,7 @@ export class ListenerGuards {
       const { type } = event;
       try {
         const result = call(this, event);
-        // A query that it gives back is not to be run by this.
+        // A query that the listener returns is not to be run by this.
         if (isPromise(result)) result.then(undefined, (error) => onError(type, error));
       } catch (error) {
         onError(type, error);

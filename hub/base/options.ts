@@ -1,5 +1,5 @@
 /**
- * What a hub can be told, with the defaults, and what is wrong with it.
+ * The options of a hub, with the defaults and the checks.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export interface HubOptions {
    * a time limit, the threads that have waited for a Worker all the while end with a `HubSaturatedError`.
    *
    * When all have been blocked for a second and some of them are in calls to the hub, which may be slow or may wait for a thread
-   * that has not started, there is one more Worker; and one more after two seconds, four, and eight each.
+   * that has not started, there is one more Worker; and one more after each two seconds in which that goes on.
    *
    * @default {4 for each core, at least 16 and at most 128}
    */
@@ -45,7 +45,7 @@ export interface HubOptions {
    */
   minWorkers?: number;
   /**
-   * After how much idle time a Worker beyond `minWorkers` is ended, in milliseconds; `Infinity` for never.
+   * The idle time after which a Worker beyond `minWorkers` is ended, in milliseconds; `Infinity` for never.
    *
    * @default {10_000}
    */
@@ -59,7 +59,7 @@ export interface HubOptions {
   /** The memory that each Worker may use: a Worker that needs more ends, and nothing else does. */
   resourceLimits?: ResourceLimits;
   /**
-   * Which kind of Worker runs green threads. Only `"thread"` (`node:worker_threads`) is there now.
+   * The kind of Worker that runs green threads. Only `"thread"` (`node:worker_threads`) is there now.
    *
    * @default {"thread"}
    */
@@ -81,7 +81,7 @@ export interface HubOptions {
    */
   blockedWarningMs?: number;
   /**
-   * Which modules green code may import on the hub, where they run with all the permissions of the process: `true` for
+   * The modules that green code may import on the hub, where they run with all the permissions of the process: `true` for
    * all, `false` for none, or a list of specifiers as `hubImport()` gets them; an entry that ends in `/` stands for all
    * URLs below it. With less than `true`, functions of `asyncToSync()` and objects of `shared()` can be used if the hub
    * has imported their module itself, or the list has it. What was exposed or passed can be called in any case.
@@ -108,7 +108,7 @@ export interface HubOptions {
 /** Options as the hub uses them: complete and checked. */
 export type Settings = Readonly<Required<HubOptions>>;
 
-/** How many Workers a hub may have when it is not told. */
+/** The default of `maxWorkers`. */
 function defaultWorkers(): number {
   return Math.min(128, Math.max(16, 4 * navigator.hardwareConcurrency));
 }
@@ -119,13 +119,13 @@ const LIMIT_KEYS: readonly (keyof ResourceLimits)[] = [
   "stackSizeMb",
 ];
 
-/** The memory that long-lived objects of a Worker may take when the hub is not told, in MiB. */
+/** The default of `maxOldGenerationSizeMb`. */
 const OLD_GENERATION_MB = 1024;
 
 /**
  * Completes and checks the options of a hub.
  *
- * @param options What the hub was told.
+ * @param options The options as they were given.
  * @returns The same with defaults.
  * @throws {TypeError} If an option has the wrong type or is not known.
  * @throws {RangeError} If an option is out of range.

@@ -1,5 +1,5 @@
 /**
- * Waiting for some time only.
+ * Waiting for a promise, with a limit.
  *
  * @module
  */
@@ -7,11 +7,11 @@
 import { LONGEST_TIMER } from "../../bridge/checks.ts";
 
 /**
- * Waits for a promise, but not for longer than some time.
+ * Waits until a promise has settled, or some time is over.
  *
- * @param promise What to wait for. It must not reject.
- * @param ms How long at the most, in milliseconds.
- * @returns Whether it has settled in time.
+ * @param promise The promise. It must not reject.
+ * @param ms The time, in milliseconds.
+ * @returns Whether the promise has settled in time.
  */
 export async function settlesWithin(promise: Promise<unknown>, ms: number): Promise<boolean> {
   const done = promise.then(() => true);

@@ -1,5 +1,5 @@
 /**
- * The end of the program that has hubs.
+ * The end of a program that has hubs.
  *
  * `deno run --watch` starts a program anew in the same process: it dispatches `unload` and drops the main thread, but not
  * the Workers, which would go on with what they did, each in 20 MB and a thread of its own. So the first hub listens, and at
@@ -9,13 +9,14 @@
  * @module
  */
 
+/** The stop functions of all hubs. */
 const hubs = new Set<() => void>();
 
 /**
- * Calls something when the program ends, unless that is called off before.
+ * Has a hub's Workers stopped when the program ends.
  *
  * @param stopWorkers Tells all Workers of a hub to end.
- * @returns What calls it off.
+ * @returns Takes that back.
  */
 export function onUnload(stopWorkers: () => void): () => void {
   if (hubs.size === 0) globalThis.addEventListener("unload", unload);

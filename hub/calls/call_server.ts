@@ -1,8 +1,8 @@
 /**
  * The call server: serves the calls that green code makes to the hub.
  *
- * Each is answered exactly once: with its value, its error, or, when the caller has gone, not at all. A call whose caller
- * was killed is aborted, and what its function gives then is dropped.
+ * Each call is answered exactly once: with its value or its error; when the caller has gone, not at all. A call whose caller
+ * was killed is aborted, and the result of its function is dropped then.
  *
  * @module
  */
@@ -38,9 +38,9 @@ export class CallServer {
 
   /**
    * @param registry The rest of the hub.
-   * @param functions What may be called.
-   * @param events Who is told of functions that keep the event loop, and of errors that nobody else gets.
-   * @param blockedWarningMs For how long one may keep it.
+   * @param functions The functions that may be called.
+   * @param events Told of functions that keep the event loop, and of errors that nobody else gets.
+   * @param blockedWarningMs The longest time that a function may keep the event loop.
    */
   constructor(
     registry: Registry,
@@ -54,16 +54,16 @@ export class CallServer {
     this.#blockedWarningMs = blockedWarningMs;
   }
 
-  /** How many calls were ever made. */
+  /** The number of calls that were ever made. */
   get count(): number {
     return this.#count;
   }
 
-  /** A Worker calls a function of the hub: `Up.Call`. */
+  /** Serves a call that a Worker makes: `Up.Call`. */
   serve(worker: GreenWorker, message: Message): void {
     const { id, a, b, payload } = message;
     const target = boundTarget(worker, a);
-    const call = new Call(b, targetName(target), this.#registry);
+    const call = new Call(b, targetName(target), this.#registry.threads);
     call.origin = { worker, number: id };
     const { kind } = target;
     const isForeign = kind === "live" || kind === "hub" || kind === "library";
@@ -78,7 +78,7 @@ export class CallServer {
       if (!worker.dead) this.#reply(worker, id, ending, value, call, kinds);
     };
     const fail = (error: unknown) => answer(Ending.Rejected, error);
-    /** @returns What settles when the work has ended, if it has not. */
+    /** @returns A promise that settles when the work has ended; nothing if it has ended already. */
     const run = (begin: () => unknown): Promise<void> | undefined => {
       let result: unknown;
       try {
@@ -101,7 +101,7 @@ export class CallServer {
     call.work = begin instanceof Promise ? begin.then(run, fail) : run(begin);
   }
 
-  /** A call that a thread is made of. Whoever started it does not wait for it, so it is nobody's wait. */
+  /** Makes the call for a thread that runs on the hub. Its caller goes on at once, so no thread is blocked for it. */
   open(target: Target): Call {
     this.#count++;
     return new Call(0, targetName(target));
@@ -113,7 +113,7 @@ export class CallServer {
     return begin instanceof Promise ? begin.then((begin) => begin()) : begin();
   }
 
-  /** What calls the function of a target; a promise of that while its module is loaded. */
+  /** Gives the function that makes the call; a promise of that function while the target's module is loaded. */
   #prepare(
     worker: GreenWorker,
     target: Target,
@@ -124,26 +124,26 @@ export class CallServer {
     if (!Array.isArray(args)) throw new TypeError("Cannot call a function without arguments");
     const fn = this.#callable(worker, target);
     if (!(fn instanceof Promise)) return () => this.#runCall(call, fn, args);
-    // One that was given up while the module was loaded is not begun.
+    // A call that was given up while the module was loaded is not begun.
     return fn.then((fn) => () => call.aborted ? undefined : this.#runCall(call, fn, args));
   }
 
-  /** Nobody waits for a call any more: `Up.Abort`. */
+  /** Gives up a call that nobody waits for any more: `Up.Abort`. */
   abort(worker: GreenWorker, id: number, reason: unknown, abandon: boolean): void {
     const call = worker.answers.get(id);
     if (!call) return;
     worker.answers.delete(id);
     call.end();
-    // Until this arrives, what its function asks over there still counts.
+    // Until this arrives, questions of its function to the Worker still count.
     if (abandon) {
       const nothing = encode(undefined, "result", worker.kinds);
       return worker.post.send(Down.Reply, id, Ending.Fulfilled, 0, nothing);
     }
-    this.#registry.callAborted(call);
+    this.#registry.threads.callAborted(call);
     call.abort(reason);
   }
 
-  /** The arguments of a call; if it goes on to another Worker or to a queue, as they are passed on. */
+  /** The arguments of a call; of a call that goes on to another Worker or to a queue, in the form that is passed on. */
   #arguments(worker: GreenWorker, target: Target, payload: Payload): unknown {
     const mayGoOn = target.kind === "live" || target === STORE;
     if (!mayGoOn || !mayRefer(payload)) return decode(payload, worker.kinds);
@@ -153,7 +153,7 @@ export class CallServer {
     return worker.references.goesOn(here.at(-2)) ? passing : here;
   }
 
-  /** Calls a function of the hub, and looks how long it keeps the event loop. */
+  /** Calls a function of the hub, and measures how long it keeps the event loop. */
   #runCall(call: Call, fn: Callable, args: unknown[]): unknown {
     if (this.#blockedWarningMs === Infinity) return call.run(() => fn(...args));
     const start = performance.now();
@@ -194,7 +194,7 @@ export class CallServer {
         ? worker.attempt(() => encode(asReferent(value), "result", kinds))
         : encodeThrown(value, "error", worker.kinds);
     } catch (error) {
-      // Of two errors the first one is for the caller.
+      // If a second error comes while the first one is sent, the first one is for the caller.
       if (ending !== Ending.Fulfilled) this.#events.error(error);
       else value = error;
       ending = Ending.Rejected;
@@ -207,12 +207,12 @@ export class CallServer {
 }
 
 /**
- * Whether what a function gave is awaited before it is answered.
+ * Whether the result of a function is awaited before the call is answered.
  *
- * - A function that the app has wrapped or exposed for green code: what `await` waits for. But for the handle of a thread, which
- *   is a value; only an async function that returns one awaits it, as the language has it. That of another version cannot
- *   cross, and is refused.
- * - A library's function, or a method: a promise, and nothing else. See `thenables.ts`.
+ * - The result of a function that the app has wrapped or exposed for green code: if `await` would wait for it. The handle of a
+ *   thread is a value, though: only an async function that returns one awaits it, as the language has it. A handle of another
+ *   version of this library cannot cross, and is refused.
+ * - The result of a function of another library, or of a method: if it is a promise. See `thenables.ts`.
  */
 function isAwaited(result: unknown, isForeign: boolean): result is PromiseLike<unknown> {
   if (isForeign) return isPromise(result);
@@ -220,8 +220,8 @@ function isAwaited(result: unknown, isForeign: boolean): result is PromiseLike<u
 }
 
 /**
- * Nobody will ever have what was made for a caller: a lock, or an iteration. The caller may go in the very turn in which it is
- * made, so only here it is known.
+ * Lets go of a resource that was made for a caller who has gone: a lock, or an iteration. The caller may go in the very turn of
+ * the loop in which the resource is made, so this is known only here.
  */
 function letGo(value: unknown): void {
   if (isA(value, Resource)) value.released();

@@ -1,8 +1,8 @@
 /**
- * Checks of what a Worker says.
+ * Checks of the messages that come from Workers.
  *
- * Shared memory is not trusted: whoever breaks the protocol gets a `BridgeProtocolError`, which ends the Worker. What is merely
- * optional is dropped where it makes no sense.
+ * Shared memory is not trusted: a message that breaks the protocol gives a `BridgeProtocolError`, which ends the Worker. An
+ * optional part that makes no sense is dropped.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import { intern, type Target, type ThreadOptions } from "../../bridge/protocol/m
 import { coreOf } from "../../bridge/memory/objects.ts";
 import type { GreenWorker } from "../records/worker.ts";
 
-/** What a target is that a Worker binds. */
+/** Checks a target that a Worker binds to a number. */
 export function checkTarget(value: unknown): Target {
   const { kind, name, url, source, specifier } = (value ?? {}) as Record<string, unknown>;
   const ok = kind === "export" || kind === "shared"
@@ -40,13 +40,13 @@ export function boundTarget(worker: GreenWorker, number: number): Target {
   throw new BridgeProtocolError(`Cannot call target ${number}: it was not bound`);
 }
 
-/** One of the three endings. */
+/** Checks that a number is one of the three endings. */
 export function checkEnding(ending: number): number {
   if (ending === 0 || ending === 1 || ending === 2) return ending;
   throw new BridgeProtocolError(`Cannot take an ending ${ending}`);
 }
 
-/** The options of a thread that a Worker is about to spawn. */
+/** Checks the options of a thread that a Worker is about to spawn. */
 export function checkThreadOptions(value: unknown): ThreadOptions {
   const {
     name,
@@ -77,7 +77,7 @@ export function checkThreadOptions(value: unknown): ThreadOptions {
   };
 }
 
-/** What a thread says that it is blocked on: in words, and whether that ends by itself. */
+/** Checks a report of a blocked thread: the wait in words, whether it ends by itself, and the name of what is waited for. */
 export function checkParking(
   value: unknown,
 ): readonly [on: string, limited: boolean, name: string | undefined] {
@@ -85,7 +85,7 @@ export function checkParking(
   return [String(on), limited === true, typeof name === "string" ? name : undefined];
 }
 
-/** A reason that a Worker gives; if it cannot be understood here (its class is not known), what is wrong with it. */
+/** Reads a reason that a Worker gives. If it cannot be read (its class is not known here), gives the error that says so. */
 export function readReason(worker: GreenWorker, payload: Payload): unknown {
   try {
     return decode(payload, worker.kinds);

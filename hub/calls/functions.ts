@@ -1,5 +1,5 @@
 /**
- * What green code may call on the hub: from a target to a function.
+ * The functions of the hub that green code may call, found by their targets.
  *
  * @module
  */
@@ -29,7 +29,7 @@ export class Functions {
   readonly #loaded = new Map<Target, Callable>();
   readonly #permission: ImportPermission;
 
-  /** @param permission Says what green code may import. */
+  /** @param permission Says which modules green code may import. */
   constructor(permission: ImportPermission) {
     this.#permission = permission;
   }
@@ -53,16 +53,16 @@ export class Functions {
     for (const [name, fn] of entries) this.#exposed.set(name, servedAs(fn as Callable));
   }
 
-  /** The function, if it can be had at once. */
+  /** Gives a target's function, if it need not be loaded. */
   find(target: Target): Callable | undefined {
     if (target.kind === "library") return servedBy(target.name);
     return target.kind === "exposed" ? this.#exposed.get(target.name) : this.#loaded.get(target);
   }
 
   /**
-   * Loads the module that has the function.
+   * Loads the module that has a target's function.
    *
-   * @throws What the module threw, or what is wrong with the target.
+   * @throws What the module threw, or an error that says what is wrong with the target.
    */
   async load(target: Target): Promise<Callable> {
     const fn = await this.#load(target);
@@ -106,10 +106,11 @@ export class Functions {
 }
 
 /**
- * A function behind `asyncToSync()`: green code can only call what was wrapped so, and is exported or has an explicit name.
+ * Gives a function that `asyncToSync()` has wrapped. Green code can call only such a function, and only if the module exports it
+ * or it has an explicit name.
  *
- * One that the hub knows by its name is had without an import: a module that waits at its top level for green code which calls
- * this would wait for itself.
+ * A function that the hub knows by its name already needs no import: a module that waits at its top level for green code, which
+ * calls this function, would wait for itself.
  */
 async function loadWrapped(url: string, name: string): Promise<Callable> {
   const known = namedFunction(url, name);
@@ -125,7 +126,7 @@ async function loadWrapped(url: string, name: string): Promise<Callable> {
 }
 
 async function loadShared(url: string, name: string): Promise<Callable> {
-  // As above: the hub may have it already.
+  // As above: the hub may know the object already.
   if (!isRegistered(url, name)) await importHere(url);
   if (!await sharedHandle(url, name)) {
     throw new TypeError(`Cannot find the shared object "${name}" in "${url}" on the hub`);
@@ -158,7 +159,7 @@ async function importHere(specifier: string): Promise<Record<string, unknown>> {
   return module;
 }
 
-/** What to say of a bare name that the import map has not got: the runtime names this file, as if that had to be changed. */
+/** The error for a bare name that is not in the import map. The runtime's own one names this file, as if it had to be changed. */
 function notInImportMap(specifier: string, error: unknown): TypeError | undefined {
   if (!(error instanceof TypeError)) return undefined;
   if (!error.message.startsWith(`Import "${specifier}" not a dependency`)) return undefined;
@@ -168,13 +169,13 @@ function notInImportMap(specifier: string, error: unknown): TypeError | undefine
   );
 }
 
-/** What `hubImport()` has to know about a module. */
+/** The description of a module that `hubImport()` gets. */
 export interface ModuleDescription {
   /** The names of the functions. */
   readonly functions: readonly string[];
-  /** The names of the promises, which are awaited when they are read: one may never settle. */
+  /** The names of the promises. Each is awaited only when it is read, as it may never settle. */
   readonly promises: readonly string[];
-  /** The other exports: plain values as they are, classes and objects by handles. */
+  /** The other exports: plain values as they are, handles for classes and objects. */
   readonly values: Readonly<Record<string, unknown>>;
 }
 
@@ -191,12 +192,12 @@ function describeExports(module: Record<string, unknown>): ModuleDescription {
   return { functions, promises, values: { ...values } };
 }
 
-/** A function that is nothing else: no class, and without functions of its own. */
+/** Whether a value is a mere function: no class, and without properties of its own. */
 function isCallback(value: unknown): boolean {
   return typeof value === "function" && !isClass(value) && Object.keys(value).length === 0;
 }
 
-/** Values that cross as they are, without a look inside. */
+/** Whether a value crosses as it is, without a look inside. */
 function isPrimitive(value: unknown): boolean {
   return value === null ||
     ["string", "number", "boolean", "bigint", "undefined"].includes(typeof value);

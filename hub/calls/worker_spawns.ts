@@ -1,8 +1,8 @@
 /**
  * Threads that Workers make: `spawn()` in green code, and a function of the hub that it starts without waiting for it.
  *
- * The Worker has chosen the id and has a handle already; the options came in a message of their own before.
- * Whatever goes wrong here is therefore the thread's ending.
+ * The Worker has chosen the thread's id and has a handle already; the options came in a message of their own before.
+ * So whatever goes wrong here becomes the thread's ending.
  *
  * @module
  */
@@ -37,14 +37,14 @@ export class WorkerSpawns {
   readonly #threads: Threads;
   readonly #launches: Launches;
   readonly #callServer: CallServer;
-  /** The options of threads that are spawned next. */
+  /** The options that came ahead of their threads, by the threads' ids. */
   readonly #options = new Map<number, ThreadOptions>();
 
   /**
    * @param registry The rest of the hub.
    * @param threads Keeps the threads.
-   * @param launches Makes those that Workers run.
-   * @param callServer Calls the functions of the others.
+   * @param launches Makes the threads that Workers run.
+   * @param callServer Calls the functions of the threads that run on the hub.
    */
   constructor(registry: Registry, threads: Threads, launches: Launches, callServer: CallServer) {
     this.#registry = registry;
@@ -53,12 +53,12 @@ export class WorkerSpawns {
     this.#callServer = callServer;
   }
 
-  /** Takes the options of a thread that is spawned next: `Up.Prepare`. */
+  /** Takes the options of a thread that is about to be spawned: `Up.Prepare`. */
   prepare(id: number, options: ThreadOptions): void {
     this.#options.set(id, options);
   }
 
-  /** A Worker spawns a thread: `Up.Spawn`. */
+  /** Makes a thread that a Worker spawns: `Up.Spawn`. */
   spawn(worker: GreenWorker, message: Message): void {
     const { id, a, b, payload } = message;
     const target = boundTarget(worker, a);
@@ -79,7 +79,7 @@ export class WorkerSpawns {
       if (isBreach(error)) throw error;
       reason = error;
     }
-    // There will be a thread now, which has the slot. Before this the Worker has it, and gives it back with its end.
+    // From now on the thread has the slot of the pool. Until here the Worker had it, and its end would have given it back.
     takeSlot(worker.objects, options);
     const thread = task
       ? this.#launches.launch(task, options, id)
@@ -87,7 +87,7 @@ export class WorkerSpawns {
     this.#hand(worker, thread);
   }
 
-  /** A thread that has failed before it could be made. */
+  /** Makes a thread that has failed already, as it cannot be run. */
   #stillborn(id: number, target: Target, options: HubThreadOptions, reason: unknown): HubThread {
     const thread = new HubThread(this.#threads, id, { label: targetName(target), ...options });
     joinPool(thread, options);
@@ -95,7 +95,7 @@ export class WorkerSpawns {
     return thread;
   }
 
-  /** A Worker starts a function of the hub as a thread: `Up.Start`. */
+  /** Starts a function of the hub as a thread, for a Worker: `Up.Start`. */
   start(worker: GreenWorker, message: Message): void {
     const { id, a, b, payload } = message;
     const target = boundTarget(worker, a);
@@ -109,19 +109,20 @@ export class WorkerSpawns {
     } catch (error) {
       unread = error;
     }
-    const thread = makeAsyncThread(this.#threads, id, call.name, options, (signal) => {
+    const work = (signal: AbortSignal) => {
       if (unread !== undefined) throw unread;
       if (this.#registry.closed) throw this.#registry.closedError();
       signal.addEventListener("abort", () => call.abort(signal.reason));
       const result = this.#callServer.invoke(worker, target, call, payload);
       return isThenable(result) ? Promise.resolve(result).finally(() => call.settled()) : result;
-    });
+    };
+    const thread = makeAsyncThread(this.#threads, call.name, options, work, id);
     this.#hand(worker, thread);
   }
 
-  /** The Worker that made a thread has a handle to it and is told how it ends. */
+  /** Notes that the Worker that made a thread has a handle to it, and has to be told how it ends. */
   #hand(worker: GreenWorker, thread: HubThread): void {
-    // The Worker reports a failure that nobody there looks at, unless nobody is expected to.
+    // The Worker reports an unhandled failure of the thread, unless the thread is detached.
     if (!thread.detached) thread.keeper = worker;
     if (thread.dead) return worker.tell(thread);
     worker.hold(RefKind.Thread, thread.id);

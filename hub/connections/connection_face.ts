@@ -1,8 +1,9 @@
 /**
- * A pool of connections as green code sees it: through a handle, so that each method blocks there.
+ * The face of a pool of connections for green code, which has a handle to it: so each method blocks there.
  *
- * What green code gets of a connection is a handle as well. It comes back when green code says so; when nobody there holds it
- * any more, or ever got it (the answer came too late); and when the thread that asked for it has ended, whichever way.
+ * Green code gets a handle to a connection as well. The connection comes back when green code gives it back; when nobody there
+ * holds the handle any more, or ever got it (the answer came too late); and when the thread that asked for it has ended,
+ * whichever way.
  *
  * @module
  */
@@ -15,10 +16,10 @@ import { servedCall } from "../base/call_context.ts";
 import type { Connections } from "./connections.ts";
 import type { Lent } from "./lent_connection.ts";
 
-/** The methods; the twins are there too, and from green code they block as well. */
+/** The methods that green code calls. The twins for async code are there too, and block in green code as well. */
 export class GreenFace<C extends object> {
   readonly #connections: Connections<C>;
-  /** What each thread has. */
+  /** The loans of each thread. */
   readonly #byThread = new WeakMap<GreenThread, Set<Lent<C>>>();
 
   constructor(connections: Connections<C>) {
@@ -49,7 +50,7 @@ export class GreenFace<C extends object> {
     const lent = await this.#connections.lend({ timeout: options?.timeout, signal });
     const thread = call?.caller;
     const giveBack = () => this.#giveBack(lent, thread);
-    // Nobody is there to take it: the caller has gone since, goes before the answer leaves, or does not look at it.
+    // The loan ends if the caller has gone meanwhile, if it goes before the answer leaves, and if it drops the handle.
     if (call?.ended) giveBack();
     call?.signal.addEventListener("abort", giveBack);
     whenReleased(lent.proxy, giveBack);
@@ -109,7 +110,7 @@ export class GreenFace<C extends object> {
     return this.close();
   }
 
-  /** What a thread has comes back when it has ended. */
+  /** Has a connection come back when a thread has ended. */
   #tie(lent: Lent<C>, thread: GreenThread): void {
     let all = this.#byThread.get(thread);
     if (!all) {
@@ -123,7 +124,7 @@ export class GreenFace<C extends object> {
     all.add(lent);
   }
 
-  /** Gives a connection back for one who is not there to hear of it. */
+  /** Gives a connection back when nobody waits for that: a failure is reported. */
   #giveBack(lent: Lent<C>, borrower: GreenThread | undefined): void {
     if (!lent.isBack) lent.giveBack(false, borrower).catch(this.#connections.report);
   }

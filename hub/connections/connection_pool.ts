@@ -1,8 +1,8 @@
 /**
  * A pool of connections that live on the hub, for green threads and async code at once.
  *
- * Connections are objects of async code, so the pool is one, too: see `connections.ts`. Green code sees it as a handle,
- * whose methods block: see `connection_face.ts`.
+ * Connections are objects of async code, and so is the pool: see `connections.ts`. Green code has a handle to it, whose methods
+ * block: see `connection_face.ts`.
  *
  * @module
  */
@@ -17,11 +17,11 @@ import type { WaitingOptions } from "../../bridge/memory/core.ts";
 import { checkSizes } from "../../sync/permits.ts";
 import { GreenFace } from "./connection_face.ts";
 import { Connections } from "./connections.ts";
-import { printUncaught } from "../base/uncaught.ts";
+import { printFault } from "../base/faults.ts";
 
 /** Options for {@linkcode ConnectionPool}. */
 export interface ConnectionPoolOptions<C> {
-  /** Opens a connection. It gets a signal that is aborted when that takes too long. */
+  /** Opens a connection. It gets a signal that is aborted when opening takes too long. */
   connect: (options: { readonly signal: AbortSignal }) => C | PromiseLike<C>;
   /**
    * Closes a connection that the pool does not keep. By default by the first of its methods `close()`, `end()`, `destroy()`
@@ -29,54 +29,54 @@ export interface ConnectionPoolOptions<C> {
    */
   close?: (connection: C) => unknown;
   /**
-   * Makes a connection ready for the next one, each time it comes back: by default by its method `rollback()`, if it has
-   * one, and for a client of `npm:pg` by the query `rollback`; `"none"` for nothing. Without any, a connection whose state is
-   * unknown (see {@linkcode ConnectionPool}) is closed.
+   * Makes a connection ready for its next borrower, each time it comes back: by default by its method `rollback()`, if it has
+   * one, and for a client of `npm:pg` by the query `rollback`; `"none"` for nothing. If there is no clean-up, a connection whose
+   * state is unknown (see {@linkcode ConnectionPool}) is closed.
    */
   cleanup?: "none" | ((connection: C) => unknown);
   /**
-   * Has the server stop what it does for a connection that is about to be closed in the middle of an operation: to close it
+   * Has the server stop the operation of a connection that is about to be closed in the middle of it: to close the connection
    * may not be enough, so that a query goes on and keeps its locks. For PostgreSQL: `pg_cancel_backend`, by another connection.
    * By default nothing is done.
    */
   cancel?: (connection: C) => unknown;
   /**
-   * Called with what `cleanup`, `cancel` and `close` throw. By default it is printed.
+   * Called with each error that `cleanup`, `cancel` or `close` throws. By default the error is printed.
    */
   onError?: (error: unknown) => void;
   /**
-   * How many connections to open before they are asked for.
+   * The number of connections to open before they are asked for.
    *
    * @default {0}
    */
   minSize?: number;
   /**
-   * How many connections there may be.
+   * The number of connections that there may be.
    *
    * @default {4}
    */
   maxSize?: number;
   /**
-   * How long a connection may lie idle, in milliseconds, before it is closed.
+   * The time for which a connection may lie idle before it is closed, in milliseconds.
    *
    * @default {10_000}
    */
   maxIdle?: number;
   /**
-   * How old a connection may get, in milliseconds; it is closed when it is not lent.
+   * The greatest age of a connection, in milliseconds; an older one is closed when it is not lent.
    *
    * @default {30_000}
    */
   maxAge?: number;
   /**
-   * How long opening a connection may take, and how long cleaning it up, cancelling what it does and closing it, each, in
+   * The longest time that opening a connection may take, and cleaning it up, cancelling its operation and closing it, each, in
    * milliseconds.
    *
    * @default {5_000}
    */
   connectTimeout?: number;
   /**
-   * Whether the connection that came back last is lent first, so that those too many grow old.
+   * Whether the connection that came back last is lent first, so that those that are too many grow old.
    *
    * @default {true}
    */
@@ -104,22 +104,21 @@ const KEYS: readonly (keyof ConnectionPoolOptions<unknown>)[] = [
  *   sides, and pass it to green threads as any argument. In green code a connection is a handle with blocking methods
  *   ({@linkcode Sync}), and all methods of the pool block; async code has the twins, and the connection itself, in a thin
  *   wrapper.
- * - **Order**: first come, first served, whichever side one is on.
+ * - **Order**: first come, first served, on both sides together.
  * - **Coming back**: by the end of a `using` block (`await using` on the hub), by `put()`, or by the connection's own
- *   `close()` or `end()`. After that whoever still holds it gets an error; a second time does nothing. `discard()` and
+ *   `close()` or `end()`. After that any use of it throws; to give it back a second time does nothing. `discard()` and
  *   `destroy()` close it.
- * - **Clean-up**: each time one comes back. If that throws, or takes longer than `connectTimeout`, the connection is closed
- *   and its place is free; the error goes to `onError`. Only a `GreenletExit` or a `Timeout` is thrown to the one who gave
- *   the connection back. One that comes back in the middle of an operation is closed, after `cancel`.
- * - **Ends**: when a green thread has ended, was killed, or has crashed with its Worker, what it has not given back comes back:
- *   cleaned up, or closed if that was in the middle of an operation. So a connection is for the thread that got it, and not
- *   for one that it hands it to.
+ * - **Clean-up**: each time a connection comes back. If that throws, or takes longer than `connectTimeout`, the connection is
+ *   closed, and another one can be opened; the error goes to `onError`. Only a `GreenletExit` or a `Timeout` is thrown to whoever
+ *   gave the connection back. A connection that comes back in the middle of an operation is closed, after `cancel`.
+ * - **Ends**: when a green thread has ended, was killed, or has crashed with its Worker, its connections come back: cleaned up,
+ *   or closed if they were in the middle of an operation. So a connection is for the thread that got it, and for no other one.
  * - **Unknown state**: nobody knows how far a borrower got that was killed or has crashed, also if it gives the connection back
- *   as it goes, or what a call has done that a limit has ended. Such a connection is cleaned up; where there is no
- *   clean-up, it is closed, and its place is free at once. A borrower that returns or throws is taken to leave a connection in
- *   order: it is cleaned up too, but kept where there is no clean-up.
- * - **Kill, timeout, abort** of one who waits: it leaves the line. A `connect` that fails, or takes longer than
- *   `connectTimeout`, gives the place back; what comes too late is closed.
+ *   as it goes, or how far a call got that a limit has ended. Such a connection is cleaned up; if there is no clean-up, it is
+ *   closed, and another one can be opened at once. A borrower that returns or throws is taken to leave a connection in order: it
+ *   is cleaned up too, but kept if there is no clean-up.
+ * - **Kill, timeout, abort** of a waiter: it leaves the line. After a `connect` that fails, or takes longer than
+ *   `connectTimeout`, another connection can be opened; one that comes too late is closed.
  *
  * @typeParam C The connections, as async code has them.
  *
@@ -155,7 +154,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
 
   readonly #connections: Connections<C>;
   /**
-   * What green code sees.
+   * The methods for green code.
    *
    * @internal
    */
@@ -205,22 +204,22 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     connections.warm(minSize);
   }
 
-  /** How many connections can be had without waiting, those included that were not opened yet. */
+  /** The number of connections that can be had without waiting, those included that were not opened yet. */
   get free(): number {
     return this.#connections.free;
   }
 
-  /** How many wait for a connection. */
+  /** The number of those who wait for a connection. */
   get waiting(): number {
     return this.#connections.waiting;
   }
 
-  /** How many connections there may be. */
+  /** The number of connections that there may be. */
   get maxSize(): number {
     return this.#connections.maxSize;
   }
 
-  /** How many connections are open, lent or not. */
+  /** The number of connections that are open, lent or not. */
   get open(): number {
     return this.#connections.open;
   }
@@ -229,7 +228,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * Gets a connection; blocks the green thread until there is one.
    *
    * @param options See {@linkcode WaitingOptions}; the timeout does not count the time that it takes to connect.
-   * @returns The connection, to be given to {@linkcode ConnectionPool.put}.
+   * @returns The connection. It comes back by {@linkcode ConnectionPool.put}.
    * @throws {Timeout} If there was none in time, or connecting took too long.
    * @throws What `connect` threw.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
@@ -268,7 +267,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Gives a connection back, and blocks the green thread until it has been cleaned up.
    *
-   * @param connection What {@linkcode ConnectionPool.get} gave. One that is back already is left alone.
+   * @param connection A connection of {@linkcode ConnectionPool.get}. Nothing is done if it has come back already.
    * @throws {TypeError} If it is no connection of this pool.
    * @throws {BlockingCallError} If it is called on the hub: use `putAsync()` there.
    */
@@ -320,7 +319,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Changes how many connections there may be. Those too many are closed, or will be when they come back.
+   * Changes the number of connections that there may be. Those that are too many are closed, when they come back at the latest.
    *
    * @param maxSize As in the options.
    */
@@ -329,8 +328,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Ends the pool: nobody gets a connection any more, those who wait get an error, and all connections are closed, those
-   * that are lent when they come back. It blocks the green thread until those that nobody uses are closed.
+   * Ends the pool: nobody gets a connection any more, waiters get an error, and all connections are closed, those that are lent
+   * when they come back. It blocks the green thread until the idle ones are closed.
    *
    * @throws {BlockingCallError} If it is called on the hub: use `closeAsync()` there.
    */
@@ -348,7 +347,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     await this.closeAsync();
   }
 
-  /** Green code calls the methods of the face, so whoever gets here is on the hub. */
+  /** Throws the error of a blocking method on the hub. Green code never gets here, as it calls the methods of the face. */
   #onHub(name: string, ..._: unknown[]): never {
     blocking(`${name}()`, `await ${name}Async()`);
     throw new Error(`Cannot call ${name}() here`);
@@ -379,13 +378,14 @@ function rollbackOf(connection: object): ((connection: object) => unknown) | und
 // deno-lint-ignore no-explicit-any
 type Method = (...args: any[]) => unknown;
 
-/** Whether a connection is a `Client` of `npm:pg`, by what no other driver has. */
+/** Whether a connection is a `Client` of `npm:pg`: by members that no other driver has. */
 function isPgClient(connection: object): boolean {
   const { query, escapeLiteral, escapeIdentifier } = connection as Record<string, unknown>;
   return [query, escapeLiteral, escapeIdentifier].every((member) => typeof member === "function") &&
     "processID" in connection;
 }
 
+/** Closes a connection by the first of the usual methods that it has. */
 function closeAnyhow(connection: object): unknown {
   const members = connection as Record<PropertyKey, unknown>;
   for (const key of ["close", "end", "destroy", Symbol.asyncDispose, Symbol.dispose]) {
@@ -395,5 +395,5 @@ function closeAnyhow(connection: object): unknown {
 }
 
 function print(error: unknown): void {
-  printUncaught(error, "a pool of connections");
+  printFault(error, "a pool of connections");
 }

@@ -2,15 +2,15 @@
  * The connections of one pool.
  *
  * ```text
- * place       free ──> taken (connecting ──> lent ──> coming back) ──> free
+ * permit      free ──> taken (connecting ──> lent ──> coming back) ──> free
  * connection  opened ──> lent <──> idle ──> closed
  * ```
  *
- * A place is a permit of a semaphore: there are `maxSize`, and whoever has one takes an idle connection or opens one. Idle
- * connections take no place; but as one is opened only when none is idle, there are never more than `maxSize` in all,
- * beside those that are being closed. A connection that comes back is idle before its place is free, so it is there for the
- * one who gets the place. One whose state is unknown, and which therefore is closed, gives up its place before that: whoever
- * waits opens another one, and need not wait for a server that does not answer.
+ * The permits are those of a semaphore: there are `maxSize`, and the holder of a permit takes an idle connection or opens one. An
+ * idle connection takes no permit; but as a connection is opened only when none is idle, there are never more than `maxSize` in
+ * all, beside those that are being closed. A connection that comes back is idle before its permit is free, so it is there for the
+ * next holder. A connection whose state is unknown is closed; its permit is free before that, so that the next waiter opens
+ * another connection, and need not wait for a server that does not answer.
  *
  * @module
  */
@@ -23,16 +23,17 @@ import { currentLimit } from "../../bridge/side/limit.ts";
 import { checkWaiting, timedOut, type WaitingOptions } from "../../bridge/memory/core.ts";
 import { CORE } from "../../bridge/memory/objects.ts";
 import { Timeout } from "../../bridge/side/timeout.ts";
-import { checkCount } from "../../sync/permits.ts";
+import { makeOrKeep } from "../../sync/make_or_keep.ts";
+import { checkCount, type Permit } from "../../sync/permits.ts";
 import { Semaphore } from "../../sync/semaphore.ts";
 import { type Lender, Lent, type OpenConnection } from "./lent_connection.ts";
 
-/** How a pool treats its connections. */
+/** The options of a pool, complete and checked. */
 export interface Treatment<C> {
   readonly connect: (options: { readonly signal: AbortSignal }) => C | PromiseLike<C>;
-  /** Gives the clean-up for a connection, if one is known. */
+  /** Gives the clean-up function for a connection, if one is known. */
   readonly cleanupOf: (connection: C) => ((connection: C) => unknown) | undefined;
-  /** Has the server stop what it does for a connection. */
+  /** Has the server stop the operation of a connection. */
   readonly cancel: ((connection: C) => unknown) | undefined;
   readonly close: (connection: C) => unknown;
   readonly onError: (error: unknown) => void;
@@ -46,7 +47,7 @@ export interface Treatment<C> {
 /** The connections of one pool. */
 export class Connections<C extends object> implements Lender {
   readonly #treatment: Treatment<C>;
-  readonly #places: Semaphore;
+  readonly #permits: Semaphore;
   readonly #idle: OpenConnection<C>[] = [];
   readonly #lent = new WeakMap<object, Lent<C>>();
   readonly #closing = new AbortController();
@@ -55,25 +56,25 @@ export class Connections<C extends object> implements Lender {
 
   constructor(treatment: Treatment<C>) {
     this.#treatment = treatment;
-    this.#places = new Semaphore(treatment.maxSize);
+    this.#permits = new Semaphore(treatment.maxSize);
   }
 
-  /** How many can be had without waiting, those included that were not opened yet. */
+  /** The number of connections that can be had without waiting, those included that were not opened yet. */
   get free(): number {
-    return Math.max(0, this.#places.value);
+    return Math.max(0, this.#permits.value);
   }
 
-  /** How many wait for one. */
+  /** The number of waiters. */
   get waiting(): number {
-    return this.#places.waiting;
+    return this.#permits.waiting;
   }
 
-  /** How many there may be. */
+  /** The number of connections that there may be. */
   get maxSize(): number {
-    return this.#places[CORE].limit;
+    return this.#permits[CORE].limit;
   }
 
-  /** How many are open, lent or not. */
+  /** The number of connections that are open, lent or not. */
   get open(): number {
     return this.#open;
   }
@@ -86,28 +87,22 @@ export class Connections<C extends object> implements Lender {
     const limit = currentLimit(0)?.signal;
     const signals = [signal, limit, this.#closing.signal].filter((signal) => signal !== undefined);
     const ends = signals.length > 1 ? AbortSignal.any(signals) : this.#closing.signal;
-    const place = await this.#places.acquireAsync({ timeout, signal: ends });
-    const leave = () => place.release();
-    try {
-      const open = this.#takeIdle() ?? await this.#connectUnless(ends, leave);
-      const lent = new Lent(this, open, leave);
-      this.#lent.set(lent.proxy, lent);
-      return lent;
-    } catch (error) {
-      if (!isA(error, GoesOn)) leave();
-      throw isA(error, GoesOn) ? ends.reason : error;
-    }
+    const permit = await this.#permits.acquireAsync({ timeout, signal: ends });
+    const open = this.#takeIdle() ?? await this.#connectFor(permit, ends);
+    const lent = new Lent(this, open, permit);
+    this.#lent.set(lent.proxy, lent);
+    return lent;
   }
 
-  /** Something failed that nobody waits for. */
+  /** Reports a failure that nobody waits for. */
   get report(): (error: unknown) => void {
     return this.#treatment.onError;
   }
 
   /**
-   * Takes back what people hold.
+   * Gives back the connection behind a proxy.
    *
-   * @throws {TypeError} If it is not of this pool.
+   * @throws {TypeError} If the proxy is not of this pool.
    */
   async giveBack(proxy: unknown, discard = false): Promise<void> {
     const isObject = typeof proxy === "object" && proxy !== null;
@@ -116,20 +111,19 @@ export class Connections<C extends object> implements Lender {
     throw new TypeError("Cannot give back a connection: expected one that this pool has lent");
   }
 
-  /** Opens so many, to have them ready. One that cannot be opened is tried again when it is asked for. */
+  /** Opens connections ahead. One that cannot be opened is tried again when somebody asks for a connection. */
   warm(count: number): void {
     for (let i = 0; i < count; i++) {
-      const place = this.#places.tryAcquire();
-      if (!place) return;
-      this.#connect().then((open) => this.#keep(open), () => {}).finally(() => place.release());
+      const permit = this.#permits.tryAcquire();
+      if (!permit) return;
+      this.#connect().then((open) => this.#keep(open), () => {}).finally(() => permit.release());
     }
   }
 
   async takeBack(loan: Lent<never>, discard: boolean): Promise<void> {
-    const { open, leave, busy, unsure } = loan as unknown as Lent<C>;
+    const { open, permit, busy, unsure } = loan as unknown as Lent<C>;
     let suspect = busy || unsure;
     let fatal: { readonly error: unknown } | undefined;
-    let left = false;
     try {
       open.usedAt = performance.now();
       const cleanup = this.#treatment.cleanupOf(open.connection);
@@ -147,30 +141,30 @@ export class Connections<C extends object> implements Lender {
       }
       if (good) await this.#keep(open);
       else {
-        if (suspect) leave();
-        left = suspect;
+        // Before the connection is closed: see the head of this file.
+        if (suspect) permit.release();
         if (busy) await this.#cancel(open);
         await this.#close(open);
       }
     } finally {
-      if (!left) leave();
+      permit.release();
     }
     if (fatal) throw fatal.error;
   }
 
-  /** Closes those that nobody uses. */
+  /** Closes the idle connections. */
   async clear(): Promise<void> {
     await Promise.all(this.#idle.splice(0).map((open) => this.#close(open)));
   }
 
-  /** Changes how many there may be. */
+  /** Changes the number of connections that there may be. */
   resize(maxSize: number): void {
-    this.#places[CORE].resize(checkCount("pool", maxSize, "resize"));
+    this.#permits[CORE].resize(checkCount("pool", maxSize, "resize"));
     const many = Math.max(0, this.#idle.length - this.free);
     for (const open of this.#idle.splice(0, many)) this.#close(open);
   }
 
-  /** Lends nothing any more: closes those that nobody uses now, and the others when they come back. */
+  /** Shuts the pool: closes the idle connections now, and the lent ones when they come back. */
   async shut(): Promise<void> {
     this.#closing.abort(closedError());
     await this.clear();
@@ -188,7 +182,7 @@ export class Connections<C extends object> implements Lender {
     }
   }
 
-  /** Keeps a connection for the next one who asks, if it is still wanted. */
+  /** Keeps a connection for the next waiter, or closes it if the pool has no use for it. */
   async #keep(open: OpenConnection<C>): Promise<void> {
     if (!this.#wants(open)) return await this.#close(open);
     this.#idle.push(open);
@@ -196,7 +190,7 @@ export class Connections<C extends object> implements Lender {
   }
 
   #wants(open: OpenConnection<C>): boolean {
-    return this.#places.value >= 0 && !this.#closing.signal.aborted && !this.#isOver(open);
+    return this.#permits.value >= 0 && !this.#closing.signal.aborted && !this.#isOver(open);
   }
 
   #isOver({ openedAt, usedAt }: OpenConnection<C>): boolean {
@@ -205,22 +199,12 @@ export class Connections<C extends object> implements Lender {
     return now - openedAt >= maxAge || now - usedAt >= maxIdle;
   }
 
-  /** Opens a connection for one who may give up: then it is the next one's, and its place is taken until it is open. */
-  async #connectUnless(signal: AbortSignal, leave: () => void): Promise<OpenConnection<C>> {
-    const connecting = this.#connect();
-    const { promise: aborted, reject } = Promise.withResolvers<never>();
-    const onAbort = () => reject(new GoesOn());
-    signal.addEventListener("abort", onAbort, { once: true });
-    try {
-      return await Promise.race([connecting, aborted]);
-    } catch (error) {
-      if (isA(error, GoesOn)) {
-        connecting.then((open) => this.#keep(open), () => {}).finally(leave);
-      }
-      throw error;
-    } finally {
-      signal.removeEventListener("abort", onAbort);
-    }
+  /** Opens a connection for a waiter, who may give up: then the connection is kept for the next one. */
+  #connectFor(permit: Permit, signal: AbortSignal): Promise<OpenConnection<C>> {
+    return makeOrKeep(this.#connect(), permit, signal, async (open) => {
+      await this.#keep(open);
+      permit.release();
+    });
   }
 
   async #connect(): Promise<OpenConnection<C>> {
@@ -238,7 +222,7 @@ export class Connections<C extends object> implements Lender {
       const now = performance.now();
       return { connection, openedAt: now, usedAt: now };
     } catch (error) {
-      // One that comes too late is nobody's.
+      // A connection that comes too late is nobody's: it is closed.
       if (signal.aborted) {
         connecting.then((late) => {
           this.#open++;
@@ -249,7 +233,7 @@ export class Connections<C extends object> implements Lender {
     }
   }
 
-  /** Has the server stop what it does for a connection, if anybody knows how. */
+  /** Has the server stop the operation of a connection, if the pool knows how. */
   async #cancel({ connection }: OpenConnection<C>): Promise<void> {
     const { cancel, onError } = this.#treatment;
     if (!cancel) return;
@@ -270,6 +254,7 @@ export class Connections<C extends object> implements Lender {
     }
   }
 
+  /** Calls a function of the options, and waits for it no longer than `connectTimeout`. */
   #inTime(
     fn: (connection: C) => unknown,
     connection: C,
@@ -278,7 +263,7 @@ export class Connections<C extends object> implements Lender {
     return this.#limit(Promise.try(fn, connection), onLate);
   }
 
-  /** Waits for something no longer than it may take. */
+  /** Waits for a promise no longer than `connectTimeout`. */
   async #limit<T>(promise: Promise<T>, onLate: (error: Timeout) => void): Promise<T> {
     const ms = this.#treatment.connectTimeout;
     if (ms > LONGEST_TIMER) return await promise;
@@ -297,7 +282,7 @@ export class Connections<C extends object> implements Lender {
     }
   }
 
-  /** Has those closed that nobody uses when their time is over. */
+  /** Sets the timer that closes idle connections when their time is over. */
   #schedule(): void {
     if (this.#expiry !== undefined) return;
     const { maxAge, maxIdle } = this.#treatment;
@@ -314,15 +299,12 @@ export class Connections<C extends object> implements Lender {
       }
       this.#schedule();
     }, ms);
-    // An idle connection may keep the process, but not this.
+    // An idle connection may keep the process alive, but this timer must not.
     this.#expiry.unref();
   }
 }
 
-/** Says that the one who asked has gone, and that a connection is being opened all the same. */
-class GoesOn extends Error {}
-
-/** Whether an error is there to end what is going on, and not to say that a connection is of no use. */
+/** Whether an error is there to end its caller, and does not say that a connection is of no use. */
 function isFatal(error: unknown): boolean {
   return isA(error, GreenletExit) || isA(error, Timeout);
 }

@@ -1,8 +1,8 @@
 /**
- * A connection while it is lent: what people hold in place of the connection itself.
+ * A connection while it is lent: its borrower holds a proxy for the connection.
  *
- * It does what the connection does, but for closing it, which gives it back. Then it is of no use any more, whoever still
- * holds it: the connection may be somebody else's by now.
+ * The proxy does what the connection does, but for closing it, which gives the connection back. After that the proxy is of no
+ * use to whoever still holds it: the connection may be somebody else's by now.
  *
  * @module
  */
@@ -10,65 +10,68 @@
 import { ASKED_IN_PASSING } from "../../bridge/references/handle.ts";
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
+import type { Permit } from "../../sync/permits.ts";
 import { servedCall } from "../base/call_context.ts";
 
-/** A connection that is open, and since when. */
+/** An open connection. */
 export interface OpenConnection<C> {
   readonly connection: C;
-  /** When it was opened, in `performance.now()` time. */
+  /** The time at which it was opened, by `performance.now()`. */
   readonly openedAt: number;
-  /** When it was used last. */
+  /** The time at which it was used last. */
   usedAt: number;
 }
 
-/** What ends a loan. */
+/** The pool, to a loan. */
 export interface Lender {
   /** Takes a connection back. */
   takeBack(lent: Lent<never>, discard: boolean): Promise<void>;
 }
 
-/** What gives a connection back, where a connection has it. */
+/** The methods that give a connection back, where a connection has them. */
 const CLOSING: ReadonlySet<PropertyKey> = new Set(["close", "end"]);
 
 /** One loan of one connection. */
 export class Lent<C extends object> {
   readonly open: OpenConnection<C>;
-  /** Gives the place back that the connection takes. */
-  readonly leave: () => void;
-  /** What people hold. */
+  /** The permit of the pool for as long as the connection is lent. */
+  readonly permit: Permit;
+  /** The proxy that the borrower holds. */
   readonly proxy: C & AsyncDisposable;
   readonly #lender: Lender;
+  /** The wrapped methods of the connection, each beside the method that it was made of. */
   readonly #methods = new Map<PropertyKey, { readonly of: unknown; readonly fn: unknown }>();
+  /** The number of calls whose promises have not settled. */
   #calls = 0;
   #unsure = false;
   #back: Promise<void> | undefined;
 
   /**
-   * @param lender Takes it back.
+   * @param lender Takes the connection back.
    * @param open The connection.
-   * @param leave Gives its place back.
+   * @param permit The permit of the pool for as long as the connection is lent.
    */
-  constructor(lender: Lender, open: OpenConnection<C>, leave: () => void) {
+  constructor(lender: Lender, open: OpenConnection<C>, permit: Permit) {
     this.#lender = lender;
     this.open = open;
-    this.leave = leave;
+    this.permit = permit;
     this.proxy = new Proxy(open.connection, {
       get: (connection, key) => this.#get(connection, key),
       set: (connection, key, value) => Reflect.set(this.#use(connection, key), key, value),
     }) as C & AsyncDisposable;
   }
 
-  /** Whether it is in the middle of something: a method whose promise has not settled. */
+  /** Whether the connection is in the middle of an operation: the promise of a method has not settled. */
   get busy(): boolean {
     return this.#calls > 0;
   }
 
-  /** Whether nobody knows how far its borrower got with it. */
+  /** Whether nobody knows how far the borrower got with the connection. */
   get unsure(): boolean {
     return this.#unsure;
   }
 
-  /** Whether it was given back. */
+  /** Whether the connection was given back. */
   get isBack(): boolean {
     return this.#back !== undefined;
   }
@@ -76,8 +79,8 @@ export class Lent<C extends object> {
   /**
    * Gives the connection back, once.
    *
-   * @param discard Whether it is of no use any more.
-   * @param borrower The green thread that has had it, if that is not the one that gives it back.
+   * @param discard Whether the connection is of no use any more.
+   * @param borrower The green thread that has had it: by default the one whose call gives it back.
    */
   giveBack(
     discard = false,
@@ -98,7 +101,7 @@ export class Lent<C extends object> {
   #get(connection: C, key: PropertyKey): unknown {
     if (key === Symbol.asyncDispose) return () => this.giveBack();
     if (key === Symbol.dispose && key in connection) {
-      // Nobody waits for it. What goes wrong with the connection its lender reports.
+      // Nobody waits for this. The lender reports what goes wrong with the connection.
       return () => void this.giveBack().catch(() => {});
     }
     if (ASKED_IN_PASSING.has(key) || typeof key === "symbol" && this.isBack) {
@@ -106,7 +109,7 @@ export class Lent<C extends object> {
     }
     const own = Reflect.getOwnPropertyDescriptor(connection, key);
     const value = Reflect.get(connection, key);
-    // What is fixed cannot look different here, as the language has it.
+    // A property that is fixed cannot look different on a proxy, as the language has it.
     if (typeof value !== "function" || own && !own.configurable && !own.writable) {
       return Reflect.get(this.#use(connection, key), key);
     }
@@ -129,7 +132,10 @@ export class Lent<C extends object> {
     return fn;
   }
 
-  /** Only plain promises: a query that waits for its `then()` must not be started by this. */
+  /**
+   * Counts a call as long as its promise has not settled. Only a plain promise is followed: a query that waits for its `then()`
+   * must not be started by this.
+   */
   #follow(result: unknown): void {
     if (!isPromise(result)) return;
     this.#calls++;
@@ -142,14 +148,14 @@ export class Lent<C extends object> {
   }
 }
 
-/** The hub's record of a thread, as far as this has to know it. */
+/** The hub's record of a thread, as far as it matters here. */
 interface Borrower {
   readonly killed: unknown;
   readonly state: string;
   readonly worker: { readonly dead: boolean } | undefined;
 }
 
-/** Whether a thread was ended where it was: by a kill or a limit, or with its Worker. */
+/** Whether a thread was ended in the middle: by a kill or a limit, or with its Worker. */
 function wasCutShort({ killed, state, worker }: Borrower): boolean {
   return killed !== undefined || state === "killed" || worker?.dead === true;
 }

@@ -5,25 +5,25 @@
  * No start is tried again before some time has passed, twice as long after each failure; one that succeeds makes up for all.
  *
  * ```text
- * well ──failed──> resting ──its time──> trying ──failed──> resting, for longer
+ * well ──failed──> waiting ──its time──> trying ──failed──> waiting, for longer
  *   ^                                      └──succeeded──> well
  * ```
  *
- * A Worker whose start was begun before another one failed may still become ready while this is resting: then it is well again.
+ * A Worker whose start was begun before another one failed may still become ready while this is waiting: then it is well again.
  *
  * @module
  */
 
 /** The time without a start after the first failure, in milliseconds. */
-const FIRST_REST = 250;
+const FIRST_PAUSE = 250;
 
 /** The longest time without a start, after many failures, in milliseconds. */
-const LONGEST_REST = 10_000;
+const LONGEST_PAUSE = 10_000;
 
 /** Starts of Workers that have failed in a row. */
 export class FailedStarts {
   readonly #again: () => void;
-  #rest = 0;
+  #pause = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #error: unknown;
   /** The time of the first of these failures. */
@@ -35,7 +35,7 @@ export class FailedStarts {
   }
 
   /** Whether no Worker is to be started now. */
-  get resting(): boolean {
+  get waiting(): boolean {
     return this.#timer !== undefined;
   }
 
@@ -53,12 +53,12 @@ export class FailedStarts {
   failed(error: unknown): void {
     this.#error = error;
     this.#since ??= performance.now();
-    if (this.resting) return;
-    this.#rest = Math.min(LONGEST_REST, 2 * this.#rest || FIRST_REST);
+    if (this.waiting) return;
+    this.#pause = Math.min(LONGEST_PAUSE, 2 * this.#pause || FIRST_PAUSE);
     this.#timer = setTimeout(() => {
       this.#timer = undefined;
       this.#again();
-    }, this.#rest);
+    }, this.#pause);
     Deno.unrefTimer(this.#timer);
   }
 
@@ -66,7 +66,7 @@ export class FailedStarts {
   succeeded(): void {
     if (this.#since === undefined) return;
     this.stop();
-    this.#rest = 0;
+    this.#pause = 0;
     this.#error = this.#since = undefined;
   }
 

@@ -50,8 +50,6 @@ export interface PoolHost extends Registry {
   readonly scope: readonly string[];
   /** A Worker says something. */
   take(worker: GreenWorker, message: Message): void;
-  /** A thread has ended without its Worker saying so. */
-  endThread(thread: HubThread, ended: Ended): void;
 }
 
 /** The Workers of one hub and the threads that wait for them. */
@@ -60,6 +58,7 @@ export class Pool {
   /** The board's number in the process. */
   readonly #boardNumber: number;
   readonly #settings: Settings;
+  readonly #here = hereOnHub();
   readonly #host: PoolHost;
   readonly #queue = new Set<HubThread>();
   /** Threads in the queue for which a running one waits and cannot run it itself. */
@@ -117,7 +116,7 @@ export class Pool {
       startError: () => this.#failedStarts.error,
       refuse: (thread, reason) => {
         this.remove(thread);
-        this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
+        this.#host.threads.endThread(thread, Ended.of({ status: "rejected", reason }));
       },
     });
     this.#lending = new Lending({
@@ -127,7 +126,7 @@ export class Pool {
       waitOf: (worker) => this.#waitOf(worker),
       lent: () => this.#assign(),
     });
-    this.#boardNumber = hereOnHub().addBoard(this.board);
+    this.#boardNumber = this.#here.addBoard(this.board);
     this.#bySlot = new Array(this.board.slots).fill(undefined);
     for (let i = 0; i < settings.minWorkers; i++) this.#startWorker();
   }
@@ -171,6 +170,7 @@ export class Pool {
     this.#queue.add(thread);
     this.#order?.add(thread);
     this.#assign();
+    if (this.#queue.size === 0) return;
     if (this.#cannotGrow) this.#saturation.look();
     if (this.#queued <= maxQueue || !this.remove(thread)) return;
     throw new HubSaturatedError(
@@ -265,7 +265,7 @@ export class Pool {
     if (at >= 0) worker.stack.splice(at, 1);
     this.#growth.ended();
     worker.proven = true;
-    if (worker.idle) this.#rest(worker);
+    if (worker.idle) this.#becameIdle(worker);
   }
 
   /** A Worker has answered all that the hub asked of it. */
@@ -280,7 +280,7 @@ export class Pool {
     this.#starting--;
     this.#failedStarts.succeeded();
     if (worker.closing) return;
-    this.#rest(worker);
+    this.#becameIdle(worker);
   }
 
   /**
@@ -288,8 +288,8 @@ export class Pool {
    *
    * @returns Whether there was anything.
    */
-  takeIn(): boolean {
-    let worked = hereOnHub().takeIn();
+  readonly takeIn = (): boolean => {
+    let worked = this.#here.takeIn();
     for (let group = 0; group < this.board.groups; group++) {
       let flags = this.board.takeFlags(group);
       while (flags !== 0) {
@@ -302,7 +302,7 @@ export class Pool {
     }
     if (this.#order && this.#runLock!.turn !== 0) this.#assign();
     return worked;
-  }
+  };
 
   /**
    * The process is about to end: has the Workers tell what has failed in their event loops.
@@ -312,7 +312,7 @@ export class Pool {
   lastTurns(): Promise<unknown> | undefined {
     const uneasy = [...this.#workers].filter(({ uneasy, idle }) => uneasy && idle);
     if (uneasy.length === 0) return undefined;
-    return settlesWithin(Promise.all(uneasy.map((worker) => worker.rest())), LAST_TURN_MS);
+    return settlesWithin(Promise.all(uneasy.map((worker) => worker.loopTurn())), LAST_TURN_MS);
   }
 
   /** Tells all Workers to end; those with threads on them when these have ended. */
@@ -341,7 +341,7 @@ export class Pool {
   /** Settles when all Workers that were stopped have ended, or are known not to end. */
   async ended(): Promise<void> {
     await this.#stopped.ended();
-    hereOnHub().removeBoard(this.#boardNumber);
+    this.#here.removeBoard(this.#boardNumber);
   }
 
   #end(worker: GreenWorker, reason: Error): void {
@@ -374,17 +374,18 @@ export class Pool {
       this.#end(worker, error as Error);
       return true;
     }
-    if (!worker.post.empty) this.board.raise(worker.slot);
-    return worked || !worker.post.empty;
+    if (worker.post.inbox.empty) return worked;
+    this.board.raise(worker.slot);
+    return true;
   }
 
-  #rest(worker: GreenWorker): void {
+  #becameIdle(worker: GreenWorker): void {
     if (this.#closed) return this.#dismiss(worker);
     worker.idleSince = performance.now();
     this.#idle.push(worker);
     this.#assign();
     if (!this.#idle.includes(worker)) return;
-    this.#shrinking.rested(worker);
+    this.#shrinking.becameIdle(worker);
   }
 
   /** Whether as many Workers run threads as may. One counts that waits for a thread; one that lends its place does not. */
@@ -490,7 +491,7 @@ export class Pool {
     for (const worker of this.#idle) if (!worker.serving) free++;
     order.recall(free);
     // What was spawned before is in the rings, and has to be known.
-    for (const { post } of this.#workers) if (!post.empty) return;
+    for (const { post } of this.#workers) if (!post.inbox.empty) return;
     const begun = order.next((thread) => this.#berth(thread), waits);
     if (begun) {
       this.#urgent.delete(begun.thread);
@@ -529,7 +530,7 @@ export class Pool {
     );
     for (const thread of [...this.#queue]) {
       this.remove(thread);
-      this.#host.endThread(thread, Ended.of({ status: "rejected", reason }));
+      this.#host.threads.endThread(thread, Ended.of({ status: "rejected", reason }));
     }
   }
 
@@ -539,7 +540,7 @@ export class Pool {
 
   /** Whether one more Worker may be started now. */
   get #mayStart(): boolean {
-    return this.#hasSlot && !(this.#failedStarts.resting && this.#someStay);
+    return this.#hasSlot && !(this.#failedStarts.waiting && this.#someStay);
   }
 
   /** Whether there will be no more Workers, unless one goes: there are as many as there may be, or none can be started. */
@@ -643,11 +644,11 @@ export class Pool {
     }
     for (const thread of threads) this.remove(thread);
     for (const thread of threads) {
-      this.#host.endThread(thread, endingOf(worker, thread, code));
+      this.#host.threads.endThread(thread, endingOf(worker, thread, code));
     }
     // There is nobody else to hear of it.
     if (!expected && !worker.stopped && threads.length === 0) {
-      this.#host.reportError(crash(worker, undefined, code));
+      this.#host.events.error(crash(worker, undefined, code));
     }
     this.#runLock?.gone(worker.slot);
     if (this.#workers.size === 0) this.#onEmpty?.();

@@ -37,7 +37,7 @@ export class Shrinking {
   }
 
   /** A Worker has nothing to do. */
-  rested(worker: GreenWorker): void {
+  becameIdle(worker: GreenWorker): void {
     if (this.#staying > this.#pool.settings.maxWorkers) this.#dismissLater(worker);
     else this.#sweepLater();
   }

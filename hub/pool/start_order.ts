@@ -13,6 +13,7 @@
  * @module
  */
 
+import { isBefore } from "../../bridge/wire/board.ts";
 import type { RunLock } from "../../bridge/wire/run_lock.ts";
 import type { GreenWorker } from "../records/worker.ts";
 import type { HubThread } from "../records/thread.ts";
@@ -55,8 +56,8 @@ export class StartOrder {
   }
 
   /** There are Workers for so many of those who are late. */
-  recall(places: number): void {
-    while (this.#recalls < Math.min(places, this.#late.size)) {
+  recall(count: number): void {
+    while (this.#recalls < Math.min(count, this.#late.size)) {
       this.#recalls++;
       this.#insert(this.#runLock.enlist(), null);
     }
@@ -126,8 +127,4 @@ export class StartOrder {
   #announce(): void {
     if (this.#numbers.length > 0) this.#runLock.announce(this.#numbers[0]);
   }
-}
-
-function isBefore(a: number, b: number): boolean {
-  return (a - b | 0) < 0;
 }

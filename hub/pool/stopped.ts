@@ -41,9 +41,9 @@ export class StoppedWorkers {
 
   async #awaitEnd(worker: GreenWorker): Promise<void> {
     if (await settlesWithin(worker.exited, STOP_MS)) return;
-    if (worker.post.heard && await settlesWithin(worker.exited, UNWIND_MS)) return;
+    if (worker.post.outbox.heard && await settlesWithin(worker.exited, UNWIND_MS)) return;
     // To terminate one that computes does nothing, but Deno (2.9.6) says that it has ended.
-    if (worker.ready && !worker.post.left) {
+    if (worker.ready && !worker.post.outbox.left) {
       worker.lost = true;
       worker.objects.lost();
       this.#leaked++;

@@ -11,6 +11,7 @@ import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import {
   Ending,
+  endingOf,
   ENDINGS,
   type Outcome,
   outcomeOf,
@@ -74,6 +75,11 @@ export class Ended {
   /** The ending as it is passed on: handles that came home are handles. */
   get passing(): Outcome<unknown> {
     return this.#passing ?? this.outcome;
+  }
+
+  /** The ending as a reference to its thread carries it. */
+  get forRef(): { ending: number; value: unknown } {
+    return endingOf(this.passing);
   }
 
   #read(ending: number, payload: Payload, kinds: ReferenceKinds): void {

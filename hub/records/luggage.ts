@@ -9,7 +9,7 @@
  */
 
 import type { Ref, ReferenceKinds } from "../../bridge/values/codec.ts";
-import { endingOf, RefKind } from "../../bridge/protocol/messages.ts";
+import { RefKind } from "../../bridge/protocol/messages.ts";
 import type { GreenWorker, Registry } from "./worker.ts";
 import { HubThread } from "./thread.ts";
 import { hubReferent } from "../references/referents.ts";
@@ -47,7 +47,7 @@ export class Luggage implements ReferenceKinds {
   /** The thread will not run. */
   drop(): void {
     for (const { kind, id } of this.#held) {
-      if (kind === RefKind.Thread) this.#registry.releaseThread(id, 1);
+      if (kind === RefKind.Thread) this.#registry.threads.release(id, 1);
       else this.#registry.exports.release(id, 1);
     }
     this.#held.length = 0;
@@ -80,12 +80,11 @@ export class Luggage implements ReferenceKinds {
     if (!thread.ended) thread = this.#registry.own(thread);
     thread.observed = true;
     const { id, name } = thread;
-    const outcome = thread.ended?.passing;
-    if (!outcome) {
-      thread.holds++;
-      this.#held.push({ kind: RefKind.Thread, id });
-      return { kind: RefKind.Thread, data: { id, name } };
+    if (thread.ended) {
+      return { kind: RefKind.Thread, data: { id, name, ended: thread.ended.forRef } };
     }
-    return { kind: RefKind.Thread, data: { id, name, ended: endingOf(outcome) } };
+    thread.holds++;
+    this.#held.push({ kind: RefKind.Thread, id });
+    return { kind: RefKind.Thread, data: { id, name } };
   }
 }

@@ -19,8 +19,8 @@ import type { Outbox } from "../../bridge/wire/outbox.ts";
 export class Post {
   readonly #board: Board;
   readonly #slot: number;
-  readonly #outbox: Outbox;
-  readonly #inbox: Inbox;
+  readonly outbox: Outbox;
+  readonly inbox: Inbox;
   readonly #waiting: Waiting[] = [];
   #tidying: ReturnType<typeof setTimeout> | undefined;
   #sendsLater = false;
@@ -29,19 +29,19 @@ export class Post {
   constructor(board: Board, slot: number, outbox: Outbox, inbox: Inbox) {
     this.#board = board;
     this.#slot = slot;
-    this.#outbox = outbox;
-    this.#inbox = inbox;
+    this.outbox = outbox;
+    this.inbox = inbox;
   }
 
   /** Sends a message, now or as soon as there is room. */
   send(kind: number, id: number, a: number, b: number, payload: Payload): void {
-    if (payload.attachments !== undefined) this.#outbox.attach(payload.attachments);
+    if (payload.attachments !== undefined) this.outbox.attach(payload.attachments);
     if (this.#waiting.length > 0) {
       this.#waiting.push(new Waiting(kind, id, a, b, keep(payload)));
       return;
     }
-    if (this.#outbox.write(kind, id, a, b, payload)) return this.#board.wake(this.#slot);
-    this.#outbox.setBehind(true);
+    if (this.outbox.write(kind, id, a, b, payload)) return this.#board.wake(this.#slot);
+    this.outbox.setBehind(true);
     this.#waiting.push(new Waiting(kind, id, a, b, payload));
     this.sendWaiting();
     // What is left goes on in a later turn, and by then the bytes may have been changed by whoever sent them.
@@ -65,18 +65,8 @@ export class Post {
 
   /** Says to the Worker that it is to end, whatever it is blocked on and however full its mailbox is. */
   shut(): void {
-    this.#outbox.shut();
+    this.outbox.shut();
     this.#board.wake(this.#slot);
-  }
-
-  /** Whether the Worker has seen that it is to end. */
-  get heard(): boolean {
-    return this.#outbox.heard;
-  }
-
-  /** Whether the Worker has said that it has nothing more to do, and touches nothing any more. */
-  get left(): boolean {
-    return this.#outbox.left;
   }
 
   /** Sends what was waiting, as far as there is room. */
@@ -85,7 +75,7 @@ export class Post {
     let sent = 0;
     const until = performance.now() + TURN_MS;
     while (sent < this.#waiting.length) {
-      if (this.#waiting[sent].write(this.#outbox, until)) {
+      if (this.#waiting[sent].write(this.outbox, until)) {
         sent++;
         continue;
       }
@@ -95,13 +85,13 @@ export class Post {
         break;
       }
       // Ask for room first and then look once more: it may have come in between.
-      this.#outbox.setHungry(true);
-      if (!this.#waiting[sent].write(this.#outbox, until)) break;
-      this.#outbox.setHungry(false);
+      this.outbox.setHungry(true);
+      if (!this.#waiting[sent].write(this.outbox, until)) break;
+      this.outbox.setHungry(false);
       sent++;
     }
     this.#waiting.splice(0, sent);
-    if (this.#waiting.length === 0) this.#outbox.setBehind(false);
+    if (this.#waiting.length === 0) this.outbox.setBehind(false);
     this.#board.wake(this.#slot);
     this.#tidyLater();
   }
@@ -121,14 +111,9 @@ export class Post {
    * @param frames How many frames to look at, at the most.
    */
   receive(frames: number): Message | undefined {
-    const message = this.#inbox.receive(frames);
-    if (this.#inbox.takeHungry()) this.#board.wake(this.#slot);
+    const message = this.inbox.receive(frames);
+    if (this.inbox.takeHungry()) this.#board.wake(this.#slot);
     return message;
-  }
-
-  /** Whether there is nothing to receive. */
-  get empty(): boolean {
-    return this.#inbox.empty;
   }
 
   /** The Worker has ended: nothing is sent any more. */
@@ -140,11 +125,11 @@ export class Post {
 
   /** Memory that large messages needed is let go of when there have been none for a while. */
   #tidyLater(): void {
-    const { tidyAt } = this.#outbox;
+    const { tidyAt } = this.outbox;
     if (tidyAt === Infinity || this.#tidying !== undefined || this.#isRetired) return;
     this.#tidying = setTimeout(() => {
       this.#tidying = undefined;
-      this.#outbox.tidy(performance.now());
+      this.outbox.tidy(performance.now());
       this.#board.wake(this.#slot);
       this.#tidyLater();
     }, Math.max(0, Math.ceil(tidyAt - performance.now())) + 1);

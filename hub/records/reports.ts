@@ -4,7 +4,7 @@
  * @module
  */
 
-import type { Fault } from "../base/uncaught.ts";
+import type { Fault } from "../base/faults.ts";
 import type { HubThread } from "./thread.ts";
 
 /** What the dispatcher tells the hub's owner. */

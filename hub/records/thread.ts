@@ -18,7 +18,7 @@ import type { Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
-import { currentLimit, untilAborted } from "../../bridge/side/limit.ts";
+import { currentLimit, limited, untilAborted } from "../../bridge/side/limit.ts";
 import { joinStacks } from "../../bridge/values/stacks.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import {
@@ -40,19 +40,21 @@ export interface ThreadHost {
   /** Ends a thread early. */
   killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void;
   /** A thread failed, and so far nobody has asked for its result. */
-  failedUnobserved(thread: HubThread): void;
-  /** Something that the library calls for the user threw. */
-  reportError(error: unknown): void;
-  /**
-   * Async code is about to await a thread that has not ended.
-   *
-   * @returns A promise of the error that it is to get instead, if it looks as if it could never go on.
-   */
-  awaiting(thread: HubThread): Promise<Error | undefined> | undefined;
-  /** Async code wants a thread that has not ended, and may go on before it has. */
-  wanted(thread: HubThread): void;
-  /** Settles once a thread has ended, and the async work that was aborted with it. */
-  afterwards(thread: HubThread): Promise<void>;
+  failedUnhandled(thread: HubThread): void;
+  readonly events: {
+    /** Something that the library calls for the user threw. */
+    error(error: unknown): void;
+  };
+  readonly waits: {
+    /**
+     * Async code is about to await a thread that has not ended.
+     *
+     * @returns A promise of the error that it is to get instead, if it looks as if it could never go on.
+     */
+    awaiting(thread: HubThread): Promise<Error | undefined> | undefined;
+    /** Async code wants a thread that has not ended, and may go on before it has. */
+    wanted(thread: HubThread): void;
+  };
 }
 
 interface Linked {
@@ -87,7 +89,8 @@ export interface Task {
 export class HubThread<T = unknown> extends GreenThread<T> {
   readonly id: number;
   readonly #host: ThreadHost;
-  readonly #name: string | undefined;
+  /** Its name, if it was given one; else the name is made of the label and the id. */
+  readonly givenName: string | undefined;
   /** What it is to run; gone once it runs. */
   task: Task | undefined;
   /** What the name is made of when none was given. */
@@ -183,7 +186,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.#host = host;
     this.id = id;
     this.label = options.label;
-    this.#name = options.name;
+    this.givenName = options.name;
     this.parent = options.parent ?? 0;
     this.detached = options.detached ?? false;
     this.task = options.task;
@@ -196,17 +199,16 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   get name(): string {
-    return this.#name ?? `${this.label}-${this.id}`;
-  }
-
-  /** The name, if it is not made of the label and the id. */
-  get givenName(): string | undefined {
-    return this.#name;
+    return this.givenName ?? `${this.label}-${this.id}`;
   }
 
   get state(): ThreadState {
     if (this.#ended) return this.#ended.status;
     return this.#running ? "running" : "pending";
+  }
+
+  override get dead(): boolean {
+    return this.#ended !== undefined;
   }
 
   /** How it ended, if it has. */
@@ -246,7 +248,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.#back?.end(this.changes);
     this.#settle?.(ended.outcome);
     this.#settle = undefined;
-    if (ended.status === "rejected" && !this.observed) this.#host.failedUnobserved(this);
+    if (ended.status === "rejected" && !this.observed) this.#host.failedUnhandled(this);
     return true;
   }
 
@@ -279,8 +281,13 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   /** Settles once it has ended, and the async work that was aborted with it. */
-  afterwards(): Promise<void> {
-    return this.#host.afterwards(this);
+  async afterwards(): Promise<void> {
+    const deadlock = this.#ended ? undefined : await this.#host.waits.awaiting(this);
+    if (deadlock) throw deadlock;
+    await limited(async () => {
+      if (!this.#ended) await new Promise<void>((resolve) => this.onEnd(() => resolve()));
+      await Promise.allSettled(this.aborted);
+    });
   }
 
   override cancel(reason?: unknown): void {
@@ -305,7 +312,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   override want(): () => void {
     this.interest++;
     this.begin?.();
-    if (!this.#ended) this.#host.wanted(this);
+    if (!this.#ended) this.#host.waits.wanted(this);
     return () => void this.interest--;
   }
 
@@ -353,8 +360,8 @@ export class HubThread<T = unknown> extends GreenThread<T> {
    */
   settled(awaits: boolean): Promise<T> {
     this.observed = true;
-    if (!this.#ended && !awaits) this.#host.wanted(this);
-    const deadlock = this.#ended || !awaits ? undefined : this.#host.awaiting(this);
+    if (!this.#ended && !awaits) this.#host.waits.wanted(this);
+    const deadlock = this.#ended || !awaits ? undefined : this.#host.waits.awaiting(this);
     if (!deadlock) return this.#promise ??= this.#makePromise();
     return deadlock.then((error) => {
       if (error) throw error;
@@ -390,7 +397,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   #call({ fn, args }: Linked): void {
-    const onError = (error: unknown) => this.#host.reportError(error);
+    const onError = (error: unknown) => this.#host.events.error(error);
     try {
       const result = fn(this, ...args);
       if (isPromise(result)) result.then(undefined, onError);

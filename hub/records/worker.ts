@@ -26,7 +26,6 @@ import { EMPTY } from "../../bridge/wire/message.ts";
 import {
   Down,
   Ending,
-  endingOf,
   outcomeOf,
   PART_OF_CALL,
   RefKind,
@@ -38,7 +37,7 @@ import type { RunningWorker } from "./thread_worker.ts";
 import type { Exports } from "../../bridge/references/exports.ts";
 import type { KeepAlive } from "../base/keep_alive.ts";
 import { WorkerReferences } from "../references/worker_references.ts";
-import type { Fault } from "../base/uncaught.ts";
+import type { DispatcherEvents } from "./reports.ts";
 import { HubThread } from "./thread.ts";
 import { endBelongings } from "../references/belongings.ts";
 import { type Call, servedCall } from "../base/call_context.ts";
@@ -75,29 +74,37 @@ export interface ParkedIteration {
   readonly on: string;
 }
 
-/** What a Worker's references are looked up in. */
+/** The threads of a hub, as far as its Workers have to know them. */
+export interface ThreadTable {
+  /** The thread with an id, if the hub still has it. */
+  byId(id: number): HubThread | undefined;
+  /** Makes the record of a thread that is known only by its ending. */
+  adopt(ref: ThreadRef, ended: Ended): HubThread;
+  /** Takes back references that Workers held to a thread. */
+  release(id: number, count: number): void;
+  /** The caller of a function of the hub has gone. */
+  callAborted(call: Call): void;
+  /** A thread has ended; if it had ended before, that stays. */
+  endThread(thread: HubThread, ended: Ended): void;
+}
+
+/** The tables of a hub in which a Worker's references are looked up. */
 export interface Registry {
   /** What Workers hold of the hub by reference. */
   readonly exports: Exports;
+  readonly threads: ThreadTable;
+  readonly events: DispatcherEvents;
   readonly keepAlive: KeepAlive;
+  readonly pool: {
+    /** A Worker has answered all that the hub asked of its objects. */
+    served(worker: GreenWorker): void;
+  };
   /** Whether the hub is closed or closing. */
   readonly closed: boolean;
-  /** What those get who come too late. */
+  /** Makes the error for those who come too late. */
   closedError(): Error;
-  /** Something failed that nobody waits for. */
-  reportError(error: unknown, fault?: Fault): void;
-  /** A Worker has answered all that the hub asked of its objects. */
-  served(worker: GreenWorker): void;
-  /** The caller of a function of the hub has gone. */
-  callAborted(call: Call): void;
-  /** The thread with an id, if the hub still has it. */
-  threadById(id: number): HubThread | undefined;
-  /** A thread that has not ended, or, if it is another hub's, what stands for it here. */
+  /** A thread that has not ended; for another hub's, the proxy thread that this hub has for it. */
   own(thread: HubThread): HubThread;
-  /** A thread that is known only by its ending. */
-  adoptThread(ref: ThreadRef, ended: Ended): HubThread;
-  /** One hold less on a thread. */
-  releaseThread(id: number, count: number): void;
 }
 
 /** The Worker that runs a thread. */
@@ -132,7 +139,7 @@ export class GreenWorker {
   proven = false;
   /** Whether something may have failed in its event loop that it has not told: something has run there since it rested. */
   uneasy = false;
-  #onRested: (() => void) | undefined;
+  #onLoopTurned: (() => void) | undefined;
   readonly #since = performance.now();
   /** Since when it has nothing to do, in `performance.now()` time. */
   idleSince = 0;
@@ -180,8 +187,8 @@ export class GreenWorker {
         return isDead();
       },
       gone: (what) => this.#gone(what),
-      nameOf: (id) => registry.threadById(id)?.name,
-      isOver: (id) => registry.threadById(id)?.dead ?? true,
+      nameOf: (id) => registry.threads.byId(id)?.name,
+      isOver: (id) => registry.threads.byId(id)?.dead ?? true,
       ask: (...request) => this.ask(...request),
       referred: (number) => this.#note(RefKind.HubFunction, number),
       saySignalled: (number, reason) => {
@@ -192,7 +199,7 @@ export class GreenWorker {
       sayReleased: (number, count) => {
         if (!this.dead) this.post.send(Down.Release, number, 0, count, EMPTY);
       },
-      reportError: (error, fault) => registry.reportError(error, fault),
+      reportError: (error, fault) => registry.events.error(error, fault),
     });
   }
 
@@ -230,17 +237,17 @@ export class GreenWorker {
   }
 
   /** Has its event loop have a turn. Settles when what had failed there has been told, or it has ended. */
-  rest(): Promise<void> {
+  loopTurn(): Promise<void> {
     this.uneasy = false;
     this.post.send(Down.LoopTurn, 0, 0, 0, EMPTY);
-    const rested = new Promise<void>((resolve) => this.#onRested = resolve);
-    return Promise.race([rested, this.exited]);
+    const turned = new Promise<void>((resolve) => this.#onLoopTurned = resolve);
+    return Promise.race([turned, this.exited]);
   }
 
   /** Its event loop has had its turn. */
-  rested(): void {
-    this.#onRested?.();
-    this.#onRested = undefined;
+  loopTurned(): void {
+    this.#onLoopTurned?.();
+    this.#onLoopTurned = undefined;
   }
 
   /** Starts a thread on it, on top of what runs there. */
@@ -295,7 +302,7 @@ export class GreenWorker {
       const payload = this.attempt(() => encodeContext(values, this.kinds));
       this.post.send(Down.Context, 0, 0, 0, payload);
     } catch (error) {
-      this.#registry.reportError(error);
+      this.#registry.events.error(error);
     }
   }
 
@@ -365,7 +372,7 @@ export class GreenWorker {
     question.killed = ending === Ending.Killed;
     if (ending === Ending.Fulfilled) question.resolve(value);
     else question.reject(value);
-    if (this.#questions.size === 0) this.#registry.served(this);
+    if (this.#questions.size === 0) this.#registry.pool.served(this);
   }
 
   /** An iteration of green code is blocked at an item that the hub has asked for, or is not any more. */
@@ -440,7 +447,7 @@ export class GreenWorker {
     const released = Math.min(held, Math.max(0, count));
     if (released === held) this.#threadHolds.delete(id);
     else this.#threadHolds.set(id, held - released);
-    this.#registry.releaseThread(id, released);
+    this.#registry.threads.release(id, released);
   }
 
   /** The ids of what runs on it: of its threads, and of the calls into it, which are threads of their own there. */
@@ -466,7 +473,7 @@ export class GreenWorker {
     this.#questions.clear();
     for (const call of [...this.answers.values()]) {
       call.end();
-      this.#registry.callAborted(call);
+      this.#registry.threads.callAborted(call);
       call.abort(gone);
     }
     this.answers.clear();
@@ -511,8 +518,7 @@ export class GreenWorker {
       this.#note(RefKind.Thread, id);
       return { kind: RefKind.Thread, data: { id, name } };
     }
-    const ended = endingOf(thread.ended.passing);
-    return { kind: RefKind.Thread, data: { id, name, ended } };
+    return { kind: RefKind.Thread, data: { id, name, ended: thread.ended.forRef } };
   }
 
   #resolve(kind: number, data: unknown): unknown {
@@ -525,7 +531,7 @@ export class GreenWorker {
   }
 
   #resolveThread(ref: ThreadRef): HubThread {
-    const known = this.#registry.threadById(ref?.id);
+    const known = this.#registry.threads.byId(ref?.id);
     if (known) {
       known.observed = true;
       return known.proxyFor ?? known;
@@ -534,6 +540,7 @@ export class GreenWorker {
     if (!ended || !(ended.ending in STATUSES)) {
       throw new TypeError("Cannot resolve a green thread: the hub does not know it");
     }
-    return this.#registry.adoptThread(ref, Ended.of(outcomeOf(ended.ending, ended.value)));
+    const outcome = outcomeOf(ended.ending, ended.value);
+    return this.#registry.threads.adopt(ref, Ended.of(outcome));
   }
 }

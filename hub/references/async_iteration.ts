@@ -1,10 +1,10 @@
 /**
- * Iterating on the hub over something of green code.
+ * Iterations on the hub over objects of green code.
  *
- * Each item is asked for by itself (`Pull`), so it has come before the generator can block for the next one; reading ahead is
- * asking for several. Items belong to nobody in particular (see `steps.ts`): a limit of one who asks ends neither the iteration
- * nor what was asked for, unless the iteration was made within it. To leave the iteration is another request (`Stop`), which does
- * not wait for those.
+ * Each item is asked for by itself (`Pull`), so it has come before the generator can block for the next one; to read ahead is to
+ * ask for several. Items belong to nobody in particular (see `steps.ts`): a limit on one `next()` ends neither the iteration nor
+ * the requests for items, unless the iteration was made within it. To leave the iteration is another request (`Stop`), which
+ * does not wait for those.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { addCaller } from "../../bridge/values/stacks.ts";
 import { END, Steps } from "../../bridge/side/steps.ts";
 
 /**
- * An async iterator over an object of green code. It begins at the first `next()`; leaving it runs the `finally` in the Worker.
+ * An async iterator over an object of green code. It begins at the first `next()`; to leave it runs the `finally` in the Worker.
  */
 export class AsyncIteration implements AsyncIterableIterator<unknown> {
   readonly #object: RemoteObject;
@@ -25,13 +25,13 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
   /** The iteration in the Worker. */
   #source: Promise<RemoteObject> | undefined;
   #over = false;
-  // Nobody is there any more to hear how that goes.
+  /** Calls off that the iteration is left when a limit ends. Nobody waits for that, so its failure is dropped. */
   readonly #left = leaveWithLimit(() => this.return().catch(() => {}));
   #leaving: Promise<void> | undefined;
 
   /**
-   * @param object What to iterate over. What was used up and let go of has no items.
-   * @param ahead How many items to ask for before somebody wants them.
+   * @param object The object to iterate over. One that was used up and released has no items.
+   * @param ahead The number of items to ask for before somebody wants them.
    */
   constructor(object: RemoteObject, ahead = 0) {
     this.#object = object;
@@ -47,7 +47,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
     try {
       return await this.#steps.next();
     } catch (error) {
-      // When it was asked for, it was for nobody.
+      // The item was asked for on nobody's behalf: the error gets the stack of this caller now.
       addCaller(error, stackHere());
       throw error;
     }
@@ -73,7 +73,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
       this.#end(source);
       return END;
     } catch (error) {
-      // Of what was asked for ahead, the first failure is the one.
+      // Several items may be asked for ahead: only the first failure counts.
       if (this.#over || this.#leaving) return END;
       this.#end(await this.#source?.catch(() => undefined));
       throw error;
@@ -89,7 +89,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
     }
   }
 
-  /** The iteration is over: what it used up goes with it. */
+  /** Ends the iteration, and releases an object that it has used up. */
   #end(source: RemoteObject | undefined): void {
     this.#over = true;
     this.#left();

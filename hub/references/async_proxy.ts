@@ -1,5 +1,5 @@
 /**
- * The proxy for an object of green code on the hub: everything that it is asked gives a promise.
+ * The proxy on the hub for an object of green code: each use of it gives a promise.
  *
  * @module
  */
@@ -14,8 +14,8 @@ class Handle {}
 /**
  * Makes the proxy.
  *
- * @param remote What it stands for.
- * @param onError What setting a property failed with goes here, as an assignment cannot be awaited.
+ * @param remote The object.
+ * @param onError Called with the failure of an assignment to a property, as that cannot be awaited.
  * @returns A `Proxy`.
  */
 export function makeAsyncProxy(remote: RemoteObject, onError: (error: unknown) => void): object {
@@ -53,7 +53,7 @@ class AsyncHandler implements ProxyHandler<object> {
   }
 
   has(_: object, key: PropertyKey): boolean {
-    // What the object has by name, only the Worker can tell.
+    // Only the Worker can tell which names the object has.
     return typeof key === "symbol" && this.#symbol(key) !== undefined;
   }
 
@@ -98,7 +98,7 @@ class AsyncHandler implements ProxyHandler<object> {
   }
 }
 
-/** A property: to be called, or to be awaited. */
+/** Makes a property, which can be called or awaited. */
 function makeMember(remote: RemoteObject, name: string): unknown {
   const member = function (...args: unknown[]): unknown {
     return remote.ask(new.target ? Op.NewMember : Op.Invoke, [name, ...args], name);

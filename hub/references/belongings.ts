@@ -1,5 +1,6 @@
 /**
- * What green threads have opened on the hub, and what is done about it when they end: iterations, and streams that they write to.
+ * Belongings of green threads: iterations that they have begun on the hub, and streams there that they write to. They end with
+ * their thread.
  *
  * @module
  */
@@ -7,18 +8,18 @@
 import type { Outcome } from "../../bridge/protocol/messages.ts";
 import { state } from "../../bridge/state.ts";
 
-/** How a thread has ended. */
+/** The ending of a thread. */
 export interface Ending {
   readonly outcome: Outcome<unknown>;
 }
 
-/** Something that goes with a green thread. */
+/** Something on the hub that ends with a green thread. */
 export interface Belonging {
   /**
-   * The thread has ended. It must not throw.
+   * Called when the thread has ended. It must not throw.
    *
    * @param id The thread's id.
-   * @param ended How it has ended; nothing for a callback that was a thread of its own.
+   * @param ended The thread's ending; nothing for a callback that was a thread of its own.
    */
   threadEnded(id: number, ended: Ending | undefined): void;
 }
@@ -27,11 +28,11 @@ export interface Belonging {
 const belongings = state("belongings", () => new Map<number, Set<Belonging>>());
 
 /**
- * Has something go with a thread.
+ * Makes something a belonging of a thread.
  *
  * @param id The thread's id; 0 for none.
- * @param belonging What is told when the thread has ended.
- * @returns Says that it goes with the thread no longer.
+ * @param belonging Told when the thread has ended.
+ * @returns Takes that back.
  */
 export function belongTo(id: number, belonging: Belonging): () => void {
   if (id === 0) return () => {};
@@ -43,7 +44,7 @@ export function belongTo(id: number, belonging: Belonging): () => void {
   };
 }
 
-/** A thread has ended, or a callback that was a thread of its own. */
+/** Ends the belongings of a thread, or of a callback that was a thread of its own. */
 export function endBelongings(id: number, ended?: Ending): void {
   const all = belongings.get(id);
   if (!all) return;
@@ -51,7 +52,7 @@ export function endBelongings(id: number, ended?: Ending): void {
   for (const belonging of all) belonging.threadEnded(id, ended);
 }
 
-/** How many threads have something. For tests. */
+/** The number of threads that have belongings. For tests. */
 export function belongingsCount(): number {
   return belongings.size;
 }

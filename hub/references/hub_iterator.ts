@@ -1,16 +1,16 @@
 /**
- * Iterating on the hub, for green code: an item when green code asks for one, and none before, unless some are to be ahead.
+ * Iterations on the hub for green code: an item is taken when green code asks for it, and not before, unless it reads ahead.
  *
  * ```text
  * an item    asked for ──> has come ──> sent ──> received: forgotten here
  *                                        └──(the thread gave up meanwhile)──> sent again
  * a resource open ──(the iterator ends or throws)──> ended
- *            open ──(left, let go of, its thread has ended)──> stopped: `return()` is called
+ *            open ──(left, released, its thread has ended)──> stopped: `return()` is called
  * ```
  *
- * The Worker says with each `Pull` how many items it has received, so that none is lost that was on its way when a time limit of
- * the thread was over. An iterator is asked for one item at a time, as by `for await`; what the library waits for in it ends when
- * the resource is stopped, by the limit that its steps are run in.
+ * The Worker says with each `Pull` how many items it has received, so that no item is lost that was on its way when a time limit
+ * of the thread was over. An iterator is asked for one item at a time, as by `for await`. The steps of the iterator run within a
+ * limit: when the resource is stopped, the limit ends what they wait for in this library.
  *
  * @module
  */
@@ -26,33 +26,35 @@ import { currentCall } from "../base/call_context.ts";
 
 type AnyIterator = Iterator<unknown> | AsyncIterator<unknown>;
 
-/** How many bytes of a stream of bytes may have been read that green code has not come to. */
+/** The number of bytes of a stream that may have been read and not been used by green code. */
 const WINDOW = 1 << 18;
 
-/** Takes items from an iterator of the hub when green code asks for them. An error comes after the items before it. */
+/** Takes items from an iterator of the hub when green code asks for them. An error is thrown after the items before it. */
 export class HubIterator extends Resource implements Belonging {
   readonly #iterator: AnyIterator;
-  /** Ends what the iterator waits for, where that can be done. */
+  /** Cancels the stream that the items come from, if they come from one. */
   readonly #cancel: ((reason: unknown) => Promise<unknown>) | undefined;
   readonly #isBytes: boolean;
   readonly #limit = new Limit(0);
-  /** It goes with the thread no longer. */
+  /** Takes back that this belongs to the thread. */
   readonly #part: () => void;
   /** Items that have come and were not received; the first of them has the number {@linkcode HubIterator.#first}. */
   #items: unknown[] = [];
   #first = 0;
-  /** How many items may be asked for in all. */
+  /** The number of items that may be asked for in all. */
   #most = 0;
+  /** The number of bytes in `#items`. */
   #bytes = 0;
+  /** Whether an item is being waited for. */
   #taking = false;
-  /** Settles when the item that is waited for has come. */
+  /** Settles when that item has come. */
   #settling: PromiseLike<unknown> | undefined;
   #stopping: Promise<void> | undefined;
   #threadEnded = false;
   #ended: { readonly error?: unknown; readonly failed: boolean } | undefined;
   #wakes: (() => void)[] = [];
 
-  /** @param object What to iterate over, for the green thread whose call is being served. */
+  /** @param object The object to iterate over, for the green thread whose call is being served. */
   constructor(object: object) {
     super();
     const stream = object instanceof ReadableStream ? object : undefined;
@@ -74,17 +76,17 @@ export class HubIterator extends Resource implements Belonging {
     this.#stop().catch(() => {});
   }
 
-  /** The thread that began it has ended. */
+  /** The thread that began the iteration has ended. */
   threadEnded(): void {
     this.#threadEnded = true;
     this.released();
   }
 
   /**
-   * The items that are there, one at least, and whether they are the last ones.
+   * Gives the items that are there, one at least, and whether they are the last ones.
    *
-   * @param received How many the thread has received.
-   * @param ahead How many it wants beyond the next one.
+   * @param received The number of items that the thread has received.
+   * @param ahead The number of items that it wants beyond the next one.
    */
   async #pull(received: number, ahead: number): Promise<[unknown[], boolean]> {
     if (this.#threadEnded) {
@@ -109,7 +111,7 @@ export class HubIterator extends Resource implements Belonging {
     return [items, this.#ended?.failed === false && items.length === this.#items.length];
   }
 
-  /** Asks for items, until there are enough or one has to be waited for. */
+  /** Takes items until there are enough, or one has to be waited for. */
   #take(): void {
     while (!this.#taking && !this.#ended && this.#wantsMore) {
       this.#taking = true;
@@ -140,7 +142,7 @@ export class HubIterator extends Resource implements Belonging {
     const { done, value } = checkStep(step);
     this.#taking = false;
     if (done) this.#end();
-    // What comes after the end was asked for before it.
+    // An item that comes after the end was asked for before it, and is dropped.
     else if (!this.#stopping) {
       this.#items.push(value);
       this.#bytes += weigh(value);
@@ -151,7 +153,7 @@ export class HubIterator extends Resource implements Belonging {
   #end(...error: [unknown?]): void {
     this.#taking = false;
     const failed = error.length > 0;
-    // One that was stopped while it waited may fail in its own way.
+    // An iterator that was stopped while it waited may fail with an error of its own.
     if (!this.#ended || this.#stopping && failed) this.#ended = { failed, error: error[0] };
     this.#part();
     this.#wakeUp();
@@ -167,7 +169,7 @@ export class HubIterator extends Resource implements Belonging {
 
   async #doStop(): Promise<void> {
     const ended = this.#ended;
-    // Before anything else can come.
+    // Set at once: listeners that `abort()` calls may come back here.
     this.#stopping = Promise.resolve();
     this.#items = [];
     this.#ended ??= { failed: false };
@@ -178,7 +180,7 @@ export class HubIterator extends Resource implements Belonging {
     const reason = new GreenletExit("The green thread wants no more of it");
     this.#limit.abort(reason);
     const returned = this.#limit.run(() => this.#iterator.return?.());
-    // A generator that waits for something else than the library hears of it when that has come. It may never come.
+    // A generator that waits for something outside of the library stops when that has come, which may be never.
     if (this.#taking) await Promise.race([this.#settling, patience()]);
     if (this.#taking) Promise.resolve(returned).catch(() => {});
     else await returned;
@@ -187,14 +189,14 @@ export class HubIterator extends Resource implements Belonging {
   }
 }
 
-/** How long a green thread that breaks off waits for a generator that waits for something itself, in milliseconds. */
+/** The longest time that a green thread which leaves the loop waits for a generator that waits itself, in milliseconds. */
 const PATIENCE_MS = 250;
 
 function patience(): Promise<void> {
   return new Promise((resolve) => setTimeout(resolve, PATIENCE_MS));
 }
 
-/** Whether a stream is one of bytes: only of such one there are readers with a buffer of their own. */
+/** Whether a stream is a byte stream: only that has readers with a buffer of their own. */
 function isByteStream(stream: ReadableStream): boolean {
   if (stream.locked) return false;
   try {
@@ -205,7 +207,7 @@ function isByteStream(stream: ReadableStream): boolean {
   }
 }
 
-/** How many bytes an item has. */
+/** The number of bytes of an item. */
 function weigh(item: unknown): number {
   return ArrayBuffer.isView(item) ? item.byteLength : 0;
 }

@@ -1,5 +1,5 @@
 /**
- * Writing to a `WritableStream` of the hub, for green code.
+ * Writers of the hub's streams, for green code.
  *
  * @module
  */
@@ -9,25 +9,25 @@ import { type Belonging, belongTo, type Ending } from "./belongings.ts";
 import { currentCall } from "../base/call_context.ts";
 
 /**
- * The writer that a stream is to green code: writing waits while the stream has more than it wants.
+ * The writer that green code gets for a `WritableStream`: `write()` waits while the stream has more than it wants.
  *
- * It goes with the threads that have written to it: when the last of them has ended, and none has closed it, aborted it or given
- * it back, nobody would ever end the stream. So it is aborted then, with what the first of them has failed with. One that was
- * given back is aborted only if a thread fails that has written to it, and nobody else has taken it.
+ * A writer belongs to the threads that have written to it. When the last of them has ended, and none has closed the stream,
+ * aborted it or given it back, nobody would ever end the stream. So it is aborted then, with the first failure among these
+ * threads. A stream that was given back is aborted only if a thread fails that has written to it, and nobody else has taken it.
  */
 export class HubWriter implements Belonging {
   readonly #stream: WritableStream<unknown>;
   #writer: WritableStreamDefaultWriter<unknown> | undefined;
-  /** The threads that have written to it and have not ended, each with what says that it goes with that no longer. */
+  /** The threads that have written to the stream and have not ended, each with a function that takes the belonging back. */
   readonly #threads = new Map<number, () => void>();
-  /** The first failure of one of these threads. */
+  /** The first failure among these threads. */
   #failure: { readonly reason: unknown } | undefined;
 
   constructor(stream: WritableStream<unknown>) {
     this.#stream = stream;
   }
 
-  /** Writes a chunk, when the stream wants one; what that fails with, the next call throws. */
+  /** Writes a chunk, when the stream wants one. The next call throws the failure of this one. */
   async write(chunk: unknown): Promise<void> {
     const writer = this.#lock();
     await writer.ready;
@@ -35,7 +35,7 @@ export class HubWriter implements Belonging {
     await writer.ready;
   }
 
-  /** Ends the stream and waits until all is written. Whether or not that fails, the stream is given back. */
+  /** Ends the stream and waits until all is written. The stream is given back, even if that fails. */
   async close(): Promise<void> {
     const writer = this.#lock();
     try {
@@ -45,7 +45,7 @@ export class HubWriter implements Belonging {
     }
   }
 
-  /** Breaks the stream off, and gives it back. */
+  /** Aborts the stream, and gives it back. */
   async abort(reason?: unknown): Promise<void> {
     const writer = this.#lock();
     try {
@@ -70,7 +70,7 @@ export class HubWriter implements Belonging {
       reason: new Error("The green thread that wrote to the stream has ended without close()"),
     });
     this.#failure = undefined;
-    // Who reads hears of it; a stream that fails to be aborted has failed before.
+    // The reader gets the failure; a stream that fails to be aborted has failed before.
     if (failure && (this.#writer || !this.#stream.locked)) {
       this.abort(failure.reason).catch(() => {});
     }
@@ -82,7 +82,7 @@ export class HubWriter implements Belonging {
     return this.#writer ??= this.#stream.getWriter();
   }
 
-  /** It has been ended with a writer: it goes with nobody any more. */
+  /** Gives the stream back after it has been ended by a writer: it belongs to no thread any more. */
   #leave(writer: WritableStreamDefaultWriter<unknown>): void {
     if (this.#writer !== writer) return;
     for (const part of this.#threads.values()) part();
@@ -97,7 +97,7 @@ const { writers, streams } = state("writers", () => ({
   streams: new WeakMap<object, WritableStream>(),
 }));
 
-/** The one writer of a stream. */
+/** Gives the writer of a stream: always the same one. */
 export function writerOf(stream: WritableStream): HubWriter {
   let writer = writers.get(stream);
   if (!writer) {
@@ -108,7 +108,7 @@ export function writerOf(stream: WritableStream): HubWriter {
   return writer;
 }
 
-/** The stream of a writer; what is none, as it is. */
+/** Gives the stream of a writer; any other object as it is. */
 export function streamOf(object: object): object {
   return streams.get(object) ?? object;
 }

@@ -14,7 +14,7 @@ interface Waiter {
   gone: boolean;
 }
 
-/** Who has an object's lock, and who waits for it; first come, first served. */
+/** The state of an object's lock, and its waiters; first come, first served. */
 interface Queue {
   held: boolean;
   readonly waiting: Waiter[];
@@ -22,7 +22,7 @@ interface Queue {
 
 const queues = state("locks", () => new WeakMap<object, Queue>());
 
-/** A lock that is held; letting go of it hands it to the next one. */
+/** A lock that is held. When it is released, it goes to the next waiter. */
 export class HeldLock extends Resource {
   #queue: Queue | undefined;
 
@@ -50,7 +50,7 @@ export class HeldLock extends Resource {
  * Takes the lock of an object.
  *
  * @param object Any object.
- * @returns The lock. If the caller, a green thread, has gone meanwhile, it is let go of.
+ * @returns The lock. It is released at once if the caller, a green thread, has gone meanwhile.
  */
 export function takeLock(object: object): HeldLock | Promise<HeldLock> {
   let queue = queues.get(object);

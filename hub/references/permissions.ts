@@ -1,21 +1,21 @@
 /**
- * Which modules of the hub green code may reach.
+ * Permissions of green code: which modules it may import on the hub.
  *
- * What the app exposed or passed may always be called, and what the library itself serves (`served.ts`). The rest is a matter
- * of the hub's option `hubImport`, as importing a module runs it: with all the permissions of the process.
+ * Functions that the app has exposed or passed may always be called, and those that the library itself serves (`served.ts`). The
+ * hub's option `hubImport` decides about all others, as to import a module is to run it: with all the permissions of the process.
  *
  * @module
  */
 
 import { state } from "../../bridge/state.ts";
 
-/** Says what green code may import on the hub. */
+/** The permission to import on one hub. */
 export class ImportPermission {
   readonly #allowed: boolean | readonly string[];
   readonly #hub: string;
 
   /**
-   * @param allowed Everything, nothing, or what a list has: specifiers as they are, and, if one ends in `/`, all below.
+   * @param allowed The option `hubImport`: all, nothing, or a list of specifiers. One that ends in `/` has all URLs below it.
    * @param hub The hub's name.
    */
   constructor(allowed: boolean | readonly string[], hub: string) {
@@ -24,7 +24,7 @@ export class ImportPermission {
   }
 
   /**
-   * Checks a module whose functions green code wants.
+   * Checks a module that green code wants to import.
    *
    * @throws {TypeError} If the hub does not allow it.
    */
@@ -34,8 +34,8 @@ export class ImportPermission {
   }
 
   /**
-   * Checks a function or shared object that green code wants, made by this library's functions. One that the hub itself
-   * has made already may be had: its module runs on the hub anyway.
+   * Checks a function of `asyncToSync()`, or an object of `shared()`, that green code wants. It is allowed if the hub has it
+   * already: its module runs on the hub anyway.
    *
    * @throws {TypeError} If the hub does not allow it.
    */
@@ -66,15 +66,15 @@ function isBelow(specifier: string, base: string): boolean {
   return href.startsWith(base) && !/%2f|%5c|%2e/i.test(href.slice(base.length));
 }
 
-/** The functions that `asyncToSync()` has wrapped on this thread, by export and URL. */
+/** The functions that `asyncToSync()` has wrapped on the hub, and the shared objects, by export and URL. */
 const wrapped = state("wrapped", () => new Set<string>());
 
-/** Registers a wrapped function, or a shared object, that the hub has. */
+/** Registers a wrapped function, or a shared object, of the hub. */
 export function registerFunction(url: string, name: string): void {
   wrapped.add(`${name} ${url}`);
 }
 
-/** Whether the hub has a function or shared object of that name. */
+/** Whether the hub has a wrapped function or shared object of that name. */
 export function isRegistered(url: string, name: string): boolean {
   return wrapped.has(`${name} ${url}`);
 }

@@ -1,5 +1,5 @@
 /**
- * Which values of the hub go to green code by reference.
+ * The values of the hub that go to green code by reference.
  *
  * @module
  */
@@ -15,19 +15,19 @@ import { Resource } from "../../bridge/references/resource.ts";
 import { isLazy, isPromise } from "../../bridge/references/thenables.ts";
 import { writerOf } from "./hub_writer.ts";
 
-/** Something that goes by reference. */
+/** A value that goes by reference. */
 export interface HubReferent {
-  /** One of {@linkcode RefKind}: as a function, or as an object behind a handle. */
+  /** The {@linkcode RefKind}: a function, a signal, or an object behind a handle. */
   readonly kind: number;
   readonly object: object;
 }
 
 /**
- * What a value refers to, if it goes by reference.
+ * Gives the object that goes by reference for a value; nothing if the value does not go by reference.
  *
  * @param value A function, or an object that the codec does not know.
- * @param all Whether instances of classes that cannot cross go by reference, and are not refused: so it is for what
- * methods of handles and functions of imported modules give, as green code has no part in them.
+ * @param all Whether instances of classes that cannot cross go by reference, and are not refused. So it is for results of
+ * methods of handles and of functions of imported modules, as green code has no part in them.
  */
 export function hubReferent(value: object, all: boolean): HubReferent | undefined {
   const handled = handledObject(value);
@@ -51,8 +51,8 @@ export function hubReferent(value: object, all: boolean): HubReferent | undefine
 }
 
 /**
- * An iterable without a class of its own would be taken for plain data, and so would what waits to be awaited: this sees to it
- * that it is not.
+ * Wraps a result in a handle if it would be taken for plain data and is not: an async iterable without a class of its own, and
+ * an object that begins its work when it is awaited.
  */
 export function asReferent(value: unknown): unknown {
   if (typeof value !== "object" || value === null) return value;
@@ -72,13 +72,13 @@ function object(object: object): HubReferent {
   return { kind: RefKind.HubObject, object };
 }
 
-/** Whether a value is there to be iterated over: a stream, a generator, or another iterator. */
+/** Whether a value is made for iteration: a stream, a generator, or another iterator. */
 function isIteration(value: object): boolean {
   return value instanceof Iterator ||
     typeof (value as Record<symbol, unknown>)[Symbol.asyncIterator] === "function";
 }
 
-/** Reading these takes the hub's event loop. */
+/** Whether a value has a body that only the hub's event loop can read. */
 function isBody(value: object): boolean {
   return value instanceof Response || value instanceof Request;
 }

@@ -12,7 +12,7 @@ import { registerFunction } from "./permissions.ts";
 /** The objects of the hub, by export and URL. */
 const objects = state("shared", () => new Map<string, object>());
 
-/** Makes an object, and keeps it. */
+/** Makes a shared object, and keeps it. */
 export function makeShared(url: string, name: string, init: () => object): object {
   const key = `${name} ${url}`;
   if (objects.has(key)) {
@@ -26,7 +26,7 @@ export function makeShared(url: string, name: string, init: () => object): objec
       }`,
     );
   }
-  // Whoever uses it hears of a failure; nobody has to.
+  // Whoever uses the object gets the failure; nobody has to use it.
   if (isPromise(object)) object.then(undefined, () => {});
   objects.set(key, object);
   registerFunction(url, name);
@@ -34,9 +34,9 @@ export function makeShared(url: string, name: string, init: () => object): objec
 }
 
 /**
- * What green code gets of a shared object. For the hub's functions that may be called.
+ * Makes the handle that green code gets of a shared object.
  *
- * @returns A handle to it; `undefined` if there is none by that name.
+ * @returns The handle; `undefined` if there is no object of that name.
  */
 export async function sharedHandle(url: string, name: string): Promise<object | undefined> {
   const object = objects.get(`${name} ${url}`);

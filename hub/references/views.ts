@@ -1,9 +1,9 @@
 /**
- * Values that came from a Worker and may go on to another one: arguments of a spawn, results that other threads wait
+ * Views of a value that came from a Worker and may go on to another one: arguments of a spawn, results that other threads wait
  * for, items of a queue.
  *
- * A handle that comes home to the hub is the original object. For a Worker that the value goes on to it has to stay a
- * handle: there the original would arrive as a copy, or be refused. So such a value has two views.
+ * A handle that comes home to the hub is the original object there. If the value goes on to another Worker, the handle has to
+ * stay a handle: the original would arrive as a copy, or be refused. So such a value has two views.
  *
  * @module
  */
@@ -13,16 +13,16 @@ import type { Payload } from "../../bridge/wire/payload.ts";
 import { handle } from "../../bridge/references/handle.ts";
 import { RefKind } from "../../bridge/protocol/messages.ts";
 
-/** A value as it is on the hub, and as it is to be passed on. They are the same if there are no handles in it. */
+/** A value as it is on the hub, and as it is passed on. Both are the same if there are no handles in the value. */
 export interface Views {
   readonly here: unknown;
   readonly passing: unknown;
 }
 
 /**
- * Reads a payload for both.
+ * Reads both views of a payload.
  *
- * @param payload What arrived. It is taken over.
+ * @param payload A payload that has arrived. It is taken over.
  * @param kinds The references of the Worker that it came from. Each reference in the payload is resolved, and so
  * counted, once.
  * @throws What `decode()` throws.
@@ -32,11 +32,11 @@ export function readViews(payload: Payload, kinds: ReferenceKinds): Views {
   const passing = decode(payload, recorder);
   if (!recorder.cameHome) return { here: passing, passing };
   // The buffers of the first view are those of the payload.
-  const again = { ...payload, blobs: payload.buffers.map((buffer) => buffer.slice()) };
+  const again = { ...payload, buffers: payload.buffers.map((buffer) => buffer.slice()) };
   return { here: decode(again, new Replay(recorder.resolved)), passing };
 }
 
-/** Resolves references, keeps what they were, and gives handles for what came home. */
+/** Resolves references, keeps the results, and gives handles for objects that have come home. */
 class Recorder implements ReferenceKinds {
   readonly resolved: unknown[] = [];
   cameHome = false;
@@ -59,7 +59,7 @@ class Recorder implements ReferenceKinds {
   }
 }
 
-/** Gives what references were resolved to before, in the same order. */
+/** Gives the results that a {@linkcode Recorder} has kept, in the same order. */
 class Replay implements ReferenceKinds {
   readonly #resolved: readonly unknown[];
   #next = 0;

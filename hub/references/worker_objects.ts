@@ -1,8 +1,8 @@
 /**
  * The coordination objects that a Worker uses, as the hub keeps them.
  *
- * The hub holds on to each object while any Worker does, since it is the one who cleans up when a Worker dies: who waited
- * there waits no longer, what it had been given goes to the next one, and the permits that the threads running on it held are
+ * The hub holds on to each object while any Worker does, since the hub cleans up when a Worker dies: threads that waited there
+ * leave the line, grants that they have not accepted go to the next waiter, and the permits of the threads that ran there are
  * given back.
  *
  * @module
@@ -26,12 +26,12 @@ import type { Permits } from "../../sync/permits.ts";
 /** The objects that Workers hold, of all hubs. */
 const held = new Map<number, { readonly object: Coordination; count: number }>();
 
-/** The object with an id, if any Worker holds it. */
+/** Gives the object with an id, if any Worker holds it. */
 export function heldObject(id: number): Coordination | undefined {
   return held.get(id)?.object;
 }
 
-/** One thing more that refers to an object from a Worker, or is about to. */
+/** Counts one more reference to an object from a Worker, or on its way to one. */
 export function holdObject(object: Coordination): void {
   const { id } = object[CORE];
   const known = held.get(id);
@@ -39,7 +39,7 @@ export function holdObject(object: Coordination): void {
   else held.set(id, { object, count: 1 });
 }
 
-/** So many things less refer to an object. */
+/** Counts fewer references to an object. */
 export function releaseObject(id: number, count: number): void {
   const known = held.get(id);
   if (known && (known.count -= count) <= 0) held.delete(id);
@@ -49,9 +49,9 @@ export function releaseObject(id: number, count: number): void {
 export class WorkerObjects {
   readonly #passage: Passage;
   readonly #key: number;
-  /** How often each object has crossed between the hub and this Worker. */
+  /** The number of times that each object has crossed between the hub and this Worker, by its id. */
   readonly #holds = new Map<number, number>();
-  /** The threads that ran on it when it was settled first, by their ids as nodes have them. */
+  /** The threads that ran on the Worker when it was settled first, by their ids as nodes have them. */
   #running: ReadonlySet<number> | undefined;
 
   /**
@@ -63,33 +63,33 @@ export class WorkerObjects {
     this.#key = key;
   }
 
-  /** The reference for an object, a buffer or a blob that goes to the Worker. */
+  /** Makes the reference for an object, a buffer or a blob that goes to the Worker. */
   toRef(value: object): Ref | undefined {
     const ref = referToShared(value);
     if (ref && coreOf(value)) this.hold(value as Coordination);
     return ref;
   }
 
-  /** What a reference that came from the Worker is for. */
+  /** Gives the object for a reference that came from the Worker. */
   resolve(kind: number, data: unknown): object | undefined {
     const value = resolveShared(kind, data, this.#passage.take);
     if (value && coreOf(value)) this.hold(value as Coordination);
     return value;
   }
 
-  /** The Worker has an object. */
+  /** Counts one more reference that the Worker has to an object. */
   hold(object: Coordination): void {
     const { id } = object[CORE];
     this.#holds.set(id, (this.#holds.get(id) ?? 0) + 1);
     holdObject(object);
   }
 
-  /** The Worker has taken a blob that was sent to it. */
+  /** Notes that the Worker has taken a blob that was sent to it. */
   blobTaken(id: number): void {
     this.#passage.taken(id);
   }
 
-  /** The Worker does not hold an object any more, which had crossed so many times. */
+  /** Takes references back that the Worker had to an object: no more than it has. */
   letGo(id: number, count: number): void {
     const held = this.#holds.get(id) ?? 0;
     const released = Math.min(held, Math.max(0, count));
@@ -98,16 +98,16 @@ export class WorkerObjects {
     releaseObject(id, released);
   }
 
-  /** The Worker passes on a permit that a thread of it holds; says whether one does. */
+  /** Takes over a permit that a thread of the Worker passes on. Says whether the Worker has such a permit. */
   takeOver(permits: Permits, account: number | undefined): boolean {
     return account !== undefined && permits.takeOver(account, this.#key);
   }
 
   /**
-   * The Worker is not listened to any more: whatever its threads waited for or held is settled.
+   * Settles all waits and permits of the Worker's threads, as nobody listens to the Worker any more.
    *
-   * @param running The ids of the threads that ran on it; it is the first call that counts. What is out otherwise was left out by
-   * threads that have ended: somebody else may have it, and release it, whether or not their Worker is still there.
+   * @param running The ids of the threads that ran on the Worker; the first call counts. Other permits that are out were left
+   * so by threads that have ended: somebody else may have them, and release them, whether or not that Worker is still there.
    */
   settle(running: readonly number[]): void {
     this.#running ??= new Set(running.map((id) => id | 0));
@@ -118,10 +118,10 @@ export class WorkerObjects {
   }
 
   /**
-   * The Worker goes on, but nobody listens to it: nothing is kept for its sake.
+   * Gives all objects of the Worker up. It goes on, but nobody listens to it.
    *
-   * It was settled when it was stopped. Since then it gets nothing (see `Blocking`), but for what it was about to take at that
-   * moment: that is settled now, some hundred milliseconds later.
+   * The Worker was settled when it was stopped. Since then it accepts no grant (see `Blocking`), but for one that it was about to
+   * accept at that moment: that is settled now, some hundred milliseconds later.
    */
   lost(): void {
     this.settle([]);
@@ -130,12 +130,12 @@ export class WorkerObjects {
   }
 
   /**
-   * The Worker has ended, and touches nothing any more.
+   * Gives all objects of the Worker up, which has ended and touches nothing any more.
    *
    * @param running As for {@linkcode WorkerObjects.settle}.
    */
   exited(running: readonly number[]): void {
-    // One that was settled before was stopped in the middle.
+    // A Worker that was settled before was stopped in the middle.
     const inTheMiddle = this.#running !== undefined || running.length > 0;
     const here = hereOnHub();
     for (const id of this.#holds.keys()) held.get(id)?.object[CORE].breakLock(this.#key);
@@ -143,18 +143,18 @@ export class WorkerObjects {
     for (const chunk of here.arena.chunksOf(this.#key)) here.arena.recycle(chunk);
     for (const [id, count] of [...this.#holds]) this.letGo(id, count);
     this.#passage.close();
-    // It may have given somebody something and not have come to wake them.
+    // It may have granted somebody something, and have ended before it woke them.
     if (inTheMiddle) here.wakeEverybody();
   }
 
   #settleNode(words: Int32Array, node: number, running: ReadonlySet<number>): void {
     const here = hereOnHub();
     if (Waiters.isSettled(here, node)) return;
-    // An object that the hub does not know has never left the Worker, and dies with it.
+    // An object that the hub does not know has never left the Worker, and ends with it.
     const core: Core | undefined = held.get(words[node + Node.Object])?.object[CORE];
     if (!core) return;
     core.enter();
-    // Under the lock: a Worker that was given up may go on, and others may grant it something.
+    // Checked again under the lock: a Worker that was given up may go on, and others may grant it something.
     if (!Waiters.isSettled(here, node)) {
       const thread = words[node + Node.Thread];
       if (words[node + Node.State] !== State.Account) core.settleFor(words[node + Node.List], node);
@@ -165,7 +165,7 @@ export class WorkerObjects {
   }
 }
 
-/** How many objects Workers hold. For tests. */
+/** The number of objects that Workers hold. For tests. */
 export function heldObjects(): number {
   return held.size;
 }

@@ -1,11 +1,12 @@
 /**
- * What one Worker and the hub hold of each other by reference: functions, objects, iterations.
+ * Things that one Worker and the hub hold of each other by reference: functions, objects, iterations.
  *
- * Everything that a Worker says here is checked: it can only name what was sent to it.
+ * Everything that a Worker says here is checked: it can only name things that were sent to it.
  *
- * What a Worker has given goes with the thread that gave it. A use after that is *late*: it is refused, and told once for each
- * object. A call of a function of the Worker that fails, and whose promise nobody handles, is told in place of what the runtime
- * would do (`stray_promises.ts`); so is the failure of a promise that the Worker held and never asked for (`unheard.ts`).
+ * A thing of a Worker goes with the thread that has passed it. A use after that is *late*: it is refused, and reported once for
+ * each object. If a call of a Worker's function fails, and nobody handles its promise, the failure is reported in place of what
+ * the runtime would do (`unhandled_promises.ts`); so is the failure of a promise that the Worker held and never waited for
+ * (`held_promises.ts`).
  *
  * @module
  */
@@ -30,7 +31,7 @@ import { RefKind } from "../../bridge/protocol/messages.ts";
 import { type Ask, RemoteObject, remoteOf } from "../../bridge/references/remote_object.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
 import { HubIterator } from "./hub_iterator.ts";
-import { asked, hearOf, takeFailure } from "../base/unheard.ts";
+import { markHandled, takeUnhandled, watch } from "../base/held_promises.ts";
 import { streamOf } from "./hub_writer.ts";
 import { takeLock } from "./object_lock.ts";
 import { type HubReferent, hubReferent } from "./referents.ts";
@@ -39,18 +40,18 @@ import { userFrames } from "../../bridge/values/stacks.ts";
 import { state } from "../../bridge/state.ts";
 import { isLazy } from "../../bridge/references/thenables.ts";
 import { timeoutReason } from "../../bridge/references/timed_signals.ts";
-import { ifUnobserved } from "../base/stray_promises.ts";
-import type { Fault } from "../base/uncaught.ts";
+import { ifUnhandled } from "../base/unhandled_promises.ts";
+import type { Fault } from "../base/faults.ts";
 
-/** What the references of one Worker need of it. */
+/** The Worker, as far as its references need it. */
 export interface ReferenceHost {
   /** The Worker's number. */
   readonly serial: number;
-  /** What the hub has exported, to all Workers. */
+  /** The things that the hub has exported, to all Workers. */
   readonly exports: Exports;
   /**
-   * Asks the Worker to do something to one of its objects. `onFail` is called in the turn in which the promise fails, with
-   * whether that is nothing but the kill of the thread that does it.
+   * Asks the Worker to do something to one of its objects. `onFail` is called in the loop turn in which the promise fails, and is
+   * told whether the failure is nothing but the kill of the thread that does it.
    */
   ask(
     number: number,
@@ -59,59 +60,59 @@ export interface ReferenceHost {
     what: string,
     onFail: (error: unknown, killed: boolean) => void,
   ): Promise<unknown>;
-  /** A reference to one of the hub's things was made, which the Worker holds from now on. */
+  /** Notes that a reference to a thing of the hub was made, which the Worker holds from now on. */
   referred(number: number): void;
-  /** Tells the Worker that nothing here stands for one of its objects any more. */
+  /** Tells the Worker that there is no proxy here any more for one of its objects. */
   sayReleased(number: number, count: number): void;
   /** Tells the Worker that a signal of the hub was aborted. */
   saySignalled(number: number, reason: unknown): void;
-  /** Something failed that nobody waits for. */
+  /** Reports a failure that nobody waits for. */
   reportError(error: unknown, fault?: Fault): void;
-  /** The name of a thread; nothing if the hub does not know the thread, or has forgotten it. */
+  /** Gives the name of a thread; nothing if the hub does not know the thread, or has forgotten it. */
   nameOf(thread: number): string | undefined;
   /** Whether a thread that the hub has known has ended. */
   isOver(thread: number): boolean;
   /** Whether the Worker has ended. */
   readonly dead: boolean;
-  /** The error of a use of its objects after that. */
+  /** Makes the error for a use of its objects after that. */
   gone(what: string): Error;
 }
 
 /** Origin of a proxy's object, for the message when something fails. */
 interface Origin {
   readonly number: number;
-  /** What it is: `a handle`, or `the callback "onTick"`. */
+  /** The object in words: `a handle`, or `the callback "onTick"`. */
   readonly kind: string;
-  /** The thread with which it goes; 0 if there is none, or none that the hub knows. */
+  /** The thread with which the object goes; 0 if there is none, or none that the hub knows. */
   readonly thread: number;
   /** The thread's name, which the hub forgets with the thread. */
   readonly name: string | undefined;
-  /** Whether somebody was told that it is used after its end: once is enough. */
+  /** Whether a late use was reported: once is enough. */
   toldLate: boolean;
-  /** The failures that were told, as text. */
+  /** The failures that were reported, as text. */
   told: Set<string> | undefined;
 }
 
-/** The most failures of one function that are kept, so that a repeated one is known again. */
+/** The most failures of one function that are kept to recognize a repeated one. */
 const MOST_TOLD = 16;
 
-/** Where a proxy's object lives: a hub, known by its exports, a Worker's number, and the object's number there. */
+/** The home of a proxy's object: a hub, known by its exports, a Worker's number, and the object's number there. */
 interface Home {
   readonly exports: Exports;
   readonly serial: number;
   readonly number: number;
 }
 
-/** The homes of all proxies, so that what goes back home arrives as itself. */
+/** The homes of all proxies, so that a proxy that goes back home arrives there as its object. */
 const homes = state("homes", () => new WeakMap<object, Home>());
 
-/** The methods of promises, each of which asks for what they become. */
-const ASKING: ReadonlySet<unknown> = new Set(["then", "catch", "finally"]);
+/** The methods of a promise, each of which handles its failure. */
+const HANDLING: ReadonlySet<unknown> = new Set(["then", "catch", "finally"]);
 
-/** One Worker's references. */
+/** The references of one Worker. */
 export class WorkerReferences {
   readonly #host: ReferenceHost;
-  /** How often each thing of the hub was sent there. */
+  /** The number of times that each thing of the hub was sent to the Worker, by its number. */
   readonly #holds = new Map<number, number>();
   readonly #functions: Imports<Callable>;
   readonly #objects: Imports<object>;
@@ -120,7 +121,7 @@ export class WorkerReferences {
   readonly #listening = new Map<number, () => void>();
   /** The timers of the Worker's signals whose time is known. */
   readonly #clocks = new Map<number, ReturnType<typeof setTimeout>>();
-  /** What stays when the threads that gave it have ended. */
+  /** The numbers of things that stay when the threads that passed them have ended. */
   readonly #lasting = new Set<number>();
 
   constructor(host: ReferenceHost) {
@@ -135,7 +136,7 @@ export class WorkerReferences {
     this.#signals = new SignalProxies(onRelease);
   }
 
-  /** Whether something on the hub needs the Worker, even if no thread runs there. */
+  /** Whether the hub holds a thing that needs the Worker even if no thread runs there. */
   get lasting(): boolean {
     return this.#lasting.size > 0;
   }
@@ -164,7 +165,7 @@ export class WorkerReferences {
     return ref;
   }
 
-  /** Gives the near object for a reference that came from the Worker; `undefined` if it is none of these. */
+  /** Gives the object or proxy for a reference that came from the Worker; `undefined` if its kind is none of these. */
   resolve(kind: number, data: unknown): unknown {
     switch (kind) {
       case RefKind.HubFunction:
@@ -184,7 +185,7 @@ export class WorkerReferences {
   /** Does something to one of the hub's objects, for the Worker. */
   perform(number: unknown, op: unknown, args: readonly unknown[]): unknown {
     const object = this.#own(number);
-    if (op === Op.Await || op === Op.Invoke && ASKING.has(args[0])) asked(object);
+    if (op === Op.Await || op === Op.Invoke && HANDLING.has(args[0])) markHandled(object);
     try {
       return perform(host, object, Number(op), args);
     } catch (error) {
@@ -192,12 +193,12 @@ export class WorkerReferences {
     }
   }
 
-  /** Whether what has a number is not at home on the hub, but in a Worker. */
+  /** Whether the thing with a number is a proxy, whose object is at home in a Worker. */
   goesOn(number: unknown): boolean {
     return homes.has(this.#own(number));
   }
 
-  /** Something was sent to the Worker. */
+  /** Counts a thing that was sent to the Worker. */
   hold(number: number): void {
     const held = this.#holds.get(number) ?? 0;
     this.#holds.set(number, held + 1);
@@ -206,13 +207,13 @@ export class WorkerReferences {
     if (object instanceof AbortSignal) this.#listen(object, number);
   }
 
-  /** A signal of the Worker was aborted; without a reason, it never will be. */
+  /** Ends the proxy of a signal of the Worker: the signal was aborted with a reason, or without one will never be aborted. */
   signalled(number: number, aborted?: { readonly reason: unknown }): void {
     if (aborted) {
       this.#stopClock(number);
       this.#signals.abort(number, aborted.reason);
     }
-    // A limit whose time is known outlives its thread.
+    // A signal whose time is known outlives its thread.
     if (!this.#clocks.has(number)) this.#signals.drop(number);
   }
 
@@ -238,7 +239,7 @@ export class WorkerReferences {
     this.#listening.set(number, () => signal.removeEventListener("abort", say));
   }
 
-  /** The Worker gives back counts, no more than it has. */
+  /** Takes back counts that the Worker gives back: no more than it has. */
   letGo(number: number, count: number): void {
     const held = this.#holds.get(number) ?? 0;
     const released = Math.min(held, Math.max(0, count));
@@ -246,30 +247,30 @@ export class WorkerReferences {
       this.#holds.delete(number);
       this.#listening.get(number)?.();
       this.#listening.delete(number);
-      this.#reportUnheard(number);
+      this.#reportUnhandled(number);
     } else this.#holds.set(number, held - released);
     this.#host.exports.release(number, released);
   }
 
   #cameHome(object: object): unknown {
-    asked(object);
+    markHandled(object);
     return streamOf(object);
   }
 
-  #reportUnheard(number: number): void {
+  #reportUnhandled(number: number): void {
     const object = this.#host.exports.get(number);
-    const failure = object && takeFailure(object);
+    const failure = object && takeUnhandled(object);
     if (failure) this.#host.reportError(failure.reason);
   }
 
-  /** The Worker has ended: it holds nothing any more. */
+  /** Takes back all counts of a Worker that has ended. */
   letGoOfAll(): void {
     this.#lasting.clear();
     this.#signals.dropAll();
     for (const [number, count] of [...this.#holds]) this.letGo(number, count);
   }
 
-  /** An object of the hub, if it was sent to the Worker. */
+  /** Gives a thing of the hub by its number. It throws if the thing was not sent to the Worker. */
   #own(data: unknown): object {
     const number = Array.isArray(data) ? data[0] : data;
     const object = this.#holds.has(number) ? this.#host.exports.get(number) : undefined;
@@ -281,13 +282,14 @@ export class WorkerReferences {
     );
   }
 
-  /** A function has its name at the end. */
+  /** Reads the data of a reference to a function, which may have the function's name at the end. */
   #parseFunction(data: unknown): [numbers: number[], name: string] {
     const name = Array.isArray(data) ? data.at(-1) : undefined;
     if (typeof name !== "string") return [this.#parse(data), ""];
     return [this.#parse((data as unknown[]).slice(0, -1)), name];
   }
 
+  /** Checks the data of a reference. */
   #parse(data: unknown): number[] {
     const ok = Array.isArray(data) && data[0] === this.#host.serial &&
       data.every((item) => Number.isInteger(item));
@@ -315,22 +317,22 @@ export class WorkerReferences {
     return { number, kind, thread, name, toldLate: false, told: undefined };
   }
 
-  /** Asks the Worker for something, if it can be had, and sees to it that a failure is reported if nobody looks at it. */
+  /** Asks the Worker for something, unless it is too late. A failure is reported if nobody handles it. */
   #ask(origin: Origin, op: number, args: readonly unknown[], what: string): Promise<unknown> {
     const late = this.#late(origin);
     if (late) {
       const failed = Promise.reject(late);
-      ifUnobserved(failed, () => this.#reportLate(origin, late));
+      ifUnhandled(failed, () => this.#reportLate(origin, late));
       return failed;
     }
     const promise = this.#host.ask(origin.number, op, args, what, (error, killed) => {
-      // It may have failed at once, before the promise is known here. A kill is no failure, as it is none of the thread.
-      queueMicrotask(() => ifUnobserved(promise, () => killed || this.#report(origin, error)));
+      // The promise may have failed at once, before it is known here. A kill is no failure, as it is none of the thread.
+      queueMicrotask(() => ifUnhandled(promise, () => killed || this.#report(origin, error)));
     });
     return promise;
   }
 
-  /** The error of a use that comes too late. It is made here, where the stack still says who uses it. */
+  /** Makes the error of a late use; nothing if the use is not late. The stack still says here who uses the object. */
   #late(origin: Origin): Error | undefined {
     const { number, thread } = origin;
     if (this.#host.dead) return withoutOwnFrames(this.#host.gone(whatIs(origin)));
@@ -338,7 +340,7 @@ export class WorkerReferences {
     return withoutOwnFrames(lateError(whatIs(origin)));
   }
 
-  /** An emitter may call such a listener for ever, so it is told once for each. */
+  /** Reports a late use, once for each object: an emitter may call such a listener for ever. */
   #reportLate(origin: Origin, error: Error): void {
     if (origin.toldLate) return;
     origin.toldLate = true;
@@ -381,7 +383,7 @@ function whatIs({ kind, name }: Origin): string {
   return `${kind} of ${name === undefined ? "green code" : `the green thread "${name}"`}`;
 }
 
-/** The error of a use after the thread that gave the object has ended. */
+/** The error of a use after the thread that passed the object has ended. */
 function lateError(what: string): Error {
   return new Error(
     `Cannot use ${what}: the thread has ended, and what it had passed went with it. Take a listener away before that, in ` +
@@ -395,8 +397,8 @@ function withoutOwnFrames(error: Error): Error {
 }
 
 /**
- * Makes another error of the one that a blocking function of this library has thrown, if green code has it called here: what its
- * message says is for async code, and here green code was given what it has anyway.
+ * Replaces the error of a blocking function of this library that green code was given and calls here, on the hub: the message is
+ * for async code, while green code has a function of its own by that name.
  */
 function ofPassed(name: unknown, error: unknown): unknown {
   if (!isA(error, BlockingCallError)) return error;
@@ -408,8 +410,9 @@ function ofPassed(name: unknown, error: unknown): unknown {
 }
 
 /**
- * A library that has a part of a query built by a callback calls it with that part, as `this` too, and sends what is there when
- * it returns. Green code is called later, so the part would be missing: a condition, say.
+ * Refuses to build a part of a query in a callback of green code. A library that has a part built by a callback calls it with
+ * that part, as `this` too, and sends the query when the callback has returned. Green code is called later, so the part would be
+ * missing: a condition, say.
  */
 function checkNoBuilding(self: unknown, first: unknown): void {
   if (self !== first || typeof self !== "object" || self === null || !isLazy(self)) return;
@@ -419,6 +422,7 @@ function checkNoBuilding(self: unknown, first: unknown): void {
   );
 }
 
+/** The functions that operations on the hub's objects need of it. */
 const host = {
   iterate: (object: object) => new HubIterator(object),
   lock: takeLock,
@@ -427,8 +431,8 @@ const host = {
 /**
  * Makes a reference to something of the hub, and counts it.
  *
- * @param exports Where it is counted.
- * @param referent What to refer to.
+ * @param exports The exports of the hub, which count it.
+ * @param referent The thing.
  */
 export function referTo(
   exports: Exports,
@@ -436,12 +440,12 @@ export function referTo(
 ): { readonly ref: Ref; readonly number: number } {
   const number = exports.export(object);
   const lazy = kind === RefKind.HubObject ? lazyTraits(object) : 0;
-  if (lazy) hearOf(object);
+  if (lazy) watch(object);
   const home = homes.get(object);
   // Another hub's Workers have the same numbers.
-  const place = home?.exports === exports ? [home.serial, home.number] : [];
+  const there = home?.exports === exports ? [home.serial, home.number] : [];
   const data = kind !== RefKind.HubObject
-    ? [number, ...place]
-    : [number, traitsOf(object) | lazy, classNumber(object), ...place];
+    ? [number, ...there]
+    : [number, traitsOf(object) | lazy, classNumber(object), ...there];
   return { ref: { kind, data }, number };
 }

@@ -16,6 +16,7 @@ import {
 import { textOfError } from "../../bridge/values/error_values.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import { isA } from "../../bridge/guarded.ts";
+import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { Ended } from "../records/ended.ts";
 import { HubThread } from "../records/thread.ts";
 import type { Threads } from "./threads.ts";
@@ -37,17 +38,17 @@ export interface FutureOptions {
  * Makes a thread that stands for async work on the hub.
  *
  * @param threads The hub's threads.
- * @param id Its id.
  * @param label What it is named after.
  * @param options When it starts, and what ends it.
  * @param work Starts the work; gets the signal that aborts it.
+ * @param id Its id, if it has one already.
  */
 export function makeAsyncThread(
   threads: Threads,
-  id: number,
   label: string,
   options: FutureOptions,
   work: (signal: AbortSignal) => unknown,
+  id: number = hereOnHub().arena.takeThreadId(),
 ): HubThread {
   const { autostart = true, autocancel = true, autokill = true } = options;
   const { heeds = () => work.length > 0 } = options;

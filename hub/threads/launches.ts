@@ -32,6 +32,7 @@ export class Launches {
   readonly #threads: Threads;
   readonly #pool: Pool;
   readonly #debug: boolean;
+  readonly #arena = hereOnHub().arena;
   #count = 0;
 
   /**
@@ -81,7 +82,7 @@ export class Launches {
   }
 
   /** Makes a thread that a Worker is to run. */
-  launch(task: Task, options: HubThreadOptions, id = hereOnHub().arena.takeThreadId()): HubThread {
+  launch(task: Task, options: HubThreadOptions, id = this.#arena.takeThreadId()): HubThread {
     const thread = new HubThread(this.#threads, id, {
       label: targetName(task.target),
       name: options.name,

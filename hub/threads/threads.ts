@@ -10,7 +10,6 @@
 import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
-import { limited } from "../../bridge/side/limit.ts";
 import { Down, KillMode, type ThreadRef } from "../../bridge/protocol/messages.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { endBelongings } from "../references/belongings.ts";
@@ -18,18 +17,18 @@ import type { Call } from "../base/call_context.ts";
 import { cancelDependants } from "./dependants.ts";
 import { Ended } from "../records/ended.ts";
 import type { DispatcherEvents } from "../records/reports.ts";
-import { type GreenWorker, type Registry, workerOf } from "../records/worker.ts";
+import { type GreenWorker, type Registry, type ThreadTable, workerOf } from "../records/worker.ts";
 import { HubThread, type ThreadHost } from "../records/thread.ts";
 import type { Pool } from "../pool/pool.ts";
 import { Waits } from "./waits.ts";
 
 /** The threads of one hub. */
-export class Threads implements ThreadHost {
+export class Threads implements ThreadHost, ThreadTable {
   /** Who of them waits for whom. */
   readonly waits: Waits;
   readonly #registry: Registry;
   readonly #pool: Pool;
-  readonly #events: DispatcherEvents;
+  readonly events: DispatcherEvents;
   /** Threads that have not ended, or to which a Worker holds a reference. */
   readonly #threads = new Map<number, HubThread>();
 
@@ -42,7 +41,7 @@ export class Threads implements ThreadHost {
   constructor(name: string, registry: Registry, pool: Pool, events: DispatcherEvents) {
     this.#registry = registry;
     this.#pool = pool;
-    this.#events = events;
+    this.events = events;
     this.waits = new Waits(name, this, pool);
   }
 
@@ -107,7 +106,7 @@ export class Threads implements ThreadHost {
     thread.stopClock?.();
     endBelongings(thread.id, ended);
     thread.stopWaiting?.();
-    this.waits.clear(thread);
+    this.waits.graph.clear(thread);
     if (ran) this.#registry.keepAlive.release();
     cancelDependants(this, thread);
     if (thread.watchers) {
@@ -117,37 +116,16 @@ export class Threads implements ThreadHost {
     this.#forgetIfDone(thread);
   }
 
-  failedUnobserved(thread: HubThread): void {
+  failedUnhandled(thread: HubThread): void {
     if (thread.keeper && !thread.keeper.dead) return;
-    if (thread.detached) return this.#events.unhandledThread(thread);
+    if (thread.detached) return this.events.unhandledThread(thread);
     // As for promises: whoever wants the result has until the next turn of the event loop to say so.
     // The timer keeps the process alive for that turn, so that no failure is lost at its end.
     setTimeout(() => {
       // By now one that ended while it was spawned may have been handed to a Worker, which looks after it.
       const kept = thread.keeper !== undefined && !thread.keeper.dead;
-      if (!thread.observed && !kept) this.#events.unhandledThread(thread);
+      if (!thread.observed && !kept) this.events.unhandledThread(thread);
     }, 0);
-  }
-
-  reportError(error: unknown): void {
-    this.#registry.reportError(error);
-  }
-
-  awaiting(thread: HubThread): Promise<Error | undefined> | undefined {
-    return this.waits.awaiting(thread);
-  }
-
-  wanted(thread: HubThread): void {
-    this.waits.wanted(thread);
-  }
-
-  async afterwards(thread: HubThread): Promise<void> {
-    const deadlock = thread.dead ? undefined : await this.awaiting(thread);
-    if (deadlock) throw deadlock;
-    await limited(async () => {
-      if (!thread.dead) await new Promise<void>((resolve) => thread.onEnd(() => resolve()));
-      await Promise.allSettled(thread.aborted);
-    });
   }
 
   #stopAfter(worker: GreenWorker, thread: HubThread, graceMs: number): void {

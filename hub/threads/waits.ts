@@ -39,7 +39,7 @@ export class Waits {
   readonly #name: string;
   readonly #threads: Threads;
   readonly #pool: Pool;
-  readonly #graph = new WaitGraph();
+  readonly graph = new WaitGraph();
   readonly #sites = new CallSites();
 
   /**
@@ -53,11 +53,6 @@ export class Waits {
     this.#pool = pool;
   }
 
-  /** A thread waits no longer: it has ended. */
-  clear(thread: HubThread): void {
-    this.#graph.clear(thread);
-  }
-
   /**
    * A thread says where it is blocked.
    *
@@ -65,7 +60,7 @@ export class Waits {
    */
   at(id: number, site: string, leaves: boolean): void {
     const thread = leaves ? this.#threads.byId(id) : undefined;
-    if (thread) this.clear(thread);
+    if (thread) this.graph.clear(thread);
     this.#sites.take(id, site);
   }
 
@@ -96,7 +91,7 @@ export class Waits {
     if (!caller || currentLimit(0)?.timed) return void this.#pool.urge(thread);
     if (caller.dead) return undefined;
     const by = `a call to ${call.name}()`;
-    const edge = this.#graph.add({ from: caller, to: thread, by, sure: true });
+    const edge = this.graph.add({ from: caller, to: thread, by, sure: true });
     if (edge instanceof Circle) return edge;
     call.awaits(thread, edge);
     this.#askAgain(caller, thread);
@@ -148,7 +143,7 @@ export class Waits {
   /** A thread waits for another one; it waits for one at a time. */
   #startWaiting(from: HubThread, to: HubThread, limited: boolean): Deadlock | undefined {
     from.stopWaiting?.();
-    const edge = limited ? undefined : this.#graph.add({ from, to, by: "wait()", sure: true });
+    const edge = limited ? undefined : this.graph.add({ from, to, by: "wait()", sure: true });
     if (edge instanceof Circle) return edge;
     to.interest++;
     from.waitingFor = to;
@@ -190,7 +185,7 @@ export class Waits {
    */
   #stuck(thread: HubThread): Deadlock | undefined {
     const running = this.#pool.blocking(thread);
-    if (!running?.every((thread) => this.#graph.leadsTo(thread, (to) => this.#pool.holds(to)))) {
+    if (!running?.every((thread) => this.graph.leadsTo(thread, (to) => this.#pool.holds(to)))) {
       return undefined;
     }
     const cycle = [...running, thread].map(({ name }) => name);
@@ -244,7 +239,7 @@ export class Waits {
     if (!to || limited) return;
     const holds = () => heldObject(object)?.[CORE].holder() === holder;
     const add = () => {
-      const edge = this.#graph.add({ from: thread, to, by: on, sure: false, holds });
+      const edge = this.graph.add({ from: thread, to, by: on, sure: false, holds });
       if (edge instanceof Circle) return edge;
       thread.unpark = edge;
       thread.suspicions = 0;
@@ -270,7 +265,7 @@ export class Waits {
 
   /** A thread has come to wait: those that it may wait for by others say once more who has what they are parked on. */
   #askAgain(thread: HubThread, to: HubThread | undefined): void {
-    for (const { dead, atObject, worker } of this.#graph.reach(thread, to)) {
+    for (const { dead, atObject, worker } of this.graph.reach(thread, to)) {
       if (!dead && atObject && worker && !worker.dead) worker.post.rouse();
     }
   }

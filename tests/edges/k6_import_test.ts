@@ -2,14 +2,16 @@
  * Green modules that load npm packages, and then the hub imports one that is new to it: never a hang.
  *
  * Each try is a process of its own, with a lock file that knows the first package only: then the runtime goes on to read what is
- * known of that one after it has been imported. `AIOHUB_PROCESSES=30` has thirty of each kind.
+ * known of that one after it has been imported.
  */
 
 import { assertEquals } from "@std/assert";
 import { fixture, runDeno } from "../support/mod.ts";
+import { rounds } from "../support/rounds.ts";
 import { LocalRegistry } from "./local_registry.ts";
 
-const PROCESSES = Number(Deno.env.get("AIOHUB_PROCESSES") ?? 1);
+/** How many tries of each kind there are. */
+const PROCESSES = rounds(30, 1);
 
 /** How a package is loaded, and who wants the next one: see the program. */
 const KINDS = ["static", "own", "inline", "onlyHub", "several", "onHub", "cooperative"];

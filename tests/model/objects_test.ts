@@ -66,9 +66,9 @@ tryOut("three Workers at one permit", {
   explore: pass,
   mutants: {
     "the lock is not taken": [{
-      file: core,
+      file: "bridge/wire/spin_lock.ts",
       text:
-        "    if (Atomics.compareExchange(this.words, LOCK, 0, this.#key) !== 0) this.#enterSlowly();",
+        "    if (Atomics.compareExchange(this.#words, this.#at, 0, this.#mark) !== 0) this.#enterSlowly();",
       instead: "",
     }, UNLOCKED],
     "a waiter is woken before it is given what it waits for": [{

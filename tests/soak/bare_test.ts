@@ -5,17 +5,18 @@
 
 import { assertEquals, assertRejects } from "@std/assert";
 import { copyWith, type Mutation } from "../model/library.ts";
+import { rounds } from "../support/rounds.ts";
 import { play } from "./bare.ts";
 
-const scale = Number(Deno.env.get("AIOHUB_STRESS") ?? 4);
+/** How many rounds each of them plays. */
+const ROUNDS = rounds(20_000);
 
 for (const players of [2, 4, 8]) {
-  const rounds = 2500 * scale;
   Deno.test(`bare: no wake-up is lost by ${players} at a semaphore of 1`, async () => {
-    assertEquals(await play("tokens", players, rounds), new Array(players).fill(rounds));
+    assertEquals(await play("tokens", players, ROUNDS), new Array(players).fill(ROUNDS));
   });
   Deno.test(`bare: no wake-up is lost by ${players} at a queue of 3`, async () => {
-    assertEquals(await play("queue", players, rounds), new Array(players).fill(rounds));
+    assertEquals(await play("queue", players, ROUNDS), new Array(players).fill(ROUNDS));
   });
 }
 

@@ -6,10 +6,10 @@ import { learnModule } from "../../bridge/values/known_modules.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { carry, noKinds } from "../bridge/values/codec_support.ts";
 import { Chance, ValueMaker } from "../bridge/values/codec_values.ts";
+import { anySeed, rounds } from "../support/rounds.ts";
 
-// AIOHUB_FUZZ_CASES=1000000 AIOHUB_FUZZ_SEED=7 deno test -A tests/soak/codec_fuzz_test.ts
-const CASES = Number(Deno.env.get("AIOHUB_FUZZ_CASES") ?? 1_000_000);
-const SEED = Number(Deno.env.get("AIOHUB_FUZZ_SEED") ?? Date.now() % 1e9);
+const CASES = rounds(1_000_000);
+const SEED = anySeed();
 
 /** How many messages are made of one value: to make the value takes longer than all else. */
 const ATTACKS = 20;
@@ -290,7 +290,7 @@ Deno.test("decode() throws only BridgeProtocolError and stays quick for any byte
   const before = Deno.memoryUsage().rss;
   for (let seed = SEED; seed < SEED + CASES / ATTACKS; seed++) {
     const found = checkCases(seed);
-    assert(found === undefined, `AIOHUB_FUZZ_SEED=${seed} AIOHUB_FUZZ_CASES=${ATTACKS}: ${found}`);
+    assert(found === undefined, `AIOHUB_SEED=${seed}: ${found}`);
   }
   const grown = Deno.memoryUsage().rss - before;
   assert(grown < 1e9, `Memory grew by ${grown} bytes from seed ${SEED}`);

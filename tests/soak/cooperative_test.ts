@@ -5,9 +5,13 @@ import { program } from "../fixtures/cooperative_mix.ts";
 import * as stress from "../fixtures/cooperative_stress.ts";
 import { until } from "../support/mod.ts";
 import { cooperative, newTrace, notes } from "../support/cooperative.ts";
+import { rounds } from "../support/rounds.ts";
+
+/** How many threads block, and how often each of them does. */
+const [THREADS, TIMES] = [rounds(20, 8), rounds(150)];
 
 Deno.test("a count that is not atomic loses nothing, over many threads and all ways to block", async () => {
-  await using hub = cooperative({ maxWorkers: 24 });
+  await using hub = cooperative({ maxWorkers: THREADS + 4 });
   hub.expose({ turn: async () => await null });
   const words = newWords();
   const objects = {
@@ -17,15 +21,16 @@ Deno.test("a count that is not atomic loses nothing, over many threads and all w
     channel: new Queue<number>(0),
     event: new GreenEvent<number>(),
   };
-  const all = Array.from({ length: 20 }, (_, i) => stress.blocks(objects, i, 150));
+  const all = Array.from({ length: THREADS }, (_, i) => stress.blocks(objects, i, TIMES));
   const counted = await Promise.all(all);
   assertEquals(words[Word.company], 0);
   assertEquals(words[Word.count], counted.reduce((a, b) => a + b));
-  assert(words[Word.count] > 3000);
+  assert(words[Word.count] > THREADS * TIMES);
 });
 
 Deno.test("threads that are spawned without the run lock, by what timers resume, all have their turn", async () => {
   await using hub = cooperative({ maxWorkers: 6 });
+  const times = rounds(100, 30);
   const spawnsFromTimers = async (times: number) => {
     let sum = 0;
     for (let i = 0; i < times; i++) {
@@ -34,8 +39,8 @@ Deno.test("threads that are spawned without the run lock, by what timers resume,
     }
     return sum;
   };
-  const all = Array.from({ length: 4 }, () => hub.spawn(spawnsFromTimers, 100));
-  assertEquals(await Promise.all(all), [100, 100, 100, 100]);
+  const all = Array.from({ length: 4 }, () => hub.spawn(spawnsFromTimers, times));
+  assertEquals(await Promise.all(all), [times, times, times, times]);
 });
 
 Deno.test("in a hub that is not cooperative the same threads have company", async () => {
@@ -47,11 +52,11 @@ Deno.test("in a hub that is not cooperative the same threads have company", asyn
   await Promise.all(all);
 });
 
-Deno.test("the same program has the same order of events, twenty times", async () => {
+Deno.test("the same program has the same order of events each time", async () => {
   let first: string[] | undefined;
   // The first round starts the Workers, and finds the pool in another state than the others.
   await using _hub = cooperative({ maxWorkers: 32 });
-  for (let round = 0; round < 20; round++) {
+  for (let round = 0; round < rounds(20, 3); round++) {
     const trace = newTrace();
     assertEquals(await program(trace), 8);
     // Numbers of threads go on.

@@ -1,9 +1,6 @@
 import { assert, assertEquals } from "@std/assert";
 import { fixture, runDeno } from "../support/mod.ts";
 
-/** How many of each; AIOHUB_LEAKS=1000000 for a long run. */
-const COUNT = Deno.env.get("AIOHUB_LEAKS") ?? "100000";
-
 Deno.test("functions and handles that were dropped leave nothing on either side", async () => {
   const { code, stdout, stderr } = await runDeno(
     ["run", "--no-prompt", "-A", "--v8-flags=--expose-gc", fixture("programs/leaks.ts")],
@@ -18,12 +15,13 @@ Deno.test("functions and handles that were dropped leave nothing on either side"
     "green results",
     "released by hand",
   ]);
-  for (const { name, grown } of lines) {
-    for (const bytes of grown) assert(bytes < 12e6, `${name}: ${COUNT} left ${bytes} bytes`);
+  // That nothing is held is counted; what else there may be is seen by the heap, which is never quite still.
+  for (const { name, grown, of } of lines) {
+    for (const bytes of grown) assert(bytes < 1e6 + 100 * of, `${name}: ${of} left ${bytes} bytes`);
   }
 });
 
-Deno.test("thousands of blobs that were dropped, or were refused or killed half-way, leave nothing", async () => {
+Deno.test("blobs that were dropped, or were refused or killed half-way, leave nothing", async () => {
   const { code, stdout, stderr } = await runDeno(
     ["run", "--no-prompt", "-A", "--v8-flags=--expose-gc", fixture("programs/blob_leaks.ts")],
     // So that the allocator gives back what is free.

@@ -3,6 +3,7 @@ import { createRing, RING_BYTES } from "../../bridge/wire/ring.ts";
 import { crossCheck, many, sumOf } from "../fixtures/stress.ts";
 import { fib } from "../fixtures/recursion.ts";
 import { runProgram, TestHub } from "../support/mod.ts";
+import { rounds } from "../support/rounds.ts";
 
 const MEGABYTE = 1 << 20;
 
@@ -30,12 +31,13 @@ Deno.test("spawn() queues a hundred thousand green threads in bounded memory and
   assertLess(large.toRun / small.toRun, 4);
 });
 
-Deno.test("asyncToSync() loses and mixes up none of ten thousand calls from each of eight green threads", async () => {
+Deno.test("asyncToSync() loses and mixes up none of the calls from each of eight green threads", async () => {
   await using hub = new TestHub({ maxWorkers: 8 });
   const seeds = [1, 2, 3, 4, 5, 6, 7, 8];
-  const results = await Promise.all(seeds.map((seed) => crossCheck(seed, 10_000)));
-  assertEquals(results, seeds.map(() => ({ wrong: 0, calls: 10_000 })));
-  assertEquals(hub.statistics().totalCalls, 80_000);
+  const calls = rounds(10_000);
+  const results = await Promise.all(seeds.map((seed) => crossCheck(seed, calls)));
+  assertEquals(results, seeds.map(() => ({ wrong: 0, calls })));
+  assertEquals(hub.statistics().totalCalls, 8 * calls);
 });
 
 Deno.test("J98 asyncToSync() answers ten thousand calls in a tight loop from one green thread", async () => {

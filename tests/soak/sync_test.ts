@@ -1,7 +1,7 @@
 /**
  * Many parties on both sides at a few objects, with random kills, aborts and time limits.
  *
- * `AIOHUB_STRESS=32` runs 32 green threads and 32 async tasks with a million operations; `AIOHUB_SEED` repeats a run.
+ * With all rounds, 32 green threads and 32 async tasks do a million operations; `AIOHUB_SEED` repeats a run.
  *
  * That these tests find what they are for was tried by breaking the code: `Core.enter()` without the lock, and a waiter that
  * gives up and stays in the list, fail in the first test; `Waiters.wake()` without every 1,000th wake-up is found between green
@@ -23,10 +23,11 @@ import {
   type Stage,
   Word,
 } from "./sync_party.ts";
+import { anySeed, rounds } from "../support/rounds.ts";
 import { randomBy } from "../support/sync_random.ts";
 
-const scale = Number(Deno.env.get("AIOHUB_STRESS") ?? 4);
-const seed = Number(Deno.env.get("AIOHUB_SEED") ?? Math.floor(Math.random() * 1e6));
+const scale = rounds(32, 4);
+const seed = anySeed();
 const limitMs = 40_000 * Math.max(1, scale / 4);
 
 /** Rejects when the parties do not come to an end: somebody was not woken. */

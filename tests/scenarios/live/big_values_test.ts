@@ -1,6 +1,7 @@
 import { NotCloneableError, transfer } from "@aiohub/aiohub";
 import { assert, assertEquals, assertMatch, assertThrows } from "@std/assert";
 import { rejection, TestHub } from "../../support/mod.ts";
+import { rounds } from "../../support/rounds.ts";
 import {
   growth,
   makeBytes,
@@ -10,8 +11,8 @@ import {
   sizeOf,
 } from "../../fixtures/big_values.ts";
 
-/** How large the values are; AIOHUB_BIG_MB=512 for the long run. */
-const MB = Number(Deno.env.get("AIOHUB_BIG_MB") ?? 48);
+/** How large the values are. */
+const MB = rounds(480);
 const BYTES = MB << 20;
 
 Deno.test("J94 transfer() detaches the sender's buffer, in both directions", async () => {

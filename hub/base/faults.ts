@@ -10,26 +10,26 @@ import { placeOf } from "../../bridge/values/stacks.ts";
 
 /** Details of a failure that nobody waits for. */
 export interface Fault {
-  /** Where it happened, as in `hub "main"`. */
+  /** Name of the part of the program in which it happened, as in `hub "main"`. */
   readonly where?: string;
-  /** Whether the error's message says all, so that a line is enough. */
+  /** Whether the error's message says all, so that one line is printed, without a stack. */
   readonly brief?: boolean;
-  /** Whether the very same was told before: it is an event, but is not printed again. */
+  /** Whether the same failure was reported before: then there is an event, but nothing is printed. */
   readonly again?: boolean;
 }
 
-/** The event that says it. Its place is the first one in people's code that the error knows of. */
+/** The event for a failure. Its file and line are those of the first stack frame in the app's code. */
 export function faultEvent(error: unknown, where: string): ErrorEvent {
   const { file: filename, line: lineno, column: colno } = placeOf(error) ?? {};
   const message = `Uncaught (in ${where}) ${inOneLine(error)}`;
   return new ErrorEvent("error", { error, message, filename, lineno, colno, cancelable: true });
 }
 
-/** Prints what nobody has caught; whatever was thrown, this does not throw. */
-export function printUncaught(error: unknown, where: string, brief = false): void {
+/** Prints a failure. It never throws, whatever was thrown. */
+export function printFault(error: unknown, where: string, brief = false): void {
   const head = `Uncaught (in ${where})`;
   if (!brief) return printError(head, error);
-  const place = placeOf(error);
-  const at = place ? ` (${place.file}:${place.line}:${place.column})` : "";
+  const site = placeOf(error);
+  const at = site ? ` (${site.file}:${site.line}:${site.column})` : "";
   console.error(`${head} ${inOneLine(error)}${at}`);
 }
