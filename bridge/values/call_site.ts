@@ -17,7 +17,7 @@ const BEGINS = ".runNested (";
 const DEPTH = 200;
 
 /** Where a line of a stack is: a URL with line and column, or a place in a function that was sent as source. */
-const PLACE = /(\w+:[^\s()]+:\d+:\d+|<anonymous>:\d+:\d+)\)?$/;
+const SITE = /(\w+:[^\s()]+:\d+:\d+|<anonymous>:\d+:\d+)\)?$/;
 
 /**
  * The place of the call that a thread on this stack is blocked in.
@@ -60,14 +60,14 @@ export function siteIn(stack: string, above: number): string | undefined {
       if (line.includes(BEGINS)) above--;
       continue;
     }
-    const place = PLACE.exec(line)?.[1];
-    if (place && !ownModules.some((own) => place.startsWith(own))) return readable(place);
+    const site = SITE.exec(line)?.[1];
+    if (site && !ownModules.some((own) => site.startsWith(own))) return readable(site);
     if (line.includes(BEGINS)) return undefined;
   }
 }
 
 /** An inline function has no URL: it is the source that its thread was spawned with. */
-function readable(place: string): string {
-  const inline = /^<anonymous>:(\d+):\d+$/.exec(place);
-  return inline ? `line ${Number(inline[1]) - LINES_BEFORE_SOURCE} of its source` : place;
+function readable(site: string): string {
+  const inline = /^<anonymous>:(\d+):\d+$/.exec(site);
+  return inline ? `line ${Number(inline[1]) - LINES_BEFORE_SOURCE} of its source` : site;
 }

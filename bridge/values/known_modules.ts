@@ -15,7 +15,7 @@ import { ownKeys } from "../primordials.ts";
 import { state } from "../state.ts";
 
 /** An export: the URL of a module, and a name in it. */
-export interface Place {
+export interface ExportName {
   readonly url: string;
   readonly name: string;
 }
@@ -38,7 +38,7 @@ interface Noted {
 const known = state("known modules", () => ({
   modules: new Map<string, Exports>(),
   /** The places of what is a function. */
-  places: new WeakMap<object, Place[]>(),
+  places: new WeakMap<object, ExportName[]>(),
   unread: new Set<Unread>(),
   /** The modules that are noted and not learned. */
   noted: new Map<string, Noted>(),
@@ -47,7 +47,7 @@ const known = state("known modules", () => ({
   /** The look that goes on. */
   looked: undefined as Promise<unknown> | undefined,
 }));
-const { modules, places, unread, noted } = known;
+const { modules, places: exportNames, unread, noted } = known;
 
 /**
  * Notes a module.
@@ -123,19 +123,19 @@ function read(module: Unread): void {
       continue;
     }
     if (typeof value !== "function") continue;
-    const before = places.get(value);
+    const before = exportNames.get(value);
     if (before) before.push({ url, name });
-    else places.set(value, [{ url, name }]);
+    else exportNames.set(value, [{ url, name }]);
   }
   if (rest.length > 0) unread.add({ url, exports, names: rest });
 }
 
 /** The exports that a function is known by. */
-export function placesOf(value: object): readonly Place[] {
-  const found = places.get(value);
+export function exportNamesOf(value: object): readonly ExportName[] {
+  const found = exportNames.get(value);
   if (found || unread.size === 0) return found ?? [];
   for (const module of [...unread]) read(module);
-  return places.get(value) ?? [];
+  return exportNames.get(value) ?? [];
 }
 
 /** The modules that are noted, and not learned so far. */
@@ -144,7 +144,7 @@ export function unlearnedModules(): readonly string[] {
 }
 
 /** The value of an export; `undefined` if this side does not know the module, or it does not export the name, or not yet. */
-export function exportAt({ url, name }: Place): unknown {
+export function exportAt({ url, name }: ExportName): unknown {
   const exports = modules.get(url);
   try {
     return exports && Object.hasOwn(exports, name) ? exports[name] : undefined;

@@ -23,12 +23,12 @@
 import { classOfPrototype } from "./classes.ts";
 import { noteLostClass, notePrivateFields } from "./class_loss.ts";
 import { isKnownError } from "./error_values.ts";
-import { exportAt, placesOf, unlearnedModules } from "./known_modules.ts";
+import { exportAt, exportNamesOf, unlearnedModules } from "./known_modules.ts";
 import { state } from "../state.ts";
 import { getOwnPropertyDescriptor, getPrototypeOf, hasOwn, ownKeys } from "../primordials.ts";
 
 /** The name of a class, and then by three where it may be found: a URL, a name, and a fingerprint or 0. */
-export type ClassWire = [name: string, ...places: (string | number)[]];
+export type ClassWire = [name: string, ...exports: (string | number)[]];
 
 /** A class, as it can be told without asking it. */
 interface OwnClass {
@@ -82,9 +82,9 @@ function readClass(Class: object): OwnClass | undefined {
 }
 
 /** Says of a class where it may be found. */
-function addPlaces(wire: ClassWire, { name, Class, source }: OwnClass): void {
-  const known = placesOf(Class);
-  for (const place of known) wire.push(place.url, place.name, 0);
+function addExportNames(wire: ClassWire, { name, Class, source }: OwnClass): void {
+  const known = exportNamesOf(Class);
+  for (const { url, name } of known) wire.push(url, name, 0);
   if (known.length > 0 || name === "") return;
   for (const url of unlearnedModules()) {
     if (wire.length > 3 * MOST_GUESSES) return;
@@ -118,9 +118,9 @@ export function nameErrorClass(error: object): ClassWire | undefined {
     const own = classWith(prototype);
     if (!own) continue;
     wire ??= [own.name];
-    addPlaces(wire, own);
+    addExportNames(wire, own);
     // What is only guessed may be wrong: then the class above it is the nearest one.
-    if (placesOf(own.Class).length === 0) continue;
+    if (exportNamesOf(own.Class).length === 0) continue;
     if (wire[0] !== own.name) noteLostClass(wire[0]);
     else if (hasPrivateMembers(prototype)) notePrivateFields(wire[0]);
     return wire;
@@ -162,7 +162,7 @@ export function nameClass(
   const own = classWith(prototype);
   if (!own) return undefined;
   const wire: ClassWire = [own.name];
-  addPlaces(wire, own);
+  addExportNames(wire, own);
   if (wire.length === 1) return undefined;
   return { wire, problem: classProblem(own.Class) ?? instanceProblem(instance, own.prototype) };
 }

@@ -83,24 +83,24 @@ export function stackOf(error: unknown): string | undefined {
 }
 
 /** A place in people's code. */
-interface Place {
+interface Site {
   readonly file: string;
   readonly line: number;
   readonly column: number;
 }
 
 /** The first place in people's code that an error's stack names; none if it has no stack, or that names none. */
-export function placeOf(error: unknown): Place | undefined {
+export function siteOf(error: unknown): Site | undefined {
   for (const line of userFrames(stackOf(error) ?? "").split("\n")) {
     if (!FRAME.test(line) || isRuntimes(line) || isOwn(line)) continue;
-    const [, file, at, column] = PLACE.exec(line) ?? [];
+    const [, file, at, column] = SITE.exec(line) ?? [];
     if (file !== undefined) return { file, line: Number(at), column: Number(column) };
   }
   return undefined;
 }
 
 /** The file, line and column at the end of a frame. */
-const PLACE = /(?:\(| at (?:async )?)([^()]+):(\d+):(\d+)\)?$/;
+const SITE = /(?:\(| at (?:async )?)([^()]+):(\d+):(\d+)\)?$/;
 
 /** The lines of a stack after its first, which may be several, without frames that are not the caller's. */
 function callerFrames(stack: string): string[] {
@@ -133,14 +133,14 @@ function withoutOwn(stack: string): string {
     // Above this line it crossed before, and below it are frames of another side.
     if (!FRAME.test(line)) return !(below = false);
     return !(below && isRuntimes(line));
-  }).map((line) => line.replace(INLINE, inlinePlace)).join("\n");
+  }).map((line) => line.replace(INLINE, inlineSite)).join("\n");
 }
 
 /** Where a frame of an inline function is, as the engine says it. */
 const INLINE =
   /\(eval at make \(\S*\/green\/worker\/inline_functions\.ts:\d+:\d+\), <anonymous>:(\d+):(\d+)\)$/;
 
-function inlinePlace(_: string, line: string, column: string): string {
+function inlineSite(_: string, line: string, column: string): string {
   return `(inline function:${Number(line) - LINES_BEFORE_SOURCE}:${column})`;
 }
 

@@ -6,13 +6,13 @@
  */
 
 /** How a level is entered from the one above. */
-export const Step = {
+export const PathPart = {
   Property: 0,
   MapKey: 1,
   MapValue: 2,
   SetItem: 3,
   /** From an object to what stands for it: the path says nothing of that. */
-  StandIn: 4,
+  Surrogate: 4,
 } as const;
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
@@ -21,7 +21,7 @@ const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 export class Path {
   readonly #root: string;
   readonly #keys: unknown[] = [];
-  readonly #steps: number[] = [];
+  readonly #parts: number[] = [];
 
   /** Begins a path with what to call the value as a whole, for example `arguments`. */
   constructor(root: string) {
@@ -29,29 +29,29 @@ export class Path {
   }
 
   /** Notes by which key the walk goes from this level to the next. */
-  enter(level: number, key: unknown, step: number = Step.Property): void {
+  enter(level: number, key: unknown, part: number = PathPart.Property): void {
     this.#keys[level] = key;
-    this.#steps[level] = step;
+    this.#parts[level] = part;
   }
 
   /** The path to the value at this level, for example `arguments[0].user.onClick`. */
   at(level: number): string {
     let text = this.#root;
-    for (let i = 0; i < level; i++) text += describeStep(this.#keys[i], this.#steps[i]);
+    for (let i = 0; i < level; i++) text += describePart(this.#keys[i], this.#parts[i]);
     return text;
   }
 }
 
 /** One step as text. */
-function describeStep(key: unknown, step: number): string {
-  switch (step) {
-    case Step.MapKey:
+function describePart(key: unknown, part: number): string {
+  switch (part) {
+    case PathPart.MapKey:
       return `.keys()[${key}]`;
-    case Step.MapValue:
+    case PathPart.MapValue:
       return `.get(${describeKey(key)})`;
-    case Step.SetItem:
+    case PathPart.SetItem:
       return `.values()[${key}]`;
-    case Step.StandIn:
+    case PathPart.Surrogate:
       return "";
     default:
       if (typeof key === "number") return `[${key}]`;

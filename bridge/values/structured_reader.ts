@@ -338,7 +338,7 @@ export class StructuredReader {
 /** Takes only what names a class. */
 function classWire(value: unknown): ClassWire {
   const wire = list(value);
-  if (wire.length % 3 !== 1 || wire.length > MOST_PLACES) fail("a class has no right name");
+  if (wire.length % 3 !== 1 || wire.length > MOST_PARTS) fail("a class has no right name");
   const isRight = wire.every((part, i) =>
     i % 3 === 0 && i > 0 ? isCount(part) : typeof part === "string"
   );
@@ -346,7 +346,7 @@ function classWire(value: unknown): ClassWire {
 }
 
 /** The most parts of a class's name. */
-const MOST_PLACES = 300;
+const MOST_PARTS = 300;
 
 function notFound([name, url]: ClassWire): string {
   return `class "${

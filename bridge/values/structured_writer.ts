@@ -42,7 +42,7 @@ import {
 } from "./structured_leaves.ts";
 import { defineOwn } from "../primordials.ts";
 import { Limits } from "./structured_limits.ts";
-import { Path, Step } from "./structured_path.ts";
+import { Path, PathPart } from "./structured_path.ts";
 
 type WireFields = { [key: string]: Wire };
 
@@ -303,9 +303,9 @@ export class StructuredWriter {
     const node: Node = [Tag.Map];
     let index = 0;
     for (const [key, item] of value) {
-      this.#path.enter(level, index++, Step.MapKey);
+      this.#path.enter(level, index++, PathPart.MapKey);
       node.push(this.write(key, level + 1));
-      this.#path.enter(level, key, Step.MapValue);
+      this.#path.enter(level, key, PathPart.MapValue);
       node.push(this.write(item, level + 1));
     }
     return node as Wire;
@@ -315,7 +315,7 @@ export class StructuredWriter {
     const node: Node = [Tag.Set];
     let index = 0;
     for (const item of value) {
-      this.#path.enter(level, index++, Step.SetItem);
+      this.#path.enter(level, index++, PathPart.SetItem);
       node.push(this.write(item, level + 1));
     }
     return node as Wire;
@@ -372,7 +372,7 @@ export class StructuredWriter {
     const ref = this.#kinds.toRef(value);
     if (ref === undefined) return undefined;
     if (ref.attachment !== undefined) this.attachments.push(ref.attachment);
-    const data = this.#standIn(value, ref.data, level);
+    const data = this.#surrogate(value, ref.data, level);
     return [Tag.Reference, ref.kind, data] satisfies Node;
   }
 
@@ -385,14 +385,14 @@ export class StructuredWriter {
       const why = `its toWire failed: ${inOneLine(error)}`;
       return this.#refuseAs(`instance of class "${name}"`, why, level, error);
     }
-    return this.#standIn(value, wire, level);
+    return this.#surrogate(value, wire, level);
   }
 
   /** Writes what stands for an object; the object itself cannot be part of that. */
-  #standIn(value: object, standIn: unknown, level: number): Wire {
+  #surrogate(value: object, surrogate: unknown, level: number): Wire {
     this.#unfinished.push(value);
-    this.#path.enter(level, undefined, Step.StandIn);
-    const wire = this.write(standIn, level + 1);
+    this.#path.enter(level, undefined, PathPart.Surrogate);
+    const wire = this.write(surrogate, level + 1);
     this.#unfinished.pop();
     return wire;
   }
