@@ -41,7 +41,7 @@ export class Post {
       return;
     }
     if (this.#outbox.write(kind, id, a, b, payload)) return this.#board.wake(this.#slot);
-    this.#outbox.setBehind(true);
+    this.#outbox.ring.setBehind(true);
     this.#waiting.push(new Waiting(kind, id, a, b, payload));
     this.sendWaiting();
     // What is left goes on in a later turn, and by then the bytes may have been changed by whoever sent them.
@@ -65,18 +65,18 @@ export class Post {
 
   /** Says to the Worker that it is to end, whatever it is blocked on and however full its mailbox is. */
   shut(): void {
-    this.#outbox.shut();
+    this.#outbox.ring.shut();
     this.#board.wake(this.#slot);
   }
 
   /** Whether the Worker has seen that it is to end. */
   get heard(): boolean {
-    return this.#outbox.heard;
+    return this.#outbox.ring.heard;
   }
 
   /** Whether the Worker has said that it has nothing more to do, and touches nothing any more. */
   get left(): boolean {
-    return this.#outbox.left;
+    return this.#outbox.ring.left;
   }
 
   /** Sends what was waiting, as far as there is room. */
@@ -95,13 +95,13 @@ export class Post {
         break;
       }
       // Ask for room first and then look once more: it may have come in between.
-      this.#outbox.setHungry(true);
+      this.#outbox.ring.setHungry(true);
       if (!this.#waiting[sent].write(this.#outbox, until)) break;
-      this.#outbox.setHungry(false);
+      this.#outbox.ring.setHungry(false);
       sent++;
     }
     this.#waiting.splice(0, sent);
-    if (this.#waiting.length === 0) this.#outbox.setBehind(false);
+    if (this.#waiting.length === 0) this.#outbox.ring.setBehind(false);
     this.#board.wake(this.#slot);
     this.#tidyLater();
   }
@@ -122,13 +122,13 @@ export class Post {
    */
   receive(frames: number): Message | undefined {
     const message = this.#inbox.receive(frames);
-    if (this.#inbox.takeHungry()) this.#board.wake(this.#slot);
+    if (this.#inbox.ring.takeHungry()) this.#board.wake(this.#slot);
     return message;
   }
 
   /** Whether there is nothing to receive. */
   get empty(): boolean {
-    return this.#inbox.empty;
+    return this.#inbox.ring.empty;
   }
 
   /** The Worker has ended: nothing is sent any more. */
