@@ -112,6 +112,31 @@ export class RingWriter {
     return DATA;
   }
 
+  /** Writes the header of the frame at `at`, whose bytes are in place, and publishes the frame. */
+  publishFrame(
+    at: number,
+    size: number,
+    kind: number,
+    id: number,
+    a: number,
+    b: number,
+    format: number,
+    meta: number,
+    buffers: number,
+  ): void {
+    const { words } = this;
+    const word = at >> 2;
+    words[word + Word.Size] = size;
+    words[word + Word.Kind] = kind;
+    words[word + Word.Id] = id;
+    words[word + Word.A] = a;
+    words[word + Word.B] = b;
+    words[word + Word.Format] = format;
+    words[word + Word.Meta] = meta;
+    words[word + Word.Buffers] = buffers;
+    this.publish(size);
+  }
+
   /** Publishes the frame of `size` bytes that was written where {@linkcode RingWriter.reserve} said. */
   publish(size: number): void {
     this.#head = this.#head + size >>> 0;
