@@ -63,7 +63,7 @@ export const FIRST_WORD = 4;
 /** Options for calls that wait. */
 export interface WaitingOptions {
   /**
-   * How long to wait at the most, in milliseconds; zero or less only looks.
+   * The longest time to wait, in milliseconds; zero or less only looks.
    *
    * @default {Infinity}
    */

@@ -261,7 +261,7 @@ function isCarried(value: unknown): value is object {
 /** The way of shared memory, and of buffers that change hands, between the hub and one Worker: beside the rings. */
 export class Passage implements Giver, Taker {
   readonly #port: MessagePort;
-  /** What has arrived and was not asked for yet: a message may be read late, or never. */
+  /** Objects that have arrived and were not asked for yet: a message may be read late, or never. */
   readonly #arrived = new Map<number, { readonly buffer: object; count: number }>();
   /** The blobs that the hub has sent, and the Worker has not said to have taken. */
   readonly #sent: Map<number, BlobUrl> | undefined;
