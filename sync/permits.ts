@@ -61,13 +61,13 @@ const LIMIT = FIRST_WORD + 1;
 const HOLDER = FIRST_WORD + 2;
 const LISTS = FIRST_WORD + 3;
 
-/** How many words permits take, when there are two lists. */
+/** The count of words of permits with two lists. */
 const WORDS = 3 + 6;
 
 /** The holder, see {@linkcode Permits.holder}, where async code has the permit. */
 const ASYNC = -1;
 
-/** How many accounts to look at for one to reassign, so that a thread that acquires what others release stays quick. */
+/** The most accounts to look at for one to reassign, so that a thread that acquires what others release stays quick. */
 const MOST_LOOKS = 8;
 
 /** Properties of a kind of permits. */
@@ -130,7 +130,7 @@ export class Permits extends Core {
   readonly #bounded: boolean;
   /** The accounts of this Worker's threads. */
   readonly #accounts: number[] = [];
-  /** How many permits without an account those threads hold. */
+  /** The count of permits without an account that those threads hold. */
   #beyond = 0;
   /** Counts the accounts that were looked at for one to reassign. */
   #looks = 0;
@@ -160,7 +160,7 @@ export class Permits extends Core {
     return Atomics.load(this.words, LIMIT);
   }
 
-  /** How many wait for a permit. */
+  /** The count of waiters for a permit. */
   get waiting(): number {
     return this.lists[0].size;
   }

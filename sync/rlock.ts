@@ -35,7 +35,7 @@ class RLockCore extends Permits {
     super(RLOCK, buffer ?? 1, name);
   }
 
-  /** How often the holder has acquired the lock again. */
+  /** The count of times that the holder has acquired the lock again. */
   get depth(): number {
     return Atomics.load(this.words, DEPTH);
   }

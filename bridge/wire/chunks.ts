@@ -28,7 +28,7 @@ export class ChunkedDeparture implements Departure {
   readonly #a: number;
   readonly #b: number;
   readonly #payload: Payload;
-  /** What is still to be written after the head: byte parts, or units of the text. */
+  /** The parts still to be written after the head: byte parts, or units of the text. */
   readonly #parts: Uint8Array[] = [];
   #started = false;
   #part = 0;

@@ -29,7 +29,7 @@ import {
 import { align, HEADER, type RingReader, Word } from "./ring.ts";
 import { readAscii, readText } from "./text.ts";
 
-/** How many chunked messages one thread may have on their way at once. */
+/** The most chunked messages that one thread may have on their way at once. */
 const MAX_STREAMS = 1024;
 
 /** The most buffers of one message. */
@@ -46,7 +46,7 @@ interface Incoming {
   readonly bufferCount: number;
   /** The text so far. */
   text: string;
-  /** What is to be filled: the table of lengths with the meta part, and then the buffers. */
+  /** The buffers to be filled: the table of lengths with the meta part, and then the buffers. */
   parts: Uint8Array[];
   part: number;
   offset: number;

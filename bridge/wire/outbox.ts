@@ -111,7 +111,7 @@ export class Outbox {
     return new ChunkedDeparture(ring, this.#lastStream, kind, id, a, b, payload);
   }
 
-  /** When {@linkcode Outbox.tidy} has something to do, in `performance.now()` time; `Infinity` when it has not. */
+  /** The time at which {@linkcode Outbox.tidy} has something to do, in `performance.now()` time; `Infinity` when it has not. */
   get tidyAt(): number {
     return this.#annexes?.dropAt ?? Infinity;
   }
