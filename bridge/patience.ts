@@ -1,7 +1,8 @@
 /**
  * The times that the library waits before it takes a thread or a Worker for blocked, deaf or dead.
  *
- * Tests set shorter times, so as not to wait these out; nothing else does. A Worker has those that its hub had when it was started.
+ * Tests set shorter times, so as not to wait these out; nothing else does. A Worker has those that its hub had when it was
+ * started.
  *
  * @module
  */
@@ -25,7 +26,8 @@ export const PATIENCE = {
   /** The time for which a killed `async` function may go on awaiting, if the kill names none: time for its clean-up. */
   awaiting: 2000,
   /**
-   * The time for which a Worker keeps the run lock while it loads the module of a thread that has begun. To import does not switch, so
+   * The time for which a Worker keeps the run lock while it loads the module of a thread that has begun. To import does not
+   * switch, so
    * that the order does not depend on which Worker has loaded what; but top-level code may await something that only another
    * green thread can bring about.
    */

@@ -38,7 +38,7 @@ export interface GreenResponse {
   blob(): SyncBlob;
 }
 
-/** What to send with {@linkcode fetch}. */
+/** Options of {@linkcode fetch}. */
 export interface GreenFetchInit {
   /**
    * The method.
@@ -51,7 +51,7 @@ export interface GreenFetchInit {
   /** The body. */
   body?: string | Uint8Array<ArrayBuffer> | ArrayBuffer | URLSearchParams | Blob | FormData;
   /**
-   * What to do about a redirect.
+   * The way to handle a redirect.
    *
    * @default {"follow"}
    */
@@ -113,7 +113,7 @@ export function fetch(url: string | URL, init: GreenFetchInit = {}): GreenRespon
   return respond(green.call(target, [String(url), { ...init, headers, body }]));
 }
 
-/** What is not checked by types: a request, or a handle to one, would be sent as the text `[object Request]`. */
+/** Refuses an input that types do not check: a request, or a handle to one, would be sent as the text `[object Request]`. */
 function checkUrl(action: string, url: unknown): void {
   if (typeof url === "string" || url instanceof URL) return;
   const found = url instanceof Request || typeof url === "object" && url !== null && remoteOf(url)
@@ -142,7 +142,7 @@ function respond(value: unknown): GreenResponse {
   };
 }
 
-/** What {@linkcode urlopen} gives: a response to be read like a file. */
+/** The response of {@linkcode urlopen}, to be read like a file. */
 export interface OpenedUrl {
   /** The status code. */
   readonly status: number;

@@ -1,5 +1,5 @@
 /**
- * What green threads call: synchronous-looking functions that block the green thread and nothing else.
+ * Functions for green threads: they look synchronous, and block the green thread and nothing else.
  *
  * Each of them throws a `BlockingCallError` on the hub.
  *

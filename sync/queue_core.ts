@@ -130,7 +130,7 @@ export class QueueCore extends Core {
    * Puts an item.
    *
    * @returns 0 when it is put, 1 when there is no room, -1 when the queue is closed, -2 when its memory is full; with `thread`
-   * in place of 1 a node for the wait, made negative less 2.
+   * in place of 1 a node for the wait, as `-3 - node`.
    */
   #put(item: Item, priority: number, thread: number | undefined): number {
     this.enter();

@@ -11,7 +11,8 @@
  * **Other instances** are refused unless their own fields are all there is: an instance with private fields, hidden ones, or with
  * nothing but accessors would arrive without its contents.
  *
- * **Before a module is known** (its exports are, one turn of the event loop after the hub has started) a class may already be sent.
+ * **Before a module is known** (its exports are, one turn of the event loop after the hub has started) a class may already be
+ * sent.
  * Then it is named by each module that may export it and its own name, with a fingerprint of its source: the other side takes a
  * class that it finds there only if that has the same fingerprint.
  *
@@ -103,7 +104,8 @@ function fingerprint(text: string): number {
  * Names the class of an error: the nearest one that the other side may find.
  *
  * @param error The error.
- * @returns The class, with nothing but a name if none is known to be exported. Nothing if both sides know the error's class anyway.
+ * @returns The class, with nothing but a name if none is known to be exported. Nothing if both sides know the error's class
+ * anyway.
  */
 export function nameErrorClass(error: object): ClassWire | undefined {
   const before = lost.get(error);

@@ -11,7 +11,8 @@
  * inner   imports those from outer, hands them over, and throws
  * ```
  *
- * When `outer` is imported all are linked, and `inner` is evaluated first. It sees the modules' exports; those of a module that was
+ * When `outer` is imported all are linked, and `inner` is evaluated first. It sees the modules' exports; those of a module that
+ * was
  * not evaluated, or not yet so far, cannot be read. As `inner` throws, nothing else is evaluated.
  *
  * The two are `data:` URLs, which hold their text, so that neither can hold the other's URL. So they name each other, and a hook

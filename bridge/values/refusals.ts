@@ -36,7 +36,8 @@ const ADVICE: Readonly<Record<string, string>> = {
 };
 
 /**
- * Names a value that cannot cross, in few words: `function "onClick"`, `instance of class "Point"`. The words may cross in place of
+ * Names a value that cannot cross, in few words: `function "onClick"`, `instance of class "Point"`. The words may cross in
+ * place of
  * the value; see `show()` for values in other messages.
  */
 export function describeValue(value: unknown): string {

@@ -1,5 +1,5 @@
 /**
- * How a Worker waits with its event loop turning: for a module that is imported, or for what an `async` green function returned.
+ * Waits of a Worker with its event loop turning: for a module that is imported, or for what an `async` green function returned.
  *
  * It sleeps on the same word as in a blocking call, but asynchronously; so the order of steps is the same: read the wake
  * counter, take in what has arrived, look, sleep if nobody has counted since.

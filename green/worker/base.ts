@@ -1,5 +1,5 @@
 /**
- * What all parts of a Worker's side of the bridge stand on.
+ * The common ground of all parts of a Worker's side of the bridge.
  *
  * @module
  */
@@ -26,7 +26,7 @@ export interface GreenBase {
   readonly targets: TargetNumbers;
   /** The signals whose time is known. */
   readonly timed: TimedSignals;
-  /** What a cooperative hub has. */
+  /** The run token, in a cooperative hub. */
   readonly token: RunToken | undefined;
   readonly strays: Strays;
 }

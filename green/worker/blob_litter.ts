@@ -13,15 +13,15 @@
 /** With 64 MB V8 took up to six turns, and once more than twelve; with this at most four. */
 const PRESSURE_BYTES = 2 ** 30;
 
-/** How many turns of the event loop are spent on it, at the most. */
+/** The most turns of the event loop that are spent on it. */
 const MOST_TURNS = 12;
 
-/** How many turns the finalizers of the platform take, once those here have been called. */
+/** The turns that the finalizers of the platform take, once those here have been called. */
 const LAST_TURNS = 4;
 
 /** Counts the blobs that a Worker has had from the hub, or sent there. */
 export class BlobLitter {
-  /** How many have not been garbage-collected. One that was noted twice counts twice. */
+  /** The count of blobs that have not been garbage-collected. A blob that was noted twice counts twice. */
   count = 0;
   readonly #collected = new FinalizationRegistry<void>(() => void this.count--);
   #turns = 0;

@@ -1,5 +1,5 @@
 /**
- * How a green thread blocks.
+ * Blocking waits of green threads.
  *
  * All blocking calls end in {@linkcode Blocking.block}: take in what has arrived, look whether the condition holds, look
  * whether the thread is to end, spin a little, sleep. Taking in comes first each time, so a wake-up that came early, late or
@@ -51,7 +51,7 @@ import { ITS_TURN } from "../../bridge/wire/run_lock.ts";
 /** A condition that never holds: for a wait that only time ends. */
 const NEVER: Condition = { done: false };
 
-/** How the threads on a Worker's stack block. */
+/** The blocking waits of the threads on a Worker's stack. */
 export class Blocking {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
@@ -62,12 +62,12 @@ export class Blocking {
   readonly #intake: Intake;
   /** Place in the line of the frame below, when the frame above it has ended. */
   #place: number | undefined;
-  /** What the innermost thread is blocked on. */
+  /** The wait of the innermost thread. */
   #parked: Parking | undefined;
   /** The last flush that was sent, and the last that has come back. */
   #lastFlush = 0;
   #flushed = 0;
-  /** How often the hub was told that a thread goes on. */
+  /** The count of reports to the hub that a thread goes on. */
   #unparked = 0;
 
   /**

@@ -25,7 +25,7 @@ import { Ending, PART_OF_CALL, Up } from "../../bridge/protocol/messages.ts";
 import { gotBy, isThenable } from "../../bridge/references/thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 
-/** What the hub calls in a Worker. */
+/** The calls of the hub in a Worker. */
 export class Callbacks {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];

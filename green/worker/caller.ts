@@ -1,5 +1,5 @@
 /**
- * Who calls: the green thread that runs now, for a call that needs one.
+ * The caller: the green thread that runs now, for a call that needs one.
  *
  * There is none when the thread that started something has ended, while a Worker imports a module, and in a Worker that
  * was stopped by force: each of these calls says which it is.

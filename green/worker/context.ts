@@ -46,7 +46,7 @@ export class GreenContext {
     this.#next = payload;
   }
 
-  /** What the message that has arrived now says was changed; what cannot be understood here is reported. */
+  /** The changes that came with the message that has arrived now. One that cannot be understood here is reported. */
   takeChanges(): Changes | undefined {
     const payload = this.#take();
     if (!payload) return undefined;
@@ -58,7 +58,7 @@ export class GreenContext {
     }
   }
 
-  /** What came with the message that has arrived now. */
+  /** The context that came with the message that has arrived now. */
   #take(): Payload | undefined {
     const payload = this.#next;
     this.#next = undefined;
@@ -96,13 +96,13 @@ export class GreenContext {
     return within(scope, fn);
   }
 
-  /** What a message of a thread brings along; nothing if that is what the hub knows. */
+  /** The context that goes with a message of a thread; nothing if the hub knows it. */
   outgoing({ given }: Scope): Payload | undefined {
     const changes = difference(given, currentValues());
     return changes && encodeContext(changes, this.#kinds);
   }
 
-  /** What a thread or a callback has changed. */
+  /** The changes that a thread or a callback has made. */
   changes(scope: Scope, kinds: ReferenceKinds): Payload | undefined {
     const changes = changesIn(scope);
     return changes && encodeContext(changes, kinds);

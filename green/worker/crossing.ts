@@ -1,5 +1,5 @@
 /**
- * How values cross between a Worker and the hub: what each of them is encoded and decoded with.
+ * Values that cross between a Worker and the hub: the kinds of references that they are encoded and decoded with.
  *
  * Most values cross as they are. The others go by reference, and this is the one place in a Worker that knows all kinds of
  * these: handles of threads, coordination objects and blobs, functions and objects. The hub counts how often it has sent
@@ -27,14 +27,14 @@ import {
 } from "../../bridge/memory/objects.ts";
 import type { ThreadHandles } from "./thread_handles.ts";
 
-/** What a crossing needs of its Worker. */
+/** The Worker, as far as a crossing needs it. */
 export interface CrossingOptions {
   /** The Worker's number, which no other Worker of the hub ever has. */
   readonly serial: number;
   readonly mailbox: Mailbox;
   readonly stack: FrameStack;
   readonly handles: ThreadHandles;
-  /** What shared memory comes and goes through. */
+  /** The side port, through which shared memory comes and goes. */
   readonly passage: Passage;
   /** Asks the hub something about one of its objects, and blocks. */
   ask(number: number, op: number, args: readonly unknown[], what: string): unknown;
@@ -63,9 +63,9 @@ export class Crossing {
   readonly #mailbox: Mailbox;
   readonly #handles: ThreadHandles;
   readonly #passage: Passage;
-  /** How often each coordination object has crossed between the hub and here. */
+  /** The count of times that each coordination object has crossed between the hub and here. */
   readonly #crossings = new Map<number, number>();
-  /** What went by reference in the result of the thread that ends just now. */
+  /** The references in the result of the thread that ends just now. */
   #referred: Set<object> | undefined;
 
   constructor(options: CrossingOptions) {
@@ -105,7 +105,7 @@ export class Crossing {
     });
   }
 
-  /** Why something is to end; that it is to end counts even if the reason cannot be understood here. */
+  /** Decodes the reason of an end. The end counts even if its reason cannot be understood here. */
   decodeReason(payload: Payload): unknown {
     try {
       return decode(payload, this.kinds) ?? new GreenletExit();
@@ -114,7 +114,7 @@ export class Crossing {
     }
   }
 
-  /** What has come for nobody is taken in all the same: the hub counts what it refers to as held here. */
+  /** Takes in a payload that nobody wants: the hub counts its references as held here. */
   drop(payload: Payload): void {
     if (!mayRefer(payload)) return;
     try {
@@ -124,7 +124,7 @@ export class Crossing {
     }
   }
 
-  /** What has gone by reference in results since this was called last. */
+  /** The references that have gone in results since this was called last. */
   takeReferred(): ReadonlySet<object> | undefined {
     const referred = this.#referred;
     this.#referred = undefined;

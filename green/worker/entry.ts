@@ -1,5 +1,5 @@
 /**
- * Where a Worker starts. Loaded by URL, or, in a bundle, by `in_bundle.ts`; it imports nothing of the hub.
+ * The start of a Worker. Loaded by URL, or, in a bundle, by `in_bundle.ts`; it imports nothing of the hub.
  *
  * The Worker sits in `Atomics.wait` and not in its event loop, so that a thread is started without the 160 µs that a
  * message takes. It goes back to its event loop to import a module, to await what an `async` green function returned, and

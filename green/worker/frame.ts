@@ -12,31 +12,31 @@ import type { ContextValues, Scope } from "../../bridge/context/context.ts";
 import type { SpawnSite } from "../../bridge/protocol/messages.ts";
 import type { RemoteThread } from "./remote_thread.ts";
 
-/** Why a thread is to end. */
+/** The kill of a thread. */
 export interface Kill {
   readonly reason: unknown;
   /** Its number: see `Arena.kills`. None if it was made on this Worker, here and now. */
   readonly number: number | undefined;
 }
 
-/** What a green thread has of its own while it runs. */
+/** The state of a green thread while it runs: its stack frame. */
 export class Frame implements Scope {
-  /** Why the thread is to end, once it is killed: first reason wins, and it stays (a kill is sticky). */
+  /** The kill, once there is one: the first reason wins, and it stays (a kill is sticky). */
   killed: Kill | undefined;
-  /** Where it was spawned, and the threads that led to that, if the hub records it. */
+  /** The site at which it was spawned, and the threads that led to that, if the hub records it. */
   sites: readonly SpawnSite[] | undefined;
   /** Whether the hub stops the Worker at a time of its own if the thread has not ended by then. */
   killTimed = false;
   /** Called when it is killed, while it waits for something that is no blocking call. */
   onKill: (() => void) | undefined;
-  /** What its blocking call is to throw once: the hub has found that it could never go on. */
+  /** The error that its blocking call is to throw once: the hub has found that it could never go on. */
   thrown: { readonly error: unknown } | undefined;
   /**
-   * What ended a callback that ran on top of it, and was meant for the thread itself: its kill, or a timeout that it had
+   * The end of a callback that ran on top of it, which was meant for the thread itself: its kill, or a timeout that it had
    * armed. It is thrown again, as it is, where the thread is blocked, whatever the hub makes of the failed callback.
    */
   passing: { readonly error: unknown } | undefined;
-  /** How many `shield()`s it is in. */
+  /** The count of `shield()`s around it. */
   shields = 0;
   /** The timeouts that it has armed, the outermost first. */
   readonly timeouts: Timeout[] = [];
@@ -50,7 +50,7 @@ export class Frame implements Scope {
   memberOf: number | undefined;
   /** The async context with which it was started: the hub knows it too. */
   given?: ContextValues;
-  /** What was changed of that. */
+  /** The changes of that. */
   changes?: Map<string, unknown>;
 
   /**
@@ -59,7 +59,7 @@ export class Frame implements Scope {
    */
   constructor(readonly id: number, readonly thread: RemoteThread) {}
 
-  /** When the next timeout of this frame is to be thrown, in `performance.now()` time: in a `shield()` none is. */
+  /** The time at which the next timeout of this frame is to be thrown, in `performance.now()` time: in a `shield()` none is. */
   get deadline(): number {
     if (this.shields > 0) return Infinity;
     let earliest = Infinity;

@@ -22,11 +22,11 @@ export interface Step {
   /** The id of the call that it is served for. */
   readonly id: number;
   readonly frame: Frame;
-  /** How many `shield()`s that thread was in. */
+  /** The count of `shield()`s that thread was in. */
   readonly shields: number;
   /** The number of the call from here that it is a part of. */
   part: number | undefined;
-  /** Why nobody wants what it is to give. */
+  /** The reason for which nobody wants its result. */
   left: { readonly reason: unknown } | undefined;
 }
 
@@ -34,13 +34,13 @@ export interface Step {
 export class FrameStack {
   /** The innermost last. */
   readonly frames: Frame[] = [];
-  /** How many of them are killed. */
+  /** The count of killed ones among them. */
   kills = 0;
   /** The steps of iterations that are served, the innermost last. */
   readonly steps: Step[] = [];
-  /** How many of these are left. */
+  /** The count of these that are left. */
   #leaving = 0;
-  /** How many callbacks are served on this stack, each on top of what the hub was called for. */
+  /** The count of callbacks on this stack, each on top of the call to the hub that it belongs to. */
   callbacks = 0;
 
   /** The thread that runs now. */

@@ -33,7 +33,7 @@ export class GreenIterator extends Resource {
   readonly #iterator: Iterator<unknown>;
   readonly #stack: FrameStack;
   #over = false;
-  /** What the iterator threw as it was left, if that is more than the order to leave: `return()` throws it. */
+  /** The error that the iterator threw as it was left, unless it is the order to leave: `return()` throws it. */
   #failure: { readonly error: unknown } | undefined;
 
   /**

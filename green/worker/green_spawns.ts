@@ -1,5 +1,5 @@
 /**
- * What green code spawns, and what it starts on the hub without waiting for it.
+ * Spawns of green code, and the work that it starts on the hub without waiting for it.
  *
  * The thread has its id and its handle at once, and the hub is told: its options (`Up.Prepare`), its async
  * context, and then the thread itself. Its ending is told without being asked for.
@@ -16,7 +16,7 @@ import { here } from "../../bridge/memory/process_side.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
-/** How threads are spawned in a Worker. */
+/** The spawns of a Worker. */
 export class GreenSpawns {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #caller: GreenBase["caller"];

@@ -29,11 +29,11 @@ interface Question {
   done: boolean;
   ending: number;
   payload: Payload;
-  /** What it has changed of the async context. */
+  /** Its changes of the async context. */
   changes: Changes | undefined;
 }
 
-/** What is done to functions and objects of the hub. */
+/** The target of operations on functions and objects of the hub. */
 const LIVE = intern({ kind: "live" });
 
 /** The calls to the hub that have not been answered. */

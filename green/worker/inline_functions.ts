@@ -8,7 +8,7 @@ import { isA } from "../../bridge/guarded.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import { explainMissing } from "./missing_names.ts";
 
-/** How to bring along what an inline function is missing. */
+/** Advice for messages: the ways to bring along a value that an inline function is missing. */
 const EXPORT_IT = "export the function from a module, which may import what it needs: " +
   "export const f = syncToAsync(import.meta, function f() { … })";
 

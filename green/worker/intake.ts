@@ -1,5 +1,5 @@
 /**
- * What has arrived at a Worker: what is done at once, and what waits for a place where it can be run.
+ * Messages that have arrived at a Worker: those that are done at once, and those that wait for a point where they can be run.
  *
  * Most messages are taken at once, wherever the Worker is: in the middle of writing another message too. What runs code or
  * writes messages is put off (threads to run, callbacks to call, the question where a thread is blocked, and what is to be
@@ -19,7 +19,7 @@ import { Down } from "../../bridge/protocol/messages.ts";
 import { hasStack } from "./stack_room.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 
-/** Who does what messages say. */
+/** The receivers of messages. */
 export interface Receiver {
   /** Does what can be done at once. */
   take(message: Message): void;
@@ -27,7 +27,7 @@ export interface Receiver {
   serve(message: Message): void;
 }
 
-/** What has arrived. */
+/** The messages that have arrived. */
 export class Intake {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
@@ -38,7 +38,7 @@ export class Intake {
   readonly #strays: GreenBase["strays"];
   readonly #loopTurns: LoopTurns;
   readonly #receiver: Receiver;
-  /** What cannot be done while a message is being written: threads to run and callbacks to call. */
+  /** Messages that cannot be done while one is being written: threads to run and callbacks to call. */
   readonly #deferred: Message[] = [];
   readonly #soon: (() => unknown)[] = [];
 

@@ -25,7 +25,7 @@ export function makeLazyProxy(remote: RemoteObject): object {
   return proxy;
 }
 
-/** Why green code cannot return a value: on the hub the language would await it, and so run it. */
+/** The reason for which green code cannot return a value: on the hub the language would await it, and so run it. */
 export function refusalOfLazy(value: object): string | undefined {
   const remote = remoteOf(value);
   if (!remote || !(remote.traits & Trait.Lazy)) return undefined;

@@ -133,7 +133,7 @@ async function importNamed(url: string): Promise<Record<string, unknown>> {
   }
 }
 
-/** What is to be called for an export. Only what the module itself exports: no `toString` of an object's prototype. */
+/** The function to call for an export. Only the module's own exports count: no `toString` of an object's prototype. */
 function functionIn(module: Record<string, unknown>, name: string): Callable | undefined {
   const value = Object.hasOwn(module, name) ? module[name] : undefined;
   return typeof value === "function" ? bodyOf(value) as Callable ?? value : undefined;

@@ -19,7 +19,7 @@ import type { Task, ThreadRunner } from "./thread_runner.ts";
 import type { RunToken } from "./run_token.ts";
 
 /**
- * How long a Worker has nothing to do until its event loop has a turn, in milliseconds. Longer than it takes until the next
+ * The time without work after which a Worker's event loop has a turn, in milliseconds. Longer than it takes until the next
  * thread of a row comes, on a busy machine too: with 1 ms a spawn took half as long again there. It is once for each time that it
  * works, so that an idle Worker does nothing.
  */

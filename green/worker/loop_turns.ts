@@ -1,5 +1,5 @@
 /**
- * When a Worker goes back to its event loop, though there may be more to do: for finalizers, and for what callbacks and
+ * Turns of a Worker's event loop while there may be more to do: for finalizers, and for what callbacks and
  * links have left to microtasks and timers; and for how long once it has loaded something.
  *
  * @module
@@ -7,21 +7,21 @@
 
 import { setTimeout } from "node:timers";
 
-/** How many turns of the event loop what was loaded needs: see {@linkcode settleLoading}. */
+/** The turns of the event loop after something was loaded: see {@linkcode settleLoading}. */
 const TURNS_AFTER_LOADING = 5;
 
 /** A turn that takes longer, in milliseconds, shows that this thread or the machine has much to do: it does not count. */
 const QUICK_TURN = 5;
 
-/** How many turns are taken at the most. */
+/** The most turns that are taken. */
 const MOST_TURNS = 40;
 
-/** How many callbacks are served without a turn of the event loop. */
+/** The most callbacks that are served without a turn of the event loop. */
 const CALLBACKS_A_TURN = 64;
 
-/** What was done since the last turn of the event loop. */
+/** The work since the last turn of the event loop. */
 export class LoopTurns {
-  /** How many callbacks were served since then. */
+  /** The count of callbacks served since then. */
   #callbacks = 0;
   /** Whether anything was run since then, so that a turn may free something. */
   worked = false;

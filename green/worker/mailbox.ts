@@ -21,10 +21,10 @@ import type { Outbox } from "../../bridge/wire/outbox.ts";
 import { Patience, pause } from "../../bridge/wire/patience.ts";
 import type { RingReader } from "../../bridge/wire/ring.ts";
 
-/** What {@linkcode Mailbox.send} was called with. */
+/** The arguments of a {@linkcode Mailbox.send}. */
 type Sent = Parameters<Mailbox["send"]>;
 
-/** How long a Worker spins at the most, in milliseconds: about what a wake-up costs. */
+/** The longest spin of a Worker, in milliseconds: about the cost of a wake-up. */
 const MOST_SPIN = 0.1;
 
 /** A Worker's outbox and inbox, and its place on the board. */
@@ -38,10 +38,10 @@ export class Mailbox {
   readonly #out: Outbox;
   readonly #takeInWhileWriting: () => void;
   readonly #patience = new Patience(MOST_SPIN);
-  /** How many messages wait for room, each on top of the one before, and what was put off meanwhile. */
+  /** The count of messages that wait for room, each on top of the one before, and the sends put off meanwhile. */
   #hungry = 0;
   readonly #putOff: Sent[] = [];
-  /** How many cores there are beside the hub's. */
+  /** The count of cores beside the hub's. */
   readonly #spareCores = Math.max(0, navigator.hardwareConcurrency - 1);
 
   /**

@@ -1,5 +1,5 @@
 /**
- * What to do about a name that an inline function has not got in its Worker.
+ * Advice about a name that an inline function has not got in its Worker.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * What a blocked green thread is blocked on.
+ * The wait of a blocked green thread, for reports.
  *
  * A thread that is blocked for longer than {@linkcode REPORT_AFTER} says so to the hub, for `threads()` and for the search
  * for deadlocks; shorter waits cost nothing. It says so once, and sleeps until somebody wakes it. Who has the lock that it waits
@@ -13,14 +13,14 @@ import { targetName } from "../../bridge/protocol/messages.ts";
 import type { Parking } from "../../bridge/side/green.ts";
 import { GreenThread } from "../../bridge/side/green_thread.ts";
 
-/** How long a thread is blocked before the hub is told what on, in milliseconds. */
+/** The time for which a thread is blocked before the hub is told what on, in milliseconds. */
 export const REPORT_AFTER = 20;
 
-/** How much time there is at the least between two reports of one wait, in milliseconds. */
+/** The least time between two reports of one wait, in milliseconds. */
 export const REPORT_EVERY = 100;
 
 /**
- * What a thread is blocked on, in words.
+ * The wait of a thread, in words.
  *
  * @param what What it is blocked on.
  * @param left How long it will be, in milliseconds.

@@ -1,7 +1,7 @@
 /**
- * What a Worker and the hub hold of each other by reference, as seen from the Worker: functions, objects, iterations.
+ * References between a Worker and the hub, as seen from the Worker: functions, objects, iterations.
  *
- * What green code gives away goes with the thread that gave it, unless the thread *returned* it: that stays as long as
+ * An export goes with the thread that made it, unless the thread *returned* it: that stays as long as
  * somebody holds it.
  *
  * @module
@@ -34,7 +34,7 @@ import { makeLazyProxy } from "./lazy_handle.ts";
 import { makeSyncProxy } from "./sync_proxy.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 
-/** What the references need of the Worker. */
+/** The Worker, as far as its references need it. */
 export interface GreenReferenceHost {
   /** The Worker's number. */
   readonly serial: number;
@@ -70,7 +70,7 @@ export class GreenReferences {
   /** The signal of this Worker that was referred to last. */
   lastSignal: AbortSignal | undefined;
   #hasImported = false;
-  /** What was referred to in an attempt. */
+  /** The references made in an attempt. */
   #trail: number[] | undefined;
   /** Owner of the object that is being used: the id of a thread. */
   #ownerOfUsed = 0;
@@ -92,7 +92,7 @@ export class GreenReferences {
     );
   }
 
-  /** How much of this Worker the hub holds. */
+  /** The counts of this Worker's exports that the hub holds. */
   get exports(): ExportCounts {
     return this.#exports.counts;
   }
@@ -286,7 +286,7 @@ export class GreenReferences {
     );
   }
 
-  /** What came home by way of the hub is itself. */
+  /** An object that came home by way of the hub is itself. */
   #returned(number: number, serial: number, home: number): object | undefined {
     const object = serial === this.#host.serial ? this.#exports.get(home) : undefined;
     if (object) this.#host.sayReleased(number, 1);

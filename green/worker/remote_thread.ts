@@ -39,9 +39,9 @@ import { stackHere } from "../../bridge/values/stack_here.ts";
 /** Waits on the hub for what a killed thread leaves behind. */
 const KILL = servedTarget("kill");
 
-/** What handles ask of the Worker's runtime. */
+/** The Worker's runtime, as far as handles need it. */
 export interface HandleHost {
-  /** What is asked of threads. */
+  /** The waits for threads. */
   readonly waits: {
     waitFor(thread: RemoteThread, timeout: number | undefined, signal?: AbortSignal): void;
     kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, graceMs?: number): void;
@@ -70,7 +70,7 @@ interface Linked {
   readonly args: unknown[];
 }
 
-/** How often the hub has sent a handle here without having been told of its release; see `Up.Release`. */
+/** The count of times that the hub has sent a handle here and was not told of its release; see `Up.Release`. */
 export interface Hold {
   readonly id: number;
   count: number;
@@ -80,7 +80,7 @@ export interface Hold {
 export class RemoteThread<T = unknown> extends GreenThread<T> {
   readonly id: number;
   readonly name: string;
-  /** What the hub has to be told once the handle is gone. */
+  /** The release that the hub has to be told once the handle is gone. */
   readonly hold: Hold;
   /** The id of the thread here that spawned it, if one did. */
   spawner = 0;

@@ -12,7 +12,7 @@
 import type { Board } from "../../bridge/wire/board.ts";
 import type { RunLock } from "../../bridge/wire/run_lock.ts";
 
-/** What a wait for a turn needs of the Worker. */
+/** The Worker, as far as a wait for a turn needs it. */
 export interface Waiting {
   /** Takes in what has arrived, and runs nothing. */
   receive(): void;

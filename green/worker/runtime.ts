@@ -1,5 +1,5 @@
 /**
- * What green code can do: the Worker's side of the bridge.
+ * The Worker's side of the bridge: all that green code can do.
  *
  * One of these lives in each Worker. Everything in it happens on the Worker's one thread, so the fields of its parts need no
  * care; what it shares are its two rings and the board (see there for the races). This is the face that green code sees, and
@@ -67,10 +67,10 @@ import type { Timeout } from "../../bridge/side/timeout.ts";
 import { warnOfTimers } from "./timer_warnings.ts";
 import { RunToken } from "./run_token.ts";
 
-/** What a Worker is given at its start. */
+/** The data that a Worker is given at its start. */
 export interface RuntimeOptions {
   readonly board: Board;
-  /** What a cooperative hub has. */
+  /** The run token, in a cooperative hub. */
   readonly runLock: RunLock | undefined;
   readonly slot: number;
   /** The Worker's number, which no other Worker of the hub ever has. */
@@ -81,7 +81,7 @@ export interface RuntimeOptions {
   readonly scope: readonly string[];
   /** Whether to record where threads are spawned. */
   readonly debug: boolean;
-  /** What shared memory comes and goes through. */
+  /** The side port, through which shared memory comes and goes. */
   readonly passage: Passage;
 }
 
@@ -100,7 +100,7 @@ export class GreenRuntime implements Green {
   readonly #caller: Caller;
   readonly #context: GreenContext;
   readonly #targets: TargetNumbers;
-  /** What a cooperative hub has. */
+  /** The run token, in a cooperative hub. */
   readonly #token: RunToken | undefined;
   readonly #blocking: Blocking;
   readonly #calls: HubCalls;
@@ -191,7 +191,7 @@ export class GreenRuntime implements Green {
 
   // What green code calls.
 
-  /** How many functions and objects of this Worker the hub holds. For tests. */
+  /** The counts of functions and objects of this Worker that the hub holds. For tests. */
   get exports(): ExportCounts {
     return this.crossing.references.exports;
   }
@@ -294,7 +294,7 @@ export class GreenRuntime implements Green {
     return frame.id;
   }
 
-  /** How many kills had been said when {@linkcode GreenRuntime.isKilledBy} was asked last. */
+  /** The count of kills said when {@linkcode GreenRuntime.isKilledBy} was asked last. */
   knownKills = 0;
 
   /**
@@ -407,7 +407,7 @@ export class GreenRuntime implements Green {
 
   // Messages.
 
-  /** What can be done at once. */
+  /** Takes a message that can be done at once. */
   #take(message: Message): void {
     const { kind, id, a, b, payload } = message;
     const { kinds } = this.crossing;

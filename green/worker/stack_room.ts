@@ -1,5 +1,5 @@
 /**
- * How much room is left on the stack: a call that overflowed in the middle of what the library does would leave that half
+ * The room that is left on the stack: a call that overflowed in the middle of the library's work would leave that half
  * done, so it looks before. Arguments are what takes room at the least cost.
  *
  * @module

@@ -1,5 +1,6 @@
 /**
- * What green code leaves behind in its Worker's event loop and fails there: a rejected promise that nobody handles, an error of a
+ * Unhandled failures: work that green code leaves behind in its Worker's event loop, and that fails there: a rejected promise
+ * that nobody handles, an error of a
  * timer. The runtime would end the Worker for that, and whoever runs there by then.
  *
  * **Whose it is.** The engine tells the async context in which a promise was rejected. An `async` green function has one of its
@@ -26,7 +27,7 @@ export interface Suspect {
 }
 
 /**
- * What a context holds: a thread, if it is its own, else the number of a turn. Not the turn's threads themselves: the runtime
+ * The content of a context: a thread, if it is its own, else the number of a turn. Not the turn's threads themselves: the runtime
  * keeps the objects in contexts in a `WeakMap`, which has what is young outlive the collections of young objects.
  */
 type Origin = Suspect | number;
@@ -149,7 +150,7 @@ function whoOf(suspects: readonly Suspect[], error: unknown): readonly Suspect[]
 const MOST_NAMES = 4;
 
 /**
- * Where a stray comes from, in words.
+ * The origin of an unhandled failure, in words.
  *
  * @param stray It.
  * @param running The name of the thread that has the Worker now, if one has.

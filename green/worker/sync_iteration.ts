@@ -27,7 +27,7 @@ export class SyncIteration implements IterableIterator<unknown> {
   #source: RemoteObject | undefined;
   #items: unknown[] = [];
   #next = 0;
-  /** How many items have come. */
+  /** The count of items that have come. */
   #received = 0;
   /** Whether there are no more than those that have come. */
   #done: boolean;

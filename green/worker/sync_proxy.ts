@@ -9,7 +9,7 @@ import { Found, isRefused, isTemplateCall, Op, Trait } from "../../bridge/refere
 import { proxyFor, type RemoteObject } from "../../bridge/references/remote_object.ts";
 import { SyncIteration } from "./sync_iteration.ts";
 
-/** What handles look like to `instanceof`, to `console.log` and to the codec: like nothing that it knows. */
+/** The prototype of handles: to `instanceof`, to `console.log` and to the codec they look like nothing known. */
 export class Handle {}
 class ArrayHandle extends Array {}
 
@@ -34,7 +34,7 @@ const CALLING_BACK: ReadonlySet<string> = new Set([
   "toSorted",
 ]);
 
-/** How many items are asked for ahead where all of them are wanted at once. */
+/** The count of items asked for ahead where all of them are wanted at once. */
 const SPREAD_AHEAD = 256;
 
 // deno-lint-ignore no-explicit-any
@@ -61,7 +61,7 @@ export function makeSyncProxy(remote: RemoteObject): object {
 export class SyncHandler implements ProxyHandler<object> {
   readonly #remote: RemoteObject;
   readonly #members = new Map<string, Method>();
-  /** What was set on this object, perhaps over a method of its class. */
+  /** Properties set on this object, perhaps over methods of its class. */
   readonly #own = new Set<string>();
 
   constructor(remote: RemoteObject) {
@@ -174,7 +174,7 @@ export class SyncHandler implements ProxyHandler<object> {
     }
   }
 
-  /** What every object or function has, done here: it was found nowhere on the other side. */
+  /** A property that every object or function has, done here: it was found nowhere on the other side. */
   protected inherited(target: object, name: string, receiver: unknown): unknown {
     if (name === "toString" || name === "toLocaleString") {
       return () => this.#remote.ask(Op.Primitive, ["string"], name);
@@ -214,7 +214,7 @@ export class SyncHandler implements ProxyHandler<object> {
   }
 }
 
-/** What a proxy has to own up to: the properties of its target that cannot be deleted. */
+/** The properties of its target that a proxy has to show, as they cannot be deleted. */
 function fixed(target: object): object {
   const own: PropertyDescriptorMap = {};
   for (const key of Reflect.ownKeys(target)) {

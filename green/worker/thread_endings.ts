@@ -1,7 +1,7 @@
 /**
- * How threads end in a Worker.
+ * The ends of threads in a Worker.
  *
- * What a thread returned or threw is encoded once, for the hub; those who wait here share that, or get a copy where references
+ * The result or error of a thread is encoded once, for the hub; waiters here share that, or get a copy where references
  * in it have been counted for the hub. A result that cannot cross is a failure of the thread. Then, in this order: what goes
  * with the thread is let go of, its handle here is settled, the hub is told. In a cooperative hub the Worker goes on when the
  * hub has done what follows from that.
@@ -32,7 +32,7 @@ import type { RemoteThread } from "./remote_thread.ts";
 import { type Stray, whereOf } from "./strays.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 
-/** How threads end. */
+/** The ends of threads. */
 export class ThreadEndings {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
@@ -130,7 +130,7 @@ export class ThreadEndings {
     else this.#reportUnobserved(thread.spawner, thread);
   }
 
-  /** Who has spawned the threads of a frame that failed will not look at them any more. */
+  /** Reports the threads of a frame that failed: their parent will not look at them any more. */
   reportUnobserved({ id, failed }: Frame): void {
     for (const thread of failed) this.#reportUnobserved(id, thread);
   }

@@ -41,7 +41,7 @@ import type { ThreadEndings } from "./thread_endings.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 
 /**
- * How long the Worker of a killed thread goes on loading what that was to run, in milliseconds, before it may park: one that
+ * The time for which the Worker of a killed thread goes on loading its module, in milliseconds, before it may park: one that
  * parks in the middle of resolving a package holds up all other resolutions of the process.
  */
 const LOAD_GRACE_MS = 1000;
@@ -55,7 +55,7 @@ export interface Task {
   readonly frame?: Frame;
 }
 
-/** What runs threads in a Worker besides {@linkcode GreenBase}. */
+/** The parts that run threads in a Worker, besides {@linkcode GreenBase}. */
 export interface RunnerParts {
   readonly intake: Intake;
   readonly awaiting: Awaiting;

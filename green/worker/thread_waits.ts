@@ -1,5 +1,5 @@
 /**
- * What a Worker asks of threads: waits for them, wants to hear of their endings, kills them.
+ * A Worker's questions to threads: it waits for them, wants to hear of their endings, kills them.
  *
  * A handle is _awaited_ from when it is asked about until its ending is known here: by `Down.Settled`, or as the thread ends on
  * this stack. A wait ends with that, or when the hub refuses it (`Down.Refuse`: nobody could ever go on), or when the waiting
@@ -34,7 +34,7 @@ interface Wait extends Condition {
   refusal: { readonly error: unknown } | undefined;
 }
 
-/** What is asked of threads. */
+/** The waits for threads, and kills. */
 export class ThreadWaits {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
@@ -193,7 +193,7 @@ function isOver({ thread, refusal, signal }: Wait): boolean {
   return thread.done || refusal !== undefined || signal !== undefined && signal.aborted;
 }
 
-/** What is thrown when a wait takes too long. It is not armed: it is thrown here and now. */
+/** The timeout to throw when a wait takes too long. It is not armed: it is thrown here and now. */
 function overdue(ms: number): Timeout {
   const timeout = new Timeout(ms);
   timeout.cancel();

@@ -11,7 +11,7 @@
 
 import process from "node:process";
 
-/** What node calls the part of `process.exit()` that comes after the `"exit"` event. */
+/** Node's name of the part of `process.exit()` that comes after the `"exit"` event. */
 type ReallyExit = { reallyExit(code?: number): void };
 
 /** Termination that was asked for comes at the next turn of a loop. */
