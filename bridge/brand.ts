@@ -1,5 +1,5 @@
 /**
- * What an object is, whichever copy of the library has made it.
+ * Brands: the kind of an object, whichever copy of the library has made it.
  *
  * Each copy has classes of its own. So the classes that people see, and those that the library asks about, are branded: a mark
  * on the prototype says what the instances are, and `instanceof` asks for the mark. That is one read of a property.

@@ -20,7 +20,8 @@ export function show(value: unknown): string {
   if (!isFunction && (typeof value !== "object" || value === null)) return String(value);
   try {
     if (isFunction) return `the function "${value.name}"`;
-    return `an object of class ${value.constructor?.name ?? "null"}`;
+    const name = value.constructor?.name;
+    return name ? `an object of class ${name}` : "an object without a class";
   } catch {
     return `${isFunction ? "a function" : "an object"} that cannot be looked at`;
   }

@@ -96,9 +96,9 @@ export class WorkerCrashedError extends Error {
   }
 }
 
-/** What a {@linkcode DeadlockError} or a {@linkcode CycleError} may be told beside its message. */
+/** Options of a {@linkcode DeadlockError} or a {@linkcode CycleError}. */
 export interface CycleErrorOptions extends ErrorOptions {
-  /** Who waits for whom: each one waits for the next, and the last one for the first. */
+  /** The circle: each one waits for the next, and the last one for the first. */
   cycle?: string[];
 }
 
@@ -110,7 +110,7 @@ export interface CycleErrorOptions extends ErrorOptions {
  * timeout.
  */
 export class DeadlockError extends Error {
-  /** Who waits for whom: each one waits for the next, and the last one for the first. */
+  /** The circle: each one waits for the next, and the last one for the first. */
   cycle: string[];
 
   static {
@@ -129,9 +129,9 @@ export class DeadlockError extends Error {
   }
 }
 
-/** What a {@linkcode NotCloneableError} may be told beside its message. */
+/** Options of a {@linkcode NotCloneableError}. */
 export interface NotCloneableErrorOptions extends ErrorOptions {
-  /** Where the value stands, for example `arguments[0].user.onClick`. */
+  /** The path to the value, for example `arguments[0].user.onClick`. */
   path?: string;
 }
 
@@ -143,7 +143,7 @@ export interface NotCloneableErrorOptions extends ErrorOptions {
  * its class with `registerClass()`, or pass it by reference with `handle()`.
  */
 export class NotCloneableError extends Error {
-  /** Where the value stands, for example `arguments[0].user.onClick`. */
+  /** The path to the value, for example `arguments[0].user.onClick`. */
   path: string;
 
   static {

@@ -1,5 +1,5 @@
 /**
- * Where the library's own modules are: their frames are left out of stacks.
+ * The folders of the library's own modules. Their frames are left out of stacks.
  *
  * @module
  */

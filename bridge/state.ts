@@ -7,7 +7,7 @@
  * marks (here) and brands (`brand.ts`) and not by classes, of which each copy has its own. Copies with another number have
  * other keys, and so a hub and Workers of their own.
  *
- * What has to hold for that, wherever a copy may get an object of another one: it calls methods and reads public members. It
+ * The rule for that, wherever a copy may get an object of another one: it calls methods and reads public members. It
  * reads no `#field` of what it was given, which only the copy that made the object could; and what it keeps about
  * objects of others, in a `WeakMap` or the like, is a state.
  *
@@ -26,7 +26,7 @@ export const PROTOCOL = 1;
 
 /** All states. Where each is made, its shape is described. */
 export type StateName =
-  /** What green threads have opened on the hub: `hub/references/belongings.ts`. */
+  /** Resources that green threads have opened on the hub: `hub/references/belongings.ts`. */
   | "belongings"
   /** The green calls that functions on the hub serve: `hub/base/call_context.ts`. */
   | "calls"
@@ -38,21 +38,21 @@ export type StateName =
   | "contexts"
   /** The states of `DAGPool`s: `sync/dag_pool.ts`. */
   | "dags"
-  /** What green code can do, in a Worker: `side.ts`. */
+  /** The functions of green code, in a Worker: `side.ts`. */
   | "green"
-  /** What `handle()` gave: `handle.ts`. */
+  /** Results of `handle()`: `handle.ts`. */
   | "handled"
-  /** Where proxies have their objects: `hub/references/worker_references.ts`. */
+  /** The objects of proxies: `hub/references/worker_references.ts`. */
   | "homes"
   /** The default hub: `hub/default_hub.ts`. */
   | "hub"
   /** The modules that this side has loaded, and where their classes are: `known_modules.ts`. */
   | "known modules"
-  /** What spawns on the hub: `sync/launch.ts`. */
+  /** The function that spawns on the hub: `sync/launch.ts`. */
   | "launcher"
   /** The limits that go with the async context: `limit.ts`. */
   | "limits"
-  /** Who waits for which object's lock: `hub/references/object_lock.ts`. */
+  /** The waiters for each object's lock: `hub/references/object_lock.ts`. */
   | "locks"
   /** The classes of errors that this side does not know, by the errors: `own_classes.ts`. */
   | "lost classes"
@@ -62,13 +62,13 @@ export type StateName =
   | "objects"
   /** The values that are kept on the hub for queues and events: `bridge/memory/stored_values.ts`. */
   | "parcels"
-  /** Where this thread is in shared memory: `bridge/memory/process_side.ts`. */
+  /** The part of this thread in shared memory: `bridge/memory/process_side.ts`. */
   | "place"
-  /** Who wants to hear that the other side has let go of an object: `exports.ts`. */
+  /** Listeners for objects that the other side has let go of: `exports.ts`. */
   | "released"
-  /** What proxies stand for: `remote_object.ts`. */
+  /** The remote objects of proxies: `remote_object.ts`. */
   | "remotes"
-  /** What the library serves to its own green code: `served.ts`. */
+  /** Functions that the library serves to its own green code: `served.ts`. */
   | "served"
   /** The objects that `shared()` made: `hub/shared.ts`. */
   | "shared"

@@ -2,14 +2,14 @@
  * Barriers for green threads and async code at once. Semantics: Python's `threading.Barrier`.
  *
  * ```text
- * PARTIES   how many pass together
- * BROKEN    0, or 1 from the moment when one who waited has gone until reset()
- * list 0    who waits for the others; each one's DATA is its number
+ * PARTIES   the number of parties that pass together
+ * BROKEN    0, or 1 from the moment when a waiter has gone until reset()
+ * list 0    waiters for the other parties; the DATA of each is its number in the round
  * ```
  *
- * All words change under the object's lock only. Whoever comes last grants all others under the same lock, so a round either
- * passes as a whole, or is broken as a whole. One that was killed before that, and finds it passed, throws its kill: the others
- * have gone on.
+ * All words change under the object's lock only. The party that comes last grants all others under the same lock, so a round
+ * either passes as a whole, or is broken as a whole. A thread that was killed before that, and finds that the round has passed,
+ * throws its kill: the others have gone on.
  *
  * @module
  */
@@ -84,7 +84,7 @@ class BarrierCore extends Core {
     this.leave();
   }
 
-  /** The number of the one who came last, or a node for the wait, made negative. */
+  /** Arrives at the barrier: returns the number of the party that came last, or a node for the wait, negated. */
   #arrive(thread: number): number {
     this.enter();
     try {
@@ -120,17 +120,17 @@ class BarrierCore extends Core {
     this.#break();
   }
 
-  /** The round had passed already. */
+  /** Nothing to hand back: the round had passed already. */
   protected handBack(): void {}
 }
 
 /**
- * A place where a number of green threads and async functions wait until all of them have come.
+ * A point where a number of green threads and async functions, its parties, wait until all of them have come.
  *
- * - When the last one has come, all go on, and the barrier is ready for the next round.
- * - *Kill, timeout, abort, crash* of one who waits breaks the barrier: the others get a `BrokenBarrierError`, as does everybody
- *   who comes later, until `reset()`. If all had come before it could leave, the others pass, and it ends.
- * - It has no close; `abort()` breaks it by hand.
+ * - When the last party has come, all go on, and the barrier is ready for the next round.
+ * - *Kill, timeout, abort, crash* of a waiter breaks the barrier: the other parties get a `BrokenBarrierError`, as does everybody
+ *   who comes later, until `reset()`. If all had come before the waiter could leave, the others pass, and it ends.
+ * - A barrier has no close; `abort()` breaks it by hand.
  *
  * @example Start together
  * ```ts
@@ -158,7 +158,7 @@ export class Barrier extends Coordination {
   /**
    * Makes a barrier.
    *
-   * @param parties How many pass together.
+   * @param parties The number of parties that pass together.
    * @param options See {@linkcode NameOptions}.
    * @throws {TypeError} If `parties` is not a number.
    * @throws {RangeError} If `parties` is not a whole number from 1.
@@ -171,28 +171,28 @@ export class Barrier extends Coordination {
     this[CORE] = new BarrierCore(parties, nameIn(options));
   }
 
-  /** How many pass together. */
+  /** The number of parties that pass together. */
   get parties(): number {
     return this[CORE].parties;
   }
 
-  /** How many wait now. */
+  /** The number of waiters. */
   get waiting(): number {
     return this[CORE].lists[0].size;
   }
 
-  /** Whether it is broken. */
+  /** Whether the barrier is broken. */
   get broken(): boolean {
     return this[CORE].broken;
   }
 
   /**
-   * Blocks the green thread until all have come.
+   * Blocks the green thread until all parties have come.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @returns How many had come before: each of a round has a number of its own, from 0.
+   * @returns The number of parties that had come before: each party of a round has a number of its own, from 0.
    * @throws {BrokenBarrierError} If the barrier is broken, or breaks meanwhile.
-   * @throws {Timeout} If the others did not come in time; this breaks the barrier.
+   * @throws {Timeout} If the other parties did not come in time. This breaks the barrier.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
    */
   wait(options?: WaitingOptions): number {
@@ -213,7 +213,7 @@ export class Barrier extends Coordination {
     this[CORE].abort();
   }
 
-  /** Makes it whole again; those who wait get a `BrokenBarrierError`. */
+  /** Makes the barrier whole again. Threads and async functions that wait get a `BrokenBarrierError`. */
   reset(): void {
     this[CORE].reset();
   }

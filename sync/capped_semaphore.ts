@@ -1,7 +1,7 @@
 /**
  * A semaphore whose `release()` waits at a limit. Semantics: eventlet's `CappedSemaphore`.
  *
- * The states are those of `permits.ts`, with list 1 for those who wait to release: only while VALUE is at LIMIT.
+ * The states are those of `permits.ts`. List 1 has the waiters that want to release, only while VALUE is at LIMIT.
  *
  * @module
  */
@@ -68,7 +68,7 @@ class CappedCore extends Permits {
     }
   }
 
-  /** A permit that was taken from one who waits to release it is released. */
+  /** A grant to a waiter that wants to release says that its permit was taken: so the permit is released. */
   protected override isFinal(list: number): boolean {
     return list === RELEASERS;
   }
@@ -79,11 +79,11 @@ class CappedCore extends Permits {
 }
 
 /**
- * A semaphore with a limit: where a {@linkcode BoundedSemaphore} refuses a release too many, this one has it wait until a
- * permit is acquired. With a limit of 0 each release waits for an acquire.
+ * A semaphore with a limit. A {@linkcode BoundedSemaphore} refuses a release too many; here such a release waits until a permit
+ * is acquired. With a limit of 0 each release waits for an acquire.
  *
- * Its contract is that of {@linkcode Semaphore}; those who wait to release are served in the order of their arrival too.
- * Permits here are given back by `release()` alone, so `acquire()` gives none.
+ * The contract is that of {@linkcode Semaphore}. Releases that wait are served in the order of their arrival too. Permits are
+ * given back by `release()` alone, so `acquire()` returns none.
  *
  * @example Releases wait
  * ```ts
@@ -113,11 +113,11 @@ export class CappedSemaphore extends Coordination {
   /**
    * Makes a semaphore.
    *
-   * @param value How many permits there are.
-   * @param limit How many there may be.
+   * @param value The number of permits.
+   * @param limit The most permits that there may be.
    * @param options See {@linkcode NameOptions}.
-   * @throws {TypeError} If one is not a number.
-   * @throws {RangeError} If one is not a whole number from 0, or `value` is more than `limit`.
+   * @throws {TypeError} If `value` or `limit` is not a number.
+   * @throws {RangeError} If `value` or `limit` is not a whole number from 0, or `value` is more than `limit`.
    */
   constructor(value: number, limit: number, options?: NameOptions) {
     super();
@@ -131,27 +131,27 @@ export class CappedSemaphore extends Coordination {
     this[CORE] = new CappedCore(value, limit, nameIn(options));
   }
 
-  /** How many permits there are now. */
+  /** The number of free permits. */
   get value(): number {
     return this[CORE].value;
   }
 
-  /** The permits and those who wait to release one, less those who wait for one. */
+  /** The number of free permits and of releases that wait, less that of the waiters for a permit. */
   get balance(): number {
     const core = this[CORE];
     return core.value - core.waiting + core.lists[RELEASERS].size;
   }
 
-  /** How many wait for a permit. */
+  /** The number of waiters for a permit. */
   get waiting(): number {
     return this[CORE].waiting;
   }
 
   /**
-   * Acquires a permit; blocks the green thread until there is one.
+   * Acquires a permit; blocks the green thread until one is free.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @throws {Timeout} If there was none in time.
+   * @throws {Timeout} If no permit was free in time.
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
   acquire(options?: WaitingOptions): void {
@@ -170,10 +170,10 @@ export class CappedSemaphore extends Coordination {
   }
 
   /**
-   * Gives a permit back; blocks the green thread while there are as many as there may be.
+   * Gives a permit back; blocks the green thread while as many permits are free as there may be.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @throws {Timeout} If that was not so in time; the permit is not given back then.
+   * @throws {Timeout} If no permit was acquired in time. This permit is not given back then.
    * @throws {BlockingCallError} If it is called on the hub: use `releaseAsync()` there.
    */
   release(options?: WaitingOptions): void {
@@ -190,9 +190,9 @@ export class CappedSemaphore extends Coordination {
   }
 
   /**
-   * Acquires a permit if there is one, or somebody waits to release one. Never blocks.
+   * Acquires a permit if one is free, or somebody waits to release one. Never blocks.
    *
-   * @returns Whether it did. (There is no permit to dispose: see the class.)
+   * @returns Whether a permit was acquired. (There is no permit to dispose of: see the class.)
    */
   tryAcquire(): boolean {
     return this[CORE].tryAcquire("tryAcquire()") !== undefined;

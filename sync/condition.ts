@@ -2,11 +2,11 @@
  * Conditions for green threads and async code at once. Semantics: Python's `threading.Condition`.
  *
  * ```text
- * list 0   who waits to be notified
+ * list 0   waiters for a notification
  * ```
  *
- * A waiter puts itself into the list while it holds the condition's lock, and releases the lock after that: a notification
- * needs the lock, so it cannot come in between.
+ * A waiter puts itself into the list while it holds the condition's lock, and releases the lock after that. A notification
+ * needs the lock, so none can come in between.
  *
  * @module
  */
@@ -46,7 +46,7 @@ class ConditionCore extends Core {
     this.named(name);
   }
 
-  /** Says whether it was notified in time. */
+  /** Waits for a notification, in green code; returns whether one came in time. */
   wait(options: WaitingOptions | undefined): boolean {
     const green = blocking("wait()", "await waitAsync()");
     const thread = entering(green, "wait()", options);
@@ -58,7 +58,7 @@ class ConditionCore extends Core {
       inTime = this.block(green, 0, node, options);
       if (inTime) this.freeNode(node);
     } finally {
-      // Whoever leaves, however, leaves with the lock: its `using` block is about to release it.
+      // However the wait ends, the thread has the lock then: its `using` block is about to release the lock.
       green.shield(() => this.lock[CORE].acquire("acquire()", undefined));
       this.#restore(depth);
     }
@@ -76,7 +76,7 @@ class ConditionCore extends Core {
       inTime = await this.awaitGrant(0, node, options);
       if (inTime) this.freeNode(node);
     } finally {
-      // As above: a limit of the caller is no reason to leave without it.
+      // As above: also a limit of the caller is no reason to end without the lock.
       await outsideLimits(() => this.lock[CORE].acquireAsync(undefined));
       this.#restore(depth);
     }
@@ -97,7 +97,7 @@ class ConditionCore extends Core {
         `Cannot call ${call} of ${this.title}: its lock is not held: acquire it first`,
       );
     }
-    // A lock that is not reentrant is anybody's to release; this one is its holder's.
+    // Anybody may release a `Lock`; only its holder may release an `RLock`.
     const other = lock instanceof RLock ? lock[CORE].otherHolder(call) : undefined;
     if (other === undefined) return;
     throw new Error(
@@ -133,11 +133,11 @@ class ConditionCore extends Core {
 /**
  * Waiting for something that others change under a lock.
  *
- * - `wait()` releases the lock, waits to be notified, and acquires the lock again before it returns or throws.
- * - *Order:* those who wait are notified in the order of their arrival, whichever side they are on.
- * - *Kill, timeout, abort* of one who waits: it leaves the line, acquires the lock again, and then throws; a notification that
- *   it had just got goes to the next one. Waiting for the lock then is not cut short.
- * - It has no close. It crosses together with its lock.
+ * - `wait()` releases the lock, waits for a notification, and acquires the lock again before it returns or throws.
+ * - *Order:* waiters are notified in the order of their arrival, whichever side they are on.
+ * - *Kill, timeout, abort* of a waiter: it leaves the line, acquires the lock again, and then throws. A notification that it had
+ *   just got goes to the next waiter. Nothing cuts its wait for the lock short.
+ * - A condition has no close. It crosses together with its lock.
  *
  * @example Wait until there is something
  * ```ts
@@ -174,7 +174,7 @@ export class Condition extends Coordination {
   /**
    * Makes a condition.
    *
-   * @param lock Its lock, a new one by default. Several conditions may have one lock.
+   * @param lock The condition's lock, a new one by default. Several conditions may share a lock.
    * @param options See {@linkcode NameOptions}.
    */
   constructor(lock: Lock | RLock = new Lock(), options?: NameOptions) {
@@ -186,12 +186,12 @@ export class Condition extends Coordination {
     this[CORE] = new ConditionCore(lock, undefined, nameIn(options));
   }
 
-  /** Its lock. */
+  /** The condition's lock. */
   get lock(): Lock | RLock {
     return this[CORE].lock;
   }
 
-  /** How many wait to be notified. */
+  /** The number of waiters for a notification. */
   get waiting(): number {
     return this[CORE].lists[0].size;
   }
@@ -215,7 +215,7 @@ export class Condition extends Coordination {
    * Releases the lock, blocks the green thread until it is notified, and acquires the lock again.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @throws {Timeout} If it was not notified in time; the lock is held then too.
+   * @throws {Timeout} If no notification came in time. The lock is held then too.
    * @throws {Error} If nobody holds the lock, or another green thread holds an `RLock`.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
    */
@@ -227,7 +227,7 @@ export class Condition extends Coordination {
    * As {@linkcode Condition.wait}, in async code.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise that settles when it was notified and has the lock.
+   * @returns A promise that settles when a notification has come and the lock is held again.
    */
   waitAsync(options?: WaitingOptions): Promise<void> {
     return twin(() => this.wait(options), async () => {
@@ -236,11 +236,11 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Waits until something holds: it is asked at once, after each notification, and once more when the time is over.
+   * Waits until a predicate holds. It is called at once, after each notification, and once more when the time is over.
    *
-   * @param predicate What is to hold. It runs with the lock held.
-   * @param options See {@linkcode WaitingOptions}; `timeout` is for all of it.
-   * @throws {Timeout} If it did not hold in time.
+   * @param predicate The predicate. It runs with the lock held.
+   * @param options See {@linkcode WaitingOptions}; `timeout` is for the whole wait.
+   * @throws {Timeout} If the predicate did not hold in time.
    */
   waitFor(predicate: () => boolean, options?: WaitingOptions): void {
     checkPredicate(predicate, "waitFor()");
@@ -255,7 +255,7 @@ export class Condition extends Coordination {
   /**
    * As {@linkcode Condition.waitFor}, in async code.
    *
-   * @param predicate What is to hold.
+   * @param predicate The predicate.
    * @param options See {@linkcode WaitingOptions}.
    */
   waitForAsync(predicate: () => boolean, options?: WaitingOptions): Promise<void> {
@@ -271,11 +271,11 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Notifies those who have waited longest. They go on when the lock is free.
+   * Notifies the waiters that have waited longest. They go on when the lock is free.
    *
-   * @param count How many.
+   * @param count The number of waiters to notify.
    * @throws {TypeError} If `count` is not a number.
-   * @throws {RangeError} If it is not a whole number from 0.
+   * @throws {RangeError} If `count` is not a whole number from 0.
    * @throws {Error} If nobody holds the lock, or another green thread holds an `RLock`.
    */
   notify(count: number = 1): void {
@@ -289,7 +289,7 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Notifies all who wait.
+   * Notifies all waiters.
    *
    * @throws {Error} If nobody holds the lock, or another green thread holds an `RLock`.
    */
@@ -303,7 +303,7 @@ function checkPredicate(predicate: unknown, call: string): void {
   throw new TypeError(`Cannot call ${call}: expected a function, found ${show(predicate)}`);
 }
 
-/** Checks the options here too, as a condition that holds at once makes no wait, which would check them. */
+/** Checks the options before the first wait: there may be none, if the predicate holds at once. */
 function checkWaitingKeys(options: WaitingOptions | undefined): void {
   checkOptionsObject("wait", options, "{ timeout: 1000 }", WAITING_KEYS);
 }

@@ -33,7 +33,7 @@ import type { NameOptions } from "./semaphore.ts";
 
 const POST_KEYS = ["replace"];
 
-/** What a task is known by. */
+/** The key of a task. */
 export type DagKey = string | number;
 
 /** A value, or why there is none. */
@@ -211,7 +211,7 @@ function unwrap(entry: Entry): unknown {
   return entry.value;
 }
 
-/** What the state can be asked from green code. */
+/** The questions that green code can ask the state. */
 type Question = Exclude<keyof DagState, symbol>;
 
 /** Serves what green code asks of a pool. For the library. */
@@ -269,7 +269,7 @@ export class DagCore extends Core {
 }
 
 /**
- * What a task of a {@linkcode DAGPool} is given: the values that it depends on, as pairs of key and value, in the order in which
+ * The argument of a task of a {@linkcode DAGPool}: the values that it depends on, as pairs of key and value, in the order in which
  * they came.
  *
  * @typeParam V The values.
@@ -539,7 +539,7 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * What a task still waits for, keys included that nobody has spawned or posted.
+   * The keys that a task still waits for, including those that nobody has spawned or posted.
    *
    * @throws {RangeError} If the pool does not have the key.
    */
@@ -617,7 +617,7 @@ function errorOf([key, succeeded, value]: Result): [[DagKey, PropagateError]] | 
   return succeeded ? undefined : [[key, value as PropagateError]];
 }
 
-/** What is thrown in the place of a value ends the iteration. */
+/** An error in the place of a value ends the iteration. */
 function pickFrom<T>(left: Set<DagKey>, result: Result, pick: Pick<T>): [T] | undefined {
   try {
     return pick(result);

@@ -7,13 +7,13 @@
  *
  * STATUS    EMPTY, VALUE or ERROR
  * CURRENT   the block that has the value
- * list 0    who waits
- * a block   its SEQUENCE counts who refers to it: the event itself, and each waiter that was woken for it
+ * list 0    waiters
+ * a block   its SEQUENCE counts the references to it: that of the event, and one for each waiter that was woken for the value
  * ```
  *
- * All words change under the object's lock only. A waiter that was woken has its value by the block that it was given: an
- * event that is reset and sent anew before the waiter runs does not change it. Whoever takes away the last count frees the
- * block; one who counts may read it without the lock.
+ * All words change under the object's lock only. A grant names a block, from which the waiter reads the value: an event that
+ * is reset and sent anew before the waiter runs does not change that block. Whoever drops the last reference frees the block;
+ * a side that has a reference may read the block without the lock.
  *
  * @module
  */
@@ -76,7 +76,7 @@ class EventCore extends Core {
     return Atomics.load(this.words, STATUS);
   }
 
-  /** Sends what was made ready. */
+  /** Sends an item that was made ready. */
   send(item: Item, value: unknown, status: number): void {
     this.enter();
     const sent = this.words[STATUS] !== EMPTY;
@@ -114,7 +114,7 @@ class EventCore extends Core {
     if (empty) throw new Error(`Cannot reset: ${this.title} was not sent`);
   }
 
-  /** The block with the value, which is counted once more; 0 if there is none. */
+  /** Refers to the block with the value, and returns the block; 0 if there is none. */
   take(): number {
     this.enter();
     const block = this.#takeNow();
@@ -122,7 +122,7 @@ class EventCore extends Core {
     return block;
   }
 
-  /** The block with the value, or a node for the wait (less than 0). */
+  /** Refers to the block with the value, and returns the block; or takes a node for the wait, and returns it negated. */
   takeOrWait(thread: number): number {
     this.enter();
     try {
@@ -132,7 +132,7 @@ class EventCore extends Core {
     }
   }
 
-  /** Waits in green code; gives the block. */
+  /** Waits in green code; returns the block. */
   wait(options: WaitingOptions | undefined): number {
     const green = blocking("wait()", "await waitAsync()");
     const thread = entering(green, "wait()", options);
@@ -142,7 +142,7 @@ class EventCore extends Core {
     return this.#granted(-block);
   }
 
-  /** Waits on the hub; gives the block. */
+  /** Waits on the hub; returns the block. */
   async waitAsync(options: WaitingOptions | undefined): Promise<number> {
     checkWaiting(options);
     const block = this.takeOrWait(0);
@@ -151,7 +151,7 @@ class EventCore extends Core {
     return this.#granted(-block);
   }
 
-  /** The value in a block, returned or thrown. The block is counted no more. */
+  /** Returns, or throws, the value in a block, and drops the reference to the block. */
   unwrap(block: number): unknown {
     let value: unknown;
     const thrown = isThrown(this.#heap.format(block));
@@ -184,7 +184,7 @@ class EventCore extends Core {
     return block;
   }
 
-  /** Takes a count of a block away. Under the lock. */
+  /** Drops a reference to a block. Under the lock. */
   #uncount(block: number): void {
     this.#heap.see(block);
     if (--this.#heap.words[block + Block.Sequence] > 0) return;
@@ -193,7 +193,7 @@ class EventCore extends Core {
     this.#heap.free(block);
   }
 
-  /** Stored values that nobody will ask for: they are discarded when the lock is free, as that may take a message. */
+  /** Stored values that nobody will ask for. They are discarded when the lock is free, as that may take a message. */
   readonly #discarded: number[] = [];
 
   override leave(): void {
@@ -203,15 +203,15 @@ class EventCore extends Core {
 }
 
 /**
- * Something that happens once, with a value or an error: any number of green threads and async functions wait for it.
+ * Something that happens once, with a value or an error. Any number of green threads and async functions wait for it.
  *
  * - *Order:* waiters are woken in the order of their arrival, whichever side they are on.
- * - A waiter gets the value that was sent when it was woken, even if the event was reset and sent again before it ran.
- * - *Kill, timeout, abort* of one who waits: it leaves the line; nobody else is touched. A crash of its Worker too.
- * - The value is sent as any value is: each waiter gets one of its own. It stays until `reset()`.
- * - It has no close.
+ * - A waiter gets the value for which it was woken, even if the event was reset and sent again before the waiter ran.
+ * - *Kill, timeout, abort* of a waiter, or a *crash* of its Worker: it leaves the line. Other waiters are not touched.
+ * - The value is sent as any value is: each waiter gets a copy of its own. The value stays until `reset()`.
+ * - An event has no close.
  *
- * @typeParam T What is sent.
+ * @typeParam T The value that is sent.
  *
  * @example Async code waits for a green thread
  * ```ts
@@ -246,32 +246,32 @@ export class GreenEvent<T = unknown> extends Coordination {
     this[CORE].object = this;
   }
 
-  /** Whether it was sent: `wait()` would not wait. */
+  /** Whether the event was sent: `wait()` would not wait. */
   get ready(): boolean {
     return this[CORE].status !== EMPTY;
   }
 
-  /** Whether it was sent with a value. */
+  /** Whether the event was sent with a value. */
   get hasResult(): boolean {
     return this[CORE].status === VALUE;
   }
 
-  /** Whether it was sent with an error. */
+  /** Whether the event was sent with an error. */
   get hasError(): boolean {
     return this[CORE].status === ERROR;
   }
 
-  /** How many wait for it. */
+  /** The number of waiters. */
   get waiting(): number {
     return this[CORE].lists[0].size;
   }
 
   /**
-   * Sends a value: wakes all who wait, and whoever comes later does not wait. Blocks a green thread only while a value that
-   * is large, or refers to something, is left on the hub.
+   * Sends a value. All waiters wake, and nobody who comes later waits. A green thread blocks only while a value that is large,
+   * or refers to something, is left on the hub.
    *
    * @param value The value.
-   * @throws {Error} If it was sent already.
+   * @throws {Error} If the event was sent already.
    * @throws {NotCloneableError} If the value cannot cross.
    */
   send(value?: T): void {
@@ -280,10 +280,10 @@ export class GreenEvent<T = unknown> extends Coordination {
   }
 
   /**
-   * Sends an error: whoever waits has it thrown. As {@linkcode GreenEvent.send}.
+   * Sends an error, which `wait()` throws; for the rest as {@linkcode GreenEvent.send}.
    *
-   * @param error What is to be thrown.
-   * @throws {Error} If it was sent already.
+   * @param error The error, or another value to throw.
+   * @throws {Error} If the event was sent already.
    */
   sendError(error: unknown): void {
     const core = this[CORE];
@@ -291,10 +291,10 @@ export class GreenEvent<T = unknown> extends Coordination {
   }
 
   /**
-   * Sends how a green thread ended: `thread.link((thread) => event.settle(thread.outcome()!))`.
+   * Sends the outcome of a green thread, as a value or an error: `thread.link((thread) => event.settle(thread.outcome()!))`.
    *
-   * @param outcome What `outcome()` gave.
-   * @throws {TypeError} If it is no outcome: the thread has not ended.
+   * @param outcome The thread's `outcome()`.
+   * @throws {TypeError} If this is no outcome: the thread has not ended.
    */
   settle(outcome: Outcome<T>): void {
     const status: unknown = (outcome as Partial<Outcome<T>> | null | undefined)?.status;
@@ -314,7 +314,7 @@ export class GreenEvent<T = unknown> extends Coordination {
    *
    * @param options See {@linkcode WaitingOptions}.
    * @returns The value that was sent.
-   * @throws What was sent by `sendError()`; a `Timeout` if nothing was sent in time.
+   * @throws The error that was sent by `sendError()`; a `Timeout` if nothing was sent in time.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
    */
   wait(options?: WaitingOptions): T {
@@ -326,7 +326,7 @@ export class GreenEvent<T = unknown> extends Coordination {
    * Waits for the value, in async code.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise of what {@linkcode GreenEvent.wait} returns or throws.
+   * @returns A promise that settles as {@linkcode GreenEvent.wait} returns or throws.
    */
   waitAsync(options?: WaitingOptions): Promise<T> {
     const core = this[CORE];
@@ -337,10 +337,10 @@ export class GreenEvent<T = unknown> extends Coordination {
   }
 
   /**
-   * The value, if it was sent; without waiting.
+   * Looks for the value, without waiting.
    *
-   * @returns What was sent, or `undefined`: {@linkcode GreenEvent.ready} tells them apart.
-   * @throws What was sent by `sendError()`.
+   * @returns The value that was sent, or `undefined`: {@linkcode GreenEvent.ready} tells them apart.
+   * @throws The error that was sent by `sendError()`.
    */
   poll(): T | undefined {
     const core = this[CORE];
@@ -349,9 +349,9 @@ export class GreenEvent<T = unknown> extends Coordination {
   }
 
   /**
-   * Makes it as if it had not been sent.
+   * Makes the event as if it had not been sent.
    *
-   * @throws {Error} If it was not sent.
+   * @throws {Error} If the event was not sent.
    */
   reset(): void {
     this[CORE].reset();

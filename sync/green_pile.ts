@@ -50,7 +50,7 @@ export class GreenPile<R = unknown> {
     this.pool = poolOrSize instanceof GreenPool ? poolOrSize : new GreenPool(poolOrSize);
   }
 
-  /** How many results were not asked for. */
+  /** The count of results that were not asked for. */
   get size(): number {
     return this.#threads.length + this.#steps.left;
   }

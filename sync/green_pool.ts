@@ -176,22 +176,22 @@ export class GreenPool extends Coordination {
     this[CORE] = new PoolCore(checkCount("green pool", size), nameIn(options));
   }
 
-  /** How many threads may run at a time. */
+  /** The most threads that may run at a time. */
   get size(): number {
     return this[CORE].limit;
   }
 
-  /** How many slots are free; never less than 0. */
+  /** The count of free slots; never less than 0. */
   get free(): number {
     return Math.max(0, this[CORE].value);
   }
 
-  /** How many slots are taken. */
+  /** The count of slots that are taken. */
   get running(): number {
     return this[CORE].running;
   }
 
-  /** How many wait for a slot. */
+  /** The count of waiters for a slot. */
   get waiting(): number {
     return this[CORE].waiting;
   }
@@ -491,7 +491,7 @@ export class GreenPool extends Coordination {
   }
 }
 
-/** How many calls of a map may be ahead: at least one, which waits if the pool has no slots. */
+/** The most calls of a map that may be ahead: at least one, which waits if the pool has no slots. */
 function aheadIn(pool: GreenPool): () => number {
   return () => Math.max(1, pool.size);
 }

@@ -57,7 +57,7 @@ export class Finishers<T> {
     this.#running.set(thread, thread.want());
   }
 
-  /** How many have not been asked for. */
+  /** The count of those that have not been asked for. */
   get left(): number {
     return this.#running.size + this.#ended.length;
   }
@@ -126,7 +126,7 @@ export class Finishers<T> {
 /**
  * Green threads as they end, one after another; blocks the green thread for each.
  *
- * Who leaves the loop early leaves nothing behind. What a thread threw is had from its handle. One whose time is over in
+ * A loop that is left early leaves nothing behind. The error of a thread is had from its handle. One whose time is over in
  * `next()` may call that again: it has missed nothing.
  *
  * @param threads The threads; one that occurs twice counts once.
@@ -212,7 +212,7 @@ class Ending<T> {
     this.#finishers.leave();
   }
 
-  /** How many are to come. */
+  /** The count of those to come. */
   #begin(): number {
     if (this.#left !== undefined) return this.#left;
     this.#until = performance.now() + timeLimit(this.#options);

@@ -21,7 +21,7 @@ class LockCore extends Permits {
   }
 
   override acquire(call: string, options: WaitingOptions | undefined): Permit {
-    // Whoever holds it cannot be killed or time out in a call that would never end, so it is told.
+    // The thread would wait for itself for ever, so the call fails at once.
     const limited = options?.timeout !== undefined || options?.signal !== undefined;
     const holder = this.holder();
     if (holder !== undefined && !limited && greenSide() && holder === threadHere(call)) {
@@ -41,14 +41,14 @@ class LockCore extends Permits {
 const LOCK = { kind: "lock", wireName: "Lock", exclusive: true } as const;
 
 /**
- * A lock: one at a time, be it a green thread in any Worker or async code.
+ * A lock. It has one holder at a time: a green thread in any Worker, or async code.
  *
- * - *Order:* it goes to those who wait in the order of their arrival, whichever side they are on; nobody who comes later gets
- *   it before them.
- * - *Kill, timeout, abort* of one who waits: it leaves the line; if it had just been given the lock, the next one gets it.
- *   A green thread that is killed while it holds the lock releases it when its `using` block unwinds.
- * - *Crash* of the Worker whose thread holds it: the hub releases it. What it guarded may be half changed.
- * - A green thread that acquires it twice gets a `DeadlockError`; async code that does so waits for itself.
+ * - *Order:* the lock goes to waiters in the order of their arrival, whichever side they are on. Nobody who comes later gets the
+ *   lock before them.
+ * - *Kill, timeout, abort* of a waiter: it leaves the line. If it had just been given the lock, the next waiter gets the lock.
+ *   A green thread that is killed while it holds the lock releases the lock when its `using` block unwinds.
+ * - *Crash* of the Worker whose thread holds the lock: the hub releases it. What the lock guarded may be half changed.
+ * - A green thread that acquires the lock twice gets a `DeadlockError`. Async code that does so waits for itself.
  * - An uncontended acquire or release makes no round trip to the hub. It has no close.
  *
  * @example A counter that both sides change
@@ -95,23 +95,23 @@ export class Lock extends Coordination {
     this[CORE] = new LockCore(undefined, nameIn(options));
   }
 
-  /** Whether somebody holds it. */
+  /** Whether somebody holds the lock. */
   get locked(): boolean {
     return this[CORE].value <= 0;
   }
 
-  /** How many wait for it. */
+  /** The number of waiters. */
   get waiting(): number {
     return this[CORE].waiting;
   }
 
   /**
-   * Acquires the lock; blocks the green thread until it can.
+   * Acquires the lock; blocks the green thread until the lock is free.
    *
    * @param options See {@linkcode WaitingOptions}.
    * @returns The permit, for `using`.
-   * @throws {Timeout} If it was not free in time.
-   * @throws {DeadlockError} If this green thread holds it already, and there is neither a timeout nor a signal.
+   * @throws {Timeout} If the lock was not free in time.
+   * @throws {DeadlockError} If this green thread holds the lock already, and there is neither a timeout nor a signal.
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
   acquire(options?: WaitingOptions): Permit {

@@ -10,7 +10,7 @@ import { greenSide } from "../bridge/side/side.ts";
 import { END, Steps } from "../bridge/side/steps.ts";
 import { Finishers } from "./join.ts";
 
-/** What is ahead of the consumer: a thread, or what the source threw in its place. */
+/** An entry ahead of the consumer: a thread, or the error that the source threw in its place. */
 type Ahead<R> = { readonly thread: GreenThread<R> } | { readonly error: unknown };
 
 /**
@@ -31,7 +31,7 @@ class Calls<A, R> {
   exhausted = false;
   readonly #most: () => number;
   readonly #begin: Begin<A, R>;
-  /** What was taken from the source while its call has not begun: the wait for a slot may throw. */
+  /** The item taken from the source whose call has not begun: the wait for a slot may throw. */
   #next: { readonly args: A } | undefined;
 
   constructor(most: () => number, begin: Begin<A, R>, ordered: boolean) {
@@ -45,7 +45,7 @@ class Calls<A, R> {
     return !this.exhausted && (this.finishers?.left ?? this.ahead.length) < this.#most();
   }
 
-  /** What the source has thrown comes in the place of a result, and is the last. */
+  /** The source's error comes in the place of a result, and is the last. */
   fail(error: unknown): void {
     this.exhausted = true;
     this.ahead.push({ error });

@@ -2,34 +2,37 @@
  * Permits: the counting core under semaphores, locks and pools.
  *
  * ```text
- * VALUE    the permits that are there      never more than 0 while somebody waits for one
- * LIMIT    the permits that there were at the start, or may be at the most
- * HOLDER   exclusive kinds only: who has the permit: a thread's id, -1 for async code, 0 nobody
- * list 0   who waits for a permit
+ * VALUE    the number of free permits      never more than 0 while somebody waits for one
+ * LIMIT    the number of permits at the start, or the most that there may be
+ * HOLDER   exclusive kinds only: the holder of the permit: a thread's id, -1 for async code, 0 for nobody
+ * list 0   waiters for a permit
  * ```
  *
  * All words change under the object's lock only (see `core.ts`). A permit that is given back goes to the first waiter
- * directly, without passing through VALUE: so one who comes in between cannot take it.
+ * directly, without passing through VALUE: so nobody who comes in between can take it.
  *
- * **Accounts.** For each permit that the threads of a Worker hold there is a node of the arena in the state ACCOUNT. The Worker
- * alone makes and ends it; the hub reads it when the Worker has died in the middle of that thread, and gives the permit back,
- * unless VALUE is at LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals, nobody
- * *holds* a permit; and unless it is that of a lock which has another HOLDER by now, as it was released by hand. What a thread
- * has left out that ended before stays out: it may have given it to somebody else. A permit that a waiter is granted is counted
- * by one step: its node goes from GRANTED to ACCOUNT. So a Worker may die at any moment outside of the lock, and its permit is
- * given back once: first as granted, then as held, never as both or neither. There are no more accounts than LIMIT in a Worker:
- * the hub would not give more back. What is acquired beyond that is only counted, so that one who acquires what others release,
- * again and again, does not use up the arena; as others have released so many, an account of another thread is that of the one
- * who acquires from then on. A thread that releases for somebody else ends an account too, as nothing tells that release from one
- * of its own: then the last permit of the Worker has none when it is given back. An account that the hub has settled says that it
- * has given up the Worker: what that gives back is not its own any more.
+ * **Accounts.** For each permit that the threads of a Worker hold there is a node of the arena in the state ACCOUNT. Only the
+ * Worker opens and ends an account.
  *
- * **Passing a permit on.** A slot of a `GreenPool` goes with a message to the hub, which gives it back when the thread that has
- * it has ended. The message names the account, which the Worker does not touch from then on, and the hub ends it, ACCOUNT ->
- * FREE, as it takes the message in. So a Worker may die before, in the middle of, and after its sending: the hub reads what it
- * has said before it settles its accounts, and finds the account open if, and only if, there is no such thread. (Were it the
- * Worker that ends the account, then before the message the slot would be nobody's for a moment, and lost if it died then, and
- * after the message it would be the Worker's and the thread's, and given back by both.)
+ * - *A Worker dies.* The hub reads the accounts of the threads that were running there, and gives their permits back, with two
+ *   exceptions. VALUE is at LIMIT: where one thread acquires and another one releases, as with a semaphore that only signals,
+ *   nobody *holds* a permit. Or a lock was released by hand, and has another HOLDER by now. A permit that a thread had when it
+ *   ended, before the death, stays out: the thread may have given it to somebody else.
+ * - *A grant* becomes an account by one change: the waiter's node goes from GRANTED to ACCOUNT. So a Worker may die at any
+ *   moment outside of the lock, and its permit is given back once: first as granted, then as held, never as both or neither.
+ * - *No more accounts than LIMIT* are open in a Worker: the hub would not give more back. Permits beyond that are only counted,
+ *   so that a thread which acquires again and again what others release does not use up the arena. Others must have released
+ *   those permits, so an account of another thread is reassigned to the thread that acquires now.
+ * - *A release for somebody else* ends an account too, as nothing tells it from a release of the thread's own permit. Then the
+ *   last permit of the Worker has no account when it is given back.
+ * - *An account that the hub has settled* says that the hub has given up the Worker: its permits are not its own any more.
+ *
+ * **Passing a permit on.** A slot of a `GreenPool` goes with a message to the hub, which gives the slot back when its thread has
+ * ended. The message names the account. From then on the Worker does not touch the account, and the hub ends it, ACCOUNT -> FREE,
+ * when it takes the message in. So a Worker may die before, during and after the sending: the hub reads the Worker's messages
+ * before it settles the Worker's accounts, and finds the account open if, and only if, there is no such thread. (If the Worker
+ * ended the account itself, there would be a wrong moment either way. Before the message the slot would be nobody's, and lost if
+ * the Worker died then; after the message it would be both the Worker's and the thread's, and given back twice.)
  *
  * @module
  */
@@ -58,27 +61,27 @@ const LIMIT = FIRST_WORD + 1;
 const HOLDER = FIRST_WORD + 2;
 const LISTS = FIRST_WORD + 3;
 
-/** How many words permits take, when there are two lists. */
+/** The count of words of permits with two lists. */
 const WORDS = 3 + 6;
 
-/** In {@linkcode Permits.holder}: async code. */
+/** The holder, see {@linkcode Permits.holder}, where async code has the permit. */
 const ASYNC = -1;
 
-/** How many accounts to look at, so that one who acquires again and again what others release stays quick. */
+/** The most accounts to look at for one to reassign, so that a thread that acquires what others release stays quick. */
 const MOST_LOOKS = 8;
 
-/** What is particular about a kind of permits. */
+/** Properties of a kind of permits. */
 export interface PermitsKind {
   readonly kind: string;
   readonly wireName: string;
-  /** Whether there is one permit, whose holder is remembered. */
+  /** Whether there is one permit only, whose holder is remembered. */
   readonly exclusive?: boolean;
-  /** Whether a `using` in green code gives nothing back when the Worker's threads have released all that they had by hand. */
+  /** Whether a `using` in green code gives nothing back once the Worker's threads have released all their permits by hand. */
   readonly bounded?: boolean;
 }
 
 /**
- * A permit that was acquired: gives it back when it is disposed, once.
+ * A permit that was acquired. It is given back when this is disposed, once.
  *
  * @example Hold a lock for a block
  * ```ts
@@ -102,7 +105,7 @@ export class Permit implements Disposable {
     this.#release = release;
   }
 
-  /** Gives the permit back. Harmless when that was done. */
+  /** Gives the permit back. Harmless when that was done before. */
   release(): void {
     const release = this.#release;
     this.#release = undefined;
@@ -125,16 +128,16 @@ export class Permits extends Core {
   ];
   readonly #exclusive: boolean;
   readonly #bounded: boolean;
-  /** The accounts: what the threads of this Worker hold. */
+  /** The accounts of this Worker's threads. */
   readonly #accounts: number[] = [];
-  /** How many permits they hold beside those. */
+  /** The count of permits without an account that those threads hold. */
   #beyond = 0;
-  /** How many accounts were looked at for one that stands for nothing. */
+  /** Counts the accounts that were looked at for one to reassign. */
   #looks = 0;
 
   /**
-   * @param what What is particular about the kind.
-   * @param value How many permits there are, or the memory of permits that exist already.
+   * @param what The kind.
+   * @param value The number of permits, or the memory of permits that exist already.
    * @param name The object's name.
    */
   constructor(what: PermitsKind, value: number | SharedArrayBuffer, name: string | undefined) {
@@ -147,17 +150,17 @@ export class Permits extends Core {
     this.named(name);
   }
 
-  /** The permits that are there. */
+  /** The number of free permits. */
   get value(): number {
     return Atomics.load(this.words, VALUE);
   }
 
-  /** The permits that there were at the start. */
+  /** The number of permits at the start. */
   get limit(): number {
     return Atomics.load(this.words, LIMIT);
   }
 
-  /** How many wait for a permit. */
+  /** The count of waiters for a permit. */
   get waiting(): number {
     return this.lists[0].size;
   }
@@ -170,8 +173,8 @@ export class Permits extends Core {
   /**
    * Acquires a permit in green code.
    *
-   * @param call The call as people wrote it: `acquire()`. It is made into another text only where it is refused.
-   * @param options Theirs.
+   * @param call The call as people wrote it: `acquire()`. A text for the hub is made of it only where the call is refused.
+   * @param options The options of that call.
    */
   acquire(call: string, options: WaitingOptions | undefined): Permit {
     const green = greenSide() ?? blocking(call, `await ${call.replace("()", "Async()")}`);
@@ -200,7 +203,7 @@ export class Permits extends Core {
     return this.#permit(0);
   }
 
-  /** Acquires a permit if there is one. */
+  /** Acquires a permit if one is free. */
   tryAcquire(call: string): Permit | undefined {
     const thread = threadHere(call);
     this.enter();
@@ -213,7 +216,7 @@ export class Permits extends Core {
     return taken ? this.#permit(thread) : undefined;
   }
 
-  /** Gives a permit back, whoever has acquired it. */
+  /** Gives a permit back, whoever acquired it. */
   release(): void {
     checkHeard();
     this.enter();
@@ -222,7 +225,7 @@ export class Permits extends Core {
     this.leave();
   }
 
-  /** Changes how many permits there are in all; those that are out stay out. */
+  /** Changes the number of permits in all. Permits that are out stay out. */
   resize(limit: number): void {
     this.enter();
     const more = limit - this.words[LIMIT];
@@ -242,10 +245,10 @@ export class Permits extends Core {
     else if (this.#grant() === 0) this.words[VALUE]++;
   }
 
-  /** Takes a permit if there is one. Under the lock. */
+  /** Takes a permit if one is free. Under the lock. */
   #take(thread: number): boolean {
     if (this.words[VALUE] <= 0 && !this.refill()) return false;
-    // First, as there may be no node for it.
+    // The account first, as there may be no node for it.
     if (thread !== 0) this.#account(thread);
     this.words[VALUE]--;
     if (this.#exclusive) this.words[HOLDER] = thread || ASYNC;
@@ -253,29 +256,29 @@ export class Permits extends Core {
     return true;
   }
 
-  /** A permit is asked for and there is none: says whether there is one now. Under the lock. */
+  /** Makes a permit free, if the kind can, as somebody asks for one. Returns whether it has. Under the lock. */
   protected refill(): boolean {
     return false;
   }
 
-  /** A permit was taken. Under the lock. */
+  /** Called when a permit was taken. Under the lock. */
   protected wasTaken(): void {}
 
-  /** Says how many permits there may be, in a new object. */
+  /** Sets the most permits that there may be, in a new object. */
   protected setLimit(limit: number): void {
     this.words[LIMIT] = limit;
   }
 
   /**
-   * A thread of this Worker holds one permit less. Under the lock.
+   * Takes one permit from the accounts of this Worker's threads. Under the lock.
    *
-   * @returns Whether it may give that back: not when the hub has done so, as it has given up the Worker.
+   * @returns Whether the permit may be given back: not if the hub has done that, as it has given up the Worker.
    */
   uncount(): boolean {
     const node = this.#accounts.at(-1);
     const isOpen = node !== undefined &&
       Atomics.load(this.here.arena.words, node + Node.State) === State.Account;
-    // What the hub has settled stays: it says the same to whoever comes after that.
+    // An account that the hub has settled stays: it says the same to the threads that come later.
     if (node !== undefined && !isOpen) return false;
     if (this.#beyond > 0) this.#beyond--;
     else if (node !== undefined) {
@@ -286,30 +289,30 @@ export class Permits extends Core {
   }
 
   /**
-   * A permit that a thread of this Worker has just taken is about to go to the hub, with a message.
+   * Takes the account of the permit that a thread of this Worker has just taken, as the permit is about to go to the hub.
    *
-   * @returns Its account, to be named in the message.
+   * @returns The account, to be named in the message.
    */
   passOn(): number {
     return this.#accounts.pop()!;
   }
 
-  /** The message has gone. */
+  /** Gives up an account: the message has gone. */
   passed(account: number): void {
     this.here.nodes.freeLater(account);
   }
 
-  /** The message has not gone: the permit is still this Worker's. */
+  /** Takes an account back: the message has not gone, and the permit is still this Worker's. */
   notPassed(account: number): void {
     this.#accounts.push(account);
   }
 
   /**
-   * A message has come that passes a permit on. Hub only.
+   * Takes over a permit that a message passes on. Hub only.
    *
-   * @param account What the message names.
-   * @param owner The key of the Worker that sent it.
-   * @returns Whether that Worker held such a permit; it is the caller's now.
+   * @param account The account that the message names.
+   * @param owner The key of the Worker that sent the message.
+   * @returns Whether that Worker held such a permit. The permit is the caller's now.
    */
   takeOver(account: number, owner: number): boolean {
     const { arena } = this.here;
@@ -321,7 +324,7 @@ export class Permits extends Core {
       Atomics.compareExchange(words, account + Node.State, Account, Free) === Account;
   }
 
-  /** Takes a permit, or a node for the wait. */
+  /** Takes a permit (returns 0), or takes a node for the wait (returns the node). */
   #takeOrWait(thread: number): number {
     this.enter();
     try {
@@ -335,7 +338,7 @@ export class Permits extends Core {
   #grant(): number {
     const { first } = this.lists[0];
     if (first === 0) return 0;
-    // Before the grant: after it the node is its owner's, who may use it at another object at once.
+    // Before the grant: after it the node is the waiter's again, and may stand at another object at once.
     if (this.#exclusive) {
       this.words[HOLDER] = this.here.arena.words[first + Node.Thread] || ASYNC;
     }
@@ -361,28 +364,29 @@ export class Permits extends Core {
     this.leave();
   }
 
-  /** Whether threads of this Worker may hold a permit, for all that is known. Under the lock. */
+  /** Whether threads of this Worker may hold a permit, as far as this is known. Under the lock. */
   get #isCounted(): boolean {
-    // A holder is known, and one who has released somebody else's permit of a semaphore has its own still.
+    // Only bounded kinds ask: of a lock the holder is known, and at a plain semaphore a thread that has released somebody else's
+    // permit still has its own.
     return !this.#bounded || this.#accounts.length > 0 || this.#beyond > 0;
   }
 
   /**
-   * Whether somebody can hold a permit: a lock may have been released by hand, on the other side too, and be somebody else's
-   * by now. Under the lock.
+   * Whether a thread, or async code, can hold a permit. A lock may have been released by hand, also on the other side, and have
+   * another holder by now. Under the lock.
    */
   protected isHeldBy(holder: number): boolean {
     return !this.#exclusive || this.words[HOLDER] === (holder | 0);
   }
 
   /**
-   * How many accounts a Worker may have. Whoever was granted a permit asks without the lock: a little less or more does no harm.
+   * The most accounts that a Worker may have. After a grant this is read without the lock: one more or less does no harm.
    */
   protected get mostAccounts(): number {
     return Atomics.load(this.words, LIMIT);
   }
 
-  /** A thread of this Worker has taken a permit. Under the lock. */
+  /** Opens an account for a thread of this Worker that takes a permit. Under the lock. */
   #account(thread: number): void {
     if (this.#accounts.length >= this.mostAccounts) {
       this.#hold(thread);
@@ -394,7 +398,7 @@ export class Permits extends Core {
     this.#accounts.push(node);
   }
 
-  /** A thread of this Worker was granted a permit, and has come to know of it. */
+  /** Makes an account of the node of a thread of this Worker that was granted a permit. */
   #keep(node: number): void {
     const { words } = this.here.arena;
     const { Granted, Account } = State;
@@ -409,7 +413,7 @@ export class Permits extends Core {
     }
   }
 
-  /** A thread has a permit that others have released: an account of another thread is from now on that of this one. */
+  /** Reassigns an account of another thread to the thread that has acquired now: others must have released a permit. */
   #hold(thread: number): void {
     const { words } = this.here.arena;
     const { length } = this.#accounts;
@@ -422,7 +426,7 @@ export class Permits extends Core {
 }
 
 /**
- * Calls the async twin of something that blocks: in a green function that is `async`, the blocking form is what there is.
+ * Runs an `xAsync()` on the side where it was called: an `async` green function gets the blocking form, the hub the async form.
  *
  * @param here The blocking form.
  * @param there The async form, for the hub.
@@ -451,7 +455,7 @@ export function checkCount(what: string, count: unknown, verb = "create"): numbe
 }
 
 /**
- * Checks how many resources a pool is to make at once, and how many it may have.
+ * Checks the sizes of a pool of resources: the number to make at once, and the most that it may have.
  *
  * @throws {TypeError} If one is not a number.
  * @throws {RangeError} If one is not a whole number from 0, or the first is more than the second.
@@ -462,5 +466,5 @@ export function checkSizes(minSize: unknown, maxSize: unknown): void {
   throw new RangeError(`Cannot create a pool: minSize ${minSize} is more than maxSize ${maxSize}`);
 }
 
-/** The most permits, or items, that there may be. */
+/** The most permits, or items, that an object may have. */
 export const MOST: number = 2 ** 31 - 1;

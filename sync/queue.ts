@@ -85,12 +85,12 @@ export class LightQueue<T = unknown> extends Coordination {
     this[CORE].object = this;
   }
 
-  /** How many items there are. */
+  /** The count of items. */
   get size(): number {
     return this[CORE].read(COUNT);
   }
 
-  /** How many items it has room for. */
+  /** The most items that it has room for. */
   get maxSize(): number {
     const max = this[CORE].read(MAX);
     return max < 0 ? Infinity : max;
@@ -106,12 +106,12 @@ export class LightQueue<T = unknown> extends Coordination {
     return this.size >= this.maxSize;
   }
 
-  /** How many wait for an item. */
+  /** The count of waiters for an item. */
   get getting(): number {
     return this[CORE].lists[GETTERS].size;
   }
 
-  /** How many wait for room. */
+  /** The count of waiters for room. */
   get putting(): number {
     return this[CORE].lists[PUTTERS].size;
   }
@@ -351,7 +351,7 @@ function checkedPriority(
   );
 }
 
-/** How a class of queues crosses, and in which order its items leave. */
+/** A class of queues as it crosses, and the order in which its items leave. */
 interface Way {
   readonly wireName: string;
   readonly order: Order;

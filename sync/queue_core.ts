@@ -83,7 +83,7 @@ const NOTHING = 0;
 /** There is no item, and there will be none: the queue is closed. No node's place. */
 const ENDED = -1;
 
-/** How much memory a queue begins with, and may grow to. */
+/** The memory that a queue begins with, and may grow to. */
 const MEMORY = { bytes: 4096, most: 1 << 28 } as const;
 
 /** The Rank of a block that came back, in queues that are no heaps. */

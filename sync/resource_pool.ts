@@ -30,13 +30,13 @@ export interface PoolOptions<T> {
   /** Does away with a resource that the pool does not keep. Nothing by default. */
   destroy?: (resource: T) => unknown;
   /**
-   * How many resources to make before they are asked for.
+   * The count of resources to make before they are asked for.
    *
    * @default {0}
    */
   minSize?: number;
   /**
-   * How many resources there may be.
+   * The most resources that there may be.
    *
    * @default {4}
    */
@@ -63,7 +63,7 @@ export interface Lease<T> extends Disposable {
   readonly value: T;
 }
 
-/** What a pool is made of. */
+/** The parts of a pool. */
 interface Parts<T> {
   readonly permits: Semaphore;
   readonly idle: LightQueue<T>;
@@ -80,7 +80,7 @@ class Arrived<T> {
   }
 }
 
-/** What a pool is made of. */
+/** The parts of a pool. */
 let partsOf: (pool: Pool<unknown>) => Parts<unknown>;
 
 /**
@@ -142,17 +142,17 @@ export class Pool<T> {
     for (let i = 0; i < minSize; i++) idle.tryPut(this.#createNow());
   }
 
-  /** How many resources can be had without waiting, those included that were not made yet. */
+  /** The count of resources to be had without waiting, including those not made yet. */
   get free(): number {
     return Math.max(0, this.#parts.permits.value);
   }
 
-  /** How many wait for a resource. */
+  /** The count of waiters for a resource. */
   get waiting(): number {
     return this.#parts.permits.waiting;
   }
 
-  /** How many resources there may be. */
+  /** The most resources that there may be. */
   get maxSize(): number {
     return this.#parts.permits[CORE].limit;
   }

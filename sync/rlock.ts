@@ -4,8 +4,8 @@
  * The states and the races are those of `permits.ts`, and one word more:
  *
  * ```text
- * DEPTH   how often the holder has acquired it beyond the first time   the holder only; the hub when its Worker has died, or
- *                                                                      was given up: so it is changed under the object's lock
+ * DEPTH   how often the holder has acquired the lock again   the holder writes it; the hub, when the holder's Worker has died or
+ *                                                            was given up: so it is changed under the object's lock
  * ```
  *
  * @module
@@ -19,10 +19,10 @@ import { stateIfMade } from "../bridge/state.ts";
 import { Permit, Permits, twin } from "./permits.ts";
 import type { NameOptions } from "./semaphore.ts";
 
-/** The state of `hub/base/call_context.ts`, once it is made: it gives the call that the running async function serves. */
+/** The state of `hub/base/call_context.ts`, once that is made. It gives the call that the running async function serves. */
 let calls: { current(): { readonly threadId: number } | undefined } | undefined;
 
-/** The green thread on whose behalf this code runs: itself, or on the hub the one whose call it serves; 0 for nobody. */
+/** The id of the green thread on whose behalf this code runs: this thread, or the one whose call the hub serves. 0 for nobody. */
 function onBehalfOf(call: string): number {
   if (greenSide()) return threadHere(call);
   calls ??= stateIfMade("calls");
@@ -35,12 +35,12 @@ class RLockCore extends Permits {
     super(RLOCK, buffer ?? 1, name);
   }
 
-  /** How often the holder has acquired it beyond the first time. Only the holder changes it. */
+  /** The count of times that the holder has acquired the lock again. */
   get depth(): number {
     return Atomics.load(this.words, DEPTH);
   }
 
-  /** Acquires it once more, if the running code holds it. */
+  /** Acquires the lock once more, if the running code holds it. */
   reenter(call: string): Permit | undefined {
     const me = onBehalfOf(call);
     if (me === 0 || this.holder() !== me) return undefined;
@@ -52,7 +52,7 @@ class RLockCore extends Permits {
     return isStillMine ? new Permit(() => this.#leaveAs(me)) : undefined;
   }
 
-  /** Releases it, however often it was acquired; gives how often beyond the first time. */
+  /** Releases the lock, however often it was acquired; returns the depth. */
   releaseAll(): number {
     const { depth } = this;
     Atomics.store(this.words, DEPTH, 0);
@@ -60,12 +60,12 @@ class RLockCore extends Permits {
     return depth;
   }
 
-  /** It was acquired again: as often as before. */
+  /** Sets the depth that the lock had before a wait: the caller has acquired the lock again. */
   restore(depth: number): void {
     Atomics.store(this.words, DEPTH, depth);
   }
 
-  /** The permit of the first time: the one that is disposed last may be another one. */
+  /** Makes the permit of the first acquire. The permits may be disposed in any order: the last one gives the lock back. */
   first(permit: Permit): Permit {
     const me = this.holder();
     return new Permit(() => {
@@ -73,17 +73,17 @@ class RLockCore extends Permits {
     });
   }
 
-  /** Releases it once, if somebody still holds it: its Worker may have been given up since. */
+  /** Releases the lock once, if the holder still holds it: the holder's Worker may have been given up since. */
   #leaveAs(holder: number | undefined): void {
     if (!this.#leaveInner(holder) && this.holder() === holder) super.release();
   }
 
-  /** Takes back one of the times beyond the first; says whether there was one, and nobody else's by now. */
+  /** Lowers the depth by one; returns whether it could: not at 0, and not if the lock has another holder by now. */
   #leaveInner(holder: number | undefined): boolean {
     if (this.depth === 0) return false;
     this.enter();
     const now = this.holder();
-    // What async code has back after a wait at a condition is its own since then, whoever acquired it: see the class.
+    // After a wait at a condition, async code has the lock back as its own, whoever acquired the lock first: see the class.
     const isInner = this.depth > 0 && (now === holder || now === -1);
     if (isInner) Atomics.sub(this.words, DEPTH, 1);
     this.leave();
@@ -100,7 +100,7 @@ class RLockCore extends Permits {
     this.#leaveAs(holder);
   }
 
-  /** The green thread that holds it, if it is not the one on whose behalf this code runs. */
+  /** The id of the green thread that holds the lock, if this code does not run on its behalf. */
   otherHolder(call: string): number | undefined {
     const me = onBehalfOf(call);
     const holder = this.holder();
@@ -114,16 +114,18 @@ class RLockCore extends Permits {
 }
 
 const RLOCK = { kind: "rlock", wireName: "RLock", exclusive: true } as const;
-/** The second list's first word: a lock has no second list. */
+/** The first word of the second list, which a lock does not have. */
 const DEPTH = 4 + 3 + 3;
 
 /**
- * A lock that its holder may acquire again; it is free when it was released as often.
+ * A lock that its holder may acquire again. It is free when it was released as often as it was acquired.
  *
- * The holder is a green thread, and with it an async function on the hub that serves a call of that thread: it may acquire again
- * what the thread holds. Other async code has nothing by which it could be known again, so there it is as a {@linkcode Lock};
- * and so is what a function that serves a call acquires first, or has back after `Condition.waitAsync()`: it is async code's
- * then, and not the thread's. For the rest its contract is that of `Lock`; only the holder may release it.
+ * - *The holder* is a green thread. An async function on the hub that serves a call of the thread counts as the thread: it may
+ *   acquire again what the thread holds.
+ * - *Other async code* cannot be told apart, so there the lock behaves as a {@linkcode Lock}. The same goes for a lock that a
+ *   function which serves a call acquires first, or has back after `Condition.waitAsync()`: async code holds it then, and not the
+ *   thread.
+ * - Only the holder may release it. Otherwise the contract is that of `Lock`.
  *
  * @example Acquire it twice
  * ```ts
@@ -162,22 +164,22 @@ export class RLock extends Coordination {
     this[CORE] = new RLockCore(undefined, nameIn(options));
   }
 
-  /** Whether somebody holds it. */
+  /** Whether somebody holds the lock. */
   get locked(): boolean {
     return this[CORE].value <= 0;
   }
 
-  /** How many wait for it. */
+  /** The number of waiters. */
   get waiting(): number {
     return this[CORE].waiting;
   }
 
   /**
-   * Acquires the lock; blocks the green thread until it can.
+   * Acquires the lock; blocks the green thread until the lock is free.
    *
    * @param options See {@linkcode WaitingOptions}.
    * @returns The permit, for `using`.
-   * @throws {Timeout} If it was not free in time.
+   * @throws {Timeout} If the lock was not free in time.
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
   acquire(options?: WaitingOptions): Permit {
@@ -205,7 +207,7 @@ export class RLock extends Coordination {
   }
 
   /**
-   * Acquires the lock if it is free, or held by the one who asks. Never blocks.
+   * Acquires the lock if it is free, or the caller holds it. Never blocks.
    *
    * @returns The permit, or `undefined`.
    */

@@ -13,11 +13,11 @@ import { checkCount, MOST, type Permit, Permits, type PermitsKind, twin } from "
 
 /** Options for coordination objects. */
 export interface NameOptions {
-  /** What to call it in messages and descriptions. */
+  /** The object's name in messages and descriptions. */
   name?: string;
 }
 
-/** What {@linkcode Semaphore} and its like are made of. */
+/** The core of a semaphore, bounded or not. */
 class SemaphoreCore extends Permits {
   readonly bounded: boolean;
 
@@ -27,7 +27,7 @@ class SemaphoreCore extends Permits {
   }
 
   override release(): void {
-    // Looked at without the lock: a bound that is passed is a mistake of the program, not a race.
+    // Read without the lock: a bound that is passed is a mistake of the program, not a race.
     const most = this.bounded ? this.limit : MOST;
     if (this.value >= most) {
       throw new RangeError(
@@ -37,7 +37,7 @@ class SemaphoreCore extends Permits {
     super.release();
   }
 
-  /** A permit of `using`, or of a thread that has ended, that was given back by hand before makes no permit too many. */
+  /** Leaves out a permit too many: one of `using`, or of a thread that has ended, that was given back by hand before. */
   override releaseOne(): void {
     if (!this.bounded || this.value < this.limit) super.releaseOne();
   }
@@ -46,15 +46,15 @@ class SemaphoreCore extends Permits {
 /**
  * A number of permits, which green threads in any Worker and async code acquire and release.
  *
- * - *Order:* permits go to those who wait in the order of their arrival, whichever side they are on; nobody who comes later
- *   gets one before them.
- * - *Whose:* anybody may `release()`, also what somebody else has acquired. A permit that `using` disposes of is given back
- *   besides: one that is released by hand as well counts twice.
- * - *Kill, timeout, abort* of one who waits: it leaves the line; a permit that it had just been given goes to the next one.
- * - *Crash* of a Worker: the permits that the threads running on it had acquired and not released are given back, as far as that
- *   does not raise `value` over what it was at the start. What threads had left out that ended before stays out. If somebody else
- *   has released a permit that such a thread had acquired, this is not known: it is given back once more, although the next one
- *   may have it by then. A `Lock` knows who has it.
+ * - *Order:* permits go to waiters in the order of their arrival, whichever side they are on. Nobody who comes later gets a
+ *   permit before them.
+ * - *Whose:* anybody may `release()`, also a permit that somebody else has acquired. The end of a `using` block gives its permit
+ *   back in any case: a permit that is also released by hand counts twice.
+ * - *Kill, timeout, abort* of a waiter: it leaves the line. A permit that it had just been given goes to the next waiter.
+ * - *Crash* of a Worker: the permits that its running threads had acquired and not released are given back, as far as `value`
+ *   does not become more than it was at the start. A permit that a thread kept when it ended stays out. If somebody else has
+ *   released the permit of a running thread, the semaphore does not know this: the permit is given back once more, although
+ *   another thread may have it by then. A `Lock` knows its holder.
  * - An uncontended acquire or release makes no round trip to the hub.
  * - It has no close.
  *
@@ -87,7 +87,7 @@ export class Semaphore extends Coordination {
   /**
    * Makes a semaphore.
    *
-   * @param value How many permits there are.
+   * @param value The number of permits.
    * @param options See {@linkcode NameOptions}.
    * @throws {TypeError} If `value` is not a number.
    * @throws {RangeError} If `value` is not a whole number from 0.
@@ -98,17 +98,17 @@ export class Semaphore extends Coordination {
     this[CORE] = semaphoreCore(what, value, nameIn(options));
   }
 
-  /** How many permits there are now. */
+  /** The number of free permits. */
   get value(): number {
     return this[CORE].value;
   }
 
-  /** How many wait for a permit. */
+  /** The number of waiters for a permit. */
   get waiting(): number {
     return this[CORE].waiting;
   }
 
-  /** The permits that there are, less those who wait: eventlet's `balance`. */
+  /** The number of free permits, less that of the waiters: eventlet's `balance`. */
   get balance(): number {
     return this.value - this.waiting;
   }
@@ -119,11 +119,11 @@ export class Semaphore extends Coordination {
   }
 
   /**
-   * Acquires a permit; blocks the green thread until there is one.
+   * Acquires a permit; blocks the green thread until one is free.
    *
    * @param options See {@linkcode WaitingOptions}.
    * @returns The permit, for `using`. It may also be left alone and given back by `release()`.
-   * @throws {Timeout} If there was none in time.
+   * @throws {Timeout} If no permit was free in time.
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
   acquire(options?: WaitingOptions): Permit {
@@ -134,14 +134,14 @@ export class Semaphore extends Coordination {
    * Acquires a permit, in async code.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise of the permit; it rejects with a `Timeout` if there was none in time.
+   * @returns A promise of the permit; it rejects with a `Timeout` if no permit was free in time.
    */
   acquireAsync(options?: WaitingOptions): Promise<Permit> {
     return twin(() => this.acquire(options), () => this[CORE].acquireAsync(options));
   }
 
   /**
-   * Acquires a permit if there is one. Never blocks.
+   * Acquires a permit if one is free. Never blocks.
    *
    * @returns The permit, or `undefined`.
    */
@@ -152,7 +152,7 @@ export class Semaphore extends Coordination {
   /**
    * Gives a permit back, or adds one. Never blocks.
    *
-   * @throws {RangeError} If there are 2³¹ − 1 already.
+   * @throws {RangeError} If 2³¹ − 1 permits are free already.
    */
   release(): void {
     this[CORE].release();
@@ -162,9 +162,9 @@ export class Semaphore extends Coordination {
 /**
  * A {@linkcode Semaphore} that refuses a release too many.
  *
- * When `using` disposes of a permit after a release by hand, that makes no permit too many. In green code it gives nothing back
- * then, if the Worker's threads have no other one: a thread that releases somebody else's permit is to release its own by hand
- * too.
+ * A permit that is released by hand and then disposed of by `using` makes no permit too many. In green code, `using` gives
+ * nothing back if the Worker's threads have no other permit: so a thread that releases somebody else's permit has to release its
+ * own by hand too.
  *
  * @example A release too many
  * ```ts
@@ -182,7 +182,7 @@ export class BoundedSemaphore extends Semaphore {
   /**
    * Gives a permit back.
    *
-   * @throws {RangeError} If all permits are there.
+   * @throws {RangeError} If all permits are free.
    */
   override release(): void {
     super.release();

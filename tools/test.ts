@@ -33,7 +33,6 @@ interface Counts {
 
 /** Files that measure time, the memory of their process, or how busy it is: they would measure the others too. */
 const ALONE = [
-  "tests/edges/k7_idle_test.ts",
   "tests/scenarios/live/streams_test.ts",
   "tests/scenarios/process/exit_test.ts",
 ];

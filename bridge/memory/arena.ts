@@ -1,5 +1,5 @@
 /**
- * The arena: where waiters, and what threads hold, are written down for all sides of the process.
+ * The arena: the memory in which the waits and the permits of all sides of the process are written down.
  *
  * One fixed `SharedArrayBuffer` for the process, made on the main thread and given to each Worker at its start. It is large,
  * but the system gives memory to it only where something was written. It is made of *nodes*: one for each wait on a
@@ -9,26 +9,26 @@
  * NEXT_ID      anybody adds 1 to take the id of an object, a value or a buffer
  * NEXT_THREAD  anybody adds 1 to take the id of a green thread
  * NEXT_CHUNK   anybody adds 1 to take a chunk of nodes that nobody has had
- * REUSABLE     1 while there may be chunks of dead Workers to be taken: the hub stores 1 after it has freed one; whoever takes
- *              one stores 0 before it looks, and 1 when it has found one, as there may be more
+ * REUSABLE     1 while there may be chunks of dead Workers to be taken: the hub stores 1 after it has freed a chunk; a side that
+ *              takes one stores 0 before it looks, and 1 when it has found one, as there may be more
  * KILLS        whoever kills a green thread adds 1 for the number of the kill, before it says so; in a line that changes seldom
  * KILLS_SAID   the same, after it has said so
  * DUE          anybody sets bit 0 after it has set a bit among the BITS, bit 1 to have all Workers woken;
  *              the hub clears it before it looks
  * BITS         1,024 bits: the objects, by their id, with something for waiters on the hub
- * owners       for each chunk who has it: 0 nobody yet, 1 + the key of its taker, -1 nobody any more. Its taker writes it
- *              once; the hub writes -1 when that one has died; then any side takes it, by compare-and-swap from -1
+ * owners       the owner of each chunk: 0 nobody yet, 1 + the key of the side that took it, -1 nobody any more. That side writes
+ *              it once; the hub writes -1 when the side has died; then any side takes the chunk, by compare-and-swap from -1
  * a node       STATE, DATA and the links: whoever holds the lock of the object that the node belongs to; its owner
  *              only, while it is FREE
  * ```
  *
- * A node belongs to the thread that took it from a chunk of its own, and goes back to that one's list of free nodes, so
- * taking a node is no race. Others change it only while it stands in an object's list, or is an account that was passed on to
- * the hub (see `permits.ts`): the hub writes FREE, and its owner, who looks now and then, puts it into its list after that.
+ * A node belongs to the side that took it from a chunk of its own, and goes back to that side's list of free nodes, so taking a
+ * node is no race. Others change it only while it stands in an object's list, or is an account that was passed on to the hub (see
+ * `permits.ts`): the hub writes FREE, and the owner, which looks now and then, puts the node into its list after that.
  *
- * **A dead Worker's chunks** are taken again, by whichever side needs one next. Before that the hub has taken each of their nodes
- * out of its list, unless the list has died with the Worker, and written FREE; so nobody refers to one. Their other words are as
- * they were: whoever takes a node writes those. A Worker that was given up may go on, so it keeps its chunks.
+ * **The chunks of a dead Worker** are taken again, by whichever side needs one next. Before that the hub has taken each of their
+ * nodes out of its list, unless the list has died with the Worker, and written FREE; so nobody refers to one. Their other words
+ * are as they were: whoever takes a node writes those. A Worker that was given up may go on, so it keeps its chunks.
  *
  * @module
  */
@@ -44,16 +44,16 @@ const BITS = 32;
 const BUCKETS = 1024;
 const OWNERS = 64;
 
-/** In the owners: a chunk whose Worker has died. */
+/** The owner of a chunk whose Worker has died. */
 const NOBODY = -1;
 
-/** How many nodes a side takes at a time. */
+/** The count of nodes in a chunk, which a side takes at a time. */
 const CHUNK_NODES = 32;
 
 /** The words of a node: half a cache line. */
 const NODE_WORDS = 8;
 
-/** How many chunks there are: a million nodes, 32 MiB of addresses. */
+/** The count of chunks: a million nodes, 32 MiB of addresses. */
 const CHUNKS = 1 << 15;
 
 const NODES = OWNERS + CHUNKS;
@@ -72,13 +72,13 @@ export const Node = {
   Owner: 4,
   /** The id of the green thread that waits; 0 for async code. */
   Thread: 5,
-  /** What the waiter offers, or was given. */
+  /** The waiter's offer, or its grant. */
   Data: 6,
-  /** In which of the object's lists it stands. */
+  /** The number of the object's list in which it stands. */
   List: 7,
-  /** Once it was taken out of its list by a grant: when that was, see {@linkcode timeNow}. */
+  /** The time of the grant, once the node was taken out of its list by one: see {@linkcode timeNow}. */
   Time: 1,
-  /** Once it was taken out of its list by a grant: how many kills there had been, see {@linkcode Arena.kills}. */
+  /** The count of kills before the grant, once the node was taken out of its list by one: see {@linkcode Arena.kills}. */
   Kills: 2,
 } as const;
 
@@ -88,13 +88,13 @@ export const State = {
   Free: 0,
   /** In an object's list; its owner waits. */
   Waiting: 1,
-  /** Taken out of the list: its owner was given what it waited for. */
+  /** Taken out of the list by a grant. */
   Granted: 2,
-  /** Taken out of the list: its owner will not get what it waited for. */
+  /** Taken out of the list: there will be no grant. */
   Refused: 3,
   /** Not in a list: one of the owner's threads holds a permit of the object. */
   Account: 4,
-  /** Its owner died, and the hub has settled what there was to settle. */
+  /** Its owner died, and the hub has settled its wait or permit. */
   Settled: 5,
 } as const;
 
@@ -109,8 +109,9 @@ export function cameAfter(time: number, due: number): boolean {
 }
 
 /**
- * Where the system's clock was set while a Worker was started, its clock differs by so much. Then it may take a limit that was
- * due before a grant for one that was not, or the other way round, if both have come when it looks.
+ * A moment of this side's `performance.now()` on the shared clock. When the system's clock was set while a Worker was started,
+ * the Worker's shared clock is off by as much. Then it may take a limit that was due before a grant for one that was not, or the
+ * other way round, if both have come when it looks.
  */
 function timeOf(now: number): number {
   return Math.trunc(ORIGIN + now) | 0;
@@ -134,7 +135,7 @@ export class Arena {
     return Atomics.add(this.words, NEXT_ID, 1) + 1;
   }
 
-  /** Takes an id that no other green thread in the process has, of whichever hub: a lock knows its holder by it. Any side. */
+  /** Takes an id that no other green thread of the process has, in any hub: a lock knows its holder by that id. Any side. */
   takeThreadId(): number {
     return Atomics.add(this.words, NEXT_THREAD, 1) + 1 >>> 0;
   }
@@ -144,12 +145,12 @@ export class Arena {
     return Atomics.add(this.words, KILLS, 1) + 1 | 0;
   }
 
-  /** A kill that was counted has been said to the Worker of its thread. Any side. */
+  /** Notes that a counted kill has been said to the Worker of its thread. Any side. */
   sayKill(): void {
     Atomics.add(this.words, KILLS_SAID, 1);
   }
 
-  /** How many kills have been said. */
+  /** The count of kills that have been said. */
   get killsSaid(): number {
     return Atomics.load(this.words, KILLS_SAID);
   }
@@ -162,8 +163,8 @@ export class Arena {
   /**
    * Takes a chunk of nodes: one of a dead Worker, or else one that nobody has had.
    *
-   * @param key Who takes it.
-   * @returns Its number.
+   * @param key The key of the side that takes it.
+   * @returns The number of the chunk.
    * @throws {RangeError} If there are none left: a million waits are going on.
    */
   takeChunk(key: number): number {
@@ -181,7 +182,7 @@ export class Arena {
   #takeReusable(key: number): number | undefined {
     const { words } = this;
     if (Atomics.load(words, REUSABLE) === 0) return undefined;
-    // Before looking: what is freed meanwhile, where this one has looked already, is said after it.
+    // Before looking: a chunk freed meanwhile, where this side has looked already, is announced by a later store of 1.
     Atomics.store(words, REUSABLE, 0);
     for (const chunk of this.#chunksWith(NOBODY)) {
       const found = Atomics.compareExchange(words, OWNERS + chunk, NOBODY, key + 1);
@@ -192,7 +193,7 @@ export class Arena {
     return undefined;
   }
 
-  /** A dead Worker's chunk can be taken again: none of its nodes is in a list. Hub only. */
+  /** Makes a dead Worker's chunk free to be taken again: none of its nodes is in a list. Hub only. */
   recycle(chunk: number): void {
     for (const node of this.nodesOf(chunk)) {
       Atomics.store(this.words, node + Node.State, State.Free);
@@ -201,15 +202,15 @@ export class Arena {
     Atomics.store(this.words, REUSABLE, 1);
   }
 
-  /** Whether there is a node at a place that somebody else has named. */
+  /** Whether there is a node at an index that another side has named. */
   isNode(at: number): boolean {
     return Number.isInteger(at) && at >= NODES &&
       at < this.words.length && (at - NODES) % NODE_WORDS === 0;
   }
 
-  /** The nodes of a chunk, each by its place in the words. */
+  /** The nodes of a chunk, each by its index in the words. */
   *nodesOf(chunk: number): Generator<number> {
-    // The first place would be 0 if the nodes began there, so 0 can mean "none".
+    // The nodes do not begin at index 0, so 0 can mean "none".
     const first = NODES + chunk * CHUNK_NODES * NODE_WORDS;
     for (let i = 0; i < CHUNK_NODES; i++) yield first + i * NODE_WORDS;
   }
@@ -228,25 +229,25 @@ export class Arena {
 
   // Telling the hub.
 
-  /** There is something for waiters on the hub at an object. Any Worker; ring the doorbell after it. */
+  /** Notes that waiters on the hub were granted something at an object. Any Worker; ring the doorbell after it. */
   markDue(id: number): void {
     const bucket = bucketOf(id);
     Atomics.or(this.words, BITS + (bucket >> 5), 1 << (bucket & 31));
     Atomics.or(this.words, DUE, 1);
   }
 
-  /** A Worker of another hub is to be woken, whom only the main thread can reach. Any Worker. */
+  /** Asks the main thread to wake a Worker of another hub, which only the main thread can reach. Any Worker. */
   markRelay(): void {
     Atomics.or(this.words, DUE, 2);
   }
 
-  /** Takes what is due: bit 0 for marks, bit 1 for a relay. Hub only; look at the marks after it. */
+  /** Takes the bits of DUE: bit 0 for marks, bit 1 for a relay. Hub only; look at the marks after it. */
   takeDue(): number {
     if (Atomics.load(this.words, DUE) === 0) return 0;
     return Atomics.exchange(this.words, DUE, 0);
   }
 
-  /** Takes the marks: the buckets of the objects that have something for the hub. Hub only. */
+  /** Takes the marks: the buckets of the objects at which waiters on the hub were granted something. Hub only. */
   *takeMarks(): Generator<number> {
     for (let word = 0; word < BUCKETS / 32; word++) {
       if (Atomics.load(this.words, BITS + word) === 0) continue;
@@ -260,7 +261,7 @@ export class Arena {
   }
 }
 
-/** Which of the marks stands for an object. */
+/** The number of the mark for an object, and all objects of its bucket. */
 export function bucketOf(id: number): number {
   return id & BUCKETS - 1;
 }
@@ -270,7 +271,7 @@ export class Nodes {
   readonly #arena: Arena;
   readonly #key: number;
   readonly #free: number[] = [];
-  /** Those that are free as soon as the hub says so. */
+  /** The nodes that are free as soon as the hub says so. */
   #later: number[] = [];
 
   /**
@@ -286,9 +287,9 @@ export class Nodes {
    * Takes a node. It is not in any list yet.
    *
    * @param object The id of the object that it is for.
-   * @param list In which of the object's lists it is to stand.
+   * @param list The number of the object's list in which it is to stand.
    * @param thread The id of the green thread; 0 for async code.
-   * @param data What the waiter offers.
+   * @param data The waiter's offer.
    */
   take(object: number, list: number, thread: number, data: number): number {
     const node = this.#free.pop() ?? this.#again() ?? this.#more();
@@ -307,12 +308,12 @@ export class Nodes {
     this.#free.push(node);
   }
 
-  /** The hub frees a node, in its own time. */
+  /** Notes a node that the hub will free, in its own time. */
   freeLater(node: number): void {
     this.#later.push(node);
   }
 
-  /** Looks which nodes the hub has freed; returns one of them. */
+  /** Takes in the nodes that the hub has freed; returns one of them. */
   #again(): number | undefined {
     if (this.#later.length === 0) return undefined;
     const { words } = this.#arena;

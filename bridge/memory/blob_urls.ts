@@ -1,10 +1,10 @@
 /**
- * How a blob gets from one thread to another: by an object URL, which the process has and not the thread, as it has the bytes.
+ * The way of a blob from one thread of execution to another: an object URL, which belongs to the process, as the bytes do.
  *
- * The runtime (Deno 2.9.6) also sends blobs through a `MessagePort`, but not those over files, and what it has sent to a Worker
- * that ends before it reads it is never freed. An object URL keeps its blob too, until somebody revokes it: who takes the blob
- * does so. The hub remembers what it has sent until a Worker says that it has taken it, and looks through what a Worker has
- * sent when that has ended: so none is left.
+ * The runtime (Deno 2.9.6) also sends blobs through a `MessagePort`, but not those over files, and a blob sent to a Worker that
+ * ends before it reads it is never freed. An object URL keeps its blob too, until somebody revokes it: whoever takes the blob
+ * does so. The hub remembers each blob that it has sent until the Worker says that it has taken it, and when a Worker has ended,
+ * revokes those that it had sent: so none is left.
  *
  * @module
  */
@@ -30,21 +30,21 @@ export class BlobUrl {
     return new BlobUrl(URL.createObjectURL(blob), file);
   }
 
-  /** The URL that a message speaks of. */
+  /** The blob in a message; nothing if the message is about something else. */
   static from(message: unknown): BlobUrl | undefined {
     const { url, file } = (message ?? {}) as Partial<BlobMessage>;
     return typeof url === "string" ? new BlobUrl(url, file) : undefined;
   }
 
-  /** What to send of it. */
+  /** The message to send. */
   get message(): BlobMessage {
     return { url: this.#url, file: this.#file };
   }
 
   /**
-   * Takes the blob. A URL can be used once.
+   * Takes the blob, and revokes the URL.
    *
-   * @throws {BridgeProtocolError} If it was revoked.
+   * @throws {BridgeProtocolError} If the URL was revoked before.
    */
   take(): Blob {
     const blob = resolveObjectURL(this.#url);
@@ -58,15 +58,15 @@ export class BlobUrl {
     return new File([blob], String(file.name), { type: blob.type, lastModified });
   }
 
-  /** Nobody will take the blob. */
+  /** Lets go of the blob, which nobody will take. */
   revoke(): void {
     URL.revokeObjectURL(this.#url);
   }
 }
 
-/** What is sent of a blob. */
+/** A blob as it is sent. */
 export interface BlobMessage {
   readonly url: string;
-  /** What a file has beside its bytes and type. */
+  /** The data of a file beside its bytes and type. */
   readonly file?: { readonly name: string; readonly lastModified: number };
 }

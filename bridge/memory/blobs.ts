@@ -1,11 +1,12 @@
 /**
  * Blobs, files and forms as values.
  *
- * The bytes of a blob belong to the process, and all its threads can have blobs over them. So a blob goes beside the message,
- * through the passage, by its URL (see `blob_urls.ts`): nothing is copied, whatever its size. A form goes as its entries.
+ * The bytes of a blob belong to the process, and all its threads of execution can have blobs over them. So a blob goes beside the
+ * message, through the side port, by its URL (see `blob_urls.ts`): nothing is copied, whatever its size. A form goes as its
+ * entries.
  *
- * They are values and have no identity: each one that arrives is a blob of its own. In green code it is one that can be read
- * without the event loop: see `blocking_blob.ts`.
+ * Blobs are values and have no identity: each arrival is a blob of its own. In green code a blob can be read without the event
+ * loop: see `blocking_blob.ts`.
  *
  * @module
  */
@@ -18,8 +19,8 @@ import type { Ref } from "../values/reference_kinds.ts";
 import { greenSide } from "../side/side.ts";
 
 /**
- * The number of the last blob that this thread has sent. They go down, as other things in the passage have numbers that go up;
- * and begin again when 32 bits are used up, as by then nobody has the first ones any more.
+ * The number of the last blob that this thread has sent. These numbers go down, since other objects in the side port have numbers
+ * that go up; they begin again when 32 bits are used up: by then nobody has the first blobs any more.
  */
 let last = 0;
 const LOWEST = -(2 ** 31);
@@ -29,9 +30,9 @@ export function isBlobOrForm(value: object): boolean {
   return isBlob(value) || isForm(value);
 }
 
-/** Whether a value is a blob or a file. One of a subclass is not: its class says how it crosses, if it does. */
+/** Whether a value is a blob or a file. One of a subclass is not: how that crosses, if it does, is for its class to say. */
 export function isBlob(value: object): value is Blob {
-  // To name these classes may load a part of the runtime: only where there is an instance.
+  // To name these classes may load a part of the runtime: so only for values that say they are an instance.
   switch (tagOf(value)) {
     case "Blob":
       return Object.getPrototypeOf(value) === Blob.prototype;
@@ -60,12 +61,12 @@ export function referToBlob(value: object): Ref | undefined {
 }
 
 /**
- * What {@linkcode referToBlob} made a reference for, as it is on this side.
+ * The blob, file or form of a reference that {@linkcode referToBlob} made, as it is on this side.
  *
  * @param kind The reference's kind.
- * @param data Its data.
- * @param take Gives what came with it: where the blob is.
- * @returns It; nothing for references of other kinds.
+ * @param data The reference's data.
+ * @param take Gives the object that came beside the message: the blob's URL.
+ * @returns The blob, file or form; nothing for references of other kinds.
  */
 export function resolveBlob(
   kind: number,
@@ -80,12 +81,12 @@ export function resolveBlob(
   return greenSide() ? blockingBlob(blob) : blob;
 }
 
-/** A blob as it arrives where it was sent from: for what stays within a Worker. */
+/** A blob as if it had been sent and had arrived: for a value that stays within a Worker. */
 export function blobWithin(blob: Blob): Blob {
   return blockingBlob(BlobUrl.of(blob).take());
 }
 
-/** A form of the entries that have arrived. The files in it are those that have: a form keeps what has a name. */
+/** A form made of entries that have arrived, with the very files that have. */
 export function formOf(entries: unknown): FormData {
   const form = new FormData();
   if (!Array.isArray(entries)) throw malformed();

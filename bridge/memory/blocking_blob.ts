@@ -1,9 +1,9 @@
 /**
  * Blobs in green code: reading them blocks, and gives the plain value.
  *
- * A blob that has arrived in green code is the platform's own, so that all of the platform takes it. Over the methods that
- * give promises it has some of its own, which ask the hub to read the blob. `stream()` has to be a `ReadableStream` as well
- * as an iterable, since the platform calls it itself: for the body of a `Response`, for a `FileReader`.
+ * A blob that has arrived in green code is the platform's own, so that the whole platform takes it. Methods of its own hide those
+ * that give promises, and ask the hub to read the blob. The result of `stream()` has to be a `ReadableStream` as well as an
+ * iterable, since the platform calls that method itself: for the body of a `Response`, for a `FileReader`.
  *
  * @module
  */
@@ -52,13 +52,13 @@ export function blockingBlob<B extends Blob>(blob: B): SyncBlobMethods & B {
 
 function read(blob: Blob, method: string): Bytes {
   const green = blocking(`${method}()`, `await Blob.prototype.${method}.call(blob)`);
-  // It has a buffer of its own: the bytes of a message that has nothing else in it.
+  // The bytes have a buffer of their own: they are all that is in the message.
   return green.call(READ, [blob], method) as Bytes;
 }
 
 /**
- * A stream of a blob that can be iterated over as well, or go to the hub: then it is one of the hub's streams, which is opened
- * at that moment. It can be used in one way only, as any stream can: from then on it is locked.
+ * A stream of a blob that can be iterated over as well, or go to the hub: for both, a stream of the hub is opened at that moment.
+ * It can be used in one way only, as any stream can: from then on it is locked.
  */
 function blockingStream(blob: Blob): SyncByteStream {
   const stream = Blob.prototype.stream.call(blob);

@@ -15,24 +15,24 @@
  * changed may be half changed, by one permit or one item.
  *
  * **Waiting.** A waiter that finds the object not ready puts a node into one of its lists under the lock, and waits for the
- * node's STATE to change: a green thread parks on its Worker's own word, as for everything, and async code has a promise. Who
- * makes the object ready hands what there is to the first waiter directly, so nobody comes in between.
+ * node's STATE to change: a green thread parks on its Worker's own word, as for everything, and async code has a promise. Whoever
+ * makes the object ready hands the permit or item to the first waiter directly, so nobody comes in between.
  *
- * **What is handed over is used once.** Whoever ends a wait does so under the lock, by the node's STATE there:
+ * **A grant is used once.** Whoever ends a wait does so under the lock, by the node's STATE there:
  *
  * ```text
- * WAITING ──> leaves the list: a kill, a limit, an abort                         nothing was handed over
- * GRANTED ──> has it: the waiter goes on
- *         ──> hands it back, to the next one or to where it came from: the waiter was killed before the grant, or its limit was
- *             due before it, or its signal was aborted before it went on
- *         ──> has it all the same, where a grant says that what the waiter came with was taken (see `isFinal()`): an item that
- *             it had put is in the queue. The kill is then for its next blocking call
- * REFUSED ──> hears of that; nothing was handed over
+ * WAITING ──> leaves the list: a kill, a limit, an abort                         nothing was granted
+ * GRANTED ──> keeps the grant: the waiter goes on
+ *         ──> hands the grant back, to the next waiter or to where it came from: the waiter was killed before the grant, or its
+ *             limit was due before it, or its signal was aborted before the waiter went on
+ *         ──> keeps the grant all the same, where it says that something of the waiter's was taken (see `isFinal()`): an item
+ *             that the waiter had put is in the queue. The kill is then for its next blocking call
+ * REFUSED ──> hears of that; nothing was granted
  * ```
  *
- * So a call that throws has taken nothing and put nothing, and one that returns has. A grant says when it was (TIME), and how
- * many kills there had been (KILLS), so that it is known which came first. That a kill or an abort which was said before the
- * grant is known before that is accepted is for `Blocking.block()`; on the hub there is nothing between the two.
+ * So a call that throws has taken nothing and put nothing, and one that returns has. A grant has its time (TIME), and the count
+ * of kills before it (KILLS), so that it is known which came first. A kill or an abort that was said before a grant has to be
+ * known before the grant is accepted: that is for `Blocking.block()`; on the hub there is nothing between the two.
  *
  * @module
  */
@@ -60,10 +60,10 @@ const ID = 1;
 /** The first word that a kind of object has for itself. */
 export const FIRST_WORD = 4;
 
-/** Options for whatever waits. */
+/** Options for calls that wait. */
 export interface WaitingOptions {
   /**
-   * How long to wait at the most, in milliseconds; zero or less only looks.
+   * The longest time to wait, in milliseconds; zero or less only looks.
    *
    * @default {Infinity}
    */
@@ -72,44 +72,44 @@ export interface WaitingOptions {
   signal?: AbortSignal;
 }
 
-/** What a coordination object is doing, for people who look for what is stuck. */
+/** A snapshot of a coordination object, for people who look for what is stuck. */
 export interface Description {
-  /** What it is: `"lock"`. */
+  /** The kind of object: `"lock"`. */
   readonly kind: string;
-  /** Its number, which no other object of the process has. */
+  /** The object's number, which no other object of the process has. */
   readonly id: number;
-  /** Its name, if it was given one. */
+  /** The object's name, if it was given one. */
   readonly name: string | undefined;
-  /** How many wait at it. */
+  /** The count of waiters. */
   readonly waiting: number;
   /** The id of the green thread that holds it; -1 for async code; `undefined` when nobody does, or many may. */
   readonly holder: number | undefined;
 }
 
-/** What every coordination object has. */
+/** The base of the cores of all coordination objects. */
 export abstract class Core {
   readonly here: Here = here();
   readonly id: number;
   readonly buffer: SharedArrayBuffer;
   /** The words at the beginning of the memory, of a fixed number. */
   readonly words: Int32Array;
-  /** What it is, for messages: `lock`. */
+  /** The kind of object, for messages: `lock`. */
   abstract readonly kind: string;
   /** The name under which objects of its kind cross. */
   abstract readonly wireName: string;
   name: string | undefined;
   /**
-   * What people hold, where the kind needs it. An iteration or a permit holds the core alone: by this it holds the object too, as
-   * long as which the hub looks after it.
+   * The object that people hold, where the kind needs it. The hub looks after an object as long as any Worker has it; an
+   * iteration or a permit holds the core alone, and by this field the object too.
    */
   object: object | undefined;
   readonly #arena = this.here.arena.words;
   readonly #lock: SpinLock;
-  /** Who is to be woken when the lock is free again. Used only while the lock is held, and at once after that. */
+  /** The waiters to wake when the lock is free again. Used only while the lock is held, and at once after that. */
   protected readonly wakes: number[] = [];
 
   /**
-   * @param words How many words the object's own state takes.
+   * @param words The count of words that the object's own state takes.
    * @param buffer The memory of an object that exists already; without it a new object is made.
    * @param options For memory that grows.
    */
@@ -136,13 +136,13 @@ export abstract class Core {
   /** The lists, by their numbers. */
   abstract readonly lists: readonly Waiters[];
 
-  /** What was given to a waiter that has gone is given to the next one, or put back. Under the lock. */
+  /** Grants the next waiter, or puts back, what a waiter was granted that has gone. Under the lock. */
   protected abstract handBack(list: number, node: number): void;
 
-  /** What a waiter that has gone had offered is taken back. Under the lock, after the node was taken out of its list. */
+  /** Takes back the offer of a waiter that has gone. Under the lock, after the node was taken out of its list. */
   protected withdrawn(_list: number, _node: number): void {}
 
-  /** A waiter has gone that was refused: what it had offered is taken back. Under the lock. */
+  /** Takes back the offer of a waiter that was refused and has gone. Under the lock. */
   protected refusedOne(_list: number, _node: number): void {}
 
   /** Whether a grant in a list cannot be handed back, as it says that something was done for the waiter. */
@@ -155,7 +155,7 @@ export abstract class Core {
     return undefined;
   }
 
-  /** What it is called in messages: `lock "cache"`. */
+  /** The object's name in messages: `lock "cache"`. */
   get title(): string {
     return this.name === undefined ? `${this.kind} ${this.id}` : `${this.kind} "${this.name}"`;
   }
@@ -202,7 +202,7 @@ export abstract class Core {
    * @param node The node.
    * @param options See {@linkcode WaitingOptions}.
    * @returns Whether the node was taken out; `false` when the time was over before that.
-   * @throws What the thread was killed with, a timeout of the thread that is due, or the reason of the signal.
+   * @throws The reason of a kill, a timeout of the thread that is due, or the reason of the signal.
    */
   protected block(
     green: Green,
@@ -240,7 +240,7 @@ export abstract class Core {
     },
   };
 
-  /** Says what those are blocked on who wait here. For the constructors of the kinds. */
+  /** Sets the object's name, and the words for waits at it. For the constructors of the kinds. */
   protected named(name: string | undefined): void {
     this.name = name;
     this.#parking.what = this.title;
@@ -248,13 +248,13 @@ export abstract class Core {
   }
 
   /**
-   * Waits on the hub until a node is taken out of its list, as {@linkcode Core.block} does in green code. The limit of what
-   * runs now ends it too: nobody would have what is granted in that moment, so that is handed back.
+   * Waits on the hub until a node is taken out of its list, as {@linkcode Core.block} does in green code. The current limit ends
+   * the wait too: nobody would have a grant of that very moment, so it is handed back.
    *
    * @param list The list in which the node stands.
    * @param node The node.
    * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise of what `block` would return or throw.
+   * @returns A promise of the result that `block` would have.
    */
   protected awaitGrant(
     list: number,
@@ -299,7 +299,7 @@ export abstract class Core {
     });
     if (signal === undefined && limit === undefined) return granted;
     return granted.then((inTime) => {
-      // Aborted in the very turn in which it was granted: whoever has aborted it does not look for what it got.
+      // Aborted in the very loop turn in which it was granted: whoever has aborted the wait does not look for the grant.
       const ended = signal?.aborted ? signal : limit?.aborted ? limit : undefined;
       if (inTime && ended && this.leaves(list, node)) throw ended.reason;
       return inTime;
@@ -307,9 +307,8 @@ export abstract class Core {
   }
 
   /**
-   * Whether a thread is to go without what it has just taken, which was there without a wait: it was killed before that. The same
-   * as `block()` asks before it accepts a grant, and as cheap as it can be: most often nobody was killed anywhere since it was
-   * asked last.
+   * Whether a thread was killed before it took what was there without a wait, so that it has to put that back. `block()` asks the
+   * same before it accepts a grant. It is as cheap as it can be: most often no thread was killed anywhere since the last call.
    */
   protected comesTooLate(green: Green): boolean {
     const { killsSaid } = this.here.arena;
@@ -323,12 +322,12 @@ export abstract class Core {
     return state !== State.Waiting;
   }
 
-  /** The wait for a node was refused, and not granted. */
+  /** Whether the wait of a node was refused. */
   protected refused(node: number): boolean {
     return Atomics.load(this.#arena, node + Node.State) === State.Refused;
   }
 
-  /** What a node's owner was given. */
+  /** The DATA of a node: the waiter's offer, or its grant. */
   protected data(node: number): number {
     return this.#arena[node + Node.Data];
   }
@@ -338,7 +337,7 @@ export abstract class Core {
     this.here.nodes.free(node);
   }
 
-  /** Takes a node out of its list; says whether it was still there. If so, the node is given back. */
+  /** Takes a node out of its list, if it is still there, and frees it; returns whether it was. */
   #withdraw(list: number, node: number): boolean {
     this.enter();
     const waits = Atomics.load(this.#arena, node + Node.State) === State.Waiting;
@@ -351,11 +350,11 @@ export abstract class Core {
     return waits;
   }
 
-  /** A waiter goes, if what it was given can be handed back. Says whether it did; if so, the node is given back. */
+  /** Has a waiter leave, unless its grant cannot be handed back, and frees its node; returns whether it has left. */
   leaves(list: number, node: number): boolean {
     this.enter();
     const state = Atomics.load(this.#arena, node + Node.State);
-    // What a Worker had is settled when the hub has given it up: then it gets nothing more.
+    // SETTLED: the hub has given the Worker up, which gets nothing more.
     const leaves = state === State.Waiting || state === State.Refused ||
       state === State.Granted && !this.isFinal(list);
     if (leaves) {
@@ -366,10 +365,10 @@ export abstract class Core {
     return leaves;
   }
 
-  /** A waiter goes, whatever it was given. */
+  /** Has a waiter leave, whatever its grant. */
   #leaveList(list: number, node: number): void {
     this.enter();
-    // Nothing is the Worker's to hand back when the hub has done so.
+    // When the hub has settled the node, there is nothing that the Worker could hand back.
     if (Atomics.load(this.#arena, node + Node.State) !== State.Settled) {
       this.settleFor(list, node);
       // Under the lock, so that the hub does not settle it once more if the Worker dies now.
@@ -378,7 +377,7 @@ export abstract class Core {
     this.leave();
   }
 
-  /** What is to be done for a waiter that has gone or died. Under the lock. */
+  /** Settles the wait of a waiter that has gone or died. Under the lock. */
   settleFor(list: number, node: number): void {
     const state = Atomics.load(this.#arena, node + Node.State);
     if (state === State.Waiting) {
@@ -389,7 +388,7 @@ export abstract class Core {
   }
 
   /**
-   * A side has died that held a permit: it is given back. Under the lock.
+   * Gives a permit back that a dead side held. Under the lock.
    *
    * @param _thread The id of the thread that held it.
    */
@@ -398,7 +397,7 @@ export abstract class Core {
 
 /** The wait of a green thread for a node, as `Blocking` has it. */
 class Wait implements Condition {
-  /** Whether it is over as its thread was to end, and the node was given back. */
+  /** Whether the wait is over because its thread had to leave, and the node was freed. */
   left = false;
   readonly #core: Core;
   readonly #arena: Int32Array;
@@ -435,7 +434,7 @@ class Wait implements Condition {
   }
 }
 
-/** Where the words of the lists are: each takes {@linkcode LIST_WORDS}. */
+/** The index of the first word of a list, of several: each takes {@linkcode LIST_WORDS}. */
 export function listAt(first: number, number: number): number {
   return first + number * LIST_WORDS;
 }
@@ -443,7 +442,7 @@ export function listAt(first: number, number: number): number {
 const NAME_KEYS = ["name"];
 
 /**
- * The name that an object was given.
+ * The name in the options of an object.
  *
  * @param options The options of its constructor.
  * @throws {TypeError} If they are no options, or the name is no string.
@@ -469,13 +468,14 @@ export function timeLimit(options: WaitingOptions | undefined, action = "wait"):
 }
 
 /**
- * The green side, for a call that may block, and the id of the thread that makes it.
+ * Begins a call that may block: checks its options, and gives the id of the thread that makes it.
  *
+ * @param green The runtime.
  * @param call The call as people wrote it.
- * @param instead What to write on the hub.
- * @param options Their signal is looked at.
+ * @param options The options.
  * @param known The keys that they may have.
- * @throws {BlockingCallError} If this is the hub.
+ * @returns The id of the thread.
+ * @throws {BlockingCallError} If no green thread makes the call.
  */
 export function entering(
   green: Green,
@@ -493,7 +493,7 @@ export function entering(
  *
  * @param options The options.
  * @param known The keys that they may have.
- * @param action What cannot be done then.
+ * @param action The action that fails if they are wrong: `wait`.
  * @throws {TypeError} If they are of the wrong kind.
  * @throws The reason of the signal, if it is aborted.
  */
@@ -516,7 +516,7 @@ function checkGiven(options: WaitingOptions, known: readonly string[], action: s
 }
 
 /**
- * For a call that takes something, as it may be had at once: when the limit of what runs now has ended, nobody would have it.
+ * Throws when the current limit has ended. For a call that may take something at once: after the limit nobody would have it.
  *
  * @param thread The green thread that takes it; 0 for async code of the hub.
  * @throws The reason of the limit.
@@ -525,13 +525,13 @@ export function checkLimit(thread: number): void {
   currentLimit(thread)?.signal.throwIfAborted();
 }
 
-/** The id of the green thread that runs now; 0 for async code. For calls that do not block. */
+/** The id of the green thread that runs now; 0 for async code of the hub. For calls that do not block. */
 export function threadHere(call: string): number {
   const green = greenSide();
   return green === undefined ? HUB : green.threadId(call);
 }
 
-/** For a call that needs no thread: throws in a Worker that was stopped by force, as what is there is not its own any more. */
+/** Throws in a Worker that was stopped by force, as nothing there is its own any more. For calls that need no thread. */
 export function checkHeard(): void {
   greenSide()?.checkHeard();
 }

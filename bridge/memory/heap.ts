@@ -7,8 +7,8 @@
  * a block   its words (see Block), then its bytes
  * ```
  *
- * A block's size is a power of two, from 64 bytes to 4 KiB. All of it changes under the object's lock only, but for the
- * bytes of a block that one side alone knows of: whoever has taken a block out of the object reads it without the lock.
+ * A block's size is a power of two, from 64 bytes to 4 KiB. A heap changes under the object's lock only, but for the bytes of a
+ * block that one side alone knows: a side that has taken a block out of the object reads it without the lock.
  *
  * The memory never shrinks: after a burst it stays as large as the burst, until nobody uses the object any more.
  *
@@ -32,16 +32,17 @@ import {
 export const Block = {
   /** The next block. */
   Link: 0,
-  /** For what the owner likes. */
+  /** Free for use by the object. */
   Right: 1,
-  /** For what the owner likes. */
+  /** Free for use by the object. */
   Rank: 2,
+  /** The format of the value in it. */
   Format: 3,
-  /** How many bytes there are. */
+  /** The count of its bytes. */
   Length: 4,
-  /** For what the owner likes. */
+  /** Free for use by the object. */
   Sequence: 5,
-  /** For what the owner likes: a 64-bit float. */
+  /** Free for use by the object: a 64-bit float. */
   Number: 6,
 } as const;
 
@@ -53,19 +54,20 @@ const LEAST = 64;
 /** The most bytes of a value in shared memory. */
 export const MOST_BYTES = LEAST * 2 ** (CLASSES - 1) - HEADER_BYTES;
 
-/** How many words a heap takes in its object's words. */
+/** The count of words that a heap takes in its object's words. */
 export const HEAP_WORDS = 1 + CLASSES;
 
-/** A format beside those of the codec. */
+/** The format of a value that is stored on the hub, beside the formats of the codec. */
 const STORED = 17;
 /** Added to the format of a value that was thrown. */
 const THROWN = 64;
 
-/** A value that is ready to be stored; its bytes are in the scratch until the next one is made ready. */
+/** A value made ready for a block; its bytes are in the scratch until the next value is made ready. */
 export interface Item {
   readonly format: number;
+  /** The count of its bytes. */
   readonly length: number;
-  /** The number of the value that is stored on the hub in its place, or 0. */
+  /** The number of the value if it is stored on the hub, or 0. */
   readonly stored: number;
 }
 
@@ -73,20 +75,20 @@ const scratch = new Uint8Array(MOST_BYTES * 3);
 const scratchView = new DataView(scratch.buffer);
 
 /**
- * Makes a value ready. In green code it may block, if the value has to go by the hub.
+ * Makes a value ready for a block. In green code it may block, if the value has to be stored on the hub.
  *
  * @param value The value.
- * @param core The object that it is for.
+ * @param core The core of the object that it is for.
  * @throws {NotCloneableError} If something in it cannot cross.
  */
 export function makeItem(value: unknown, core: Core): Item {
-  // As it is read: with no payload in between.
+  // A number needs no payload.
   if (typeof value === "number" && isInt(value)) return numberItem(Format.Int, value, 0);
   const payload = plainPayload(value);
   return (payload && writePayload(payload)) ?? storedItem(storeValue(value, core));
 }
 
-/** Makes a thrown value ready; as {@linkcode makeItem}. */
+/** Makes a thrown value ready, as {@linkcode makeItem} does. */
 export function makeThrown(value: unknown, core: Core): Item {
   return asThrown(writePayload(thrownPayload(value)) ?? storedItem(storeValue(value, core)));
 }
@@ -100,12 +102,12 @@ export function isThrown(format: number): boolean {
   return format >= THROWN;
 }
 
-/** A value that was made ready will not be stored. */
+/** Discards an item that will get no block. */
 export function discard(item: Item): void {
   if (item.stored !== 0) discardValue(item.stored);
 }
 
-/** Makes a value into one that takes little memory: what there is too little of. */
+/** Stores a value on the hub, whatever its size: its item takes little memory, of which there is too little. */
 export function asStored(value: unknown, core: Core, thrown: boolean): Item {
   const item = storedItem(storeValue(value, core));
   return thrown ? asThrown(item) : item;
@@ -177,7 +179,7 @@ export class Heap {
   readonly #buffer: SharedArrayBuffer;
   readonly #object: Int32Array;
   readonly #at: number;
-  /** The memory as far as it was when it was last looked at, at least up to every block that we know. */
+  /** The memory at its size of the last look, at least up to the end of every known block. */
   words!: Int32Array;
   numbers!: Float64Array;
   #bytes!: Uint8Array;
@@ -185,7 +187,7 @@ export class Heap {
   /**
    * @param buffer The object's memory.
    * @param object The object's words: the blocks begin behind them.
-   * @param at Where the heap's own words are.
+   * @param at The index of the heap's first own word.
    */
   constructor(buffer: SharedArrayBuffer, object: Int32Array, at: number) {
     this.#buffer = buffer;
@@ -195,7 +197,7 @@ export class Heap {
     this.#look();
   }
 
-  /** Takes a block for an item and copies it there. Under the lock. Gives 0 if the memory is full. */
+  /** Takes a block for an item and copies the bytes there. Under the lock. Returns the block; 0 if the memory is full. */
   store(item: Item): number {
     const block = this.#allocate(item.length);
     if (block === 0) return 0;
@@ -219,11 +221,11 @@ export class Heap {
     this.#object[this.#at + 1 + size] = block;
   }
 
-  /** Makes sure that a block can be read: another side may have made the memory larger. */
+  /** Makes sure that a block can be read: another side may have grown the memory. */
   see(block: number): void {
     const { words } = this;
     const most = words.length - HEADER_WORDS;
-    // A block may begin in what was seen last and end behind it.
+    // A block may begin in the known memory and end behind it.
     if (block > most || block + words[block + Block.Length] / 4 > most) this.#look();
   }
 
@@ -237,8 +239,8 @@ export class Heap {
    * The value in a block. Not under the lock; in green code it blocks if the value is on the hub.
    *
    * @param block The block.
-   * @param shared Whether others get it too.
-   * @throws What keeps it from being decoded, or ends the thread.
+   * @param shared Whether others read it too.
+   * @throws The error of decoding it, or the one that ends the thread.
    */
   read(block: number, shared = false): unknown {
     const format = this.format(block) % THROWN;
@@ -260,7 +262,7 @@ export class Heap {
     return decode({ format, text, meta: undefined, buffers: [], int: 0 }, NO_REFERENCES);
   }
 
-  /** What else there is to be thrown away with a block, for after the lock: a stored value's number, or 0. */
+  /** The number of the stored value that has to be discarded with a block, after the lock is free; 0 for none. */
   storedOf(block: number): number {
     if (this.format(block) % THROWN !== STORED) return 0;
     return this.words[block + HEADER_WORDS];
@@ -271,7 +273,7 @@ export class Heap {
     const free = this.#at + 1 + size;
     const block = this.#object[free];
     if (block !== 0) {
-      // All of it, and not only as much as was in it last.
+      // All of the block, and not only the bytes that it held last.
       if (block + (LEAST << size) / 4 > this.words.length) this.#look();
       this.#object[free] = this.words[block + Block.Link];
       return block;

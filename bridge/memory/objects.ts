@@ -1,9 +1,9 @@
 /**
- * Coordination objects as values: what people hold, and how it crosses.
+ * Coordination objects as values: the class of the objects that people hold, and their way across.
  *
- * An object crosses by reference: a few words about it go with the message, and its memory beside the message, through a
- * `MessagePort` of the Worker (rings carry bytes only). The memory is sent each time, which takes some 20 µs: so no side has
- * to know what another one still has. On each side an object with one id is one object, as long as anybody there holds it.
+ * An object crosses by reference: a few words about it go with the message, and its memory beside the message, through the
+ * Worker's side port (rings carry bytes only). The memory is sent each time, which takes some 20 µs: so no side has to know which
+ * objects another side still has. On each side an object with one id is one object, as long as anybody there holds it.
  *
  * The application's own `SharedArrayBuffer`s cross in the same way, and so do other things that only the runtime can copy:
  * compiled WebAssembly and keys. Blobs go this way as well, by their URLs and as values: see `blobs.ts`.
@@ -24,10 +24,10 @@ import { brand } from "../brand.ts";
 import { keyOf, state } from "../state.ts";
 import { here } from "./process_side.ts";
 
-/** Where an object has its core. */
+/** Key of the core of an object. */
 export const CORE: unique symbol = keyOf("core") as never;
 
-/** What all objects have that green threads and async code meet at. */
+/** The base of all coordination objects: those at which green threads and async code meet. */
 export abstract class Coordination {
   /**
    * For the library.
@@ -36,7 +36,7 @@ export abstract class Coordination {
    */
   abstract readonly [CORE]: Core;
   /**
-   * The mark of what is the same on both sides. For the library.
+   * The mark of objects that are the same on both sides. For the library.
    *
    * @internal
    */
@@ -47,7 +47,7 @@ export abstract class Coordination {
   }
 
   /**
-   * What the object is doing, to find out what is stuck.
+   * Describes the state of the object, to find out what is stuck.
    *
    * @returns A snapshot; it may have changed already.
    */
@@ -67,16 +67,16 @@ export abstract class Coordination {
   }
 }
 
-/** What is sent of an object beside its memory. */
+/** The reference to an object, which goes with the message. */
 interface ObjectRef {
   readonly kind: string;
   readonly id: number;
   readonly name: string | undefined;
-  /** What its kind needs besides: other objects, options. */
+  /** Further data that its kind needs: other objects, options. */
   readonly extra?: unknown;
 }
 
-/** How objects of one kind cross. */
+/** The way in which objects of one kind cross. */
 interface Kind {
   /** Makes the object for memory that has arrived. */
   readonly revive: (
@@ -84,11 +84,11 @@ interface Kind {
     name: string | undefined,
     extra: unknown,
   ) => Coordination;
-  /** Gives what else is to be sent. */
+  /** Gives the `extra` of an object's reference. */
   readonly extra: ((object: Coordination) => unknown) | undefined;
 }
 
-/** What one thread knows of objects and buffers. Shared by all copies of the library there. */
+/** The objects and buffers of one thread of execution. Shared by all copies of the library there. */
 interface Known {
   readonly kinds: Map<string, Kind>;
   readonly objects: Map<number, WeakRef<Coordination>>;
@@ -117,7 +117,7 @@ const collectedBuffers = new FinalizationRegistry<number>((id) => {
   if (known.buffers.get(id)?.deref() === undefined) known.buffers.delete(id);
 });
 
-/** Has a function called when an object has been garbage-collected on this side. */
+/** Has a function called whenever an object has been garbage-collected on this side. */
 export function onForgotten(listener: Forgotten): void {
   known.listeners.add(listener);
 }
@@ -169,7 +169,7 @@ export function isShared(value: object): boolean {
 }
 
 /**
- * The reference for what crosses beside the message: a coordination object, a shared buffer, a blob.
+ * The reference for an object that crosses beside the message: a coordination object, a shared buffer, a blob.
  *
  * @param value Any object.
  * @returns The reference; nothing for other objects.
@@ -189,12 +189,12 @@ export function referToShared(value: object): Ref | undefined {
 }
 
 /**
- * What {@linkcode referToShared} made a reference for.
+ * The object of a reference that {@linkcode referToShared} made.
  *
  * @param kind The reference's kind.
- * @param data Its data.
+ * @param data The reference's data.
  * @param take Gives the memory that came with it.
- * @returns It; nothing for references of other kinds.
+ * @returns The object; nothing for references of other kinds.
  */
 export function resolveShared(
   kind: number,
@@ -246,7 +246,7 @@ function idOfBuffer(buffer: object): number {
   return id;
 }
 
-/** The tags of what only the runtime can copy, beside shared memory. */
+/** The tags of the objects that only the runtime can copy, beside shared memory. */
 const CARRIED: ReadonlySet<unknown> = new Set(["WebAssembly.Module", "CryptoKey"]);
 
 /** Whether a value crosses beside the message, through the port. */
@@ -254,14 +254,14 @@ function isCarried(value: unknown): value is object {
   if (typeof value !== "object" || value === null) return false;
   if (value instanceof SharedArrayBuffer) return true;
   const tag = (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
-  // To name these classes may load a part of the runtime: only where there is an instance.
+  // To name these classes may load a part of the runtime: so only for values that say they are an instance.
   return CARRIED.has(tag) && (value instanceof WebAssembly.Module || value instanceof CryptoKey);
 }
 
 /** The way of shared memory, and of buffers that change hands, between the hub and one Worker: beside the rings. */
 export class Passage implements Giver, Taker {
   readonly #port: MessagePort;
-  /** What has arrived and was not asked for yet: a message may be read late, or never. */
+  /** Objects that have arrived and were not asked for yet: a message may be read late, or never. */
   readonly #arrived = new Map<number, { readonly buffer: object; count: number }>();
   /** The blobs that the hub has sent, and the Worker has not said to have taken. */
   readonly #sent: Map<number, BlobUrl> | undefined;

@@ -1,8 +1,9 @@
 /**
- * Where are we? What coordination objects need of the thread that uses them, behind one small interface.
+ * The side of the process on which this thread of execution is, as coordination objects need it: the arena, free nodes, and the
+ * ways to wake the other sides.
  *
- * The main thread makes its {@linkcode Here} when it is first asked for, with no need of a hub: objects that only async code uses
- * work without one. A Worker's entry makes the Worker's before anything else.
+ * The main thread makes its {@linkcode Here} at the first call of {@linkcode here}, with no need of a hub: objects that only
+ * async code uses work without one. A Worker's entry makes the Worker's before anything else.
  *
  * **A key** names a side: 0 the main thread, else the number of a hub's board and the Worker's slot in it.
  *
@@ -25,10 +26,12 @@ export function keyOf(board: number, slot: number): number {
   return board * MAX_SLOTS + slot;
 }
 
-/** What coordination objects need of the thread that uses them. */
+/** The side of the process on which this thread of execution is. */
 export interface Here {
   readonly arena: Arena;
+  /** The side's free nodes. */
   readonly nodes: Nodes;
+  /** The side's key. */
   readonly key: number;
   /**
    * Tells the owner of a node that it was taken out of its list.
@@ -40,22 +43,22 @@ export interface Here {
    */
   wake(owner: number, id: number, list: number, node: number): void;
   /**
-   * Has the owner of a node that was taken out of its list take its place in the line of its hub, if that is cooperative.
+   * Gives the owner of a node that was taken out of its list an order number for the run lock, if its hub is cooperative.
    *
    * @param owner The owner's key.
-   * @returns Whether it has, and need not be woken.
+   * @returns Whether the owner has got one, and need not be woken.
    */
   queue(owner: number): boolean;
 }
 
-/** What a Worker's {@linkcode Here} is made of, which the Worker is told at its start. */
+/** The data for a Worker's {@linkcode Here}, which the Worker is given at its start. */
 export interface HereStart {
   readonly arena: SharedArrayBuffer;
   /** The number of its hub's board. */
   readonly board: number;
 }
 
-/** A Worker. */
+/** The side of a Worker. */
 export class HereInWorker implements Here {
   readonly arena: Arena;
   readonly nodes: Nodes;
@@ -90,7 +93,7 @@ export class HereInWorker implements Here {
   }
 }
 
-/** The main thread, with all its hubs. */
+/** The side of the main thread, with all its hubs. */
 export class HereOnHub implements Here {
   readonly arena: Arena = new Arena();
   readonly key = HUB;
@@ -99,27 +102,27 @@ export class HereOnHub implements Here {
   #lastBoard = 0;
   /** The waits of async code: for each list of an object its nodes in the order of their arrival. */
   readonly #watched = new Map<number, Map<number, () => void>>();
-  /** The lists with waits, by the mark that stands for them. */
+  /** The lists with waits, by the marks of their objects. */
   readonly #buckets = new Map<number, Set<number>>();
 
-  /** A hub has been made; gives the number of its board. */
+  /** Adds the board of a new hub; returns its number. */
   addBoard(board: Board): number {
     this.#boards.set(++this.#lastBoard, board);
     return this.#lastBoard;
   }
 
-  /** A hub has ended: none of its Workers waits any more. */
+  /** Removes the board of a hub that has ended: none of its Workers waits any more. */
   removeBoard(number: number): void {
     this.#boards.delete(number);
   }
 
   /**
-   * Has something done when a node is taken out of its list; at once if it has been already.
+   * Calls a function once when a node is taken out of its list; at once if it has been already.
    *
    * @param id The object.
    * @param list The list.
-   * @param node The node, which stands in the list.
-   * @param settle What to do, once.
+   * @param node The node, which was put into the list.
+   * @param settle The function.
    */
   watch(id: number, list: number, node: number, settle: () => void): void {
     const key = listKey(id, list);
@@ -132,13 +135,13 @@ export class HereOnHub implements Here {
       else this.#buckets.set(bucket, new Set([key]));
     }
     nodes.set(node, settle);
-    // It may have been taken out since it was put in; then nobody may look at it again.
+    // The node may have been taken out since it was put in; then nobody may look at it again.
     if (Atomics.load(this.arena.words, node + Node.State) !== State.Waiting) {
       this.#settle(id, key, nodes, node);
     }
   }
 
-  /** Takes a {@linkcode HereOnHub.watch} back; says whether it had not been settled. */
+  /** Takes a {@linkcode HereOnHub.watch} back; returns whether its function had not been called. */
   unwatch(id: number, list: number, node: number): boolean {
     const key = listKey(id, list);
     const nodes = this.#watched.get(key);
@@ -163,9 +166,9 @@ export class HereOnHub implements Here {
   }
 
   /**
-   * Settles what Workers have granted to async code since the last look.
+   * Settles the waits of async code that Workers have granted since the last look.
    *
-   * @returns Whether there was anything.
+   * @returns Whether anything was due.
    */
   takeIn(): boolean {
     const due = this.arena.takeDue();
@@ -184,7 +187,7 @@ export class HereOnHub implements Here {
     }
   }
 
-  /** A Worker has died in the middle of something: whom it may not have woken is woken now. */
+  /** Wakes all waiters, as a Worker has died: it may have granted something, and not woken the waiter. */
   wakeEverybody(): void {
     this.wakeAll();
     for (const key of [...this.#watched.keys()]) this.#settleList(key);
@@ -218,7 +221,7 @@ export class HereOnHub implements Here {
   }
 }
 
-/** How many lists an object may have. */
+/** The most lists that an object may have. */
 const LISTS = 8;
 
 function listKey(id: number, list: number): number {
@@ -227,12 +230,12 @@ function listKey(id: number, list: number): number {
 
 const current = state("place", (): { here: Here | undefined } => ({ here: undefined }));
 
-/** Where we are. */
+/** The side on which this thread of execution is. */
 export function here(): Here {
   return current.here ??= new HereOnHub();
 }
 
-/** Where we are, on the main thread. */
+/** The side of the main thread. Hub only. */
 export function hereOnHub(): HereOnHub {
   return here() as HereOnHub;
 }

@@ -1,13 +1,12 @@
 /**
- * Stored values: values that wait on the hub for whoever will want them.
+ * Stored values: values that wait on the hub for those who will want them.
  *
- * A queue's items and an event's value lie in shared memory when they are small and say all by themselves. One that is
- * large, or refers to something (a function, a green thread, another queue), is stored on the hub instead, where
- * references are kept track of, and only its number lies in shared memory. To store it and to take it are ordinary
- * calls to the hub.
+ * A queue's items and an event's value lie in shared memory when they are small and refer to nothing. A value that is large, or
+ * refers to something (a function, a green thread, another queue), is stored on the hub instead, where references are kept
+ * track of, and only its number lies in shared memory. To store it and to read it are ordinary calls to the hub.
  *
- * A stored value belongs to the object for which it was stored, and goes with it: when nobody has the object any more, nobody can
- * ask for what is in it. The hub knows when that is, as it has each object as long as any Worker has it; so one that has never
+ * A stored value belongs to the object for which it was stored, and ends with it: when nobody has the object any more, nobody can
+ * ask for its values. The hub knows when that is, as it has each object as long as any Worker has it; so an object that has never
  * left its Worker crosses together with the first value that is stored for it.
  *
  * @module
@@ -30,9 +29,11 @@ import type { Core } from "./core.ts";
 import { type Coordination, coreOf, isShared, objectById } from "./objects.ts";
 import { here } from "./process_side.ts";
 
-/** A value as it is on the hub, and as it goes to green code: there an object of the hub may have to be a handle. */
+/** A stored value. */
 interface StoredValue {
+  /** The value as it is on the hub. */
   readonly here: unknown;
+  /** The value as it goes to green code: there an object of the hub may have to be a handle. */
   readonly passing: unknown;
   /** The numbers of all values of the same object. */
   readonly siblings: Set<number> | undefined;
@@ -48,11 +49,11 @@ const abandoned = new FinalizationRegistry<Set<number>>((numbers) => {
 });
 
 /**
- * Leaves a value on the hub.
+ * Stores a value. Hub only.
  *
  * @param id The value's number.
  * @param here The value.
- * @param owner The object that it is for; of one that the hub has already its id will do.
+ * @param owner The object that the value is for, or its id if the hub has the object already.
  * @param passing The value as it goes to green code.
  */
 export function storeOnHub(
@@ -77,18 +78,18 @@ function siblingsOf(core: Core | undefined): Set<number> | undefined {
   return siblings;
 }
 
-/** Looks at a value that was left on the hub, for green code. */
+/** Reads a stored value for green code. Hub only. */
 export function readOnHub(id: number): unknown {
   return values.get(id)?.passing;
 }
 
-/** Throws a value away that was left on the hub. */
+/** Discards a stored value. Hub only. */
 export function discardOnHub(id: number): void {
   values.get(id)?.siblings?.delete(id);
   values.delete(id);
 }
 
-/** How many values lie on the hub. For tests. */
+/** The count of stored values. For tests. */
 export function storedCount(): number {
   return values.size;
 }
@@ -99,10 +100,10 @@ const READ = serve("peekParcel", readOnHub);
 const DISCARD = serve("dropParcel", discardOnHub);
 
 /**
- * On either side: leaves a value on the hub. In green code it blocks.
+ * Stores a value on the hub. On either side; in green code it blocks.
  *
  * @param value The value.
- * @param core The object that it is for.
+ * @param core The core of the object that it is for.
  * @returns The value's number.
  */
 export function storeValue(value: unknown, core: Core): number {
@@ -116,7 +117,7 @@ export function storeValue(value: unknown, core: Core): number {
   const owner = core.object as Coordination;
   const green = greenSide();
   if (!green) {
-    // It must be able to cross, be it taken on the hub or not.
+    // The value has to be able to cross, be it read on the hub or not.
     const copy = copyOf(value);
     const here = typeof copy === "object" && copy !== null ? handledObject(copy) : undefined;
     storeOnHub(id, here ?? copy, owner, copy);
@@ -131,14 +132,14 @@ export function storeValue(value: unknown, core: Core): number {
   return id;
 }
 
-/** Whether a value, or what it stands for, would be awaited by the language but is no promise. */
+/** Whether the language would await a value, or the object behind a proxy or handle, that is no promise. */
 function wouldRun(value: unknown): boolean {
   if (typeof value !== "object" || value === null) return false;
   const remote = remoteOf(value);
   return remote ? (remote.traits & Trait.Lazy) !== 0 : isLazy(handledObject(value) ?? value);
 }
 
-/** Whoever gave the value knows of no other arguments. */
+/** The error in the words of those who put the value in: they know of no arguments. */
 function asItem(error: NotCloneableError): NotCloneableError {
   for (const part of ["path", "message", "stack"] as const) {
     error[part] = error[part]?.replace("arguments[1]", "item") ?? "";
@@ -147,10 +148,10 @@ function asItem(error: NotCloneableError): NotCloneableError {
 }
 
 /**
- * On either side: looks at a value. In green code it blocks.
+ * Reads a stored value. On either side; in green code it blocks.
  *
  * @param id The value's number.
- * @param shared Whether others get it too: then each gets a value of its own.
+ * @param shared Whether others read it too: then each gets a copy of its own.
  */
 export function readValue(id: number, shared: boolean): unknown {
   const green = greenSide();
@@ -159,7 +160,7 @@ export function readValue(id: number, shared: boolean): unknown {
   return stored && shared && stored.here === stored.passing ? copyOf(stored.here) : stored?.here;
 }
 
-/** On either side: throws a value away. */
+/** Discards a stored value. On either side; green code does not wait for that. */
 export function discardValue(id: number): void {
   const green = greenSide();
   if (green) green.start(DISCARD, [id]);
@@ -168,14 +169,14 @@ export function discardValue(id: number): void {
 
 let goesByReference = (_value: object): boolean => false;
 
-/** The hub says what it refers to, of functions and of the objects that the codec does not know. */
+/** Registers the hub's test for functions and objects that go by reference, beside those that this module knows. */
 export function knowsWhatRefers(tells: (value: object) => boolean): void {
   goesByReference = tells;
 }
 
 /**
- * A value as it would arrive, but with the very things in it that go by reference. Bytes that were given away are copied too:
- * there may be many who get them.
+ * A value as it would arrive, but with the very objects in it that go by reference. Bytes that were given away are copied too:
+ * many may read them.
  */
 function copyOf(value: unknown): unknown {
   const referred: object[] = [];
@@ -189,7 +190,7 @@ function copyOf(value: unknown): unknown {
   return decode(copyBytes(encode(value, "item", kinds)), kinds);
 }
 
-/** Thrown by {@linkcode plainPayload} at the first thing that may go by reference. */
+/** Thrown by {@linkcode plainPayload} at the first object that may go by reference. */
 const REFERS = new Error("The value refers to something");
 
 const PLAIN: ReferenceKinds = {
@@ -202,9 +203,9 @@ const PLAIN: ReferenceKinds = {
 };
 
 /**
- * A value made ready for shared memory.
+ * The payload of a value for shared memory.
  *
- * @returns The payload, or nothing if the value may refer to something: it is stored on the hub.
+ * @returns The payload, or nothing if the value may refer to something: then it has to be stored on the hub.
  * @throws {NotCloneableError} If something in it cannot cross.
  */
 export function plainPayload(value: unknown): Payload | undefined {
@@ -216,12 +217,12 @@ export function plainPayload(value: unknown): Payload | undefined {
   }
 }
 
-/** A thrown value made ready for shared memory. */
+/** The payload of a thrown value for shared memory. */
 export function thrownPayload(value: unknown): Payload {
   return encodeThrown(value, "error", BLIND_TO_ALL);
 }
 
 const BLIND_TO_ALL: ReferenceKinds = { toRef: () => undefined, resolve: PLAIN.resolve };
 
-/** For reading what {@linkcode plainPayload} made. */
+/** The reference kinds with which to read a payload that {@linkcode plainPayload} made: none. */
 export const NO_REFERENCES: ReferenceKinds = PLAIN;

@@ -9,7 +9,7 @@
  * @module
  */
 
-/** What a Worker says to the hub. */
+/** Messages from a Worker to the hub. */
 export const Up = {
   /** The Worker has started and waits for work. */
   Ready: 8,
@@ -68,8 +68,8 @@ export const Up = {
   /** The thread `b` has given up waiting for the thread `id`. */
   Unwait: 26,
   /**
-   * What the next message of the kind `a`, a `Call`, `Start`, `Spawn`, `Done` or `Reply` to `id`, brings along of the async
-   * context: what differs from that with which its thread was started, or what was changed. Payload: see `context/wire.ts`.
+   * Async context that goes with the next message of kind `a` (`Call`, `Start`, `Spawn`, `Done` or `Reply` to `id`): the
+   * difference from the context with which its thread was started, or the changes. Payload: see `context/wire.ts`.
    */
   Context: 27,
   /**
@@ -88,7 +88,7 @@ export const Up = {
   LoopTurned: 31,
 } as const;
 
-/** What the hub says to a Worker. */
+/** Messages from the hub to a Worker. */
 export const Down = {
   /** From now on the target number `id` means the payload's {@linkcode Target}. */
   Bind: 8,
@@ -121,15 +121,15 @@ export const Down = {
   /** The thread `a` must not go on waiting for the thread `id`. Payload: the error to throw there. */
   Refuse: 17,
   /**
-   * What the next message, a `Run`, `Call`, `Reply` or `Settled`, brings along of the async context: all of it, or what was
-   * changed. Payload: see `context/wire.ts`.
+   * Async context that goes with the next message (`Run`, `Call`, `Reply` or `Settled`): all of it, or the changes. Payload:
+   * see `context/wire.ts`.
    */
   Context: 18,
   /** The `AbortSignal` with the number `id`, which was sent there or is about to be, is aborted. Payload: the reason. */
   Signalled: 19,
   /** Say where in people's code the thread `id` is blocked. */
   Where: 20,
-  /** What was said before the `Up.Flush` with this `id` has been done. */
+  /** All that came before the `Up.Flush` with this `id` has been done. */
   Flush: 21,
   /** Give the event loop a turn when no thread runs, and say so by `Up.LoopTurned`: the process is about to end. */
   LoopTurn: 22,
@@ -166,7 +166,7 @@ export const ENDINGS = {
   killed: Ending.Killed,
 } as const;
 
-/** How a green thread ended: a tagged record, so that a value that looks like an error is still a value. */
+/** The outcome of a green thread: a tagged record, so that a value that looks like an error is still a value. */
 export type Outcome<T> =
   | { readonly status: "fulfilled"; readonly value: T }
   | { readonly status: "rejected"; readonly reason: unknown }
@@ -234,7 +234,7 @@ export interface ExportTarget {
   readonly name: string;
 }
 
-/** What can be run or called. Plain data: it crosses as JSON. */
+/** A target: something that can be run or called. Plain data: it crosses as JSON. */
 export type Target =
   | ExportTarget
   /** A function in its source form, with the library's names in scope. */
@@ -245,9 +245,9 @@ export type Target =
   | { readonly kind: "hub"; readonly specifier: string; readonly name: string }
   /** A function that the library itself serves on the hub: see `served.ts`. */
   | { readonly kind: "library"; readonly name: string }
-  /** What `shared()` made, an export of a module: gives a handle to it. */
+  /** An object made by `shared()`, an export of a module: gives a handle to it. */
   | { readonly kind: "shared"; readonly url: string; readonly name: string }
-  /** What a module on the hub exports: functions by name, and plain values. */
+  /** The exports of a module on the hub: functions by name, and plain values. */
   | { readonly kind: "exports"; readonly specifier: string }
   /**
    * Something done to a function or an object of the hub that was passed to this Worker. The arguments: what that needs,
@@ -255,7 +255,7 @@ export type Target =
    */
   | { readonly kind: "live" };
 
-/** Where a thread was spawned. */
+/** The site at which a thread was spawned. */
 export interface SpawnSite {
   /** The thread's name. */
   readonly name: string;
@@ -266,19 +266,19 @@ export interface SpawnSite {
 export interface ThreadOptions {
   /** Its name, when it was given one. */
   readonly name?: string;
-  /** How long to wait before it starts, in milliseconds. */
+  /** The delay before it starts, in milliseconds. */
   readonly delay?: number;
   /** Whether nobody holds a handle to it (`spawnN`): its failure is reported at once. */
   readonly detached?: boolean;
   /** After how long it is killed with a `Timeout`, counted from its start, in milliseconds. */
   readonly timeout?: number;
-  /** How long it may take to end when it is killed so, in milliseconds. */
+  /** The time that it may take to end when it is killed so, in milliseconds. */
   readonly graceMs?: number;
   /** Whether it is not to start once the thread that spawned it has ended. */
   readonly local?: boolean;
-  /** Where it was spawned: a stack, if the hub records that. */
+  /** The site at which it was spawned: a stack, if the hub records that. */
   readonly site?: string;
-  /** Where the thread, the one that spawned it, and so on were spawned; to a Worker only. */
+  /** The sites at which the thread, its parent, and so on were spawned; to a Worker only. */
   readonly sites?: readonly SpawnSite[];
   /** The `GreenPool` whose slot it has, given back when it ends: said to the hub. */
   readonly pool?: object;

@@ -17,7 +17,7 @@ export type Callable = (...args: any[]) => unknown;
 const known = new WeakMap<Callable, Target>();
 
 /**
- * What a Worker is to run for a function.
+ * The target that a Worker is to run for a function.
  *
  * @param fn A wrapped function, an export of a `greenImport`ed module, or an inline function.
  * @returns Its target.

@@ -35,7 +35,7 @@ export function mark(fn: Marked, target: Target, body?: (...args: never[]) => un
   if (body) Object.defineProperty(fn, BODY, { value: body });
 }
 
-/** What a function stands for, if anything. */
+/** The target of a wrapped function; `undefined` for any other. */
 export function targetOf(fn: unknown): Target | undefined {
   return typeof fn === "function" ? (fn as Marked)[TARGET] : undefined;
 }
@@ -50,7 +50,7 @@ export function serveAs(fn: Marked, form: (...args: never[]) => unknown): void {
   Object.defineProperty(fn, SERVED_AS, { value: form });
 }
 
-/** What to call here when the other side calls a function: the function itself, or what {@linkcode serveAs} has said. */
+/** The function to call here when the other side calls a function: the function itself, or what {@linkcode serveAs} has said. */
 export function servedAs<F extends (...args: never[]) => unknown>(fn: F): F {
   return (fn as Marked)[SERVED_AS] as F | undefined ?? fn;
 }

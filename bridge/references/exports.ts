@@ -15,7 +15,7 @@ interface Entry {
   readonly object: object;
   /** The id of the thread with which the export ends; 0 when only the count decides. */
   owner: number;
-  /** How often it was sent, less the counts given back. */
+  /** The count of times that it was sent, less those given back. */
   count: number;
 }
 

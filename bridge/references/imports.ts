@@ -10,7 +10,7 @@
 /** The count that the other side has to be given back. */
 interface Hold {
   readonly number: number;
-  /** How often the thing has come. */
+  /** The count of times that it has come. */
   count: number;
 }
 

@@ -14,7 +14,7 @@
 import { Imports } from "./imports.ts";
 
 /**
- * How many aborts that arrived before their signal are remembered. Some of these signals never come: they were given back while
+ * The most aborts that are remembered before their signal has arrived. Some of these signals never come: they were given back while
  * the message was on its way.
  */
 const MOST_EARLY = 10_000;

@@ -12,7 +12,7 @@ import type { GreenThread } from "./green_thread.ts";
 
 /** A time limit of a thread. */
 export interface TimeLimit {
-  /** When it is due, in `performance.now()` time. */
+  /** The time at which it is due, in `performance.now()` time. */
   readonly due: number;
 }
 

@@ -21,7 +21,7 @@ export type ThreadState = "pending" | "running" | "fulfilled" | "rejected" | "ki
 /** Options for {@linkcode GreenThread.wait}. */
 export interface WaitOptions {
   /**
-   * How long to wait at the most, in milliseconds; when it is over, a `Timeout` is thrown and the thread goes on.
+   * The longest time to wait, in milliseconds; when it is over, a `Timeout` is thrown and the thread goes on.
    *
    * @default {Infinity}
    */
@@ -33,7 +33,7 @@ export interface WaitOptions {
 /** Options for {@linkcode GreenThread.kill}. */
 export interface KillOptions {
   /**
-   * How long the thread may take to end, in milliseconds. A thread that computes without a blocking call or
+   * The time that the thread may take to end, in milliseconds. A thread that computes without a blocking call or
    * `checkpoint()` does not hear of the kill; after this time its Worker is stopped, and its `finally` blocks do not run. The
    * thread of an `async` function that only awaits ends after two seconds if nothing else is said.
    *

@@ -65,9 +65,9 @@ export class Timeout extends Error {
     });
   }
 
-  /** When it is due, in `performance.now()` time; `Infinity` for never. */
+  /** The time at which it is due, in `performance.now()` time; `Infinity` for never. */
   readonly due: number;
-  /** How long it was set for, in milliseconds. */
+  /** The time that it was set for, in milliseconds. */
   readonly ms: number | undefined;
   /** The error that is thrown in its place, if any. */
   readonly error: unknown;

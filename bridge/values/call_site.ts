@@ -1,7 +1,7 @@
 /**
- * Where in people's code a blocked thread is.
+ * The call site of a blocked thread: the line of people's code in which it is blocked.
  *
- * A thread that is blocked is asked for this on top of its own stack, so the stack that is had there tells it. When several
+ * A blocked thread is asked for its site on top of its own stack, so a stack that is captured there tells it. When several
  * threads are on that stack, each waits for the one above it, which was begun by `ThreadRunner.runNested`.
  *
  * @module
@@ -13,17 +13,17 @@ import { LINES_BEFORE_SOURCE, stackHere } from "./stack_here.ts";
 /** Part of the stack line that begins a thread on top of another one. It names no class, as a minifier renames those. */
 const BEGINS = ".runNested (";
 
-/** How many lines of a stack are looked at. */
+/** The most lines of a stack that are looked at. */
 const DEPTH = 200;
 
-/** Where a line of a stack is: a URL with line and column, or a place in a function that was sent as source. */
-const PLACE = /(\w+:[^\s()]+:\d+:\d+|<anonymous>:\d+:\d+)\)?$/;
+/** The site of a stack line: a URL with line and column, or a line and column in a function that was sent as source. */
+const SITE = /(\w+:[^\s()]+:\d+:\d+|<anonymous>:\d+:\d+)\)?$/;
 
 /**
- * The place of the call that a thread on this stack is blocked in.
+ * The site of the call in which a thread on this stack is blocked.
  *
- * @param above How many threads are above it.
- * @returns The place, as stacks have it; `undefined` if it cannot be told.
+ * @param above The count of threads above it.
+ * @returns The site, as stacks have it; `undefined` if it cannot be told.
  */
 export function callSite(above: number): string | undefined {
   return siteIn(wholeStack(), above);
@@ -34,10 +34,10 @@ export function callSite(above: number): string | undefined {
  */
 const ASKS = "GreenIterator.";
 
-/** A line of a generator's own method, which the engine has. */
+/** The stack line of a generator's own method, which is the engine's. */
 const GENERATOR = /^\s+at (\S+)\.(?:next|return) \(<anonymous>\)$/;
 
-/** The name of the generator function whose item the innermost iteration on this stack is at. */
+/** The name of the generator function that makes the item of the innermost iteration on this stack. */
 export function generatorName(): string {
   const lines = wholeStack().split("\n");
   const asks = lines.findIndex((line) => line.includes(ASKS));
@@ -53,21 +53,21 @@ function wholeStack(): string {
   return stack;
 }
 
-/** As {@linkcode callSite}, in a stack that was had before. */
+/** As {@linkcode callSite}, in a stack that was captured before. */
 export function siteIn(stack: string, above: number): string | undefined {
   for (const line of stack.split("\n")) {
     if (above > 0) {
       if (line.includes(BEGINS)) above--;
       continue;
     }
-    const place = PLACE.exec(line)?.[1];
-    if (place && !ownModules.some((own) => place.startsWith(own))) return readable(place);
+    const site = SITE.exec(line)?.[1];
+    if (site && !ownModules.some((own) => site.startsWith(own))) return readable(site);
     if (line.includes(BEGINS)) return undefined;
   }
 }
 
-/** An inline function has no URL: it is the source that its thread was spawned with. */
-function readable(place: string): string {
-  const inline = /^<anonymous>:(\d+):\d+$/.exec(place);
-  return inline ? `line ${Number(inline[1]) - LINES_BEFORE_SOURCE} of its source` : place;
+/** A site in words. An inline function has no URL: it is the source with which its thread was spawned. */
+function readable(site: string): string {
+  const inline = /^<anonymous>:(\d+):\d+$/.exec(site);
+  return inline ? `line ${Number(inline[1]) - LINES_BEFORE_SOURCE} of its source` : site;
 }

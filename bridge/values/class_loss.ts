@@ -1,7 +1,7 @@
 /**
- * Saying that an error has lost its class: in debug mode, and once for each class.
+ * Messages in debug mode about errors that have lost their class: one for each class.
  *
- * The hub sees all that crosses, so it speaks for both directions. A Worker speaks only of what it cannot find itself.
+ * The hub sees all errors that cross, so it tells of both directions. A Worker tells only of classes that it cannot find itself.
  *
  * @module
  */
@@ -13,10 +13,10 @@ let say: Say | undefined;
 let sayNotFound: Say | undefined;
 
 /**
- * Has losses said from now on.
+ * Has losses told from now on.
  *
- * @param by Says them.
- * @param all Whether all are said, and not only that a class is not found here.
+ * @param by Prints a message.
+ * @param all Whether all losses are told, and not only of classes that are not found here.
  */
 export function sayClassLosses(by: Say, all: boolean): void {
   sayNotFound = by;
@@ -29,7 +29,7 @@ function once(say: Say | undefined, message: string): void {
   say(message);
 }
 
-/** The other side does not know a class: it is neither exported, as far as this library sees, nor registered. */
+/** Tells of a class that the other side does not know: neither exported, as far as this library sees, nor registered. */
 export function noteLostClass(name: string): void {
   once(
     say,
@@ -38,7 +38,7 @@ export function noteLostClass(name: string): void {
   );
 }
 
-/** A class is exported by a module that this side has not loaded, as far as this library sees. */
+/** Tells of a class that a module exports which this side has not loaded, as far as this library sees. */
 export function noteClassNotFound(name: string, url: string): void {
   once(
     sayNotFound,
@@ -47,7 +47,7 @@ export function noteClassNotFound(name: string, url: string): void {
   );
 }
 
-/** Instances of a class arrive, and leave something behind. */
+/** Tells of a class whose errors arrive, but leave their private fields behind. */
 export function notePrivateFields(name: string): void {
   once(
     say,

@@ -1,13 +1,13 @@
 /**
- * Own classes as values: which classes of the application cross between the hub and green threads,
- * under what name, and how.
+ * Registered classes: the classes of the application that cross between the hub and green threads under
+ * a name, and in a way, that the application has given.
  *
  * @module
  */
 
 import { state } from "../state.ts";
 
-/** How instances of a class cross: see {@linkcode registerClass}. */
+/** The way in which instances of a class cross: see {@linkcode registerClass}. */
 export interface ClassWire<T, W> {
   /**
    * The name under which both sides know the class.
@@ -16,15 +16,15 @@ export interface ClassWire<T, W> {
    */
   name?: string;
   /**
-   * Takes an instance apart: returns what is sent in its place. That may be any value that crosses,
+   * Takes an instance apart: returns the value that is sent instead. It may be any value that crosses,
    * other instances of registered classes included, but not the instance itself.
    */
   toWire: (instance: T) => W;
-  /** Puts an instance together on the other side, from what `toWire` returned. */
+  /** Puts an instance together on the other side, from the value that `toWire` returned. */
   fromWire: (wire: W) => T;
 }
 
-/** A class as values have it: what `instanceof` asks for. */
+/** A class, as `instanceof` takes it. */
 // deno-lint-ignore no-explicit-any -- an abstract class, and one with any parameters, fits too
 export type AnyClass<T> = abstract new (...args: any[]) => T;
 
@@ -102,8 +102,8 @@ export function registerClass<T, W>(Class: AnyClass<T>, wire: ClassWire<T, W>): 
 }
 
 /**
- * Registers a class of the library itself. Each copy of the library has one: all of them go by the name, and what arrives is
- * of the copy that was loaded last.
+ * Registers a class of the library itself. Each copy of the library has one: all of them go by the name, and an instance that
+ * arrives is of the copy that was loaded last.
  */
 export function registerOwnClass<T, W>(
   Class: AnyClass<T>,
@@ -114,7 +114,7 @@ export function registerOwnClass<T, W>(
   registry.byPrototype.set(Class.prototype, entry);
 }
 
-/** Checks what `registerClass` was given, and returns the name to use. */
+/** Checks the arguments of `registerClass()`, and returns the name to use. */
 function checkRegistration<T, W>(Class: AnyClass<T>, wire: ClassWire<T, W>): string {
   if (typeof Class !== "function" || typeof Class.prototype !== "object") {
     throw new TypeError("Cannot register a class: the first argument is not a class");

@@ -3,10 +3,10 @@
  * through `encode` on one side and `decode` on the other.
  *
  * Plain data goes as JSON text, which is the fastest that the platform has. A long string goes as it
- * is. What JSON does not carry goes in the structured form (see `structured.ts`), large buffers
+ * is. Values that JSON does not carry go in the structured form (see `structured.ts`), large buffers
  * beside it without a copy.
  *
- * What arrives is what `structuredClone` would give, with these differences:
+ * The value that arrives is the one that `structuredClone` would give, with these differences:
  *
  * - A property or item that is a function, and objects such as green threads and locks, go by
  *   reference, when the side's {@linkcode ReferenceKinds} says so.
@@ -49,7 +49,7 @@ import { StructuredWriter } from "./structured_writer.ts";
 
 export type { Ref, ReferenceKinds } from "./reference_kinds.ts";
 
-/** Up to so many UTF-16 units JSON is as fast as plain text. */
+/** The length up to which JSON is as fast as plain text, in UTF-16 units. */
 const SHORT_TEXT = 256;
 
 const NO_BUFFERS: readonly Uint8Array[] = Object.freeze([]);
@@ -59,7 +59,7 @@ const encoder = new TextEncoder();
 /** Without `ignoreBOM` a text that begins with U+FEFF would lose it. */
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 
-/** The message for a thrown value where hardly any of the stack is left. It is made beforehand, so that nothing can fail. */
+/** The payload for a thrown value when hardly any of the stack is left. It is made beforehand, so that nothing can fail. */
 const NO_ROOM: Payload = encodeStructured(
   new RangeError("Maximum call stack size exceeded"),
   "error",
@@ -72,8 +72,8 @@ const NO_ROOM: Payload = encodeStructured(
  * copied the buffers.
  *
  * @param value Any value.
- * @param root What a refusal calls the value, for example `arguments` or `result`.
- * @param kinds Asked for what goes by reference.
+ * @param root The name of the value in a refusal, for example `arguments` or `result`.
+ * @param kinds Makes the references.
  * @returns The payload.
  * @throws {NotCloneableError} If something in the value cannot cross. Nothing was sent.
  */
@@ -96,20 +96,20 @@ export function encode(value: unknown, root: string, kinds: ReferenceKinds): Pay
       encodeStructured(value, root, kinds, false);
   } catch (error) {
     const refusal = isStackOverflow(error) ? tooDeep(root, error) : error;
-    // Its story is who sent the value, and not how deep in it that was found which cannot be sent.
+    // Its stack tells who sent the value, and not how deep in the value the walk had come.
     if (isA(refusal, NotCloneableError)) captureStackTrace(refusal, encode);
     throw refusal;
   }
 }
 
 /**
- * Makes a thrown value ready for the ring. Unlike {@linkcode encode} it never throws: what cannot
- * cross is described in words, and when that is the value as a whole it arrives as a
+ * Makes a thrown value ready for the ring. Unlike {@linkcode encode} it never throws: parts that cannot
+ * cross are described in words, and a value that cannot cross as a whole arrives as a
  * {@linkcode NotCloneableError} that describes it.
  *
- * @param value What was thrown; an error or anything else.
- * @param root What a description calls the value.
- * @param kinds Asked for what goes by reference; but functions are described, never sent.
+ * @param value The thrown value; an error or anything else.
+ * @param root The name of the value in a description.
+ * @param kinds Makes the references; but functions are described, never sent.
  * @returns The payload.
  */
 export function encodeThrown(value: unknown, root: string, kinds: ReferenceKinds): Payload {
@@ -125,7 +125,7 @@ export function encodeThrown(value: unknown, root: string, kinds: ReferenceKinds
   }
 }
 
-/** Encodes what describes a thrown value. Nothing of people's is in it, so it fails only where there is no room for it. */
+/** Encodes the description of a thrown value. It runs no code of people's, so it fails only when the stack has no room for it. */
 function describe(description: unknown, root: string, kinds: ReferenceKinds): Payload {
   try {
     return encodeStructured(description, root, kinds, true);
@@ -135,10 +135,10 @@ function describe(description: unknown, root: string, kinds: ReferenceKinds): Pa
 }
 
 /**
- * Makes the value again that {@linkcode encode} or {@linkcode encodeThrown} was given.
+ * Reads a value that {@linkcode encode} or {@linkcode encodeThrown} has made ready.
  *
- * @param payload What arrived. The value takes its buffers over.
- * @param kinds Asked for what came by reference.
+ * @param payload The payload that arrived. The value takes its buffers over.
+ * @param kinds Resolves the references.
  * @returns The value.
  * @throws {BridgeProtocolError} If the payload is malformed, names a class that is not registered on
  * this side, or a class's `fromWire` fails.
@@ -194,7 +194,7 @@ export function isInt(value: number): boolean {
   return (value | 0) === value && (value !== 0 || 1 / value > 0);
 }
 
-/** A whole number, a long string or a run of bytes, alone or as the one item of an array. */
+/** Encodes a whole number, a long string or bytes, alone or as the one item of an array. */
 function encodeSingle(value: unknown): Payload | undefined {
   if (!isArray(value)) {
     return isWholeBuffer(value) ? bytesBody(Format.Bytes, value) : undefined;
@@ -228,7 +228,7 @@ function isBareArray(array: unknown[]): boolean {
   return getPrototypeOf(array) === Array.prototype && keys(array).length === 1;
 }
 
-/** Encodes plain data. Nothing when the value is not, or is too long for one text. */
+/** Encodes plain data. Nothing when the value is not plain, or is too long for one text. */
 function encodePlain(value: unknown): Payload | undefined {
   if (typeof value !== "object" || (value !== null && !isPlain(value))) return undefined;
   try {
@@ -238,7 +238,7 @@ function encodePlain(value: unknown): Payload | undefined {
   }
 }
 
-/** The same for what was thrown: nothing also when the value fails on being looked at. */
+/** The same for a thrown value: nothing also when the value cannot be looked at. */
 function encodePlainOrNothing(value: unknown): Payload | undefined {
   try {
     return encodePlain(value);
@@ -262,7 +262,7 @@ function encodeStructured(
   return attachments.length === 0 ? payload : { ...payload, attachments };
 }
 
-/** Makes text of the structured form. It fails only when that is longer than V8's limit. */
+/** Makes text of the structured form. It fails only when the text is longer than V8's limit. */
 function textOf(wire: unknown, root: string): string {
   try {
     return stringify(isToJsonSet() ? withoutPrototypes(wire) : wire);

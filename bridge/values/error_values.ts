@@ -1,5 +1,5 @@
 /**
- * Errors as values: which class an error crosses as, and how it is made again on the other side.
+ * Errors as values: the class as which an error crosses, and the making of it on the other side.
  *
  * @module
  */
@@ -22,17 +22,17 @@ import {
 /** A class of errors, as far as the table needs it. */
 export type ErrorClass = { readonly prototype: object };
 
-/** One way to make an error again. */
+/** A kind of errors, with the way to make one. */
 interface ErrorKind {
-  /** What `error.name` is when nobody changed it. */
+  /** The usual `name` of its errors. */
   readonly name: string;
-  /** Makes one; a `DOMException` takes its name here, all others have it set afterwards. */
+  /** Makes an error; a `DOMException` takes its name here, all others have it set afterwards. */
   readonly make: (message: string | undefined, name: string | undefined) => Error;
 }
 
-/** What crosses of every error. `null` is what the error does not have, or has as usual. */
+/** The texts of an error, which cross. `null` for a text that the error does not have, or has as usual. */
 export interface ErrorText {
-  /** The class that it crosses as, by its name in the table. */
+  /** The kind as which it crosses, by its name in the table. */
   readonly kind: string;
   /** Its message. */
   readonly message: string | null;
@@ -133,7 +133,7 @@ for (const [name, Class] of Object.entries(own)) registerOwnError(name, Class);
 
 const { isPrototypeOf } = Object.prototype;
 
-/** Whether a value is an error, made by any realm or by the old way of inheriting. */
+/** Whether a value is an error, of any realm or by the old way of inheriting. */
 export function isError(value: object): value is Error {
   return value instanceof Error || Error.isError(value);
 }
@@ -181,7 +181,7 @@ function readText(error: Error, key: "name" | "message" | "stack"): string | nul
   try {
     const value: unknown = key === "stack" ? stackOf(error) : error[key];
     if (typeof value === "string") return value;
-    // A stack that is something else was made by people's code: it is no text.
+    // A stack that is no string was made by people's code: it is no text.
     if (value === undefined || value === null || key === "stack") return null;
     return String(value);
   } catch (error) {
@@ -199,7 +199,7 @@ export function isHiddenKey(kind: string, key: string): boolean {
   return (HIDDEN[kind] ?? HIDDEN_IN_ALL).includes(key);
 }
 
-/** The fields of an error that are its own: not its text, and not the hidden ones. */
+/** The keys of an error's own fields: without its texts and the hidden properties. */
 export function fieldKeys(error: Error, hidden: readonly string[]): string[] {
   return keys(error).filter((key) => !TEXT_KEYS.includes(key) && !hidden.includes(key));
 }
@@ -207,8 +207,8 @@ export function fieldKeys(error: Error, hidden: readonly string[]): string[] {
 /**
  * Makes an error again, without its other properties.
  *
- * @param text What it says.
- * @param prototype That of its class, if this side has found it. It is used only if the class is one of such errors.
+ * @param text The error's texts.
+ * @param prototype The prototype of its class, if this side has found it. It is used only if it inherits from the kind's.
  * @returns The error, or `undefined` when there is no such kind.
  */
 export function makeError(text: ErrorText, prototype?: object): Error | undefined {
@@ -223,7 +223,7 @@ export function makeError(text: ErrorText, prototype?: object): Error | undefine
   return error;
 }
 
-/** Makes an error whose own stack nobody will see. */
+/** Makes an error without a stack of its own, which nobody would see. */
 function withoutStack(make: () => Error): Error {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
@@ -245,10 +245,10 @@ export function defineHidden(error: Error, key: string, value: unknown): void {
 }
 
 /**
- * Gives an error of a registered class what its `fromWire` did not: its stack and its cause; and, if it is of a subclass that was
- * found, that class and the fields.
+ * Completes an error of a registered class that its `fromWire` has made: with its stack and its cause; and, if it is of a
+ * subclass that was found, with that class and the fields.
  *
- * @param made What `fromWire` has made.
+ * @param made The result of `fromWire`.
  * @param error The error as it is without that class.
  */
 export function completeError(made: unknown, error: Error): void {

@@ -1,8 +1,8 @@
 /**
- * The modules that this side has loaded, as far as this library knows of them: by their URLs, and by what they export.
+ * The modules that this side has loaded, as far as this library knows of them: by their URLs, and by their exports.
  *
- * It knows the modules that hold green functions, the functions that green code calls and shared objects, the ones that
- * `greenImport()` imports, and on the hub those that `hubImport()` imports. A module is *noted* first, by its URL, and *learned*
+ * The library knows the modules that hold green functions, functions that green code calls, and shared objects; those that
+ * `greenImport()` imports; and on the hub those that `hubImport()` imports. A module is *noted* first, by its URL, and *learned*
  * once its exports are known: when it was imported for another reason, or by a look that runs nothing (see `peek.ts`).
  *
  * Nothing is ever imported here because the other side has named it.
@@ -15,7 +15,7 @@ import { ownKeys } from "../primordials.ts";
 import { state } from "../state.ts";
 
 /** An export: the URL of a module, and a name in it. */
-export interface Place {
+export interface ExportName {
   readonly url: string;
   readonly name: string;
 }
@@ -27,33 +27,33 @@ interface Unread {
   readonly names: string[];
 }
 
-/** A module that is known by its URL. */
+/** A module that is known by its URL only. */
 interface Noted {
-  /** Whether it is certain that this side has loaded it. */
+  /** Whether this side has certainly loaded the module. */
   readonly loaded: boolean;
-  /** Whether it is, or was, looked at. */
+  /** Whether the module is, or was, looked at. */
   begun: boolean;
 }
 
 const known = state("known modules", () => ({
   modules: new Map<string, Exports>(),
-  /** The places of what is a function. */
-  places: new WeakMap<object, Place[]>(),
+  /** The export names of functions. (The key is older: copies of the library share it.) */
+  places: new WeakMap<object, ExportName[]>(),
   unread: new Set<Unread>(),
   /** The modules that are noted and not learned. */
   noted: new Map<string, Noted>(),
   /** Whether modules are looked at when they are noted, and not later. */
   looking: false,
-  /** The look that goes on. */
+  /** The look that is going on. */
   looked: undefined as Promise<unknown> | undefined,
 }));
-const { modules, places, unread, noted } = known;
+const { modules, places: exportNames, unread, noted } = known;
 
 /**
  * Notes a module.
  *
  * @param url Its URL.
- * @param loaded Whether it is certain that this side has loaded it. A look at one that it has not costs reading its source, so
+ * @param loaded Whether this side has certainly loaded it. A look at a module that it has not loaded costs reading its source, so
  * packages are not looked at then.
  */
 export function noteModule(url: string, loaded: boolean): void {
@@ -63,7 +63,7 @@ export function noteModule(url: string, loaded: boolean): void {
   if (known.looking) lookAtModules();
 }
 
-/** Learns what a module exports. */
+/** Learns the exports of a module. */
 export function learnModule(url: string, exports: Exports): void {
   noted.delete(url);
   if (modules.has(url)) return;
@@ -74,7 +74,7 @@ export function learnModule(url: string, exports: Exports): void {
 /**
  * Looks at the modules that are noted, and from now on at each one as soon as it is noted.
  *
- * @returns What settles when they are known; nothing if none is to be waited for.
+ * @returns A promise that settles when they are known; nothing if there is none to wait for.
  */
 export function lookAtModules(): Promise<unknown> | undefined {
   known.looking = true;
@@ -82,7 +82,7 @@ export function lookAtModules(): Promise<unknown> | undefined {
   return known.looked ??= look();
 }
 
-/** The modules to look at next: the ones that this side has loaded together, each other one alone, as it may not be there. */
+/** The modules to look at next: those that this side has loaded together, each other one alone, as it may not exist. */
 function next(): readonly string[] {
   const left = [...noted].filter(([, { begun }]) => !begun);
   const loaded = left.filter(([, { loaded }]) => loaded);
@@ -96,7 +96,7 @@ async function look(): Promise<void> {
     for (const url of urls) noted.get(url)!.begun = true;
     await lookAt(urls);
   }
-  // In the same step in which there was none: what is noted from now on begins another look.
+  // At once after there was none left: a module that is noted from now on begins another look.
   known.looked = undefined;
 }
 
@@ -104,7 +104,7 @@ async function lookAt(urls: readonly string[]): Promise<void> {
   const found = await peek(urls);
   if (found) return urls.forEach((url, i) => learnModule(url, found[i]));
   for (const url of urls) {
-    // One that awaits at its top level is known when it has been evaluated, which nobody waits for. Until then it stays noted.
+    // A module that awaits at its top level is known when it has been evaluated. Nobody waits for that; until then it stays noted.
     if (!noted.get(url)?.loaded) noted.delete(url);
     else import(url).then((exports) => learnModule(url, exports), () => noted.delete(url));
   }
@@ -123,19 +123,19 @@ function read(module: Unread): void {
       continue;
     }
     if (typeof value !== "function") continue;
-    const before = places.get(value);
+    const before = exportNames.get(value);
     if (before) before.push({ url, name });
-    else places.set(value, [{ url, name }]);
+    else exportNames.set(value, [{ url, name }]);
   }
   if (rest.length > 0) unread.add({ url, exports, names: rest });
 }
 
-/** The exports that a function is known by. */
-export function placesOf(value: object): readonly Place[] {
-  const found = places.get(value);
+/** The export names of a function. */
+export function exportNamesOf(value: object): readonly ExportName[] {
+  const found = exportNames.get(value);
   if (found || unread.size === 0) return found ?? [];
   for (const module of [...unread]) read(module);
-  return places.get(value) ?? [];
+  return exportNames.get(value) ?? [];
 }
 
 /** The modules that are noted, and not learned so far. */
@@ -144,7 +144,7 @@ export function unlearnedModules(): readonly string[] {
 }
 
 /** The value of an export; `undefined` if this side does not know the module, or it does not export the name, or not yet. */
-export function exportAt({ url, name }: Place): unknown {
+export function exportAt({ url, name }: ExportName): unknown {
   const exports = modules.get(url);
   try {
     return exports && Object.hasOwn(exports, name) ? exports[name] : undefined;

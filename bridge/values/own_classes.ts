@@ -1,21 +1,21 @@
 /**
  * Classes of the application that cross without being registered: those that a module exports which both sides have loaded.
  *
- * A class is named by where it can be found, so that both sides mean the same one: by URL and name, of each module that is known to
- * export it (see `known_modules.ts`). The other side looks there among what it has loaded itself; it never imports anything for
- * that. What arrives is a new object with the prototype of the class and the own fields of the instance. No constructor runs: it
- * may take any parameters, and do anything.
+ * A class crosses as its export names, so that both sides mean the same one: URL and name, of each module that is known to export
+ * it (see `known_modules.ts`). The other side looks for them among the modules that it has loaded itself; it never imports
+ * anything for that. A new object arrives, with the prototype of the class and the own fields of the instance. No constructor
+ * runs: it may take any parameters, and do anything.
  *
- * **Errors** keep their class always. What their class keeps in private fields stays behind: an error that is thrown has to arrive.
+ * **Errors** always keep their class. The private fields of their class stay behind: an error that is thrown has to arrive.
  *
- * **Other instances** are refused unless their fields are all there is: an instance with private fields, hidden ones, or with
- * nothing but accessors would arrive without what it is made of.
+ * **Other instances** are refused unless their own fields are all there is: an instance with private fields, hidden ones, or with
+ * nothing but accessors would arrive without its contents.
  *
  * **Before a module is known** (its exports are, one turn of the event loop after the hub has started) a class may already be sent.
- * It is named by the module that it may be of and the name that it has, with a fingerprint of its source: the other side takes it
- * only if what it finds there has the same.
+ * Then it is named by each module that may export it and its own name, with a fingerprint of its source: the other side takes a
+ * class that it finds there only if that has the same fingerprint.
  *
- * **What is not found** stays with an error, so that one which is only passed on arrives as what it was.
+ * **A name that is not found** stays with the error, so that an error which is only passed on arrives with its own class.
  *
  * @module
  */
@@ -23,14 +23,14 @@
 import { classOfPrototype } from "./classes.ts";
 import { noteLostClass, notePrivateFields } from "./class_loss.ts";
 import { isKnownError } from "./error_values.ts";
-import { exportAt, placesOf, unlearnedModules } from "./known_modules.ts";
+import { exportAt, exportNamesOf, unlearnedModules } from "./known_modules.ts";
 import { state } from "../state.ts";
 import { getOwnPropertyDescriptor, getPrototypeOf, hasOwn, ownKeys } from "../primordials.ts";
 
-/** The name of a class, and then by three where it may be found: a URL, a name, and a fingerprint or 0. */
-export type ClassWire = [name: string, ...places: (string | number)[]];
+/** The name of a class, and then its possible export names, three parts each: a URL, a name, and a fingerprint or 0. */
+export type ClassWire = [name: string, ...exports: (string | number)[]];
 
-/** A class, as it can be told without asking it. */
+/** A class, as far as it is known without running its code. */
 interface OwnClass {
   readonly name: string;
   readonly Class: object;
@@ -43,19 +43,19 @@ interface OwnClass {
 const sourceOf: (this: unknown) => string = Function.prototype.toString;
 const NATIVE = /\{\s*\[native code\]\s*\}$/;
 
-/** Private members, where they are declared: in a class's text they stand at the beginning of a statement or after such a word. */
+/** The declaration of a private member: in a class's text it stands at the beginning of a statement or after such a word. */
 const PRIVATE =
   /(?:^|[;{}\n)]|\*\/|\*|\b(?:static|async|get|set|accessor)\s)\s*#[\p{ID_Start}$_\\]|\b__privateAdd\(|\b__classPrivateField/u;
 
 const classes = new WeakMap<object, OwnClass | null>();
 const problems = new WeakMap<object, string>();
-/** The classes of errors that are not known here, by the errors. */
+/** The classes that are not known here, by the errors that had them. */
 const lost = state("lost classes", () => new WeakMap<object, ClassWire>());
 
-/** The most modules that are named for a class of which it is not known which module exports it. */
+/** The most modules that are named for a class whose module is not known. */
 const MOST_GUESSES = 16;
 
-/** The class that has a prototype, if it is one of the application's. Asks the prototype for nothing: there may be getters. */
+/** The class of a prototype, if it is one of the application's. Runs no getters of the prototype. */
 function classWith(prototype: object | null): OwnClass | undefined {
   if (prototype === null) return undefined;
   const Class: unknown = getOwnPropertyDescriptor(prototype, "constructor")?.value;
@@ -71,7 +71,7 @@ function ownClass(Class: object): OwnClass | undefined {
 }
 
 function readClass(Class: object): OwnClass | undefined {
-  // A proxy has no source either: it is told without a trap being called.
+  // A proxy has no source either: so it is recognized without a call of a trap.
   const source = sourceOf.call(Class);
   if (NATIVE.test(source)) return undefined;
   const prototype: unknown = getOwnPropertyDescriptor(Class, "prototype")?.value;
@@ -81,10 +81,10 @@ function readClass(Class: object): OwnClass | undefined {
   return { name: typeof name === "string" ? name : "", Class, prototype, source, isPrivate };
 }
 
-/** Says of a class where it may be found. */
-function addPlaces(wire: ClassWire, { name, Class, source }: OwnClass): void {
-  const known = placesOf(Class);
-  for (const place of known) wire.push(place.url, place.name, 0);
+/** Adds the possible export names of a class. */
+function addExportNames(wire: ClassWire, { name, Class, source }: OwnClass): void {
+  const known = exportNamesOf(Class);
+  for (const { url, name } of known) wire.push(url, name, 0);
   if (known.length > 0 || name === "") return;
   for (const url of unlearnedModules()) {
     if (wire.length > 3 * MOST_GUESSES) return;
@@ -103,8 +103,7 @@ function fingerprint(text: string): number {
  * Names the class of an error: the nearest one that the other side may find.
  *
  * @param error The error.
- * @returns How it is named: with nothing but its own class's name if no class is found. Nothing if the error is of a class that both
- * sides know anyway.
+ * @returns The class, with nothing but a name if none is known to be exported. Nothing if both sides know the error's class anyway.
  */
 export function nameErrorClass(error: object): ClassWire | undefined {
   const before = lost.get(error);
@@ -118,9 +117,9 @@ export function nameErrorClass(error: object): ClassWire | undefined {
     const own = classWith(prototype);
     if (!own) continue;
     wire ??= [own.name];
-    addPlaces(wire, own);
-    // What is only guessed may be wrong: then the class above it is the nearest one.
-    if (placesOf(own.Class).length === 0) continue;
+    addExportNames(wire, own);
+    // A guess may be wrong: then the class above it is the nearest one.
+    if (exportNamesOf(own.Class).length === 0) continue;
     if (wire[0] !== own.name) noteLostClass(wire[0]);
     else if (hasPrivateMembers(prototype)) notePrivateFields(wire[0]);
     return wire;
@@ -129,17 +128,17 @@ export function nameErrorClass(error: object): ClassWire | undefined {
   return wire;
 }
 
-/** Whether a prototype is that of the very class that was named, and not of the nearest one that could be found. */
+/** Whether a prototype is that of the very class that was sent, and not of the nearest class that could be found. */
 export function isOfClass(prototype: object, [name]: ClassWire): boolean {
   return classWith(prototype)?.name === name;
 }
 
-/** Whether errors with this prototype arrive as they are anyway: of a class of the platform, or one that is registered. */
+/** Whether both sides know the class of a prototype anyway: a class of the platform, or one that is registered. */
 function isKnown(prototype: object): boolean {
   return isKnownError(prototype) || classOfPrototype(prototype) !== undefined;
 }
 
-/** Whether errors of a class leave something behind. */
+/** Whether errors of a class leave private fields behind. */
 export function hasPrivateMembers(prototype: object): boolean {
   for (let at = prototype; at !== null && !isKnown(at); at = getPrototypeOf(at)) {
     const own = classWith(at);
@@ -153,7 +152,7 @@ export function hasPrivateMembers(prototype: object): boolean {
  *
  * @param instance The instance.
  * @param prototype Its prototype.
- * @returns How the class is named, and why the instance cannot cross so if it cannot; nothing if the class is not known to be exported.
+ * @returns The class, and the reason why the instance cannot cross so, if it cannot; nothing if no module is known to export it.
  */
 export function nameClass(
   instance: object,
@@ -162,12 +161,12 @@ export function nameClass(
   const own = classWith(prototype);
   if (!own) return undefined;
   const wire: ClassWire = [own.name];
-  addPlaces(wire, own);
+  addExportNames(wire, own);
   if (wire.length === 1) return undefined;
   return { wire, problem: classProblem(own.Class) ?? instanceProblem(instance, own.prototype) };
 }
 
-/** Why instances of a class cannot cross by their fields; nothing if they can. */
+/** The reason why instances of a class cannot cross by their fields; nothing if they can. */
 function classProblem(Class: object): string | undefined {
   let problem = problems.get(Class);
   if (problem === undefined) problems.set(Class, problem = findProblem(Class) ?? "");
@@ -216,10 +215,10 @@ function hasAccessor(prototype: object | null): boolean {
 }
 
 /**
- * Finds the prototype of a class that the other side has named, among what this side has loaded.
+ * Finds the prototype of a class that the other side has sent, in the modules that this side has loaded.
  *
  * @param wire The class.
- * @returns The prototype; nothing if it is not there.
+ * @returns The prototype; nothing if it is not found.
  */
 export function findPrototype(wire: ClassWire): object | undefined {
   for (let i = 1; i + 2 < wire.length; i += 3) {
@@ -232,14 +231,14 @@ export function findPrototype(wire: ClassWire): object | undefined {
   return undefined;
 }
 
-/** As {@linkcode findPrototype}, for an instance that is made of its fields: only of a class that {@linkcode nameClass} would name. */
+/** As {@linkcode findPrototype}, for an instance that crosses by its fields: only a class that {@linkcode nameClass} allows. */
 export function findDataPrototype(wire: ClassWire): object | undefined {
   const prototype = findPrototype(wire);
   const own = prototype && classWith(prototype);
   return own && !classProblem(own.Class) ? prototype : undefined;
 }
 
-/** Keeps the name of an error's class that is not known here, for when the error is passed on. */
+/** Keeps the class of an error that is not known here, for when the error is passed on. */
 export function keepLostClass(error: object, wire: ClassWire): void {
   lost.set(error, wire);
 }

@@ -1,10 +1,10 @@
 /**
  * The exports of a module that this side has loaded, without waiting for it and without running anything.
  *
- * `import()` gives them too, but only once the module has been evaluated. A main program that awaits at its top level is not before
- * it ends, so that its own classes would never be known. And `import()` runs a module that was not loaded yet.
+ * `import()` gives them too, but only once the module has been evaluated. A main program that awaits at its top level has not been
+ * evaluated before it ends, so that its own classes would never be known. And `import()` runs a module that was not loaded yet.
  *
- * The language has a way: a module of a cycle does not wait for what the cycle waits for.
+ * The language has a way: a module of a cycle does not wait for the modules that the cycle waits for.
  *
  * ```text
  * outer   imports inner, re-exports the exports of the modules
@@ -12,11 +12,11 @@
  * ```
  *
  * When `outer` is imported all are linked, and `inner` is evaluated first. It sees the modules' exports; those of a module that was
- * not evaluated, or not yet so far, cannot be read. As it throws, nothing else is evaluated.
+ * not evaluated, or not yet so far, cannot be read. As `inner` throws, nothing else is evaluated.
  *
- * The two are `data:` URLs, which hold their text, so that neither could hold the other's. So they name each other, and a hook for
- * the resolving of specifiers says what the names mean. It is there only meanwhile, and leaves all other specifiers alone. A hook
- * for loading would do too, but starts an operation of the runtime (Deno 2.9.6) that never ends.
+ * The two are `data:` URLs, which hold their text, so that neither can hold the other's URL. So they name each other, and a hook
+ * for the resolving of specifiers gives these names their URLs. The hook is there only meanwhile, and leaves all other specifiers
+ * alone. A hook for loading would do too, but starts an operation of the runtime (Deno 2.9.6) that never ends.
  *
  * @module
  */
@@ -35,7 +35,7 @@ let count = 0;
  * Looks at modules.
  *
  * @param urls Their URLs.
- * @returns The exports of each; `undefined` if they cannot be had, as one of the modules cannot be loaded, say, or the runtime has no
+ * @returns The exports of each; `undefined` if they cannot be had: one of the modules cannot be loaded, say, or the runtime has no
  * hooks.
  */
 export async function peek(urls: readonly string[]): Promise<readonly Exports[] | undefined> {

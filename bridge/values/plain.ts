@@ -1,7 +1,7 @@
 /**
- * Asks whether a value is plain data: what `JSON.stringify` carries so faithfully that
- * `JSON.parse` gives back what `structuredClone` would give. It is asked of every value that
- * crosses, so it is one tight walk that allocates nothing for small data.
+ * The test for plain data: data that `JSON.stringify` carries so faithfully that `JSON.parse` gives
+ * back the same as `structuredClone` would. Every value that crosses is tested, so it is one tight
+ * walk that allocates nothing for small data.
  *
  * @module
  */
@@ -10,23 +10,23 @@ import { getPrototypeOf, isArray, values } from "../primordials.ts";
 import { BUFFER_UNITS } from "./structured.ts";
 
 /**
- * How deep values may be nested, in levels. `structuredClone` of Deno 2.9.6 gives up between 2,000
- * and 3,000; the recursive walks of the codec reach this on half a Worker's stack.
+ * The most levels to which values may be nested. `structuredClone` of Deno 2.9.6 gives up between
+ * 2,000 and 3,000; the recursive walks of the codec reach this on half a Worker's stack.
  */
 export const MAX_DEPTH = 1_000;
 
-/** Up to so many objects a linear search is faster than a Set. */
+/** The count of objects up to which a linear search is faster than a Set. */
 const FEW = 16;
 
 const arrayPrototype: unknown = Array.prototype;
 const objectPrototype: unknown = Object.prototype;
 
-// What the walk has met, to find what is referred to twice. It stands here, and not in an object,
-// because that makes the walk of small data a quarter faster.
+// The objects that the walk has met, to find those that are referred to twice. They are held here, and
+// not in an object, because that makes the walk of small data a quarter faster.
 
 /** The first objects met. */
 const few: (object | undefined)[] = new Array(FEW).fill(undefined);
-/** How many objects were met. */
+/** The count of objects met. */
 let count = 0;
 /** All objects met, once they are more than a few. */
 let many: Set<object> | undefined;
@@ -89,7 +89,7 @@ function note(object: object): boolean {
 }
 
 /**
- * The walk: one frame a level. The checks of the items stand in line, twice: as a function of their
+ * The walk: one stack frame a level. The checks of the items are inline, twice: as a function of their
  * own they make it a fifth slower.
  */
 function walk(object: object, depth: number): boolean {
@@ -117,8 +117,8 @@ function walk(object: object, depth: number): boolean {
     return values(object).length === length;
   }
   if (prototype !== objectPrototype && (prototype !== null || isArray(object))) return false;
-  // Inherited properties are seen too when someone has put any on Object.prototype: then a value
-  // may be found not plain that is, which only costs time.
+  // Inherited properties are seen too when someone has put any on Object.prototype: then plain data may
+  // be taken for other data, which only costs time.
   for (const key in object) {
     const item: unknown = (object as Record<string, unknown>)[key];
     if (typeof item === "string") {
@@ -134,16 +134,16 @@ function walk(object: object, depth: number): boolean {
   return typeof (object as { toJSON?: unknown }).toJSON !== "function";
 }
 
-/** Whether a number is one that JSON carries: finite, and not -0. */
+/** Whether JSON carries a number: a finite one that is not -0. */
 export function isPlainNumber(value: number): boolean {
   return value - value === 0 && (value !== 0 || 1 / value > 0);
 }
 
 /**
- * Tells whether JSON that arrived is nested deeper than so many levels.
+ * Tells whether JSON that arrived is nested too deeply.
  *
- * @param value What `JSON.parse` returned.
- * @param depth How many levels are right.
+ * @param value The result of `JSON.parse`.
+ * @param depth The most levels that are allowed.
  * @returns Whether there are more.
  */
 export function isDeeperThan(value: unknown, depth: number): boolean {

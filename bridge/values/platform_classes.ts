@@ -1,7 +1,7 @@
 /**
  * Classes of the platform that cross as if the application had registered them.
  *
- * They are looked up when an instance is about to cross, and not when this is imported: to touch some of them loads a
+ * A class is looked up when an instance is about to cross, and not when this module is imported: to touch some of them loads a
  * part of the runtime.
  *
  * @module
@@ -9,13 +9,13 @@
 
 import type { RegisteredClass } from "./classes.ts";
 
-/** How one of them crosses. */
+/** The way in which instances of such a class cross. */
 interface Way {
   readonly toWire: (instance: never) => unknown;
   readonly fromWire: (Class: never, wire: never) => unknown;
 }
 
-/** What is used of `ImageData`, which not every runtime has. */
+/** The part of `ImageData` that is used here: not every runtime has the class. */
 interface Image {
   readonly data: Uint8ClampedArray;
   readonly width: number;
@@ -57,10 +57,10 @@ const WAYS: ReadonlyMap<string, Way> = new Map([
   ].map((name): [string, Way] => [`Temporal.${name}`, temporal]),
 ]);
 
-/** What their names begin with on the wire. */
+/** The beginning of the names of such classes on the wire. */
 const PREFIX = "platform.";
 
-/** The class of the platform that a value is an instance of; none if that does not cross in this way. */
+/** The class of an instance of the platform's; none if the class does not cross in this way. */
 export function platformClassOf(value: object): RegisteredClass | undefined {
   const tag = (value as { [Symbol.toStringTag]?: unknown })[Symbol.toStringTag];
   const found = typeof tag === "string" ? find(tag) : undefined;

@@ -1,5 +1,5 @@
 /**
- * Printing a failure that nobody has asked about.
+ * Printing of unhandled failures.
  *
  * @module
  */
@@ -7,10 +7,10 @@
 import { show } from "../checks.ts";
 
 /**
- * Prints what was thrown to stderr; a few words about it, if it does not let itself be looked at.
+ * Prints a thrown value to stderr, or a few words about it if it does not let itself be looked at.
  *
- * @param heading What it is about.
- * @param thrown What was thrown.
+ * @param heading The words to print before it.
+ * @param thrown The thrown value.
  */
 export function printError(heading: string, thrown: unknown): void {
   try {

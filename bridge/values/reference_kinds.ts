@@ -1,12 +1,12 @@
 /**
- * What the codec asks of its side for all that goes by reference.
+ * The part of a side that makes references for the codec, and finds their objects.
  *
  * @module
  */
 
 import type { Attachment } from "../wire/payload.ts";
 
-/** Knows what goes by reference from and to one side of one connection. */
+/** Makes and resolves the references of one side, to and from one other side. */
 export interface ReferenceKinds {
   /**
    * Returns a reference for a value, or undefined when it does not go by reference. Asked for every
@@ -14,18 +14,18 @@ export interface ReferenceKinds {
    * before registered classes, and before refusing.
    */
   toRef(value: object): Ref | undefined;
-  /** Why a value does not go at all, though it would go by reference: what to do in place of that. Asked before `toRef()`. */
+  /** Returns advice for a value that must not cross, though it would go by reference. Asked before `toRef()`. */
   refusal?(value: object): string | undefined;
-  /** Returns the near side's object for a reference that arrived. What it throws, `decode` throws. */
+  /** Returns the near side's object for a reference that arrived. Its errors go through `decode` as they are. */
   resolve(kind: number, data: unknown): unknown;
 }
 
-/** What is sent in place of something that goes by reference. */
+/** A reference: it is sent in place of an object that goes by reference. */
 export interface Ref {
-  /** What kind of thing it is, as the two sides have agreed. */
+  /** The kind of the object: one of `RefKind`. */
   kind: number;
-  /** What the other side needs to know of it: a value that crosses by itself. */
+  /** The data that the other side needs for the object: a value that crosses by itself. */
   data: unknown;
-  /** What goes beside the message. */
+  /** The object that goes beside the message. */
   attachment?: Attachment;
 }

@@ -1,12 +1,12 @@
 /**
- * Words for what cannot cross: what the value is, and what to do about it.
+ * Words for values that cannot cross: the name of the value, and advice.
  *
  * @module
  */
 
 import { madeElsewhere } from "../brand.ts";
 
-/** What to do about values of these kinds, by the tag that `Object.prototype.toString` gives. */
+/** The advice for values of these kinds, by the tag that `Object.prototype.toString` gives. */
 const ADVICE: Readonly<Record<string, string>> = {
   AbortController: "send its signal",
   CryptoKey: "send what it is made of: await crypto.subtle.exportKey()",
@@ -35,7 +35,10 @@ const ADVICE: Readonly<Record<string, string>> = {
   SharedArrayBuffer: "it was given to a codec that shares no memory",
 };
 
-/** Names a value that cannot cross, in few words: `function "onClick"`, `instance of class "Point"`. */
+/**
+ * Names a value that cannot cross, in few words: `function "onClick"`, `instance of class "Point"`. The words may cross in place of
+ * the value; see `show()` for values in other messages.
+ */
 export function describeValue(value: unknown): string {
   try {
     if (typeof value === "function") return value.name ? `function "${value.name}"` : "function";
@@ -56,7 +59,7 @@ function describeObject(value: object): string {
   return "object with a prototype of its own";
 }
 
-/** The built-in kind as the value itself tells it. */
+/** The built-in kind of an object, by its own tag. */
 function kindOf(value: object): string {
   return Object.prototype.toString.call(value).slice(8, -1);
 }
@@ -69,7 +72,7 @@ function className(value: object): string | undefined {
   return typeof name === "string" && name !== "" ? name : undefined;
 }
 
-/** Says what to do about a value that cannot cross. */
+/** The advice for a value that cannot cross. */
 export function adviseOn(value: unknown): string {
   try {
     const elsewhere = madeElsewhere(value);
@@ -83,7 +86,7 @@ export function adviseOn(value: unknown): string {
   }
 }
 
-/** Says what to do about an object that cannot cross. */
+/** The advice for an object that cannot cross. */
 function adviseOnObject(value: object): string {
   const kind = kindOf(value);
   if (Object.hasOwn(ADVICE, kind)) return ADVICE[kind];

@@ -4,20 +4,20 @@
  * @module
  */
 
-/** How many lines the engine and the library put before the source of an inline function. */
+/** The count of lines that the engine and the library put before the source of an inline function. */
 export const LINES_BEFORE_SOURCE = 2;
 
 const { captureStackTrace } = Error;
 
-/** `Error`, with the hook by which people's code has stacks written in its own way: as anything, or not at all if it throws. */
+/** `Error`, with the hook by which people's code writes stacks in its own way: as any value, or not at all if it throws. */
 const errors = Error as { prepareStackTrace?: unknown };
 
-/** The stack of whoever calls this, as the engine writes it. */
+/** The stack of the caller, as the engine writes it. */
 export function stackHere(): string {
   return errors.prepareStackTrace === undefined ? capture() : asEngineWrites(capture);
 }
 
-/** Reads a stack as the engine writes it: it does so when a stack is read first. */
+/** Reads a stack as the engine writes it. The engine writes a stack when it is read first. */
 export function asEngineWrites<T>(read: () => T): T {
   const { prepareStackTrace } = errors;
   errors.prepareStackTrace = undefined;

@@ -1,5 +1,6 @@
 /**
- * Stacks that people can read: one story of both sides, without what this library and the runtime have below people's code.
+ * Stacks that people can read: one story of both sides, without the stack frames that this library and the runtime have below
+ * people's code.
  *
  * @module
  */
@@ -11,13 +12,13 @@ import { LINES_BEFORE_SOURCE } from "./stack_here.ts";
 const FRAME = /^\s+at /;
 
 /**
- * Makes one stack of two, that reads as one story: the frames of the far side, a line that says
- * where it crossed, and the frames of the near side. On both sides this library's own frames are left out, with what
- * the runtime has between and below them.
+ * Makes one stack of two, that reads as one story: the stack frames of the far side, a line that says where the error crossed,
+ * and the stack frames of the near side. On both sides this library's own frames are left out, and the runtime's between and
+ * below them.
  *
- * Never throws: what has no stack, or does not let it be set, is left as it is.
+ * Never throws: a value that has no stack, or does not let it be set, is left as it is.
  *
- * @param error What arrived. Anything but an error is left as it is.
+ * @param error The value that arrived. Anything but an error is left as it is.
  * @param crossing The line between, for example `    --- called by green thread "x" ---`.
  * @param nearStack The stack of an error made on the near side. Its first line is left out.
  */
@@ -37,9 +38,9 @@ export function joinStacksOnce(error: unknown, crossing: string, nearStack: stri
 }
 
 /**
- * Adds the caller's frames to a stack that has been joined already, when nobody had asked for it yet.
+ * Adds the caller's stack frames to a stack that was joined before anybody had asked for the result.
  *
- * @param error What arrived.
+ * @param error The value that arrived.
  * @param nearStack The stack of an error made on the near side.
  */
 export function addCaller(error: unknown, nearStack: string): void {
@@ -49,7 +50,7 @@ export function addCaller(error: unknown, nearStack: string): void {
 /**
  * Adds a line to the stack of an error that people's code has thrown, once.
  *
- * @param error What was thrown. An error whose stack has no frame of people's code is left as it is.
+ * @param error The thrown value. An error whose stack has no frame of people's code is left as it is.
  * @param line The line.
  */
 export function addLine(error: unknown, line: string): void {
@@ -82,27 +83,27 @@ export function stackOf(error: unknown): string | undefined {
   }
 }
 
-/** A place in people's code. */
-interface Place {
+/** A site in people's code. */
+interface Site {
   readonly file: string;
   readonly line: number;
   readonly column: number;
 }
 
-/** The first place in people's code that an error's stack names; none if it has no stack, or that names none. */
-export function placeOf(error: unknown): Place | undefined {
+/** The first site in people's code that an error's stack names; none if the error has no stack, or its stack names none. */
+export function siteOf(error: unknown): Site | undefined {
   for (const line of userFrames(stackOf(error) ?? "").split("\n")) {
     if (!FRAME.test(line) || isRuntimes(line) || isOwn(line)) continue;
-    const [, file, at, column] = PLACE.exec(line) ?? [];
+    const [, file, at, column] = SITE.exec(line) ?? [];
     if (file !== undefined) return { file, line: Number(at), column: Number(column) };
   }
   return undefined;
 }
 
-/** The file, line and column at the end of a frame. */
-const PLACE = /(?:\(| at (?:async )?)([^()]+):(\d+):(\d+)\)?$/;
+/** The file, line and column at the end of a stack frame. */
+const SITE = /(?:\(| at (?:async )?)([^()]+):(\d+):(\d+)\)?$/;
 
-/** The lines of a stack after its first, which may be several, without frames that are not the caller's. */
+/** The stack frames of the caller in a stack: without its message, and without frames of this library and the runtime. */
 function callerFrames(stack: string): string[] {
   const lines = stack.split("\n");
   const first = lines.findIndex((line) => FRAME.test(line));
@@ -111,8 +112,8 @@ function callerFrames(stack: string): string[] {
 }
 
 /**
- * A stack without what called the user's function: frames of this library, and those of the runtime under them. The
- * runtime's at the top stay: they say what was being done. A frame of an inline function says which line of its source it is.
+ * A stack without the callers of the user's function: the stack frames of this library, and those of the runtime under them. The
+ * runtime's frames at the top stay: they tell what was being done. A frame of an inline function gets the line in its source.
  *
  * @param stack The stack of an error, in one piece.
  */
@@ -121,7 +122,7 @@ export function userFrames(stack: string): string {
   try {
     return withoutOwn(stack);
   } catch {
-    // Where there is hardly any room left on the engine's stack it cannot compile a pattern, and calls that a SyntaxError.
+    // With hardly any room left on its stack, the engine cannot compile a pattern, and calls that a SyntaxError.
     return stack;
   }
 }
@@ -130,21 +131,21 @@ function withoutOwn(stack: string): string {
   let below = false;
   return stack.split("\n").filter((line) => {
     if (isOwn(line)) return !(below = true);
-    // Above this line it crossed before, and below it are frames of another side.
+    // A line between: the frames below it are of another side.
     if (!FRAME.test(line)) return !(below = false);
     return !(below && isRuntimes(line));
-  }).map((line) => line.replace(INLINE, inlinePlace)).join("\n");
+  }).map((line) => line.replace(INLINE, inlineSite)).join("\n");
 }
 
-/** Where a frame of an inline function is, as the engine says it. */
+/** The site in a stack frame of an inline function, as the engine writes it. */
 const INLINE =
   /\(eval at make \(\S*\/green\/worker\/inline_functions\.ts:\d+:\d+\), <anonymous>:(\d+):(\d+)\)$/;
 
-function inlinePlace(_: string, line: string, column: string): string {
+function inlineSite(_: string, line: string, column: string): string {
   return `(inline function:${Number(line) - LINES_BEFORE_SOURCE}:${column})`;
 }
 
-/** Whether a frame is of this library; those of inline functions only have their origin there. */
+/** Whether a stack frame is of this library. Those of inline functions are not, though the engine names it as their origin. */
 function isOwn(line: string): boolean {
   return FRAME.test(line) && !line.includes("(eval at ") &&
     ownModules.some((url) => line.includes(url));

@@ -42,7 +42,7 @@ export const Letter = {
   Back: "r",
 } as const;
 
-/** The first items of arrays that are something else. */
+/** The first items of arrays that are nodes. */
 export const Tag = {
   SparseArray: "~A",
   Buffer: "~B",
@@ -66,22 +66,22 @@ export const Tag = {
 export type Wire = null | boolean | number | string | Wire[] | { [key: string]: Wire };
 
 /**
- * What stands for everything that is neither plain nor primitive. All of them count as an object
- * but `Text` and `WideText`.
+ * The wire form of every value that is neither plain nor primitive. All of them count as an object but
+ * `Text` and `WideText`.
  */
 export type Node =
-  /** An array with holes or with properties beside its items: its length, and all it has by key. */
+  /** An array with holes or with properties beside its items: its length, and its items and properties by key. */
   | [tag: typeof Tag.SparseArray, length: number, items: { [key: string]: Wire }]
   /** An ArrayBuffer: in base 64, or null for the next buffer; the third item makes it resizable. */
   | [tag: typeof Tag.Buffer, bytes: string | null, maxByteLength?: number]
-  /** A typed array or DataView: its class, its buffer, where it begins, its length in items; null to track. */
+  /** A typed array or DataView: its class, its buffer, its offset there, its length in items; null to track. */
   | [tag: typeof Tag.View, name: string, buffer: Wire, byteOffset: number, length: number | null]
   /** An instance of a registered class; if it is an error also the error to use without that class. */
   | [tag: typeof Tag.Class, name: string, wire: Wire, error?: ErrorNode]
   | ErrorNode
   /** An instance of a class that a module exports: the class, its fields, and 1 if a few words may do without the class. */
   | [tag: typeof Tag.Instance, Class: ClassWire, fields: { [key: string]: Wire }, lenient?: 1]
-  /** What the `ReferenceKinds` gave out; what it asked to be told. */
+  /** A reference that the `ReferenceKinds` made: its kind and its data. */
   | [tag: typeof Tag.Reference, kind: number, data: Wire]
   /** Keys and values in turn. */
   | [tag: typeof Tag.Headers, ...entries: Wire[]]
@@ -112,12 +112,12 @@ export type ErrorNode = [
   ...Class: ClassWire[],
 ];
 
-/** A buffer of so many bytes goes beside the text, a smaller one inside of it. */
+/** The size from which a buffer goes beside the text, in bytes; a smaller one goes inside of it. */
 export const BUFFER_BYTES = 1024;
 
 /**
- * A string of so many UTF-16 units goes beside the text: from here on that is as fast or up to twice
- * as fast. It is a must, too: `JSON.stringify` of V8 15 takes the process down on a flat string of
- * 2^28 units, and the text as a whole cannot have 2^29.
+ * The length from which a string goes beside the text, in UTF-16 units: from here on that is as fast or
+ * up to twice as fast. It is a must, too: `JSON.stringify` of V8 15 takes the process down on a flat
+ * string of 2^28 units, and the text as a whole cannot have 2^29.
  */
 export const BUFFER_UNITS = 1 << 16;

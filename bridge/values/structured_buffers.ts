@@ -1,11 +1,11 @@
 /**
- * Buffers and the views on them in the structured form: what is particular to memory, kept out of
- * the walks.
+ * Buffers and the views on them in the structured form: the particulars of memory, kept out of the
+ * walks.
  *
  * @module
  */
 
-/** A class of views, as far as making one goes. */
+/** A class of views, as a constructor. */
 type ViewClass = new (
   buffer: ArrayBufferLike,
   byteOffset: number,
@@ -34,7 +34,7 @@ const VIEW_CLASSES: ReadonlyMap<string, ViewClass> = new Map(
   }),
 );
 
-/** The names of the views by their prototypes. Node's `Buffer` crosses as the `Uint8Array` it is. */
+/** The names of the views by their prototypes. Node's `Buffer` crosses as a `Uint8Array`. */
 export const viewNames: ReadonlyMap<unknown, string> = new Map(
   [
     ...[...VIEW_CLASSES].map(([name, Class]): [unknown, string] => [Class.prototype, name]),
@@ -50,9 +50,9 @@ function bufferClass(): [unknown, string][] {
 
 /** A view taken apart. */
 export interface ViewParts {
-  /** Where it begins in its buffer, in bytes. */
+  /** Its offset in its buffer, in bytes. */
   readonly byteOffset: number;
-  /** In items, for a DataView in bytes; null when the view's length follows its buffer's. */
+  /** Its length in items, for a DataView in bytes; null when the view's length follows its buffer's. */
   readonly length: number | null;
 }
 
@@ -103,8 +103,8 @@ function isOutOfBounds(view: ArrayBufferView): boolean {
 }
 
 /**
- * Whether a view's length follows its buffer's. The language does not tell; a view that does not
- * reach the end of its buffer surely does not, and of the others it takes a change of size to know.
+ * Whether a view's length follows its buffer's. The language does not tell: a view that does not reach
+ * the end of its buffer surely does not follow, and for the others it takes a change of size to know.
  */
 function tracksLength(view: ArrayBufferView): boolean {
   const { buffer } = view;
@@ -112,7 +112,7 @@ function tracksLength(view: ArrayBufferView): boolean {
   const bytesPerItem = (view as Partial<Uint8Array>).BYTES_PER_ELEMENT ?? 1;
   const behind = buffer.byteLength - view.byteOffset - view.byteLength;
   if (behind >= bytesPerItem) return false;
-  // Shared memory cannot shrink again, so it is not tried out: almost all such views were made
+  // Shared memory cannot shrink again, so the change is not tried: almost all such views were made
   // without a length.
   if (!(buffer instanceof ArrayBuffer)) return true;
   const missing = bytesPerItem - behind;
@@ -133,7 +133,7 @@ function growsWith(view: ArrayBufferView, buffer: ArrayBuffer, bytes: number): b
 
 /** Whether the view shrinks with its buffer: tries it, and takes it back. */
 function shrinksWith(view: ArrayBufferView, buffer: ArrayBuffer): boolean {
-  // A view of nothing at the end stays one, whether it follows or not, as there is no room to grow.
+  // An empty view at the end stays empty, whether it follows or not, as there is no room to grow.
   if (view.byteLength === 0) return true;
   const size = buffer.byteLength;
   const cut = view.byteOffset + view.byteLength - 1;

@@ -1,5 +1,5 @@
 /**
- * Checks of what the structured reader reads. Each returns what it was given, or says what is wrong.
+ * Checks of the parts that the structured reader reads. Each returns its argument, or throws.
  *
  * @module
  */
@@ -18,7 +18,7 @@ export function fail(why: string, cause?: unknown): never {
   );
 }
 
-/** What was thrown for classes: mistakes of the application, and no reason to distrust the other side. */
+/** The errors that were thrown for classes: mistakes of the application, and no reason to distrust the other side. */
 const mistakes = new WeakSet<object>();
 
 /** Says what is wrong with an instance of a class of the application: never returns. */
@@ -31,17 +31,17 @@ export function failForClass(why: string, cause?: unknown): never {
   }
 }
 
-/** Whether an error says that the other side wrote what this library never writes, so that it cannot be trusted. */
+/** Whether an error means that the other side wrote what this library never writes, so that it cannot be trusted. */
 export function isBreach(error: unknown): error is BridgeProtocolError {
   return error instanceof BridgeProtocolError && !mistakes.has(error);
 }
 
-/** Carries what a `ReferenceKinds` threw past the checks, which would take it for malformed bytes. */
+/** Carries the error of a `ReferenceKinds` past the checks, which would take it for a sign of malformed bytes. */
 export class ForeignError {
-  /** What was thrown. */
+  /** The thrown value. */
   readonly thrown: unknown;
 
-  /** Wraps what was thrown. */
+  /** Wraps a thrown value. */
   constructor(thrown: unknown) {
     this.thrown = thrown;
   }

@@ -1,6 +1,6 @@
 /**
- * The leaves of the structured form, each written and read beside each other: values with nothing
- * inside that would have to be walked.
+ * The leaves of the structured form, with the writing and the reading of each side by side: values with
+ * nothing inside that would have to be walked.
  *
  * @module
  */
@@ -109,7 +109,7 @@ export function writeWideText(value: string): Uint8Array {
   return bytes;
 }
 
-/** Reads what {@linkcode writeWideText} wrote: a `TextDecoder` would replace lone surrogates. */
+/** Reads text that {@linkcode writeWideText} wrote: a `TextDecoder` would replace lone surrogates. */
 export function readWideText(bytes: Uint8Array): string {
   if (bytes.length % 2 !== 0) fail("a text has half a character");
   let whole = "";
@@ -126,13 +126,13 @@ export function readWideText(bytes: Uint8Array): string {
  * Makes an array without items. Its length is a claim of the other side's, so it must cost nothing.
  *
  * @param length The length that it is to have.
- * @param items How many items will follow.
+ * @param items The count of items that will follow.
  */
 export function emptyArray(length: unknown, items: number): unknown[] {
   if (!isCount(length) || length > 0xffffffff) fail("an array has no right length");
   const array: unknown[] = [];
-  // V8 makes room at once for a length up to 2^25. For one above it changes to a table of the items
-  // there are, and stays with that.
+  // V8 makes room at once for a length up to 2^25. Above that it changes to a table of the existing
+  // items, and stays with that.
   if (length > 2 * items + 1024) array.length = 0xffffffff;
   array.length = length;
   return array;

@@ -1,6 +1,6 @@
 /**
- * Limits on what costs far more to make than to ask for. The reader needs them, as it does not trust
- * what it reads; the writer keeps to them too, so that a sender hears of it with the path.
+ * Limits on objects that cost far more to make than to ask for. The reader needs the limits, as it does
+ * not trust the text; the writer keeps to them too, so that a sender gets an error with the path.
  *
  * @module
  */
@@ -20,12 +20,12 @@ const MAX_CLASSES = 1000;
 /** The most resizable buffers of one message: each takes a mapping, and a process has 65,530. */
 const MAX_RESIZABLE = 1000;
 
-/** The most memory that they may reserve together. */
+/** The most memory that these buffers may reserve together. */
 const MAX_RESERVED = 2 ** 36;
 
 const CLASSES = /\\[wp]/gi;
 
-/** Counts what is limited in one message. Each method returns what is wrong, if anything is. */
+/** Counts the limited objects of one message. Each method returns what is wrong, if anything is. */
 export class Limits {
   #classes = 0;
   #resizable = 0;

@@ -1,57 +1,57 @@
 /**
- * Where in a value the walk is: what a refusal names. Kept as bare keys while the walk goes well,
- * and made text only when it does not.
+ * The path to the part of a value at which the walk is, for the message of a refusal. Kept as bare keys
+ * while the walk goes well, and made text only when it does not.
  *
  * @module
  */
 
-/** How a level is entered from the one above. */
-export const Step = {
+/** The kinds of the parts of a path: how a level is entered from the one above. */
+export const PathPart = {
   Property: 0,
   MapKey: 1,
   MapValue: 2,
   SetItem: 3,
-  /** From an object to what stands for it: the path says nothing of that. */
-  StandIn: 4,
+  /** From an object to its surrogate, which is sent in its place: it does not show in the path. */
+  Surrogate: 4,
 } as const;
 
 const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
 
-/** The keys from the root to where the walk is. */
+/** A path: the keys from the root to the level of the walk. */
 export class Path {
   readonly #root: string;
   readonly #keys: unknown[] = [];
-  readonly #steps: number[] = [];
+  readonly #parts: number[] = [];
 
-  /** Begins a path with what to call the value as a whole, for example `arguments`. */
+  /** Begins a path with the name of the value as a whole, for example `arguments`. */
   constructor(root: string) {
     this.#root = root;
   }
 
-  /** Notes by which key the walk goes from this level to the next. */
-  enter(level: number, key: unknown, step: number = Step.Property): void {
+  /** Notes the key by which the walk goes from this level to the next. */
+  enter(level: number, key: unknown, part: number = PathPart.Property): void {
     this.#keys[level] = key;
-    this.#steps[level] = step;
+    this.#parts[level] = part;
   }
 
   /** The path to the value at this level, for example `arguments[0].user.onClick`. */
   at(level: number): string {
     let text = this.#root;
-    for (let i = 0; i < level; i++) text += describeStep(this.#keys[i], this.#steps[i]);
+    for (let i = 0; i < level; i++) text += describePart(this.#keys[i], this.#parts[i]);
     return text;
   }
 }
 
-/** One step as text. */
-function describeStep(key: unknown, step: number): string {
-  switch (step) {
-    case Step.MapKey:
+/** One part as text. */
+function describePart(key: unknown, part: number): string {
+  switch (part) {
+    case PathPart.MapKey:
       return `.keys()[${key}]`;
-    case Step.MapValue:
+    case PathPart.MapValue:
       return `.get(${describeKey(key)})`;
-    case Step.SetItem:
+    case PathPart.SetItem:
       return `.values()[${key}]`;
-    case Step.StandIn:
+    case PathPart.Surrogate:
       return "";
     default:
       if (typeof key === "number") return `[${key}]`;

@@ -1,9 +1,9 @@
 /**
  * The walk that reads the structured form: see `structured.ts` for the form itself.
  *
- * It does not trust what it reads. Every tag, number and shape is checked, and nothing is allocated
- * that is larger than what the message itself brings. Plain objects and arrays become the user's own:
- * they are fresh from `JSON.parse`.
+ * It does not trust the text. Every tag, number and shape is checked, and nothing is allocated that is
+ * larger than the message itself. Plain objects and arrays become the user's own: they are fresh from
+ * `JSON.parse`.
  *
  * @module
  */
@@ -53,7 +53,7 @@ import { Limits } from "./structured_limits.ts";
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const DIGITS = /^(0|[1-9][0-9]*)$/;
 
-/** Stands where an object will be once its data has been read. */
+/** Mark for an object that can be made only when its data has been read. */
 const UNFINISHED = Symbol("unfinished");
 
 /** Reads one message. */
@@ -68,8 +68,8 @@ export class StructuredReader {
   /**
    * Begins a message.
    *
-   * @param buffers What came beside the text.
-   * @param kinds Asked for what came by reference.
+   * @param buffers The buffers that came beside the text.
+   * @param kinds Resolves the references.
    */
   constructor(buffers: readonly Uint8Array[], kinds: ReferenceKinds) {
     this.#buffers = buffers;
@@ -77,10 +77,10 @@ export class StructuredReader {
   }
 
   /**
-   * Reads a value. What is in it is changed in place.
+   * Reads a value. Its parts are changed in place.
    *
-   * @param wire What `JSON.parse` returned.
-   * @param level How deep it stands.
+   * @param wire The result of `JSON.parse`.
+   * @param level Its level in the value as a whole.
    * @returns The value.
    * @throws {BridgeProtocolError} If it is not in the structured form.
    */
@@ -163,7 +163,7 @@ export class StructuredReader {
       case Tag.WideText:
         return readWideText(this.#takeBuffer());
     }
-    // What follows exists only when its data has been read.
+    // The object exists only when its data has been read.
     const number = this.#objects.push(UNFINISHED) - 1;
     return this.#objects[number] = this.#late(node, level);
   }
@@ -194,7 +194,7 @@ export class StructuredReader {
     }
   }
 
-  /** Reads a text: it stands as any string does. */
+  /** Reads a text, which is written as any string is. */
   #text(wire: unknown, level: number): string {
     return text(this.read(wire, level + 1));
   }
@@ -305,7 +305,7 @@ export class StructuredReader {
     return made;
   }
 
-  /** Makes the error that a node describes, without what it holds: that may hold the error. */
+  /** Makes the error of a node, without its fields: those may hold the error. */
   #errorText(node: unknown[], level: number): Error {
     if (node[0] !== Tag.Error) fail("an error is missing");
     const [, kind, message, name, stack] = node;
@@ -321,7 +321,7 @@ export class StructuredReader {
     return error ?? fail(`there is no kind of error "${excerpt(kind)}"`);
   }
 
-  /** Gives an error what it holds. */
+  /** Gives an error its fields. */
   #error(error: Error, node: unknown[], level: number): Error {
     const kind = text(node[1]);
     const hidden = fields(node[5]);
@@ -335,10 +335,10 @@ export class StructuredReader {
   }
 }
 
-/** Takes only what names a class. */
+/** Takes only the wire form of a class. */
 function classWire(value: unknown): ClassWire {
   const wire = list(value);
-  if (wire.length % 3 !== 1 || wire.length > MOST_PLACES) fail("a class has no right name");
+  if (wire.length % 3 !== 1 || wire.length > MOST_PARTS) fail("a class has no right name");
   const isRight = wire.every((part, i) =>
     i % 3 === 0 && i > 0 ? isCount(part) : typeof part === "string"
   );
@@ -346,7 +346,7 @@ function classWire(value: unknown): ClassWire {
 }
 
 /** The most parts of a class's name. */
-const MOST_PLACES = 300;
+const MOST_PARTS = 300;
 
 function notFound([name, url]: ClassWire): string {
   return `class "${
@@ -355,7 +355,7 @@ function notFound([name, url]: ClassWire): string {
     "functions, or functions of asyncToSync(), or call registerClass() in a module that both sides import";
 }
 
-/** Says what an error has lost on its way here, and keeps what is needed for passing it on. */
+/** Notes what an error has lost on its way here, and keeps its class for when it is passed on. */
 function noteClass(error: Error, wire: ClassWire, prototype: object | undefined): void {
   if (wire.length === 1) return noteLostClass(wire[0]);
   if (getPrototypeOf(error) !== prototype) {
@@ -365,7 +365,7 @@ function noteClass(error: Error, wire: ClassWire, prototype: object | undefined)
   else if (hasPrivateMembers(prototype!)) notePrivateFields(wire[0]);
 }
 
-/** Whether an array stands for something else. */
+/** Whether an array is a node, and not one of the user's. */
 function isNode(array: unknown[]): boolean {
   const tag = array[0];
   if (typeof tag !== "string" || tag.charCodeAt(0) !== MARK_CODE) return false;
@@ -373,7 +373,7 @@ function isNode(array: unknown[]): boolean {
   return letter >= 65 && letter <= 90;
 }
 
-/** Makes an instance of a registered class, or takes the error that came with it in its place. */
+/** Makes an instance of a registered class, or takes the error that came with it instead. */
 function makeInstance(name: string, wire: unknown, error: Error | undefined): unknown {
   const registered = classOfName(name) ?? platformClassNamed(name);
   if (registered === undefined) {

@@ -1,9 +1,9 @@
 /**
  * The walk that writes values in the structured form: see `structured.ts` for the form itself.
  *
- * It never changes the user's objects: what cannot stand as it is is replaced in a copy, and an
- * object all of whose parts can stand is handed to `JSON.stringify` itself. A getter may therefore be
- * read more than once.
+ * It never changes the user's objects: a part that JSON does not carry is replaced in a copy, and an
+ * object all of whose parts JSON carries is handed to `JSON.stringify` itself. A getter may therefore
+ * be read more than once.
  *
  * @module
  */
@@ -42,7 +42,7 @@ import {
 } from "./structured_leaves.ts";
 import { defineOwn } from "../primordials.ts";
 import { Limits } from "./structured_limits.ts";
-import { Path, Step } from "./structured_path.ts";
+import { Path, PathPart } from "./structured_path.ts";
 
 type WireFields = { [key: string]: Wire };
 
@@ -66,7 +66,7 @@ const builtIns: ReadonlyMap<unknown, string> = new Map(
   ].map((Class) => [Class.prototype, Class.name]),
 );
 
-/** How much of a message there is: of each list its length. */
+/** The length of each list of a message at some moment. */
 interface Begun {
   readonly objects: number;
   readonly buffers: number;
@@ -75,28 +75,28 @@ interface Begun {
 
 /** Writes one message. */
 export class StructuredWriter {
-  /** What goes beside the text, in the order in which the reader meets it. */
+  /** The buffers that go beside the text, in the order in which the reader meets them. */
   readonly buffers: Uint8Array[] = [];
-  /** What goes beside the message. */
+  /** The objects that go beside the message. */
   readonly attachments: Attachment[] = [];
   readonly #kinds: ReferenceKinds;
   readonly #path: Path;
-  /** Thrown values are described as far as they cannot cross; all others are refused. */
+  /** Whether parts that cannot cross are described, as those of thrown values are; otherwise the value is refused. */
   readonly #describes: boolean;
-  /** The objects that have been begun, in order; each one's number is its place. */
+  /** The objects that have been begun, and their numbers in the order of that. */
   readonly #numbers = new Map<object, number>();
-  /** The same as a list, where some may be taken back: a thrown value may hold thousands of things that do not cross. */
+  /** The same as a list, when some may be taken back: a thrown value may hold thousands of objects that do not cross. */
   readonly #order: object[] | undefined;
-  /** Those whose other self exists only when their data has been read. */
+  /** The objects that the reader can make only when it has read their surrogates, which are being written. */
   readonly #unfinished: object[] = [];
   readonly #limits = new Limits();
 
   /**
    * Begins a message.
    *
-   * @param root What a refusal calls the value as a whole.
-   * @param kinds Asked for what goes by reference.
-   * @param describes Whether what cannot cross is described, unless it is the value as a whole.
+   * @param root The name of the value as a whole in a refusal.
+   * @param kinds Makes the references.
+   * @param describes Whether parts that cannot cross are described; the value as a whole is refused in any case.
    */
   constructor(root: string, kinds: ReferenceKinds, describes: boolean) {
     this.#path = new Path(root);
@@ -109,8 +109,8 @@ export class StructuredWriter {
    * Writes a value.
    *
    * @param value The value.
-   * @param level How deep it stands.
-   * @returns What `JSON.stringify` is to be given.
+   * @param level Its level in the value as a whole.
+   * @returns The value to give to `JSON.stringify`.
    * @throws {NotCloneableError} If the value, or something in it, cannot cross.
    */
   write(value: unknown, level = 0): Wire {
@@ -144,7 +144,7 @@ export class StructuredWriter {
     }
   }
 
-  /** How much there is so far. */
+  /** The lengths of the lists so far. */
   #begun(): Begun {
     return {
       objects: this.#numbers.size,
@@ -153,10 +153,10 @@ export class StructuredWriter {
     };
   }
 
-  /** Takes back all that was begun since there was so much. */
+  /** Takes back all that was begun since the lists had these lengths. */
   #takeBack({ objects, buffers, attachments }: Begun): void {
-    // Where the stack has run out any call may fail, and who is called before takes back the rest: so an object leaves the list
-    // last, as it comes into it first.
+    // When the stack has run out any call may fail, and a caller further down takes back what is left: so an object leaves the
+    // list last, as it comes into the list first.
     const order = this.#order!;
     for (let at = order.length - 1; at >= objects; at--) {
       this.#numbers.delete(order[at]);
@@ -215,7 +215,7 @@ export class StructuredWriter {
     }
   }
 
-  /** Writes an object of none of the classes that are told by their prototype alone. */
+  /** Writes an object whose class its prototype alone does not tell. */
   #other(value: object, prototype: object, level: number): Wire {
     const view = viewNames.get(prototype);
     if (view !== undefined) return this.#view(view, value as ArrayBufferView, level);
@@ -250,7 +250,7 @@ export class StructuredWriter {
 
   #plain(value: Fields, level: number): Wire {
     if (this.#describes) return this.#fields(value, keys(value), level);
-    // What waits to be awaited is no data, for a side that says so.
+    // An object that waits to be awaited is no data, for a side that makes references to such objects.
     if (typeof value.then === "function") {
       const reference = this.#reference(value, level);
       if (reference !== undefined) return reference;
@@ -276,7 +276,7 @@ export class StructuredWriter {
       const wire = this.write(item, level + 1);
       if (wire !== item) (copy ??= value.slice())[i] = wire;
     }
-    // JSON.stringify would call it; a copy has it no longer, as it can only be a hidden one here.
+    // JSON.stringify would call the method; a copy does not have it, as it can only be a hidden one here.
     if (copy === undefined && (value as { toJSON?: unknown }).toJSON !== undefined) {
       copy = value.slice();
     }
@@ -303,9 +303,9 @@ export class StructuredWriter {
     const node: Node = [Tag.Map];
     let index = 0;
     for (const [key, item] of value) {
-      this.#path.enter(level, index++, Step.MapKey);
+      this.#path.enter(level, index++, PathPart.MapKey);
       node.push(this.write(key, level + 1));
-      this.#path.enter(level, key, Step.MapValue);
+      this.#path.enter(level, key, PathPart.MapValue);
       node.push(this.write(item, level + 1));
     }
     return node as Wire;
@@ -315,7 +315,7 @@ export class StructuredWriter {
     const node: Node = [Tag.Set];
     let index = 0;
     for (const item of value) {
-      this.#path.enter(level, index++, Step.SetItem);
+      this.#path.enter(level, index++, PathPart.SetItem);
       node.push(this.write(item, level + 1));
     }
     return node as Wire;
@@ -360,23 +360,23 @@ export class StructuredWriter {
 
   /** Writes a function by reference, or refuses it; a symbol is always refused. */
   #byReference(value: object, level: number): Wire {
-    // What is thrown may be kept for long, and callbacks in it would be too: they are described.
+    // A thrown value may be kept for long, and callbacks in it would be too: they are described.
     if (typeof value !== "function" || this.#describes) return this.#refuse(value, level);
     return this.#reference(value, level) ?? this.#refuse(value, level);
   }
 
-  /** Writes what the kinds give out for a value; nothing when it does not go by reference. */
+  /** Writes the reference for a value; nothing when it does not go by reference. */
   #reference(value: object, level: number): Wire | undefined {
     const why = this.#kinds.refusal?.(value);
     if (why !== undefined) this.#refuseAs(describeValue(value), why, level);
     const ref = this.#kinds.toRef(value);
     if (ref === undefined) return undefined;
     if (ref.attachment !== undefined) this.attachments.push(ref.attachment);
-    const data = this.#standIn(value, ref.data, level);
+    const data = this.#surrogate(value, ref.data, level);
     return [Tag.Reference, ref.kind, data] satisfies Node;
   }
 
-  /** Writes what a class's `toWire` makes of an instance. */
+  /** Writes the result of a class's `toWire` for an instance. */
   #instance(value: object, { name, toWire }: RegisteredClass, level: number): Wire {
     let wire: unknown;
     try {
@@ -385,19 +385,19 @@ export class StructuredWriter {
       const why = `its toWire failed: ${inOneLine(error)}`;
       return this.#refuseAs(`instance of class "${name}"`, why, level, error);
     }
-    return this.#standIn(value, wire, level);
+    return this.#surrogate(value, wire, level);
   }
 
-  /** Writes what stands for an object; the object itself cannot be part of that. */
-  #standIn(value: object, standIn: unknown, level: number): Wire {
+  /** Writes the surrogate of an object; the object itself cannot be part of that. */
+  #surrogate(value: object, surrogate: unknown, level: number): Wire {
     this.#unfinished.push(value);
-    this.#path.enter(level, undefined, Step.StandIn);
-    const wire = this.write(standIn, level + 1);
+    this.#path.enter(level, undefined, PathPart.Surrogate);
+    const wire = this.write(surrogate, level + 1);
     this.#unfinished.pop();
     return wire;
   }
 
-  /** Writes an error of a class that is registered, or that only its side knows. */
+  /** Writes an error of a class that is registered, or that only this side knows. */
   #ownError(value: Error, level: number): Wire {
     const registered = registeredErrorClass(value);
     if (registered === undefined) return this.#error(value, true, level);
@@ -414,12 +414,12 @@ export class StructuredWriter {
     }
   }
 
-  /** Writes an error: with its own fields, or only with what every error has. */
+  /** Writes an error: with its own fields, or only with the parts that every error has. */
   #error(value: Error, withFields: boolean, level: number): ErrorNode {
     const { kind, ...texts } = textOfError(value);
     const message = this.write(texts.message);
     const name = this.write(texts.name);
-    // Whoever gets it did not make it: what of this library had called is nothing to them.
+    // The one who gets the error did not make it: the library's callers in its stack mean nothing there.
     const told = texts.stack !== null && this.#describes ? userFrames(texts.stack) : texts.stack;
     const stack = this.write(told);
     const from = value as unknown as Fields;

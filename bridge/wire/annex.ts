@@ -40,7 +40,7 @@ const KEPT_MS = 1000;
 interface Annex {
   id: number;
   bytes: Uint8Array;
-  /** How many payloads have been put into it. */
+  /** The count of payloads that have been put into it. */
   put: number;
 }
 
@@ -52,7 +52,7 @@ export class AnnexWriter {
   readonly #ring: RingWriter;
   readonly #give: (buffer: SharedArrayBuffer) => number;
   readonly #annexes: Annex[];
-  /** When they are to be dropped, in `performance.now()` time; `Infinity` while there are none. */
+  /** The time at which they are to be dropped, in `performance.now()` time; `Infinity` while there are none. */
   dropAt = Infinity;
 
   /**

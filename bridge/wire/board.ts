@@ -39,10 +39,10 @@ const PARKED = 1;
 const IN_ITS_LOOP = 2;
 const UP = 2;
 
-/** How many Workers a board can hold at the most. */
+/** The most Workers that a board can hold. */
 export const MAX_SLOTS = 2048;
 
-/** Where a Worker's line begins, counted in words. */
+/** The index of the first word of a Worker's line. */
 function lines(slots: number): number {
   return Math.ceil((FLAGS + Math.ceil(slots / 32)) / LINE) * LINE;
 }
@@ -54,7 +54,7 @@ export function isBefore(a: number, b: number): boolean {
   return (a - b | 0) < 0;
 }
 
-/** Who may run next, in a cooperative hub: see `run_lock.ts`. */
+/** The order in which Workers of a cooperative hub run: see `run_lock.ts`. */
 export interface Order {
   /** The memory that its Workers share. */
   readonly buffer: SharedArrayBuffer;
@@ -68,7 +68,7 @@ export interface Order {
 export class Board {
   readonly buffer: SharedArrayBuffer;
   readonly slots: number;
-  /** Who may run next in a cooperative hub; other hubs have none. */
+  /** The order of a cooperative hub; other hubs have none. */
   order: Order | undefined;
   readonly #words: Int32Array;
   readonly #lines: number;
@@ -86,7 +86,7 @@ export class Board {
 
   // The hub sleeps.
 
-  /** What the doorbell counts now: read it before looking for work. */
+  /** The doorbell's count now: read it before looking for work. */
   heard(): number {
     return Atomics.load(this.#words, DOORBELL);
   }
@@ -135,14 +135,14 @@ export class Board {
     return Atomics.exchange(this.#words, word, 0);
   }
 
-  /** How many groups of 32 Workers there are. */
+  /** The count of groups of 32 Workers. */
   get groups(): number {
     return Math.ceil(this.slots / 32);
   }
 
   // A Worker sleeps.
 
-  /** What a Worker's wake counter says now: the Worker reads it before it looks for work. */
+  /** The value of a Worker's wake counter now: the Worker reads it before it looks for work. */
   woken(slot: number): number {
     return Atomics.load(this.#words, this.#lines + slot * LINE + WAKE);
   }
@@ -210,7 +210,7 @@ export class Board {
     if (up === 1) Atomics.sub(this.#words, AWAKE, 1);
   }
 
-  /** How many Workers are awake: those that run green code, and those that look for work. */
+  /** The count of Workers that are awake: those that run green code, and those that look for work. */
   get awake(): number {
     return Atomics.load(this.#words, AWAKE);
   }

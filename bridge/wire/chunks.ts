@@ -5,7 +5,7 @@
  */
 
 import type { Payload } from "./payload.ts";
-import { type Departure, writeHeader } from "./departure.ts";
+import type { Departure } from "./departure.ts";
 import {
   ASCII,
   CHUNK,
@@ -28,7 +28,7 @@ export class ChunkedDeparture implements Departure {
   readonly #a: number;
   readonly #b: number;
   readonly #payload: Payload;
-  /** What is still to be written after the head: byte parts, or units of the text. */
+  /** The parts still to be written after the head: byte parts, or units of the text. */
   readonly #parts: Uint8Array[] = [];
   #started = false;
   #part = 0;
@@ -66,8 +66,7 @@ export class ChunkedDeparture implements Departure {
       const at = ring.reserve(HEADER);
       if (at < 0) return false;
       const { format, buffers, meta } = this.#payload;
-      writeHeader(
-        ring.words,
+      ring.publishFrame(
         at,
         HEADER,
         this.#kind,
@@ -78,7 +77,6 @@ export class ChunkedDeparture implements Departure {
         meta?.length ?? 0,
         buffers.length,
       );
-      ring.publish(HEADER);
       this.#started = true;
     }
     for (;;) {
@@ -129,7 +127,6 @@ export class ChunkedDeparture implements Departure {
 
   #publishChunk(ring: RingWriter, at: number, filled: number, flags: number): void {
     const size = align(HEADER + filled);
-    writeHeader(ring.words, at, size, CHUNK, this.#stream, filled, flags, 0, 0, 0);
-    ring.publish(size);
+    ring.publishFrame(at, size, CHUNK, this.#stream, filled, flags, 0, 0, 0);
   }
 }

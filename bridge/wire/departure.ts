@@ -1,10 +1,8 @@
 /**
- * What all ways out of the outbox have in common.
+ * The common face of all ways out of the outbox: one frame, a frame with its payload beside the ring, chunks.
  *
  * @module
  */
-
-import { Word } from "./ring.ts";
 
 /** A message that could not be written at once. */
 export interface Departure {
@@ -20,28 +18,4 @@ export interface Departure {
    * codec made are its own and need none, but they are few.
    */
   keep(): void;
-}
-
-/** Writes the header of a frame. */
-export function writeHeader(
-  words: Int32Array,
-  at: number,
-  size: number,
-  kind: number,
-  id: number,
-  a: number,
-  b: number,
-  format: number,
-  meta: number,
-  buffers: number,
-): void {
-  const word = at >> 2;
-  words[word + Word.Size] = size;
-  words[word + Word.Kind] = kind;
-  words[word + Word.Id] = id;
-  words[word + Word.A] = a;
-  words[word + Word.B] = b;
-  words[word + Word.Format] = format;
-  words[word + Word.Meta] = meta;
-  words[word + Word.Buffers] = buffers;
 }

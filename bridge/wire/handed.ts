@@ -30,7 +30,7 @@ import { isTransferred } from "./transfer.ts";
 const LEAST = 1 << 20;
 const LEAST_EACH = 1 << 16;
 
-/** How many payloads may be on their way. */
+/** The most payloads that may be on their way. */
 const MOST_ON_THEIR_WAY = 8;
 
 /** The writer's side. */

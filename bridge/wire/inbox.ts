@@ -29,7 +29,7 @@ import {
 import { align, HEADER, type RingReader, Word } from "./ring.ts";
 import { readAscii, readText } from "./text.ts";
 
-/** How many chunked messages one thread may have on their way at once. */
+/** The most chunked messages that one thread may have on their way at once. */
 const MAX_STREAMS = 1024;
 
 /** The most buffers of one message. */
@@ -46,7 +46,7 @@ interface Incoming {
   readonly bufferCount: number;
   /** The text so far. */
   text: string;
-  /** What is to be filled: the table of lengths with the meta part, and then the buffers. */
+  /** The buffers to be filled: the table of lengths with the meta part, and then the buffers. */
   parts: Uint8Array[];
   part: number;
   offset: number;
@@ -54,7 +54,8 @@ interface Incoming {
 
 /** The receiving end of a ring, as messages. */
 export class Inbox {
-  readonly #ring: RingReader;
+  /** The ring: it says whether it is empty, shut, or its writer behind. */
+  readonly ring: RingReader;
   readonly #annexes: AnnexReader;
   readonly #handing: HandingReader;
   readonly #incoming = new Map<number, Incoming>();
@@ -64,34 +65,9 @@ export class Inbox {
    * @param taker Takes what the writer has given beside the ring.
    */
   constructor(ring: RingReader, taker: Taker = NOTHING) {
-    this.#ring = ring;
+    this.ring = ring;
     this.#annexes = new AnnexReader(ring, taker.takeMemory);
     this.#handing = new HandingReader(ring, taker.take);
-  }
-
-  /** Whether there is nothing to receive. */
-  get empty(): boolean {
-    return this.#ring.empty;
-  }
-
-  /** Whether the other side has shut the ring: see {@linkcode RingWriter.shut}. */
-  get shut(): boolean {
-    return this.#ring.shut;
-  }
-
-  /** See {@linkcode RingReader.behind}. */
-  get behind(): boolean {
-    return this.#ring.behind;
-  }
-
-  /** Says that nothing will be received any more. */
-  leave(): void {
-    this.#ring.leave();
-  }
-
-  /** Whether the writer waits for room and there is some now; see {@linkcode RingReader.takeHungry}. */
-  takeHungry(): boolean {
-    return this.#ring.takeHungry();
   }
 
   /**
@@ -103,21 +79,21 @@ export class Inbox {
    */
   receive(frames = Infinity): Message | undefined {
     while (frames-- > 0) {
-      const at = this.#ring.next();
+      const at = this.ring.next();
       if (at < 0) return undefined;
-      const kind = this.#ring.words[(at >> 2) + Word.Kind];
+      const kind = this.ring.words[(at >> 2) + Word.Kind];
       let message: Message | undefined;
       if (kind === CHUNK) message = this.#takeChunk(at);
       else if (kind === DROPPED) this.#annexes.drop();
       else message = this.#takeFrame(at, kind);
-      this.#ring.consume();
+      this.ring.consume();
       if (message) return message;
     }
     return undefined;
   }
 
   #takeFrame(at: number, kind: number): Message | undefined {
-    const { words } = this.#ring;
+    const { words } = this.ring;
     const word = at >> 2;
     const id = words[word + Word.Id];
     const a = words[word + Word.A];
@@ -137,7 +113,7 @@ export class Inbox {
   }
 
   #takeBody(at: number, format: number, ascii: boolean): Payload {
-    const { words, size } = this.#ring;
+    const { words, size } = this.ring;
     const meta = words[(at >> 2) + Word.Meta];
     if (format === Format.Int || format === Format.IntInArray) {
       return { format, text: "", meta: undefined, buffers: EMPTY.buffers, int: meta };
@@ -149,7 +125,7 @@ export class Inbox {
   }
 
   #takeBlobs(at: number, format: number, metaBytes: number): Payload {
-    const { words, bytes, size } = this.#ring;
+    const { words, bytes, size } = this.ring;
     const count = words[(at >> 2) + Word.Buffers] >>> 0;
     if (HEADER + count * 4 + metaBytes > size) throw tooLong(metaBytes, count, size);
     let end = at + HEADER + count * 4;
@@ -170,7 +146,7 @@ export class Inbox {
   }
 
   #takeBeside(at: number, format: number, ascii: boolean): Payload {
-    const { words, size } = this.#ring;
+    const { words, size } = this.ring;
     const meta = words[(at >> 2) + Word.Meta] >>> 0;
     const count = words[(at >> 2) + Word.Buffers] >>> 0;
     if (BESIDE_HEADER + count * 4 > size) throw tooLong(meta, count, size);
@@ -183,7 +159,7 @@ export class Inbox {
   }
 
   #begin(stream: number, head: Head, format: number, word: number): void {
-    const { words } = this.#ring;
+    const { words } = this.ring;
     const metaBytes = words[word + Word.Meta] >>> 0;
     const bufferCount = words[word + Word.Buffers] >>> 0;
     if (this.#incoming.has(stream) || this.#incoming.size >= MAX_STREAMS) {
@@ -201,7 +177,7 @@ export class Inbox {
   }
 
   #takeChunk(at: number): Message | undefined {
-    const { words, bytes, size } = this.#ring;
+    const { words, bytes, size } = this.ring;
     const word = at >> 2;
     const stream = words[word + Word.Id];
     const filled = words[word + Word.A] >>> 0;
@@ -219,7 +195,7 @@ export class Inbox {
   }
 
   #text(at: number, length: number, ascii: boolean): string {
-    return ascii ? readAscii(this.#ring.chars, at, length) : readText(this.#ring.bytes, at, length);
+    return ascii ? readAscii(this.ring.chars, at, length) : readText(this.ring.bytes, at, length);
   }
 }
 

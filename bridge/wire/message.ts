@@ -54,7 +54,7 @@ export const MOST_STREAM = BESIDE - 1;
 /** The bytes of such a frame before the lengths: its header, where the payload is, and the number of its memory. */
 export const BESIDE_HEADER = HEADER + 8;
 
-/** How many annexes a ring has. */
+/** The count of annexes of a ring. */
 export const ANNEXES = 2;
 
 /** In place of an annex's number: the payload is in buffers of its own. */
@@ -66,7 +66,7 @@ export const HANDED: number = ANNEXES;
  */
 export const MOST_PART = 2 ** 31 - 1;
 
-/** What goes from the writer of a ring to its reader beside it. */
+/** The writer's way to give its reader something beside the ring. */
 export interface Giver {
   /** Gives memory for both, and returns the number by which the reader can take it. */
   give(memory: SharedArrayBuffer): number;
@@ -76,7 +76,7 @@ export interface Giver {
   send(id: number, object: object): void;
 }
 
-/** What the reader takes of that. */
+/** The reader's way to take that. */
 export interface Taker {
   /** Takes shared memory. */
   takeMemory(id: number): SharedArrayBuffer;
@@ -84,13 +84,13 @@ export interface Taker {
   take(id: number): unknown;
 }
 
-/** Where the payload of a message lies beside the ring. */
+/** The payload of a message that lies beside the ring. */
 export interface Beside {
   /** In which annex, or {@linkcode HANDED}. */
   readonly where: number;
   /** The number of the memory. */
   readonly id: number;
-  /** How many bytes its text or meta takes. */
+  /** The count of bytes of its text or meta. */
   readonly meta: number;
   /** Whether it is a text that is all ASCII. */
   readonly ascii: boolean;
@@ -98,7 +98,7 @@ export interface Beside {
   readonly lengths: readonly number[];
 }
 
-/** How many bytes a chunk holds: a multiple of 8. */
+/** The bytes that a chunk holds: a multiple of 8. */
 export const CHUNK_BYTES = MAX_FRAME - HEADER;
 
 /** A message as it arrives. What `id`, `a` and `b` mean depends on the kind: see `protocol/messages.ts`. */
@@ -119,7 +119,7 @@ export const EMPTY: Payload = {
   int: 0,
 };
 
-/** What stands for the meta of a payload that has none. */
+/** The meta of a payload that has none. */
 export const NO_BYTES: Uint8Array = new Uint8Array(0);
 
 /** Whether a format has buffers, and no text. */

@@ -7,7 +7,7 @@
 import { AnnexWriter } from "./annex.ts";
 import { ChunkedDeparture } from "./chunks.ts";
 import { type Attachment, Format, type Payload } from "./payload.ts";
-import { type Departure, writeHeader } from "./departure.ts";
+import type { Departure } from "./departure.ts";
 import { HandingWriter } from "./handed.ts";
 import {
   ASCII,
@@ -24,60 +24,19 @@ import {
 import { align, HEADER, MAX_FRAME, type RingWriter } from "./ring.ts";
 import { mostBytes, writeText } from "./text.ts";
 
-/** What the frame of a message would take at the most. */
-function frameBytes(payload: Payload): number {
-  const { format, text, meta, buffers } = payload;
-  if (!hasBuffers(format)) return HEADER + mostBytes(text);
+/** The most bytes that the frame of a message may take. */
+function frameBytes(payload: Payload, withBuffers: boolean): number {
+  if (!withBuffers) return HEADER + mostBytes(payload.text);
+  const { meta, buffers } = payload;
   let bytes = HEADER + buffers.length * 4 + (meta?.length ?? 0);
   for (const buffer of buffers) bytes = align(bytes) + buffer.length;
   return bytes;
 }
 
-/** Writes a message as one frame; says whether it could: it may be too large, or there is no room now. */
-function writeFrame(
-  ring: RingWriter,
-  kind: number,
-  id: number,
-  a: number,
-  b: number,
-  payload: Payload,
-): boolean {
-  const most = align(frameBytes(payload));
-  if (most > MAX_FRAME) return false;
-  const at = ring.reserve(most);
-  if (at < 0) return false;
-  const { words, bytes } = ring;
-  const { text, buffers } = payload;
-  let { format } = payload;
-  let end = at + HEADER;
-  let meta = 0;
-  if (hasBuffers(format)) {
-    for (let i = 0; i < buffers.length; i++, end += 4) words[end >> 2] = buffers[i].length;
-    if (payload.meta) {
-      meta = payload.meta.length;
-      bytes.set(payload.meta, end);
-      end += meta;
-    }
-    for (const buffer of buffers) {
-      bytes.set(buffer, end = align(end));
-      end += buffer.length;
-    }
-  } else if (format === Format.Int || format === Format.IntInArray) {
-    meta = payload.int!;
-  } else if (text.length > 0) {
-    meta = writeText(text, bytes, end);
-    end += meta;
-    if (meta === text.length) format |= ASCII;
-  }
-  const size = align(end - at);
-  writeHeader(words, at, size, kind, id, a, b, format, meta, buffers.length);
-  ring.publish(size);
-  return true;
-}
-
 /** The writing end of a ring. */
 export class Outbox {
-  readonly #ring: RingWriter;
+  /** The ring: its writer says there that it is hungry, behind, or done with the reader. */
+  readonly ring: RingWriter;
   readonly #annexes: AnnexWriter | undefined;
   readonly #handing: HandingWriter | undefined;
   readonly #giver: Giver | undefined;
@@ -88,7 +47,7 @@ export class Outbox {
    * @param giver Gives things to the reader beside the ring. Without it all payloads go through the ring.
    */
   constructor(ring: RingWriter, giver?: Giver) {
-    this.#ring = ring;
+    this.ring = ring;
     this.#annexes = giver && new AnnexWriter(ring, giver.give);
     this.#handing = giver && new HandingWriter(ring, giver.hand);
     this.#giver = giver;
@@ -99,16 +58,50 @@ export class Outbox {
     for (const { id, object } of attachments) this.#giver?.send(id, object);
   }
 
-  /** Writes a message, if it can be done at once; if not, {@linkcode Outbox.begin} to do so. */
+  /**
+   * Writes a message as one frame.
+   *
+   * @returns Whether it could: the message may be too large, or there is no room now. Then {@linkcode Outbox.begin} it.
+   */
   write(kind: number, id: number, a: number, b: number, payload: Payload): boolean {
-    return writeFrame(this.#ring, kind, id, a, b, payload);
+    const { ring } = this;
+    let { format } = payload;
+    const withBuffers = hasBuffers(format);
+    const most = align(frameBytes(payload, withBuffers));
+    if (most > MAX_FRAME) return false;
+    const at = ring.reserve(most);
+    if (at < 0) return false;
+    const { words, bytes } = ring;
+    const { text, buffers } = payload;
+    let end = at + HEADER;
+    let meta = 0;
+    if (withBuffers) {
+      for (let i = 0; i < buffers.length; i++, end += 4) words[end >> 2] = buffers[i].length;
+      if (payload.meta) {
+        meta = payload.meta.length;
+        bytes.set(payload.meta, end);
+        end += meta;
+      }
+      for (const buffer of buffers) {
+        bytes.set(buffer, end = align(end));
+        end += buffer.length;
+      }
+    } else if (format === Format.Int || format === Format.IntInArray) {
+      meta = payload.int!;
+    } else if (text.length > 0) {
+      meta = writeText(text, bytes, end);
+      end += meta;
+      if (meta === text.length) format |= ASCII;
+    }
+    ring.publishFrame(at, align(end - at), kind, id, a, b, format, meta, buffers.length);
+    return true;
   }
 
   /** Begins to write a message that could not be written at once. */
   begin(kind: number, id: number, a: number, b: number, payload: Payload): Departure {
-    const ring = this.#ring;
-    if (align(frameBytes(payload)) <= MAX_FRAME) {
-      return new FrameDeparture(ring, kind, id, a, b, payload);
+    const { ring } = this;
+    if (align(frameBytes(payload, hasBuffers(payload.format))) <= MAX_FRAME) {
+      return new FrameDeparture(this, kind, id, a, b, payload);
     }
     // The lengths have to fit in the frame.
     const fits = BESIDE_HEADER + 4 * payload.buffers.length <= MAX_FRAME;
@@ -118,7 +111,7 @@ export class Outbox {
     return new ChunkedDeparture(ring, this.#lastStream, kind, id, a, b, payload);
   }
 
-  /** When {@linkcode Outbox.tidy} has something to do, in `performance.now()` time; `Infinity` when it has not. */
+  /** The time at which {@linkcode Outbox.tidy} has something to do, in `performance.now()` time; `Infinity` when it has not. */
   get tidyAt(): number {
     return this.#annexes?.dropAt ?? Infinity;
   }
@@ -127,49 +120,23 @@ export class Outbox {
   tidy(now: number): void {
     const annexes = this.#annexes;
     if (!annexes || now < annexes.dropAt) return;
-    const at = this.#ring.reserve(HEADER);
+    const at = this.ring.reserve(HEADER);
     if (at < 0 || !annexes.drop()) return annexes.keep(now);
-    writeHeader(this.#ring.words, at, HEADER, DROPPED, 0, 0, 0, 0, 0, 0);
-    this.#ring.publish(HEADER);
-  }
-
-  /** See {@linkcode RingWriter.setHungry}. */
-  setHungry(hungry: boolean): void {
-    this.#ring.setHungry(hungry);
-  }
-
-  /** See {@linkcode RingWriter.setBehind}. */
-  setBehind(behind: boolean): void {
-    this.#ring.setBehind(behind);
-  }
-
-  /** See {@linkcode RingWriter.shut}. */
-  shut(): void {
-    this.#ring.shut();
-  }
-
-  /** See {@linkcode RingWriter.heard}. */
-  get heard(): boolean {
-    return this.#ring.heard;
-  }
-
-  /** See {@linkcode RingWriter.left}. */
-  get left(): boolean {
-    return this.#ring.left;
+    this.ring.publishFrame(at, HEADER, DROPPED, 0, 0, 0, 0, 0, 0);
   }
 }
 
 /** A message that fits in a frame, once there is room for it. */
 class FrameDeparture implements Departure {
-  readonly #ring: RingWriter;
+  readonly #outbox: Outbox;
   readonly #kind: number;
   readonly #id: number;
   readonly #a: number;
   readonly #b: number;
   #payload: Payload;
 
-  constructor(ring: RingWriter, kind: number, id: number, a: number, b: number, payload: Payload) {
-    this.#ring = ring;
+  constructor(outbox: Outbox, kind: number, id: number, a: number, b: number, payload: Payload) {
+    this.#outbox = outbox;
     this.#kind = kind;
     this.#id = id;
     this.#a = a;
@@ -178,7 +145,7 @@ class FrameDeparture implements Departure {
   }
 
   advance(): boolean {
-    return writeFrame(this.#ring, this.#kind, this.#id, this.#a, this.#b, this.#payload);
+    return this.#outbox.write(this.#kind, this.#id, this.#a, this.#b, this.#payload);
   }
 
   keep(): void {
@@ -224,8 +191,7 @@ class BesideDeparture implements Departure {
     words[word++] = where;
     words[word++] = id;
     for (const length of lengths) words[word++] = length;
-    writeHeader(
-      words,
+    this.#ring.publishFrame(
       at,
       size,
       this.#kind,
@@ -236,7 +202,6 @@ class BesideDeparture implements Departure {
       meta,
       lengths.length,
     );
-    this.#ring.publish(size);
     return true;
   }
 

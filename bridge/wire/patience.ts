@@ -19,10 +19,10 @@
 export const pause: () => void = (Atomics as unknown as { pause?: () => void }).pause ??
   (() => {});
 
-/** How many spins in vain make it cold. */
+/** The count of vain spins that make it cold. */
 const FORGIVEN = 2;
 
-/** How often a cold one tries a spin, at first and at the least: one wait in so many. */
+/** The waits per trial spin when cold, at first and at the most. */
 const FIRST_PERIOD = 4;
 const LAST_PERIOD = 256;
 
@@ -39,7 +39,7 @@ export class Patience {
   }
 
   /**
-   * How long to spin in the wait that begins now, in milliseconds; 0 for not at all. Say with
+   * The time to spin in the wait that begins now, in milliseconds; 0 for not at all. Say with
    * {@linkcode Patience.judge} how a spin went.
    */
   next(): number {

@@ -16,7 +16,7 @@ export interface Attachment {
 
 /** A value made ready for the ring. */
 export interface Payload {
-  /** How to decode: one of the {@linkcode Format} constants. */
+  /** The way to decode it: one of the {@linkcode Format} constants. */
   readonly format: number;
   /** The text, where the format has one; else "". The transport writes it as UTF-8. */
   readonly text: string;
@@ -30,11 +30,11 @@ export interface Payload {
   readonly buffers: readonly Uint8Array[];
   /** The value of the formats `Int` and `IntInArray`: 32 bits, signed. */
   readonly int?: number;
-  /** What is to be sent beside the message, and before it. */
+  /** Objects that are sent beside the message, and before it. */
   readonly attachments?: readonly Attachment[];
 }
 
-/** How a payload is to be decoded. */
+/** The ways to decode a payload. */
 export const Format = {
   /** The value is `undefined`: the payload is empty. */
   Undefined: 0,

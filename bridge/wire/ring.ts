@@ -34,14 +34,14 @@ const HUNGRY = 32;
 const BEHIND = 33;
 const SHUT = 48;
 const LEFT = 49;
-/** Where the frames begin, in bytes. */
+/** The offset of the first frame, in bytes. */
 const DATA = 256;
 
 /** The words at the head of each frame. */
 export const Word = {
   /** The frame's bytes, this header included; a multiple of 8. */
   Size: 0,
-  /** What the frame is: a `Up` or `Down` kind, or one of the ring's own. */
+  /** The kind of the frame: an `Up` or `Down` kind, or one of the ring's own. */
   Kind: 1,
   Id: 2,
   A: 3,
@@ -50,7 +50,7 @@ export const Word = {
   Format: 5,
   /** The bytes of the payload's text or meta part; the number itself where the payload is one. */
   Meta: 6,
-  /** How many buffers follow the meta part. */
+  /** The count of buffers that follow the meta part. */
   Buffers: 7,
 } as const;
 
@@ -83,7 +83,7 @@ export class RingWriter {
   /** The ring as words and as bytes; a frame's place counts from their start. */
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
-  /** What this end has written; it alone moves it. */
+  /** The offset up to which this end has written; it alone moves it. */
   #head = 0;
   /** The reader's TAIL as last seen; looked up again only when there seems to be no room. */
   #tail = 0;
@@ -110,6 +110,31 @@ export class RingWriter {
     this.words[word + Word.Kind] = PADDING;
     this.#head = this.#head + left >>> 0;
     return DATA;
+  }
+
+  /** Writes the header of the frame at `at`, whose bytes are in place, and publishes the frame. */
+  publishFrame(
+    at: number,
+    size: number,
+    kind: number,
+    id: number,
+    a: number,
+    b: number,
+    format: number,
+    meta: number,
+    buffers: number,
+  ): void {
+    const { words } = this;
+    const word = at >> 2;
+    words[word + Word.Size] = size;
+    words[word + Word.Kind] = kind;
+    words[word + Word.Id] = id;
+    words[word + Word.A] = a;
+    words[word + Word.B] = b;
+    words[word + Word.Format] = format;
+    words[word + Word.Meta] = meta;
+    words[word + Word.Buffers] = buffers;
+    this.publish(size);
   }
 
   /** Publishes the frame of `size` bytes that was written where {@linkcode RingWriter.reserve} said. */
@@ -146,7 +171,7 @@ export class RingWriter {
     return Atomics.load(this.words, LEFT) === 2;
   }
 
-  /** How many payloads the reader has taken out of an annex, or of what was handed over. */
+  /** The count of payloads that the reader has taken out of an annex, or of what was handed over. */
   taken(annex: number): number {
     return Atomics.load(this.words, TAKEN + annex) >>> 0;
   }

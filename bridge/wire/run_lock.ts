@@ -50,7 +50,7 @@
 import { type Board, isBefore } from "./board.ts";
 import { SpinLock } from "./spin_lock.ts";
 
-/** What a thread that waits for its turn is said to be blocked on. */
+/** The words for what a thread is blocked on while it waits for its turn. */
 export const ITS_TURN = "its turn";
 
 const LOCK = 0;
@@ -75,7 +75,7 @@ const GONE = 4;
 const NOBODY = 0;
 const HUBS = -1;
 
-/** Who asks, where it is the hub. */
+/** The asker's number of the hub. */
 export const HUB_SIDE = 0;
 
 /**

@@ -24,7 +24,7 @@ const HUB = 0;
 /** For how long to spin before sleeping, in turns: some ten microseconds. */
 const SPINS = 200;
 
-/** How long to sleep at a time, in milliseconds. */
+/** The time to sleep at a time, in milliseconds. */
 const NAP = 0.05;
 
 /**

@@ -33,6 +33,7 @@ export class Awaiting {
   /** Keeps the event loop turning, and takes in what arrives, until a promise has settled. */
   async until(promise: Promise<unknown>, loading = false): Promise<void> {
     const token = this.#token;
+    const { board, slot, down } = this.#mailbox;
     let done = false;
     const patience = loading && token
       ? setTimeout(() => token.idle(), PATIENCE.loading)
@@ -42,20 +43,20 @@ export class Awaiting {
     const settled = promise.finally(() => done = true);
     try {
       while (!done) {
-        const counter = this.#mailbox.woken();
+        const counter = board.woken(slot);
         if (token === undefined) this.#intake.takeIn();
         else if (loading) this.#intake.receive(true);
         else await this.#takeInTurn(token);
-        if (this.#mailbox.shut) return;
+        if (down.shut) return;
         if (done) break;
-        await Promise.race([settled, this.#mailbox.parkAsync(counter)]);
-        this.#mailbox.rise();
+        await Promise.race([settled, board.parkAsync(slot, counter)]);
+        board.rise(slot);
       }
       await settled;
     } finally {
       clearInterval(alive);
       clearTimeout(patience);
-      this.#mailbox.unpark();
+      board.unpark(slot);
     }
   }
 

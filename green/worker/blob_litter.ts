@@ -21,19 +21,15 @@ const LAST_TURNS = 4;
 
 /** Counts the blobs that a Worker has had from the hub, or sent there. */
 export class BlobLitter {
-  #count = 0;
-  readonly #collected = new FinalizationRegistry<void>(() => void this.#count--);
+  /** How many have not been garbage-collected. One that was noted twice counts twice. */
+  count = 0;
+  readonly #collected = new FinalizationRegistry<void>(() => void this.count--);
   #turns = 0;
   #last = LAST_TURNS;
 
-  /** How many have not been garbage-collected. One that was noted twice counts twice. */
-  get count(): number {
-    return this.#count;
-  }
-
   /** A blob has come, or is about to go. */
   note(blob: object): void {
-    this.#count++;
+    this.count++;
     this.#collected.register(blob, undefined);
   }
 
@@ -43,7 +39,7 @@ export class BlobLitter {
    * @returns Whether it is to have a turn of the event loop and to call this once more.
    */
   clear(): boolean {
-    if (this.#count === 0) return this.#turns > 0 && this.#last-- > 0;
+    if (this.count === 0) return this.#turns > 0 && this.#last-- > 0;
     if (this.#turns++ === MOST_TURNS) return false;
     try {
       new ArrayBuffer(PRESSURE_BYTES);

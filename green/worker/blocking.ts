@@ -115,6 +115,7 @@ export class Blocking {
     if (this.#token !== undefined) {
       return this.#blockInTurn(this.#token, frame, condition, deadline, parking);
     }
+    const { board, slot } = this.#mailbox;
     // When it is to tell the hub, and when it has.
     let report = 0;
     let reported = 0;
@@ -123,9 +124,9 @@ export class Blocking {
     this.#parked = parking;
     try {
       for (;;) {
-        const counter = this.#mailbox.woken();
+        const counter = board.woken(slot);
         this.#intake.takeIn();
-        if (this.#mailbox.shut) throw stopped();
+        if (this.#mailbox.down.shut) throw stopped();
         const { done } = condition;
         if (done && condition.giveUp) this.#lookAgain();
         if (frame.passing && leaves(condition)) this.#stack.throwPassing(frame);
@@ -142,14 +143,8 @@ export class Blocking {
           this.#reportParked(frame, parking, deadline - now);
           report = Infinity;
         }
-        this.#mailbox.tidy(now);
-        const until = Math.min(
-          deadline,
-          frame.deadline,
-          report,
-          this.#mailbox.tidyAt,
-          this.#timed.next,
-        );
+        const tidyAt = this.#mailbox.tidy(now);
+        const until = Math.min(deadline, frame.deadline, report, tidyAt, this.#timed.next);
         if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
         else this.#mailbox.park(counter, now, until);
         if (reported > 0 && this.#isAsked(parking, counter)) report = reported + REPORT_EVERY;
@@ -203,12 +198,13 @@ export class Blocking {
 
   /** Waits until the hub has done all that it was asked for, and what it has said before that has come in. */
   catchUpWithHub(): void {
+    const { board, slot } = this.#mailbox;
     const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
     this.#mailbox.send(Up.Flush, flush, 0, 0, EMPTY);
     for (;;) {
-      const counter = this.#mailbox.woken();
+      const counter = board.woken(slot);
       this.#intake.receive(true);
-      if (this.#flushed === flush || this.#mailbox.shut) return;
+      if (this.#flushed === flush || this.#mailbox.down.shut) return;
       this.#mailbox.pause(counter, performance.now(), Infinity);
     }
   }
@@ -238,7 +234,7 @@ export class Blocking {
     let unparked = this.#unparked;
     const waiting: Waiting = {
       receive: () => this.#intake.receive(true),
-      isShut: () => this.#mailbox.shut,
+      isShut: () => this.#mailbox.down.shut,
       hasWork,
       sleep: (counter) => {
         const now = performance.now();
@@ -253,10 +249,9 @@ export class Blocking {
           this.#reportParked(frame, parking, deadline - now);
           report = Infinity;
         }
-        this.#mailbox.tidy(now);
         const until = Math.min(
           isQueued ? Infinity : Math.min(due, report, this.#timed.next),
-          this.#mailbox.tidyAt,
+          this.#mailbox.tidy(now),
         );
         if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
         else this.#mailbox.park(counter, now, until);
@@ -271,7 +266,7 @@ export class Blocking {
       waiting.receive();
       if (token.isHeld && !parking.keeps) this.#intake.runSoon();
       for (;;) {
-        if (this.#mailbox.shut) throw stopped();
+        if (this.#mailbox.down.shut) throw stopped();
         if (token.isHeld || parking.keeps) {
           if (condition.done && !owes) {
             if (condition.giveUp) this.#lookAgain();
@@ -306,15 +301,15 @@ export class Blocking {
   /** Takes in what was said to the thread before it was given what it has: see *Order*. */
   #catchUp(): void {
     // In this order: what the hub has had no room for is in the ring once that is no longer said.
-    if (this.#mailbox.behind) this.catchUpWithHub();
-    if (!this.#mailbox.empty) this.#intake.receive(true);
+    if (this.#mailbox.down.behind) this.catchUpWithHub();
+    if (!this.#mailbox.down.empty) this.#intake.receive(true);
   }
 
   /** The same, with the aborts among it. */
   #lookAgain(): void {
     this.#catchUp();
     this.#intake.runSoon();
-    if (this.#mailbox.shut) throw stopped();
+    if (this.#mailbox.down.shut) throw stopped();
   }
 
   /**
@@ -342,14 +337,17 @@ export class Blocking {
 
   /** Sleeps once, and takes in what has arrived. */
   #pauseOnce(waiting: Waiting, condition: Condition): void {
-    const counter = this.#mailbox.woken();
+    const { board, slot } = this.#mailbox;
+    const counter = board.woken(slot);
     waiting.receive();
     if (!condition.done && !waiting.isShut()) waiting.sleep(counter);
   }
 
   /** Whether a thread that sleeps at an object was woken: who holds that may be another one now, or the hub wants to know. */
   #isAsked({ holder }: Parking, counter: number): boolean {
-    return holder !== undefined && this.#mailbox.woken() !== counter;
+    if (holder === undefined) return false;
+    const { board, slot } = this.#mailbox;
+    return board.woken(slot) !== counter;
   }
 
   /** Tells the hub what a thread that has been blocked for a while is blocked on. */

@@ -10,7 +10,7 @@
  */
 
 import { isNothingBut } from "./frame_stack.ts";
-import { encode, encodeThrown } from "../../bridge/values/codec.ts";
+import { decode, encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { type Scope, usesContext } from "../../bridge/context/context.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
@@ -101,7 +101,7 @@ export class Callbacks {
     this.#stack.callbacks++;
     const step = op >= Op.Pull ? this.#stack.beginStep(id) : undefined;
     const act = () => {
-      const args = this.#crossing.decode(payload) as unknown[];
+      const args = decode(payload, this.#crossing.kinds) as unknown[];
       const part = op !== message.b ? args.pop() as number : undefined;
       if (step) step.part = part;
       if (part !== undefined && !this.#calls.isPending(part)) {

@@ -28,7 +28,7 @@ export class Caller {
 
   /** For a call that needs no thread: throws in a Worker that was stopped by force. */
   checkHeard(): void {
-    if (this.#mailbox.shut) throw stopped();
+    if (this.#mailbox.down.shut) throw stopped();
   }
 
   /**

@@ -105,15 +105,10 @@ export class Crossing {
     });
   }
 
-  /** Decodes a value that came from the hub. */
-  decode(payload: Payload): unknown {
-    return decode(payload, this.kinds);
-  }
-
   /** Why something is to end; that it is to end counts even if the reason cannot be understood here. */
   decodeReason(payload: Payload): unknown {
     try {
-      return this.decode(payload) ?? new GreenletExit();
+      return decode(payload, this.kinds) ?? new GreenletExit();
     } catch (cause) {
       return new GreenletExit(undefined, { cause });
     }

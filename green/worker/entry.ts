@@ -66,7 +66,7 @@ setImmediate(function step() {
     breakDown(error);
   }
   if (turn) return void turn.then(() => setImmediate(step), breakDown);
-  inbox.leave();
+  inbox.ring.leave();
   try {
     exit(0);
   } catch (error) {

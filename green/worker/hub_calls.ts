@@ -13,7 +13,7 @@
  * @module
  */
 
-import { encode, encodeThrown } from "../../bridge/values/codec.ts";
+import { decode, encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { type Changes, usesContext } from "../../bridge/context/context.ts";
 import type { Blocking } from "./blocking.ts";
@@ -113,7 +113,7 @@ export class HubCalls {
       }
       throw reason;
     }
-    const value = this.#crossing.decode(question.payload);
+    const value = decode(question.payload, this.#crossing.kinds);
     question.changes?.takeOver();
     if (question.ending === Ending.Fulfilled) return value;
     joinStacks(

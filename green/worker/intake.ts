@@ -82,7 +82,7 @@ export class Intake {
   /** Takes in all that has arrived, and does what can be done at a blocking point only. */
   takeIn(): void {
     this.receive(false);
-    while (this.serveNext());
+    while (this.#deferred.length > 0) this.serveNext();
     this.runSoon();
   }
 
@@ -129,7 +129,7 @@ export class Intake {
   /** @param writing Whether a message is being written: what would write another one is put off. */
   receive(writing: boolean): void {
     for (;;) {
-      const message = this.#mailbox.receive();
+      const message = this.#mailbox.inbox.receive();
       if (!message) break;
       const { kind } = message;
       if (kind === Down.Run) this.#token?.arrived();

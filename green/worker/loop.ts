@@ -79,7 +79,7 @@ export class Serving {
       const task = this.#nextTask();
       if (!task && this.#mayEnd) return undefined;
       if (!task) return this.#rest();
-      this.#loopTurns.noteThread();
+      this.#loopTurns.worked = true;
       const rest = this.#runner.run(task);
       if (rest) return rest;
       // Finalizers, timers and the like of the threads that have ended get a turn of the event loop now and then.
@@ -89,7 +89,7 @@ export class Serving {
 
   /** Whether the Worker is to end, and its event loop has had its last turn. */
   get #mayEnd(): boolean {
-    if (!this.#closing || this.#loopTurns.worked && !this.#mailbox.shut) return false;
+    if (!this.#closing || this.#loopTurns.worked && !this.#mailbox.down.shut) return false;
     return !this.#crossing.references.blobs.clear();
   }
 
@@ -110,16 +110,15 @@ export class Serving {
   /** The next thread to run; none when the Worker is to end, or its event loop is to have a turn. */
   #nextTask(): Task | undefined {
     const token = this.#token;
-    if (!this.#runner.hasTasks) token?.idle();
+    const { board, slot, down } = this.#mailbox;
+    if (this.#runner.tasks.length === 0) token?.idle();
     let restAt = 0;
     for (;;) {
-      const counter = this.#mailbox.woken();
+      const counter = board.woken(slot);
       if (token === undefined) this.#intake.takeIn();
       else this.#takeInAtBottom(token);
-      if (this.#mailbox.shut) this.#closing = true;
-      const task = this.#mailbox.shut || token?.isHeld === false
-        ? undefined
-        : this.#runner.nextTask();
+      if (down.shut) this.#closing = true;
+      const task = down.shut || token?.isHeld === false ? undefined : this.#runner.tasks.shift();
       if (task || this.#closing) return task;
       if (this.#loopTurns.isDue || this.#restAsked) return undefined;
       if (this.#loopTurns.worked && this.#crossing.references.takeLitter()) return undefined;
@@ -127,8 +126,7 @@ export class Serving {
       if (!this.#loopTurns.worked) restAt = Infinity;
       else if (restAt === 0 || restAt === Infinity) restAt = now + REST_AFTER;
       else if (now >= restAt) return undefined;
-      this.#mailbox.tidy(now);
-      const until = Math.min(this.#mailbox.tidyAt, this.#timed.next, restAt);
+      const until = Math.min(this.#mailbox.tidy(now), this.#timed.next, restAt);
       this.#mailbox.pause(counter, now, until);
     }
   }
@@ -137,11 +135,13 @@ export class Serving {
   #takeInAtBottom(token: RunToken): void {
     for (;;) {
       this.#intake.receive(true);
-      for (let thread; (thread = this.#intake.takeThread());) this.#runner.enqueue(thread);
-      const isIdle = !this.#runner.hasTasks && !this.#intake.hasWork;
-      if (isIdle || this.#mailbox.shut) return token.idle();
+      for (let thread; (thread = this.#intake.takeThread());) {
+        this.#runner.tasks.push({ message: thread });
+      }
+      const isIdle = this.#runner.tasks.length === 0 && !this.#intake.hasWork;
+      if (isIdle || this.#mailbox.down.shut) return token.idle();
       token.request();
-      if (this.#runner.hasTasks || !token.isHeld) return;
+      if (this.#runner.tasks.length > 0 || !token.isHeld) return;
       this.#intake.serveNext();
       this.#intake.runSoon();
       token.idle();

@@ -23,28 +23,18 @@ const CALLBACKS_A_TURN = 64;
 export class LoopTurns {
   /** How many callbacks were served since then. */
   #callbacks = 0;
-  /** Whether anything was run since then. */
-  #worked = false;
+  /** Whether anything was run since then, so that a turn may free something. */
+  worked = false;
 
   /** Whether the event loop is to have a turn now. */
   get isDue(): boolean {
     return this.#callbacks >= CALLBACKS_A_TURN;
   }
 
-  /** Whether anything was run, so that a turn may free something. */
-  get worked(): boolean {
-    return this.#worked;
-  }
-
-  /** A thread is about to be run. */
-  noteThread(): void {
-    this.#worked = true;
-  }
-
   /** A callback is about to be run. */
   noteCallback(): void {
     this.#callbacks++;
-    this.#worked = true;
+    this.worked = true;
   }
 
   /** Something waits for the event loop. */
@@ -55,7 +45,7 @@ export class LoopTurns {
   /** The event loop has its turn. */
   begin(): void {
     this.#callbacks = 0;
-    this.#worked = false;
+    this.worked = false;
   }
 }
 

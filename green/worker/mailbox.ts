@@ -16,9 +16,10 @@
 import type { Board } from "../../bridge/wire/board.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
-import { keep, type Message } from "../../bridge/wire/message.ts";
+import { keep } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";
 import { Patience, pause } from "../../bridge/wire/patience.ts";
+import type { RingReader } from "../../bridge/wire/ring.ts";
 
 /** What {@linkcode Mailbox.send} was called with. */
 type Sent = Parameters<Mailbox["send"]>;
@@ -28,10 +29,13 @@ const MOST_SPIN = 0.1;
 
 /** A Worker's outbox and inbox, and its place on the board. */
 export class Mailbox {
-  readonly #board: Board;
-  readonly #slot: number;
+  readonly board: Board;
+  /** The Worker's slot on the board. */
+  readonly slot: number;
+  readonly inbox: Inbox;
+  /** The ring that comes down from the hub: it says whether it is empty, shut, or the hub behind. */
+  readonly down: RingReader;
   readonly #out: Outbox;
-  readonly #inbox: Inbox;
   readonly #takeInWhileWriting: () => void;
   readonly #patience = new Patience(MOST_SPIN);
   /** How many messages wait for room, each on top of the one before, and what was put off meanwhile. */
@@ -55,36 +59,17 @@ export class Mailbox {
     inbox: Inbox,
     takeInWhileWriting: () => void,
   ) {
-    this.#board = board;
-    this.#slot = slot;
+    this.board = board;
+    this.slot = slot;
+    this.inbox = inbox;
+    this.down = inbox.ring;
     this.#out = out;
-    this.#inbox = inbox;
     this.#takeInWhileWriting = takeInWhileWriting;
-  }
-
-  /** Whether the hub has shut it: nobody listens any more. */
-  get shut(): boolean {
-    return this.#inbox.shut;
-  }
-
-  /** Whether nothing has arrived. */
-  get empty(): boolean {
-    return this.#inbox.empty;
-  }
-
-  /** Whether the hub has said more than there was room for. Look whether something has arrived after this. */
-  get behind(): boolean {
-    return this.#inbox.behind;
-  }
-
-  /** The next message that has arrived. */
-  receive(): Message | undefined {
-    return this.#inbox.receive();
   }
 
   /** All that there is was received: has the hub go on if it waits for room. */
   makeRoom(): void {
-    if (this.#inbox.takeHungry()) this.#board.raise(this.#slot);
+    if (this.down.takeHungry()) this.board.raise(this.slot);
   }
 
   /** Sends a message, and waits for room if need be. A kill does not interrupt it. */
@@ -102,7 +87,7 @@ export class Mailbox {
   #write(kind: number, id: number, a: number, b: number, payload: Payload): void {
     if (payload.attachments !== undefined) this.#out.attach(payload.attachments);
     if (!this.#out.write(kind, id, a, b, payload)) this.#sendSlowly(kind, id, a, b, payload);
-    this.#board.raise(this.#slot);
+    this.board.raise(this.slot);
   }
 
   #sendSlowly(kind: number, id: number, a: number, b: number, payload: Payload): void {
@@ -111,40 +96,36 @@ export class Mailbox {
     this.#hungry++;
     try {
       for (;;) {
-        const counter = this.woken();
-        this.#out.setHungry(true);
+        const counter = this.board.woken(this.slot);
+        this.#out.ring.setHungry(true);
         if (departure.advance()) break;
-        this.#board.raise(this.#slot);
+        this.board.raise(this.slot);
         this.#takeInWhileWriting();
-        if (this.#inbox.shut) return;
+        if (this.down.shut) return;
         this.#pause(counter, performance.now(), Infinity);
       }
     } finally {
-      if (--this.#hungry === 0) this.#out.setHungry(false);
+      if (--this.#hungry === 0) this.#out.ring.setHungry(false);
     }
   }
 
-  /** When {@linkcode Mailbox.tidy} has something to do, in `performance.now()` time. */
-  get tidyAt(): number {
-    return this.#out.tidyAt;
-  }
-
-  /** Lets go of memory that large messages needed, if it is time. */
-  tidy(now: number): void {
-    if (now < this.#out.tidyAt) return;
+  /**
+   * Lets go of memory that large messages needed, if it is time.
+   *
+   * @returns When there is something to let go of next, in `performance.now()` time.
+   */
+  tidy(now: number): number {
+    const at = this.#out.tidyAt;
+    if (now < at) return at;
     this.#out.tidy(now);
-    this.#board.raise(this.#slot);
-  }
-
-  /** What the Worker's wake counter says: read it before looking for work. */
-  woken(): number {
-    return this.#board.woken(this.#slot);
+    this.board.raise(this.slot);
+    return this.#out.tidyAt;
   }
 
   /** Sleeps until the Worker is woken or the time is over, at `deadline` in `performance.now()` time. */
   park(counter: number, now: number, deadline: number): void {
     if (this.#putOff.length > 0) return this.#catchUp();
-    this.#board.park(this.#slot, counter, deadline - now);
+    this.board.park(this.slot, counter, deadline - now);
   }
 
   /** The same, but spins first where that may pay. */
@@ -156,36 +137,21 @@ export class Mailbox {
   #pause(counter: number, now: number, deadline: number): void {
     const budget = this.#patience.next();
     // With this Worker and the hub each on a core, more Workers that are awake want one of these two.
-    if (budget > 0 && this.#board.awake <= this.#spareCores) {
+    if (budget > 0 && this.board.awake <= this.#spareCores) {
       const woken = this.#spin(counter, Math.min(now + budget, deadline));
       this.#patience.judge(woken);
       if (woken) return;
     }
-    this.#board.park(this.#slot, counter, deadline - performance.now());
+    this.board.park(this.slot, counter, deadline - performance.now());
   }
 
   #spin(counter: number, until: number): boolean {
     do {
       for (let i = 0; i < 16; i++) {
-        if (this.#board.woken(this.#slot) !== counter) return true;
+        if (this.board.woken(this.slot) !== counter) return true;
         pause();
       }
     } while (performance.now() < until);
     return false;
-  }
-
-  /** Sleeps as {@linkcode Mailbox.park} does, with the event loop turning; ends with {@linkcode Mailbox.unpark}. */
-  async parkAsync(counter: number): Promise<void> {
-    await this.#board.parkAsync(this.#slot, counter);
-  }
-
-  /** The Worker is awake. */
-  rise(): void {
-    this.#board.rise(this.#slot);
-  }
-
-  /** The Worker no longer sleeps in its event loop. */
-  unpark(): void {
-    this.#board.unpark(this.#slot);
   }
 }

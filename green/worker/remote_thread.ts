@@ -10,6 +10,7 @@
 import { brand } from "../../bridge/brand.ts";
 import { checkOptionsObject, WAITING_KEYS } from "../../bridge/checks.ts";
 import { checkWaiting, timeLimit } from "../../bridge/memory/core.ts";
+import { decode, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
@@ -48,12 +49,18 @@ export interface HandleHost {
   };
   /** Calls something on the hub and blocks for its result. */
   call(target: Target, args: readonly unknown[]): unknown;
-  /** Calls a function at the next turn; what it throws is reported and harms nobody. */
-  soon(fn: () => unknown): void;
-  /** Decodes a value that came from the hub. */
-  decode(payload: Payload): unknown;
-  /** A thread failed, and nobody here has asked for its result. */
-  failedUnobserved(thread: RemoteThread): void;
+  readonly intake: {
+    /** Calls a function at the next blocking point; what it throws is reported and harms nobody. */
+    soon(fn: () => unknown): void;
+  };
+  readonly crossing: {
+    /** The kinds of references in values that come from the hub. */
+    readonly kinds: ReferenceKinds;
+  };
+  readonly endings: {
+    /** A thread failed, and nobody here has asked for its result. */
+    failedUnobserved(thread: RemoteThread): void;
+  };
 }
 
 /** One function linked to a thread's end. */
@@ -141,7 +148,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     if (this.#ended && mayRefer(payload)) this.#read();
     if (changes) this.#back ??= new ContextReturn();
     this.#back?.end(changes);
-    if (ending === Ending.Rejected && !this.observed) this.#host.failedUnobserved(this);
+    if (ending === Ending.Rejected && !this.observed) this.#host.endings.failedUnobserved(this);
     this.#runLinks();
   }
 
@@ -236,7 +243,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 
   #decode(ending: number, payload: Payload): Outcome<T> {
     try {
-      return outcomeOf(ending, this.#host.decode(payload)) as Outcome<T>;
+      return outcomeOf(ending, decode(payload, this.#host.crossing.kinds)) as Outcome<T>;
     } catch (reason) {
       return { status: "rejected", reason };
     }
@@ -246,7 +253,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     const links = this.#links;
     if (links.length === 0) return;
     this.#links = [];
-    for (const { fn, args } of links) this.#host.soon(() => fn(this, ...args));
+    for (const { fn, args } of links) this.#host.intake.soon(() => fn(this, ...args));
   }
 }
 

@@ -28,8 +28,7 @@ import type { Board } from "../../bridge/wire/board.ts";
 import { callSite } from "../../bridge/values/call_site.ts";
 import { Callbacks } from "./callbacks.ts";
 import { Caller } from "./caller.ts";
-import { encode } from "../../bridge/values/codec.ts";
-import type { Payload } from "../../bridge/wire/payload.ts";
+import { decode, encode } from "../../bridge/values/codec.ts";
 import { Crossing } from "./crossing.ts";
 import { LoopTurns } from "./loop_turns.ts";
 import { FrameStack } from "./frame_stack.ts";
@@ -53,7 +52,6 @@ import {
   type ThreadOptions,
   Up,
 } from "../../bridge/protocol/messages.ts";
-import type { RemoteThread } from "./remote_thread.ts";
 import { Serving } from "./loop.ts";
 import { Strays } from "./strays.ts";
 import type { Passage } from "../../bridge/memory/objects.ts";
@@ -91,22 +89,23 @@ const NO_LIMITS: readonly Timeout[] = [];
 
 /** A Worker's side of the bridge. */
 export class GreenRuntime implements Green {
-  /** What is asked of threads. */
+  // The parts that handles of threads use themselves.
+
   readonly waits: ThreadWaits;
+  readonly intake: Intake;
+  readonly crossing: Crossing;
+  readonly endings: ThreadEndings;
   readonly #mailbox: Mailbox;
   readonly #stack = new FrameStack();
   readonly #caller: Caller;
-  readonly #crossing: Crossing;
   readonly #context: GreenContext;
   readonly #targets: TargetNumbers;
   /** What a cooperative hub has. */
   readonly #token: RunToken | undefined;
-  readonly #intake: Intake;
   readonly #blocking: Blocking;
   readonly #calls: HubCalls;
   readonly #callbacks: Callbacks;
   readonly #spawns: GreenSpawns;
-  readonly #endings: ThreadEndings;
   readonly #runner: ThreadRunner;
   readonly #serving: Serving;
   readonly #strays = new Strays();
@@ -119,21 +118,21 @@ export class GreenRuntime implements Green {
       slot,
       out,
       inbox,
-      () => this.#intake.receive(true),
+      () => this.intake.receive(true),
     );
     const handles = new ThreadHandles(
       this,
-      (id, count) => this.#crossing.release(RefKind.Thread, id, count),
+      (id, count) => this.crossing.release(RefKind.Thread, id, count),
     );
     const look = () => {
       // What came together with the thread may be waiting for a place where it can be done.
-      if (stack.frames.length > 0 && (!mailbox.empty || this.#intake.hasWork)) {
-        this.#intake.takeIn();
+      if (stack.frames.length > 0 && (!mailbox.down.empty || this.intake.hasWork)) {
+        this.intake.takeIn();
       }
     };
     const timed = new TimedSignals(look);
     replaceSignals(timed);
-    const crossing = this.#crossing = new Crossing({
+    const crossing = this.crossing = new Crossing({
       serial,
       mailbox,
       stack,
@@ -160,14 +159,14 @@ export class GreenRuntime implements Green {
       strays: this.#strays,
     };
     const loopTurns = new LoopTurns();
-    const intake = this.#intake = new Intake(base, loopTurns, {
+    const intake = this.intake = new Intake(base, loopTurns, {
       take: (message) => this.#take(message),
       // Without one more step: a thread that is run nested has as much of the stack as may be.
       serve: (message) => {
         if (message.kind === Down.Call) this.#callbacks.serve(message);
         else if (message.kind === Down.Where) this.#sayWhere(message.id);
         else if (stack.frames.length > 0) this.#runner.runNested(message);
-        else this.#runner.enqueue(message);
+        else this.#runner.tasks.push({ message });
       },
     });
     const blocking = this.#blocking = new Blocking(base, intake);
@@ -175,7 +174,7 @@ export class GreenRuntime implements Green {
     const calls = this.#calls = new HubCalls(base, blocking);
     const waits = this.waits = new ThreadWaits(base, blocking);
     this.#spawns = new GreenSpawns(base, waits, options.debug);
-    const endings = this.#endings = new ThreadEndings(base, blocking, waits);
+    const endings = this.endings = new ThreadEndings(base, blocking, waits);
     this.#callbacks = new Callbacks(base, calls, endings, loopTurns);
     const awaiting = new Awaiting(base, intake);
     const loader = new Loader(options.scope);
@@ -194,7 +193,7 @@ export class GreenRuntime implements Green {
 
   /** How many functions and objects of this Worker the hub holds. For tests. */
   get exports(): ExportCounts {
-    return this.#crossing.references.exports;
+    return this.crossing.references.exports;
   }
 
   /** The handle of the green thread that runs now. */
@@ -266,7 +265,7 @@ export class GreenRuntime implements Green {
   /** A place where a kill or a timeout can hit code that does not block. */
   checkpoint(): void {
     const frame = this.#caller.frame("checkpoint()");
-    this.#intake.glance();
+    this.intake.glance();
     this.#stack.interrupt(frame);
   }
 
@@ -290,7 +289,7 @@ export class GreenRuntime implements Green {
    */
   enter(call: string): number {
     const frame = this.#caller.frame(call);
-    if (!this.#mailbox.empty) this.#intake.glance();
+    if (!this.#mailbox.down.empty) this.intake.glance();
     this.#stack.throwIfEnding(frame);
     return frame.id;
   }
@@ -383,23 +382,6 @@ export class GreenRuntime implements Green {
     return this.#blocking.block(condition, deadline, parking);
   }
 
-  // What handles of threads call.
-
-  /** A thread failed, and nobody here has asked for its result. */
-  failedUnobserved(thread: RemoteThread): void {
-    this.#endings.failedUnobserved(thread);
-  }
-
-  /** Calls a function at the next turn; what it throws is reported and harms nobody. */
-  soon(fn: () => unknown): void {
-    this.#intake.soon(fn);
-  }
-
-  /** Decodes a value that came from the hub. */
-  decode(payload: Payload): unknown {
-    return this.#crossing.decode(payload);
-  }
-
   // What the Worker's entry calls.
 
   /**
@@ -418,7 +400,8 @@ export class GreenRuntime implements Green {
 
   /** Tells the hub that this Worker has started. */
   ready(): void {
-    this.#mailbox.rise();
+    const { board, slot } = this.#mailbox;
+    board.rise(slot);
     this.#mailbox.send(Up.Ready, 0, 0, 0, EMPTY);
   }
 
@@ -427,23 +410,24 @@ export class GreenRuntime implements Green {
   /** What can be done at once. */
   #take(message: Message): void {
     const { kind, id, a, b, payload } = message;
+    const { kinds } = this.crossing;
     switch (kind) {
       case Down.Reply:
         return this.#calls.answer(message);
       case Down.Settled:
         return this.waits.settle(message);
       case Down.Bind:
-        return this.#targets.learn(id, this.#crossing.decode(payload) as Target);
+        return this.#targets.learn(id, decode(payload, kinds) as Target);
       case Down.Prepare:
-        return this.#runner.prepare(id, this.#crossing.decode(payload) as ThreadOptions);
+        return this.#runner.prepare(id, decode(payload, kinds) as ThreadOptions);
       case Down.Kill:
-        return this.#runner.kill(id, this.#crossing.decodeReason(payload), b, a);
+        return this.#runner.kill(id, this.crossing.decodeReason(payload), b, a);
       case Down.Release:
-        return this.#crossing.references.release(id, b);
+        return this.crossing.references.release(id, b);
       case Down.Signalled: {
-        const reason = this.#crossing.decodeReason(payload);
+        const reason = this.crossing.decodeReason(payload);
         // Its listeners may do anything: not in the middle of a message that is being written.
-        return this.soon(() => this.#crossing.references.signalled(id, reason));
+        return this.intake.soon(() => this.crossing.references.signalled(id, reason));
       }
       case Down.Refuse:
         return this.waits.refuse(message);
@@ -465,7 +449,7 @@ export class GreenRuntime implements Green {
     const site = at < 0 ? undefined : callSite(frames.length - 1 - at);
     const leaves = innermost && at >= 0 &&
       this.#stack.isStruck(innermost) && this.#stack.isStruck(frames[at]);
-    const payload = encode(site ?? "", "text", this.#crossing.kinds);
+    const payload = encode(site ?? "", "text", this.crossing.kinds);
     this.#mailbox.send(Up.At, id, leaves ? 1 : 0, 0, payload);
   }
 }

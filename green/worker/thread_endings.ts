@@ -139,7 +139,7 @@ export class ThreadEndings {
    * Something failed in the event loop that a thread has left behind. It is told as a failure of the thread, if that is known.
    */
   reportStray(stray: Stray): void {
-    if (this.#mailbox.shut) return;
+    if (this.#mailbox.down.shut) return;
     const { error, suspects } = stray;
     const { kinds } = this.#crossing;
     if (suspects.length === 1) {

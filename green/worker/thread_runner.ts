@@ -15,7 +15,7 @@
 
 import { clearTimeout, setTimeout } from "node:timers";
 import type { Awaiting } from "./awaiting.ts";
-import { encode, encodeThrown } from "../../bridge/values/codec.ts";
+import { decode, encode, encodeThrown } from "../../bridge/values/codec.ts";
 import { usesContext } from "../../bridge/context/context.ts";
 import { inTime, settleLoading } from "./loop_turns.ts";
 import { Frame } from "./frame.ts";
@@ -66,6 +66,8 @@ export interface RunnerParts {
 
 /** Runs threads. */
 export class ThreadRunner {
+  /** Threads to run from the bottom of the stack. */
+  readonly tasks: Task[] = [];
   readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
@@ -82,8 +84,6 @@ export class ThreadRunner {
   readonly #loader: Loader;
   /** The options of threads that the hub is about to send. */
   readonly #options = new Map<number, ThreadOptions>();
-  /** Threads to run from the bottom of the stack. */
-  readonly #tasks: Task[] = [];
   /** Threads that were killed after they had been sent here and before they were begun. */
   readonly #doomed = new Map<number, unknown>();
 
@@ -106,21 +106,6 @@ export class ThreadRunner {
     this.#waits = parts.waits;
     this.#endings = parts.endings;
     this.#loader = parts.loader;
-  }
-
-  /** Whether a thread waits for the bottom of the stack. */
-  get hasTasks(): boolean {
-    return this.#tasks.length > 0;
-  }
-
-  /** Takes out the next thread to run from the bottom of the stack. */
-  nextTask(): Task | undefined {
-    return this.#tasks.shift();
-  }
-
-  /** A thread is to be run from the bottom of the stack. */
-  enqueue(message: Message): void {
-    this.#tasks.push({ message });
   }
 
   /** Takes the options of a thread that the hub is about to send. */
@@ -147,7 +132,7 @@ export class ThreadRunner {
       return this.#stack.kill(frame, reason, number);
     }
     const isHere = this.#intake.holdsThread(id) ||
-      this.#tasks.some(({ message }) => message.id === id);
+      this.tasks.some(({ message }) => message.id === id);
     if (isHere && !this.#doomed.has(id)) this.#doomed.set(id, reason);
   }
 
@@ -195,7 +180,7 @@ export class ThreadRunner {
       settled.then(
         () => {
           this.#sayLoaded(message.a, target);
-          leave(() => this.#tasks.unshift({ message, frame }));
+          leave(() => this.tasks.unshift({ message, frame }));
         },
         (error) =>
           leave(() => {
@@ -301,11 +286,11 @@ export class ThreadRunner {
 
   /** Calls a thread's function, in the thread's async context. */
   #apply(message: Message, frame: Frame, fn: Callable): unknown {
-    if (!usesContext()) return fn(...this.#crossing.decode(message.payload) as unknown[]);
+    if (!usesContext()) return fn(...decode(message.payload, this.#crossing.kinds) as unknown[]);
     return this.#context.enter(
       message,
       frame,
-      () => fn(...this.#crossing.decode(message.payload) as unknown[]),
+      () => fn(...decode(message.payload, this.#crossing.kinds) as unknown[]),
     );
   }
 

@@ -6,7 +6,7 @@
 
 import { inOneLine } from "../../bridge/checks.ts";
 import { printError } from "../../bridge/values/print_error.ts";
-import { placeOf } from "../../bridge/values/stacks.ts";
+import { siteOf } from "../../bridge/values/stacks.ts";
 
 /** Details of a failure that nobody waits for. */
 export interface Fault {
@@ -20,7 +20,7 @@ export interface Fault {
 
 /** The event for a failure. Its file and line are those of the first stack frame in the app's code. */
 export function faultEvent(error: unknown, where: string): ErrorEvent {
-  const { file: filename, line: lineno, column: colno } = placeOf(error) ?? {};
+  const { file: filename, line: lineno, column: colno } = siteOf(error) ?? {};
   const message = `Uncaught (in ${where}) ${inOneLine(error)}`;
   return new ErrorEvent("error", { error, message, filename, lineno, colno, cancelable: true });
 }
@@ -29,7 +29,7 @@ export function faultEvent(error: unknown, where: string): ErrorEvent {
 export function printFault(error: unknown, where: string, brief = false): void {
   const head = `Uncaught (in ${where})`;
   if (!brief) return printError(head, error);
-  const site = placeOf(error);
+  const site = siteOf(error);
   const at = site ? ` (${site.file}:${site.line}:${site.column})` : "";
   console.error(`${head} ${inOneLine(error)}${at}`);
 }

@@ -376,7 +376,7 @@ export class Pool {
       this.#end(worker, error as Error);
       return true;
     }
-    if (worker.post.inbox.empty) return worked;
+    if (worker.post.inbox.ring.empty) return worked;
     this.board.raise(worker.slot);
     return true;
   }
@@ -494,7 +494,7 @@ export class Pool {
     for (const worker of this.#idle) if (!worker.serving) free++;
     order.recall(free);
     // Threads that were spawned before are in the rings, and have to be known first.
-    for (const { post } of this.#workers) if (!post.inbox.empty) return;
+    for (const { post } of this.#workers) if (!post.inbox.ring.empty) return;
     const begun = order.next((thread) => this.#berth(thread), waits);
     if (begun) {
       this.#urgent.delete(begun.thread);

@@ -36,9 +36,11 @@ export class StoppedWorkers {
 
   async #awaitEnd(worker: GreenWorker): Promise<void> {
     if (await settlesWithin(worker.exited, PATIENCE.stopping)) return;
-    if (worker.post.outbox.heard && await settlesWithin(worker.exited, PATIENCE.unwinding)) return;
+    if (worker.post.outbox.ring.heard && await settlesWithin(worker.exited, PATIENCE.unwinding)) {
+      return;
+    }
     // To terminate a Worker that computes does nothing, but Deno (2.9.6) says that it has ended.
-    if (worker.ready && !worker.post.outbox.left) {
+    if (worker.ready && !worker.post.outbox.ring.left) {
       worker.lost = true;
       worker.objects.lost();
       this.#leaked++;

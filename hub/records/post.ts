@@ -41,7 +41,7 @@ export class Post {
       return;
     }
     if (this.outbox.write(kind, id, a, b, payload)) return this.#board.wake(this.#slot);
-    this.outbox.setBehind(true);
+    this.outbox.ring.setBehind(true);
     this.#waiting.push(new Waiting(kind, id, a, b, payload));
     this.sendWaiting();
     // The remainder goes on in a later turn, and whoever sent the bytes may change them before that.
@@ -65,7 +65,7 @@ export class Post {
 
   /** Tells the Worker to end, whatever it is blocked on and however full its mailbox is. */
   shut(): void {
-    this.outbox.shut();
+    this.outbox.ring.shut();
     this.#board.wake(this.#slot);
   }
 
@@ -85,13 +85,13 @@ export class Post {
         break;
       }
       // Ask for room first and then look once more: room may have come in between.
-      this.outbox.setHungry(true);
+      this.outbox.ring.setHungry(true);
       if (!this.#waiting[sent].write(this.outbox, until)) break;
-      this.outbox.setHungry(false);
+      this.outbox.ring.setHungry(false);
       sent++;
     }
     this.#waiting.splice(0, sent);
-    if (this.#waiting.length === 0) this.outbox.setBehind(false);
+    if (this.#waiting.length === 0) this.outbox.ring.setBehind(false);
     this.#board.wake(this.#slot);
     this.#tidyLater();
   }
@@ -112,7 +112,7 @@ export class Post {
    */
   receive(frames: number): Message | undefined {
     const message = this.inbox.receive(frames);
-    if (this.inbox.takeHungry()) this.#board.wake(this.#slot);
+    if (this.inbox.ring.takeHungry()) this.#board.wake(this.#slot);
     return message;
   }
 

@@ -7,7 +7,7 @@ Deno.test("show() shows a value as messages want it", () => {
     "null",
     '"text"',
     "an object of class Object",
-    "an object of class null",
+    "an object without a class",
     'the function "f"',
     "5",
     "undefined",

@@ -74,7 +74,7 @@ tryOut("three Workers at one permit", {
     "a waiter is woken before it is given what it waits for": [{
       file: waiters,
       text: `    Atomics.store(nodes, node + Node.State, state);
-    // A place in the line is taken before the next one is served, who may be awake by chance and see that by itself.
+    // The owner gets its order number before the next waiter is served, which may be awake by chance and see its grant by itself.
     if (!this.#here.queue(owner)) wakes.push(owner, this.number, node);`,
       instead: `    this.#here.wake(owner, this.#object[1], this.number, node);
     Atomics.store(nodes, node + Node.State, state);`,

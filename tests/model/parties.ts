@@ -391,14 +391,16 @@ function runtime(
   const park = (counter: number, now: number, until: number) =>
     board.park(slot, counter, until < deadline ? Infinity : until - now);
   const mailbox = {
-    shut: false,
-    behind: false,
-    tidyAt: Infinity,
-    get empty() {
-      return Atomics.load(ring, slot) === taken;
+    board,
+    slot,
+    down: {
+      shut: false,
+      behind: false,
+      get empty() {
+        return Atomics.load(ring, slot) === taken;
+      },
     },
-    woken: () => board.woken(slot),
-    tidy() {},
+    tidy: () => Infinity,
     park,
     pause: park,
   };

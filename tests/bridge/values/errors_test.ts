@@ -69,7 +69,7 @@ Deno.test("PropagateError tells the key and the cause, whatever they are", () =>
   );
   assertEquals(
     new errors.PropagateError(1, nothing).message,
-    "The task under key 1 failed: an object of class null",
+    "The task under key 1 failed: an object without a class",
   );
   assertEquals(new errors.PropagateError(Symbol("s"), 1).key !== undefined, true);
 });

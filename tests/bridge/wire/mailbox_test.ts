@@ -89,7 +89,7 @@ function pass(payload: Payload, { outbox, inbox }: Ends): Message {
   while (!advance()) message ??= inbox.receive();
   message ??= inbox.receive();
   if (!message) throw new Error("Nothing arrived");
-  assert(inbox.empty);
+  assert(inbox.ring.empty);
   assertEquals([message.kind, message.id, message.a, message.b], [KIND, 5, 6, 7]);
   return message;
 }
@@ -229,7 +229,7 @@ Deno.test("Inbox.receive() looks at no more frames than it is told", () => {
   assertEquals(inbox.receive(1), undefined);
   assertEquals(inbox.receive(1), undefined);
   let frames = 2;
-  for (; !inbox.empty; frames++) if (inbox.receive(1)) break;
+  for (; !inbox.ring.empty; frames++) if (inbox.receive(1)) break;
   assertEquals(frames, 3);
 });
 
@@ -284,7 +284,7 @@ Deno.test("Inbox agrees with a queue under random interleaving", () => {
       if (sends[0]?.()) sends.shift();
       take();
     }
-    assertEquals([received, inbox.empty], [id, true]);
+    assertEquals([received, inbox.ring.empty], [id, true]);
   }
 });
 
@@ -348,7 +348,7 @@ Deno.test("Outbox.tidy() drops annexes that were not used for a second, once the
   outbox.tidy(outbox.tidyAt);
   assertEquals(outbox.tidyAt, Infinity);
   depart(outbox, 2, bytesPayload(MB / 2));
-  assertEquals([inbox.receive()?.id, given.length, inbox.empty], [2, 2, true]);
+  assertEquals([inbox.receive()?.id, given.length, inbox.ring.empty], [2, 2, true]);
 });
 
 Deno.test("Outbox sends in chunks when there is no memory for an annex", () => {
@@ -533,7 +533,7 @@ function refuses(prepare: (ring: RingWriter) => void): void {
   const { ring, inbox } = mailbox();
   prepare(ring);
   assertThrows(() => {
-    while (!inbox.empty) inbox.receive();
+    while (!inbox.ring.empty) inbox.receive();
   }, BridgeProtocolError);
 }
 
@@ -637,8 +637,8 @@ Deno.test("Inbox meets random frames with messages or a BridgeProtocolError, and
       ring.words[at + HEADER >> 2] ||= chance.below(2) * chance.below(30);
     }
     try {
-      for (let i = 0; i < 40 && !inbox.empty; i++) inbox.receive();
-      assert(inbox.empty);
+      for (let i = 0; i < 40 && !inbox.ring.empty; i++) inbox.receive();
+      assert(inbox.ring.empty);
     } catch (error) {
       assert(error instanceof BridgeProtocolError, String(error));
     }

@@ -27,7 +27,7 @@ function bothEnds(options: {
         const message = inbox.receive();
         if (!message) return;
         ids.push(message.id);
-        if (inbox.takeHungry()) board.wake(0);
+        if (inbox.ring.takeHungry()) board.wake(0);
       }
     },
   };
@@ -38,13 +38,13 @@ function bothEnds(options: {
     }
   }
   const board = new Asleep(1);
-  class Watched extends Outbox {
+  class Watched extends RingWriter {
     override setHungry(hungry: boolean) {
       super.setHungry(hungry);
       if (hungry) options.hungry?.(hub);
     }
   }
-  const out = new Watched(new RingWriter(up));
+  const out = new Outbox(new Watched(up));
   const inboxHere = new Inbox(new RingReader(down));
   const mailbox: Mailbox = new Mailbox(board, 0, out, inboxHere, () => options.takeIn(mailbox));
   let filling = 0;
@@ -75,7 +75,7 @@ Deno.test("Line stays hungry while any message waits for room", () => {
     takeIn(mailbox) {
       if (nested++ > 0) return;
       mailbox.send(KIND, 2, 0, 0, EMPTY);
-      mailbox.pause(mailbox.woken(), performance.now(), performance.now());
+      mailbox.pause(mailbox.board.woken(0), performance.now(), performance.now());
     },
     // The hub reads one more each time, too few to wake anybody.
     hungry: (hub) => {
@@ -99,7 +99,7 @@ Deno.test("Line has written what was put off before it sleeps on top of a messag
       if (nested++ > 0) return;
       mailbox.send(KIND, 2, 0, 0, EMPTY);
       // As a blocking call does: first it finds that something was put off, then it sleeps.
-      mailbox.pause(mailbox.woken(), performance.now(), Infinity);
+      mailbox.pause(mailbox.board.woken(0), performance.now(), Infinity);
       ends.hub.read();
       before.push(ends.sent());
     },

@@ -84,7 +84,7 @@ Deno.test("Post and a Worker at its other end exchange thousands of messages of 
     await new Promise<void>((resolve) => setImmediate(resolve));
   }
   await exited;
-  assert(post.inbox.empty);
+  assert(post.inbox.ring.empty);
   post.retire();
   passage.close();
 });
