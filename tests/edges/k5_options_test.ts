@@ -21,8 +21,6 @@ import { gathers, others, outcome, waits } from "../fixtures/edges/k5_waits.ts";
 import { TestHub } from "../support/mod.ts";
 import { hubCalls, hubWaits } from "../support/option_calls.ts";
 
-TestHub.shared({ maxWorkers: 4 });
-
 // deno-lint-ignore no-explicit-any
 type Wrong = any;
 
@@ -45,6 +43,7 @@ async function outcomeOnHub(begin: () => unknown): Promise<string> {
 }
 
 Deno.test("K5 an option that a call does not know is refused by name, in green code", async () => {
+  await using _hub = new TestHub({ maxWorkers: 4 });
   const names = Object.keys({ ...waits, ...gathers, ...others });
   const found = names.map(async (name) => [name, await outcome(name, { timeOut: 5 })]);
   for (const [name, text] of await Promise.all(found)) {
@@ -70,6 +69,7 @@ Deno.test("K5 new Hub() refuses a limit of resources that it does not know by na
 });
 
 Deno.test("K5 options that are none are refused: a number, a signal, a list", async () => {
+  await using _hub = new TestHub({ maxWorkers: 4 });
   const wanted = String.raw`expected an object of options, such as { timeout: \d+ }, found `;
   for (const name of Object.keys({ ...waits, ...gathers })) {
     const [ofNumber, ofSignal, ofList] = await Promise.all([
@@ -112,6 +112,7 @@ Deno.test("K5 options may be of a class, of no prototype or frozen, and what is 
 });
 
 Deno.test("K5 a time is a number, and one below zero is now, in all calls with { timeout } and on both sides", async () => {
+  await using _hub = new TestHub({ maxWorkers: 4 });
   const values: readonly [unknown, RegExp][] = [
     ["5", /expected a number of milliseconds for "timeout", found "5"$/],
     [5n, /expected a number of milliseconds for "timeout", found 5n$/],

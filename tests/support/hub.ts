@@ -6,6 +6,7 @@
 
 import { Hub, type HubOptions, useHub } from "@aiohub/aiohub";
 import { assertEquals, equal } from "@std/assert";
+import { isMainThread } from "node:worker_threads";
 import { collectGarbage, collectInWorker } from "./garbage.ts";
 import { until } from "./until.ts";
 
@@ -47,11 +48,14 @@ export class TestHub extends Hub {
    * One hub for the tests of a file that need no particular one: its Workers stay, so that no test waits for one to start. It is
    * the default hub when a test begins. After each test it has nothing left but its Workers; it closes when the file ends.
    *
-   * A test that looks at Workers, at what a Worker has loaded, at closing or at `statistics()` makes a hub of its own.
+   * A test that looks at Workers, at what a Worker has loaded, at closing or at `statistics()` makes a hub of its own; so does one
+   * whose modules keep something for as long as their Worker lives.
    *
    * @param options Of the hub.
    */
   static shared(options?: HubOptions): TestHub {
+    // A Worker that loads the file for the functions in it has no tests.
+    if (!isMainThread) return undefined as never;
     const hub = new TestHub(options);
     Deno.test.beforeEach(() => void useHub(hub));
     Deno.test.afterEach(() => hub.#assertNothingLeft());

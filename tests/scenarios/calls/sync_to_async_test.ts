@@ -56,7 +56,7 @@ Deno.test("P252 syncToAsync() refuses what is no import.meta or no named synchro
     message(import.meta, { async call() {} }),
     /expected a function as the second argument, found an object/,
   );
-  assertMatch(message(import.meta, 1), /expected a function as the second argument, found number/);
+  assertMatch(message(import.meta, 1), /expected a function as the second argument, found 1/);
   assertMatch(message(import.meta, () => 1), /the function has no name; give it the name under/);
   assertMatch(
     message(import.meta, async function* late() {}),

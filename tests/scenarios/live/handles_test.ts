@@ -40,6 +40,7 @@ Deno.test("J108 handle() refuses the way to prototypes and constructors", async 
 });
 
 Deno.test("J108 the hub refuses what a Worker asks beyond the handle's surface", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
   const [results] = await handles.rawAttack(handle(new Connection()));
   assertEquals(results, [
     [0, undefined],

@@ -12,8 +12,6 @@ import { meeting, TestHub, until } from "../../support/mod.ts";
 import * as objects from "../../fixtures/shared_objects.ts";
 import * as state from "../../fixtures/state.ts";
 
-TestHub.shared({ maxWorkers: 1 });
-
 Deno.test("J100 shared() is the object itself on the hub, and one for all Workers", async () => {
   await using hub = new TestHub({ maxWorkers: 3, minWorkers: 3 });
   await until(() => hub.statistics().idle === 3);
@@ -28,11 +26,13 @@ Deno.test("J100 shared() is the object itself on the hub, and one for all Worker
 });
 
 Deno.test("shared() takes an async init, and properties read and set where the object lives", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await state.changeSettings(), ["slow", "fast", true, ["list", "mode"]]);
   assertEquals((await state.settings).mode, "fast");
 });
 
 Deno.test("shared() passes on what its init throws, and needs no export", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
   await assertRejects(async () => await state.useFailing(), RangeError, "no state");
   assertEquals(await state.usePrivate(), 7);
 });
@@ -56,6 +56,7 @@ Deno.test("shared() refuses what is no object and a function without a name", ()
 });
 
 Deno.test("shared() of an array is an array in the JSON of green code too", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await state.asJson(), JSON.stringify({ rows: state.rows }));
 });
 
@@ -98,6 +99,7 @@ Deno.test("update() gives the lock on when the Worker that holds it ends", async
 });
 
 Deno.test("a shared object that travels to the hub is the object itself", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await state.sendShared((map: unknown) => map === state.cache), true);
   assertStrictEquals(state.cache, state.cache);
 });

@@ -255,6 +255,7 @@ Deno.test("spawn() gives a thread that can be awaited twice, by two, and when it
 });
 
 Deno.test("GreenThread has an id, a name, a state and an outcome", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
   const goOn = Promise.withResolvers<void>();
   const meet = meeting(1);
   const first = hub.spawn(
