@@ -65,7 +65,7 @@ function repeating(folder: string): string[] {
     const path = `${folder}/${name}`;
     if (isDirectory) return repeating(path);
     if (!name.endsWith("_test.ts")) return [];
-    const asks = () => /\/(rounds|fault_runner)\.ts"/.test(Deno.readTextFileSync(path));
+    const asks = () => /\/rounds\.ts"/.test(Deno.readTextFileSync(path));
     return folder === SOAK || asks() ? [path] : [];
   }).toSorted();
 }

@@ -9,3 +9,7 @@ Deno.test("faults at all blocking points: every thread ends as the table says, n
   const tried = cells.filter((cell) => cell !== "-" && cell !== "0").length;
   assert(cells.length > 1800 && tried > 1100 * SHARE, `${tried} of ${cells.length} cells`);
 });
+
+Deno.test("faults at all blocking points of cooperative hubs: every thread ends as the table says, nothing is left", async () => {
+  await runFaults("--cooperative");
+});

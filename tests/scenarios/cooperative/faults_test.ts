@@ -19,7 +19,6 @@ import { delay } from "@std/async/delay";
 import { newWords, Word, type Words } from "../../fixtures/cooperative_faults.ts";
 import * as faults from "../../fixtures/cooperative_faults.ts";
 import * as threads from "../../fixtures/cooperative_threads.ts";
-import { runFaults } from "../../support/fault_runner.ts";
 import {
   cooperative,
   ending,
@@ -429,8 +428,4 @@ Deno.test("threads of two cooperative hubs, and of one that is not, wake each ot
   await Promise.all(all);
   assertEquals(words[Word.count], 1800);
   useHub(hub);
-});
-
-Deno.test("faults at all blocking points of cooperative hubs: every thread ends as the table says, nothing is left", async () => {
-  await runFaults("--cooperative");
 });
