@@ -1,5 +1,5 @@
 /**
- * Which green thread is this?
+ * The green thread that runs now.
  *
  * @module
  */

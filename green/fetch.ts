@@ -21,7 +21,7 @@ export interface GreenResponse {
   readonly statusText: string;
   /** The URL that answered, after redirects. */
   readonly url: string;
-  /** Whether it was redirected. */
+  /** Whether the request was redirected. */
   readonly redirected: boolean;
   /** The headers. */
   readonly headers: Headers;
@@ -76,7 +76,7 @@ const target = servedTarget("fetch");
  * Fetches a URL on the hub and blocks this green thread until the whole response is there. A kill or a timeout aborts
  * the request. Inline functions that name `fetch` without importing it get this one; the platform's is `globalThis.fetch`.
  *
- * @param url What to fetch. No `Request`, whose body green code could not read: what is in it goes into `init`.
+ * @param url The URL to fetch. No `Request`, whose body green code could not read: its method, headers and body go into `init`.
  * @param init Method, headers and body.
  * @returns The response. It is no promise, and to `await` it does no harm.
  * @throws {TypeError} If the server cannot be reached, or the URL is not valid or no URL.
@@ -157,7 +157,7 @@ export interface OpenedUrl {
 /**
  * Opens a URL, as the original's README does: `urlopen(url).read()`.
  *
- * @param url What to fetch.
+ * @param url The URL to fetch.
  * @returns The response.
  * @throws {Deno.errors.Http} If the status is 400 or more, as Python's `urlopen` does.
  * @throws {TypeError} If the server cannot be reached, or the URL is not valid.

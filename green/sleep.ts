@@ -10,7 +10,7 @@ import { blocking } from "../bridge/side/side.ts";
 /**
  * Blocks this green thread for some time, and nobody else. It takes no round trip to the hub.
  *
- * @param ms How long, in milliseconds. Zero or less only looks whether the thread was killed or has timed out; in a
+ * @param ms The time, in milliseconds. Zero or less only looks whether the thread was killed or has timed out; in a
  * cooperative hub it lets all others go first that can go on.
  * @throws {TypeError} If `ms` is not a number.
  * @throws {BlockingCallError} If it is called on the hub.
@@ -29,10 +29,10 @@ export function sleep(ms: number = 0): void {
 }
 
 /**
- * A place where a kill or a timeout can end code that computes and does not block. Cheap when there is none. It does not let
+ * A point where a kill or a timeout can end code that computes and does not block. Cheap when there is none. It does not let
  * others go first in a cooperative hub: `sleep(0)` does.
  *
- * @throws What the thread was killed with, or a `Timeout` that is due.
+ * @throws The reason of the thread's kill, or a `Timeout` that is due.
  * @throws {BlockingCallError} If it is called on the hub.
  *
  * @example Make a long computation killable

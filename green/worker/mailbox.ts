@@ -1,14 +1,14 @@
 /**
- * A Worker's mailbox: what it sends to the hub, what it receives, and how it sleeps until something comes.
+ * A Worker's mailbox: it sends to the hub, receives from it, and sleeps until something comes.
  *
- * Everything here happens on the Worker's one thread; what it shares are the two rings and the board (see there for the
- * races). A wait spins a little before it sleeps, where that has paid: see `patience.ts`.
+ * Everything here happens on the Worker's one thread; only the two rings and the board are shared (see there for the races).
+ * A wait spins a little before it sleeps, where that has paid: see `patience.ts`.
  *
- * **A full ring.** A message that finds no room waits for some, and what has arrived is taken in meanwhile, as the hub may wait
- * for room too. What is to be sent because of that (a handle was let go of, say) is put off until the message has gone: written
- * on top of it, it would find no room either, take in what arrived because of that, and so on until the stack is full.
- * Whoever blocks on top of it (a class of the application may, when an instance is taken in) has it written first, as the hub
- * may have to answer that. The ring is hungry as long as any message waits.
+ * **A full ring.** A message that finds no room waits for some. Arrived messages are taken in meanwhile, as the hub may wait for
+ * room too. A message that has to be sent because of one of those (a handle was let go of, say) is put off until the first has
+ * gone: written on top of the first, it would find no room either, take in more messages, and so on until the stack is full.
+ * Code may block on top of the first message (a class of the application may, when an instance is taken in). Then the messages
+ * put off are written before it sleeps, as the hub may have to answer them. The ring is hungry as long as any message waits.
  *
  * @module
  */
@@ -27,13 +27,13 @@ type Sent = Parameters<Mailbox["send"]>;
 /** The longest spin of a Worker, in milliseconds: about the cost of a wake-up. */
 const MOST_SPIN = 0.1;
 
-/** A Worker's outbox and inbox, and its place on the board. */
+/** A Worker's outbox and inbox, and its slot on the board. */
 export class Mailbox {
   readonly board: Board;
   /** The Worker's slot on the board. */
   readonly slot: number;
   readonly inbox: Inbox;
-  /** The ring that comes down from the hub: it says whether it is empty, shut, or the hub behind. */
+  /** The ring that comes down from the hub: it tells whether it is empty or shut, and whether the hub has more to write. */
   readonly down: RingReader;
   readonly #out: Outbox;
   readonly #takeInWhileWriting: () => void;
@@ -47,10 +47,10 @@ export class Mailbox {
   /**
    * @param board The hub's board.
    * @param slot The Worker's slot there.
-   * @param out What it writes.
-   * @param inbox What it reads.
-   * @param takeInWhileWriting Takes in what has arrived, in the middle of writing a message that finds no room: what would
-   * write another one is to be put off.
+   * @param out The outbox.
+   * @param inbox The inbox.
+   * @param takeInWhileWriting Takes in arrived messages, in the middle of writing a message that finds no room: work that would
+   * write another message is to be put off.
    */
   constructor(
     board: Board,
@@ -67,7 +67,7 @@ export class Mailbox {
     this.#takeInWhileWriting = takeInWhileWriting;
   }
 
-  /** All that there is was received: has the hub go on if it waits for room. */
+  /** Wakes the hub if it waits for room: all that there was has been received. */
   makeRoom(): void {
     if (this.down.takeHungry()) this.board.raise(this.slot);
   }
@@ -79,7 +79,7 @@ export class Mailbox {
     if (this.#hungry === 0 && this.#putOff.length > 0) this.#catchUp();
   }
 
-  /** Sends what was put off. */
+  /** Sends the messages put off. */
   #catchUp(): void {
     for (let sent = this.#putOff.shift(); sent; sent = this.#putOff.shift()) this.#write(...sent);
   }
@@ -112,7 +112,7 @@ export class Mailbox {
   /**
    * Lets go of memory that large messages needed, if it is time.
    *
-   * @returns When there is something to let go of next, in `performance.now()` time.
+   * @returns The next time when there is memory to let go of, in `performance.now()` time.
    */
   tidy(now: number): number {
     const at = this.#out.tidyAt;
@@ -122,13 +122,13 @@ export class Mailbox {
     return this.#out.tidyAt;
   }
 
-  /** Sleeps until the Worker is woken or the time is over, at `deadline` in `performance.now()` time. */
+  /** Sleeps until the Worker is woken, or until `deadline` in `performance.now()` time. */
   park(counter: number, now: number, deadline: number): void {
     if (this.#putOff.length > 0) return this.#catchUp();
     this.board.park(this.slot, counter, deadline - now);
   }
 
-  /** The same, but spins first where that may pay. */
+  /** As {@linkcode Mailbox.park}, but spins first where that may pay. */
   pause(counter: number, now: number, deadline: number): void {
     if (this.#putOff.length > 0) return this.#catchUp();
     this.#pause(counter, now, deadline);

@@ -7,7 +7,7 @@
 const WRAP = "export const f = asyncToSync(import.meta, function f() { … })";
 
 /**
- * Globals that a Worker lacks (Deno 2.9): what to do about each. Those of browsers are here, as code that was ported asks for
+ * Globals that a Worker lacks (Deno 2.9), with advice about each. Globals of browsers are here too, as ported code asks for
  * them.
  */
 const NOT_IN_WORKERS: ReadonlyMap<string, string> = new Map([
@@ -19,18 +19,18 @@ const NOT_IN_WORKERS: ReadonlyMap<string, string> = new Map([
 ]);
 
 /**
- * The library's names that inline functions have as members of `green` only, `green.iterate`: each name that is in their scope by
- * itself could be one that a program has for something of its own, so there are no more of these.
+ * The library's names that inline functions have as members of `green` only, as `green.iterate`. A name in their scope by itself
+ * could be one that a program has for something of its own, so no more of those are added.
  */
 export const LATER: readonly string[] = ["iterate"];
 
 /**
- * Makes more of an error that an inline function threw because something is not there.
+ * Adds advice to an error that an inline function threw because a name is not there.
  *
  * @param source The source of the function.
  * @param error The error that it threw.
  * @param message The error's message: the caller has read it, as that may run people's code.
- * @returns An error that says what to do; the same one if it is about a name that is not in the source.
+ * @returns An error with the advice; the same error if its name is not in the source.
  */
 export function explainMissing(
   source: string,

@@ -2,9 +2,9 @@
  * The wait of a blocked green thread, for reports.
  *
  * A thread that is blocked for longer than {@linkcode REPORT_AFTER} says so to the hub, for `threads()` and for the search
- * for deadlocks; shorter waits cost nothing. It says so once, and sleeps until somebody wakes it. Who has the lock that it waits
- * for may be another one by the time that this matters: so a thread at an object that is woken for nothing says once more what it
- * is blocked on, and the hub wakes those of whom it wants to know (see `hub/threads/waits.ts`).
+ * for deadlocks; shorter waits cost nothing. It says so once, and sleeps until somebody wakes it. The lock that it waits for may
+ * have another holder by the time that the report matters. So a thread at an object that is woken for nothing reports once more,
+ * and the hub wakes the threads whose reports it wants (see `hub/threads/waits.ts`).
  *
  * @module
  */
@@ -22,8 +22,8 @@ export const REPORT_EVERY = 100;
 /**
  * The wait of a thread, in words.
  *
- * @param what What it is blocked on.
- * @param left How long it will be, in milliseconds.
+ * @param what The thread, the target or the text that it is blocked on.
+ * @param left The time left of a sleep, in milliseconds.
  */
 export function describeParking(what: Parking["what"], left: number): string {
   if (what instanceof GreenThread) return `thread "${what.name}"`;

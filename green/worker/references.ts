@@ -40,15 +40,15 @@ export interface GreenReferenceHost {
   readonly serial: number;
   /** Asks the hub, and blocks. */
   ask(number: number, op: number, args: readonly unknown[], what: string): unknown;
-  /** Tells the hub that nothing here stands for one of its objects any more. */
+  /** Tells the hub that one of its objects has no proxy here any more. */
   sayReleased(number: number, count: number): void;
   /** Tells the hub that a signal of this Worker was aborted, or, without a reason, that it never will be. */
   saySignalled(number: number, aborted?: { readonly reason: unknown }): void;
-  /** Takes in what has arrived, if that can be done here. */
+  /** Takes in arrived messages, if that can be done here. */
   look(): void;
-  /** In how many milliseconds a signal is due, if that is known. */
+  /** The time until a signal is due, in milliseconds, if that is known. */
   leftOf(signal: AbortSignal): number | undefined;
-  /** Waits until the hub has done what it was told. */
+  /** Waits until the hub has done all that it was told. */
   catchUp(): void;
   /** The thread that runs now; 0 for none. */
   owner(): number;
@@ -98,8 +98,8 @@ export class GreenReferences {
   }
 
   /**
-   * Whether a turn of the event loop may free anything: proxies that are there may have finalizers to be called, and one
-   * that came in this turn lives until the next, even if it was let go of.
+   * Whether a turn of the event loop may free anything: the finalizers of proxies may be due, and a proxy that came in this turn
+   * lives until the next, even if it was let go of.
    */
   takeLitter(): boolean {
     const litter = this.#hasImported || this.#functions.size > 0 || this.#objects.size > 0 ||
@@ -113,7 +113,7 @@ export class GreenReferences {
    *
    * @param value A function, or an object that the codec does not know.
    * @param returned Whether a thread returns it, so that it stays when the thread has ended.
-   * @param all Whether what cannot cross goes by reference and is not refused.
+   * @param all Whether a value that cannot cross goes by reference, and is not refused.
    * @throws {TypeError} If it is a handle that was released.
    */
   toRef(value: object, returned: boolean, all: boolean): Ref | undefined {
@@ -144,7 +144,7 @@ export class GreenReferences {
     return { kind: RefKind.GreenObject, data };
   }
 
-  /** Encodes something; what it had referred to is taken back if something else in it cannot cross. */
+  /** Encodes a value; the exports that were made for it are taken back if a part of it cannot cross. */
   attempt<T>(encode: () => T): T {
     const outer = this.#trail;
     const trail = this.#trail = [] as number[];
@@ -158,7 +158,7 @@ export class GreenReferences {
     }
   }
 
-  /** Gives the near object for a reference that came from the hub. */
+  /** Finds or makes the object here for a reference that came from the hub. */
   resolve(kind: number, data: unknown): unknown {
     const numbers = data as number[];
     switch (kind) {
@@ -190,9 +190,9 @@ export class GreenReferences {
   }
 
   /**
-   * Lets go of what a reference that came from the hub refers to.
+   * Lets go of the object behind a reference that came from the hub.
    *
-   * @returns Whether it was one that it knows.
+   * @returns Whether the kind of reference is one of those handled here.
    */
   discard(kind: number, data: unknown): boolean {
     if (OWN_KINDS.has(kind)) return true;
@@ -204,7 +204,7 @@ export class GreenReferences {
   }
 
   /**
-   * Does something to one of this Worker's objects, for the hub.
+   * Performs an operation on one of this Worker's objects, for the hub.
    *
    * @throws {Error} If the thread that gave it has ended.
    */
@@ -214,13 +214,13 @@ export class GreenReferences {
     return perform(this.#performer, object, op, args);
   }
 
-  /** Whether what is asked of one of this Worker's iterations has to wait: see `GreenIterator.postpones()`. */
+  /** Whether an operation on one of this Worker's iterations has to wait: see `GreenIterator.postpones()`. */
   postpones(number: number, op: number): boolean {
     const object = this.#exports.get(number);
     return object instanceof GreenIterator && object.postpones(op);
   }
 
-  /** A thread has ended, and what goes with it. */
+  /** Lets go of all that goes with a thread, which has ended. */
   endThread(owner: number): void {
     this.#exports.endOwner(owner);
     this.#signals.drop(owner);
@@ -231,13 +231,13 @@ export class GreenReferences {
     this.#heard.delete(owner);
   }
 
-  /** The hub gives back so many counts. */
+  /** Takes back so many counts of an export from the hub. */
   release(number: number, count: number): void {
     this.#exports.release(number, count);
     if (this.#heard.size > 0 && !this.#exports.get(number)) this.#unhear(number);
   }
 
-  /** The hub has a signal no longer. */
+  /** Removes the abort listener of a signal that the hub has no longer. */
   #unhear(number: number): void {
     for (const [owner, heard] of this.#heard) {
       heard.get(number)?.();
@@ -268,11 +268,11 @@ export class GreenReferences {
       this.#heard.get(owner)?.delete(number);
       if (!this.#exports.get(number)) return;
       this.#host.saySignalled(number, signal);
-      // As for a kill: whoever waits with the signal elsewhere has it before the one who aborts goes on.
+      // As for a kill: threads that wait with the signal elsewhere have the abort before the aborting thread goes on.
       this.#host.catchUp();
     };
     signal.addEventListener("abort", onAbort, { once: true });
-    // It may outlive those that give it away by far: one of a module does.
+    // A signal may outlive by far the threads that give it away: a module's signal does.
     heard.set(number, () => signal.removeEventListener("abort", onAbort));
     this.#heard.set(owner, heard);
   }
@@ -286,7 +286,7 @@ export class GreenReferences {
     );
   }
 
-  /** An object that came home by way of the hub is itself. */
+  /** The object itself, if it came home by way of the hub. */
   #returned(number: number, serial: number, home: number): object | undefined {
     const object = serial === this.#host.serial ? this.#exports.get(home) : undefined;
     if (object) this.#host.sayReleased(number, 1);
@@ -344,7 +344,7 @@ function nameOf(fn: Callable): string {
  * Whether an object of green code goes by reference without being passed by `handle()`.
  *
  * @param value The object.
- * @param all Whether what cannot cross goes by reference and is not refused.
+ * @param all Whether a value that cannot cross goes by reference, and is not refused.
  */
 export function goesByReference(value: object, all: boolean): boolean {
   if (madeElsewhere(value)) return false;

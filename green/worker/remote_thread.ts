@@ -1,7 +1,7 @@
 /**
  * A green thread's handle in a Worker.
  *
- * It knows how the thread ended once the hub has said so (`Down.Settled`), or once the thread ended on this very stack.
+ * It knows the thread's ending once the hub has told it (`Down.Settled`), or once the thread has ended on this very stack.
  * The value stays encoded until somebody asks for it.
  *
  * @module
@@ -36,7 +36,7 @@ import {
 import { servedTarget } from "../../bridge/protocol/served.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
-/** Waits on the hub for what a killed thread leaves behind. */
+/** Waits, on the hub, for the work that a killed thread leaves behind. */
 const KILL = servedTarget("kill");
 
 /** The Worker's runtime, as far as handles need it. */
@@ -50,7 +50,7 @@ export interface HandleHost {
   /** Calls something on the hub and blocks for its result. */
   call(target: Target, args: readonly unknown[]): unknown;
   readonly intake: {
-    /** Calls a function at the next blocking point; what it throws is reported and harms nobody. */
+    /** Calls a function at the next blocking point; an error that it throws is reported, and harms nobody. */
     soon(fn: () => unknown): void;
   };
   readonly crossing: {
@@ -58,7 +58,7 @@ export interface HandleHost {
     readonly kinds: ReferenceKinds;
   };
   readonly endings: {
-    /** A thread failed, and nobody here has asked for its result. */
+    /** Notes a failed thread whose result nobody here has asked for. */
     failedUnobserved(thread: RemoteThread): void;
   };
 }
@@ -84,9 +84,9 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   readonly hold: Hold;
   /** The id of the thread here that spawned it, if one did. */
   spawner = 0;
-  /** Whether anybody here has asked for its result, or passed it on. */
+  /** Whether anybody here has asked for the result, or passed the handle on. */
   observed = false;
-  /** Whether green code here may have it. */
+  /** Whether green code here may have the handle. */
   given = false;
   readonly #host: HandleHost;
   #started = false;
@@ -119,21 +119,21 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     return this.#ended !== undefined || this.#outcome !== undefined;
   }
 
-  /** The thread has started on this Worker. */
+  /** Notes that the thread has started on this Worker. */
   start(): void {
     this.#started = true;
   }
 
-  /** Somebody is about to await the thread. */
+  /** Joins a flow that is about to await the thread, so that it gets the thread's changes of the async context. */
   beforeThen(): void {
     (this.#back ??= new ContextReturn()).join();
   }
 
   /**
-   * The hub says how the thread ended, or it ended here.
+   * Takes the thread's ending, which the hub told, or which happened here.
    *
-   * @param changes What it has changed of the async context.
-   * @param outcome What that is here, if the payload cannot be read here.
+   * @param changes The thread's changes of the async context.
+   * @param outcome The outcome as it is here, if the payload cannot be read here.
    */
   settle(
     ending: number,
@@ -144,7 +144,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     if (this.done) return;
     if (outcome) this.#outcome = outcome as Outcome<T>;
     else this.#ended = { ending, payload };
-    // What may hold references is taken in at once: they are counted when they arrive.
+    // A payload that may hold references is read at once: references are counted when they arrive.
     if (this.#ended && mayRefer(payload)) this.#read();
     if (changes) this.#back ??= new ContextReturn();
     this.#back?.end(changes);
@@ -152,7 +152,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     this.#runLinks();
   }
 
-  /** The thread ended on this Worker, or arrived with its ending. */
+  /** Takes the outcome of a thread that ended on this Worker, or whose handle arrived with its ending. */
   settleWith(outcome: Outcome<T>): void {
     if (this.done) return;
     this.#outcome = outcome;
@@ -181,7 +181,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     return unwrap(outcome);
   }
 
-  /** Has the stack of what was thrown tell who was the first to wait for it. */
+  /** Adds to the stack of a thrown error the site of the first wait for the thread. */
   #tellWhere(reason: unknown): void {
     if (this.#told) return;
     this.#told = true;
@@ -258,10 +258,10 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
 }
 
 /**
- * A thread that waits for itself, or for one on whose stack it runs, would wait forever.
+ * Makes the error for a thread that waits for itself, or for a thread below it on the stack: it would wait forever.
  *
- * @param stack The threads from the one that it waits for to itself, each of which runs on the stack of the one before.
- * @param sites Where each of them is blocked, if that can be told.
+ * @param stack The threads from the awaited one up to the waiter, each on the stack of the one before.
+ * @param sites The site where each of them is blocked, if that can be told.
  */
 export function selfWait(
   stack: readonly GreenThread[],

@@ -1,10 +1,10 @@
 /**
- * The run token: how the Worker of a cooperative hub waits until it may run green code. The words and their races are in
+ * The run token: with it the Worker of a cooperative hub waits until it may run green code. The words and their races are in
  * `run_lock.ts`.
  *
- * What is asked of the hub is asked and done while others run; only going on in green code needs the run lock. So a Worker that
- * waits takes in what arrives, and runs none of it: a thread on top of its stack, a callback or a link has to wait for its turn
- * as well.
+ * Calls to the hub are made and served while other Workers run; only going on in green code needs the run lock. So a Worker that
+ * waits takes in messages, and runs no green code for them: a thread on top of its stack, a callback or a link has to wait for
+ * the turn as well.
  *
  * @module
  */
@@ -14,13 +14,13 @@ import type { RunLock } from "../../bridge/wire/run_lock.ts";
 
 /** The Worker, as far as a wait for a turn needs it. */
 export interface Waiting {
-  /** Takes in what has arrived, and runs nothing. */
+  /** Takes in arrived messages, and runs nothing. */
   receive(): void;
   /** Whether the Worker is to end, whatever waits. */
   isShut(): boolean;
   /** Whether there is something to go on with. */
   hasWork(): boolean;
-  /** Sleeps unless the Worker was woken since. */
+  /** Sleeps, unless the Worker was woken since the counter was read. */
   sleep(counter: number): void;
 }
 
@@ -46,27 +46,27 @@ export class RunToken {
     return this.#runLock.isQueued(this.#slot);
   }
 
-  /** Takes a place in the line for a new thread. */
+  /** Takes an order number for a new thread. */
   enlist(): number {
     return this.#runLock.enlist();
   }
 
-  /** Takes a place at the end of the line, for one who is to leave soon. */
+  /** Takes the next order number, for a release of the run lock that comes soon. */
   takePlace(): number {
     return this.#runLock.takePlace();
   }
 
-  /** A thread to begin has arrived, and with it the run lock. */
+  /** Takes the run lock, which has arrived with a thread to begin. */
   arrived(): void {
     this.#runLock.arrived(this.#slot);
   }
 
-  /** There is something to go on with. */
+  /** Queues this Worker: there is something to go on with. */
   request(): void {
     this.#runLock.request(this.#slot);
   }
 
-  /** There is nothing to go on with. */
+  /** Gives up the run lock, or the order number: there is nothing to go on with. */
   idle(): void {
     this.#runLock.idle(this.#slot);
   }
@@ -76,16 +76,16 @@ export class RunToken {
    * when the Worker is to end.
    *
    * @param waiting See {@linkcode Waiting}.
-   * @param due When there is something to go on with, in `performance.now()` time.
-   * @param again Whether there is now.
-   * @param order The place in the line, if one was taken.
+   * @param due The time when there is something to go on with, in `performance.now()` time.
+   * @param again Whether there is something now.
+   * @param order The order number, if one was taken.
    */
   standBy(waiting: Waiting, due: number, again: boolean, order?: number): void {
     this.#runLock.release(this.#slot, due, again, order);
     for (;;) {
       const counter = this.#board.woken(this.#slot);
       const { isHeld } = this;
-      // After that: what this turn is for has been said before the turn was given.
+      // After that look: the messages that this turn is for were sent before the turn was given.
       waiting.receive();
       if (isHeld || waiting.isShut()) return;
       if (!this.isQueued && waiting.hasWork()) this.request();
