@@ -1,22 +1,21 @@
 /**
  * The Worker's side of the bridge: all that green code can do.
  *
- * One of these lives in each Worker. Everything in it happens on the Worker's one thread, so the fields of its parts need no
- * care; what it shares are its two rings and the board (see there for the races). This is the face that green code sees, and
- * where the parts meet; each of them has one idea:
+ * Each Worker has one runtime. Everything in it happens on the Worker's one thread, so the fields of its parts need no care; only
+ * the two rings and the board are shared (see there for the races). Green code sees this class, and the parts meet in it. Each
+ * part has one idea:
  *
  * ```text
- * intake.ts           what has arrived: done at once, or put off until it can be run
- * blocking.ts         how a thread blocks, and what runs on top of it meanwhile
+ * intake.ts           arrived messages: done at once, or put off until they can be run
+ * blocking.ts         blocks a thread, and runs others on top of it meanwhile
  * hub_calls.ts        calls to the hub              callbacks.ts        calls from it
  * thread_waits.ts     waits for threads, kills      green_spawns.ts     new threads
- * thread_runner.ts    running threads               thread_endings.ts   how they end
- * serving.ts          the bottom of the stack       awaiting.ts         waits in the event loop
- * crossing.ts         how values cross
+ * thread_runner.ts    running threads               thread_endings.ts   their endings
+ * loop.ts             the bottom of the stack       awaiting.ts         waits in the event loop
+ * crossing.ts         the crossing of values
  * ```
  *
- * Each uses only those before it, and what is in `base.ts`; what has arrived finds its way up through
- * `Receiver`.
+ * Each part uses only those before it, and `base.ts`; arrived messages find their way up through `Receiver`.
  *
  * @module
  */
@@ -70,7 +69,7 @@ import { RunToken } from "./run_token.ts";
 /** The data that a Worker is given at its start. */
 export interface RuntimeOptions {
   readonly board: Board;
-  /** The run token, in a cooperative hub. */
+  /** The run lock, in a cooperative hub. */
   readonly runLock: RunLock | undefined;
   readonly slot: number;
   /** The Worker's number, which no other Worker of the hub ever has. */
@@ -81,7 +80,7 @@ export interface RuntimeOptions {
   readonly scope: readonly string[];
   /** Whether to record where threads are spawned. */
   readonly debug: boolean;
-  /** The side port, through which shared memory comes and goes. */
+  /** The way of shared memory, beside the rings. */
   readonly passage: Passage;
 }
 
@@ -125,7 +124,7 @@ export class GreenRuntime implements Green {
       (id, count) => this.crossing.release(RefKind.Thread, id, count),
     );
     const look = () => {
-      // What came together with the thread may be waiting for a place where it can be done.
+      // Work that came together with the thread may be waiting for a point where it can be done.
       if (stack.frames.length > 0 && (!mailbox.down.empty || this.intake.hasWork)) {
         this.intake.takeIn();
       }
@@ -161,7 +160,7 @@ export class GreenRuntime implements Green {
     const loopTurns = new LoopTurns();
     const intake = this.intake = new Intake(base, loopTurns, {
       take: (message) => this.#take(message),
-      // Without one more step: a thread that is run nested has as much of the stack as may be.
+      // No function in between: a thread that is run nested has as much of the stack as may be.
       serve: (message) => {
         if (message.kind === Down.Call) this.#callbacks.serve(message);
         else if (message.kind === Down.Where) this.#sayWhere(message.id);
@@ -206,9 +205,9 @@ export class GreenRuntime implements Green {
   /**
    * Calls something on the hub and blocks for its result.
    *
-   * @param target What to call.
-   * @param args What to call it with.
-   * @param name What it is called in messages.
+   * @param target The target to call.
+   * @param args Its arguments.
+   * @param name Its name in messages.
    * @param peers See {@linkcode Parking.peers}.
    * @returns Its result, awaited.
    */
@@ -236,7 +235,7 @@ export class GreenRuntime implements Green {
     return this.#spawns.launch(Up.Spawn, target, args, options);
   }
 
-  /** Blocks for some time. Needs nobody else. */
+  /** Blocks for some time. No other thread and no hub is needed to end that. */
   sleep(ms: number): void {
     this.#caller.frame("sleep()");
     this.#blocking.sleep(ms);
@@ -247,22 +246,22 @@ export class GreenRuntime implements Green {
     return this.#token !== undefined;
   }
 
-  /** In a cooperative hub: takes a place at the end of the line, for {@linkcode GreenRuntime.giveWay}. */
+  /** In a cooperative hub: takes the next order number for the run lock, for {@linkcode GreenRuntime.giveWay}. */
   takePlace(): number | undefined {
     return this.#token?.takePlace();
   }
 
-  /** In a cooperative hub: lets all go first that can go on, or those before a place in the line. */
+  /** In a cooperative hub: lets all threads go first that can go on, or those with a lower order number. */
   giveWay(place?: number): void {
     this.#blocking.giveWay(place);
   }
 
-  /** The same when what the thread has done cannot be taken back: no kill and no timeout interrupts it. */
+  /** As {@linkcode GreenRuntime.giveWay}, when the thread's deed cannot be undone: no kill and no timeout interrupts it. */
   giveWayDone(): void {
     this.#blocking.giveWayDone();
   }
 
-  /** A place where a kill or a timeout can hit code that does not block. */
+  /** A point where a kill or a timeout can hit code that does not block. */
   checkpoint(): void {
     const frame = this.#caller.frame("checkpoint()");
     this.intake.glance();
@@ -281,8 +280,8 @@ export class GreenRuntime implements Green {
   }
 
   /**
-   * The start of a call that may block and may not: a thread that is killed does not get what it could have at once. A
-   * timeout that is due does not count, as what is ready wins over it.
+   * Begins a call that may block or not: a killed thread does not even get what it could have at once. A timeout that is due
+   * does not count, since what is ready wins over it.
    *
    * @param call The call as people wrote it.
    * @returns The id of the thread that runs now.
@@ -300,7 +299,7 @@ export class GreenRuntime implements Green {
   /**
    * Whether the thread that runs now was killed.
    *
-   * @param said How many kills have been said, by now or a moment ago.
+   * @param said The count of kills said, by now or a moment ago.
    */
   isKilledBy(said: number): boolean {
     const killed = this.#blocking.isKilled;
@@ -318,17 +317,17 @@ export class GreenRuntime implements Green {
     return this.#stack.innermost?.id ?? 0;
   }
 
-  /** The time limits of the thread that runs now, for what ends with them. */
+  /** The time limits of the thread that runs now, for objects that end with them. */
   get limits(): readonly Timeout[] {
     const timeouts = this.#stack.innermost?.timeouts ?? [];
     return timeouts.length === 0 ? NO_LIMITS : [...timeouts];
   }
 
   /**
-   * Whether an error was thrown by a time limit of the thread that runs now: what it waited for can be asked for again.
+   * Whether an error was thrown by a time limit of the thread that runs now: then the thread can ask for the same again.
    *
    * @param error The error.
-   * @param within The limits within which that was made: nobody asks again when it is one of those.
+   * @param within The limits within which the object asked was made: nobody asks again when the error is of one of those.
    */
   isLimit(error: unknown, within: readonly Timeout[] = NO_LIMITS): boolean {
     const fired = this.#stack.innermost?.fired;
@@ -345,7 +344,7 @@ export class GreenRuntime implements Green {
     return this.#caller.frame(call).id;
   }
 
-  /** For a call that needs no thread: throws in a Worker that was stopped by force. */
+  /** Throws in a Worker that was stopped by force; for a call that needs no thread. */
   checkHeard(): void {
     this.#caller.checkHeard();
   }
@@ -354,7 +353,7 @@ export class GreenRuntime implements Green {
     return new SyncIteration(remote, ahead);
   }
 
-  /** Arms a timeout for the thread that runs now; gives what disarms it. */
+  /** Arms a timeout for the thread that runs now; returns the function that disarms it. */
   arm(timeout: Timeout): () => void {
     const { timeouts } = this.#caller.frame("new Timeout()");
     timeouts.push(timeout);
@@ -372,11 +371,11 @@ export class GreenRuntime implements Green {
   /**
    * Blocks the thread that runs now.
    *
-   * @param condition What to wait for. It is looked at after each message and each wake-up.
-   * @param deadline When to give up, in `performance.now()` time.
-   * @param parking What it is blocked on, and whether spinning may pay.
+   * @param condition The condition to wait for. It is looked at after each message and each wake-up.
+   * @param deadline The time to give up, in `performance.now()` time.
+   * @param parking Describes the wait, and whether spinning may pay.
    * @returns Whether the condition holds; `false` when the time is over.
-   * @throws What the thread was killed with, or a timeout of the thread that is due.
+   * @throws The reason of the thread's kill, or a timeout of the thread that is due.
    */
   block(condition: Condition, deadline: number, parking: Parking): boolean {
     return this.#blocking.block(condition, deadline, parking);
@@ -393,7 +392,7 @@ export class GreenRuntime implements Green {
     return this.#strays.turn(() => this.#serving.serve());
   }
 
-  /** It cannot serve any more: what fails from now on ends the Worker. */
+  /** Gives up serving: a failure from now on ends the Worker. */
   breakDown(): void {
     this.#strays.giveUp();
   }
@@ -442,7 +441,7 @@ export class GreenRuntime implements Green {
     }
   }
 
-  /** Tells where a thread on this stack is blocked. */
+  /** Tells the hub the site where a thread on this stack is blocked. */
   #sayWhere(id: number): void {
     const { frames, innermost } = this.#stack;
     const at = frames.findLastIndex((frame) => frame.id === id);

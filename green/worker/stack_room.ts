@@ -1,6 +1,6 @@
 /**
  * The room that is left on the stack: a call that overflowed in the middle of the library's work would leave that half
- * done, so it looks before. Arguments are what takes room at the least cost.
+ * done, so the library looks before. Arguments take room at the least cost.
  *
  * @module
  */

@@ -1,15 +1,14 @@
 /**
  * Unhandled failures: work that green code leaves behind in its Worker's event loop, and that fails there: a rejected promise
- * that nobody handles, an error of a
- * timer. The runtime would end the Worker for that, and whoever runs there by then.
+ * that nobody handles, an error of a timer. The runtime would end the Worker for that, and the threads that run there by then.
  *
- * **Whose it is.** The engine tells the async context in which a promise was rejected. An `async` green function has one of its
- * own. To give one to each thread would cost a tenth of what a spawn costs, so the threads that run between two turns of
- * the event loop share one, which knows their names. If there is more than one, the stack of the error may tell, or all are
- * named. An error that is thrown by a timer has no context any more: its stack says where it was, and nobody says whose.
+ * **Whose it is.** The engine tells the async context in which a promise was rejected. An `async` green function has a context of
+ * its own. A context for each thread would cost a tenth of a spawn, so the threads that run between two turns of the event loop
+ * share one, which knows their names. If there is more than one thread, the stack of the error may tell, or all are named. An
+ * error thrown by a timer has no context any more: its stack tells the site, and nothing tells the thread.
  *
- * **When.** A promise that was rejected is told of at the next turn of the event loop. So a Worker gives it one before it sleeps
- * and before it ends: see `loop.ts`.
+ * **When.** The runtime tells of a rejected promise at the next turn of the event loop. So a Worker gives the loop a turn before
+ * it sleeps and before it ends: see `loop.ts`.
  *
  * @module
  */
@@ -27,8 +26,8 @@ export interface Suspect {
 }
 
 /**
- * The content of a context: a thread, if it is its own, else the number of a turn. Not the turn's threads themselves: the runtime
- * keeps the objects in contexts in a `WeakMap`, which has what is young outlive the collections of young objects.
+ * The content of a context: its thread, if it has one of its own, else the number of a turn. Not the turn's threads themselves:
+ * the runtime keeps the objects in contexts in a `WeakMap`, by which young objects outlive the collections of young objects.
  */
 type Origin = Suspect | number;
 
@@ -41,7 +40,7 @@ const MOST_TURNS = 64;
 /** The number of no turn. */
 const APART = 0;
 
-/** A failure that was left behind. */
+/** An unhandled failure. */
 export interface Stray {
   readonly error: unknown;
   /** The threads that may have left it; none if that cannot be told. */
@@ -54,13 +53,13 @@ interface FatalEvent extends Event {
   readonly error?: unknown;
 }
 
-/** The events by which a Worker hears of strays: the platform's name, and node's. */
+/** The events by which a Worker hears of unhandled failures: the platform's name, and node's. */
 const KINDS = [["unhandledrejection", "unhandledRejection"], [
   "error",
   "uncaughtException",
 ]] as const;
 
-/** A Worker's strays. */
+/** A Worker's unhandled failures. */
 export class Strays {
   readonly #origins = new AsyncLocalStorage<Origin>();
   /** The threads of the last turns, by the turns' numbers, the oldest first; the last of them goes on. */
@@ -84,7 +83,7 @@ export class Strays {
     this.#turns.delete(this.#turn - MOST_TURNS);
   }
 
-  /** A thread is about to run in this turn. */
+  /** Notes a thread that is about to run in this turn. */
   note(suspect: Suspect): void {
     if (this.#suspects.length < MOST_SUSPECTS) this.#suspects.push(suspect);
   }
@@ -94,7 +93,7 @@ export class Strays {
     return this.#origins.run(suspect, fn);
   }
 
-  /** Calls something that is none of the turn's threads' business. */
+  /** Calls a function whose failures belong to none of the turn's threads. */
   apart<T>(fn: () => T): T {
     return this.#origins.run(APART, fn);
   }
@@ -106,10 +105,10 @@ export class Strays {
   }
 
   /**
-   * Listens, until {@linkcode Strays.giveUp}. What code of the Worker handles itself, by a listener that calls
-   * `preventDefault()` or one of `process`, is not told.
+   * Listens, until {@linkcode Strays.giveUp}. A failure that code of the Worker handles itself, by a listener that calls
+   * `preventDefault()` or by a listener of `process`, is not told.
    *
-   * @param tell Called with each one, at the end of the turn.
+   * @param tell Called with each unhandled failure, at the end of the turn.
    */
   listen(tell: (stray: Stray) => void): void {
     const { signal } = this.#stop;
@@ -129,13 +128,13 @@ export class Strays {
     }
   }
 
-  /** The Worker itself has failed, and is to end. */
+  /** Stops listening: the Worker itself has failed, and is to end. */
   giveUp(): void {
     this.#stop.abort();
   }
 }
 
-/** Narrows suspects to one, if the error's stack names the function of that one and of no other. */
+/** Narrows suspects to one, if the error's stack names that suspect's function and no other's. */
 function whoOf(suspects: readonly Suspect[], error: unknown): readonly Suspect[] {
   // The turn goes on, and others are still to come.
   if (suspects.length < 2) return [...suspects];
@@ -152,7 +151,7 @@ const MOST_NAMES = 4;
 /**
  * The origin of an unhandled failure, in words.
  *
- * @param stray It.
+ * @param stray The failure.
  * @param running The name of the thread that has the Worker now, if one has.
  */
 export function whereOf({ suspects }: Stray, running: string | undefined): string {

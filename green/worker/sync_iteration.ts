@@ -1,8 +1,8 @@
 /**
- * Iterating in green code over something of the hub.
+ * Iteration in green code over an object of the hub.
  *
- * The hub keeps what it has sent until it is asked for more (`Pull` says how many items have arrived), so an item that was on its
- * way when the time of who asked was over is sent again.
+ * The hub keeps the items that it has sent until it is asked for more (`Pull` says how many have arrived). So an item that was on
+ * its way when the caller's time was over is sent again.
  *
  * @module
  */
@@ -13,13 +13,14 @@ import { blocking, greenSide } from "../../bridge/side/side.ts";
 import { END } from "../../bridge/side/steps.ts";
 
 /**
- * An iterator over an object of the hub. Each item is asked for when it is wanted, unless some are to be ahead; of a stream of
- * bytes the hub has some ready, in a window.
+ * An iterator over an object of the hub. Each item is asked for when it is wanted, unless some are asked for ahead; of a stream
+ * of bytes the hub has some ready, in a window.
  *
- * It begins at the first `next()`, which blocks. One whose time is over in it may call it again, as it has missed nothing; but a
- * limit within which the iteration was made ends that. When it is left the hub ends its side, and this blocks until the `finally`
- * there has run. A generator that waits for something else than the library at that moment is given a quarter of a second; if
- * that is not enough, its `finally` runs later. What is left open the hub ends with the thread.
+ * The iteration begins at the first `next()`, which blocks. A caller whose time is over in `next()` may call it again, and has
+ * missed nothing; but a limit within which the iteration was made ends it. When the iteration is left, the hub ends its side, and
+ * the caller blocks until the `finally` there has run. A generator that waits at that moment for something other than the library
+ * is given a quarter of a second; if that is not enough, its `finally` runs later. The hub ends an open iteration with the
+ * thread.
  */
 export class SyncIteration implements IterableIterator<unknown> {
   readonly #object: RemoteObject;
@@ -29,15 +30,15 @@ export class SyncIteration implements IterableIterator<unknown> {
   #next = 0;
   /** The count of items that have come. */
   #received = 0;
-  /** Whether there are no more than those that have come. */
+  /** Whether no more items will come. */
   #done: boolean;
   #ahead: number;
-  /** The time limits within which it was made. */
+  /** The time limits within which the iteration was made. */
   readonly #within = greenSide()?.limits;
 
   /**
-   * @param object What to iterate over. What was used up and let go of has no items.
-   * @param ahead How many items may be asked for before they are wanted.
+   * @param object The object to iterate over. One that was used up and let go of has no items.
+   * @param ahead The count of items that may be asked for before they are wanted.
    */
   constructor(object: RemoteObject, ahead = 0) {
     this.#object = object;
@@ -77,7 +78,7 @@ export class SyncIteration implements IterableIterator<unknown> {
 
   #pull(): void {
     const green = blocking("next()", "for await");
-    // The hub answers this at once. Were it left in the middle, a generator would be closed that nobody has asked for anything.
+    // The hub answers this at once. Left in the middle, it would close a generator that nobody has asked for anything.
     this.#source ??= green.shield(() => this.#object.ask(Op.Iterate, [], "next")) as RemoteObject;
     try {
       const args = [this.#received, this.#ahead];
@@ -88,7 +89,7 @@ export class SyncIteration implements IterableIterator<unknown> {
       if (done) this.#end();
     } catch (error) {
       if (green.isLimit(error, this.#within)) throw error;
-      // One of several items may not be able to cross: those before it come first.
+      // One of several items may not be able to cross: the items before it come first.
       if (this.#ahead > 0 && !green.isKilled && !green.isLimit(error)) {
         this.#ahead = 0;
         return;
@@ -99,7 +100,7 @@ export class SyncIteration implements IterableIterator<unknown> {
     }
   }
 
-  /** The iteration is over: what it used up goes with it. */
+  /** Ends the iteration, and lets go of an object that it used up. */
   #end(): void {
     this.#done = true;
     this.#source?.release();

@@ -1,5 +1,5 @@
 /**
- * The proxy for an object of the hub in green code: everything that it is asked blocks for the answer.
+ * The proxy for an object of the hub in green code: each use of it blocks for the answer.
  *
  * @module
  */
@@ -9,14 +9,14 @@ import { Found, isRefused, isTemplateCall, Op, Trait } from "../../bridge/refere
 import { proxyFor, type RemoteObject } from "../../bridge/references/remote_object.ts";
 import { SyncIteration } from "./sync_iteration.ts";
 
-/** The prototype of handles: to `instanceof`, to `console.log` and to the codec they look like nothing known. */
+/** The class of handles: to `instanceof`, to `console.log` and to the codec they look like nothing known. */
 export class Handle {}
 class ArrayHandle extends Array {}
 
-/** For each class of the hub's objects the names that turned out to be methods. */
+/** Names that turned out to be methods, by the number of the class of the hub's objects. */
 const methods = new Map<number, Set<string>>();
 
-/** The methods of arrays that call back: they are done here, item by item. */
+/** Methods of arrays that call back: they are done here, item by item. */
 const CALLING_BACK: ReadonlySet<string> = new Set([
   "every",
   "filter",
@@ -43,7 +43,7 @@ type Method = (...args: any[]) => unknown;
 /**
  * Makes the proxy.
  *
- * @param remote What it stands for.
+ * @param remote The object behind it.
  * @returns A `Proxy`; asking it blocks.
  */
 export function makeSyncProxy(remote: RemoteObject): object {
@@ -181,7 +181,7 @@ export class SyncHandler implements ProxyHandler<object> {
     }
     // A shared array is behind another proxy, which does not look like an array.
     if (name === "toJSON" && Array.isArray(target)) {
-      // Nothing is done between the items: that they are asked for ahead saves time, and cannot be seen.
+      // Nothing is done between the items: to ask for them ahead saves time, and cannot be seen.
       return () => [...new SyncIteration(this.#remote, SPREAD_AHEAD)];
     }
     const root = typeof target === "function" ? Function.prototype : Object.prototype;

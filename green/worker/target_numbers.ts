@@ -1,7 +1,7 @@
 /**
- * The numbers that stand for targets in a Worker's messages: each target is sent once, and is a number from then on.
+ * The numbers of targets in a Worker's messages: each target is sent once, and is a number from then on.
  *
- * The two ways have numbers of their own, as each side numbers what it sends.
+ * The two directions have numbers of their own, as each side numbers the targets that it sends.
  *
  * @module
  */
@@ -25,7 +25,7 @@ export class TargetNumbers {
     this.#crossing = crossing;
   }
 
-  /** The number of a target that is about to be sent; the first time the hub is told. */
+  /** The number of a target that is about to be sent; the hub is told of it the first time. */
   bind(target: Target): number {
     let number = this.#bound.get(target);
     if (number === undefined) {
@@ -36,12 +36,12 @@ export class TargetNumbers {
     return number;
   }
 
-  /** The hub tells a target's number. */
+  /** Takes a target's number, which the hub tells. */
   learn(number: number, target: Target): void {
     this.#targets[number] = intern(target);
   }
 
-  /** The target that the hub means. */
+  /** The target that the hub means by a number. */
   at(number: number): Target {
     return this.#targets[number];
   }
