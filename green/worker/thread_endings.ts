@@ -1,10 +1,10 @@
 /**
- * The ends of threads in a Worker.
+ * The endings of threads in a Worker.
  *
  * The result or error of a thread is encoded once, for the hub; waiters here share that, or get a copy where references
- * in it have been counted for the hub. A result that cannot cross is a failure of the thread. Then, in this order: what goes
+ * in it have been counted for the hub. A result that cannot cross is a failure of the thread. Then, in this order: all that goes
  * with the thread is let go of, its handle here is settled, the hub is told. In a cooperative hub the Worker goes on when the
- * hub has done what follows from that.
+ * hub has done all that follows from the ending.
  *
  * @module
  */
@@ -32,7 +32,7 @@ import type { RemoteThread } from "./remote_thread.ts";
 import { type Stray, whereOf } from "./strays.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 
-/** The ends of threads. */
+/** Ends threads, and reports failures that nobody handles. */
 export class ThreadEndings {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
@@ -45,8 +45,8 @@ export class ThreadEndings {
   readonly #waits: ThreadWaits;
 
   /**
-   * @param base What all parts stand on.
-   * @param blocking How threads block.
+   * @param base The base of all parts.
+   * @param blocking Blocks threads.
    * @param waits Knows which endings are to be told.
    */
   constructor(base: GreenBase, blocking: Blocking, waits: ThreadWaits) {
@@ -61,7 +61,7 @@ export class ThreadEndings {
     this.#waits = waits;
   }
 
-  /** A thread's function threw: a thread that lets its kill through was killed. */
+  /** Ends a thread whose function threw: a thread that lets its kill through was killed. */
   fail(frame: Frame, error: unknown): undefined {
     const { killed } = frame;
     if (killed && isNothingBut(killed.reason, error)) {
@@ -70,7 +70,7 @@ export class ThreadEndings {
     return this.end(frame, isA(error, GreenletExit) ? Ending.Killed : Ending.Rejected, error);
   }
 
-  /** A thread has ended. Never throws, whatever its value does when it is looked at. */
+  /** Ends a thread. Never throws, whatever the thread's value does when it is looked at. */
   end(frame: Frame, ending: number, value: unknown): undefined {
     this.#stack.remove(frame);
     if (frame.sites && ending === Ending.Rejected) tellWhoSpawned(value, frame.sites);
@@ -105,7 +105,7 @@ export class ThreadEndings {
     const { thread } = frame;
     // Always: green code may have kept the handle that `getCurrent()` gave, and the hub forgets the thread.
     this.#waits.forget(frame.id);
-    // Taken in any case: what went by reference is kept for nobody.
+    // Taken in any case: objects that went by reference are kept for nobody.
     const referred = this.#crossing.takeReferred();
     if (!thread.given) this.#handles.drop(thread);
     else this.#settleHere(thread, ending, value, payload, context && frame.changes, referred);
@@ -113,30 +113,30 @@ export class ThreadEndings {
     if (context) this.#mailbox.send(Up.Context, frame.id, Up.Done, 0, context);
     this.#mailbox.send(Up.Done, frame.id, ending, 0, payload);
     if (!this.#token?.isHeld) return;
-    // Whoever waits for it gets a place in the line before anybody goes on; the first of them is the one on whose stack it ran.
+    // Each waiter for it gets an order number before anybody goes on; the first of them is the thread on whose stack it ran.
     this.#blocking.takePlaceBelow(this.#token);
     this.#blocking.flush();
   }
 
   /**
-   * A thread failed, and nobody here has asked for its result. Its spawner may still do so; nobody will when that has
+   * Notes a failed thread whose result nobody here has asked for. Its spawner may still do so; nobody will when the spawner has
    * ended.
    */
   failedUnobserved(thread: RemoteThread): void {
-    // One that was spawned elsewhere is looked after there.
+    // A thread that was spawned elsewhere is looked after there.
     if (thread.spawner === 0) return;
     const frame = this.#frames.find(({ id }) => id === thread.spawner);
     if (frame) frame.failed.add(thread);
     else this.#reportUnobserved(thread.spawner, thread);
   }
 
-  /** Reports the threads of a frame that failed: their parent will not look at them any more. */
+  /** Reports the failed threads that a frame's thread has spawned: their spawner will not look at them any more. */
   reportUnobserved({ id, failed }: Frame): void {
     for (const thread of failed) this.#reportUnobserved(id, thread);
   }
 
   /**
-   * Something failed in the event loop that a thread has left behind. It is told as a failure of the thread, if that is known.
+   * Reports work that a thread has left behind, and that failed in the event loop: as a failure of the thread, if that is known.
    */
   reportStray(stray: Stray): void {
     if (this.#mailbox.down.shut) return;
@@ -157,8 +157,8 @@ export class ThreadEndings {
   }
 
   /**
-   * Those who have its handle here get a copy too; but references in the payload have been counted for the hub. What cannot be
-   * copied, since a class of it fails, is a failure for them, as it will be on the hub.
+   * Gives the ending to holders of the thread's handle here: a copy, as references in the payload have been counted for the hub.
+   * A value that cannot be copied, since a class of it fails, is a failure for them, as it will be on the hub.
    */
   #settleHere(
     thread: RemoteThread,
@@ -181,14 +181,14 @@ export class ThreadEndings {
   #reportUnobserved(spawner: number, thread: RemoteThread): void {
     if (thread.observed) return;
     const outcome = thread.outcome()!;
-    // Whoever closed the hub wanted this: there is nothing to report.
+    // The app closed the hub, and wanted this: there is nothing to report.
     if (outcome.status !== "rejected" || isA(outcome.reason, HubClosedError)) return;
     const payload = encodeThrown([thread.name, outcome.reason], "error", this.#crossing.kinds);
     this.#mailbox.send(Up.Unhandled, spawner, 0, 0, payload);
   }
 }
 
-/** Has the stack of an error tell where its thread was spawned, and by whom, as far as it does not yet. */
+/** Adds to the stack of an error the sites where its thread and its spawners were spawned, as far as they are not there yet. */
 function tellWhoSpawned(error: unknown, sites: readonly SpawnSite[]): void {
   for (const { name, stack } of sites) {
     const line = `    --- spawned as "${name}" ---`;

@@ -1,8 +1,8 @@
 /**
  * The handles of green threads in one Worker: each thread has one here, as long as anybody holds it.
  *
- * The hub keeps a thread for as long as any Worker holds a reference to it, so it counts how often it has sent one, and is
- * told when the handle here knows the thread's ending, or is gone.
+ * The hub keeps a thread for as long as any Worker holds a reference to it. So the hub counts how often it has sent a reference,
+ * and is told when the handle here knows the thread's ending, or is gone.
  *
  * @module
  */
@@ -19,8 +19,8 @@ export class ThreadHandles {
   readonly #registry = new FinalizationRegistry<Hold>((hold) => this.#forget(hold));
 
   /**
-   * @param host What handles ask.
-   * @param sayReleased Tells the hub that a thread is not held here any more, which it had sent so many times.
+   * @param host The runtime that handles ask.
+   * @param sayReleased Tells the hub that a thread, which it had sent so many times, is not held here any more.
    */
   constructor(host: HandleHost, sayReleased: (id: number, count: number) => void) {
     this.#host = host;
@@ -61,18 +61,18 @@ export class ThreadHandles {
     return thread;
   }
 
-  /** The handle knows how its thread ended: the hub need not keep that for this Worker any longer. */
+  /** Releases a thread whose ending the handle knows: the hub need not keep the ending for this Worker any longer. */
   letGo({ hold }: RemoteThread): void {
     if (hold.count > 0) this.#sayReleased(hold.id, hold.count);
     hold.count = 0;
   }
 
-  /** The thread has ended, and nobody here has its handle: who gets one later gets another, and asks the hub. */
+  /** Drops the handle of an ended thread that nobody here has: code that gets one later gets another, and asks the hub. */
   drop({ id }: RemoteThread): void {
     this.#handles.delete(id);
   }
 
-  /** A handle was garbage-collected. */
+  /** Forgets a handle that was garbage-collected. */
   #forget(hold: Hold): void {
     if (this.#handles.get(hold.id)?.deref() === undefined) this.#handles.delete(hold.id);
     if (hold.count > 0) this.#sayReleased(hold.id, hold.count);

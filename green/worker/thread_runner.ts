@@ -1,14 +1,14 @@
 /**
- * Running threads: from a message that says so to the thread's end.
+ * Runs threads: from the task's arrival to the thread's end.
  *
  * ```text
- * a task  arrived ──> waits for the bottom of the stack ──> entered ──> (its module is loaded ──> waits again) ──> begun ──> ended
- *         arrived ──> entered, on top of the thread that waits for it ──> ended
+ * a task arrived ──> waits for the bottom of the stack ──> entered ──> (its module is loaded ──> waits again) ──> begun ──> ended
+ *        arrived ──> entered, on top of the thread that waits for it ──> ended
  * ```
  *
- * A thread has a frame from when it is entered. A kill finds it before that, among what has arrived, and dooms it; after that,
- * on the stack. One that was killed before it was begun ends without running, and so does one that is killed while its module is
- * loaded; the module goes on loading.
+ * A thread has a stack frame from when it is entered. Before that, a kill finds it among the arrived tasks, and dooms it; after
+ * that, on the stack. A thread that was killed before it was begun ends without running. So does a thread that is killed while
+ * its module is loaded; the module goes on loading.
  *
  * @module
  */
@@ -41,8 +41,8 @@ import type { ThreadEndings } from "./thread_endings.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 
 /**
- * The time for which the Worker of a killed thread goes on loading its module, in milliseconds, before it may park: one that
- * parks in the middle of resolving a package holds up all other resolutions of the process.
+ * The time for which the Worker of a killed thread goes on loading its module, in milliseconds, before it may park: a Worker
+ * that parks in the middle of resolving a package holds up all other resolutions of the process.
  */
 const LOAD_GRACE_MS = 1000;
 
@@ -88,8 +88,8 @@ export class ThreadRunner {
   readonly #doomed = new Map<number, unknown>();
 
   /**
-   * @param base What all parts stand on.
-   * @param parts What it needs besides.
+   * @param base The base of all parts.
+   * @param parts The parts that it needs besides.
    */
   constructor(base: GreenBase, parts: RunnerParts) {
     this.#mailbox = base.mailbox;
@@ -114,10 +114,10 @@ export class ThreadRunner {
   }
 
   /**
-   * The hub kills a thread that it has sent here.
+   * Kills a thread that the hub has sent here.
    *
    * @param id The thread's id.
-   * @param reason What it is killed with.
+   * @param reason The reason of the kill.
    * @param mode Bits of {@linkcode KillMode}.
    * @param number The kill's number.
    */
@@ -137,8 +137,8 @@ export class ThreadRunner {
   }
 
   /**
-   * Runs a thread; gives a promise when it needs the event loop first. Green code is always run by `Serving.serve()`, never by a
-   * microtask: a Worker that runs out of memory in a microtask goes on as if nothing had happened (Deno 2.9.6).
+   * Runs a thread; returns a promise when it needs the event loop first. Green code is always run by `Serving.serve()`, never by
+   * a microtask: a Worker that runs out of memory in a microtask goes on as if nothing had happened (Deno 2.9.6).
    */
   run(task: Task): Promise<unknown> | undefined {
     const { message } = task;
@@ -146,9 +146,9 @@ export class ThreadRunner {
     const frame = task.frame ?? this.#enter(message, target);
     const fn = this.#loader.find(target);
     if (fn) return this.#begin(message, frame, target, fn);
-    // Its kill came together with it: what it needs may take for ever to load.
+    // The kill came together with the thread: its module may take for ever to load.
     if (frame.killed) return this.#endUnrun(message, frame);
-    // What a module leaves behind at its top level is of the thread for which it is loaded.
+    // Work that a module leaves behind at its top level belongs to the thread for which the module is loaded.
     const loading = this.#strays.within(
       suspectOf(frame, target),
       () => this.#load(message, frame, target),
@@ -157,8 +157,8 @@ export class ThreadRunner {
   }
 
   /**
-   * Loads what a thread is to run, and lets that settle. A thread that is killed meanwhile ends at once; the module goes on
-   * loading, and has a little more time for it before this Worker parks.
+   * Loads a thread's target, and lets the load settle. A thread that is killed meanwhile ends at once; the module goes on
+   * loading, and has a little more time for that before this Worker parks.
    */
   #load(message: Message, frame: Frame, target: Target): Promise<void> {
     this.#caller.importing = target.kind === "export" ? target.url : "";
@@ -196,7 +196,7 @@ export class ThreadRunner {
     this.#mailbox.send(Up.Loaded, number, 0, 0, encode(names, "names", this.#crossing.kinds));
   }
 
-  /** A thread was killed before it was begun: its body never runs. */
+  /** Ends a thread that was killed before it was begun: its body never runs. */
   #endUnrun(message: Message, frame: Frame): undefined {
     this.#dropTask(message);
     return this.#endings.end(frame, Ending.Killed, frame.killed!.reason);
@@ -228,8 +228,8 @@ export class ThreadRunner {
   }
 
   /**
-   * Sees to it that a killed thread ends that only awaits: it hears of its kill at its next blocking call, and may never come to
-   * one. What it awaits cannot be taken from it, so the hub is asked to stop the Worker.
+   * Sees to it that a killed thread that only awaits ends: it hears of the kill at its next blocking call, and may never make
+   * one. The promise that it awaits cannot be taken from it, so the hub is asked to stop the Worker.
    */
   #giveUpLater(frame: Frame, settled: Promise<unknown>): Promise<unknown> {
     let timer: ReturnType<typeof setTimeout> | undefined;
@@ -245,7 +245,7 @@ export class ThreadRunner {
     return settled.finally(() => clearTimeout(timer));
   }
 
-  /** Runs a thread on top of the one that waits for it. Its name tells `call_site.ts` where a thread begins on a stack. */
+  /** Runs a thread on top of the one that waits for it. By the name `runNested`, `call_site.ts` finds where a thread begins. */
   runNested(task: Message): void {
     const target = this.#targets.at(task.a);
     const frame = this.#enter(task, target);
@@ -274,7 +274,7 @@ export class ThreadRunner {
     this.#endings.end(frame, Ending.Fulfilled, value);
   }
 
-  /** Calls a thread's function so that what it leaves behind can be told to be its own. */
+  /** Calls a thread's function so that work left behind can be traced to the thread. */
   #applyTraced(message: Message, frame: Frame, target: Target, fn: Callable): unknown {
     const suspect = suspectOf(frame, target);
     if (Object.getPrototypeOf(fn) === asyncFunctions) {
@@ -309,7 +309,7 @@ export class ThreadRunner {
     return frame;
   }
 
-  /** A thread that was sent here will not run. */
+  /** Drops the task of a thread that was sent here and will not run. */
   #dropTask(message: Message): void {
     if (usesContext()) this.#context.drop(message, this.#crossing.discarder);
     this.#crossing.drop(message.payload);

@@ -1,12 +1,12 @@
 /**
  * A Worker's questions to threads: it waits for them, wants to hear of their endings, kills them.
  *
- * A handle is _awaited_ from when it is asked about until its ending is known here: by `Down.Settled`, or as the thread ends on
- * this stack. A wait ends with that, or when the hub refuses it (`Down.Refuse`: nobody could ever go on), or when the waiting
- * thread is to end itself; the hub is told (`Up.Unwait`) if it may still count the wait.
+ * A handle is _awaited_ from when the hub is asked for the ending until the ending is known here: by `Down.Settled`, or as the
+ * thread ends on this stack. A wait ends with that, or when the hub refuses it (`Down.Refuse`: nobody could ever go on), or when
+ * the waiting thread is to end itself; the hub is told (`Up.Unwait`) if it may still count the wait.
  *
- * In a cooperative hub each of these is flushed: what follows from it has been done before the thread goes on. A kill is so in
- * every hub.
+ * In a cooperative hub each of these questions is flushed: the hub has done all that follows before the thread goes on. A kill
+ * is flushed in every hub.
  *
  * @module
  */
@@ -51,8 +51,8 @@ export class ThreadWaits {
   readonly #awaited = new Map<number, RemoteThread>();
 
   /**
-   * @param base What all parts stand on.
-   * @param blocking How threads block.
+   * @param base The base of all parts.
+   * @param blocking Blocks threads.
    */
   constructor(base: GreenBase, blocking: Blocking) {
     this.#mailbox = base.mailbox;
@@ -85,7 +85,7 @@ export class ThreadWaits {
         return isOver(this);
       },
     } as Wait;
-    // Who is to end begins no wait. But an ending that has arrived, read or not, wins over a timeout that is due.
+    // A thread that is to end begins no wait. But an ending that has arrived, read or not, wins over a timeout that is due.
     if (this.#stack.kills > 0 && frame.shields === 0) this.#stack.throwIfKilled(frame);
     const struck = this.#stack.isStruck(frame);
     const ready = struck && this.#blocking.block(wait, 0, { what: thread });
@@ -97,7 +97,7 @@ export class ThreadWaits {
       joinStacks(error, line, stackHere());
       throw error;
     }
-    // It ran on this stack, and ended early because this thread is to end: not its reason counts but this one's.
+    // The awaited thread ran on this stack, and ended early because this thread is to end: this thread's reason counts.
     if (thread.state === "killed" && this.#stack.kills > 0 && frame.shields === 0) {
       this.#stack.throwIfKilled(frame);
     }
@@ -110,7 +110,7 @@ export class ThreadWaits {
     this.#waits.push(wait);
     try {
       this.#mailbox.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
-      // Whether it has ended is to be known, and not to depend on how fast the hub is.
+      // Flushed, so that a thread that has ended is known to have, however fast the hub is.
       this.#blocking.flush();
       if (
         !this.#blocking.block(wait, performance.now() + timeout, {
@@ -123,7 +123,7 @@ export class ThreadWaits {
       }
       if (!thread.done && !wait.refusal) throw wait.signal!.reason;
     } catch (error) {
-      // Whoever gives up waiting is no longer one for whose sake the thread is to go on.
+      // A thread that gives up waiting is no longer a reason for the other one to go on.
       if (!thread.done) this.#mailbox.send(Up.Unwait, thread.id, 0, frame.id, EMPTY);
       throw error;
     } finally {
@@ -151,28 +151,28 @@ export class ThreadWaits {
     const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
     this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, payload);
     if (onlyPending) return this.#blocking.flush();
-    // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed one.
+    // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed thread.
     this.#blocking.catchUpWithHub();
-    // The killed one has the first place in the line now.
+    // The killed thread has the first order number now.
     if (this.#token?.isHeld) this.#blocking.giveWay();
   }
 
-  /** The handle of a thread whose ending will be told, if it is one. */
+  /** The handle of a thread, if the hub will tell its ending. */
   awaited(id: number): RemoteThread | undefined {
     return this.#awaited.get(id);
   }
 
-  /** The ending of a thread will be told. */
+  /** Notes that the hub will tell the ending of a thread. */
   expect(thread: RemoteThread): void {
     this.#awaited.set(thread.id, thread);
   }
 
-  /** The ending of a thread need not be told any more. */
+  /** Notes that the ending of a thread need not be told any more. */
   forget(id: number): void {
     this.#awaited.delete(id);
   }
 
-  /** The ending of a thread is told. */
+  /** Takes the ending of a thread, which the hub tells. */
   settle({ id, a, payload }: Message): void {
     const thread = this.#awaited.get(id);
     const changes = usesContext() ? this.#context.takeChanges() : undefined;
@@ -182,7 +182,7 @@ export class ThreadWaits {
     this.#handles.letGo(thread);
   }
 
-  /** The hub refuses a wait. */
+  /** Ends a wait that the hub refuses. */
   refuse({ id, a, payload }: Message): void {
     const wait = this.#waits.findLast(({ thread, frame }) => thread.id === id && frame.id === a);
     if (wait) wait.refusal = { error: this.#crossing.decodeReason(payload) };

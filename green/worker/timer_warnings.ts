@@ -2,8 +2,8 @@
  * A warning for debug mode: a timer that is to abort something cannot fire while its Worker blocks.
  *
  * `setTimeout(() => controller.abort(), 100)` and then a blocking call with the controller's signal: the timer needs the event
- * loop, which has no turn before the call has ended. What a timer will do is not known; so who blocks with a signal that only
- * this Worker can abort is warned when a timer is due meanwhile.
+ * loop, which has no turn before the call has ended. Nobody knows what a timer will do. So a thread that blocks with a signal
+ * that only this Worker can abort is warned when a timer is due meanwhile.
  *
  * @module
  */
@@ -11,10 +11,10 @@
 import { Alarm, type TimedSignals } from "../../bridge/references/timed_signals.ts";
 
 /**
- * Warns of timers that are due while something blocks that they may be meant for. It wraps this Worker's `setTimeout()`.
+ * Warns of timers that are due while a call blocks that they may be meant for. It wraps this Worker's `setTimeout()`.
  *
- * @param timed Where it is noted when they are due.
- * @param blockedAt At what the Worker is blocked with a signal that nobody else can abort, in words.
+ * @param timed Notes when the timers are due.
+ * @param blockedAt Describes the call at which the Worker is blocked with a signal that nobody else can abort.
  */
 export function warnOfTimers(timed: TimedSignals, blockedAt: () => string | undefined): void {
   const { setTimeout, clearTimeout } = globalThis;

@@ -1,10 +1,10 @@
 /**
- * Has `process.exit()` end a Worker that its hub has given up.
+ * Makes `process.exit()` end a Worker that its hub has given up.
  *
  * In a Worker, Deno's (2.9.6) `process.exit()` asks for the Worker's termination and then spins until that comes. It never comes
  * where the hub has asked for it first, as it does of a Worker that seems to compute (see `hub/pool/stopped.ts`): a thread
- * that wants to end, late, would keep a core busy for as long as the process lives. So what `process.exit()` calls to ask
- * throws if nothing has come of it: the code unwinds, and the Worker ends in its event loop.
+ * that wants to end, late, would keep a core busy for as long as the process lives. So the function by which `process.exit()`
+ * asks throws if nothing has come of it: the code unwinds, and the Worker ends in its event loop.
  *
  * @module
  */
@@ -14,10 +14,10 @@ import process from "node:process";
 /** Node's name of the part of `process.exit()` that comes after the `"exit"` event. */
 type ReallyExit = { reallyExit(code?: number): void };
 
-/** Termination that was asked for comes at the next turn of a loop. */
+/** Turns of a loop to wait for termination: one that was asked for comes at the next turn. */
 const TURNS = 1000;
 
-/** Is thrown by `process.exit()` in a Worker that was given up. */
+/** The error that `process.exit()` throws in a Worker that was given up. */
 export class GivenUpError extends Error {
   override name = "GivenUpError";
 
