@@ -1,8 +1,8 @@
 /**
  * Tasks that depend on each other, for green threads and async code at once. Semantics: eventlet's `DAGPool`.
  *
- * The tasks and values of a pool are kept on the hub; what green code asks of a pool is a call to the hub. Its object has a
- * memory of its own for nothing but its identity: so it crosses as all coordination objects do.
+ * The tasks and values of a pool are kept on the hub, and green code calls the hub for them. The pool's own memory holds
+ * nothing but the pool's id: so it crosses as all coordination objects do.
  *
  * ```text
  * spawn ──> waiting (for values) ──> running (a green thread) ──> a value, or a PropagateError
@@ -36,7 +36,7 @@ const POST_KEYS = ["replace"];
 /** The key of a task. */
 export type DagKey = string | number;
 
-/** A value, or why there is none. */
+/** A value, or the error in place of one. */
 type Entry = { readonly value: unknown } | { readonly error: PropagateError };
 
 interface Task {
@@ -95,7 +95,7 @@ class DagState {
     return unwrap(entry);
   }
 
-  /** The first of some keys that has a value or an error, as what can cross. */
+  /** Waits for the first of some keys to have a value or an error; returns that as a result, which can cross. */
   async next(keys: readonly DagKey[]): Promise<[DagKey, boolean, unknown]> {
     const [key, entry] = await this.#next(keys);
     return "error" in entry ? [key, false, entry.error] : [key, true, entry.value];
@@ -169,7 +169,7 @@ class DagState {
     }
     task.thread.link((thread) => {
       this.#tasks.delete(key);
-      if (this.#entries.has(key)) return; // It was posted: what the task returned does not count.
+      if (this.#entries.has(key)) return; // A value was posted: the result of the task does not count.
       const outcome = thread.outcome()!;
       this.#settle(
         key,
@@ -214,7 +214,7 @@ function unwrap(entry: Entry): unknown {
 /** The questions that green code can ask the state. */
 type Question = Exclude<keyof DagState, symbol>;
 
-/** Serves what green code asks of a pool. For the library. */
+/** Serves the questions of green code about a pool. For the library. */
 export function askDagPool(pool: DAGPool, question: string, args: unknown[]): unknown {
   const state = stateOf(pool);
   if (!QUESTIONS.includes(question)) throw new TypeError(`Cannot ask a DAGPool "${question}"`);
@@ -246,7 +246,7 @@ function stateOf(pool: DAGPool): DagState {
   return state;
 }
 
-/** Asks on either side; in green code it blocks for the answer, and on the hub it gives what the state gives. */
+/** Asks the state, on either side: in green code this blocks for the answer; on the hub it returns the answer, or a promise. */
 function ask(pool: DAGPool, question: Question, ...args: unknown[]): unknown {
   const green = greenSide();
   return green
@@ -254,7 +254,7 @@ function ask(pool: DAGPool, question: Question, ...args: unknown[]): unknown {
     : askDagPool(pool, question, args);
 }
 
-/** The core of a pool: no more than its identity. */
+/** The core of a pool: nothing but its id. */
 export class DagCore extends Core {
   readonly kind = "dag pool";
   readonly wireName = "DAGPool";
@@ -269,10 +269,10 @@ export class DagCore extends Core {
 }
 
 /**
- * The argument of a task of a {@linkcode DAGPool}: the values that it depends on, as pairs of key and value, in the order in which
- * they came.
+ * The argument of a task of a {@linkcode DAGPool}: the values that the task depends on, as pairs of key and value, in the order
+ * in which they came.
  *
- * @typeParam V The values.
+ * @typeParam V The type of the values.
  */
 export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
   static {
@@ -301,13 +301,13 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
   /**
    * Iterates over the pairs.
    *
-   * @throws {PropagateError} In the place of a value whose task has failed.
+   * @throws {PropagateError} In place of a value whose task has failed.
    */
   *[Symbol.iterator](): Iterator<[DagKey, V]> {
     for (const key of this.#keys) yield [key, this.#pool.get(key) as V];
   }
 
-  /** All of them as an object. */
+  /** Returns all pairs as an object. */
   toObject(): Record<DagKey, V> {
     return Object.fromEntries(this);
   }
@@ -316,15 +316,15 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
 /**
  * Tasks by key, each with the keys of the tasks whose values it needs.
  *
- * - A task runs in a green thread. It starts when all that it needs has a value or has failed, so it takes no Worker before.
+ * - A task runs in a green thread. It starts when each key that it needs has a value or has failed, and takes no Worker before.
  * - A value may also come from outside, by `post()`.
- * - A task that fails has a `PropagateError` in place of a value; whoever asks for it gets that thrown, and so does a task that
- *   needs it, where it reads it.
- * - Keys are added at any time; a key that is needed may come later. A circle is refused with a `CycleError`.
- * - *Kill, timeout* of one who waits for values: it waits no longer, and nothing else changes.
- * - It has no close. In green code each call is a round trip to the hub.
+ * - A task that fails has a `PropagateError` in place of a value. The error is thrown where the value is asked for, also in a
+ *   task that needs the value, where it reads the value.
+ * - Keys may be added at any time, also later than the tasks that need them. A cycle is refused with a `CycleError`.
+ * - *Kill, timeout* of a waiter for values: it waits no longer, and nothing else changes.
+ * - A pool has no close. In green code each call is a round trip to the hub.
  *
- * @typeParam V The values.
+ * @typeParam V The type of the values.
  *
  * @example Two that feed a third
  * ```ts
@@ -356,7 +356,7 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * Makes a pool.
    *
-   * @param values Values that are there from the start.
+   * @param values The values at the start.
    * @param options See {@linkcode NameOptions}.
    */
   constructor(
@@ -381,10 +381,10 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * Adds a task.
    *
-   * @param key Its key.
-   * @param depends The keys whose values it needs.
-   * @param fn What to run, as for the function `spawn`: it gets the key, the values, and the arguments.
-   * @param args What else to call it with.
+   * @param key The key of the task.
+   * @param depends The keys whose values the task needs.
+   * @param fn The function to run, as for the function `spawn`. It gets the key, the values, and the arguments.
+   * @param args More arguments of the call.
    * @throws {Collision} If the pool has the key already.
    * @throws {CycleError} If the task would need itself.
    */
@@ -407,9 +407,9 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Adds a task for each key of an object, whose values are what the tasks need.
+   * Adds a task for each key of an object.
    *
-   * @param depends What each key needs.
+   * @param depends The keys of the tasks, each with the keys whose values that task needs.
    * @param fn As for {@linkcode DAGPool.spawn}.
    * @param args As for {@linkcode DAGPool.spawn}.
    */
@@ -426,9 +426,9 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * Gives a key its value.
    *
-   * @param key The key. A task that runs may be given its value so; what it returns then does not count.
+   * @param key The key. A running task may be given its value in this way: then its own result does not count.
    * @param value The value.
-   * @param options `replace`: whether a value that is there, or a task that waits, is replaced.
+   * @param options `replace`: whether to replace a value, or a task that waits.
    * @throws {Collision} If the pool has the key already.
    */
   post(key: DagKey, value: V, options?: { replace?: boolean }): void {
@@ -442,7 +442,7 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * A key's value, without waiting for it.
+   * Returns the value of a key, without waiting.
    *
    * @returns The value, or `undefined` if there is none yet.
    * @throws {PropagateError} If its task has failed.
@@ -452,7 +452,7 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * A key's value; blocks the green thread until there is one, even if the key comes later.
+   * Returns the value of a key; blocks the green thread until there is one, even if the key is added later.
    *
    * @throws {PropagateError} If its task has failed.
    * @throws {BlockingCallError} If it is called on the hub: use `atAsync()` there.
@@ -462,7 +462,7 @@ export class DAGPool<V = unknown> extends Coordination {
     return ask(this, "at", key) as V;
   }
 
-  /** A key's value, in async code: see {@linkcode DAGPool.at}. */
+  /** Returns the value of a key, in async code: see {@linkcode DAGPool.at}. */
   atAsync(key: DagKey): Promise<V> {
     return twin(() => this.at(key), async () => await stateOf(this).at(key) as V);
   }
@@ -470,7 +470,7 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * Blocks the green thread until keys have values.
    *
-   * @param keys The keys; all that the pool has now by default.
+   * @param keys The keys; by default all keys that the pool has now.
    * @returns The values, in the order in which they came.
    * @throws {PropagateError} If a task among them has failed.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
@@ -487,21 +487,21 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * The values of keys, each as it comes: those that are there first. For green code.
+   * Iterates over the values of keys, each as it comes, those that are there already first. For green code.
    *
-   * @param keys The keys; all that the pool has now by default.
-   * @throws {PropagateError} In the place of a value whose task has failed.
+   * @param keys The keys; by default all keys that the pool has now.
+   * @throws {PropagateError} In place of a value whose task has failed.
    */
   waitEach(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
     return stepsOf(this, keys, valueOf<V>);
   }
 
-  /** As {@linkcode DAGPool.waitEach}, without those that fail. */
+  /** As {@linkcode DAGPool.waitEach}, without the keys that fail. */
   waitEachSuccess(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
     return stepsOf(this, keys, successOf<V>);
   }
 
-  /** The errors of those that fail, each as it comes. For green code. */
+  /** Iterates over the errors of keys that fail, each as it comes. For green code. */
   waitEachError(keys?: Iterable<DagKey>): Generator<[DagKey, PropagateError], void, undefined> {
     return stepsOf(this, keys, errorOf);
   }
@@ -523,23 +523,23 @@ export class DAGPool<V = unknown> extends Coordination {
     return asyncStepsOf(this, keys, errorOf);
   }
 
-  /** The keys that have a value, or whose task has failed. */
+  /** Returns the keys that have a value, or whose task has failed. */
   keys(): DagKey[] {
     return ask(this, "keys") as DagKey[];
   }
 
-  /** The keys whose tasks run. */
+  /** Returns the keys whose tasks run. */
   runningKeys(): DagKey[] {
     return ask(this, "runningKeys") as DagKey[];
   }
 
-  /** The keys whose tasks wait for values. */
+  /** Returns the keys whose tasks wait for values. */
   waitingKeys(): DagKey[] {
     return ask(this, "waitingKeys") as DagKey[];
   }
 
   /**
-   * The keys that a task still waits for, including those that nobody has spawned or posted.
+   * Returns the keys that a task still waits for, including keys that nobody has spawned or posted.
    *
    * @throws {RangeError} If the pool does not have the key.
    */
@@ -548,15 +548,16 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Kills a task. One that waits is forgotten, and its key can be used again; one that runs fails.
+   * Kills a task. If the task waits, the pool forgets it, and its key can be used again. If it runs, it fails.
    *
-   * @throws {RangeError} If there is no such task, or it has ended.
+   * @throws {RangeError} If there is no such task, or the task has ended.
    */
   kill(key: DagKey): void {
     ask(this, "kill", key);
   }
 }
 
+/** Iterates over the items of keys, in green code. */
 function stepsOf<T>(
   pool: DAGPool,
   keys: Iterable<DagKey> | undefined,
@@ -576,6 +577,7 @@ function stepsOf<T>(
   }, () => {});
 }
 
+/** Iterates over the items of keys, in async code. */
 function asyncStepsOf<T>(
   pool: DAGPool,
   keys: Iterable<DagKey> | undefined,
@@ -601,7 +603,7 @@ function asyncStepsOf<T>(
 /** A key, whether its task has succeeded, and its value or error. */
 type Result = [key: DagKey, succeeded: boolean, value: unknown];
 
-/** Picks an item out of a result, in an array; nothing to leave the result out. */
+/** Makes an item of a result, in an array; `undefined` to leave the result out. */
 type Pick<T> = (result: Result) => [T] | undefined;
 
 function valueOf<V>([key, succeeded, value]: Result): [[DagKey, V]] {
@@ -617,7 +619,7 @@ function errorOf([key, succeeded, value]: Result): [[DagKey, PropagateError]] | 
   return succeeded ? undefined : [[key, value as PropagateError]];
 }
 
-/** An error in the place of a value ends the iteration. */
+/** Makes an item of a result. An error that is thrown in place of an item ends the iteration. */
 function pickFrom<T>(left: Set<DagKey>, result: Result, pick: Pick<T>): [T] | undefined {
   try {
     return pick(result);

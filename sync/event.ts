@@ -208,7 +208,7 @@ class EventCore extends Core {
  * - *Order:* waiters are woken in the order of their arrival, whichever side they are on.
  * - A waiter gets the value for which it was woken, even if the event was reset and sent again before the waiter ran.
  * - *Kill, timeout, abort* of a waiter, or a *crash* of its Worker: it leaves the line. Other waiters are not touched.
- * - The value is sent as any value is: each waiter gets a copy of its own. The value stays until `reset()`.
+ * - The value is sent as any value is: each waiter gets a value of its own. The value stays until `reset()`.
  * - An event has no close.
  *
  * @typeParam T The value that is sent.

@@ -1,5 +1,5 @@
 /**
- * Piles: green threads whose results come in the order in which they were spawned. Semantics: eventlet's `GreenPile`.
+ * Piles: green threads whose results come in the order of the spawns. Semantics: eventlet's `GreenPile`.
  *
  * A pile belongs to the side that made it and does not cross; its pool may.
  *
@@ -15,11 +15,11 @@ import { GreenPool } from "./green_pool.ts";
 /**
  * Spawns green threads in a pool, and gives their results in the order of the spawns.
  *
- * - Iterating ends when there is nothing left that was spawned; the pile can be used again then.
- * - What a thread threw is thrown in the place of its result; the next one can be asked for after it.
- * - A kill or a timeout of the one who asks loses no result.
+ * - An iteration ends when no spawned thread is left. The pile can be used again then.
+ * - The error of a thread is thrown in place of its result. The next result can be asked for after that.
+ * - A kill or a timeout of the iterating code loses no result.
  *
- * @typeParam R The results.
+ * @typeParam R The type of the results.
  *
  * @example Three results in order
  * ```ts
@@ -36,7 +36,7 @@ export class GreenPile<R = unknown> {
     brand(this, "GreenPile");
   }
 
-  /** The pool that the threads run in. */
+  /** The pool of the threads. */
   readonly pool: GreenPool;
   readonly #threads: GreenThread<R>[] = [];
   #steps: Steps<R> = this.#makeSteps();
@@ -50,7 +50,7 @@ export class GreenPile<R = unknown> {
     this.pool = poolOrSize instanceof GreenPool ? poolOrSize : new GreenPool(poolOrSize);
   }
 
-  /** The count of results that were not asked for. */
+  /** The number of results that were not asked for. */
   get size(): number {
     return this.#threads.length + this.#steps.left;
   }
@@ -59,7 +59,7 @@ export class GreenPile<R = unknown> {
    * Spawns a thread: see {@linkcode GreenPool.spawn}.
    *
    * @param fn As for the function `spawn`.
-   * @param args What to call it with.
+   * @param args The arguments of the call.
    */
   // deno-lint-ignore no-explicit-any
   spawn<A extends any[]>(fn: (...args: A) => R | PromiseLike<R>, ...args: A): void {
@@ -70,7 +70,7 @@ export class GreenPile<R = unknown> {
    * Spawns a thread, in async code: see {@linkcode GreenPool.spawnAsync}.
    *
    * @param fn As for the function `spawn`.
-   * @param args What to call it with.
+   * @param args The arguments of the call.
    */
   // deno-lint-ignore no-explicit-any
   spawnAsync<A extends any[]>(fn: (...args: A) => R | PromiseLike<R>, ...args: A): void {
@@ -79,7 +79,7 @@ export class GreenPile<R = unknown> {
     this.#threads.push(thread);
   }
 
-  /** The next result, in green code; blocks the green thread until it is there. */
+  /** Returns the next result, in green code; blocks the green thread until there is one. */
   next(): IteratorResult<R, undefined> {
     const [thread] = this.#threads;
     if (!thread) return { done: true, value: undefined };

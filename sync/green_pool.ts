@@ -2,15 +2,16 @@
  * Pools of green threads, on both sides. Semantics: eventlet's `GreenPool`, without what is wrong with it there.
  *
  * ```text
- * VALUE    slots that are free; less than 0 after a resize() while more threads run
+ * VALUE    the number of free slots; less than 0 after a resize() while more threads run
  * LIMIT    the pool's size
- * list 0   who waits for a slot
- * list 1   who waits until no slot is taken
+ * list 0   waiters for a slot
+ * list 1   joiners: waiters until no slot is taken
  * ```
  *
- * The words and their races are those of `permits.ts`. A slot is taken by whoever spawns, without the hub, and passes to the
- * hub with the spawn, by the account that the spawn names: the hub knows when the thread has ended, whichever way, and gives the
- * slot back. Whoever dies when, the slot is the Worker's until the hub has taken the spawn in, and the thread's after that.
+ * The words and their races are those of `permits.ts`; a slot is a permit. A spawn in green code takes a slot without the hub,
+ * names the slot's account in its message, and so passes the slot to the hub. The hub knows when the thread has ended, in any
+ * way, and gives the slot back. So whatever dies at whatever moment, the slot is the Worker's until the hub has taken the spawn
+ * in, and the thread's after that.
  *
  * @module
  */
@@ -48,13 +49,13 @@ const JOINERS = 1;
 // deno-lint-ignore no-explicit-any
 type AnyThread = GreenThread<any>;
 
-/** Is given a thread before it may be waited for. */
+/** Called with a thread as soon as there is one, before any wait for the thread. */
 type Begun = (thread: AnyThread) => void;
 
 /** A thread that may have to wait for its slot. */
 interface Later {
   readonly thread: AnyThread;
-  /** Settles when it has its slot, or does not want it any more; without one it has it. */
+  /** Settles when the thread has its slot, or does not want it any more; `undefined` if it has the slot already. */
   readonly gate?: Promise<unknown>;
 }
 
@@ -68,7 +69,7 @@ class PoolCore extends Permits {
     return this.limit - this.value;
   }
 
-  /** Each slot is passed on by its account. */
+  /** No limit: each slot is passed on by its account. */
   protected override get mostAccounts(): number {
     return Infinity;
   }
@@ -127,19 +128,19 @@ class PoolCore extends Permits {
 }
 
 /**
- * Spawns green threads, so many at a time.
+ * Spawns green threads, of which a limited number runs at a time. Each running thread, a *member* of the pool, has a *slot*.
  *
- * - *Order:* who waits for a slot gets one in the order of arrival, whichever side it is on.
- * - `spawn()` in green code blocks while all slots are taken. On the hub `spawnAsync()` gives the thread at once, which starts
- *   when there is a slot: to `await` it is to wait for its end. `const { thread } = await pool.startAsync(…)` waits for the slot,
- *   which holds a loop back.
- * - A member of the pool that spawns while all slots are taken runs the new thread on its own stack, before it goes on: waiting
- *   for a slot it might wait for itself. What the new thread throws is had from its handle.
- * - A slot is free again when its thread has ended, whichever way, a kill before its start and a crash included.
- * - *Kill, timeout, abort* of one who waits for a slot: it leaves the line.
- * - `waitAll()` waits until no slot is taken; what threads threw is had from their handles. In a member it is a
+ * - *Order:* waiters for a slot get one in the order of their arrival, whichever side they are on.
+ * - `spawn()` in green code blocks while all slots are taken. On the hub `spawnAsync()` returns the thread at once, and the
+ *   thread starts when a slot is free: to `await` the thread is to wait for its end. `const { thread } = await
+ *   pool.startAsync(…)` waits for the slot, which holds a loop back.
+ * - A member that spawns while all slots are taken runs the new thread on its own stack, before it goes on: if it waited for a
+ *   slot, it might wait for itself. The error of the new thread is had from its handle.
+ * - A slot is free again when its thread has ended, in any way, including a kill before its start and a crash.
+ * - *Kill, timeout, abort* of a waiter for a slot: it leaves the line.
+ * - `waitAll()` waits until no slot is taken. Errors of threads are had from their handles. A member that calls it gets a
  *   `DeadlockError`.
- * - It has no close: threads that are to end are to be killed.
+ * - A pool has no close: kill the threads that have to end.
  *
  * @example Squares, two at a time
  * ```ts
@@ -166,7 +167,7 @@ export class GreenPool extends Coordination {
   /**
    * Makes a pool.
    *
-   * @param size How many threads may run at a time; with 0 none may, until `resize()`.
+   * @param size The most threads that may run at a time; with 0 none may, until `resize()`.
    * @param options See {@linkcode NameOptions}.
    * @throws {TypeError} If `size` is not a number.
    * @throws {RangeError} If `size` is not a whole number from 0.
@@ -181,17 +182,17 @@ export class GreenPool extends Coordination {
     return this[CORE].limit;
   }
 
-  /** The count of free slots; never less than 0. */
+  /** The number of free slots; never less than 0. */
   get free(): number {
     return Math.max(0, this[CORE].value);
   }
 
-  /** The count of slots that are taken. */
+  /** The number of slots that are taken. */
   get running(): number {
     return this[CORE].running;
   }
 
-  /** The count of waiters for a slot. */
+  /** The number of waiters for a slot. */
   get waiting(): number {
     return this[CORE].waiting;
   }
@@ -200,7 +201,7 @@ export class GreenPool extends Coordination {
    * Spawns a green thread; blocks while all slots are taken. For green code.
    *
    * @param fn As for the function `spawn`.
-   * @param args What to call it with.
+   * @param args The arguments of the call.
    * @returns The thread.
    * @throws {BlockingCallError} If it is called on the hub: use `spawnAsync()` there.
    */
@@ -208,7 +209,7 @@ export class GreenPool extends Coordination {
     fn: F,
     ...args: SpawnArguments<F, P>
   ): GreenThread<Awaited<Returned<F>>>;
-  /** As above, for a generic function: this finds what it returns. */
+  /** As above, for a generic function: this overload finds its result type. */
   spawn<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
@@ -219,10 +220,10 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread whose result nobody wants; as {@linkcode GreenPool.spawn}.
+   * Spawns a green thread whose result nobody wants. Otherwise as {@linkcode GreenPool.spawn}.
    *
    * @param fn As for the function `spawn`.
-   * @param args What to call it with.
+   * @param args The arguments of the call.
    */
   spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
@@ -235,13 +236,13 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread, in async code: it starts when there is a slot.
+   * Spawns a green thread, in async code. The thread starts when a slot is free.
    *
-   * To `await` what this gives is to wait until the thread has ended: in a loop, one thread would run at a time. To hold back
-   * a loop that spawns, use {@linkcode GreenPool.startAsync}.
+   * To `await` the thread is to wait until it has ended: in a loop, one thread would run at a time. To hold back a loop that
+   * spawns, use {@linkcode GreenPool.startAsync}.
    *
    * @param fn As for the function `spawn`.
-   * @param args What to call it with.
+   * @param args The arguments of the call.
    * @returns The thread, at once.
    *
    * @example Spawn all, then await all
@@ -258,7 +259,7 @@ export class GreenPool extends Coordination {
     fn: F,
     ...args: SpawnArguments<F, P>
   ): GreenThread<Awaited<Returned<F>>>;
-  /** As above, for a generic function: this finds what it returns. */
+  /** As above, for a generic function: this overload finds its result type. */
   spawnAsync<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
@@ -271,12 +272,12 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread, in async code, and waits for its slot, and not for its end. If the limit of `withTimeoutAsync()` ends
-   * before there is one, the thread does not start.
+   * Spawns a green thread, in async code, and waits for its slot, not for its end. If the limit of a `withTimeoutAsync()` ends
+   * before a slot is free, the thread does not start.
    *
    * @param fn As for the function `spawn`.
-   * @param args What to call it with.
-   * @returns The thread, when it has a slot. It comes in an object: a thread by itself would be awaited.
+   * @param args The arguments of the call.
+   * @returns The thread, when it has a slot. It comes in an object, as a thread by itself would be awaited.
    *
    * @example A loop that is held back while all slots are taken
    * ```ts
@@ -296,7 +297,7 @@ export class GreenPool extends Coordination {
     fn: F,
     ...args: SpawnArguments<F, P>
   ): Promise<{ readonly thread: GreenThread<Awaited<Returned<F>>> }>;
-  /** As above, for a generic function: this finds what it returns. */
+  /** As above, for a generic function: this overload finds its result type. */
   startAsync<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
@@ -308,7 +309,7 @@ export class GreenPool extends Coordination {
     signal?.throwIfAborted();
     const { thread, gate } = spawnLaterIn(this, fn, args, false);
     if (!gate) return { thread };
-    // One that ends before its turn tells by itself how.
+    // The handle of a thread that ends before it has a slot tells its outcome.
     const slot = gate.then(() => {}, () => {});
     try {
       await (signal ? untilAborted(slot, signal) : slot);
@@ -323,7 +324,7 @@ export class GreenPool extends Coordination {
    * Spawns a green thread whose result nobody wants, in async code.
    *
    * @param fn As for the function `spawn`.
-   * @param args What to call it with.
+   * @param args The arguments of the call.
    */
   spawnNAsync<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
@@ -337,17 +338,17 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread if there is a slot. Never blocks.
+   * Spawns a green thread if a slot is free. Never blocks.
    *
    * @param fn As for the function `spawn`.
-   * @param args What to call it with.
+   * @param args The arguments of the call.
    * @returns The thread, or `undefined`.
    */
   trySpawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
   ): GreenThread<Awaited<Returned<F>>> | undefined;
-  /** As above, for a generic function: this finds what it returns. */
+  /** As above, for a generic function: this overload finds its result type. */
   trySpawn<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
@@ -359,17 +360,17 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Blocks the green thread until there is a slot, and leaves it.
+   * Blocks the green thread until a slot is free. Does not take the slot.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @throws {Timeout} If there was none in time.
+   * @throws {Timeout} If no slot was free in time.
    */
   waitAvailable(options?: WaitingOptions): void {
     this[CORE].acquire("waitAvailable()", options).release();
   }
 
   /**
-   * Waits until there is a slot, and leaves it, in async code.
+   * Waits until a slot is free, in async code. Does not take the slot.
    *
    * @param options See {@linkcode WaitingOptions}.
    */
@@ -384,8 +385,8 @@ export class GreenPool extends Coordination {
    * Blocks the green thread until no slot is taken.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @throws {DeadlockError} In a thread of the pool.
-   * @throws {Timeout} If some were taken all the time.
+   * @throws {DeadlockError} If a thread of the pool calls it.
+   * @throws {Timeout} If slots were taken all that time.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAllAsync()` there.
    */
   waitAll(options?: WaitingOptions): void {
@@ -402,9 +403,9 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Changes how many threads may run at a time. Threads that run are left alone.
+   * Changes the most threads that may run at a time. Running threads are left alone.
    *
-   * @param size As in the constructor.
+   * @param size The most threads, as in the constructor.
    */
   resize(size: number): void {
     this[CORE].resize(checkCount("green pool", size, "resize"));
@@ -413,12 +414,13 @@ export class GreenPool extends Coordination {
   /**
    * Calls a function with each member of an iterable, each call in a thread of the pool. For green code.
    *
-   * Results come in the order of the arguments. As many calls as the pool has slots are ahead at the most, begun when the first
-   * result is asked for. A call that throws throws where its result is asked for, and the next one can be asked for after it;
-   * so does an error of the iterable. Who leaves early has the calls killed that run.
+   * Results come in the order of the arguments. Calls begin when the first result is asked for; as many calls as the pool has
+   * slots are ahead at the most. The error of a call is thrown where its result is asked for, and the next result can be asked
+   * for after that; an error of the iterable is thrown in the same way, as the last result. If the loop is left early, the
+   * running calls are killed.
    *
    * @param fn As for the function `spawn`.
-   * @param items What to call it with, one each.
+   * @param items The arguments, one for each call.
    */
   imap<T, R>(fn: Spawnable<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
     return this.starmap(fn, singles(items));
@@ -428,7 +430,7 @@ export class GreenPool extends Coordination {
    * As {@linkcode GreenPool.imap}, with an array of arguments for each call.
    *
    * @param fn As for the function `spawn`.
-   * @param items What to call it with.
+   * @param items The arrays of arguments, one for each call.
    */
   // deno-lint-ignore no-explicit-any
   starmap<A extends any[], R>(
@@ -443,7 +445,7 @@ export class GreenPool extends Coordination {
    * As {@linkcode GreenPool.imap}, with the results in the order in which the calls end.
    *
    * @param fn As for the function `spawn`.
-   * @param items What to call it with, one each.
+   * @param items The arguments, one for each call.
    */
   imapUnordered<T, R>(fn: Spawnable<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
     blocking("imapUnordered()", "for await … of imapUnorderedAsync()");
@@ -454,7 +456,7 @@ export class GreenPool extends Coordination {
    * As {@linkcode GreenPool.imap}, in async code; the iterable may be async too.
    *
    * @param fn As for the function `spawn`.
-   * @param items What to call it with, one each.
+   * @param items The arguments, one for each call.
    */
   imapAsync<T, R>(
     fn: Spawnable<[T], R>,
@@ -467,7 +469,7 @@ export class GreenPool extends Coordination {
    * As {@linkcode GreenPool.starmap}, in async code.
    *
    * @param fn As for the function `spawn`.
-   * @param items What to call it with.
+   * @param items The arrays of arguments, one for each call.
    */
   // deno-lint-ignore no-explicit-any
   starmapAsync<A extends any[], R>(
@@ -481,7 +483,7 @@ export class GreenPool extends Coordination {
    * As {@linkcode GreenPool.imapUnordered}, in async code.
    *
    * @param fn As for the function `spawn`.
-   * @param items What to call it with, one each.
+   * @param items The arguments, one for each call.
    */
   imapUnorderedAsync<T, R>(
     fn: Spawnable<[T], R>,
@@ -496,7 +498,7 @@ function aheadIn(pool: GreenPool): () => number {
   return () => Math.max(1, pool.size);
 }
 
-/** Makes the calls of a map. */
+/** Returns the function that makes the calls of a map. */
 // deno-lint-ignore no-explicit-any
 function launcherIn<A extends any[], R>(
   pool: GreenPool,
@@ -508,6 +510,7 @@ function launcherIn<A extends any[], R>(
   };
 }
 
+/** Spawns in green code: waits for a slot, or runs the thread on the stack of a member. */
 function spawnIn(
   pool: GreenPool,
   fn: unknown,
@@ -526,7 +529,7 @@ function spawnIn(
   return thread;
 }
 
-/** A slot was taken: it passes to the thread. */
+/** Starts a thread with a slot that was taken: the slot passes to the thread. */
 function launchIn(pool: GreenPool, fn: unknown, args: unknown[], detached: boolean): AnyThread {
   const core = pool[CORE];
   const slot = greenSide() ? core.passOn() : undefined;
@@ -541,6 +544,7 @@ function launchIn(pool: GreenPool, fn: unknown, args: unknown[], detached: boole
   }
 }
 
+/** Runs a thread without a slot on the stack of a member that has one. */
 function runInline(
   core: PoolCore,
   fn: unknown,
@@ -559,13 +563,14 @@ function runInline(
   return thread;
 }
 
+/** Spawns on the hub: the thread starts when it has a slot. */
 function spawnLaterIn(pool: GreenPool, fn: unknown, args: unknown[], detached: boolean): Later {
   const core = pool[CORE];
   if (core.tryAcquire("spawnAsync()")) return { thread: launchIn(pool, fn, args, detached) };
   const controller = new AbortController();
-  // The slot is the thread's, whoever spawns it.
+  // The slot is for the thread, so no limit of the caller ends this wait.
   const gate = outsideLimits(() => core.acquireAsync({ signal: controller.signal }));
-  // Whoever ends before the slot came does not want it; whoever has it gives it back.
+  // A thread that has ended before the slot came does not want the slot; a thread that had the slot gives it back.
   const letGo = () => {
     controller.abort();
     gate.then((slot) => slot.release(), () => {});
@@ -580,7 +585,7 @@ function spawnLaterIn(pool: GreenPool, fn: unknown, args: unknown[], detached: b
   }
 }
 
-/** Each item as a list of arguments. No generator: one would end when the time of who asks is over. */
+/** Makes a list of arguments of each item. Not by a generator, which would end when a limit is thrown in it. */
 function singles<T>(items: Iterable<T>): Iterable<[T]> {
   return {
     [Symbol.iterator]() {

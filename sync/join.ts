@@ -14,7 +14,7 @@ import { checkWaiting, timedOut, timeLimit, type WaitingOptions } from "../bridg
 /** Options for {@linkcode iwait}. */
 export interface IwaitOptions extends WaitingOptions {
   /**
-   * After how many threads to stop.
+   * The number of threads after which to stop.
    *
    * @default {all of them}
    */
@@ -26,7 +26,7 @@ const IWAIT_KEYS = [...WAITING_KEYS, "count"];
 /** Options for {@linkcode joinAll}. */
 export interface JoinAllOptions extends IwaitOptions {
   /**
-   * Whether to throw what the first thread that failed has thrown.
+   * Whether to throw the error of the first thread that failed.
    *
    * @default {false}
    */
@@ -37,9 +37,9 @@ const JOIN_ALL_KEYS = [...IWAIT_KEYS, "throwOnError"];
 
 /** Threads as they end. */
 export class Finishers<T> {
-  /** Those that have ended and were not asked for. */
+  /** The threads that have ended and were not asked for. */
   readonly #ended: GreenThread<T>[] = [];
-  /** Those that have not, and what says of each that nobody waits for it here any more. */
+  /** The threads that have not ended, each with the function that says that nobody waits for it here any more. */
   readonly #running = new Map<GreenThread<T>, () => void>();
   #wake: (() => void) | undefined;
   readonly #link = (thread: GreenThread<T>) => {
@@ -49,7 +49,7 @@ export class Finishers<T> {
     this.#wake?.();
   };
 
-  /** One more. */
+  /** Adds a thread. */
   add(thread: GreenThread<T>): void {
     checkThread(thread);
     if (this.#running.has(thread)) return;
@@ -57,20 +57,20 @@ export class Finishers<T> {
     this.#running.set(thread, thread.want());
   }
 
-  /** The count of those that have not been asked for. */
+  /** The number of threads that were not asked for. */
   get left(): number {
     return this.#running.size + this.#ended.length;
   }
 
-  /** Those that have not ended. */
+  /** The threads that have not ended. */
   get running(): Iterable<GreenThread<T>> {
     return this.#running.keys();
   }
 
   /**
-   * The next one that has ended; blocks the green thread.
+   * Waits for the next thread that ends; blocks the green thread.
    *
-   * @returns It, or nothing when the time was over before that.
+   * @returns The thread, or `undefined` if the time was over before that.
    */
   next(until: number, signal?: AbortSignal): GreenThread<T> | undefined {
     const ended = this.#ended;
@@ -90,8 +90,10 @@ export class Finishers<T> {
   }
 
   /**
-   * The next one that has ended, in an array, as a thread by itself would be awaited; an empty array when the time was over
-   * before that, or nobody wants to know any more.
+   * Waits for the next thread that ends, in async code.
+   *
+   * @returns The thread, in an array, as a thread by itself would be awaited. The array is empty if the time was over before
+   * that, or {@linkcode Finishers.leave} was called.
    */
   async nextAsync(until: number, signal?: AbortSignal): Promise<GreenThread<T>[]> {
     signal?.throwIfAborted();
@@ -111,7 +113,7 @@ export class Finishers<T> {
     return this.#ended.splice(0, 1);
   }
 
-  /** Nobody wants to know about any more: who waits for the next one gets none. */
+  /** Forgets all threads, as nobody wants to know of them any more. A wait for the next thread ends without one. */
   leave(): void {
     for (const [thread, leave] of this.#running) {
       thread.unlink(this.#link);
@@ -124,13 +126,13 @@ export class Finishers<T> {
 }
 
 /**
- * Green threads as they end, one after another; blocks the green thread for each.
+ * Iterates over green threads as they end; blocks the green thread for each.
  *
- * A loop that is left early leaves nothing behind. The error of a thread is had from its handle. One whose time is over in
- * `next()` may call that again: it has missed nothing.
+ * A loop that is left early leaves nothing behind. The error of a thread is had from its handle. If a time limit ends in
+ * `next()`, call it again: no thread is missed.
  *
- * @param threads The threads; one that occurs twice counts once.
- * @param options See {@linkcode IwaitOptions}; when the time is over, the iteration ends.
+ * @param threads The threads. A thread that occurs twice counts once.
+ * @param options See {@linkcode IwaitOptions}. When the time is over, the iteration ends.
  * @returns The threads, in the order in which they end.
  * @throws {BlockingCallError} If it is called on the hub: use {@linkcode iwaitAsync} there.
  *
@@ -162,12 +164,12 @@ function ending<T>(
   return new GreenSteps(() => ending.next(), () => ending.leave());
 }
 
-/** Threads that are waited for from the first step on. */
+/** An iteration over threads as they end. It waits for them from its first step on. */
 class Ending<T> {
   readonly #threads: Iterable<GreenThread<T>>;
   readonly #options: IwaitOptions;
   readonly #finishers = new Finishers<T>();
-  /** The time limits within which it was made. */
+  /** The time limits within which the iteration was made. */
   readonly #within = greenSide()?.limits;
   #until = 0;
   #left: number | undefined;
@@ -177,13 +179,13 @@ class Ending<T> {
     this.#options = options;
   }
 
-  /** The next one that has ended; blocks the green thread. */
+  /** Waits for the next thread that ends; blocks the green thread. */
   next(): IteratorResult<GreenThread<T>, undefined> {
     try {
       if (this.#begin() === 0) return this.#end();
       return this.#take(this.#finishers.next(this.#until, this.#options.signal));
     } catch (error) {
-      // Who was out of time may ask again.
+      // After a time limit the thread may ask again.
       if (!greenSide()?.isLimit(error, this.#within)) this.leave();
       throw error;
     }
@@ -206,13 +208,13 @@ class Ending<T> {
     }
   }
 
-  /** Nobody wants to know of any more. */
+  /** Ends the iteration: nobody wants to know of the threads any more. */
   leave(): void {
     this.#left = 0;
     this.#finishers.leave();
   }
 
-  /** The count of those to come. */
+  /** Begins to wait, in the first step; returns the number of threads to come. */
   #begin(): number {
     if (this.#left !== undefined) return this.#left;
     this.#until = performance.now() + timeLimit(this.#options);
@@ -241,7 +243,7 @@ function iterated<T>(threads: Iterable<T>): Iterable<T> {
   );
 }
 
-/** Checks all before one is killed. */
+/** Checks all threads, before the first is killed. */
 function checkThreads(threads: Iterable<GreenThread>): GreenThread[] {
   const all = [...iterated(threads)];
   for (const thread of all) checkThread(thread);
@@ -260,12 +262,11 @@ function countOf({ count = Infinity }: IwaitOptions): number {
 }
 
 /**
- * Green threads as they end, in async code: see {@linkcode iwait}.
+ * Iterates over green threads as they end, in async code: see {@linkcode iwait}.
  *
  * @param threads The threads.
  * @param options See {@linkcode IwaitOptions}.
- * @returns The threads, in the order in which they end. Each comes in an array of its own: a thread by itself would be
- * awaited.
+ * @returns The threads, in the order in which they end. Each comes in an array, as a thread by itself would be awaited.
  */
 export function iwaitAsync<T>(
   threads: Iterable<GreenThread<T>>,
@@ -287,9 +288,9 @@ function endingAsync<T>(
  * Blocks the green thread until several others have ended.
  *
  * @param threads The threads.
- * @param options See {@linkcode JoinAllOptions}; when the time is over, those are returned that have ended.
- * @returns The threads that have ended, in that order.
- * @throws What a thread threw, with `throwOnError`.
+ * @param options See {@linkcode JoinAllOptions}. When the time is over, the threads that have ended are returned.
+ * @returns The threads that have ended, in the order of their ends.
+ * @throws The error of a thread, with `throwOnError`.
  * @throws {BlockingCallError} If it is called on the hub: use {@linkcode joinAllAsync} there.
  */
 export function joinAll<T>(
@@ -299,7 +300,7 @@ export function joinAll<T>(
   blocking("joinAll()", "await joinAllAsync()");
   checkWaiting(options, JOIN_ALL_KEYS);
   const ended: GreenThread<T>[] = [];
-  // Disposed of, as a loop that is left by an error of the iteration, such as a limit, does not end that.
+  // With `using`, as a loop does not end an iteration whose own error, such as a limit, ends the loop.
   using each = ending(threads, options);
   for (const thread of each) {
     ended.push(thread);
@@ -320,7 +321,7 @@ export async function joinAllAsync<T>(
 ): Promise<GreenThread<T>[]> {
   checkWaiting(options, JOIN_ALL_KEYS);
   const ended: GreenThread<T>[] = [];
-  // Disposed of, as a loop that is left by an error of the iteration, such as a limit, does not end that.
+  // With `using`, as a loop does not end an iteration whose own error, such as a limit, ends the loop.
   await using each = endingAsync(threads, options);
   for await (const [thread] of each) {
     ended.push(thread);
@@ -338,8 +339,8 @@ const KILL_ALL_KEYS = [...WAITING_KEYS, ...KILL_KEYS];
  * Kills several green threads and blocks until all have ended.
  *
  * @param threads The threads.
- * @param reason As for `kill()`.
- * @param options How long to wait for them, and how long each may take.
+ * @param reason The reason, as for `kill()`.
+ * @param options Options of the wait for them, and of each kill.
  * @throws {Timeout} If some had not ended in time.
  * @throws {BlockingCallError} If it is called on the hub: use {@linkcode killAllAsync} there.
  */
@@ -359,8 +360,8 @@ export function killAll(
  * Kills several green threads and waits until all have ended, in async code: see {@linkcode killAll}.
  *
  * @param threads The threads.
- * @param reason As for `kill()`.
- * @param options How long to wait for them, and how long each may take.
+ * @param reason The reason, as for `kill()`.
+ * @param options Options of the wait for them, and of each kill.
  */
 export async function killAllAsync(
   threads: Iterable<GreenThread>,
@@ -373,7 +374,7 @@ export async function killAllAsync(
   if ((await joinAllAsync(all, waiting)).length < new Set(all).size) throw timedOut(options);
 }
 
-/** Splits options into those of the wait and those of each kill: either refuses keys that it does not know. */
+/** Splits options into those of the wait and those of each kill: either of them refuses keys that it does not know. */
 function split(options: KillAllOptions): { waiting: WaitingOptions; killing: KillOptions } {
   checkWaiting(options, KILL_ALL_KEYS);
   const { timeout, signal, graceMs, wait } = options;

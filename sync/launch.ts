@@ -10,22 +10,22 @@ import { greenSide } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
 import { spawnTarget } from "../bridge/protocol/targets.ts";
 
-/** Spawns on the hub that is used where none is named. */
+/** Spawns on the default hub. */
 export type HubLauncher = (
   fn: unknown,
   args: readonly unknown[],
   options: HubThreadOptions,
 ) => GreenThread<unknown>;
 
-/** The hub's part, which a Worker does not load. */
+/** The launcher of the hub, whose code a Worker does not load. */
 const hub = state("launcher", (): { launch: HubLauncher | undefined } => ({ launch: undefined }));
 
-/** Says how threads are spawned on this side, where it is the hub's. */
+/** Sets the launcher of the hub, unless another copy of the library has. */
 export function setLauncher(launcher: HubLauncher): void {
   hub.launch ??= launcher;
 }
 
-/** Spawns on whichever side this is. */
+/** Spawns a green thread, on either side. */
 export function launch(
   fn: unknown,
   args: readonly unknown[],

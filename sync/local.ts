@@ -1,5 +1,5 @@
 /**
- * Values that each green thread has for itself. Semantics: eventlet's `corolocal.local`, without what is left behind there.
+ * Values that each green thread has for itself. Semantics: eventlet's `corolocal.local`, but a value ends with its thread.
  *
  * @module
  */
@@ -9,30 +9,31 @@ import { blocking, greenSide } from "../bridge/side/side.ts";
 /**
  * A value for each green thread.
  *
- * - It is made when a thread first asks for it, by the function that was given.
- * - It is gone when the thread ends: the next thread in the same Worker makes its own. It is not inherited.
- * - It never crosses: each thread's value lies in the Worker that runs it.
+ * - The value is made by the function given to `local()`, when a thread first asks for it.
+ * - The value is gone when the thread ends: the next thread in the same Worker makes its own. A spawned thread does not inherit
+ *   it.
+ * - The value never crosses: it lies in the Worker that runs the thread.
  *
- * @typeParam T The value.
+ * @typeParam T The type of the value.
  */
 export interface Local<T> {
   /**
-   * The value of the green thread that asks.
+   * Returns the value of the green thread that runs now.
    *
    * @throws {BlockingCallError} On the hub, where no green thread runs: use an `AsyncLocalStorage` there.
    */
   get(): T;
-  /** Gives the green thread that asks another value. */
+  /** Sets the value of the green thread that runs now. */
   set(value: T): void;
-  /** Takes the value of the green thread that asks away: it is made anew when it is asked for. */
+  /** Removes the value of the green thread that runs now. The next `get()` makes it anew. */
   clear(): void;
 }
 
 /**
  * Makes a value that each green thread has for itself.
  *
- * @param init Makes the value; called once for each thread that asks for it.
- * @returns The value's handle, to keep in a module.
+ * @param init Makes the value. Called once for each thread that asks for its value.
+ * @returns The access to the value, to keep in a module.
  *
  * @example A counter for each thread
  * ```ts

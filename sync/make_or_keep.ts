@@ -16,7 +16,7 @@ import type { Permit } from "./permits.ts";
  * @param signal Aborted when the waiter gives up.
  * @param keep Takes a resource that nobody waits for any more, and gives its permit back.
  * @returns The resource. The waiter still has the permit.
- * @throws What making it failed with, or the signal's reason.
+ * @throws The error of making it, or the signal's reason.
  */
 export async function makeOrKeep<T>(
   making: Promise<T>,

@@ -1,5 +1,5 @@
 /**
- * Lazy, bounded maps over green threads: what `imap` and its like return.
+ * Lazy, bounded maps over green threads: the iterators that `imap` and its like return.
  *
  * @module
  */
@@ -10,28 +10,28 @@ import { greenSide } from "../bridge/side/side.ts";
 import { END, Steps } from "../bridge/side/steps.ts";
 import { Finishers } from "./join.ts";
 
-/** An entry ahead of the consumer: a thread, or the error that the source threw in its place. */
+/** A result ahead of the consumer: the thread of a call, or an error in place of one. */
 type Ahead<R> = { readonly thread: GreenThread<R> } | { readonly error: unknown };
 
 /**
  * Makes a call. It may wait for a slot of the pool first, and be interrupted there.
  *
- * @param args What to call with.
- * @param begun Is given the thread as soon as there is one: what is thrown after that is no failure to begin.
+ * @param args The arguments of the call.
+ * @param begun Called with the thread as soon as there is one: an error after that is no failure to begin.
  */
 export type Begin<A, R> = (args: A, begun: (thread: GreenThread<R>) => void) => void;
 
-/** The calls of a map that nobody has the results of yet. */
+/** The calls of a map whose results nobody has yet. */
 class Calls<A, R> {
-  /** Those of an ordered map. */
+  /** The calls of an ordered map, in order. */
   readonly ahead: Ahead<R>[] = [];
-  /** Those of one that is not. */
+  /** The calls of an unordered map, as they end. */
   readonly finishers: Finishers<R> | undefined;
-  /** Whether the source is not to be asked any more. */
+  /** Whether the source has no more arguments, or is not wanted any more. */
   exhausted = false;
   readonly #most: () => number;
   readonly #begin: Begin<A, R>;
-  /** The item taken from the source whose call has not begun: the wait for a slot may throw. */
+  /** Arguments taken from the source whose call has not begun: the wait for a slot may throw. */
   #next: { readonly args: A } | undefined;
 
   constructor(most: () => number, begin: Begin<A, R>, ordered: boolean) {
@@ -40,33 +40,33 @@ class Calls<A, R> {
     if (!ordered) this.finishers = new Finishers();
   }
 
-  /** Whether the source is to be asked for one more. */
+  /** Whether to ask the source for one more call. */
   get wantsMore(): boolean {
     return !this.exhausted && (this.finishers?.left ?? this.ahead.length) < this.#most();
   }
 
-  /** The source's error comes in the place of a result, and is the last. */
+  /** Puts an error of the source in place of a result, as the last one. */
   fail(error: unknown): void {
     this.exhausted = true;
     this.ahead.push({ error });
   }
 
-  /** Begins a call with what has come from the source. */
+  /** Begins a call with arguments from the source. */
   begin(args: A): void {
     this.#next = { args };
     this.resume();
   }
 
-  /** Begins the call that was not begun when that was interrupted. */
+  /** Begins the call whose beginning was interrupted, if there is one. */
   resume(): void {
     if (!this.#next) return;
     try {
       this.#begin(this.#next.args, (thread) => this.#add(thread));
     } catch (error) {
-      // Neither will be otherwise when it is tried again.
+      // To try again would not help.
       const refused = error instanceof NotCloneableError;
       if (refused || error instanceof TypeError) this.#next = undefined;
-      // Arguments that cannot cross are the failure of that call, in its place.
+      // If arguments cannot cross, that call has failed: its error comes in place of its result.
       if (!refused || this.finishers) throw error;
       this.ahead.push({ error });
     }
@@ -78,7 +78,7 @@ class Calls<A, R> {
     else this.ahead.push({ thread });
   }
 
-  /** Nobody will ask for more results: gives those that run. */
+  /** Forgets all calls, as nobody will ask for more results; returns the running threads. */
   leave(): GreenThread<R>[] {
     this.exhausted = true;
     this.#next = undefined;
@@ -96,8 +96,8 @@ export class GreenMap<A, R> implements IterableIterator<R> {
   readonly #calls: Calls<A, R>;
 
   /**
-   * @param most How many calls may be ahead.
-   * @param items What to call with.
+   * @param most Returns the most calls that may be ahead.
+   * @param items The lists of arguments.
    * @param begin Makes a call.
    * @param ordered Whether results come in the order of the items.
    */
@@ -121,7 +121,7 @@ export class GreenMap<A, R> implements IterableIterator<R> {
     try {
       return { done: false, value: first.thread.wait() };
     } finally {
-      // One who is killed or times out here may ask for the same result again.
+      // A thread that is killed or times out here may ask for the same result again.
       if (first.thread.dead) ahead.shift();
     }
   }
@@ -144,7 +144,7 @@ export class GreenMap<A, R> implements IterableIterator<R> {
       try {
         item = this.#source.next();
       } catch (error) {
-        // A source that can be asked again has lost nothing.
+        // The limit has ended, not the source: it can be asked again.
         if (greenSide()?.isLimit(error)) throw error;
         return calls.fail(error);
       }
@@ -154,7 +154,7 @@ export class GreenMap<A, R> implements IterableIterator<R> {
   }
 }
 
-/** The step that a call's result is. */
+/** Makes a step of the result of a call. */
 async function resultOf<R>(thread: GreenThread<R>): Promise<IteratorResult<R, undefined>> {
   return { done: false, value: await thread };
 }
@@ -178,7 +178,7 @@ export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
     const beginQuietly: Begin<A, R> = (args, begun) =>
       begin(args, (thread) => {
         begun(thread);
-        // It may fail long before anybody asks for it.
+        // It may fail long before anybody asks for its result.
         if (ordered) thread.then(undefined, () => {});
       });
     this.#calls = new Calls(most, beginQuietly, ordered);
@@ -189,11 +189,11 @@ export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
   }
 
   async return(): Promise<IteratorResult<R, undefined>> {
-    // At once: how the calls take the kill is nobody's business any more.
+    // At once: nobody wants to know how the killed calls end.
     this.#steps.end();
     for (const thread of this.#calls.leave()) {
       thread.kill();
-      // Nobody will ask for it.
+      // Nobody will ask for its outcome.
       thread.then(undefined, () => {});
     }
     await this.#source.return?.();
@@ -234,7 +234,7 @@ export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
       } catch (error) {
         return calls.fail(error);
       }
-      // Whoever left while the source was busy wants no more calls.
+      // If the loop was left while the source was busy, no more calls are wanted.
       if (calls.exhausted) return;
       if (item.done) calls.exhausted = true;
       else calls.begin(item.value);

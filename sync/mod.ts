@@ -1,6 +1,6 @@
 /**
- * The coordination objects: what green threads in any Worker and async code meet at. A Worker loads this at its start, so
- * that it knows the objects that arrive.
+ * The coordination objects, at which green threads in any Worker and async code meet. A Worker loads this file at its start,
+ * so that it knows the kinds of the objects that arrive.
  *
  * @module
  */

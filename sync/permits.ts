@@ -61,7 +61,7 @@ const LIMIT = FIRST_WORD + 1;
 const HOLDER = FIRST_WORD + 2;
 const LISTS = FIRST_WORD + 3;
 
-/** The count of words of permits with two lists. */
+/** The number of words that permits with two lists take. */
 const WORDS = 3 + 6;
 
 /** The holder, see {@linkcode Permits.holder}, where async code has the permit. */

@@ -26,14 +26,14 @@ import type { NameOptions } from "./semaphore.ts";
 
 /** Options for {@linkcode LightQueue.put}. */
 export interface PutOptions extends WaitingOptions {
-  /** In a {@linkcode PriorityQueue}: the item's priority, the lowest first. */
+  /** In a {@linkcode PriorityQueue}: the item's priority. The lowest comes out first. */
   priority?: number;
 }
 
 /** Options for {@linkcode LightQueue.close}. */
 export interface QueueCloseOptions {
   /**
-   * Whether to drop the items that are in the queue.
+   * Whether to drop the items that are still in the queue.
    *
    * @default {false}
    */
@@ -44,23 +44,23 @@ const CLOSE_KEYS = ["immediate"];
 const PRIORITY_KEYS = ["priority"];
 
 /**
- * A queue, which green threads in any Worker and async code put items into and get them from.
+ * A queue. Green threads in any Worker and async code put items into it and get items from it.
  *
- * - *Order:* first in, first out. Those who wait, for an item or for room, are served in the order of their arrival, whichever
- *   side they are on.
- * - *Room:* `maxSize` items; with `0` each `put()` waits for a `get()` (a rendezvous); any number by default.
- * - *Kill, timeout, abort* of one who waits: it leaves the line. An item that it had just been handed goes to the next one or
- *   back to the front; an item that it was about to put is taken back, or was taken, and then `put()` returns. A crash of its
- *   Worker too; an item that the Worker was reading is lost.
- * - *Close:* `put()` fails at once; `get()` gives what is there, then fails; whoever waits is told.
- * - Items are sent as any value is: what is got is a value of its own. Small ones (up to about 4 KiB) pass from thread to thread
- *   with no round trip to the hub; larger ones, and those that refer to something (functions, green threads, other queues),
- *   are left on the hub until they are got.
+ * - *Order:* first in, first out. Waiters, for an item or for room, are served in the order of their arrival, whichever side they
+ *   are on.
+ * - *Room:* for `maxSize` items, any number by default. With `0` each `put()` waits for a `get()` (a rendezvous).
+ * - *Kill, timeout, abort* of a waiter, or a *crash* of its Worker: it leaves the line. An item that a getter had just been
+ *   handed goes to the next getter or back to the front. An item that a putter offered is taken back; if it was taken before,
+ *   `put()` returns. An item that a Worker was reading when it crashed is lost.
+ * - *Close:* `put()` fails at once. `get()` gives the items that are left, then fails. Waiters for an item or for room fail.
+ * - Items are sent as any value is: `get()` returns a value of its own. Small items (up to about 4 KiB) pass from thread to
+ *   thread with no round trip to the hub. Larger items, and those that refer to something (functions, green threads, other
+ *   queues), are left on the hub until somebody gets them.
  * - `for … of` in green code and `for await … of` on the hub get items until the queue is closed and empty.
  *
- * This one does without `taskDone()` and `join()`, which {@linkcode Queue} adds.
+ * A `LightQueue` has no `taskDone()` and no `join()`: {@linkcode Queue} adds them.
  *
- * @typeParam T The items.
+ * @typeParam T The type of the items.
  */
 export class LightQueue<T = unknown> extends Coordination {
   /**
@@ -73,7 +73,7 @@ export class LightQueue<T = unknown> extends Coordination {
   /**
    * Makes an empty queue.
    *
-   * @param maxSize How many items it has room for; 0 for a rendezvous.
+   * @param maxSize The most items that the queue has room for; 0 for a rendezvous.
    * @param options See {@linkcode NameOptions}.
    * @throws {TypeError} If `maxSize` is not a number.
    * @throws {RangeError} If `maxSize` is neither a whole number from 0 nor `Infinity`.
@@ -85,18 +85,18 @@ export class LightQueue<T = unknown> extends Coordination {
     this[CORE].object = this;
   }
 
-  /** The count of items. */
+  /** The number of items. */
   get size(): number {
     return this[CORE].read(COUNT);
   }
 
-  /** The most items that it has room for. */
+  /** The most items that the queue has room for. */
   get maxSize(): number {
     const max = this[CORE].read(MAX);
     return max < 0 ? Infinity : max;
   }
 
-  /** Whether there is no item; one that somebody waits with does not count. */
+  /** Whether there is no item. An item that waits for room does not count. */
   get empty(): boolean {
     return this.size === 0;
   }
@@ -106,17 +106,17 @@ export class LightQueue<T = unknown> extends Coordination {
     return this.size >= this.maxSize;
   }
 
-  /** The count of waiters for an item. */
+  /** The number of waiters for an item. */
   get getting(): number {
     return this[CORE].lists[GETTERS].size;
   }
 
-  /** The count of waiters for room. */
+  /** The number of waiters for room. */
   get putting(): number {
     return this[CORE].lists[PUTTERS].size;
   }
 
-  /** Whether it is closed. */
+  /** Whether the queue is closed. */
   get closed(): boolean {
     return this[CORE].read(CLOSED) !== 0;
   }
@@ -140,7 +140,7 @@ export class LightQueue<T = unknown> extends Coordination {
    *
    * @param item The item.
    * @param options See {@linkcode PutOptions}.
-   * @returns A promise that settles when there was room; it rejects with what {@linkcode LightQueue.put} throws.
+   * @returns A promise that settles when the item is put; it rejects as {@linkcode LightQueue.put} throws.
    */
   putAsync(item: T, options?: PutOptions): Promise<void> {
     return twin(
@@ -150,7 +150,7 @@ export class LightQueue<T = unknown> extends Coordination {
   }
 
   /**
-   * Puts an item if there is room, or somebody waits for it. It does not wait for room.
+   * Puts an item if there is room, or somebody waits for an item. Does not wait for room.
    *
    * @param item The item.
    * @param options The priority, in a {@linkcode PriorityQueue}.
@@ -163,11 +163,11 @@ export class LightQueue<T = unknown> extends Coordination {
   }
 
   /**
-   * Gets an item; blocks the green thread until there is one.
+   * Gets an item; blocks the green thread until there is an item.
    *
    * @param options See {@linkcode WaitingOptions}.
    * @returns The item.
-   * @throws {Empty} If there was none in time.
+   * @throws {Empty} If there was no item in time.
    * @throws {QueueClosedError} If the queue is closed and empty.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
@@ -179,7 +179,7 @@ export class LightQueue<T = unknown> extends Coordination {
    * Gets an item, in async code.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise of the item; it rejects with what {@linkcode LightQueue.get} throws.
+   * @returns A promise of the item; it rejects as {@linkcode LightQueue.get} throws.
    */
   getAsync(options?: WaitingOptions): Promise<T> {
     return twin(
@@ -189,10 +189,10 @@ export class LightQueue<T = unknown> extends Coordination {
   }
 
   /**
-   * Gets an item if there is one, or somebody waits with one. It does not wait for one.
+   * Gets an item if there is one, or somebody waits to put one. Does not wait for an item.
    *
    * @returns The item.
-   * @throws {Empty} If there is none.
+   * @throws {Empty} If there is no item.
    * @throws {QueueClosedError} If the queue is closed and empty.
    */
   tryGet(): T {
@@ -200,16 +200,16 @@ export class LightQueue<T = unknown> extends Coordination {
   }
 
   /**
-   * Changes for how many items there is room. Items are not dropped; who waits for room may go on.
+   * Changes the room for items. Items are not dropped. Threads that wait for room may go on.
    *
-   * @param maxSize As in the constructor.
+   * @param maxSize The most items that the queue has room for, as in the constructor.
    */
   resize(maxSize: number): void {
     this[CORE].resize(maxSize);
   }
 
   /**
-   * Closes the queue: see the class. Closing again does nothing more.
+   * Closes the queue: see the class. May be called again.
    *
    * @param options See {@linkcode QueueCloseOptions}.
    */
@@ -242,12 +242,11 @@ export class LightQueue<T = unknown> extends Coordination {
 }
 
 /**
- * A {@linkcode LightQueue} that also counts what was done: `taskDone()` and `join()`.
+ * A {@linkcode LightQueue} that also counts the items that are done: `taskDone()` and `join()`.
  *
- * A consumer says `taskDone()` in `finally`: else an item in whose middle it was killed stays unfinished, and `join()` waits
- * for ever.
+ * Call `taskDone()` in `finally`. Otherwise the item of a consumer that was killed stays unfinished, and `join()` waits for ever.
  *
- * @typeParam T The items.
+ * @typeParam T The type of the items.
  *
  * @example Green producers, an async consumer
  * ```ts
@@ -266,25 +265,25 @@ export class LightQueue<T = unknown> extends Coordination {
  * ```
  */
 export class Queue<T = unknown> extends LightQueue<T> {
-  /** Items that were put, and not reported done. */
+  /** The number of items that were put, and not reported done. */
   get unfinished(): number {
     return this[CORE].read(UNFINISHED);
   }
 
   /**
-   * Says that an item that was got is dealt with.
+   * Reports one item done.
    *
-   * @throws {RangeError} If that was said for all items already.
+   * @throws {RangeError} If all items were reported done already.
    */
   taskDone(): void {
     this[CORE].taskDone();
   }
 
   /**
-   * Blocks the green thread until all items are dealt with.
+   * Blocks the green thread until all items are reported done.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @throws {Timeout} If they were not in time.
+   * @throws {Timeout} If they were not done in time.
    * @throws {BlockingCallError} If it is called on the hub: use `joinAsync()` there.
    */
   join(options?: WaitingOptions): void {
@@ -292,10 +291,10 @@ export class Queue<T = unknown> extends LightQueue<T> {
   }
 
   /**
-   * Waits until all items are dealt with, in async code.
+   * Waits until all items are reported done, in async code.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise that settles then; it rejects with a `Timeout` if they were not in time.
+   * @returns A promise that settles then; it rejects with a `Timeout` if they were not done in time.
    */
   joinAsync(options?: WaitingOptions): Promise<void> {
     return twin(() => this.join(options), () => this[CORE].joinAsync(options));
@@ -306,9 +305,10 @@ export class Queue<T = unknown> extends LightQueue<T> {
 export class LifoQueue<T = unknown> extends Queue<T> {}
 
 /**
- * A {@linkcode Queue} whose item with the lowest priority comes out first; of two with the same, the one that was put first.
+ * A {@linkcode Queue} whose item with the lowest priority comes out first. Of two with the same priority, the older one does.
  *
- * The priority is given with the item, or is the item itself if that is a number, or its first member if it is an array.
+ * The priority is given with the item. Without that, the priority is the item itself if this is a number, or the first member of
+ * an array.
  *
  * @example Lowest first
  * ```ts
@@ -323,7 +323,7 @@ export class LifoQueue<T = unknown> extends Queue<T> {}
  */
 export class PriorityQueue<T = unknown> extends Queue<T> {}
 
-/** The priority of an item that is about to be put. */
+/** Returns the priority of an item that is about to be put. */
 function priorityOf(
   { order }: QueueCore,
   item: unknown,

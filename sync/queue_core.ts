@@ -2,32 +2,34 @@
  * Queues in shared memory: the core under all kinds of queues.
  *
  * ```text
- * MAX         how many items there may be; -1 for any number; 0 for a rendezvous
- * COUNT       how many items there are        more than MAX after resize(), or when an item came back
- * UNFINISHED  items that were put and not reported done by taskDone()
+ * MAX         the most items that there may be; -1 for any number; 0 for a rendezvous
+ * COUNT       the number of items                more than MAX after resize(), or when an item came back
+ * UNFINISHED  the number of items that were put and not reported done by taskDone()
  * CLOSED      0, or 1: nothing can be put any more
- * FRONT, BACK the first and the last item: blocks of the heap, linked from the front; a heap's root for a priority queue
- * list 0      who waits for an item: only while there is none
- * list 1      who waits for room, each with its item: only while there is no room
- * list 2      who waits for UNFINISHED to be 0
+ * FRONT, BACK the first and the last item: blocks of the memory, linked from the front; in a priority queue FRONT is the root
+ * list 0      getters: waiters for an item       only while there is no item
+ * list 1      putters: waiters for room          only while there is no room; the DATA of each is its item
+ * list 2      joiners: waiters for UNFINISHED to be 0
  * ```
  *
- * All words change under the object's lock only (see `core.ts`); an item's bytes are written and read without it, by the
- * one side that knows the block then.
+ * All words change under the object's lock only (see `core.ts`). The bytes of an item are written and read without the lock,
+ * by the one side that knows the block then.
  *
- * **Direct hand-over.** An item that is put while somebody waits goes to the first waiter; room that is made while somebody
- * waits for it is filled with the first waiter's item under the same lock. So at each moment at least one of lists 0 and 1 is
- * empty, and nobody who comes in between gets anything before those who wait.
+ * **Direct hand-over.** An item that is put while getters wait goes to the first getter. Room that is made while putters wait
+ * is filled with the first putter's item, under the same lock. So at each moment at least one of lists 0 and 1 is empty, and
+ * nobody who comes in between gets anything before the waiters.
  *
- * **One who gives up.** A getter that was killed before it was handed an item (see `core.ts`), or dies, puts the item back to the
- * front, or hands it to the next getter: it was the oldest. Several that come back stand at the front in the order of their
- * turns, whichever comes first: a block's SEQUENCE says when it was put, its RANK that it came back. A putter whose item was not
- * taken takes it back; one whose item was taken has put it, also if it was killed before that: `put()` returns then, and the kill
- * is for the next blocking call. So an item of a `put()` that throws is never in the queue, and one of a `put()` that returns
- * always was. One that dies while it reads its item takes the item with it.
+ * **A getter that gives up.** If it was killed before it was handed an item (see `core.ts`), or dies, the item goes to the next
+ * getter, or back to the front: the item was the oldest. Several items may come back in any order. At the front they stand in
+ * the order in which they were put: a block's SEQUENCE says when its item was put, its RANK that the item came back. A getter
+ * that dies while it reads its item takes the item with it.
  *
- * **A priority queue** is a leftist heap: at each node the right spine is the shortest way to a leaf, so merging two heaps,
- * which is all that putting and getting do, takes logarithmic time, and no memory.
+ * **A putter that gives up** takes its item back if nobody has taken the item. Otherwise the item is put, even if the putter was
+ * killed before that: `put()` returns then, and the kill is for the next blocking call. So the item of a `put()` that throws is
+ * never in the queue, and the item of a `put()` that returns always was.
+ *
+ * **A priority queue** is a leftist heap: at each block the right spine is the shortest way to a leaf. Putting and getting only
+ * merge two heaps, which takes logarithmic time, and no memory.
  *
  * @module
  */
@@ -54,13 +56,13 @@ import { HUB } from "../bridge/memory/process_side.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
 import { checkCount } from "./permits.ts";
 
-/** See above. */
+/** The word MAX: see the head of this file. */
 export const MAX = FIRST_WORD;
-/** See above. */
+/** The word COUNT: see the head of this file. */
 export const COUNT = FIRST_WORD + 1;
-/** See above. */
+/** The word UNFINISHED: see the head of this file. */
 export const UNFINISHED = FIRST_WORD + 2;
-/** See above. */
+/** The word CLOSED: see the head of this file. */
 export const CLOSED = FIRST_WORD + 3;
 const FRONT = FIRST_WORD + 4;
 const BACK = FIRST_WORD + 5;
@@ -69,27 +71,27 @@ const LISTS = FIRST_WORD + 7;
 const HEAP = LISTS + 9;
 const WORDS = HEAP + HEAP_WORDS - FIRST_WORD;
 
-/** The number of a list. */
+/** The number of the list of waiters for an item. */
 export const GETTERS = 0;
-/** The number of a list. */
+/** The number of the list of waiters for room. */
 export const PUTTERS = 1;
 const JOINERS = 2;
 
-/** The keys of what puts an item. */
+/** The keys of the options of `put()`. */
 export const PUT_KEYS: readonly string[] = [...WAITING_KEYS, "priority"];
 
-/** There is no item: see `#get()`. */
+/** In the results of `#get()`: there is no item. */
 const NOTHING = 0;
-/** There is no item, and there will be none: the queue is closed. No node's place. */
+/** In the results of `#get()`: there is no item, and there will be none, as the queue is closed. No node is at 1. */
 const ENDED = -1;
 
 /** The memory that a queue begins with, and may grow to. */
 const MEMORY = { bytes: 4096, most: 1 << 28 } as const;
 
-/** The Rank of a block that came back, in queues that are no heaps. */
+/** The RANK of a block whose item came back, in queues that are no heaps. */
 const CAME_BACK = 1;
 
-/** In which order items leave a queue. */
+/** The order in which items leave a queue. */
 export type Order = "fifo" | "lifo" | "priority";
 
 /** The core of a queue. */
@@ -103,7 +105,7 @@ export class QueueCore extends Core {
   ];
   readonly order: Order;
   readonly #heap: Heap;
-  /** The putter that gave up last, with its item not taken. */
+  /** The node of the putter that gave up last and whose item was not taken. */
   #withdrawn = 0;
 
   constructor(
@@ -129,8 +131,9 @@ export class QueueCore extends Core {
   /**
    * Puts an item.
    *
-   * @returns 0 when it is put, 1 when there is no room, -1 when the queue is closed, -2 when its memory is full; with `thread`
-   * in place of 1 a node for the wait, as `-3 - node`.
+   * @param thread The thread that would wait for room; 0 for async code, `undefined` for a call that does not wait.
+   * @returns 0 if the item is put, 1 if there is no room and the call does not wait, -1 if the queue is closed, -2 if the memory
+   * of the queue is full, and `-3 - node` for a wait, where `node` stands in the list.
    */
   #put(item: Item, priority: number, thread: number | undefined): number {
     this.enter();
@@ -156,7 +159,7 @@ export class QueueCore extends Core {
     const result = this.#put(item, priority, timeLimit(options) > 0 ? thread : undefined);
     if (result > -3) {
       this.#checkPut(result, item);
-      // In a rendezvous both switch, and the getter goes on first: it has its place in the line already.
+      // In a rendezvous both switch, and the getter goes on first: it has queued itself for the run lock already.
       if (green.cooperative && this.words[MAX] === 0) green.giveWayDone();
       return;
     }
@@ -221,8 +224,11 @@ export class QueueCore extends Core {
   // Getting.
 
   /**
-   * Takes an item, or a node for the wait (made negative), or says why there is neither: {@linkcode NOTHING},
-   * {@linkcode ENDED}. It is said under the lock: looked at later, a queue that was empty may be closed with an item in it.
+   * Takes an item. Without one, takes a node for the wait, or says why not. The reason is found under the lock: looked at later,
+   * a queue that was empty may be closed with an item in it.
+   *
+   * @param thread The thread that would wait; 0 for async code, `undefined` for a call that does not wait.
+   * @returns The item's block, a node for the wait (negated), {@linkcode NOTHING}, or {@linkcode ENDED}.
    */
   #get(thread: number | undefined): number {
     this.enter();
@@ -242,18 +248,18 @@ export class QueueCore extends Core {
     checkLimit(thread);
     if (green.cooperative && this.#mayMeet) return this.#meet(green, options);
     let block = this.#get(timeLimit(options) > 0 ? thread : undefined);
-    // What is seldom done stands apart: what is left is small enough for the compiler to put in place of the call.
+    // The rare cases stand in methods of their own: the rest is small enough for the compiler to inline.
     if (block <= 0) block = this.#getLater(green, block, options);
     else if (this.comesTooLate(green)) this.#refuseTo(green, block);
     return this.#unwrap(block);
   }
 
-  /** Whether one waits with an item to whom a getter could switch. */
+  /** Whether a getter could switch to a putter that waits with its item. */
   get #mayMeet(): boolean {
     return this.words[MAX] === 0 && this.words[COUNT] === 0 && this.lists[PUTTERS].size > 0;
   }
 
-  /** There was no item: waits for one, if it was to. */
+  /** Waits for an item, if `#get()` has taken a node for that; throws if not. */
   #getLater(green: Green, found: number, options: WaitingOptions | undefined): number {
     const block = found < ENDED
       ? this.#endGet(-found, this.block(green, GETTERS, -found, options))
@@ -262,7 +268,7 @@ export class QueueCore extends Core {
     return block;
   }
 
-  /** Puts back what a killed thread has taken, and ends that. */
+  /** Puts back the item that a killed thread has taken, and throws the kill. */
   #refuseTo(green: Green, block: number): void {
     this.enter();
     this.#putBack(block);
@@ -290,8 +296,8 @@ export class QueueCore extends Core {
   }
 
   /**
-   * Takes the item of one who waits with it, in a cooperative hub: both switch, and the getter goes on first, so it takes its
-   * place in the line before it lets the putter go on.
+   * Takes the item of a putter that waits, in a cooperative hub: both switch, and the getter goes on first. So the getter queues
+   * itself for the run lock before it lets the putter go on.
    */
   #meet(green: Green, options: WaitingOptions | undefined): unknown {
     const turn = green.takePlace();
@@ -309,7 +315,7 @@ export class QueueCore extends Core {
     return this.#unwrap(block);
   }
 
-  /** The block that a getter was handed, or why there is none. */
+  /** Ends the wait of a getter: returns the block that it was handed, or {@linkcode NOTHING} or {@linkcode ENDED}. */
   #endGet(node: number, inTime: boolean): number {
     if (!inTime) return NOTHING;
     const block = this.refused(node) ? ENDED : this.data(node);
@@ -317,7 +323,7 @@ export class QueueCore extends Core {
     return block;
   }
 
-  /** The value of an item that was taken; if the thread is killed meanwhile, the item goes back. */
+  /** Reads the value of an item that was taken. If the thread is killed meanwhile, the item goes back. */
   #unwrap(block: number): unknown {
     const stored = this.#heap.storedOf(block);
     let value: unknown;
@@ -348,7 +354,7 @@ export class QueueCore extends Core {
     this.leave();
   }
 
-  // The rest.
+  // Joining, resizing, closing, iterating.
 
   taskDone(): void {
     this.enter();
@@ -414,7 +420,7 @@ export class QueueCore extends Core {
     for (const stored of allStored) if (stored !== 0) discardValue(stored);
   }
 
-  /** The step of an iteration; nothing when the queue is closed and empty. */
+  /** A step of an iteration in green code; the last one when the queue is closed and empty. */
   next(): IteratorResult<unknown, undefined> {
     try {
       return { done: false, value: this.get(undefined) };
@@ -444,51 +450,51 @@ export class QueueCore extends Core {
     return max < 0 || this.words[COUNT] < max;
   }
 
-  /** An item is put: it goes to the first who waits, or into the queue. */
+  /** Puts an item: hands it to the first getter, or inserts it. */
   #accept(block: number): void {
     this.#count(block);
     if (this.lists[GETTERS].grant(this.wakes, block) === 0) this.#insert(block, false);
   }
 
-  /** An item is put, wherever it goes: it gets its number. */
+  /** Counts an item that is put, and gives it its sequence number, wherever it goes. */
   #count(block: number): void {
     this.words[UNFINISHED]++;
-    // Another side may have stored it, in memory that this one has not looked at.
+    // Another side may have stored it, in memory that this side has not looked at.
     this.#heap.see(block);
     this.#heap.words[block + Block.Sequence] = this.words[SEQUENCE]++;
   }
 
-  /** Takes an item: the first in the queue, or of the first who waits for room. */
+  /** Takes an item: the first in the queue, or that of the first putter. Returns its block, or 0. */
   #take(): number {
     if (this.words[COUNT] > 0) {
       const block = this.#pop();
       while (this.#hasRoom && this.#admit());
       return block;
     }
-    // A rendezvous: whoever waits with an item meets whoever asks for one.
+    // A rendezvous: a putter that waits meets the getter.
     const block = this.#takeFromPutter();
     if (block !== 0) this.#count(block);
     return block;
   }
 
-  /** Lets the first who waits for room put its item. */
+  /** Puts the item of the first putter; returns whether there was one. */
   #admit(): boolean {
     const block = this.#takeFromPutter();
     if (block !== 0) this.#accept(block);
     return block !== 0;
   }
 
-  /** The item of the first who waits for room, who may go on; 0 if nobody does. */
+  /** Takes the item of the first putter, and lets it go on. Returns the block; 0 if no putter waits. */
   #takeFromPutter(): number {
     const { first } = this.lists[PUTTERS];
     if (first === 0) return 0;
-    // Before the grant: after it the node is its owner's, who may use it at another object at once.
+    // Before the grant: after it the node is the putter's again, and may stand at another object at once.
     const block = this.data(first);
     this.lists[PUTTERS].grant(this.wakes);
     return block;
   }
 
-  /** An item that was taken comes back. */
+  /** Takes back an item that was taken: hands it to the first getter, or inserts it at the front. */
   #putBack(block: number): void {
     if (this.lists[GETTERS].grant(this.wakes, block) === 0) this.#insert(block, true);
   }
@@ -522,7 +528,7 @@ export class QueueCore extends Core {
     if (next === 0) words[BACK] = block;
   }
 
-  /** The item behind which one belongs that comes back: only others that came back can be before it. 0 for the front. */
+  /** Finds the item behind which an item that comes back belongs: only others that came back. Returns 0 for the front. */
   #lastBefore(block: number): number {
     let before = 0;
     for (let next = this.words[FRONT]; next !== 0;) {
@@ -549,7 +555,7 @@ export class QueueCore extends Core {
     return block;
   }
 
-  /** Merges two leftist heaps; gives the root. */
+  /** Merges two leftist heaps; returns the root. */
   #merge(a: number, b: number): number {
     if (a === 0) return b;
     if (b === 0) return a;
@@ -575,7 +581,7 @@ export class QueueCore extends Core {
     return first === second ? this.#isOlder(a, b) : first < second;
   }
 
-  /** Whether one item was put before another one; right also when the numbers have come round. */
+  /** Whether item `a` was put before item `b`; right also when the sequence numbers have wrapped around. */
   #isOlder(a: number, b: number): boolean {
     const { words } = this.#heap;
     return (words[a + Block.Sequence] - words[b + Block.Sequence] | 0) < 0;
@@ -589,7 +595,7 @@ export class QueueCore extends Core {
     if (list === GETTERS) this.#putBack(this.data(node));
   }
 
-  /** An item that was taken out of a putter's hands is put. */
+  /** A grant to a putter says that its item was taken: so the item is put. */
   protected override isFinal(list: number): boolean {
     return list === PUTTERS;
   }
@@ -621,7 +627,7 @@ export class QueueCore extends Core {
   }
 }
 
-/** The size of a queue as its memory has it. */
+/** Checks the size of a queue; returns it as the word MAX has it. */
 function maxOf(size: number, verb: string): number {
   return size === Infinity ? -1 : checkCount("queue", size, verb);
 }

@@ -1,8 +1,9 @@
 /**
  * Pools of resources, for green threads and async code at once. Semantics: eventlet's `pools.Pool`.
  *
- * A pool is a semaphore with a permit for each resource that there may be, and a queue of those that nobody uses: whoever has a
- * permit takes one from the queue, or makes one. Both are in shared memory, so the races are theirs.
+ * A pool is a semaphore with a permit for each resource that there may be, and a queue of the resources that nobody uses. With a
+ * permit, a thread takes a resource from the queue, or makes one. Semaphore and queue are in shared memory, and the races are
+ * those of `permits.ts` and `queue_core.ts`.
  *
  * @module
  */
@@ -25,12 +26,12 @@ import { Semaphore } from "./semaphore.ts";
 
 /** Options for {@linkcode Pool}. */
 export interface PoolOptions<T> {
-  /** Makes a resource. It may be async if the pool was made on the hub: it runs there, whoever asks. */
+  /** Makes a resource. May be async if the pool was made on the hub: it runs there, also for green threads. */
   create: () => T | PromiseLike<T>;
-  /** Does away with a resource that the pool does not keep. Nothing by default. */
+  /** Destroys a resource that the pool does not keep. Does nothing by default. */
   destroy?: (resource: T) => unknown;
   /**
-   * The count of resources to make before they are asked for.
+   * The number of resources to make before they are asked for.
    *
    * @default {0}
    */
@@ -57,7 +58,7 @@ const KEYS: readonly (keyof PoolOptions<unknown>)[] = [
   "lifo",
 ];
 
-/** A resource that is lent: goes back when it is disposed, once. */
+/** A resource that is lent. It goes back when the lease is disposed, once. */
 export interface Lease<T> extends Disposable {
   /** The resource. */
   readonly value: T;
@@ -71,7 +72,7 @@ interface Parts<T> {
   readonly destroy: ((resource: T) => unknown) | undefined;
 }
 
-/** Options for a pool that has arrived: it is made of these parts. */
+/** In place of the options of the constructor: the parts of a pool that has arrived. */
 class Arrived<T> {
   readonly parts: Parts<T>;
 
@@ -80,23 +81,24 @@ class Arrived<T> {
   }
 }
 
-/** The parts of a pool. */
+/** Returns the parts of a pool. */
 let partsOf: (pool: Pool<unknown>) => Parts<unknown>;
 
 /**
  * Resources that are made when they are asked for, up to a number, and used again.
  *
- * - *Order:* those who wait for a resource get one in the order of their arrival, whichever side they are on. Resources are
- *   used again in the order in which they were put back, or the other way round with `lifo`.
- * - *Kill, timeout, abort* of one who waits: it leaves the line. A `create` that throws gives the place back.
- * - *Crash* of a Worker: the places of the resources that the threads running on it had are free again; the resources are lost.
- *   A resource of a thread that ended before, which has returned it, say, stays out until somebody puts it back.
- * - A resource whose `create` is still at work on the hub when its green thread is killed is lost. For connections and their
- *   like there is `ConnectionPool`, which keeps them on the hub and takes them back from threads that have ended.
+ * - *Order:* waiters get a resource in the order of their arrival, whichever side they are on. Resources are used again in the
+ *   order in which they were put back, or the other way round with `lifo`.
+ * - *Kill, timeout, abort* of a waiter: it leaves the line. If `create` throws, another resource may be made in place of that
+ *   one.
+ * - *Crash* of a Worker: the resources of its running threads are lost, and others may be made in their place. A resource that a
+ *   thread kept when it ended (it has returned the resource, say) stays out until somebody puts it back.
+ * - A resource is lost if its green thread is killed while `create` is still at work on the hub. Connections and the like are
+ *   better kept in a `ConnectionPool`, which has them on the hub and takes them back from threads that have ended.
  * - Resources are sent as any value is: pass what cannot cross by `handle()`.
- * - A pool that is to be used on both sides is to be made on the hub: functions of green code live no longer than their thread.
+ * - A pool for both sides has to be made on the hub: functions of green code live no longer than their thread.
  *
- * @typeParam T The resources.
+ * @typeParam T The type of the resources.
  *
  * @example Two at the most
  * ```ts
@@ -142,12 +144,12 @@ export class Pool<T> {
     for (let i = 0; i < minSize; i++) idle.tryPut(this.#createNow());
   }
 
-  /** The count of resources to be had without waiting, including those not made yet. */
+  /** The number of resources that can be had without a wait, including those not made yet. */
   get free(): number {
     return Math.max(0, this.#parts.permits.value);
   }
 
-  /** The count of waiters for a resource. */
+  /** The number of waiters for a resource. */
   get waiting(): number {
     return this.#parts.permits.waiting;
   }
@@ -162,8 +164,8 @@ export class Pool<T> {
    *
    * @param options See {@linkcode WaitingOptions}.
    * @returns The resource, to be given to {@linkcode Pool.put}.
-   * @throws {Timeout} If there was none in time.
-   * @throws What `create` threw.
+   * @throws {Timeout} If there was no resource in time.
+   * @throws The error of `create`.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
   get(options?: WaitingOptions): T {
@@ -191,19 +193,20 @@ export class Pool<T> {
   /**
    * Puts a resource back. Never waits for room.
    *
-   * @param resource The resource; `undefined` or `null` for one that is of no use any more: another one can be made.
-   * @throws {RangeError} If nothing is lent: it was put back already.
-   * @throws {NotCloneableError} If it cannot be sent. Its place is free then, and it is the caller's to do away with.
+   * @param resource The resource; `undefined` or `null` in place of a useless one, so that another one can be made.
+   * @throws {RangeError} If nothing is lent: the resource was put back already.
+   * @throws {NotCloneableError} If the resource cannot be sent. Then it is the caller's to destroy, and another one can be made.
    */
   put(resource: T | undefined | null): void {
     const { permits, idle, destroy } = this.#parts;
-    // A resource that is put back twice would be lent to two at once. A bound that is passed is no race.
+    // A resource that is put back twice would be lent to two users at once. A bound that is passed is no race.
     if (permits.value >= this.maxSize) {
       throw new RangeError(`Cannot put: all ${this.maxSize} places of the pool are free already`);
     }
     const keeps = permits.value >= 0 && resource !== undefined && resource !== null;
     try {
-      // A thread that is killed puts back what it had as it unwinds: what takes the hub for that would throw the kill again.
+      // A killed thread puts its resource back while it unwinds. If that takes a call to the hub, the call would throw the kill
+      // again.
       if (keeps) shielded(() => idle.tryPut(resource));
     } finally {
       permits.release();
@@ -230,9 +233,9 @@ export class Pool<T> {
   }
 
   /**
-   * Changes how many resources there may be. Those too many are done away with when they are put back.
+   * Changes the most resources that there may be. Lent resources beyond that are destroyed when they are put back.
    *
-   * @param maxSize As in the options.
+   * @param maxSize The most resources, as in the options.
    */
   resize(maxSize: number): void {
     const { permits, idle, destroy } = this.#parts;
@@ -246,7 +249,7 @@ export class Pool<T> {
     }
   }
 
-  /** Does away with all resources that nobody uses; others are made when they are asked for. */
+  /** Destroys all resources that nobody uses. Others are made when they are asked for. */
   clear(): void {
     const { idle, destroy } = this.#parts;
     for (;;) {
@@ -282,7 +285,7 @@ export class Pool<T> {
     throw new TypeError("Cannot get from a pool: it has no function that makes a resource");
   }
 
-  /** Makes a resource for a waiter whose limit may end: then it is the next one's. */
+  /** Makes a resource for a waiter whose limit may end meanwhile: then the next waiter gets the resource. */
   #createAsync(permit: Permit): Promise<T> {
     const signal = currentLimit(HUB)?.signal;
     const making = outsideLimits(async () => await this.#create());
@@ -299,14 +302,14 @@ export class Pool<T> {
   }
 }
 
-/** Calls a function that a kill does not keep from blocking, on either side. */
+/** Calls a function, on either side. In green code a kill cannot interrupt it where it blocks. */
 function shielded(fn: () => void): void {
   const green = greenSide();
   if (green) green.shield(fn);
   else fn();
 }
 
-/** A pool of tokens, which stand for nothing: a {@linkcode Semaphore} in the shape of a {@linkcode Pool}. */
+/** A pool of tokens without a meaning: a {@linkcode Semaphore} in the shape of a {@linkcode Pool}. */
 export class TokenPool extends Pool<number> {
   static {
     brand(this, "TokenPool");
@@ -315,7 +318,7 @@ export class TokenPool extends Pool<number> {
   /**
    * Makes a pool.
    *
-   * @param maxSize How many tokens there are.
+   * @param maxSize The number of tokens.
    */
   constructor(maxSize: number = 4) {
     let count = 0;
@@ -327,7 +330,7 @@ for (const [Class, name] of [[Pool, "Pool"], [TokenPool, "TokenPool"]] as const)
   registerOwnClass(Class as typeof Pool, {
     name: `aiohub.${name}`,
     toWire: (pool) => partsOf(pool),
-    // The constructor of `Pool` alone, as that of `TokenPool` makes new parts.
+    // Runs the constructor of `Pool` alone: that of `TokenPool` would make new parts.
     fromWire: (parts) => Reflect.construct(Pool, [new Arrived(parts)], Class),
   });
 }
