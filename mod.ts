@@ -1,7 +1,7 @@
 /**
  * Green threads for Deno: synchronous-looking code in Workers and async code on the main thread, calling each other.
  *
- * This entry is for both sides. What may only be called in a green thread, because it blocks, is in `./green`.
+ * This entry is for both sides. Calls that block, and so may only be made in a green thread, are in `./green`.
  *
  * @example
  * ```ts
@@ -156,9 +156,9 @@ export {
   WorkerCrashedError,
 } from "./bridge/errors.ts";
 
-// Both functions are called in a bundle only. Elsewhere they put into the module graph what is reached by URL, so that
-// `deno cache` and bundlers see it. Of a dynamic import of this very module esbuild makes a call of nothing, where a bundle has
-// several files.
+// Both functions are called in a bundle only. Elsewhere their imports put modules into the module graph that are reached by URL,
+// so that `deno cache` and bundlers see them. `library` is imported statically: where a bundle has several files, esbuild turns a
+// dynamic import of this very module into a call of nothing.
 takeAlong(import.meta.url, {
   entry: () => import("./green/worker/entry.ts"),
   scope: () => Promise.all([library, import("./green/mod.ts")]),
