@@ -105,7 +105,7 @@ export class Crossing {
     });
   }
 
-  /** Decodes the reason of a kill or an abort, which counts even if its reason cannot be read here. */
+  /** Decodes the reason of a kill or the like, which counts even if its reason cannot be read here. */
   decodeReason(payload: Payload): unknown {
     try {
       return decode(payload, this.kinds) ?? new GreenletExit();

@@ -32,8 +32,9 @@ export class Frame implements Scope {
   /** The error that the thread's blocking call is to throw once: the hub has found that the thread could never go on. */
   thrown: { readonly error: unknown } | undefined;
   /**
-   * The error that ended a callback on top of the thread but was meant for the thread itself: the thread's kill, or a timeout that
-   * the thread had armed. The same error is thrown again where the thread is blocked, whatever the hub makes of the failed callback.
+   * The error that ended a callback on top of the thread but was meant for the thread itself: the thread's kill, or a timeout
+   * that the thread had armed. The same error is thrown again where the thread is blocked, whatever the hub makes of the failed
+   * callback.
    */
   passing: { readonly error: unknown } | undefined;
   /** The count of `shield()`s that the thread is in. */

@@ -13,11 +13,11 @@ import type { Frame, Kill } from "./frame.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
 
 /**
- * A step that runs here: an operation on an iteration of green code, served for the hub on top of the thread that is blocked here.
+ * A step that runs here: an operation on an iteration of green code, served for the hub on top of the innermost thread.
  *
- * A step asks the hub as the thread on whose stack frame it runs, so that it has the locks and time limits of that thread. All the
- * same a step can be *left* by itself, without that thread: then each blocking call in the step throws the reason until the step is
- * over, as after a kill, except in a `shield()` that was begun within the step.
+ * A step asks the hub as the thread on whose stack frame it runs, so that it has the locks and time limits of that thread. All
+ * the same a step can be *left* by itself, without that thread: then each blocking call in the step throws the reason until the
+ * step is over, as after a kill, except in a `shield()` that was begun within the step.
  */
 export interface Step {
   /** The id of the call for which the step is served. */
@@ -223,7 +223,7 @@ function throwIfDue(frame: Frame): void {
   throw error;
 }
 
-/** Whether an error is the reason of a kill and nothing else: the reason itself, or the same reason from clean-up by `using` too. */
+/** Whether an error is nothing but the reason of a kill: the reason itself, or the reason again from clean-up by `using`. */
 export function isNothingBut(reason: unknown, error: unknown): boolean {
   if (error === reason) return true;
   if (!isA(error, SuppressedError)) return false;
