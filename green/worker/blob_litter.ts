@@ -10,7 +10,7 @@
  * @module
  */
 
-/** The memory that is taken to have V8 collect. With 64 MB V8 took up to six turns, and once more than twelve; with this at most four. */
+/** The bytes taken to make V8 collect. With 64 MB it took up to six turns, and once more than twelve; with this at most four. */
 const PRESSURE_BYTES = 2 ** 30;
 
 /** The most loop turns that are spent on collecting. */

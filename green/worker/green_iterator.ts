@@ -58,7 +58,7 @@ export class GreenIterator extends Resource {
     throw new TypeError(`Cannot do ${op} to an iteration`);
   }
 
-  /** Whether a request has to wait until the iterator has given the item that it is at. A `Stop` has the iterator leave that item. */
+  /** Whether a request has to wait until the iterator has given its present item. A `Stop` has the iterator leave that item. */
   postpones(op: number): boolean {
     const step = running.get(this.#iterator);
     if (!step) return false;

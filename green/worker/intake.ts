@@ -107,7 +107,7 @@ export class Intake {
     return true;
   }
 
-  /** Calls the functions that are to be called soon. An error is reported, or passed to the thread below if it was meant for that. */
+  /** Calls the functions that are to be called soon. An error is reported, or is for the thread that is blocked below. */
   runSoon(): void {
     for (;;) {
       const fn = this.#soon.shift();
@@ -130,8 +130,8 @@ export class Intake {
   /**
    * Takes in the messages that have arrived: does those that can be done at once, and puts off the others.
    *
-   * @param writing Whether nothing may be run now, as while a message is written: all messages are taken in. Otherwise this stops
-   * as soon as one is put off.
+   * @param writing Whether nothing may be run now, as while a message is being written: then all messages are taken in. Otherwise
+   * reading stops once a message is put off, so that the caller can run it.
    */
   receive(writing: boolean): void {
     for (;;) {

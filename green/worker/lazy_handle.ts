@@ -1,9 +1,9 @@
 /**
  * The proxy for an object of the hub that runs when it is awaited: a query of a database's library, say.
  *
- * Green code goes on building the query, passes it on, and calls `wait()` for its result. The proxy is easily taken for the result
- * itself, as `asyncToSync()` and promises give a result, and so the type says. Therefore the use of a property that the object has
- * not got throws an error that names `wait()`, and so does each use of the proxy as a value.
+ * Green code goes on building the query, passes it on, and calls `wait()` for its result. The proxy is easily taken for the
+ * result itself, as `asyncToSync()` and promises give a result, and so the type says. Therefore the use of a property that the
+ * object has not got throws an error that names `wait()`, and so does each use of the proxy as a value.
  *
  * @module
  */

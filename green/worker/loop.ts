@@ -20,8 +20,8 @@ import type { RunToken } from "./run_token.ts";
 
 /**
  * The time without work after which a Worker's event loop has a turn, in milliseconds. It is longer than the time until the next
- * thread of a row comes, on a busy machine too: with 1 ms a spawn took half as long again there. There is one such turn after each
- * stretch of work, so that an idle Worker does nothing.
+ * thread of a row comes, on a busy machine too: with 1 ms a spawn took half as long again there. There is one such turn after
+ * each stretch of work, so that an idle Worker does nothing.
  */
 const REST_AFTER = 20;
 

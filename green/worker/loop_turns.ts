@@ -54,8 +54,8 @@ export class LoopTurns {
  *
  * Deno (2.9.6) goes on with an import of npm packages after its promise has settled: it reads what the cache knows about each
  * package in the lock file, in tasks of the thread that imports, and all other threads that need to know the same wait for
- * these tasks. A Worker that parks meanwhile takes no turn, and then the next `import()` of a new package on the main thread never
- * settles.
+ * these tasks. A Worker that parks meanwhile takes no turn, and then the next `import()` of a new package on the main thread
+ * never settles.
  *
  * Each turn is that of a timer, which takes two milliseconds: turns of `setImmediate` are over before a file has been read, and
  * twenty of them are not enough. One turn of a timer is too few; three have been enough on a machine with ten times as much to do
