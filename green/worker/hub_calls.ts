@@ -4,7 +4,7 @@
  * ```text
  * sent ──> answered (Up.Call, Down.Reply)
  *      ──> given up (Up.Abort): by a kill or a timeout; an answer that comes all the same is dropped
- *      ──> left alone (Up.Abort, 1): by a timeout that abandons; the call may call back until its answer comes, which is dropped
+ *      ──> left alone (Up.Abort, 1): by a timeout that abandons; the call may call back until the hub has answered the abort
  * ```
  *
  * An answer and a kill may cross on their way: the one that is taken in first counts, and the hub drops an abort that comes too
@@ -106,7 +106,7 @@ export class HubCalls {
       if (this.#questions.has(id)) {
         const { fired } = frame;
         const abandon = fired !== undefined && fired.error === reason && fired.timeout.abandon;
-        // Work that goes on may call back until its answer has come.
+        // Work that goes on may call back until the hub has answered the abort.
         if (!abandon) this.#questions.delete(id);
         const payload = encodeThrown(reason, "reason", this.#crossing.kinds);
         this.#mailbox.send(Up.Abort, id, abandon ? 1 : 0, 0, payload);
