@@ -1,8 +1,8 @@
 /**
- * Waits of a Worker with its event loop turning: for a module that is imported, or for what an `async` green function returned.
+ * Waits of a Worker with its event loop turning: for a module that is imported, or for the promise of an `async` green function.
  *
- * It sleeps on the same word as in a blocking call, but asynchronously; so the order of steps is the same: read the wake
- * counter, take in what has arrived, look, sleep if nobody has counted since.
+ * The Worker sleeps on the same word as in a blocking call, but asynchronously. So the order is the same: read the wake
+ * counter, take in the messages that have arrived, look at the promise, sleep if the counter has not changed since.
  *
  * @module
  */
@@ -14,15 +14,15 @@ import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import type { RunToken } from "./run_token.ts";
 
-/** A Worker's waits in its event loop. */
+/** Waits of a Worker in its event loop. */
 export class Awaiting {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #token: GreenBase["token"];
   readonly #intake: Intake;
 
   /**
-   * @param base What all parts stand on.
-   * @param intake What has arrived.
+   * @param base The common ground of all parts.
+   * @param intake The messages that have arrived.
    */
   constructor(base: GreenBase, intake: Intake) {
     this.#mailbox = base.mailbox;
@@ -30,7 +30,7 @@ export class Awaiting {
     this.#intake = intake;
   }
 
-  /** Keeps the event loop turning, and takes in what arrives, until a promise has settled. */
+  /** Keeps the event loop turning, and takes in messages, until a promise has settled. */
   async until(promise: Promise<unknown>, loading = false): Promise<void> {
     const token = this.#token;
     const { board, slot, down } = this.#mailbox;
@@ -38,7 +38,7 @@ export class Awaiting {
     const patience = loading && token
       ? setTimeout(() => token.idle(), PATIENCE.loading)
       : undefined;
-    // Neither the promise nor what it parks on keeps a Worker alive, and it may be for the hub to settle the promise.
+    // Neither the promise nor the asynchronous park keeps a Worker alive, and it may be for the hub to settle the promise.
     const alive = setInterval(() => {}, LONGEST_TIMER);
     const settled = promise.finally(() => done = true);
     try {
@@ -61,7 +61,7 @@ export class Awaiting {
   }
 
   /**
-   * Takes in what has arrived for an `async` green function of a cooperative hub. What was resumed by this, or by a blocking call
+   * Takes in messages while an `async` green function of a cooperative hub waits. Code that a message resumes, or a blocking call
    * of its own, goes on to its next `await` with the run lock.
    */
   async #takeInTurn(token: RunToken): Promise<void> {

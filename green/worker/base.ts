@@ -15,7 +15,7 @@ import type { ThreadHandles } from "./thread_handles.ts";
 import type { TimedSignals } from "../../bridge/references/timed_signals.ts";
 import type { RunToken } from "./run_token.ts";
 
-/** One of each for a Worker. */
+/** The parts of a Worker's side that the other parts use: one of each for a Worker. */
 export interface GreenBase {
   readonly mailbox: Mailbox;
   readonly stack: FrameStack;
@@ -24,9 +24,9 @@ export interface GreenBase {
   readonly crossing: Crossing;
   readonly context: GreenContext;
   readonly targets: TargetNumbers;
-  /** The signals whose time is known. */
+  /** The signals of which it is known when they abort. */
   readonly timed: TimedSignals;
-  /** The run token, in a cooperative hub. */
+  /** The run token: only in a cooperative hub. */
   readonly token: RunToken | undefined;
   readonly strays: Strays;
 }

@@ -1,25 +1,25 @@
 /**
  * Blobs of a Worker that are to be freed before it ends.
  *
- * The bytes of a blob belong to the process, and Deno 2.9.6 frees them by a finalizer in each thread that had the blob. Where a
- * thread ends before its finalizers have run, the bytes stay for as long as the process does. So a Worker that is about to
- * end has its garbage collected first. There is no call for that; but memory that is taken and not kept makes V8 do it. Of that
- * nothing is ever touched, so it costs nothing but addresses. What the Worker's code still refers to is not freed, nor is what
- * it has made and not sent; and a Worker that crashes does none of this.
+ * The bytes of a blob belong to the process, and Deno 2.9.6 frees them by a finalizer in each thread of the system that had the
+ * blob. If such a thread ends before its finalizers have run, the bytes stay for as long as the process does. So a Worker that
+ * is about to end has its garbage collected first. There is no call for that; but memory that is taken and not kept makes V8 do
+ * it. That memory is never touched, so it costs nothing but addresses. Three kinds of blobs are not freed: those that the
+ * Worker's code still refers to, those that it has made and not sent, and all blobs of a Worker that crashes.
  *
  * @module
  */
 
-/** With 64 MB V8 took up to six turns, and once more than twelve; with this at most four. */
+/** The bytes taken to make V8 collect. With 64 MB it took up to six turns, and once more than twelve; with this at most four. */
 const PRESSURE_BYTES = 2 ** 30;
 
-/** The most turns of the event loop that are spent on it. */
+/** The most loop turns that are spent on collecting. */
 const MOST_TURNS = 12;
 
-/** The turns that the finalizers of the platform take, once those here have been called. */
+/** The loop turns that the finalizers of the platform take, once the finalizers here have been called. */
 const LAST_TURNS = 4;
 
-/** Counts the blobs that a Worker has had from the hub, or sent there. */
+/** Counts the blobs that a Worker has got from the hub, or sent there. */
 export class BlobLitter {
   /** The count of blobs that have not been garbage-collected. A blob that was noted twice counts twice. */
   count = 0;
@@ -27,16 +27,16 @@ export class BlobLitter {
   #turns = 0;
   #last = LAST_TURNS;
 
-  /** A blob has come, or is about to go. */
+  /** Notes a blob that has come, or is about to go. */
   note(blob: object): void {
     this.count++;
     this.#collected.register(blob, undefined);
   }
 
   /**
-   * For a Worker that is about to end: has garbage collected.
+   * Has garbage collected, for a Worker that is about to end.
    *
-   * @returns Whether it is to have a turn of the event loop and to call this once more.
+   * @returns Whether the Worker is to have a loop turn and to call this once more.
    */
   clear(): boolean {
     if (this.count === 0) return this.#turns > 0 && this.#last-- > 0;
@@ -44,7 +44,7 @@ export class BlobLitter {
     try {
       new ArrayBuffer(PRESSURE_BYTES);
     } catch {
-      // V8 has collected all that it could before it said that there is no room.
+      // V8 says that there is no room only when it has collected all that it could.
     }
     return true;
   }

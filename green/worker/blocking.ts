@@ -1,33 +1,33 @@
 /**
  * Blocking waits of green threads.
  *
- * All blocking calls end in {@linkcode Blocking.block}: take in what has arrived, look whether the condition holds, look
- * whether the thread is to end, spin a little, sleep. Taking in comes first each time, so a wake-up that came early, late or
- * for nothing is no wake-up lost: the wake counter is read before, and whoever makes something true counts after. What arrives
- * may have to be run on top of the blocked thread: a thread that it waits for and that had not started (`Down.Run`), or one of
- * its callbacks (`Down.Call`).
+ * All blocking calls end in {@linkcode Blocking.block}: take in the messages that have arrived, look whether the condition holds,
+ * look whether the thread is to end, spin a little, sleep. Taking in comes first each time, so a wake-up that came early, late
+ * or for nothing is no wake-up lost: the wake counter is read before, and whoever makes something true changes it after. A
+ * message may have to be run on top of the blocked thread: a thread that the blocked one waits for and that had not started
+ * (`Down.Run`), or a callback of the blocked thread (`Down.Call`).
  *
- * **Order.** What is ready wins over a limit that is due: the condition is looked at first. A kill is another matter, as who is
- * killed makes nothing of what it gets. Where others hand something over at any moment (a permit, an item), that and a kill come
- * by two ways, the arena and the ring, and may pass each other:
+ * **Order.** A condition that holds wins over a limit that is due: the condition is looked at first. A kill is another matter, as
+ * a killed thread does nothing with a grant. Where others hand something over at any moment (a permit, an item), the grant and a
+ * kill come by two ways, the arena and the ring, and may pass each other:
  *
  * ```text
- * the hub, or a green thread         the killed one
+ * the hub, or a green thread         the killed thread
  *   writes the kill                    finds nothing in its ring
  *   hands an item over
  *                                      finds that it has an item
  * ```
  *
- * So a thread that finds that it was given something looks into the ring once more before it *accepts* it: who wrote the kill
- * before the grant had it published before the grant was. What there was no room for then is fetched by a flush (BEHIND in
- * `ring.ts`). A kill that was made before the grant counts (both say which kill was the last one): the thread hands back what it
- * was given, and the next one gets it (see {@linkcode Condition.giveUp}). That is so too for a limit that was due before the
- * grant, and for what has ended a callback on top of the thread. A kill that was made after the grant is for the next blocking
- * call. Of what that look finds nothing is run but what is to be called soon, as an abort is: what the thread was given is not
- * kept from others while a callback runs.
+ * So a thread that finds a grant looks into the ring once more before it *accepts* the grant: a kill that was written before the
+ * grant was also published before the grant. A kill for which the ring had no room then is fetched by a flush (BEHIND in
+ * `ring.ts`). A kill that was made before the grant counts (both say which kill was the last one): the thread hands the grant
+ * back, and the next waiter gets it (see {@linkcode Condition.giveUp}). The same holds for a limit that was due before the
+ * grant, and for an error that has ended a callback on top of the thread and was meant for the thread. A kill that was made after
+ * the grant is for the next blocking call. That last look runs nothing except functions that are to be called `soon()`, such as
+ * an abort: no callback runs then, as it would keep the grant from others meanwhile.
  *
- * **The run token.** In a cooperative hub green code runs only with the run lock (see `run_token.ts`): a blocking call gives it
- * up and comes back with it. What arrives is taken in without it; what is to be run waits.
+ * **The run token.** In a cooperative hub green code runs only with the run lock (see `run_token.ts`): a blocking call gives up
+ * the lock and comes back with it. Messages are taken in without the lock; those that run code wait for it.
  *
  * @module
  */
@@ -60,19 +60,19 @@ export class Blocking {
   readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
   readonly #intake: Intake;
-  /** Place in the line of the frame below, when the frame above it has ended. */
+  /** The order number reserved for the stack frame below, when the stack frame above it has ended. */
   #place: number | undefined;
   /** The wait of the innermost thread. */
   #parked: Parking | undefined;
-  /** The last flush that was sent, and the last that has come back. */
+  /** The numbers of the last flush that was sent, and of the last that has come back. */
   #lastFlush = 0;
   #flushed = 0;
-  /** The count of reports to the hub that a thread goes on. */
+  /** The count of `Unparked` reports: each tells the hub that a thread goes on. */
   #unparked = 0;
 
   /**
-   * @param base What all parts stand on.
-   * @param intake What has arrived.
+   * @param base The common ground of all parts.
+   * @param intake The messages that have arrived.
    */
   constructor(base: GreenBase, intake: Intake) {
     this.#mailbox = base.mailbox;
@@ -87,17 +87,17 @@ export class Blocking {
   /**
    * Blocks the thread that runs now.
    *
-   * @param condition What to wait for. It is looked at after each message and each wake-up.
-   * @param deadline When to give up, in `performance.now()` time.
-   * @param parking What it is blocked on, and whether spinning may pay.
+   * @param condition The condition to wait for. It is looked at after each message and each wake-up.
+   * @param deadline The time at which to give up, in `performance.now()` time.
+   * @param parking Describes the wait: on what the thread is blocked, and whether spinning may pay.
    * @returns Whether the condition holds; `false` when the time is over.
-   * @throws What the thread was killed with, or a timeout of the thread that is due.
+   * @throws The reason of the thread's kill, or a timeout of the thread that is due.
    */
   block(condition: Condition, deadline: number, parking: Parking): boolean {
     const frame = this.#frames[this.#frames.length - 1];
     const limit = currentLimit(frame.id);
     if (limit === undefined) return this.#block(frame, condition, deadline, parking);
-    // What ends an async function of the thread ends what blocks in it.
+    // A timeout that ends an async function of the thread also ends a blocking call in that function.
     const armed: Timeout[] = [];
     for (let at: Limit | undefined = limit; at; at = at.outer) {
       if (at.timeout && !at.over && at.thread === frame.id) armed.push(at.timeout);
@@ -116,7 +116,7 @@ export class Blocking {
       return this.#blockInTurn(this.#token, frame, condition, deadline, parking);
     }
     const { board, slot } = this.#mailbox;
-    // When it is to tell the hub, and when it has.
+    // The time at which the thread is to tell the hub that it is blocked, and the time at which it has.
     let report = 0;
     let reported = 0;
     let unparked = this.#unparked;
@@ -135,7 +135,7 @@ export class Blocking {
         const now = performance.now();
         if (now >= deadline) return false;
         if (report === 0 || unparked !== this.#unparked) {
-          // What ran on top of it was blocked, and does not count for this wait: it may have said that the thread goes on.
+          // Code on top of the thread was blocked. That does not count for this wait: it may have said that the thread goes on.
           report = now + REPORT_AFTER;
           unparked = this.#unparked;
         } else if (now >= report) {
@@ -155,7 +155,7 @@ export class Blocking {
     }
   }
 
-  /** Names the call that blocks just now with a signal that nobody but this Worker can abort. */
+  /** The name of the call that blocks just now with a signal that nobody but this Worker can abort. */
   get blockedAt(): string | undefined {
     const parked = this.#parked;
     const signal = parked?.signal;
@@ -163,40 +163,40 @@ export class Blocking {
     return describeParking(parked.what, 0);
   }
 
-  /** Whether the thread that runs now was killed, by all that has been said so far. */
+  /** Whether the thread that runs now was killed, by all messages that were sent so far. */
   get isKilled(): boolean {
     this.#catchUp();
     return this.#stack.isKilled(this.#frames[this.#frames.length - 1]);
   }
 
-  /** Blocks for some time. Needs nobody else. */
+  /** Blocks for some time. Needs no other side. */
   sleep(ms: number): void {
     this.block(NEVER, performance.now() + ms, { what: "sleep", spin: false, yields: true });
   }
 
-  /** In a cooperative hub: lets all go first that can go on, or those before a place in the line. */
+  /** In a cooperative hub: lets all threads go first that can go on, or those before an order number. */
   giveWay(place?: number): void {
     if (this.#token === undefined || this.#frames.length === 0) return;
     this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, place });
   }
 
-  /** The same when what the thread has done cannot be taken back: no kill and no timeout interrupts it. */
+  /** The same after an act that cannot be taken back: no kill and no timeout interrupts the wait. */
   giveWayDone(): void {
     if (this.#token === undefined || this.#frames.length === 0) return;
     this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, done: true });
   }
 
-  /** In a cooperative hub: a thread has ended, and the one on whose stack it ran takes its place in the line now. */
+  /** In a cooperative hub, when a thread has ended: the thread below it on the stack takes an order number now. */
   takePlaceBelow(token: RunToken): void {
     if (this.#frames.length > 0) this.#place = token.takePlace();
   }
 
-  /** In a cooperative hub: waits until the hub has done all that it was asked for, while nobody else goes on. */
+  /** In a cooperative hub: waits until the hub has done all that it was told, while no other thread goes on. */
   flush(): void {
     if (this.#token?.isHeld) this.catchUpWithHub();
   }
 
-  /** Waits until the hub has done all that it was asked for, and what it has said before that has come in. */
+  /** Waits until the hub has done all that it was told, and all that the hub said before that has come in. */
   catchUpWithHub(): void {
     const { board, slot } = this.#mailbox;
     const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
@@ -209,14 +209,14 @@ export class Blocking {
     }
   }
 
-  /** A flush has come back. */
+  /** Notes a flush that has come back. */
   flushed(flush: number): void {
     this.#flushed = flush;
   }
 
   /**
-   * As {@linkcode Blocking.block}, in a cooperative hub: comes back with the run lock. What need not wait does not give it up,
-   * unless `parking.yields`. What has to be run on top of the thread has a turn of its own, each.
+   * As {@linkcode Blocking.block}, in a cooperative hub: comes back with the run lock. A call that need not wait does not give up
+   * the lock, unless `parking.yields`. Each thing that has to be run on top of the thread has a turn of its own.
    */
   #blockInTurn(
     token: RunToken,
@@ -242,7 +242,7 @@ export class Blocking {
           report = now + REPORT_AFTER;
           unparked = this.#unparked;
         }
-        // Who is queued is not blocked; the hub can see that, and it is woken when it is its turn.
+        // A thread that is queued for the lock is not blocked. The hub can see that; the thread is woken when it has its turn.
         const { isQueued } = token;
         if (now >= report && !isQueued) {
           reported = now;
@@ -272,7 +272,7 @@ export class Blocking {
             if (condition.giveUp) this.#lookAgain();
             return this.#accept(frame, condition, deadline);
           }
-          // What others have handed over is accepted or handed back above, once its turn has come.
+          // A grant is accepted or handed back above, once the thread has its turn.
           const isGiven = condition.giveUp !== undefined && condition.done;
           const mayLeave = !parking.done && !isGiven;
           if (mayLeave && this.#stack.isStruck(frame) && leaves(condition)) {
@@ -298,14 +298,14 @@ export class Blocking {
     }
   }
 
-  /** Takes in what was said to the thread before it was given what it has: see *Order*. */
+  /** Takes in the messages that were sent before the thread's grant: see *Order*. */
   #catchUp(): void {
-    // In this order: what the hub has had no room for is in the ring once that is no longer said.
+    // In this order: once BEHIND is no longer set, the messages for which the hub had no room are in the ring.
     if (this.#mailbox.down.behind) this.catchUpWithHub();
     if (!this.#mailbox.down.empty) this.#intake.receive(true);
   }
 
-  /** The same, with the aborts among it. */
+  /** The same, and runs the aborts among these messages. */
   #lookAgain(): void {
     this.#catchUp();
     this.#intake.runSoon();
@@ -313,12 +313,12 @@ export class Blocking {
   }
 
   /**
-   * The condition holds: the thread goes on, unless it was to end before that.
+   * Has the thread go on, as the condition holds, unless the thread was to end before that.
    *
-   * @returns Whether it goes on; `false` when the time was over before the condition held.
+   * @returns Whether the thread goes on; `false` when the time was over before the condition held.
    */
   #accept(frame: Frame, condition: Condition, deadline: number): boolean {
-    // It can go on after all, and not only until the next time that it blocks.
+    // The hub had found that the thread could never go on, but it can: so its next blocking call is not to throw that either.
     frame.thrown = undefined;
     if (!condition.giveUp) return true;
     if (frame.passing && condition.giveUp()) this.#stack.throwPassing(frame);
@@ -335,7 +335,7 @@ export class Blocking {
     return false;
   }
 
-  /** Sleeps once, and takes in what has arrived. */
+  /** Takes in what has arrived, and sleeps once if the condition does not hold. */
   #pauseOnce(waiting: Waiting, condition: Condition): void {
     const { board, slot } = this.#mailbox;
     const counter = board.woken(slot);
@@ -343,14 +343,14 @@ export class Blocking {
     if (!condition.done && !waiting.isShut()) waiting.sleep(counter);
   }
 
-  /** Whether a thread that sleeps at an object was woken: who holds that may be another one now, or the hub wants to know. */
+  /** Whether a thread that sleeps at an object was woken: the holder may be another one now, or the hub wants to know it. */
   #isAsked({ holder }: Parking, counter: number): boolean {
     if (holder === undefined) return false;
     const { board, slot } = this.#mailbox;
     return board.woken(slot) !== counter;
   }
 
-  /** Tells the hub what a thread that has been blocked for a while is blocked on. */
+  /** Reports a thread that has been blocked for a while to the hub, and on what it is blocked. */
   #reportParked(frame: Frame, parking: Parking, left: number): void {
     const { what, holder, object, peers } = parking;
     const limited = parking.limited === true || left < Infinity || frame.deadline < Infinity;
@@ -363,7 +363,7 @@ export class Blocking {
     this.#mailbox.send(Up.Parked, step.id, 0, 0, encode(named, "text", this.#crossing.kinds));
   }
 
-  /** It goes on, and so does the step of an iteration that runs on it. */
+  /** Tells the hub that a thread goes on, and the step of an iteration that runs on its stack frame. */
   #reportUnparked(frame: Frame): void {
     this.#unparked++;
     const id = this.#stack.stepOn(frame)?.id;
@@ -372,7 +372,7 @@ export class Blocking {
   }
 }
 
-/** Whether a thread that is to be interrupted leaves what it waits for; it does not if that has come just now. */
+/** Whether a thread that is to be interrupted leaves its wait. It does not if its grant has come just now. */
 function leaves(condition: Condition): boolean {
   return condition.giveUp === undefined || condition.giveUp();
 }

@@ -1,10 +1,11 @@
 /**
  * Callbacks: the hub calls functions that green code gave away, and uses objects that it handed out.
  *
- * One is served on top of a thread that is blocked here, and what it asks of the hub it asks as that thread; on an empty stack,
- * or when the call that it belongs to was aborted, it is a thread of its own. What ends it and was meant for the thread below
- * (its kill, a timeout that it had armed) ends that as well: see {@linkcode Frame.passing}. What is asked of an iteration can be
- * left by itself (see `Step`), and what comes while it is at an item waits until that is there: see `green_iterator.ts`.
+ * A callback is served on top of a thread that is blocked here, and asks the hub as that thread. On an empty stack, or when the
+ * call that the callback belongs to was aborted, it is a thread of its own. An error that ends the callback and was meant for
+ * the thread below (the kill of the thread, a timeout that the thread had armed) ends that thread as well: see
+ * {@linkcode Frame.passing}. A step of an iteration can be left by itself (see `Step`). A request that comes while an iterator is
+ * at an item waits until the item is there: see `green_iterator.ts`.
  *
  * @module
  */
@@ -25,7 +26,7 @@ import { Ending, PART_OF_CALL, Up } from "../../bridge/protocol/messages.ts";
 import { gotBy, isThenable } from "../../bridge/references/thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 
-/** The calls of the hub in a Worker. */
+/** Serves the hub's calls in a Worker. */
 export class Callbacks {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #stack: GreenBase["stack"];
@@ -38,13 +39,13 @@ export class Callbacks {
   readonly #endings: ThreadEndings;
   readonly #strays: GreenBase["strays"];
   readonly #loopTurns: LoopTurns;
-  /** Requests to iterators that were at an item, in order. */
+  /** Requests to iterators that were at an item, in the order in which they came. */
   readonly #postponed: Message[] = [];
 
   /**
-   * @param base What all parts stand on.
+   * @param base The common ground of all parts.
    * @param calls The calls that callbacks may belong to.
-   * @param endings Reports what callbacks leave behind.
+   * @param endings Reports the unhandled failures that callbacks leave behind.
    * @param loopTurns Is told of each callback.
    */
   constructor(
@@ -66,29 +67,32 @@ export class Callbacks {
     this.#loopTurns = loopTurns;
   }
 
-  /** Calls a function that green code gave away, for the hub. */
+  /** Serves a call of the hub: of a function that green code gave away, or a use of an object. */
   serve(message: Message): void {
     if (this.#serve(message)) this.#servePostponed();
     else this.#postponed.push(message);
   }
 
-  /** Something has ended that others may have waited for. What is served may block, and then this is entered again from above. */
+  /**
+   * Serves the postponed requests, as a callback has ended that they may have waited for. A request that is served may block, and
+   * then this method is entered again from above.
+   */
   #servePostponed(): void {
     for (let at = 0; at < this.#postponed.length;) {
       const [message] = this.#postponed.splice(at, 1);
       if (this.#serve(message)) at = 0;
-      // They keep their order.
+      // Requests that are still postponed keep their order.
       else this.#postponed.splice(at++, 0, message);
     }
   }
 
-  /** @returns Whether it has been answered; otherwise it is to be served again. */
+  /** @returns Whether the request has been answered; otherwise it is to be served again. */
   #serve(message: Message): boolean {
     const { id, a, payload } = message;
     const op = message.b & ~PART_OF_CALL;
-    // Before anything is read of it: that is done once.
+    // Before anything is read of the payload: it can be read only once.
     if (op >= Op.Pull && this.#crossing.references.postpones(a, op)) return false;
-    // What a callback asks of the hub it asks as a thread: the one that is blocked here, or one of its own.
+    // A callback asks the hub as a thread: the one that is blocked here, or one of its own.
     const below = this.#frames.at(-1);
     let frame = below ? undefined : this.#enterCallback(id);
     const isMeantForBelow = this.#stack.guard();
@@ -127,7 +131,7 @@ export class Callbacks {
       });
     } catch (error) {
       if (!frame && isMeantForBelow(error)) below!.passing = { error };
-      // Whoever has killed the thread wanted this: it is no failure that somebody has to hear of.
+      // Whoever has killed the thread wanted this end: it is no failure that has to be reported.
       const killed = (frame ?? below)?.killed;
       ending = killed && isNothingBut(killed.reason, error) ? Ending.Killed : Ending.Rejected;
       reply = encodeThrown(error, "error", this.#crossing.kinds);
@@ -147,7 +151,7 @@ export class Callbacks {
     this.#endings.reportUnobserved(frame);
   }
 
-  /** The hub knows the thread by the number of its call, so it can give back what it holds. */
+  /** Enters a thread for a callback. The hub knows the thread by the number of the call, so it can give back what it holds. */
   #enterCallback(id: number): Frame {
     const frame = new Frame(id, this.#handles.of(id, `callback-${id}`));
     frame.thread.start();

@@ -1,8 +1,8 @@
 /**
  * The caller: the green thread that runs now, for a call that needs one.
  *
- * There is none when the thread that started something has ended, while a Worker imports a module, and in a Worker that
- * was stopped by force: each of these calls says which it is.
+ * There is none when the thread that started the calling code has ended, while a Worker imports a module, and in a Worker
+ * that was stopped by force. The error of the call says which of these it is.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { importingError } from "../../bridge/side/side.ts";
 
 /** The thread that runs now. */
 export class Caller {
-  /** The module that is being imported for a thread that is about to start. A callback on top of that is not part of it. */
+  /** The module that is being imported for a thread that is about to start. A callback on top of the import is no part of it. */
   importing: string | undefined;
   readonly #frames: readonly Frame[];
   readonly #mailbox: Mailbox;
@@ -26,13 +26,13 @@ export class Caller {
     this.#mailbox = mailbox;
   }
 
-  /** For a call that needs no thread: throws in a Worker that was stopped by force. */
+  /** Throws in a Worker that was stopped by force. For a call that needs no thread. */
   checkHeard(): void {
     if (this.#mailbox.down.shut) throw stopped();
   }
 
   /**
-   * The frame of the thread that runs now.
+   * The stack frame of the thread that runs now.
    *
    * @param call The call as people wrote it: `sleep()`.
    */

@@ -1,8 +1,8 @@
 /**
- * Async context in a Worker: what comes with a message, what goes with one, and the context that each thread has.
+ * Async context in a Worker: the context that comes with a message, or goes with one, and the context that each thread has.
  *
- * A thread starts with what came with its `Run`. The hub remembers that too, so that the thread's calls only bring along
- * what is different now.
+ * A thread starts with the context that came with its `Run`. The hub remembers that context too, so that the thread's calls
+ * only bring along the values that are different now.
  *
  * @module
  */
@@ -22,31 +22,31 @@ import { decodeContext, encodeContext } from "../../bridge/context/wire.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import type { ReferenceKinds } from "../../bridge/values/reference_kinds.ts";
 
-/** A Worker's contexts. */
+/** The async contexts of a Worker. */
 export class GreenContext {
   readonly #kinds: ReferenceKinds;
   readonly #fault: (error: unknown) => void;
-  /** For the next message. */
+  /** The context that has arrived for the next message. */
   #next: Payload | undefined;
-  /** For messages that wait. */
+  /** The contexts of messages that wait to be run. */
   readonly #attached = new WeakMap<Message, Payload>();
 
   /**
    * @param kinds Makes and resolves references.
-   * @param fault Reports what cannot be understood here.
+   * @param fault Reports the error of a context that cannot be read here.
    */
   constructor(kinds: ReferenceKinds, fault: (error: unknown) => void) {
     this.#kinds = kinds;
     this.#fault = fault;
   }
 
-  /** A context has arrived. */
+  /** Keeps a context that has arrived, for the message that comes next. */
   arrive(payload: Payload): void {
     useContext();
     this.#next = payload;
   }
 
-  /** The changes that came with the message that has arrived now. One that cannot be understood here is reported. */
+  /** Takes the changes that came with the message that has arrived now. If they cannot be read here, that is reported. */
   takeChanges(): Changes | undefined {
     const payload = this.#take();
     if (!payload) return undefined;
@@ -58,36 +58,36 @@ export class GreenContext {
     }
   }
 
-  /** The context that came with the message that has arrived now. */
+  /** Takes the context that came with the message that has arrived now. */
   #take(): Payload | undefined {
     const payload = this.#next;
     this.#next = undefined;
     return payload;
   }
 
-  /** The message that has arrived now is looked at later. */
+  /** Keeps the context of the message that has arrived now, as the message is run later. */
   attach(message: Message): void {
     const payload = this.#take();
     if (payload) this.#attached.set(message, payload);
   }
 
-  /** Nobody wants what came with a message: it is taken in all the same, since the hub counts what it refers to. */
+  /** Reads the context of a message that is not run: the hub counts what the context refers to, so that has to be released. */
   drop(message: Message, discarder: ReferenceKinds): void {
     const payload = this.#attached.get(message);
     if (!payload) return;
     try {
       decode(payload, discarder);
     } catch {
-      // It cannot be understood here, and need not be.
+      // The context cannot be read here, and need not be.
     }
   }
 
   /**
-   * Runs a thread, or a callback, with what came with its message.
+   * Runs a thread, or a callback, with the context that came with its message.
    *
    * @param message The message.
-   * @param scope Notes what is changed.
-   * @param fn Runs it.
+   * @param scope Notes the changes of the context.
+   * @param fn Runs the thread or the callback.
    */
   enter<R>(message: Message, scope: Scope, fn: () => R): R {
     const payload = this.#attached.get(message);
@@ -96,7 +96,7 @@ export class GreenContext {
     return within(scope, fn);
   }
 
-  /** The context that goes with a message of a thread; nothing if the hub knows it. */
+  /** The context that goes with a message of a thread; nothing if the hub knows the context. */
   outgoing({ given }: Scope): Payload | undefined {
     const changes = difference(given, currentValues());
     return changes && encodeContext(changes, this.#kinds);

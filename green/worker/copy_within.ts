@@ -1,5 +1,5 @@
 /**
- * Copies of values for the thread's own side: what another thread of the same Worker gets of a result.
+ * Copies of results for the same side: another thread of the same Worker gets a copy, as a thread elsewhere would.
  *
  * @module
  */
@@ -19,12 +19,12 @@ import { RefKind } from "../../bridge/protocol/messages.ts";
 import { isShared } from "../../bridge/memory/objects.ts";
 
 /**
- * Copies a value as crossing would, but for what goes by reference: that is the very object here. Blobs and forms are
- * values: what has come from another thread can be read without a promise, from wherever that is.
+ * Copies a value as crossing would, except that an object that goes by reference is the very object here. Blobs and forms are
+ * values: a blob that has come from another thread can be read without a promise, wherever that thread was.
  *
- * @param value What a thread returned or threw. It has been encoded for the other side before, so it can be.
- * @param referred What went by reference then.
- * @param thrown Whether it was thrown.
+ * @param value The value that a thread returned or threw. It has been encoded for the other side before, so it can be encoded.
+ * @param referred The objects that went by reference then.
+ * @param thrown Whether the value was thrown.
  */
 export function copyWithin(
   value: unknown,
@@ -48,7 +48,7 @@ export function copyWithin(
   return decode(copyOf(payload), kinds);
 }
 
-/** For what a registered class's `toWire` makes anew each time it is asked. */
+/** Whether an object goes by reference. For objects that a registered class's `toWire` makes anew each time it is called. */
 function mayBeReferred(object: object): boolean {
   return isShared(object) || handledObject(object) !== undefined ||
     object instanceof AbortSignal || goesByReference(object, false);

@@ -1,9 +1,9 @@
 /**
  * Values that cross between a Worker and the hub: the kinds of references that they are encoded and decoded with.
  *
- * Most values cross as they are. The others go by reference, and this is the one place in a Worker that knows all kinds of
- * these: handles of threads, coordination objects and blobs, functions and objects. The hub counts how often it has sent
- * each, so all that arrives is taken in, even what nobody wants any more, and is given back once it is gone here.
+ * Most values cross as they are. The others go by reference, and this is the one file in a Worker that knows all kinds of
+ * references: handles of threads, coordination objects and blobs, functions and objects. The hub counts how often it has sent
+ * each. So each reference that arrives is taken in, even if nobody wants it any more, and is given back once it is gone here.
  *
  * @module
  */
@@ -29,7 +29,7 @@ import type { ThreadHandles } from "./thread_handles.ts";
 
 /** The Worker, as far as a crossing needs it. */
 export interface CrossingOptions {
-  /** The Worker's number, which no other Worker of the hub ever has. */
+  /** The number of the Worker, which no other Worker of the hub ever has. */
   readonly serial: number;
   readonly mailbox: Mailbox;
   readonly stack: FrameStack;
@@ -38,25 +38,25 @@ export interface CrossingOptions {
   readonly passage: Passage;
   /** Asks the hub something about one of its objects, and blocks. */
   ask(number: number, op: number, args: readonly unknown[], what: string): unknown;
-  /** Takes in what has arrived, if that can be done here. */
+  /** Takes in the messages that have arrived, if that can be done here. */
   look(): void;
-  /** In how many milliseconds a signal is due, if that is known. */
+  /** The milliseconds until a signal aborts, if that is known. */
   leftOf(signal: AbortSignal): number | undefined;
-  /** Waits until the hub has done what it was told. */
+  /** Waits until the hub has done all that it was told. */
   catchUp(): void;
 }
 
-/** A Worker's border. */
+/** The border of a Worker: makes references of values that leave, and resolves those that arrive. */
 export class Crossing {
-  /** Functions and objects. */
+  /** The functions and objects that go by reference. */
   readonly references: GreenReferences;
-  /** For what green code sends, and for all that arrives. */
+  /** For values that green code sends, and for all that arrive. */
   readonly kinds: ReferenceKinds;
-  /** For what a thread returns: it stays when the thread has ended. */
+  /** For the result of a thread: the references in it stay when the thread has ended. */
   readonly resultKinds: ReferenceKinds;
-  /** For what a callback returns. */
+  /** For the result of a callback. */
   readonly replyKinds: ReferenceKinds;
-  /** For what is asked of an object: what it returns, and what cannot cross goes by reference too. */
+  /** For the result of an operation on an object: a value that cannot cross goes by reference too. */
   readonly liveKinds: ReferenceKinds;
   /** For a value that nobody wants any more. */
   readonly discarder: ReferenceKinds;
@@ -75,7 +75,7 @@ export class Crossing {
     this.#passage = options.passage;
     const resolve = (kind: number, data: unknown) => this.#resolve(kind, data);
     this.kinds = { toRef: (value) => this.#toRef(value, false, false), resolve };
-    // On the hub the language awaits what comes back, and would run it.
+    // On the hub the language awaits a result, and so would run a lazy object in it.
     const returned = { refusal: refusalOfLazy, resolve };
     this.resultKinds = { ...returned, toRef: (value) => this.#toRef(value, true, false) };
     this.replyKinds = { ...returned, toRef: (value) => this.#toRef(value, false, false) };
@@ -105,7 +105,7 @@ export class Crossing {
     });
   }
 
-  /** Decodes the reason of an end. The end counts even if its reason cannot be understood here. */
+  /** Decodes the reason of a kill or the like, which counts even if its reason cannot be read here. */
   decodeReason(payload: Payload): unknown {
     try {
       return decode(payload, this.kinds) ?? new GreenletExit();
@@ -114,29 +114,29 @@ export class Crossing {
     }
   }
 
-  /** Takes in a payload that nobody wants: the hub counts its references as held here. */
+  /** Reads a payload that nobody wants, and releases its references, as the hub counts them as held here. */
   drop(payload: Payload): void {
     if (!mayRefer(payload)) return;
     try {
       decode(payload, this.discarder);
     } catch {
-      // It cannot be understood here, and need not be.
+      // The payload cannot be read here, and need not be.
     }
   }
 
-  /** The references that have gone in results since this was called last. */
+  /** Takes the objects that have gone by reference in results since the last call of this method. */
   takeReferred(): ReadonlySet<object> | undefined {
     const referred = this.#referred;
     this.#referred = undefined;
     return referred;
   }
 
-  /** Tells the hub that something which it has sent so many times is not held here any more. */
+  /** Tells the hub that a thing is not held here any more, and how many times the hub has sent it. */
   release(kind: number, id: number, count: number): void {
     this.#mailbox.send(Up.Release, id, kind, count, EMPTY);
   }
 
-  /** Tells the hub of something that failed outside of any thread. */
+  /** Tells the hub of a failure outside of any thread. */
   fault(error: unknown): void {
     this.#mailbox.send(Up.Fault, 0, 0, 0, encodeThrown(error, "error", this.kinds));
   }

@@ -1,8 +1,8 @@
 /**
- * The start of a Worker. Loaded by URL, or, in a bundle, by `in_bundle.ts`; it imports nothing of the hub.
+ * The start of a Worker. This module is loaded by URL, or, in a bundle, by `in_bundle.ts`; it imports nothing of the hub.
  *
- * The Worker sits in `Atomics.wait` and not in its event loop, so that a thread is started without the 160 µs that a
- * message takes. It goes back to its event loop to import a module, to await what an `async` green function returned, and
+ * The Worker sits in `Atomics.wait` and not in its event loop, so that a thread is started without the 160 µs that a platform
+ * message takes. It goes back to its event loop to import a module, to await the promise of an `async` green function, and
  * now and then so that finalizers run.
  *
  * @module
@@ -28,7 +28,7 @@ import { sayClassLosses } from "../../bridge/values/class_loss.ts";
 const start = workerData as WorkerStart;
 Object.assign(PATIENCE, start.patience);
 exitWithoutSpinning();
-// Green code may replace it.
+// Taken now, as green code may replace it.
 const { exit } = process;
 const board = boardOf(start);
 const runLock = start.runLock && new RunLock(board, start.slot + 1, start.runLock);
@@ -47,7 +47,7 @@ const runtime = new GreenRuntime({
   passage,
 });
 
-/** Ends the Worker: not green code has failed, but the runtime under it. */
+/** Ends the Worker after a failure of the runtime itself, not of green code. */
 function breakDown(error: unknown): never {
   runtime.breakDown();
   throw error;
@@ -56,8 +56,8 @@ function breakDown(error: unknown): never {
 becomeGreen(runtime);
 if (start.debug) sayClassLosses((message) => console.warn(`Warning: ${message}`), false);
 runtime.ready();
-// By a macrotask, each time: see `ThreadRunner.run`. When there is no next time, the Worker ends, whatever timers and
-// the like green code has left behind.
+// Each turn is a macrotask: see `ThreadRunner.run`. When there is no next turn, the Worker ends, whatever timers and the like
+// green code has left behind.
 setImmediate(function step() {
   let turn: Promise<unknown> | undefined;
   try {

@@ -1,8 +1,8 @@
 /**
- * A frame: one green thread on a Worker's stack.
+ * A stack frame: one green thread on a Worker's stack.
  *
- * A Worker mostly has one. It has more while a thread waits for another one that had not started and runs it itself: the
- * frames then are a stack, the innermost last, and only the innermost runs.
+ * A Worker mostly has one stack frame. It has more while a thread waits for another one that had not started, which then runs on
+ * top of it, or has a callback that is a thread of its own. The innermost frame is the last, and only the innermost runs.
  *
  * @module
  */
@@ -15,7 +15,7 @@ import type { RemoteThread } from "./remote_thread.ts";
 /** The kill of a thread. */
 export interface Kill {
   readonly reason: unknown;
-  /** Its number: see `Arena.kills`. None if it was made on this Worker, here and now. */
+  /** The number of the kill: see `Arena.kills`. None if the kill was made on this Worker, here and now. */
   readonly number: number | undefined;
 }
 
@@ -23,34 +23,35 @@ export interface Kill {
 export class Frame implements Scope {
   /** The kill, once there is one: the first reason wins, and it stays (a kill is sticky). */
   killed: Kill | undefined;
-  /** The site at which it was spawned, and the threads that led to that, if the hub records it. */
+  /** The site at which the thread was spawned, and the spawns that led to it, if the hub records sites. */
   sites: readonly SpawnSite[] | undefined;
   /** Whether the hub stops the Worker at a time of its own if the thread has not ended by then. */
   killTimed = false;
-  /** Called when it is killed, while it waits for something that is no blocking call. */
+  /** Called when the thread is killed while it waits for something that is no blocking call. */
   onKill: (() => void) | undefined;
-  /** The error that its blocking call is to throw once: the hub has found that it could never go on. */
+  /** The error that the thread's blocking call is to throw once: the hub has found that the thread could never go on. */
   thrown: { readonly error: unknown } | undefined;
   /**
-   * The end of a callback that ran on top of it, which was meant for the thread itself: its kill, or a timeout that it had
-   * armed. It is thrown again, as it is, where the thread is blocked, whatever the hub makes of the failed callback.
+   * The error that ended a callback on top of the thread but was meant for the thread itself: the thread's kill, or a timeout
+   * that the thread had armed. The same error is thrown again where the thread is blocked, whatever the hub makes of the failed
+   * callback.
    */
   passing: { readonly error: unknown } | undefined;
-  /** The count of `shield()`s around it. */
+  /** The count of `shield()`s that the thread is in. */
   shields = 0;
-  /** The timeouts that it has armed, the outermost first. */
+  /** The timeouts that the thread has armed, the outermost first. */
   readonly timeouts: Timeout[] = [];
-  /** The timeout that was thrown last, and what was thrown for it. */
+  /** The timeout that has fired last, and the error that was thrown for it. */
   fired: { readonly timeout: Timeout; readonly error: unknown } | undefined;
-  /** Threads that it spawned which failed, and whose failure nobody has looked at. */
+  /** The threads that this thread has spawned and whose failures are unhandled. */
   readonly failed: Set<RemoteThread> = new Set();
-  /** Values of `local()`s, by their key. */
+  /** The values of `local()`s, by their key. */
   locals: Map<object, unknown> | undefined;
-  /** The id of the `GreenPool` that it is a member of. */
+  /** The id of the `GreenPool` that the thread is a member of. */
   memberOf: number | undefined;
-  /** The async context with which it was started: the hub knows it too. */
+  /** The async context with which the thread was started. The hub knows this context too. */
   given?: ContextValues;
-  /** The changes of that. */
+  /** The thread's changes of its async context. */
   changes?: Map<string, unknown>;
 
   /**
@@ -59,7 +60,7 @@ export class Frame implements Scope {
    */
   constructor(readonly id: number, readonly thread: RemoteThread) {}
 
-  /** The time at which the next timeout of this frame is to be thrown, in `performance.now()` time: in a `shield()` none is. */
+  /** The time at which the next timeout of this thread is due, in `performance.now()` time; `Infinity` in a `shield()`. */
   get deadline(): number {
     if (this.shields > 0) return Infinity;
     let earliest = Infinity;

@@ -1,5 +1,6 @@
 /**
- * The stack of green threads on one Worker, and what ends them early: kills, timeouts, and what the hub has found out.
+ * The stack of green threads on one Worker, and the ways in which they end early: kills, timeouts, deadlocks that the hub has
+ * found, and steps of iterations that are left.
  *
  * Kills hit the innermost thread of the stack first: a thread cannot leave while another one runs on top of it.
  *
@@ -12,33 +13,33 @@ import type { Frame, Kill } from "./frame.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
 
 /**
- * An operation on an iteration of green code, served for the hub on top of whatever is blocked here.
+ * A step that runs here: an operation on an iteration of green code, served for the hub on top of the innermost thread.
  *
- * What it asks of the hub it asks as the thread on whose frame it runs, so that it has that one's locks and time limits. It is
- * *left* by itself all the same, and that thread is not: then each blocking call throws the reason until it is over, as a kill
- * does, but for a `shield()` that was begun within it.
+ * A step asks the hub as the thread on whose stack frame it runs, so that it has the locks and time limits of that thread. All
+ * the same a step can be *left* by itself, without that thread: then each blocking call in the step throws the reason until the
+ * step is over, as after a kill, except in a `shield()` that was begun within the step.
  */
 export interface Step {
-  /** The id of the call that it is served for. */
+  /** The id of the call for which the step is served. */
   readonly id: number;
   readonly frame: Frame;
-  /** The count of `shield()`s that thread was in. */
+  /** The count of `shield()`s that the thread of the frame was in when the step began. */
   readonly shields: number;
-  /** The number of the call from here that it is a part of. */
+  /** The number of the call from here that the step is a part of. */
   part: number | undefined;
-  /** The reason for which nobody wants its result. */
+  /** The reason for which the step was left, so that nobody wants its result. */
   left: { readonly reason: unknown } | undefined;
 }
 
 /** The threads on a Worker's stack. */
 export class FrameStack {
-  /** The innermost last. */
+  /** The stack frames, the innermost last. */
   readonly frames: Frame[] = [];
-  /** The count of killed ones among them. */
+  /** The count of threads on the stack that were killed. */
   kills = 0;
-  /** The steps of iterations that are served, the innermost last. */
+  /** The steps of iterations that run here, the innermost last. */
   readonly steps: Step[] = [];
-  /** The count of these that are left. */
+  /** The count of steps here that were left. */
   #leaving = 0;
   /** The count of callbacks on this stack, each on top of the call to the hub that it belongs to. */
   callbacks = 0;
@@ -53,18 +54,18 @@ export class FrameStack {
     return this.frames.findLast((frame) => frame.id === id);
   }
 
-  /** A thread has ended. */
+  /** Removes the stack frame of a thread that has ended. */
   remove(frame: Frame): void {
     this.frames.splice(this.frames.indexOf(frame), 1);
     if (frame.killed) this.kills--;
   }
 
   /**
-   * A thread is to end: the first reason counts.
+   * Marks a thread as killed. The first reason counts.
    *
    * @param frame The thread.
-   * @param reason What it is killed with.
-   * @param number The kill's number, if it comes from elsewhere.
+   * @param reason The reason of the kill.
+   * @param number The kill's number, if the kill comes from elsewhere.
    */
   kill(frame: Frame, reason: unknown, number?: number): void {
     if (frame.killed) return;
@@ -73,7 +74,7 @@ export class FrameStack {
     frame.onKill?.();
   }
 
-  /** A step of an iteration is served on top of the innermost thread. */
+  /** Begins a step of an iteration on top of the innermost thread. */
   beginStep(id: number): Step {
     const frame = this.innermost!;
     const step: Step = { id, frame, shields: frame.shields, part: undefined, left: undefined };
@@ -81,25 +82,25 @@ export class FrameStack {
     return step;
   }
 
-  /** The step that runs now on a thread's frame, if one does. */
+  /** The step that runs now on a thread's stack frame, if there is one. */
   stepOn(frame: Frame): Step | undefined {
     return this.steps.findLast((step) => step.frame === frame);
   }
 
-  /** It is over. */
+  /** Ends a step. */
   endStep(step: Step): void {
     this.steps.splice(this.steps.lastIndexOf(step), 1);
     if (step.left) this.#leaving--;
   }
 
-  /** Nobody wants what a step is to give: the first reason counts. */
+  /** Marks a step as left, as nobody wants its item. The first reason counts. */
   leaveStep(step: Step, reason: unknown): void {
     if (step.left) return;
     step.left = { reason };
     this.#leaving++;
   }
 
-  /** A call from here has been answered: nobody uses any more what the steps give that are part of it. */
+  /** Leaves the steps that are part of a call from here, as the call has been answered and nobody uses their items any more. */
   leavePart(call: number): void {
     for (const step of this.steps) {
       if (step.part !== call) continue;
@@ -108,10 +109,10 @@ export class FrameStack {
   }
 
   /**
-   * Whether the thread that runs now was killed, or one on whose stack it runs, and no `shield()` holds that off.
+   * Whether the thread that runs now was killed, or a thread below it on the stack, and no `shield()` holds off the kill.
    *
-   * @param frame The thread.
-   * @param counts Which kills count; all by default.
+   * @param frame The thread that runs now.
+   * @param counts Tells whether a kill counts; all do by default.
    */
   isKilled(frame: Frame, counts: (kill: Kill) => boolean = () => true): boolean {
     if (this.kills === 0 || frame.shields > 0) return false;
@@ -127,7 +128,7 @@ export class FrameStack {
     return frame.timeouts.length > 0 && frame.deadline <= performance.now();
   }
 
-  /** Throws if the thread that runs now is to end, or has run out of time. */
+  /** Throws if the thread that runs now, or its step, is to end, or if the thread has run out of time. */
   interrupt(frame: Frame): void {
     if (frame.passing) this.throwPassing(frame);
     if (frame.thrown) {
@@ -142,9 +143,9 @@ export class FrameStack {
   }
 
   /**
-   * Watches what runs on top of the thread that is blocked.
+   * Notes the timeouts of the blocked thread, before other code runs on top of it.
    *
-   * @returns Whether an error that ended it is the kill of the thread below, or a timeout that this had armed before.
+   * @returns Tells whether an error that ended that code is the kill of the thread below, or a timeout that it had armed before.
    */
   guard(): (error: unknown) => boolean {
     const below = this.innermost;
@@ -153,7 +154,7 @@ export class FrameStack {
     return (error) => isMeantFor(below, error, armed);
   }
 
-  /** Throws what ended something on top of a thread and was meant for the thread. */
+  /** Throws the error that ended a callback on top of a thread and was meant for the thread: see {@linkcode Frame.passing}. */
   throwPassing(frame: Frame): never {
     const { error } = frame.passing!;
     frame.passing = undefined;
@@ -170,7 +171,7 @@ export class FrameStack {
     if (this.kills > 0 && frame.shields === 0) this.throwIfKilled(frame);
   }
 
-  /** The step that is left, if what runs now is part of it. */
+  /** The step that was left, if the code that runs now is part of it. */
   #stepLeft(frame: Frame): Step | undefined {
     return this.steps.findLast((step) =>
       step.left &&
@@ -184,13 +185,13 @@ export class FrameStack {
     const step = this.#stepLeft(frame);
     if (!step) return;
     if (step.frame === frame) throw step.left!.reason;
-    // A thread that was begun on top of it goes with it, as with one that is killed.
+    // A thread that was begun on top of the step ends with it, as with a thread that is killed.
     const exit = `The iteration on whose stack "${frame.thread.name}" ran was left`;
     this.kill(frame, new GreenletExit(exit));
     throw frame.killed!.reason;
   }
 
-  /** Throws if a thread, or one on whose stack it runs, was killed. */
+  /** Throws if a thread, or one below it on the stack that is in no `shield()`, was killed. */
   throwIfKilled(frame: Frame): void {
     if (frame.killed) throw frame.killed.reason;
     const outer = this.frames.find(isOpenToKill);
@@ -222,14 +223,14 @@ function throwIfDue(frame: Frame): void {
   throw error;
 }
 
-/** Whether an error is a kill's reason: as it is, or where clean-up that `using` did was hit by it as well. */
+/** Whether an error is nothing but the reason of a kill: the reason itself, or the reason again from clean-up by `using`. */
 export function isNothingBut(reason: unknown, error: unknown): boolean {
   if (error === reason) return true;
   if (!isA(error, SuppressedError)) return false;
   try {
     return isNothingBut(reason, error.error) && isNothingBut(reason, error.suppressed);
   } catch {
-    // It does not let itself be looked at, or suppresses itself: it is something else.
+    // An error that does not let itself be looked at, or that suppresses itself, is something else.
     return false;
   }
 }

@@ -1,18 +1,18 @@
 /**
- * Iterating in a Worker, for the hub: an item when the hub asks for one, and none before.
+ * Iterations in a Worker, for the hub: an item is made when the hub asks for it, and not before.
  *
  * ```text
  * a resource idle ──Pull──> running ──(the iterator gives an item)──> idle
  *                              │ └──(it ends, or throws)──> over
- *                              └──Stop, Release──> leaving ──(what it is blocked in throws, its `finally` has run)──> over
+ *                              └──Stop, Release──> leaving ──(its blocking call throws, its `finally` has run)──> over
  *            idle ──Stop, Release──> over: its `return()` is called
  * ```
  *
- * An iterator may block, and then what arrives is served on top of it, on the same stack: the next `Pull` (of one who reads
- * ahead, or of somebody else who iterates over the same iterator), and a `Stop`. A generator that runs cannot be asked for
- * anything, so these are *postponed*: served again when it has given what it is at. A `Stop` first has what it is blocked in
- * throw a `GreenletExit` (see `Step` in `frame_stack.ts`), so it does not queue behind what may never come. All this is on one
- * thread.
+ * An iterator may block, and then requests are served on top of it, on the same stack: the next `Pull` (of a reader that reads
+ * ahead, or of another reader of the same iterator), and a `Stop`. A generator that runs cannot be asked for anything, so these
+ * requests are *postponed*: served again when the generator has given the item that it is at. A `Stop` first has the generator's
+ * blocking call throw a `GreenletExit` (see `Step` in `frame_stack.ts`), so the `Stop` does not queue behind an item that may
+ * never come. All this is on one thread of the system.
  *
  * @module
  */
@@ -23,23 +23,23 @@ import { Op } from "../../bridge/references/live.ts";
 import { Resource } from "../../bridge/references/resource.ts";
 import { checkStep } from "../../bridge/side/steps.ts";
 
-/** The steps that iterators are at. Two resources may have the same iterator. */
+/** The step that runs in each iterator. Two resources may have the same iterator. */
 const running = new WeakMap<object, Step>();
 
 /** Takes an item from an iterator of green code when the hub asks for one. */
 export class GreenIterator extends Resource {
-  /** The thread with which it goes, as the object does that is iterated over; 0 for none. */
+  /** The id of the thread with which the iteration ends, as does the object that is iterated over; 0 for none. */
   readonly owner: number;
   readonly #iterator: Iterator<unknown>;
   readonly #stack: FrameStack;
   #over = false;
-  /** The error that the iterator threw as it was left, unless it is the order to leave: `return()` throws it. */
+  /** The error that the iterator threw as it was left, unless that is the reason of leaving: `return()` throws this error. */
   #failure: { readonly error: unknown } | undefined;
 
   /**
-   * @param object What to iterate over.
-   * @param owner The thread with which that goes; 0 for none.
-   * @param stack Has the step at which it is served.
+   * @param object The object to iterate over.
+   * @param owner The id of the thread with which the object goes; 0 for none.
+   * @param stack Has the step in which a request is served.
    */
   constructor(object: object, owner: number, stack: FrameStack) {
     super();
@@ -58,7 +58,7 @@ export class GreenIterator extends Resource {
     throw new TypeError(`Cannot do ${op} to an iteration`);
   }
 
-  /** Whether something can be done only when the iterator has given the item that it is at; a `Stop` has it leave that. */
+  /** Whether a request has to wait until the iterator has given its present item. A `Stop` has the iterator leave that item. */
   postpones(op: number): boolean {
     const step = running.get(this.#iterator);
     if (!step) return false;
@@ -73,11 +73,11 @@ export class GreenIterator extends Resource {
     try {
       this.#stop();
     } catch {
-      // Nobody is there to hear of it.
+      // Nobody is there to be told of the error.
     }
   }
 
-  /** An item, in an array; an empty one at the end. */
+  /** Takes the next item, in an array; the array is empty at the end. */
   #pull(): unknown[] {
     if (this.#over) return [];
     const isMeantForBelow = this.#stack.guard();
@@ -86,7 +86,7 @@ export class GreenIterator extends Resource {
     try {
       const { done, value } = checkStep(this.#iterator.next());
       if (!done && !step.left) return [value];
-      // It goes on although it was to be left: what it has given is nobody's.
+      // The iterator has given an item although it was to be left: nobody wants that item.
       if (!done) this.#iterator.return?.();
     } catch (error) {
       this.#over = true;

@@ -1,8 +1,8 @@
 /**
- * Spawns of green code, and the work that it starts on the hub without waiting for it.
+ * Spawns of green code, and the work that green code starts on the hub without waiting for the result.
  *
- * The thread has its id and its handle at once, and the hub is told: its options (`Up.Prepare`), its async
- * context, and then the thread itself. Its ending is told without being asked for.
+ * A thread has its id and its handle at once. Then the hub is told its options (`Up.Prepare`), its async context, and last the
+ * thread itself. The hub tells the thread's ending without being asked.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { here } from "../../bridge/memory/process_side.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 import { stackHere } from "../../bridge/values/stack_here.ts";
 
-/** The spawns of a Worker. */
+/** Spawns threads for the green code of a Worker. */
 export class GreenSpawns {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #caller: GreenBase["caller"];
@@ -29,9 +29,9 @@ export class GreenSpawns {
   readonly #debug: boolean;
 
   /**
-   * @param base What all parts stand on.
+   * @param base The common ground of all parts.
    * @param waits Is told of each thread.
-   * @param debug Whether to record where threads are spawned.
+   * @param debug Whether to record the sites at which threads are spawned.
    */
   constructor(base: GreenBase, waits: ThreadWaits, debug: boolean) {
     this.#mailbox = base.mailbox;
@@ -45,7 +45,7 @@ export class GreenSpawns {
     this.#debug = debug;
   }
 
-  /** Launches something: `Up.Spawn` for a green thread, `Up.Start` for something on the hub. */
+  /** Launches a target: by `Up.Spawn` a green thread, by `Up.Start` work on the hub. */
   launch(
     kind: number,
     target: Target,

@@ -1,13 +1,13 @@
 /**
- * Calls to the hub that a thread blocks for.
+ * Calls to the hub for whose answer a thread blocks.
  *
  * ```text
  * sent ──> answered (Up.Call, Down.Reply)
- *      ──> given up (Up.Abort): a kill or a timeout; the answer that comes all the same is dropped
- *      ──> left alone (Up.Abort, 1): a timeout that abandons; it may call back until its answer has come, which is dropped
+ *      ──> given up (Up.Abort): by a kill or a timeout; an answer that comes all the same is dropped
+ *      ──> left alone (Up.Abort, 1): by a timeout that abandons; the call may call back until the hub has answered the abort
  * ```
  *
- * An answer and a kill may cross on their way: the one that is taken in first counts, and the hub drops what is aborted too
+ * An answer and a kill may cross on their way: the one that is taken in first counts, and the hub drops an abort that comes too
  * late.
  *
  * @module
@@ -29,7 +29,7 @@ interface Question {
   done: boolean;
   ending: number;
   payload: Payload;
-  /** Its changes of the async context. */
+  /** The changes of the async context that came with the answer. */
   changes: Changes | undefined;
 }
 
@@ -49,8 +49,8 @@ export class HubCalls {
   #lastCall = 0;
 
   /**
-   * @param base What all parts stand on.
-   * @param blocking How threads block.
+   * @param base The common ground of all parts.
+   * @param blocking Blocks threads.
    */
   constructor(base: GreenBase, blocking: Blocking) {
     this.#mailbox = base.mailbox;
@@ -63,14 +63,14 @@ export class HubCalls {
   }
 
   /**
-   * Calls something on the hub and blocks for its result.
+   * Calls a target on the hub and blocks for its result.
    *
-   * @param target What to call.
-   * @param args What to call it with.
-   * @param name What it is called in messages.
+   * @param target The target to call.
+   * @param args The arguments of the call.
+   * @param name The name of the target in error messages.
    * @param peers See `Parking.peers`.
    * @param keeps See `Parking.keeps`.
-   * @returns Its result, awaited.
+   * @returns The result of the call, awaited.
    */
   call(
     target: Target,
@@ -80,7 +80,7 @@ export class HubCalls {
     keeps: boolean,
   ): unknown {
     const frame = this.#caller.frame(`${name}()`);
-    // What cannot wait for the answer is not begun.
+    // A thread that cannot wait for the answer does not begin the call.
     this.#stack.interrupt(frame);
     if (this.#stack.callbacks > SHALLOW && !hasStack(128)) {
       throw new RangeError(
@@ -106,7 +106,7 @@ export class HubCalls {
       if (this.#questions.has(id)) {
         const { fired } = frame;
         const abandon = fired !== undefined && fired.error === reason && fired.timeout.abandon;
-        // Work that goes on may call back until the hub has said that it knows.
+        // Work that goes on may call back until the hub has answered the abort.
         if (!abandon) this.#questions.delete(id);
         const payload = encodeThrown(reason, "reason", this.#crossing.kinds);
         this.#mailbox.send(Up.Abort, id, abandon ? 1 : 0, 0, payload);
@@ -124,18 +124,18 @@ export class HubCalls {
     throw value;
   }
 
-  /** Asks the hub something about one of its functions and objects, and blocks. */
+  /** Asks the hub for an operation on one of its functions and objects, and blocks for the result. */
   ask(number: number, op: number, args: readonly unknown[], what: string): unknown {
     // The arguments come first, so that an error that names one of them counts it as people do.
     return this.call(LIVE, [...args, number, op], what, undefined, false);
   }
 
-  /** Whether a call may still call back. */
+  /** Whether the call with this id may still call back. */
   isPending(id: number): boolean {
     return this.#questions.has(id);
   }
 
-  /** An answer has come. */
+  /** Takes in an answer. */
   answer({ id, a, payload }: Message): void {
     const question = this.#questions.get(id);
     const changes = usesContext() ? this.#context.takeChanges() : undefined;

@@ -1,5 +1,5 @@
 /**
- * Inline functions in a Worker: from source text to a function, and what went wrong because only the text came along.
+ * Inline functions in a Worker: makes a function from its source text, and explains errors that come of having only the text.
  *
  * @module
  */
@@ -15,11 +15,11 @@ const EXPORT_IT = "export the function from a module, which may import what it n
 /**
  * Compiles an inline function.
  *
- * @param source Its source text.
- * @param name Its name.
- * @param scope What is in scope: the library's names.
- * @returns The function; of a text that does not compile one that throws a `TypeError` which says why, so that it fails
- * as a thread does.
+ * @param source The source text of the function.
+ * @param name The name of the function.
+ * @param scope The names in scope: those of the library.
+ * @returns The function. If the text does not compile, a function that throws a `TypeError` with the cause, so that the failure
+ * is that of a thread.
  */
 export function compile(source: string, name: string, scope: Record<string, unknown>): Callable {
   // A name of the library that the function itself declares is shadowed as usual.
@@ -64,8 +64,8 @@ const method: Reader = (source, name, make) => {
 const namedStatic: Reader = (source, _, make) => make(`function ${source}`) as Callable;
 
 /**
- * Makes more of an error that an inline function threw because its surroundings did not come along. It is asked of whatever
- * people's code throws, so the message is read once, and only if it is text of the error's own.
+ * Explains an error that an inline function threw because its surroundings did not come along. Any value that people's code
+ * throws comes here, so the message is read once, and only if it is text of the error's own.
  */
 export function explainFailure(source: string, error: unknown): unknown {
   const isMissing = isA(error, ReferenceError);
@@ -86,7 +86,7 @@ function ownMessage(error: Error): string | undefined {
   }
 }
 
-/** A method that is alone has the prototype of all objects above it. */
+/** Explains a call of `super` that failed: the prototype above a method without its class is that of all objects. */
 function explainSuper(source: string, cause: TypeError, message: string): TypeError | undefined {
   const name = /^\(intermediate value\)\.(\S+) is not a function$/.exec(message)?.[1];
   if (!name || !source.includes(`super.${name}`)) return undefined;
@@ -99,7 +99,7 @@ function explainSuper(source: string, cause: TypeError, message: string): TypeEr
 
 function explainImport(source: string, cause: TypeError, message: string): TypeError | undefined {
   for (const [, specifier] of source.matchAll(/\bimport\(\s*["'`](\.{1,2}\/[^"'`]*)["'`]/g)) {
-    // The runtime takes it as relative to where the text was compiled, which is this module.
+    // The runtime takes the specifier as relative to the module that compiled the text, which is this one.
     if (!message.includes(`"${new URL(specifier, import.meta.url)}"`)) continue;
     return new TypeError(
       `Cannot import("${specifier}") in an inline green thread: a relative specifier says nothing there: pass ` +

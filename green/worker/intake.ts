@@ -1,12 +1,13 @@
 /**
- * Messages that have arrived at a Worker: those that are done at once, and those that wait for a point where they can be run.
+ * Messages that have arrived at a Worker: some are done at once, the others wait for a point where they can be run.
  *
- * Most messages are taken at once, wherever the Worker is: in the middle of writing another message too. What runs code or
- * writes messages is put off (threads to run, callbacks to call, the question where a thread is blocked, and what is to be
- * called `soon()`) until a blocking call, or the bottom of the stack. In a cooperative hub it waits there for its turn as well.
+ * Most messages are taken at once, wherever the Worker is: in the middle of writing another message too. Messages that run code
+ * or write messages are put off (threads to run, callbacks to call, the question where a thread is blocked, and functions that
+ * are to be called `soon()`) until a blocking call, or the bottom of the stack. In a cooperative hub they wait there for the
+ * run lock as well.
  *
- * All this is on the Worker's one thread. But what is run here may block, and then this is entered again, from above: so each
- * task is taken out before it is run, and nothing that was looked at before is relied on after that.
+ * All this is on the Worker's one thread of the system. But code that is run here may block, and then this file is entered
+ * again, from above: so each message is taken out before it is run, and nothing that was looked at before is relied on after.
  *
  * @module
  */
@@ -19,11 +20,11 @@ import { Down } from "../../bridge/protocol/messages.ts";
 import { hasStack } from "./stack_room.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 
-/** The receivers of messages. */
+/** Does the work of messages. */
 export interface Receiver {
-  /** Does what can be done at once. */
+  /** Does a message that can be done at once. */
   take(message: Message): void;
-  /** Does what runs code or writes messages. */
+  /** Does a message that runs code or writes messages. */
   serve(message: Message): void;
 }
 
@@ -38,14 +39,14 @@ export class Intake {
   readonly #strays: GreenBase["strays"];
   readonly #loopTurns: LoopTurns;
   readonly #receiver: Receiver;
-  /** Messages that cannot be done while one is being written: threads to run and callbacks to call. */
+  /** Messages that are put off: threads to run, callbacks to call, and questions where a thread is blocked. */
   readonly #deferred: Message[] = [];
   readonly #soon: (() => unknown)[] = [];
 
   /**
-   * @param base What all parts stand on.
-   * @param loopTurns Is told when something waits for the event loop.
-   * @param receiver Does what messages say.
+   * @param base The common ground of all parts.
+   * @param loopTurns Is told when a promise waits for the event loop.
+   * @param receiver Does the work of messages.
    */
   constructor(base: GreenBase, loopTurns: LoopTurns, receiver: Receiver) {
     this.#mailbox = base.mailbox;
@@ -59,17 +60,17 @@ export class Intake {
     this.#receiver = receiver;
   }
 
-  /** Whether anything is to be run. */
+  /** Whether a message or a function waits to be run. */
   get hasWork(): boolean {
     return this.#deferred.length > 0 || this.#soon.length > 0;
   }
 
-  /** Whether a thread has arrived to be run. */
+  /** Whether the thread with this id has arrived and waits to be run. */
   holdsThread(id: number): boolean {
     return this.#deferred.some((message) => message.id === id && message.kind === Down.Run);
   }
 
-  /** Takes out the first of what is to be run, if that is a thread. */
+  /** Takes out the first of the messages that are put off, if that is a thread. */
   takeThread(): Message | undefined {
     return this.#deferred[0]?.kind === Down.Run ? this.#deferred.shift() : undefined;
   }
@@ -79,23 +80,23 @@ export class Intake {
     this.#soon.push(fn);
   }
 
-  /** Takes in all that has arrived, and does what can be done at a blocking point only. */
+  /** Takes in all messages that have arrived, and runs those that are put off: only for a point that may block. */
   takeIn(): void {
     this.receive(false);
     while (this.#deferred.length > 0) this.serveNext();
     this.runSoon();
   }
 
-  /** Takes in what has arrived, at a place that does not block: in a cooperative hub nothing is run there. */
+  /** Takes in the messages that have arrived, at a point that does not block: in a cooperative hub nothing is run there. */
   glance(): void {
     if (this.#token === undefined) this.takeIn();
     else this.receive(true);
   }
 
-  /** Runs the first of what has arrived to be run; says whether there was anything. */
+  /** Runs the first of the messages that are put off, and tells whether there was one. */
   serveNext(): boolean {
     if (this.#deferred.length === 0) return false;
-    // What there is no room for stays, for a place where the stack is less full.
+    // A message for which there is no room stays, for a point where the stack is less full.
     if (this.#stack.frames.length > 0 && !hasStack(16)) {
       throw new RangeError(
         "Cannot block: there is no room on the stack for what arrived meanwhile",
@@ -106,7 +107,7 @@ export class Intake {
     return true;
   }
 
-  /** Calls what is to be called soon; what it throws is reported, or is for the thread that is blocked below. */
+  /** Calls the functions that are to be called soon. An error is reported, or is for the thread that is blocked below. */
   runSoon(): void {
     for (;;) {
       const fn = this.#soon.shift();
@@ -117,7 +118,7 @@ export class Intake {
         const result = this.#strays.apart(fn);
         if (!isPromise(result)) continue;
         result.then(undefined, (error) => this.#crossing.fault(error));
-        // It goes on when the event loop has a turn.
+        // The promise goes on when the event loop has a turn.
         this.#loopTurns.hurry();
       } catch (error) {
         if (isMeantForBelow(error)) below!.passing = { error };
@@ -126,7 +127,12 @@ export class Intake {
     }
   }
 
-  /** @param writing Whether a message is being written: what would write another one is put off. */
+  /**
+   * Takes in the messages that have arrived: does those that can be done at once, and puts off the others.
+   *
+   * @param writing Whether nothing may be run now, as while a message is being written: then all messages are taken in. Otherwise
+   * reading stops once a message is put off, so that the caller can run it.
+   */
   receive(writing: boolean): void {
     for (;;) {
       const message = this.#mailbox.inbox.receive();
@@ -141,7 +147,7 @@ export class Intake {
       if (!writing && this.#deferred.length > 0) break;
     }
     this.#mailbox.makeRoom();
-    // What time has aborted meanwhile is as if it had arrived.
+    // A signal that time has aborted meanwhile is treated as one whose abort has arrived.
     if (this.#timed.next < Infinity) this.#timed.ring((fn) => this.#soon.push(fn));
   }
 }

@@ -1,9 +1,9 @@
 /**
  * The proxy for an object of the hub that runs when it is awaited: a query of a database's library, say.
  *
- * Green code goes on building it, passes it on, and says `wait()` for its result. It is easily taken for the result itself, as
- * that is what `asyncToSync()` and promises give, and what its type says. So whatever it has not got is an error that says
- * `wait()`, and so is all that would use it as a value.
+ * Green code goes on building the query, passes it on, and calls `wait()` for its result. The proxy is easily taken for the
+ * result itself, as `asyncToSync()` and promises give a result, and so the type says. Therefore the use of a property that the
+ * object has not got throws an error that names `wait()`, and so does each use of the proxy as a value.
  *
  * @module
  */
@@ -13,10 +13,10 @@ import { proxyFor, type RemoteObject, remoteOf } from "../../bridge/references/r
 import { Handle, SyncHandler } from "./sync_proxy.ts";
 
 /**
- * Makes the proxy.
+ * Makes the proxy for a lazy object.
  *
- * @param remote What it stands for.
- * @returns A `Proxy`; asking it blocks.
+ * @param remote The object of the hub.
+ * @returns A `Proxy`; each use of it blocks.
  */
 export function makeLazyProxy(remote: RemoteObject): object {
   const target = remote.traits & Trait.Callable ? function () {} : new Handle();
@@ -25,7 +25,7 @@ export function makeLazyProxy(remote: RemoteObject): object {
   return proxy;
 }
 
-/** The reason for which green code cannot return a value: on the hub the language would await it, and so run it. */
+/** The reason for which green code cannot return a lazy object: on the hub the language would await it, and so run it. */
 export function refusalOfLazy(value: object): string | undefined {
   const remote = remoteOf(value);
   if (!remote || !(remote.traits & Trait.Lazy)) return undefined;
@@ -48,13 +48,13 @@ class LazyHandler extends SyncHandler {
 
   override get(target: object, key: PropertyKey, receiver: unknown): unknown {
     switch (key) {
-      // `await` asks for it, and so does a green function's end.
+      // `await` reads this property, and so does the end of a green function.
       case "then":
         throw notRun("await or return it");
       case "wait":
         return this.#remote.traits & Trait.OwnWait ? super.get(target, key, receiver) : this.#wait;
       case Symbol.iterator:
-        // The row stream of a query is something else than its result.
+        // A query may have an iterator of its own: a stream of rows, which is something else than its result.
         return super.get(target, key, receiver) ?? (() => {
           throw notRun("iterate over it");
         });
@@ -71,7 +71,7 @@ class LazyHandler extends SyncHandler {
   }
 
   protected override inherited(target: object, name: string, receiver: unknown): unknown {
-    // What it has may well be undefined.
+    // A property that the object has may well be undefined.
     if (this.#remote.ask(Op.Has, [name], name) === true) return undefined;
     if (name in Object.prototype && !TEXTS.has(name)) {
       return super.inherited(target, name, receiver);
@@ -80,7 +80,7 @@ class LazyHandler extends SyncHandler {
   }
 }
 
-/** Methods of all objects that would use the handle as if it were its result. */
+/** The methods of all objects that would use the proxy as if it were the result. */
 const TEXTS: ReadonlySet<string> = new Set(["toString", "toLocaleString"]);
 
 function notRun(what: string): TypeError {

@@ -1,5 +1,5 @@
 /**
- * From a target to a function, in a Worker.
+ * Finds the function of a target, in a Worker.
  *
  * Modules are imported once and stay; inline functions are compiled once for each source text.
  *
@@ -32,7 +32,7 @@ export class Loader {
     this.#scopeUrls = scopeUrls;
   }
 
-  /** The function, if it can be had without the event loop. Targets are interned. */
+  /** The function of a target, if it can be had without the event loop. Targets are interned. */
   find(target: Target): Callable | undefined {
     const known = this.#functions.get(target);
     if (known) return known;
@@ -55,9 +55,9 @@ export class Loader {
   }
 
   /**
-   * Loads what a function needs; afterwards {@linkcode Loader.find} finds it.
+   * Loads the modules that a target needs. Afterwards {@linkcode Loader.find} finds its function.
    *
-   * @throws What the module threw, or what is wrong with it.
+   * @throws The error that the module threw, or a `TypeError` if the module has no such function.
    */
   async load(target: Target): Promise<void> {
     if (target.kind === "source") return await this.#loadScope();
@@ -66,7 +66,7 @@ export class Loader {
     const module = await importNamed(url);
     learnModule(url, module);
     this.#modules.set(url, module);
-    // The modules that it imports may hold green functions too, and classes.
+    // The modules that this one imports may hold green functions too, and classes.
     await lookAtModules();
     if (this.#functionOf(module, target)) return;
     const value = Object.hasOwn(module, name) ? module[name] : undefined;
@@ -95,12 +95,12 @@ export class Loader {
     return imports;
   }
 
-  /** Makes more of an error that an inline function threw because its surroundings did not come along. */
+  /** Explains an error that an inline function threw because its surroundings did not come along. */
   explainFailure(target: Target, error: unknown): unknown {
     return target.kind === "source" ? explainFailure(target.source, error) : error;
   }
 
-  /** Whether what a function needs is nothing but modules of the library. A bundle may hold more. */
+  /** Whether a target needs no modules except the library's. A bundle may hold more. */
   loadsOwnOnly(target: Target): boolean {
     return target.kind === "source" && bundleUrl() === undefined;
   }
@@ -120,7 +120,7 @@ function isAsync(fn: Callable): boolean {
   return isA(fn, AsyncFunction) || isA(fn, AsyncGeneratorFunction);
 }
 
-/** Imports a module. The stack of what it throws says so: it reads as if the green function had thrown that. */
+/** Imports a module. The stack of an error from it tells that, as it would read as if the green function had thrown the error. */
 async function importNamed(url: string): Promise<Record<string, unknown>> {
   try {
     return await import(url);

@@ -1,10 +1,10 @@
 /**
  * The bottom of a Worker's stack: threads are run from here, one after the other, until the Worker is to end.
  *
- * The Worker sleeps here on its own word when there is nothing to do, and goes back to its event loop only for what needs that:
- * to wait for a module or a promise, and to give others a turn now and then. What has failed there is told in such a turn (see
- * `strays.ts`), so there is one when the Worker has had nothing to do for a moment, before it ends, and when the hub asks for one
- * (`Down.LoopTurn`), since the process is about to end.
+ * The Worker sleeps here on its own word when there is nothing to do. It goes back to its event loop only to wait for a module or
+ * a promise, and now and then for a loop turn of finalizers, timers and the like. Unhandled failures in the event loop are
+ * reported in such a turn (see `strays.ts`). So there is one when the Worker has had nothing to do for a moment, before it ends,
+ * and when the hub asks for one (`Down.LoopTurn`), since the process is about to end.
  *
  * @module
  */
@@ -19,13 +19,13 @@ import type { Task, ThreadRunner } from "./thread_runner.ts";
 import type { RunToken } from "./run_token.ts";
 
 /**
- * The time without work after which a Worker's event loop has a turn, in milliseconds. Longer than it takes until the next
- * thread of a row comes, on a busy machine too: with 1 ms a spawn took half as long again there. It is once for each time that it
- * works, so that an idle Worker does nothing.
+ * The time without work after which a Worker's event loop has a turn, in milliseconds. It is longer than the time until the next
+ * thread of a row comes, on a busy machine too: with 1 ms a spawn took half as long again there. There is one such turn after
+ * each stretch of work, so that an idle Worker does nothing.
  */
 const REST_AFTER = 20;
 
-/** Serves the hub. */
+/** Runs threads for the hub, one after the other. */
 export class Serving {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #crossing: GreenBase["crossing"];
@@ -35,14 +35,14 @@ export class Serving {
   readonly #runner: ThreadRunner;
   readonly #loopTurns: LoopTurns;
   #closing = false;
-  /** Whether the hub waits for a turn of the event loop. */
+  /** Whether the hub waits for a loop turn. */
   #restAsked = false;
 
   /**
-   * @param base What all parts stand on.
-   * @param intake What has arrived.
+   * @param base The common ground of all parts.
+   * @param intake The messages that have arrived.
    * @param runner Runs threads.
-   * @param loopTurns Says when the event loop is to have a turn.
+   * @param loopTurns Tells when the event loop is to have a turn.
    */
   constructor(
     base: GreenBase,
@@ -59,18 +59,18 @@ export class Serving {
     this.#loopTurns = loopTurns;
   }
 
-  /** The Worker is to end when it has nothing to do. */
+  /** Has the Worker end when it has nothing to do. */
   close(): void {
     this.#closing = true;
   }
 
-  /** The hub waits for a turn of the event loop. */
+  /** Notes that the hub waits for a loop turn. */
   rest(): void {
     this.#restAsked = true;
   }
 
   /**
-   * Serves the hub until there is nothing to do that needs no event loop.
+   * Runs threads until there is nothing to do without the event loop.
    *
    * @returns A promise to wait for before the next call; `undefined` when the Worker is to end.
    */
@@ -93,7 +93,7 @@ export class Serving {
     return !this.#crossing.references.blobs.clear();
   }
 
-  /** A turn of the event loop, for finalizers and for what has failed there. */
+  /** Gives the event loop a turn, for finalizers and for failures there. */
   #rest(): Promise<void> {
     this.#loopTurns.begin();
     if (!this.#restAsked) return Promise.resolve();
@@ -101,13 +101,13 @@ export class Serving {
     return this.#turn();
   }
 
-  /** A turn that the hub waits for. */
+  /** Gives the event loop a turn for which the hub waits, and then tells the hub. */
   async #turn(): Promise<void> {
     await new Promise<void>((resolve) => void setImmediate(resolve));
     this.#mailbox.send(Up.LoopTurned, 0, 0, 0, EMPTY);
   }
 
-  /** The next thread to run; none when the Worker is to end, or its event loop is to have a turn. */
+  /** Waits for the next thread to run; gives none when the Worker is to end, or its event loop is to have a turn. */
   #nextTask(): Task | undefined {
     const token = this.#token;
     const { board, slot, down } = this.#mailbox;
@@ -131,7 +131,7 @@ export class Serving {
     }
   }
 
-  /** Takes in all that has arrived, on an empty stack of a cooperative hub. */
+  /** Takes in all messages that have arrived, on an empty stack of a cooperative hub. */
   #takeInAtBottom(token: RunToken): void {
     for (;;) {
       this.#intake.receive(true);

@@ -1,29 +1,29 @@
 /**
- * Turns of a Worker's event loop while there may be more to do: for finalizers, and for what callbacks and
- * links have left to microtasks and timers; and for how long once it has loaded something.
+ * Loop turns of a Worker that may have more to do: for finalizers, and for work that callbacks and links have left to microtasks
+ * and timers. Also the loop turns that a Worker takes after it has loaded a module.
  *
  * @module
  */
 
 import { setTimeout } from "node:timers";
 
-/** The turns of the event loop after something was loaded: see {@linkcode settleLoading}. */
+/** The quick loop turns that are taken after a module was loaded: see {@linkcode settleLoading}. */
 const TURNS_AFTER_LOADING = 5;
 
-/** A turn that takes longer, in milliseconds, shows that this thread or the machine has much to do: it does not count. */
+/** The longest time of a quick turn, in milliseconds. A longer one does not count: this thread or the machine has much to do. */
 const QUICK_TURN = 5;
 
-/** The most turns that are taken. */
+/** The most loop turns that are taken after a module was loaded, quick or not. */
 const MOST_TURNS = 40;
 
-/** The most callbacks that are served without a turn of the event loop. */
+/** The most callbacks that are served without a loop turn. */
 const CALLBACKS_A_TURN = 64;
 
-/** The work since the last turn of the event loop. */
+/** Counts the work since the last loop turn. */
 export class LoopTurns {
-  /** The count of callbacks served since then. */
+  /** The count of callbacks served since the last loop turn. */
   #callbacks = 0;
-  /** Whether anything was run since then, so that a turn may free something. */
+  /** Whether any code was run since the last loop turn, so that a turn may free something. */
   worked = false;
 
   /** Whether the event loop is to have a turn now. */
@@ -31,18 +31,18 @@ export class LoopTurns {
     return this.#callbacks >= CALLBACKS_A_TURN;
   }
 
-  /** A callback is about to be run. */
+  /** Notes a callback that is about to be run. */
   noteCallback(): void {
     this.#callbacks++;
     this.worked = true;
   }
 
-  /** Something waits for the event loop. */
+  /** Makes a loop turn due, as a promise waits for the event loop. */
   hurry(): void {
     this.#callbacks = CALLBACKS_A_TURN;
   }
 
-  /** The event loop has its turn. */
+  /** Notes that the event loop has its turn now. */
   begin(): void {
     this.#callbacks = 0;
     this.worked = false;
@@ -50,15 +50,16 @@ export class LoopTurns {
 }
 
 /**
- * Gives the event loop some turns, after an `import()` that may have loaded something.
+ * Gives the event loop some turns, after an `import()` that may have loaded modules.
  *
  * Deno (2.9.6) goes on with an import of npm packages after its promise has settled: it reads what the cache knows about each
  * package in the lock file, in tasks of the thread that imports, and all other threads that need to know the same wait for
- * these. A Worker that parks meanwhile takes no turn, and the next `import()` of a new package on the main thread never settles.
+ * these tasks. A Worker that parks meanwhile takes no turn, and then the next `import()` of a new package on the main thread
+ * never settles.
  *
- * Each turn is that of a timer, which takes two milliseconds: those of `setImmediate` are over before a file has been read, and
- * twenty of them are not enough. One such turn is too few, three have been enough on a machine with ten times as much to do as it
- * has cores. Nothing here may need one more thread of the process: where there can be none, Deno ends the process.
+ * Each turn is that of a timer, which takes two milliseconds: turns of `setImmediate` are over before a file has been read, and
+ * twenty of them are not enough. One turn of a timer is too few; three have been enough on a machine with ten times as much to do
+ * as it has cores. Nothing here may need one more thread of the process: where there can be none, Deno ends the process.
  */
 export async function settleLoading(): Promise<void> {
   let quick = 0;
