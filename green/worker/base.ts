@@ -9,7 +9,7 @@ import type { Crossing } from "./crossing.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import type { GreenContext } from "./context.ts";
 import type { Mailbox } from "./mailbox.ts";
-import type { Strays } from "./strays.ts";
+import type { Strays } from "./unhandled.ts";
 import type { TargetNumbers } from "./target_numbers.ts";
 import type { ThreadHandles } from "./thread_handles.ts";
 import type { TimedSignals } from "../../bridge/references/timed_signals.ts";

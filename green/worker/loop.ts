@@ -3,7 +3,7 @@
  *
  * The Worker sleeps here on its own word when there is nothing to do. It goes back to its event loop only to wait for a module or
  * a promise, and now and then for a loop turn of finalizers, timers and the like. Unhandled failures in the event loop are
- * reported in such a turn (see `strays.ts`). So there is one when the Worker has had nothing to do for a moment, before it ends,
+ * reported in such a turn (see `unhandled.ts`). So there is one when the Worker has had nothing to do for a moment, before it ends,
  * and when the hub asks for one (`Down.LoopTurn`), since the process is about to end.
  *
  * @module

@@ -52,7 +52,7 @@ import {
   Up,
 } from "../../bridge/protocol/messages.ts";
 import { Serving } from "./loop.ts";
-import { Strays } from "./strays.ts";
+import { Strays } from "./unhandled.ts";
 import type { Passage } from "../../bridge/memory/objects.ts";
 import type { RemoteObject } from "../../bridge/references/remote_object.ts";
 import { SyncIteration } from "./sync_iteration.ts";

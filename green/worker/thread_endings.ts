@@ -29,7 +29,7 @@ import {
   Up,
 } from "../../bridge/protocol/messages.ts";
 import type { RemoteThread } from "./remote_thread.ts";
-import { type Stray, whereOf } from "./strays.ts";
+import { type Stray, whereOf } from "./unhandled.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 
 /** Ends threads, and reports failures that nobody handles. */

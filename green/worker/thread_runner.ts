@@ -35,7 +35,7 @@ import {
 } from "../../bridge/protocol/messages.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import { hasStack, SHALLOW } from "./stack_room.ts";
-import type { Suspect } from "./strays.ts";
+import type { Suspect } from "./unhandled.ts";
 import { gotBy, isThenable } from "../../bridge/references/thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
