@@ -300,12 +300,12 @@ export class QueueCore extends Core {
    * itself for the run lock before it lets the putter go on.
    */
   #meet(green: Green, options: WaitingOptions | undefined): unknown {
-    const turn = green.takePlace();
+    const order = green.takeOrder();
     const block = this.#get(undefined);
     // Async code has come in between.
     if (block <= 0) return this.get(options);
     try {
-      green.giveWay(turn);
+      green.giveWay(order);
     } catch (error) {
       this.enter();
       this.#putBack(block);

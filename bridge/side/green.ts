@@ -65,7 +65,7 @@ export interface Parking {
   /** In a cooperative hub: whether others go first even if there is nothing to wait for. */
   readonly yields?: boolean;
   /** The thread's order number then, if it has taken one. */
-  readonly place?: number;
+  readonly order?: number;
   /** In a cooperative hub: whether what the thread came for is done, so that a kill or a timeout is for its next block. */
   readonly done?: boolean;
   /** In a cooperative hub: whether nobody else goes on meanwhile. */
@@ -104,9 +104,9 @@ export interface Green {
   /** Whether one green thread runs at a time. */
   readonly cooperative: boolean;
   /** In a cooperative hub: takes the next order number for the run lock, for {@linkcode Green.giveWay}. */
-  takePlace(): number | undefined;
+  takeOrder(): number | undefined;
   /** In a cooperative hub: lets all threads go first that can go on, or those with a lower order number. */
-  giveWay(place?: number): void;
+  giveWay(order?: number): void;
   /** As {@linkcode Green.giveWay}, when the thread's deed cannot be undone: no kill and no timeout interrupts it. */
   giveWayDone(): void;
   /** A point where a kill or a timeout can hit code that does not block. */

@@ -129,7 +129,7 @@ export class RunLock {
    * @param slot Its slot.
    * @param due When it is to be queued at the latest, in its `performance.now()` time.
    * @param again Whether it can go on at once, and only lets the others go first.
-   * @param order Its place in the line then, if it has taken one; see {@linkcode RunLock.takePlace}.
+   * @param order Its place in the line then, if it has taken one; see {@linkcode RunLock.takeOrder}.
    */
   release(slot: number, due: number, again: boolean, order?: number): void {
     this.#lock.enter();
@@ -173,7 +173,7 @@ export class RunLock {
   }
 
   /** Takes a place at the end of the line for the holder, for its next {@linkcode RunLock.release}. */
-  takePlace(): number {
+  takeOrder(): number {
     this.#lock.enter();
     this.#queueDue();
     const order = this.#count();

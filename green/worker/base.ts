@@ -9,7 +9,7 @@ import type { Crossing } from "./crossing.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import type { GreenContext } from "./context.ts";
 import type { Mailbox } from "./mailbox.ts";
-import type { Strays } from "./unhandled.ts";
+import type { Unhandled } from "./unhandled.ts";
 import type { TargetNumbers } from "./target_numbers.ts";
 import type { ThreadHandles } from "./thread_handles.ts";
 import type { TimedSignals } from "../../bridge/references/timed_signals.ts";
@@ -28,5 +28,5 @@ export interface GreenBase {
   readonly timed: TimedSignals;
   /** The run token: only in a cooperative hub. */
   readonly token: RunToken | undefined;
-  readonly strays: Strays;
+  readonly unhandled: Unhandled;
 }

@@ -61,7 +61,7 @@ export class Blocking {
   readonly #timed: GreenBase["timed"];
   readonly #intake: Intake;
   /** The order number reserved for the stack frame below, when the stack frame above it has ended. */
-  #place: number | undefined;
+  #order: number | undefined;
   /** The wait of the innermost thread. */
   #parked: Parking | undefined;
   /** The numbers of the last flush that was sent, and of the last that has come back. */
@@ -175,9 +175,9 @@ export class Blocking {
   }
 
   /** In a cooperative hub: lets all threads go first that can go on, or those before an order number. */
-  giveWay(place?: number): void {
+  giveWay(order?: number): void {
     if (this.#token === undefined || this.#frames.length === 0) return;
-    this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, place });
+    this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, order });
   }
 
   /** The same after an act that cannot be taken back: no kill and no timeout interrupts the wait. */
@@ -187,8 +187,8 @@ export class Blocking {
   }
 
   /** In a cooperative hub, when a thread has ended: the thread below it on the stack takes an order number now. */
-  takePlaceBelow(token: RunToken): void {
-    if (this.#frames.length > 0) this.#place = token.takePlace();
+  takeOrderBelow(token: RunToken): void {
+    if (this.#frames.length > 0) this.#order = token.takeOrder();
   }
 
   /** In a cooperative hub: waits until the hub has done all that it was told, while no other thread goes on. */
@@ -259,7 +259,7 @@ export class Blocking {
       },
     };
     let owes = parking.yields === true;
-    let { place } = parking;
+    let { order } = parking;
     const below = this.#parked;
     this.#parked = parking;
     try {
@@ -284,12 +284,12 @@ export class Blocking {
           this.#pauseOnce(waiting, condition);
           continue;
         }
-        token.standBy(waiting, due, owes && hasWork(), place);
-        place = undefined;
+        token.standBy(waiting, due, owes && hasWork(), order);
+        order = undefined;
         if (!token.isHeld) continue;
         owes = this.#intake.serveNext();
-        place = this.#place;
-        this.#place = undefined;
+        order = this.#order;
+        this.#order = undefined;
         this.#intake.runSoon();
       }
     } finally {

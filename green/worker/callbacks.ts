@@ -37,7 +37,7 @@ export class Callbacks {
   readonly #context: GreenBase["context"];
   readonly #calls: HubCalls;
   readonly #endings: ThreadEndings;
-  readonly #strays: GreenBase["strays"];
+  readonly #unhandled: GreenBase["unhandled"];
   readonly #loopTurns: LoopTurns;
   /** Requests to iterators that were at an item, in the order in which they came. */
   readonly #postponed: Message[] = [];
@@ -61,7 +61,7 @@ export class Callbacks {
     this.#handles = base.handles;
     this.#crossing = base.crossing;
     this.#context = base.context;
-    this.#strays = base.strays;
+    this.#unhandled = base.unhandled;
     this.#calls = calls;
     this.#endings = endings;
     this.#loopTurns = loopTurns;
@@ -148,14 +148,14 @@ export class Callbacks {
 
   #leave(frame: Frame): void {
     this.#stack.remove(frame);
-    this.#endings.reportUnobserved(frame);
+    this.#endings.reportUnhandled(frame);
   }
 
   /** Enters a thread for a callback. The hub knows the thread by the number of the call, so it can give back what it holds. */
   #enterCallback(id: number): Frame {
     const frame = new Frame(id, this.#handles.of(id, `callback-${id}`));
     frame.thread.start();
-    this.#strays.note({ id, name: frame.thread.name, label: "" });
+    this.#unhandled.note({ id, name: frame.thread.name, label: "" });
     this.#stack.frames.push(frame);
     return frame;
   }

@@ -36,7 +36,7 @@ export class Intake {
   readonly #crossing: GreenBase["crossing"];
   readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
-  readonly #strays: GreenBase["strays"];
+  readonly #unhandled: GreenBase["unhandled"];
   readonly #loopTurns: LoopTurns;
   readonly #receiver: Receiver;
   /** Messages that are put off: threads to run, callbacks to call, and questions where a thread is blocked. */
@@ -55,7 +55,7 @@ export class Intake {
     this.#crossing = base.crossing;
     this.#token = base.token;
     this.#timed = base.timed;
-    this.#strays = base.strays;
+    this.#unhandled = base.unhandled;
     this.#loopTurns = loopTurns;
     this.#receiver = receiver;
   }
@@ -115,7 +115,7 @@ export class Intake {
       const below = this.#stack.innermost;
       const isMeantForBelow = this.#stack.guard();
       try {
-        const result = this.#strays.apart(fn);
+        const result = this.#unhandled.apart(fn);
         if (!isPromise(result)) continue;
         result.then(undefined, (error) => this.#crossing.fault(error));
         // The promise goes on when the event loop has a turn.

@@ -3,8 +3,8 @@
  *
  * The Worker sleeps here on its own word when there is nothing to do. It goes back to its event loop only to wait for a module or
  * a promise, and now and then for a loop turn of finalizers, timers and the like. Unhandled failures in the event loop are
- * reported in such a turn (see `unhandled.ts`). So there is one when the Worker has had nothing to do for a moment, before it ends,
- * and when the hub asks for one (`Down.LoopTurn`), since the process is about to end.
+ * reported in such a turn (see `unhandled.ts`). So there is one when the Worker has had nothing to do for a moment, before it
+ * ends, and when the hub asks for one (`Down.LoopTurn`), since the process is about to end.
  *
  * @module
  */
@@ -23,7 +23,7 @@ import type { RunToken } from "./run_token.ts";
  * thread of a row comes, on a busy machine too: with 1 ms a spawn took half as long again there. There is one such turn after
  * each stretch of work, so that an idle Worker does nothing.
  */
-const REST_AFTER = 20;
+const LOOP_TURN_AFTER = 20;
 
 /** Runs threads for the hub, one after the other. */
 export class Serving {
@@ -36,7 +36,7 @@ export class Serving {
   readonly #loopTurns: LoopTurns;
   #closing = false;
   /** Whether the hub waits for a loop turn. */
-  #restAsked = false;
+  #loopTurnAsked = false;
 
   /**
    * @param base The common ground of all parts.
@@ -65,8 +65,8 @@ export class Serving {
   }
 
   /** Notes that the hub waits for a loop turn. */
-  rest(): void {
-    this.#restAsked = true;
+  wantLoopTurn(): void {
+    this.#loopTurnAsked = true;
   }
 
   /**
@@ -78,10 +78,10 @@ export class Serving {
     for (let tasks = 0;; tasks++) {
       const task = this.#nextTask();
       if (!task && this.#mayEnd) return undefined;
-      if (!task) return this.#rest();
+      if (!task) return this.#giveLoopTurn();
       this.#loopTurns.worked = true;
-      const rest = this.#runner.run(task);
-      if (rest) return rest;
+      const settled = this.#runner.run(task);
+      if (settled) return settled;
       // Finalizers, timers and the like of the threads that have ended get a turn of the event loop now and then.
       if ((tasks & 63) === 63) return Promise.resolve();
     }
@@ -94,15 +94,15 @@ export class Serving {
   }
 
   /** Gives the event loop a turn, for finalizers and for failures there. */
-  #rest(): Promise<void> {
+  #giveLoopTurn(): Promise<void> {
     this.#loopTurns.begin();
-    if (!this.#restAsked) return Promise.resolve();
-    this.#restAsked = false;
-    return this.#turn();
+    if (!this.#loopTurnAsked) return Promise.resolve();
+    this.#loopTurnAsked = false;
+    return this.#giveAskedTurn();
   }
 
   /** Gives the event loop a turn for which the hub waits, and then tells the hub. */
-  async #turn(): Promise<void> {
+  async #giveAskedTurn(): Promise<void> {
     await new Promise<void>((resolve) => void setImmediate(resolve));
     this.#mailbox.send(Up.LoopTurned, 0, 0, 0, EMPTY);
   }
@@ -112,7 +112,7 @@ export class Serving {
     const token = this.#token;
     const { board, slot, down } = this.#mailbox;
     if (this.#runner.tasks.length === 0) token?.idle();
-    let restAt = 0;
+    let loopTurnAt = 0;
     for (;;) {
       const counter = board.woken(slot);
       if (token === undefined) this.#intake.takeIn();
@@ -120,13 +120,13 @@ export class Serving {
       if (down.shut) this.#closing = true;
       const task = down.shut || token?.isHeld === false ? undefined : this.#runner.tasks.shift();
       if (task || this.#closing) return task;
-      if (this.#loopTurns.isDue || this.#restAsked) return undefined;
+      if (this.#loopTurns.isDue || this.#loopTurnAsked) return undefined;
       if (this.#loopTurns.worked && this.#crossing.references.takeLitter()) return undefined;
       const now = performance.now();
-      if (!this.#loopTurns.worked) restAt = Infinity;
-      else if (restAt === 0 || restAt === Infinity) restAt = now + REST_AFTER;
-      else if (now >= restAt) return undefined;
-      const until = Math.min(this.#mailbox.tidy(now), this.#timed.next, restAt);
+      if (!this.#loopTurns.worked) loopTurnAt = Infinity;
+      else if (loopTurnAt === 0 || loopTurnAt === Infinity) loopTurnAt = now + LOOP_TURN_AFTER;
+      else if (now >= loopTurnAt) return undefined;
+      const until = Math.min(this.#mailbox.tidy(now), this.#timed.next, loopTurnAt);
       this.#mailbox.pause(counter, now, until);
     }
   }

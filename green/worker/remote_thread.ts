@@ -59,7 +59,7 @@ export interface HandleHost {
   };
   readonly endings: {
     /** Notes a failed thread whose result nobody here has asked for. */
-    failedUnobserved(thread: RemoteThread): void;
+    failedUnhandled(thread: RemoteThread): void;
   };
 }
 
@@ -148,7 +148,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     if (this.#ended && mayRefer(payload)) this.#read();
     if (changes) this.#back ??= new ContextReturn();
     this.#back?.end(changes);
-    if (ending === Ending.Rejected && !this.observed) this.#host.endings.failedUnobserved(this);
+    if (ending === Ending.Rejected && !this.observed) this.#host.endings.failedUnhandled(this);
     this.#runLinks();
   }
 

@@ -52,8 +52,8 @@ export class RunToken {
   }
 
   /** Takes the next order number, for a release of the run lock that comes soon. */
-  takePlace(): number {
-    return this.#runLock.takePlace();
+  takeOrder(): number {
+    return this.#runLock.takeOrder();
   }
 
   /** Takes the run lock, which has arrived with a thread to begin. */

@@ -52,7 +52,7 @@ import {
   Up,
 } from "../../bridge/protocol/messages.ts";
 import { Serving } from "./loop.ts";
-import { Strays } from "./unhandled.ts";
+import { Unhandled } from "./unhandled.ts";
 import type { Passage } from "../../bridge/memory/objects.ts";
 import type { RemoteObject } from "../../bridge/references/remote_object.ts";
 import { SyncIteration } from "./sync_iteration.ts";
@@ -107,7 +107,7 @@ export class GreenRuntime implements Green {
   readonly #spawns: GreenSpawns;
   readonly #runner: ThreadRunner;
   readonly #serving: Serving;
-  readonly #strays = new Strays();
+  readonly #unhandled = new Unhandled();
 
   constructor(options: RuntimeOptions) {
     const { board, slot, out, inbox, serial, passage } = options;
@@ -155,7 +155,7 @@ export class GreenRuntime implements Green {
       targets: this.#targets = new TargetNumbers(mailbox, crossing),
       timed,
       token: this.#token = options.runLock && new RunToken(options.runLock, board, slot),
-      strays: this.#strays,
+      unhandled: this.#unhandled,
     };
     const loopTurns = new LoopTurns();
     const intake = this.intake = new Intake(base, loopTurns, {
@@ -185,7 +185,7 @@ export class GreenRuntime implements Green {
       loader,
     });
     this.#serving = new Serving(base, intake, runner, loopTurns);
-    this.#strays.listen((stray) => endings.reportStray(stray));
+    this.#unhandled.listen((failure) => endings.reportLeftBehind(failure));
   }
 
   // What green code calls.
@@ -247,13 +247,13 @@ export class GreenRuntime implements Green {
   }
 
   /** In a cooperative hub: takes the next order number for the run lock, for {@linkcode GreenRuntime.giveWay}. */
-  takePlace(): number | undefined {
-    return this.#token?.takePlace();
+  takeOrder(): number | undefined {
+    return this.#token?.takeOrder();
   }
 
   /** In a cooperative hub: lets all threads go first that can go on, or those with a lower order number. */
-  giveWay(place?: number): void {
-    this.#blocking.giveWay(place);
+  giveWay(order?: number): void {
+    this.#blocking.giveWay(order);
   }
 
   /** As {@linkcode GreenRuntime.giveWay}, when the thread's deed cannot be undone: no kill and no timeout interrupts it. */
@@ -389,12 +389,12 @@ export class GreenRuntime implements Green {
    * @returns A promise to wait for before the next call; `undefined` when the Worker is to end.
    */
   serve(): Promise<unknown> | undefined {
-    return this.#strays.turn(() => this.#serving.serve());
+    return this.#unhandled.turn(() => this.#serving.serve());
   }
 
   /** Gives up serving: a failure from now on ends the Worker. */
   breakDown(): void {
-    this.#strays.giveUp();
+    this.#unhandled.giveUp();
   }
 
   /** Tells the hub that this Worker has started. */
@@ -437,7 +437,7 @@ export class GreenRuntime implements Green {
       case Down.Flush:
         return this.#blocking.flushed(id);
       case Down.LoopTurn:
-        return this.#serving.rest();
+        return this.#serving.wantLoopTurn();
     }
   }
 

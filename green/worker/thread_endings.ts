@@ -29,7 +29,7 @@ import {
   Up,
 } from "../../bridge/protocol/messages.ts";
 import type { RemoteThread } from "./remote_thread.ts";
-import { type Stray, whereOf } from "./unhandled.ts";
+import { type UnhandledFailure, whereOf } from "./unhandled.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 
 /** Ends threads, and reports failures that nobody handles. */
@@ -101,7 +101,7 @@ export class ThreadEndings {
       }
     }
     this.#crossing.references.endThread(frame.id);
-    this.reportUnobserved(frame);
+    this.reportUnhandled(frame);
     const { thread } = frame;
     // Always: green code may have kept the handle that `getCurrent()` gave, and the hub forgets the thread.
     this.#waits.forget(frame.id);
@@ -114,7 +114,7 @@ export class ThreadEndings {
     this.#mailbox.send(Up.Done, frame.id, ending, 0, payload);
     if (!this.#token?.isHeld) return;
     // Each waiter for it gets an order number before anybody goes on; the first of them is the thread on whose stack it ran.
-    this.#blocking.takePlaceBelow(this.#token);
+    this.#blocking.takeOrderBelow(this.#token);
     this.#blocking.flush();
   }
 
@@ -122,25 +122,25 @@ export class ThreadEndings {
    * Notes a failed thread whose result nobody here has asked for. Its spawner may still do so; nobody will when the spawner has
    * ended.
    */
-  failedUnobserved(thread: RemoteThread): void {
+  failedUnhandled(thread: RemoteThread): void {
     // A thread that was spawned elsewhere is looked after there.
     if (thread.spawner === 0) return;
     const frame = this.#frames.find(({ id }) => id === thread.spawner);
     if (frame) frame.failed.add(thread);
-    else this.#reportUnobserved(thread.spawner, thread);
+    else this.#reportUnhandled(thread.spawner, thread);
   }
 
   /** Reports the failed threads that a frame's thread has spawned: their spawner will not look at them any more. */
-  reportUnobserved({ id, failed }: Frame): void {
-    for (const thread of failed) this.#reportUnobserved(id, thread);
+  reportUnhandled({ id, failed }: Frame): void {
+    for (const thread of failed) this.#reportUnhandled(id, thread);
   }
 
   /**
    * Reports work that a thread has left behind, and that failed in the event loop: as a failure of the thread, if that is known.
    */
-  reportStray(stray: Stray): void {
+  reportLeftBehind(failure: UnhandledFailure): void {
     if (this.#mailbox.down.shut) return;
-    const { error, suspects } = stray;
+    const { error, suspects } = failure;
     const { kinds } = this.#crossing;
     if (suspects.length === 1) {
       const [{ id, name }] = suspects;
@@ -152,7 +152,7 @@ export class ThreadEndings {
         encodeThrown([name, error], "error", kinds),
       );
     }
-    const where = whereOf(stray, this.#stack.innermost?.thread.name);
+    const where = whereOf(failure, this.#stack.innermost?.thread.name);
     this.#mailbox.send(Up.Fault, 0, 1, 0, encodeThrown([where, error], "error", kinds));
   }
 
@@ -178,7 +178,7 @@ export class ThreadEndings {
     thread.settle(ending, payload, changes, outcome);
   }
 
-  #reportUnobserved(spawner: number, thread: RemoteThread): void {
+  #reportUnhandled(spawner: number, thread: RemoteThread): void {
     if (thread.observed) return;
     const outcome = thread.outcome()!;
     // The app closed the hub, and wanted this: there is nothing to report.

@@ -76,7 +76,7 @@ export class ThreadRunner {
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
   readonly #targets: GreenBase["targets"];
-  readonly #strays: GreenBase["strays"];
+  readonly #unhandled: GreenBase["unhandled"];
   readonly #intake: Intake;
   readonly #awaiting: Awaiting;
   readonly #waits: ThreadWaits;
@@ -100,7 +100,7 @@ export class ThreadRunner {
     this.#crossing = base.crossing;
     this.#context = base.context;
     this.#targets = base.targets;
-    this.#strays = base.strays;
+    this.#unhandled = base.unhandled;
     this.#intake = parts.intake;
     this.#awaiting = parts.awaiting;
     this.#waits = parts.waits;
@@ -149,7 +149,7 @@ export class ThreadRunner {
     // The kill came together with the thread: its module may take for ever to load.
     if (frame.killed) return this.#endUnrun(message, frame);
     // Work that a module leaves behind at its top level belongs to the thread for which the module is loaded.
-    const loading = this.#strays.within(
+    const loading = this.#unhandled.within(
       suspectOf(frame, target),
       () => this.#load(message, frame, target),
     );
@@ -223,8 +223,8 @@ export class ThreadRunner {
       (value) => this.#endings.end(frame, Ending.Fulfilled, value),
       (error) => this.#endings.fail(frame, this.#loader.explainFailure(target, error)),
     );
-    const rest = this.#awaiting.until(this.#giveUpLater(frame, ended));
-    return this.#loader.imports(target) ? rest.finally(settleLoading) : rest;
+    const waited = this.#awaiting.until(this.#giveUpLater(frame, ended));
+    return this.#loader.imports(target) ? waited.finally(settleLoading) : waited;
   }
 
   /**
@@ -255,7 +255,7 @@ export class ThreadRunner {
       return this.#endings.end(frame, Ending.Rejected, tooDeep(frame, this.#frames.length));
     }
     const fn = this.#loader.find(target);
-    this.#strays.note(suspectOf(frame, target));
+    this.#unhandled.note(suspectOf(frame, target));
     let value: unknown;
     try {
       if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
@@ -278,9 +278,9 @@ export class ThreadRunner {
   #applyTraced(message: Message, frame: Frame, target: Target, fn: Callable): unknown {
     const suspect = suspectOf(frame, target);
     if (Object.getPrototypeOf(fn) === asyncFunctions) {
-      return this.#strays.within(suspect, () => this.#apply(message, frame, fn));
+      return this.#unhandled.within(suspect, () => this.#apply(message, frame, fn));
     }
-    this.#strays.note(suspect);
+    this.#unhandled.note(suspect);
     return this.#apply(message, frame, fn);
   }
 

@@ -41,7 +41,7 @@ const MOST_TURNS = 64;
 const APART = 0;
 
 /** An unhandled failure. */
-export interface Stray {
+export interface UnhandledFailure {
   readonly error: unknown;
   /** The threads that may have left it; none if that cannot be told. */
   readonly suspects: readonly Suspect[];
@@ -60,7 +60,7 @@ const KINDS = [["unhandledrejection", "unhandledRejection"], [
 ]] as const;
 
 /** A Worker's unhandled failures. */
-export class Strays {
+export class Unhandled {
   readonly #origins = new AsyncLocalStorage<Origin>();
   /** The threads of the last turns, by the turns' numbers, the oldest first; the last of them goes on. */
   readonly #turns = new Map<number, Suspect[]>();
@@ -105,12 +105,12 @@ export class Strays {
   }
 
   /**
-   * Listens, until {@linkcode Strays.giveUp}. A failure that code of the Worker handles itself, by a listener that calls
+   * Listens, until {@linkcode Unhandled.giveUp}. A failure that code of the Worker handles itself, by a listener that calls
    * `preventDefault()` or by a listener of `process`, is not told.
    *
    * @param tell Called with each unhandled failure, at the end of the turn.
    */
-  listen(tell: (stray: Stray) => void): void {
+  listen(tell: (failure: UnhandledFailure) => void): void {
     const { signal } = this.#stop;
     for (const [type, nodes] of KINDS) {
       const listener = (event: FatalEvent) => {
@@ -151,10 +151,10 @@ const MOST_NAMES = 4;
 /**
  * The origin of an unhandled failure, in words.
  *
- * @param stray The failure.
+ * @param failure The failure.
  * @param running The name of the thread that has the Worker now, if one has.
  */
-export function whereOf({ suspects }: Stray, running: string | undefined): string {
+export function whereOf({ suspects }: UnhandledFailure, running: string | undefined): string {
   if (suspects.length === 0) {
     return `a timer or the like in a Worker${
       running === undefined ? "" : ` that runs "${running}"`

@@ -69,16 +69,16 @@ Deno.test("RunLock.release(again) lets those go first who can go on, and goes on
   assertEquals(holder(all), 0);
 });
 
-Deno.test("RunLock.takePlace() keeps a place before those who come after it", () => {
+Deno.test("RunLock.takeOrder() keeps its number before those who come after it", () => {
   const all = party();
   const [a, b, c] = all.workers;
   b.request(1);
   b.release(1, Infinity, false);
   a.request(0);
-  const place = a.takePlace();
+  const order = a.takeOrder();
   a.ready(1);
   c.request(2);
-  a.release(0, 0, true, place);
+  a.release(0, 0, true, order);
   assertEquals(holder(all), 0);
   a.idle(0);
   assertEquals(holder(all), 1);
@@ -119,8 +119,8 @@ Deno.test("a Worker whose time has come is queued before whatever happens after 
     a.request(0);
     if (performance.now() >= start + step) continue;
     while (performance.now() < start + 3 * step);
-    const place = a.takePlace();
-    a.release(0, 0, true, place);
+    const order = a.takeOrder();
+    a.release(0, 0, true, order);
     break;
   }
   const order = [];
@@ -132,7 +132,7 @@ Deno.test("a Worker whose time has come is queued before whatever happens after 
   assertEquals(order, [2, 1, 0]);
 });
 
-Deno.test("RunLock.enlist() has the hub begin a thread at its place in the line, on a Worker that hears of it later", () => {
+Deno.test("RunLock.enlist() has the hub begin a thread when its number comes first, on a Worker that hears of it later", () => {
   const all = party();
   const { hub, workers: [a, b, c] } = all;
   a.request(0);
@@ -157,7 +157,7 @@ Deno.test("RunLock.enlist() has the hub begin a thread at its place in the line,
   assertEquals(holder(all), 0);
 });
 
-Deno.test("places in the line are in order when their numbers begin anew", () => {
+Deno.test("RunLock keeps its order when the order numbers begin anew", () => {
   const all = party();
   const { hub, words, workers: [a, b, c] } = all;
   words[2] = 2 ** 31 - 3;
@@ -177,7 +177,7 @@ Deno.test("places in the line are in order when their numbers begin anew", () =>
   assertEquals(c.enlist(), 1);
 });
 
-Deno.test("RunLock.gone() takes the run lock, the place in the line and the lock from a Worker", () => {
+Deno.test("RunLock.gone() takes the run lock, its order number and the lock from a Worker", () => {
   const all = party();
   const { hub, words, workers: [a, b, c] } = all;
   a.request(0);

@@ -52,7 +52,7 @@ function bothEnds(options: {
   return { mailbox, hub, sent: () => ids.slice(filling) };
 }
 
-Deno.test("Line puts off what is to be sent while a message waits for room, however much that is", () => {
+Deno.test("Mailbox.send() puts off what is to be sent while a message waits for room, however much that is", () => {
   let left = 20_000;
   const { mailbox, hub, sent } = bothEnds({
     // Room for few, so that those that were put off have to wait as well.
@@ -67,7 +67,7 @@ Deno.test("Line puts off what is to be sent while a message waits for room, howe
   assertEquals(sent(), [1, ...Array.from({ length: 20_000 }, (_, i) => 20_001 - i)]);
 });
 
-Deno.test("Line stays hungry while any message waits for room", () => {
+Deno.test("Mailbox stays hungry while any message waits for room", () => {
   let nested = 0;
   const { mailbox, hub, sent } = bothEnds({
     asleep: (hub) => hub.read(),
@@ -87,7 +87,7 @@ Deno.test("Line stays hungry while any message waits for room", () => {
   assertEquals(sent().toSorted(), [1, 2]);
 });
 
-Deno.test("Line has written what was put off before it sleeps on top of a message that waits", () => {
+Deno.test("Mailbox has written what was put off before it sleeps on top of a message that waits", () => {
   const before: number[][] = [];
   let nested = 0;
   const ends = bothEnds({
