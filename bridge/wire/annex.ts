@@ -11,12 +11,12 @@
  * TAKEN, for each annex   how many payloads have been copied out of it, modulo 2^32   the reader only, after it has copied
  * ```
  *
- * The writer counts the payloads that it has put into each annex; one is free while both counts are the same. What finds none
- * free goes in chunks, so nobody ever waits for an annex. The word that says so is the only race: the reader counts after its
+ * The writer counts the payloads that it has put into each annex; an annex is free while both counts are the same. A payload
+ * that finds none free goes in chunks, so no side ever waits for an annex. TAKEN is the only race: the reader counts after its
  * last look at the bytes, so the writer, once it sees the count, may write there again. Which annex a payload is in stands in
  * its frame, so it does not matter in which order payloads arrive.
  *
- * The hub does not trust what a Worker says of an annex: it checks the memory once, and each place in it before it reads.
+ * The hub does not trust what a Worker says of an annex: it checks the memory once, and each offset in it before it reads.
  *
  * @module
  */
@@ -33,7 +33,7 @@ import { readAscii } from "./text.ts";
 const LEAST = 1 << 18;
 const MOST = 1 << 24;
 
-/** After what time without use the annexes are dropped, in milliseconds. */
+/** The time without use after which the annexes are dropped, in milliseconds. */
 const KEPT_MS = 1000;
 
 /** One annex, as its writer keeps it. */
@@ -52,7 +52,7 @@ export class AnnexWriter {
   readonly #ring: RingWriter;
   readonly #give: (buffer: SharedArrayBuffer) => number;
   readonly #annexes: Annex[];
-  /** The time at which they are to be dropped, in `performance.now()` time; `Infinity` while there are none. */
+  /** The time at which the annexes are to be dropped, in `performance.now()` time; `Infinity` while there are none. */
   dropAt = Infinity;
 
   /**
@@ -100,12 +100,12 @@ export class AnnexWriter {
     return true;
   }
 
-  /** Puts them off for another while. */
+  /** Keeps the annexes for another while. */
   keep(now: number): void {
     this.dropAt = now + KEPT_MS;
   }
 
-  /** Gives the bytes of the text, or -1 when it is too long after all. */
+  /** Puts a text into an annex. Gives the count of its bytes, or -1 when it is too long after all. */
   #putText(annex: Annex, text: string): number {
     const { read, written } = encoder.encodeInto(text, annex.bytes);
     if (read === text.length) return written;
@@ -137,7 +137,7 @@ function bytesOf({ meta, buffers }: Payload): number {
   return bytes;
 }
 
-/** Gives the bytes of the meta part. */
+/** Puts the meta part and the buffers into an annex. Gives the count of the meta part's bytes. */
 function putBuffers(bytes: Uint8Array, { meta = NO_BYTES, buffers }: Payload): number {
   bytes.set(meta);
   let at = meta.length;
@@ -186,7 +186,7 @@ export class AnnexReader {
     return payload;
   }
 
-  /** The writer has dropped them. */
+  /** Lets go of the annexes, which the writer has dropped. */
   drop(): void {
     this.#memories.fill(undefined);
   }

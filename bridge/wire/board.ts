@@ -1,8 +1,8 @@
 /**
  * The board: the words that all threads of one hub share.
  *
- * One fixed `SharedArrayBuffer` per hub holds the hub's doorbell, and for each Worker the word it parks on. It
- * is the only place where threads meet without a message, so every word below names who may write it.
+ * One fixed `SharedArrayBuffer` per hub holds the hub's doorbell, and for each Worker the word that it parks on. Here threads
+ * meet without a message, so every word below names who may write it.
  *
  * ```text
  * everybody's line   AWAKE      how many Workers have UP set: each adds and takes its own 1, and the hub that of a dead one
@@ -42,14 +42,12 @@ const UP = 2;
 /** The most Workers that a board can hold. */
 export const MAX_SLOTS = 2048;
 
-/** The index of the first word of a Worker's line. */
+/** The index of the first word of the Workers' lines. */
 function lines(slots: number): number {
   return Math.ceil((FLAGS + Math.ceil(slots / 32)) / LINE) * LINE;
 }
 
-/**
- * Whether an order number comes before another one. They begin anew some day, so they are compared by their difference.
- */
+/** Whether an order number comes before another one. The numbers begin anew some day, so their difference is compared. */
 export function isBefore(a: number, b: number): boolean {
   return (a - b | 0) < 0;
 }
@@ -58,9 +56,9 @@ export function isBefore(a: number, b: number): boolean {
 export interface Order {
   /** The memory that its Workers share. */
   readonly buffer: SharedArrayBuffer;
-  /** A Worker could go on: it takes its place in the line. */
+  /** Queues a Worker that could go on; says whether it need not be woken. */
   ready(slot: number): boolean;
-  /** The same, at the head of the line. */
+  /** The same, before all others. */
   readyFirst(slot: number): void;
 }
 
@@ -94,7 +92,7 @@ export class Board {
   /**
    * The hub goes to sleep unless the doorbell has rung since `heard`. Hub only.
    *
-   * @param heard What {@linkcode Board.heard} said before the last look for work.
+   * @param heard The count of {@linkcode Board.heard} before the last look for work.
    * @returns A promise that settles at the next ring, or `undefined` when it has rung already.
    */
   arm(heard: number): Promise<unknown> | undefined {
@@ -124,9 +122,9 @@ export class Board {
 
   /**
    * Takes the flags of 32 Workers and lowers them. Hub only. A Worker that raises its flag after this is seen by
-   * the next call; one that raised it before has published its message already.
+   * the next call; a Worker that raised it before has published its message already.
    *
-   * @param group Which 32 Workers.
+   * @param group The number of the group of 32 Workers.
    * @returns Their flags, one bit each.
    */
   takeFlags(group: number): number {
@@ -151,12 +149,12 @@ export class Board {
    * A Worker sleeps until somebody wakes it or the time is over. Worker only, on its own slot.
    *
    * @param slot The Worker's own slot.
-   * @param counter What {@linkcode Board.woken} said before the last look for work.
-   * @param ms How long at the most, in milliseconds; `Infinity` for no limit.
+   * @param counter The value of {@linkcode Board.woken} before the last look for work.
+   * @param ms The time limit, in milliseconds; `Infinity` for none.
    */
   park(slot: number, counter: number, ms: number): void {
     const line = this.#lines + slot * LINE;
-    // The Worker's event loop may be asleep too, beneath the code that parks now: it has to be notified after this.
+    // The Worker's event loop may be asleep too, beneath the code that parks now: the loop has to be notified after this.
     const before = Atomics.load(this.#words, line + PARKED);
     Atomics.store(this.#words, line + PARKED, 1);
     this.lie(slot);
@@ -167,7 +165,7 @@ export class Board {
 
   /**
    * As {@linkcode Board.park}, for a Worker that must keep its event loop turning meanwhile. It counts as asleep until
-   * {@linkcode Board.unpark}: one of these that nobody waits for any more may end at any time.
+   * {@linkcode Board.unpark}: a sleep of this kind that nobody waits for any more may end at any time.
    */
   async parkAsync(slot: number, counter: number): Promise<void> {
     Atomics.store(this.#words, this.#lines + slot * LINE + PARKED, IN_ITS_LOOP);
@@ -196,7 +194,7 @@ export class Board {
     }
   }
 
-  // Spinning is worth it only while a core is left for the one that is waited for.
+  // Spinning is worth it only while a core is left for the side that is waited for.
 
   /** A Worker has started, or has woken up: it counts as awake. Worker only; harmless for one that does already. */
   rise(slot: number): void {

@@ -1,5 +1,5 @@
 /**
- * Chunks: how a message leaves that is too large for a frame and an annex. See `message.ts` for how they lie in a ring.
+ * Chunks: the way out of a message that is too large for a frame and an annex. See `message.ts` for how they lie in a ring.
  *
  * @module
  */

@@ -9,13 +9,13 @@ export interface Departure {
   /**
    * Writes as much as there is room for.
    *
-   * @param until When to stop, in `performance.now()` time: a Worker that reads makes room all the while.
+   * @param until The time to stop, in `performance.now()` time: a Worker that reads makes room all the while.
    * @returns Whether all is written.
    */
   advance(until?: number): boolean;
   /**
-   * Takes a copy of the bytes that are not written yet: from now on whoever owns them may change them. Bytes that the
-   * codec made are its own and need none, but they are few.
+   * Takes a copy of the bytes that are not written yet: from now on their owner may change them. Bytes that the codec made
+   * are its own and need no copy, but they are few.
    */
   keep(): void;
 }

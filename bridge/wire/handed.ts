@@ -2,16 +2,16 @@
  * Handed buffers: payloads of a few large runs of bytes go in buffers of their own, which change hands through the passage (see
  * `bridge/memory/objects.ts`) as a `postMessage` with a transfer list does it: nobody copies them.
  *
- * The writer copies each run once, into the very buffer that the reader's value will have; what was given away with
- * `transfer()` not even once. Through an annex it would be copied twice, so from a megabyte on this is faster, and the hub,
- * when it reads, does nothing that takes long.
+ * The writer copies each run once, into the very buffer that the reader's value will have; bytes that were given away with
+ * `transfer()` it does not copy at all. Through an annex they would be copied twice, so from a megabyte on this is faster, and
+ * the hub, when it reads, does nothing that takes long.
  *
  * ```text
  * TAKEN, the word after those of the annexes   how many payloads the reader has taken, modulo 2^32   the reader only
  * ```
  *
- * The writer counts the payloads that it has handed over. There may be {@linkcode MOST_ON_THEIR_WAY} that were not taken: what
- * comes then goes in chunks, which wait for the reader, so that a writer that is faster does not fill the memory.
+ * The writer counts the payloads that it has handed over. There may be {@linkcode MOST_ON_THEIR_WAY} that were not taken: those
+ * that come then go in chunks, which wait for the reader, so that a writer that is faster does not fill the memory.
  *
  * The hub does not trust what a Worker hands over: it takes fixed-length `ArrayBuffer`s of the lengths that the frame says.
  *
@@ -26,7 +26,7 @@ import { type Beside, HANDED, hasBuffers, MOST_PART } from "./message.ts";
 import type { RingReader, RingWriter } from "./ring.ts";
 import { isTransferred } from "./transfer.ts";
 
-/** From how many bytes on a payload is handed over, and how many there have to be for each of its buffers. */
+/** The least bytes of a payload that is handed over, and the least for each of its buffers on the average. */
 const LEAST = 1 << 20;
 const LEAST_EACH = 1 << 16;
 
@@ -65,7 +65,7 @@ export class HandingWriter {
     if ((this.#handed - this.#ring.taken(HANDED) >>> 0) >= MOST_ON_THEIR_WAY) return undefined;
     keepFreedMemory();
     try {
-      // What is handed over has no length here any more.
+      // Buffers that are handed over have no length here any more.
       const lengths = buffers.map(({ length }) => length);
       const id = this.#hand(parts.map(ownBuffer));
       this.#handed = this.#handed + 1 >>> 0;

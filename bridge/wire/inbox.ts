@@ -46,7 +46,7 @@ interface Incoming {
   readonly bufferCount: number;
   /** The text so far. */
   text: string;
-  /** The buffers to be filled: the table of lengths with the meta part, and then the buffers. */
+  /** The parts to be filled: the table of lengths with the meta part, and then the buffers. */
   parts: Uint8Array[];
   part: number;
   offset: number;

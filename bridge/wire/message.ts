@@ -51,7 +51,7 @@ export const BESIDE = 0xffff;
 /** The highest number of a stream. */
 export const MOST_STREAM = BESIDE - 1;
 
-/** The bytes of such a frame before the lengths: its header, where the payload is, and the number of its memory. */
+/** The bytes before the lengths in a frame with its payload beside the ring: header, annex, number of the memory. */
 export const BESIDE_HEADER = HEADER + 8;
 
 /** The count of annexes of a ring. */
@@ -66,33 +66,33 @@ export const HANDED: number = ANNEXES;
  */
 export const MOST_PART = 2 ** 31 - 1;
 
-/** The writer's way to give its reader something beside the ring. */
+/** The way beside the ring, as its writer has it. */
 export interface Giver {
   /** Gives memory for both, and returns the number by which the reader can take it. */
   give(memory: SharedArrayBuffer): number;
   /** Hands buffers over, which are detached here, and returns the number by which the reader can take them. */
   hand(buffers: ArrayBuffer[]): number;
-  /** Sends what a message refers to by a number that it has already. */
+  /** Sends an object to which a message refers by this number. */
   send(id: number, object: object): void;
 }
 
-/** The reader's way to take that. */
+/** The way beside the ring, as its reader has it. */
 export interface Taker {
   /** Takes shared memory. */
   takeMemory(id: number): SharedArrayBuffer;
-  /** Takes whatever has come under a number. */
+  /** Takes the object, or the buffers, that came under a number. */
   take(id: number): unknown;
 }
 
-/** The payload of a message that lies beside the ring. */
+/** The location of a payload that lies beside the ring. */
 export interface Beside {
-  /** In which annex, or {@linkcode HANDED}. */
+  /** The number of the annex, or {@linkcode HANDED}. */
   readonly where: number;
   /** The number of the memory. */
   readonly id: number;
-  /** The count of bytes of its text or meta. */
+  /** The count of bytes of the payload's text or meta. */
   readonly meta: number;
-  /** Whether it is a text that is all ASCII. */
+  /** Whether the payload is a text that is all ASCII. */
   readonly ascii: boolean;
   /** The lengths of its buffers. */
   readonly lengths: readonly number[];
@@ -134,7 +134,7 @@ export function keep(payload: Payload): Payload {
     : { ...payload, buffers: payload.buffers.map(keepBytes) };
 }
 
-/** The same with all of its bytes copied: what was given away goes to one reader only, and here is another one. */
+/** The same payload with all of its bytes copied, for a second reader: bytes that were given away go to one reader only. */
 export function copyOf(payload: Payload): Payload {
   return payload.buffers.length === 0
     ? payload

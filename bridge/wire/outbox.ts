@@ -1,5 +1,5 @@
 /**
- * The writing end of a ring: puts messages into it. See `message.ts` for how they lie there, and who goes which way.
+ * The writing end of a ring: puts messages into it. See `message.ts` for how they lie there, and which message goes which way.
  *
  * @module
  */
@@ -35,7 +35,7 @@ function frameBytes(payload: Payload, withBuffers: boolean): number {
 
 /** The writing end of a ring. */
 export class Outbox {
-  /** The ring: its writer says there that it is hungry, behind, or done with the reader. */
+  /** The ring: here the writer says that it is hungry or behind, or that the reader is to end. */
   readonly ring: RingWriter;
   readonly #annexes: AnnexWriter | undefined;
   readonly #handing: HandingWriter | undefined;
@@ -53,7 +53,7 @@ export class Outbox {
     this.#giver = giver;
   }
 
-  /** Sends what goes beside a message; once, and before the message is written. */
+  /** Sends the attachments of a message; once, and before the message is written. */
   attach(attachments: readonly Attachment[]): void {
     for (const { id, object } of attachments) this.#giver?.send(id, object);
   }
@@ -205,6 +205,6 @@ class BesideDeparture implements Departure {
     return true;
   }
 
-  /** It was copied when it was put there. */
+  /** Copies nothing: the payload was copied when it was put beside the ring. */
   keep(): void {}
 }

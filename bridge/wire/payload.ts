@@ -1,12 +1,12 @@
 /**
- * A value made ready for the ring: what a message carries, and what goes beside it.
+ * Payloads: values made ready for the ring, with the attachments that go beside it.
  *
  * @module
  */
 
 /**
- * Something that goes beside the message that refers to it, as only the runtime can send it: see `Passage`. It is sent when
- * the message is, so that one which is refused half-way, or dropped, leaves nothing on the way.
+ * An object that goes beside the message that refers to it, as only the runtime can send it: see `Passage`. It is sent when the
+ * message is, so that a message which is refused half-way, or dropped, leaves nothing on the way.
  */
 export interface Attachment {
   /** The number by which the reference names it. */
@@ -40,7 +40,7 @@ export const Format = {
   Undefined: 0,
   /** Plain JSON. */
   Json: 1,
-  /** The structured form in the meta, and what is large in it as buffers. */
+  /** The structured form in the meta, and its large runs of bytes as buffers. */
   Structured: 2,
   /** The structured form as text, when it needs no buffers. */
   Tagged: 3,

@@ -80,7 +80,7 @@ export function createRing(): SharedArrayBuffer {
 
 /** The writing end of a ring. */
 export class RingWriter {
-  /** The ring as words and as bytes; a frame's place counts from their start. */
+  /** The ring as words and as bytes; a frame's offset counts from their start. */
   readonly words: Int32Array;
   readonly bytes: Uint8Array;
   /** The offset up to which this end has written; it alone moves it. */

@@ -6,12 +6,12 @@
  * ```text
  * LOCK       0, or 1 + the side that changes the rest (0 the hub, else 1 + the Worker's slot)   a spin lock
  * HOLDER     0 nobody; 1 + the slot of the Worker that has the run lock; -1 the hub, which is to begin a new thread
- * COUNTER    the last order number; each place in the line has one, the lowest is the first
+ * COUNTER    the last order number; all in the line have one, and the lowest is the first
  * NEXT       the lowest order number of a new thread that has not begun; 0 if there is none
  * TOP        no slot from here on was ever used
  * for each slot:
  *   STATE    see below; the Worker reads its own without LOCK
- *   ORDER    its place in the line, while it is Queued
+ *   ORDER    its order number, while it is Queued
  *   DUE      when it is to be queued at the latest, by the clock that all share; while it is Parked
  * rest: whoever has LOCK
  * ```
@@ -27,22 +27,24 @@
  *
  * - A Worker is *Parked* while it is inside a blocking call, *Idle* while it has no green code to go on with, or is in its
  *   event loop. *Running* is said of the holder alone: at most one slot is.
- * - **The line.** Whoever makes a Parked Worker able to go on queues it (`ready`), so that the order is that of the wake-ups
- *   and not of how fast the woken ones wake. One that finds by itself that it can go on queues itself (`request`): nothing is
- *   ever lost because somebody was not queued. Before anything is queued, whatever is due by then is queued, by its time.
- * - **New threads** have places in the line too: each one takes an order number when it is spawned, which the spawn message
- *   tells the hub. Only the lowest is in shared memory. When it comes first, the run lock goes to the hub, which knows all
- *   others: nobody runs green code then, and all that was said before is in the rings. It gives the run lock to the Worker that
- *   it sends the thread to; that one has it (`arrived`) when it takes the thread in. What was said too late after all, or got
- *   lost, the hub says once more (`announce`) whenever it looks whose turn it is.
- * - **No scheduler.** Whoever gives the run lock up, or finds that nobody has it, picks the next one (`dispatch`) under LOCK, and
+ * - **The line.** The side that makes a Parked Worker able to go on queues it (`ready`), so that the order is that of the
+ *   wake-ups, and not of how fast the woken Workers wake. A Worker that finds by itself that it can go on queues itself
+ *   (`request`): nothing is ever lost because a Worker was not queued. Before any Worker is queued, all those are queued that are
+ *   due by then, by their times.
+ * - **New threads** stand in the line too: each takes an order number when it is spawned, which the spawn message tells the hub.
+ *   Only the lowest of these is in shared memory. When that comes first, the run lock goes to the hub, which knows the others:
+ *   no Worker runs green code then, and all messages from before are in the rings. The hub gives the run lock to the Worker to
+ *   which it sends the thread; that Worker has it (`arrived`) when it takes the thread in. A number that was told too late after
+ *   all, or got lost, the hub tells once more (`announce`) whenever it looks which thread has its turn.
+ * - **No scheduler.** The side that gives the run lock up, or finds it free, picks the next holder (`dispatch`) under LOCK, and
  *   wakes it after that.
  *
  * **Races.** A Worker that releases the run lock looks again, after that, whether it can go on: a `ready` that came before found
- * it Running and did nothing. One that is dispatched is woken by its own word on the board after its STATE was written, and reads
- * STATE after that word. **Deaths.** Every word is whole at each moment: there are no links, the line is found by looking
- * through the slots (some 10 ns each). So a Worker that dies under LOCK leaves nothing half done but a missing wake-up, which
- * `gone` makes good.
+ * it Running and did nothing. A Worker that is dispatched is woken by its own word on the board after its STATE was written, and
+ * reads STATE after that word.
+ *
+ * **Deaths.** Every word is whole at each moment: there are no links, the line is found by looking through the slots (some 10 ns
+ * each). So a Worker that dies under LOCK leaves nothing half done but a missing wake-up, which `gone` makes good.
  *
  * @module
  */
@@ -75,7 +77,7 @@ const GONE = 4;
 const NOBODY = 0;
 const HUBS = -1;
 
-/** The asker's number of the hub. */
+/** The side of the hub. That of a Worker is 1 + its slot. */
 export const HUB_SIDE = 0;
 
 /**
@@ -93,7 +95,7 @@ export class RunLock {
   readonly #dues: Float64Array;
   readonly #board: Board;
   readonly #lock: SpinLock;
-  /** Whom to wake when the lock is free again: a slot, or {@linkcode HUBS}. */
+  /** The next holder, to be woken when LOCK is free again: a slot, or {@linkcode HUBS}. */
   #chosen: number | undefined;
 
   /**
@@ -106,14 +108,14 @@ export class RunLock {
     this.buffer = buffer ?? new SharedArrayBuffer((FIRST_SLOT_WORD + board.slots * SLOT_WORDS) * 4);
     this.#words = new Int32Array(this.buffer);
     this.#dues = new Float64Array(this.buffer);
-    // One that was stopped may have ended in the middle, and the hub may never ask for the lock again.
+    // A Worker that was stopped may have ended with LOCK, and the hub may never ask for it again.
     const hasLeft = (side: number) => side > HUB_SIDE && this.#state(side - 1) === GONE;
     this.#lock = new SpinLock(this.#words, LOCK, side, hasLeft);
   }
 
   // A Worker, about itself.
 
-  /** Whether a Worker holds the run lock, and knows what for. */
+  /** Whether a Worker holds the run lock, and has taken in the thread that it is to begin, if there is one. */
   isHeldBy(slot: number): boolean {
     return this.#state(slot) === RUNNING;
   }
@@ -127,16 +129,16 @@ export class RunLock {
    * A Worker gives the run lock up, if it has it: it is about to wait inside a blocking call.
    *
    * @param slot Its slot.
-   * @param due When it is to be queued at the latest, in its `performance.now()` time.
+   * @param due The latest time at which it is to be queued, in its `performance.now()` time.
    * @param again Whether it can go on at once, and only lets the others go first.
-   * @param order Its place in the line then, if it has taken one; see {@linkcode RunLock.takeOrder}.
+   * @param order Its order number then, if it has taken one; see {@linkcode RunLock.takeOrder}.
    */
   release(slot: number, due: number, again: boolean, order?: number): void {
     this.#lock.enter();
     this.#queueDue();
     const state = this.#state(slot);
     this.#drop(slot);
-    // One that has no run lock may have requested it before, from its event loop.
+    // A Worker without the run lock may have requested it before, from its event loop.
     if (state !== GONE && state !== QUEUED) {
       this.#dues[this.#dueAt(slot)] = performance.timeOrigin + due;
       if (again) this.#queue(slot, order ?? this.#count());
@@ -145,7 +147,7 @@ export class RunLock {
     this.#leave();
   }
 
-  /** A Worker gives the run lock up, if it has it, or its place in the line: it has nothing to go on with. */
+  /** A Worker gives up the run lock, or its order number: it has nothing to go on with. */
   idle(slot: number): void {
     const state = this.#state(slot);
     if (state === IDLE || state === GONE) return;
@@ -155,7 +157,7 @@ export class RunLock {
     this.#leave();
   }
 
-  /** A Worker can go on: it gets a place in the line, unless it has one. */
+  /** A Worker can go on: it queues itself, unless it is in the line. */
   request(slot: number): void {
     const state = this.#state(slot);
     if (state === QUEUED || state === RUNNING || state === GONE) return;
@@ -172,7 +174,7 @@ export class RunLock {
     this.#leave();
   }
 
-  /** Takes a place at the end of the line for the holder, for its next {@linkcode RunLock.release}. */
+  /** Takes the next order number for the holder, for its next {@linkcode RunLock.release}. */
   takeOrder(): number {
     this.#lock.enter();
     this.#queueDue();
@@ -184,7 +186,7 @@ export class RunLock {
   // Anybody.
 
   /**
-   * Something has happened for which a Worker waits: it gets a place at the end of the line.
+   * Queues a Worker at the end of the line: something has happened for which it waits.
    *
    * @returns Whether it need not be woken: it is in the line, or has the run lock.
    */
@@ -197,7 +199,7 @@ export class RunLock {
     return state === QUEUED || state === RUNNING;
   }
 
-  /** Takes a place in the line for a new thread; gives its order number. */
+  /** Takes the next order number for a new thread. */
   enlist(): number {
     this.#lock.enter();
     this.#queueDue();
@@ -209,7 +211,7 @@ export class RunLock {
 
   // The hub.
 
-  /** As {@linkcode RunLock.ready}, with the first place in the line. */
+  /** As {@linkcode RunLock.ready}, with an order number before all others. */
   readyFirst(slot: number): void {
     this.#lock.enter();
     const state = this.#state(slot);
@@ -242,8 +244,8 @@ export class RunLock {
   }
 
   /**
-   * The lowest order number that the hub knows. Whoever takes a number without the run lock (an `async` green function that went
-   * on by itself) may do so just when the hub says which is the next one, and would be passed over.
+   * Tells the lowest order number that the hub knows. A thread may take a number without the run lock (in an `async` green
+   * function that went on by itself), just when the hub tells which is the next one: it would be passed over.
    */
   announce(order: number): void {
     if (Atomics.load(this.#words, NEXT) === order) return;
@@ -253,7 +255,7 @@ export class RunLock {
     this.#leave();
   }
 
-  /** The thread whose turn it is is not begun; see {@linkcode RunLock.pass}. */
+  /** The hub begins none, as the thread whose turn it is cannot begin; see {@linkcode RunLock.pass}. */
   skip(next: number): void {
     this.#lock.enter();
     this.#words[NEXT] = next;
