@@ -6,10 +6,8 @@
  */
 
 import { assertEquals } from "@std/assert";
-import { dirname, join, relative } from "node:path/posix";
+import { dirname, join } from "node:path/posix";
 import { ROOT } from "./support/paths.ts";
-
-const ROOT_PATH = ROOT.pathname;
 
 /** The floors, from the ground up. Rooms on one floor do not know each other. */
 const FLOORS: readonly (readonly string[])[] = [
@@ -70,7 +68,7 @@ interface Import {
 }
 
 function* sourcesIn(folder: string): Generator<string> {
-  for (const { name, isDirectory } of Deno.readDirSync(join(ROOT_PATH, folder))) {
+  for (const { name, isDirectory } of Deno.readDirSync(new URL(`${folder}/`, ROOT))) {
     const path = join(folder, name);
     if (isDirectory) yield* sourcesIn(path);
     else if (name.endsWith(".ts")) yield path;
@@ -81,7 +79,7 @@ const files = [
   "mod.ts",
   ...["hub", "bridge", "green", "sync"].flatMap((room) => [...sourcesIn(room)]),
 ];
-const texts = new Map(files.map((file) => [file, Deno.readTextFileSync(join(ROOT_PATH, file))]));
+const texts = new Map(files.map((file) => [file, Deno.readTextFileSync(new URL(file, ROOT))]));
 
 /** The lines of a file with their numbers, without comments. */
 function codeOf(file: string): [line: number, code: string][] {
@@ -96,11 +94,7 @@ const imports: Import[] = files.flatMap((from) =>
   codeOf(from).flatMap(([line, code]) =>
     [...code.matchAll(/(?:\bfrom|\bimport|\bimport\()\s*"(\.{1,2}\/[^"]+)"/g)].map((
       [, specifier],
-    ) => ({
-      from,
-      line,
-      to: relative(ROOT_PATH, join(ROOT_PATH, dirname(from), specifier)),
-    }))
+    ) => ({ from, line, to: join(dirname(from), specifier) }))
   )
 );
 

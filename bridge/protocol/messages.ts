@@ -159,6 +159,11 @@ export const Ending = {
 /** The status of an {@linkcode Outcome} with each {@linkcode Ending}. */
 export const STATUSES = ["fulfilled", "rejected", "killed"] as const;
 
+/** Whether a value that has arrived is one of the endings. */
+export function isEnding(value: unknown): value is number {
+  return value === Ending.Fulfilled || value === Ending.Rejected || value === Ending.Killed;
+}
+
 /** The {@linkcode Ending} of an {@linkcode Outcome} with each status. */
 export const ENDINGS = {
   fulfilled: Ending.Fulfilled,

@@ -11,7 +11,12 @@ import { decode } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
-import { intern, type Target, type ThreadOptions } from "../../bridge/protocol/messages.ts";
+import {
+  intern,
+  isEnding,
+  type Target,
+  type ThreadOptions,
+} from "../../bridge/protocol/messages.ts";
 import { coreOf } from "../../bridge/memory/objects.ts";
 import type { GreenWorker } from "../records/worker.ts";
 
@@ -42,7 +47,7 @@ export function boundTarget(worker: GreenWorker, number: number): Target {
 
 /** Checks that a number is one of the three endings. */
 export function checkEnding(ending: number): number {
-  if (ending === 0 || ending === 1 || ending === 2) return ending;
+  if (isEnding(ending)) return ending;
   throw new BridgeProtocolError(`Cannot take an ending ${ending}`);
 }
 

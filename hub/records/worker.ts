@@ -26,10 +26,10 @@ import { EMPTY } from "../../bridge/wire/message.ts";
 import {
   Down,
   Ending,
+  isEnding,
   outcomeOf,
   PART_OF_CALL,
   RefKind,
-  STATUSES,
   type Target,
   type ThreadRef,
 } from "../../bridge/protocol/messages.ts";
@@ -539,7 +539,7 @@ export class GreenWorker {
       return known.proxyFor ?? known;
     }
     const { ended } = ref;
-    if (!ended || !(ended.ending in STATUSES)) {
+    if (!ended || !isEnding(ended.ending)) {
       throw new TypeError("Cannot resolve a green thread: the hub does not know it");
     }
     const outcome = outcomeOf(ended.ending, ended.value);

@@ -7,6 +7,7 @@
  * @module
  */
 
+import { dirname, join } from "node:path/posix";
 import type { Blocking } from "../../green/worker/blocking.ts";
 import { state } from "../../bridge/state.ts";
 import { ROOT } from "../support/paths.ts";
@@ -76,7 +77,7 @@ let original: Promise<Library> | undefined;
 
 /** The library as it is. */
 export function library(): Promise<Library> {
-  return original ??= load(ROOT.href);
+  return original ??= load(() => ROOT.href);
 }
 
 /** A copy of the library with something broken. */
@@ -103,11 +104,7 @@ export async function copyWith(
   try {
     for (const name of [...FOLDERS, ...folders]) await copyFolder(name, folder);
     const path = `${folder}/${file}`;
-    const code = await Deno.readTextFile(path);
-    if (code.split(text).length !== 2) {
-      throw new Error(`Cannot break ${file}: expected once in it "${text}"`);
-    }
-    await Deno.writeTextFile(path, code.replace(text, () => instead));
+    await Deno.writeTextFile(path, broken(file, await Deno.readTextFile(path), text, instead));
     return copy;
   } catch (error) {
     await copy[Symbol.asyncDispose]();
@@ -115,13 +112,83 @@ export async function copyWith(
   }
 }
 
-/** Has a function use the library with something broken. */
+/**
+ * Has a function use the library with something broken.
+ *
+ * Only the broken file and the files above it, which import it, are copied: those below are the same for all.
+ */
 export async function withMutant<T>(
-  mutation: Mutation,
+  { file, text, instead }: Mutation,
   use: (library: Library) => Promise<T>,
 ): Promise<T> {
-  await using copy = await copyWith(mutation);
-  return await use(await load(copy.url.href));
+  const folder = await Deno.makeTempDir({ prefix: "aiohub_model_" });
+  try {
+    const above = filesAbove(file);
+    const root = (path: string) => above.has(path) ? `file://${folder}/` : ROOT.href;
+    for (const path of above) {
+      const source = sources().get(path)!.code;
+      const code = path === file ? broken(file, source, text, instead) : source;
+      const to = `${folder}/${path}`;
+      await Deno.mkdir(dirname(to), { recursive: true });
+      await Deno.writeTextFile(
+        to,
+        code.replace(IMPORTS, (whole, before, specifier) => {
+          const imported = join(dirname(path), specifier);
+          return above.has(imported) ? whole : `${before}"${ROOT.href}${imported}"`;
+        }),
+      );
+    }
+    return await use(await load(root));
+  } finally {
+    await Deno.remove(folder, { recursive: true });
+  }
+}
+
+/** The code of a file with something broken. */
+function broken(file: string, code: string, text: string, instead: string): string {
+  if (code.split(text).length === 2) return code.replace(text, () => instead);
+  throw new Error(`Cannot break ${file}: expected once in it "${text}"`);
+}
+
+/** What a file imports when it runs; types are left out. */
+const IMPORTS =
+  /((?:^import (?!type\b)[^;]*?|^export [^;]*?\bfrom |\bimport\()\s*)"(\.{1,2}\/[^"]+)"/gm;
+
+/** A file of the library. */
+interface Source {
+  readonly code: string;
+  /** The paths of the files that it imports. */
+  readonly imports: readonly string[];
+}
+
+let read: Map<string, Source> | undefined;
+
+/** The library's files, each by its path. */
+function sources(): Map<string, Source> {
+  return read ??= new Map(
+    FOLDERS.flatMap(filesIn).map((path) => {
+      const code = Deno.readTextFileSync(new URL(path, ROOT));
+      const imports = [...code.matchAll(IMPORTS)].map(([, , to]) => join(dirname(path), to));
+      return [path, { code, imports }];
+    }),
+  );
+}
+
+function filesIn(folder: string): string[] {
+  return [...Deno.readDirSync(new URL(`${folder}/`, ROOT))].flatMap(({ name, isFile }) =>
+    isFile ? [`${folder}/${name}`] : filesIn(`${folder}/${name}`)
+  );
+}
+
+/** A file, and all files that import it, or import one that does, and so on. */
+function filesAbove(file: string): Set<string> {
+  const above = new Set([file]);
+  for (const path of above) {
+    for (const [importer, { imports }] of sources()) {
+      if (imports.includes(path)) above.add(importer);
+    }
+  }
+  return above;
 }
 
 async function copyFolder(name: string, to: string): Promise<void> {
@@ -138,9 +205,10 @@ interface Kinds {
   readonly kinds: ReadonlyMap<string, { revive(buffer: unknown, name?: string): Coordination }>;
 }
 
-async function load(root: string): Promise<Library> {
+/** @param rootOf The root under which a file of the library is. */
+async function load(rootOf: (path: string) => string): Promise<Library> {
   // The original's ways come back when a copy is gone: they are taken at once.
-  const modules = await Promise.all(MODULES.map((module) => import(root + module)));
+  const modules = await Promise.all(MODULES.map((path) => import(rootOf(path) + path)));
   const { kinds } = state("objects", (): Kinds => ({ kinds: new Map() }));
   const ways = new Map(kinds);
   return Object.assign({}, ...modules, {
