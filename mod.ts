@@ -57,7 +57,7 @@ export {
   greenletToFuture,
   type GreenletToFutureOptions,
 } from "./hub/futures.ts";
-export { HubPromise } from "./hub/hub_promise.ts";
+export { HubPromise } from "./hub/futures.ts";
 
 export { ConnectionPool, type ConnectionPoolOptions } from "./hub/connections/connection_pool.ts";
 export { type Shared, shared, update, updateAsync } from "./hub/shared.ts";

@@ -4,6 +4,11 @@
  * People's code may replace them later, and packages do: a `JSON.parse` that freezes, a `toJSON` on all arrays. What crosses
  * has to stay what it is.
  *
+ * Also {@linkcode isA}, a look at a value that people's code has returned or thrown. Such a value may run code whenever it is
+ * looked at, even when it is only asked for its class: a proxy has traps, a getter may throw, and a proxy that was revoked throws
+ * at everything. So between the end of people's code and the message that says how it ended there are two ways to look:
+ * `encodeThrown()`, which never throws, and {@linkcode isA}.
+ *
  * @module
  */
 
@@ -41,4 +46,37 @@ export function defineOwn(object: object, key: string, value: unknown): void {
     enumerable: true,
     configurable: true,
   });
+}
+
+/**
+ * As `instanceof`, for a value of which nobody knows what it does: one that cannot be asked is of no class.
+ *
+ * @param value The value.
+ * @param Class The class: of the library or of the language.
+ */
+export function isA<T>(
+  value: unknown,
+  // deno-lint-ignore no-explicit-any -- an abstract class, and one with any parameters, fits too
+  Class: abstract new (...args: any[]) => T,
+): value is T {
+  try {
+    return value instanceof Class;
+  } catch {
+    return false;
+  }
+}
+
+/** `Error`, with the hook by which people's code writes stacks in its own way: as any value, or not at all if it throws. */
+const errors = Error as { prepareStackTrace?: unknown };
+
+/** Reads a stack as the engine writes it. The engine writes a stack when it is read first. */
+export function asEngineWrites<T>(read: () => T): T {
+  const { prepareStackTrace } = errors;
+  if (prepareStackTrace === undefined) return read();
+  errors.prepareStackTrace = undefined;
+  try {
+    return read();
+  } finally {
+    errors.prepareStackTrace = prepareStackTrace;
+  }
 }

@@ -78,9 +78,9 @@ export type StateName =
   | "unheard"
   /** The functions that were wrapped on the hub: `hub/references/permissions.ts`. */
   | "wrapped"
-  /** Those among them that have a name as text: `wrapped.ts`. */
+  /** Those among them that have a name as text: `targets.ts`. */
   | "wrapped names"
-  /** Their sources: `bridge/protocol/wrapped_names.ts`. */
+  /** Their sources: `bridge/protocol/targets.ts`. */
   | "wrapped texts"
   /** The writers of streams: `hub/references/hub_writer.ts`. */
   | "writers";

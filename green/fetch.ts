@@ -6,7 +6,7 @@
 
 import { show } from "../bridge/checks.ts";
 import type { SyncBlob } from "../bridge/references/blob_types.ts";
-import { blockingBlob } from "../bridge/memory/blocking_blob.ts";
+import { blockingBlob } from "../bridge/memory/blobs.ts";
 import { remoteOf } from "../bridge/references/remote_object.ts";
 import { servedTarget } from "../bridge/protocol/served.ts";
 import { blocking } from "../bridge/side/side.ts";

@@ -8,12 +8,16 @@ import type { GreenThread } from "../bridge/side/green_thread.ts";
 import type { SyncArgument, SyncResult } from "../bridge/references/live_types.ts";
 import { blocking, greenSide, isGreen } from "../bridge/side/side.ts";
 import { intern } from "../bridge/protocol/messages.ts";
-import { mark, registerNamed, serveAs } from "../bridge/protocol/wrapped.ts";
+import {
+  exportOf,
+  mark,
+  registerName,
+  registerNamed,
+  serveAs,
+} from "../bridge/protocol/targets.ts";
 import { getHub } from "./default_hub.ts";
-import { HubPromise } from "./hub_promise.ts";
+import { HubPromise } from "./futures.ts";
 import { registerFunction } from "./references/permissions.ts";
-import { exportOf } from "../bridge/protocol/targets.ts";
-import { registerName } from "../bridge/protocol/wrapped_names.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 
 /** An async function that green code may call as if it were synchronous. */

@@ -43,7 +43,7 @@ import type { Settings } from "./base/options.ts";
 import { ImportPermission } from "./references/permissions.ts";
 import { Pool, type PoolHost } from "./pool/pool.ts";
 import { hubReferent } from "./references/referents.ts";
-import { listenForUnhandled } from "./base/unhandled_promises.ts";
+import { listenForUnhandled } from "./base/faults.ts";
 import { Threads } from "./threads/threads.ts";
 import type { Waits } from "./threads/waits.ts";
 import { WorkerSpawns } from "./calls/worker_spawns.ts";

@@ -1,17 +1,19 @@
 /**
  * From promises to green threads and back.
  *
+ * A {@linkcode HubPromise} is a promise of the hub that green code holds.
+ *
  * @module
  */
 
-import { madeElsewhere } from "../bridge/brand.ts";
+import { brand, madeElsewhere } from "../bridge/brand.ts";
 import { checkOptionsObject, checkSignal, show } from "../bridge/checks.ts";
 import { GreenThread } from "../bridge/side/green_thread.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { getHub } from "./default_hub.ts";
 import { HubThread } from "./records/thread.ts";
-import { HubPromise } from "./hub_promise.ts";
+import { AWAITED } from "../bridge/references/thenables.ts";
 
 /** Options for {@linkcode greenletToFuture}. */
 export interface GreenletToFutureOptions {
@@ -171,4 +173,43 @@ export function futureToGreenlet<T>(
   }
   const work = isFunction ? future as (signal: AbortSignal) => PromiseLike<T> : () => future;
   return getHub().future("future", work, options) as GreenThread<T>;
+}
+
+/**
+ * The promise of an async function that green code started on the hub.
+ *
+ * On the hub `.async()` gives a plain promise. In green code, where promises of the hub cannot live, it gives one of these: hand
+ * it to `futureToGreenlet` and `.wait()`.
+ *
+ * @typeParam T The type of its value.
+ */
+export class HubPromise<T> implements PromiseLike<T> {
+  static {
+    brand(this, "HubPromise");
+  }
+
+  readonly #thread: GreenThread<T>;
+
+  /** Made by `.async()` of a function that `asyncToSync` made. */
+  constructor(thread: GreenThread<T>) {
+    this.#thread = thread;
+  }
+
+  /** The green thread of the work. */
+  get thread(): GreenThread<T> {
+    return this.#thread;
+  }
+
+  /** The same, under a key for those rooms of the library that cannot import this class. */
+  get [AWAITED](): GreenThread<T> {
+    return this.#thread;
+  }
+
+  /** Makes it awaitable in an `async` green function. */
+  then<R1 = T, R2 = never>(
+    onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
+    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+  ): Promise<R1 | R2> {
+    return this.#thread.then(onfulfilled, onrejected);
+  }
 }

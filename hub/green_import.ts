@@ -6,9 +6,8 @@
 
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { intern } from "../bridge/protocol/messages.ts";
-import { mark } from "../bridge/protocol/wrapped.ts";
+import { mark, moduleSpecifier } from "../bridge/protocol/targets.ts";
 import type { Passed } from "../bridge/side/spawnable.ts";
-import { moduleSpecifier } from "../bridge/protocol/targets.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 
 /** The functions of a module as green functions: each call spawns a green thread. Other exports are left out. */

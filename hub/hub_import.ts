@@ -10,9 +10,8 @@ import { Op } from "../bridge/references/live.ts";
 import type { Sync } from "../bridge/references/live_types.ts";
 import { intern } from "../bridge/protocol/messages.ts";
 import { remoteOf } from "../bridge/references/remote_object.ts";
-import { mark } from "../bridge/protocol/wrapped.ts";
+import { mark, moduleSpecifier } from "../bridge/protocol/targets.ts";
 import type { ModuleDescription } from "./calls/functions.ts";
-import { moduleSpecifier } from "../bridge/protocol/targets.ts";
 
 /**
  * A module's exports as green code sees them: functions block for their results, plain values are as they are, classes

@@ -7,11 +7,9 @@
 import { show } from "../bridge/checks.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { blocking } from "../bridge/side/side.ts";
-import { mark, registerNamed } from "../bridge/protocol/wrapped.ts";
+import { exportOf, mark, registerName, registerNamed } from "../bridge/protocol/targets.ts";
 import type { Passed, Result } from "../bridge/side/spawnable.ts";
 import { spawn } from "./spawn.ts";
-import { exportOf } from "../bridge/protocol/targets.ts";
-import { registerName } from "../bridge/protocol/wrapped_names.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 
 /** A function that runs in a green thread. */

@@ -2,21 +2,33 @@
  * Blobs, files and forms as values.
  *
  * The bytes of a blob belong to the process, and all its threads of execution can have blobs over them. So a blob goes beside the
- * message, through the side port, by its URL (see `blob_urls.ts`): nothing is copied, whatever its size. A form goes as its
+ * message, through the side port, by its URL: nothing is copied, whatever its size. A form goes as its
  * entries.
  *
- * Blobs are values and have no identity: each arrival is a blob of its own. In green code a blob can be read without the event
- * loop: see `blocking_blob.ts`.
+ * Blobs are values and have no identity: each arrival is a blob of its own.
+ *
+ * **Object URLs** are the way of a blob from one thread of execution to another, as they belong to the process, like the bytes.
+ * The runtime (Deno 2.9.6) also sends blobs through a `MessagePort`, but not those over files, and a blob sent to a Worker that
+ * ends before it reads it is never freed. An object URL keeps its blob too, until somebody revokes it: whoever takes the blob
+ * does so. The hub remembers each blob that it has sent until the Worker says that it has taken it, and when a Worker has ended,
+ * revokes those that it had sent: so none is left.
+ *
+ * **In green code** reading a blob blocks, without the event loop, and gives the plain value. A blob that has arrived in green
+ * code is the platform's own, so that the whole platform takes it. Methods of its own hide those that give promises, and ask the
+ * hub to read the blob. The result of `stream()` has to be a `ReadableStream` as well as an iterable, since the platform calls
+ * that method itself: for the body of a `Response`, for a `FileReader`.
  *
  * @module
  */
 
-import { blockingBlob } from "./blocking_blob.ts";
-import { BlobUrl } from "./blob_urls.ts";
 import { BridgeProtocolError } from "../errors.ts";
-import { RefKind } from "../protocol/messages.ts";
+import { RefKind, type Target } from "../protocol/messages.ts";
 import type { Ref } from "../values/reference_kinds.ts";
-import { greenSide } from "../side/side.ts";
+import { blocking, greenSide } from "../side/side.ts";
+import { resolveObjectURL } from "node:buffer";
+import type { SyncBlobMethods, SyncByteStream } from "../references/blob_types.ts";
+import { proxyForLater } from "../references/remote_object.ts";
+import { servedTarget } from "../protocol/served.ts";
 
 /**
  * The number of the last blob that this thread has sent. These numbers go down, since other objects in the side port have numbers
@@ -103,3 +115,129 @@ export function formOf(entries: unknown): FormData {
 function malformed(): BridgeProtocolError {
   return new BridgeProtocolError("Cannot take a form: it is no list of names with texts and files");
 }
+
+/** A blob on its way. */
+export class BlobUrl {
+  readonly #url: string;
+  readonly #file: { readonly name: string; readonly lastModified: number } | undefined;
+
+  private constructor(url: string, file: BlobMessage["file"]) {
+    this.#url = url;
+    this.#file = file;
+  }
+
+  /** Gives a blob a URL. */
+  static of(blob: Blob): BlobUrl {
+    const file = blob instanceof File
+      ? { name: blob.name, lastModified: blob.lastModified }
+      : undefined;
+    return new BlobUrl(URL.createObjectURL(blob), file);
+  }
+
+  /** The blob in a message; nothing if the message is about something else. */
+  static from(message: unknown): BlobUrl | undefined {
+    const { url, file } = (message ?? {}) as Partial<BlobMessage>;
+    return typeof url === "string" ? new BlobUrl(url, file) : undefined;
+  }
+
+  /** The message to send. */
+  get message(): BlobMessage {
+    return { url: this.#url, file: this.#file };
+  }
+
+  /**
+   * Takes the blob, and revokes the URL.
+   *
+   * @throws {BridgeProtocolError} If the URL was revoked before.
+   */
+  take(): Blob {
+    const blob = resolveObjectURL(this.#url);
+    if (!(blob instanceof Blob)) {
+      throw new BridgeProtocolError("Cannot take a blob: it is not there any more");
+    }
+    this.revoke();
+    const file = this.#file;
+    if (!file) return blob;
+    const { lastModified } = file;
+    return new File([blob], String(file.name), { type: blob.type, lastModified });
+  }
+
+  /** Lets go of the blob, which nobody will take. */
+  revoke(): void {
+    URL.revokeObjectURL(this.#url);
+  }
+}
+
+/** A blob as it is sent. */
+interface BlobMessage {
+  readonly url: string;
+  /** The data of a file beside its bytes and type. */
+  readonly file?: { readonly name: string; readonly lastModified: number };
+}
+
+const READ: Target = servedTarget("readBlob");
+const STREAM: Target = servedTarget("streamOfBlob");
+
+type Bytes = Uint8Array<ArrayBuffer>;
+
+const methods: SyncBlobMethods & ThisType<Blob> = {
+  text() {
+    return new TextDecoder().decode(read(this, "text"));
+  },
+  bytes() {
+    return read(this, "bytes");
+  },
+  arrayBuffer() {
+    return read(this, "arrayBuffer").buffer;
+  },
+  slice(...range) {
+    return blockingBlob(Blob.prototype.slice.apply(this, range));
+  },
+  stream() {
+    return blockingStream(this);
+  },
+};
+
+/** Hidden, so that the blob looks as any other does. */
+const properties: PropertyDescriptorMap = Object.fromEntries(
+  Object.entries(methods).map(([name, value]) => [
+    name,
+    { value, writable: true, configurable: true },
+  ]),
+);
+
+/** Gives a blob the methods that block, and returns it. */
+export function blockingBlob<B extends Blob>(blob: B): SyncBlobMethods & B {
+  return Object.defineProperties(blob, properties) as SyncBlobMethods & B;
+}
+
+function read(blob: Blob, method: string): Bytes {
+  const green = blocking(`${method}()`, `await Blob.prototype.${method}.call(blob)`);
+  // The bytes have a buffer of their own: they are all that is in the message.
+  return green.call(READ, [blob], method) as Bytes;
+}
+
+/**
+ * A stream of a blob that can be iterated over as well, or go to the hub: for both, a stream of the hub is opened at that moment.
+ * It can be used in one way only, as any stream can: from then on it is locked.
+ */
+function blockingStream(blob: Blob): SyncByteStream {
+  const stream = Blob.prototype.stream.call(blob);
+  let opened: SyncIterable | undefined;
+  const open = () => {
+    if (opened) return opened;
+    const green = blocking("stream()", "for await");
+    if (stream.locked) throw new TypeError("Cannot use a stream: it is locked by a reader");
+    opened = green.call(STREAM, [blob], "stream") as SyncIterable;
+    stream.getReader();
+    return opened;
+  };
+  proxyForLater(stream, open);
+  const hidden = { writable: true, configurable: true };
+  return Object.defineProperties(stream, {
+    [Symbol.iterator]: { value: () => open()[Symbol.iterator](), ...hidden },
+    [Symbol.dispose]: { value: () => opened?.[Symbol.dispose](), ...hidden },
+  }) as SyncByteStream;
+}
+
+type SyncIterable = Iterable<Bytes> & Disposable;

@@ -12,8 +12,7 @@
  */
 
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { BlobUrl } from "./blob_urls.ts";
-import { isBlob, isBlobOrForm, referToBlob, resolveBlob } from "./blobs.ts";
+import { BlobUrl, isBlob, isBlobOrForm, referToBlob, resolveBlob } from "./blobs.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
 import { RefKind } from "../protocol/messages.ts";

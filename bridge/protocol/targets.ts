@@ -1,13 +1,17 @@
 /**
- * From whatever `spawn()` was given to a target.
+ * Targets of functions: from a function that `spawn()` was given to the target by which the other side finds it.
+ *
+ * `syncToAsync()`, `asyncToSync()` and the imported modules leave a mark on their functions, which leads to the function behind
+ * one. Copies of the library in one process understand each other's marks: see `state.ts`. The other side finds a wrapped
+ * function by its module and its name, so no two functions of a module may have one name.
  *
  * @module
  */
 
-import { wrappedElsewhere } from "../brand.ts";
+import { brandWrapped, wrappedElsewhere } from "../brand.ts";
 import { show } from "../checks.ts";
 import { type ExportTarget, intern, type Target } from "./messages.ts";
-import { targetOf } from "./wrapped.ts";
+import { keyOf, state } from "../state.ts";
 
 /** A function that can be called with anything. */
 // deno-lint-ignore no-explicit-any
@@ -122,4 +126,139 @@ export function moduleSpecifier(action: string, specifier: string | URL): string
   throw new TypeError(
     `Cannot ${action}("${text}"): a relative specifier says nothing here: use ${action}(import.meta.resolve("${text}"))`,
   );
+}
+
+const TARGET: unique symbol = keyOf("target") as never;
+const BODY: unique symbol = keyOf("body") as never;
+const SERVED_AS: unique symbol = keyOf("served as") as never;
+
+/** A function that stands for something to run or to call. */
+export type Marked = ((...args: never[]) => unknown) & {
+  [TARGET]?: Target;
+  [BODY]?: (...args: never[]) => unknown;
+  [SERVED_AS]?: (...args: never[]) => unknown;
+};
+
+/**
+ * Marks a function.
+ *
+ * @param fn The function that people call.
+ * @param target What it stands for.
+ * @param body The function behind it, where it is known on this side.
+ */
+export function mark(fn: Marked, target: Target, body?: (...args: never[]) => unknown): void {
+  Object.defineProperty(fn, TARGET, { value: intern(target) });
+  brandWrapped(fn);
+  if (body) Object.defineProperty(fn, BODY, { value: body });
+}
+
+/** The target of a wrapped function; `undefined` for any other. */
+export function targetOf(fn: unknown): Target | undefined {
+  return typeof fn === "function" ? (fn as Marked)[TARGET] : undefined;
+}
+
+/** The function behind a marked one, if it is known on this side. */
+export function bodyOf(fn: unknown): ((...args: never[]) => unknown) | undefined {
+  return typeof fn === "function" ? (fn as Marked)[BODY] : undefined;
+}
+
+/** Says what is called in place of a function that blocks where green code has it called on the hub: its async form. */
+export function serveAs(fn: Marked, form: (...args: never[]) => unknown): void {
+  Object.defineProperty(fn, SERVED_AS, { value: form });
+}
+
+/** The function to call here when the other side calls a function: the function itself, or what {@linkcode serveAs} has said. */
+export function servedAs<F extends (...args: never[]) => unknown>(fn: F): F {
+  return (fn as Marked)[SERVED_AS] as F | undefined ?? fn;
+}
+
+/** The functions that were wrapped under an explicit name, by name and URL: a bundle exports none of them. */
+const named = state("wrapped names", () => new Map<string, Marked>());
+
+/** Registers a function that was wrapped under an explicit name. */
+export function registerNamed(url: string, name: string, wrapped: Marked): void {
+  named.set(`${name} ${url}`, wrapped);
+}
+
+/** The function that this side has wrapped under an explicit name, if there is one. */
+export function namedFunction(url: string, name: string): Marked | undefined {
+  return named.get(`${name} ${url}`);
+}
+
+/** The explicit names of a module that this side knows. */
+export function namesOf(url: string): string[] {
+  return [...named.keys()]
+    .filter((key) => key.endsWith(` ${url}`))
+    .map((key) => key.slice(0, -url.length - 1));
+}
+
+/**
+ * Says what is wrong when a module does not export what a marked function promised.
+ *
+ * @param url The module.
+ * @param name The name it is missing under.
+ * @param module What the module exports.
+ * @param wrapper What made the function.
+ * @returns The error to throw.
+ */
+export function notExported(
+  url: string,
+  name: string,
+  module: object,
+  wrapper: "syncToAsync" | "asyncToSync",
+): Error {
+  const names = Object.keys(module);
+  const found = names.length === 0 ? "nothing" : names.map((name) => `"${name}"`).join(", ");
+  // A Worker cannot tell who asks: what `greenImport()` imports needs no wrapping.
+  const ways = wrapper === "syncToAsync"
+    ? `. For greenImport(): export function ${name}() { … }. For syncToAsync(),`
+    : "";
+  return new TypeError(
+    `Cannot find "${name}" in "${url}": the module exports ${found}. ` +
+      `Export the function under its own name${ways} from the module whose import.meta it was given: ` +
+      `export const ${name} = ${wrapper}(import.meta, function ${name}() { … }). ` +
+      `In a bundle give it a name as text: ${wrapper}(import.meta, "${name}", …)`,
+  );
+}
+
+/** The source texts of the functions that were wrapped on this side, by name and URL. */
+const texts = state("wrapped texts", () => new Map<string, string>());
+
+/**
+ * Registers the name of a function that is wrapped. The same text again is the same function: a factory was called twice.
+ *
+ * @param action What is about to be done with it: `"syncToAsync()"`.
+ * @param given What it is to be known by.
+ * @throws {TypeError} If another function of the module was wrapped under that name.
+ */
+export function registerName(action: string, given: Export<(...args: never[]) => unknown>): void {
+  const { target: { url, name }, fn, named } = given;
+  const key = `${name} ${url}`;
+  const text = Function.prototype.toString.call(fn);
+  const other = texts.get(key) ?? text;
+  if (other !== text) {
+    const wrapper = action.replace("()", "");
+    if (named) {
+      throw new TypeError(
+        `Cannot call ${action}: "${url}" has wrapped two functions under the name "${name}": ${
+          begin(other)
+        } and ${
+          begin(text)
+        }. A name is there once in a file, and a bundle is one file: give one of them another name: ` +
+          `${wrapper}(import.meta, "other", …)`,
+      );
+    }
+    throw new TypeError(
+      `Cannot call ${action}: "${url}" has wrapped another function named "${name}", and by that name the wrong one ` +
+        "would be found: rename this one, and export it under its new name: " +
+        `export const other = ${wrapper}(import.meta, function other() { … })`,
+    );
+  }
+  texts.set(key, text);
+}
+
+/** The beginning of a function's text: in a bundle many functions have the same name, or none. */
+function begin(text: string): string {
+  const line = text.replace(/\s+/g, " ");
+  return line.length > 60 ? `\`${line.slice(0, 60)} …\`` : `\`${line}\``;
 }

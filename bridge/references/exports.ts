@@ -5,11 +5,13 @@
  * Each export has a number, and a count of how often it was sent; the other side gives the counts back when it holds no proxy
  * any more. An object has one number while it is held, so an object that travels back is the very same one.
  *
+ * A {@linkcode Resource} is an object of the library that exists for the other side only: an iteration, a held lock, a writer.
+ *
  * @module
  */
 
-import { Resource } from "./resource.ts";
 import { state } from "../state.ts";
+import { brand } from "../brand.ts";
 
 interface Entry {
   readonly object: object;
@@ -124,4 +126,22 @@ export class Exports {
     if (object instanceof Resource) object.released();
     watched.get(object)?.();
   }
+}
+
+/** An object that the other side holds and asks, and that has to tidy up when the other side lets go of it. */
+export abstract class Resource {
+  static {
+    brand(this, "Service");
+  }
+
+  /**
+   * Performs an operation for the other side.
+   *
+   * @param op One of the operations in `live.ts`.
+   * @param args The arguments of the operation.
+   */
+  abstract perform(op: number, args: readonly unknown[]): unknown;
+
+  /** Called when the other side holds the resource no longer: it let go of the resource, or it has ended. */
+  abstract released(): void;
 }

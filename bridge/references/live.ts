@@ -9,10 +9,10 @@
  */
 
 import { remoteOf } from "./remote_object.ts";
-import { Resource } from "./resource.ts";
+import { Resource } from "./exports.ts";
 import { keyOf } from "../state.ts";
 import { isAwaitable, isPromise, isThenable } from "./thenables.ts";
-import { servedAs } from "../protocol/wrapped.ts";
+import { servedAs } from "../protocol/targets.ts";
 
 /** The operations, each with its arguments. The numbers are in messages, so they are only added to. */
 export const Op = {

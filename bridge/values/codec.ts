@@ -28,12 +28,11 @@
 import { inOneLine } from "../checks.ts";
 import { BridgeProtocolError, NotCloneableError } from "../errors.ts";
 import { textOfError } from "./error_values.ts";
-import { isA } from "../guarded.ts";
-import { isDeeperThan, isPlain, isPlainNumber, MAX_DEPTH } from "./plain.ts";
 import {
   captureStackTrace,
   create,
   getPrototypeOf,
+  isA,
   isArray,
   isToJsonSet,
   keys,
@@ -41,6 +40,7 @@ import {
   setPrototypeOf,
   stringify,
 } from "../primordials.ts";
+import { isDeeperThan, isPlain, isPlainNumber, MAX_DEPTH } from "./plain.ts";
 import type { ReferenceKinds } from "./reference_kinds.ts";
 import { Format, type Payload } from "../wire/payload.ts";
 import { ForeignError } from "./structured_checks.ts";

@@ -7,9 +7,8 @@
 import { errorBrand } from "../brand.ts";
 import { inOneLine } from "../checks.ts";
 import * as own from "../errors.ts";
-import { asEngineWrites } from "./stack_here.ts";
 import type { Fields } from "./structured_checks.ts";
-import { defineOwn } from "../primordials.ts";
+import { asEngineWrites, defineOwn } from "../primordials.ts";
 import {
   defineProperty,
   getPrototypeOf,

@@ -1,8 +1,9 @@
 /**
  * The exports of a module that this side has loaded, without waiting for it and without running anything.
  *
- * `import()` gives them too, but only once the module has been evaluated. A main program that awaits at its top level has not been
- * evaluated before it ends, so that its own classes would never be known. And `import()` runs a module that was not loaded yet.
+ * `import()` gives them too, but only once the module has been evaluated. A main program that awaits at its top level has not
+ * been evaluated before it ends, so that its own classes would never be known. And `import()` runs a module that was not loaded
+ * yet.
  *
  * The language has a way: a module of a cycle does not wait for the modules that the cycle waits for.
  *
@@ -36,8 +37,8 @@ let count = 0;
  * Looks at modules.
  *
  * @param urls Their URLs.
- * @returns The exports of each; `undefined` if they cannot be had: one of the modules cannot be loaded, say, or the runtime has no
- * hooks.
+ * @returns The exports of each; `undefined` if they cannot be had: one of the modules cannot be loaded, say, or the runtime has
+ * no hooks.
  */
 export async function peek(urls: readonly string[]): Promise<readonly Exports[] | undefined> {
   // Only now, as most threads never need it. Hooks of the application's may stand in the way.

@@ -34,6 +34,7 @@ import {
   fields,
   ForeignError,
   isCount,
+  Limits,
   list,
   text,
   textOrNull,
@@ -48,7 +49,6 @@ import {
   readWideText,
 } from "./structured_leaves.ts";
 import { defineOwn } from "../primordials.ts";
-import { Limits } from "./structured_limits.ts";
 
 const utf8 = new TextDecoder("utf-8", { ignoreBOM: true });
 const DIGITS = /^(0|[1-9][0-9]*)$/;

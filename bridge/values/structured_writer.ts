@@ -5,6 +5,9 @@
  * object all of whose parts JSON carries is handed to `JSON.stringify` itself. A getter may therefore
  * be read more than once.
  *
+ * The walk keeps the path to the part at which it is, for the message of a refusal: as bare keys while the
+ * walk goes well, made text only when it does not.
+ *
  * @module
  */
 
@@ -16,7 +19,7 @@ import { userFrames } from "./stacks.ts";
 import { NotCloneableError } from "../errors.ts";
 import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";
-import { getPrototypeOf, isArray, keys, values } from "../primordials.ts";
+import { defineOwn, getPrototypeOf, isArray, keys, values } from "../primordials.ts";
 import type { ReferenceKinds } from "./reference_kinds.ts";
 import type { Attachment } from "../wire/payload.ts";
 import { adviseOn, describeValue } from "./refusals.ts";
@@ -31,7 +34,7 @@ import {
   type Wire,
 } from "./structured.ts";
 import { takeView, viewNames } from "./structured_buffers.ts";
-import type { Fields } from "./structured_checks.ts";
+import { type Fields, Limits } from "./structured_checks.ts";
 import {
   unboxed,
   writeBigInt,
@@ -40,9 +43,6 @@ import {
   writeString,
   writeWideText,
 } from "./structured_leaves.ts";
-import { defineOwn } from "../primordials.ts";
-import { Limits } from "./structured_limits.ts";
-import { Path, PathPart } from "./structured_path.ts";
 
 type WireFields = { [key: string]: Wire };
 
@@ -474,5 +474,73 @@ function readOrDescribe(from: Fields, key: string): unknown {
     return from[key];
   } catch (error) {
     return `[getter failed: ${inOneLine(error)}]`;
+  }
+}
+
+/** The kinds of the parts of a path: how a level is entered from the one above. */
+const PathPart = {
+  Property: 0,
+  MapKey: 1,
+  MapValue: 2,
+  SetItem: 3,
+  /** From an object to its surrogate, which is sent in its place: it does not show in the path. */
+  Surrogate: 4,
+} as const;
+
+const IDENTIFIER = /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u;
+
+/** A path: the keys from the root to the level of the walk. */
+class Path {
+  readonly #root: string;
+  readonly #keys: unknown[] = [];
+  readonly #parts: number[] = [];
+
+  /** Begins a path with the name of the value as a whole, for example `arguments`. */
+  constructor(root: string) {
+    this.#root = root;
+  }
+
+  /** Notes the key by which the walk goes from this level to the next. */
+  enter(level: number, key: unknown, part: number = PathPart.Property): void {
+    this.#keys[level] = key;
+    this.#parts[level] = part;
+  }
+
+  /** The path to the value at this level, for example `arguments[0].user.onClick`. */
+  at(level: number): string {
+    let text = this.#root;
+    for (let i = 0; i < level; i++) text += describePart(this.#keys[i], this.#parts[i]);
+    return text;
+  }
+}
+
+/** One part as text. */
+function describePart(key: unknown, part: number): string {
+  switch (part) {
+    case PathPart.MapKey:
+      return `.keys()[${key}]`;
+    case PathPart.MapValue:
+      return `.get(${describeKey(key)})`;
+    case PathPart.SetItem:
+      return `.values()[${key}]`;
+    case PathPart.Surrogate:
+      return "";
+    default:
+      if (typeof key === "number") return `[${key}]`;
+      return IDENTIFIER.test(String(key)) ? `.${key}` : `[${JSON.stringify(key)}]`;
+  }
+}
+
+/** The key of a Map as text. */
+function describeKey(key: unknown): string {
+  switch (typeof key) {
+    case "string":
+      return JSON.stringify(key);
+    case "object":
+      return key === null ? "null" : "{…}";
+    case "function":
+      return "function";
+    default:
+      return String(key);
   }
 }

@@ -6,10 +6,9 @@
  * @module
  */
 
-import { AnnexReader } from "./annex.ts";
+import { AnnexReader, HandingReader } from "./beside.ts";
 import { Format, type Payload } from "./payload.ts";
 import { BridgeProtocolError } from "../errors.ts";
-import { HandingReader } from "./handed.ts";
 import {
   ASCII,
   BESIDE,

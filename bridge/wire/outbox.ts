@@ -1,28 +1,33 @@
 /**
  * The writing end of a ring: puts messages into it. See `message.ts` for how they lie there, and which message goes which way.
  *
+ * A message that cannot be written at once *departs* in one of three ways: as one frame, once there is room; as a frame with its
+ * payload beside the ring; in chunks, if it is too large for both.
+ *
  * @module
  */
 
-import { AnnexWriter } from "./annex.ts";
-import { ChunkedDeparture } from "./chunks.ts";
+import { AnnexWriter, HandingWriter } from "./beside.ts";
 import { type Attachment, Format, type Payload } from "./payload.ts";
-import type { Departure } from "./departure.ts";
-import { HandingWriter } from "./handed.ts";
 import {
   ASCII,
   BESIDE,
   type Beside,
   BESIDE_HEADER,
+  CHUNK,
+  CHUNK_BYTES,
   DROPPED,
   type Giver,
   hasBuffers,
   keep,
+  keepBytes,
+  LAST,
   MOST_STREAM,
+  NO_BYTES,
   STREAM_SHIFT,
 } from "./message.ts";
 import { align, HEADER, MAX_FRAME, type RingWriter } from "./ring.ts";
-import { mostBytes, writeText } from "./text.ts";
+import { mostBytes, writePart, writeText } from "./text.ts";
 
 /** The most bytes that the frame of a message may take. */
 function frameBytes(payload: Payload, withBuffers: boolean): number {
@@ -207,4 +212,132 @@ class BesideDeparture implements Departure {
 
   /** Copies nothing: the payload was copied when it was put beside the ring. */
   keep(): void {}
+}
+
+/** A message that could not be written at once. */
+export interface Departure {
+  /**
+   * Writes as much as there is room for.
+   *
+   * @param until The time to stop, in `performance.now()` time: a Worker that reads makes room all the while.
+   * @returns Whether all is written.
+   */
+  advance(until?: number): boolean;
+  /**
+   * Takes a copy of the bytes that are not written yet: from now on their owner may change them. Bytes that the codec made
+   * are its own and need no copy, but they are few.
+   */
+  keep(): void;
+}
+
+/** A message on its way out in chunks. */
+class ChunkedDeparture implements Departure {
+  readonly #ring: RingWriter;
+  readonly #stream: number;
+  readonly #kind: number;
+  readonly #id: number;
+  readonly #a: number;
+  readonly #b: number;
+  readonly #payload: Payload;
+  /** The parts still to be written after the head: byte parts, or units of the text. */
+  readonly #parts: Uint8Array[] = [];
+  #started = false;
+  #part = 0;
+  #offset = 0;
+
+  /** @param stream A number that no other message on its way from this thread has; 1 to 65,534. */
+  constructor(
+    ring: RingWriter,
+    stream: number,
+    kind: number,
+    id: number,
+    a: number,
+    b: number,
+    payload: Payload,
+  ) {
+    this.#ring = ring;
+    this.#stream = stream;
+    this.#kind = kind;
+    this.#id = id;
+    this.#a = a;
+    this.#b = b;
+    this.#payload = payload;
+    if (hasBuffers(payload.format)) {
+      const lengths = Uint32Array.from(payload.buffers, (buffer) => buffer.length);
+      const head = new Uint8Array(lengths.byteLength + (payload.meta?.length ?? 0));
+      head.set(new Uint8Array(lengths.buffer));
+      head.set(payload.meta ?? NO_BYTES, lengths.byteLength);
+      this.#parts = [head, ...payload.buffers];
+    }
+  }
+
+  advance(until = Infinity): boolean {
+    const ring = this.#ring;
+    if (!this.#started) {
+      const at = ring.reserve(HEADER);
+      if (at < 0) return false;
+      const { format, buffers, meta } = this.#payload;
+      ring.publishFrame(
+        at,
+        HEADER,
+        this.#kind,
+        this.#id,
+        this.#a,
+        this.#b,
+        format | this.#stream << STREAM_SHIFT,
+        meta?.length ?? 0,
+        buffers.length,
+      );
+      this.#started = true;
+    }
+    for (;;) {
+      const at = ring.reserve(MAX_FRAME);
+      if (at < 0) return false;
+      const last = hasBuffers(this.#payload.format)
+        ? this.#writeByteChunk(ring, at)
+        : this.#writeTextChunk(ring, at);
+      if (last) return true;
+      if (until !== Infinity && performance.now() >= until) return false;
+    }
+  }
+
+  keep(): void {
+    for (let i = this.#part; i < this.#parts.length; i++) {
+      // The offset counts from the part's start, so a part that is half written is copied as a whole.
+      this.#parts[i] = keepBytes(this.#parts[i]);
+    }
+  }
+
+  #writeTextChunk(ring: RingWriter, at: number): boolean {
+    const { text } = this.#payload;
+    const { read, written } = writePart(text, this.#offset, ring.bytes, at + HEADER, CHUNK_BYTES);
+    this.#offset += read;
+    const last = this.#offset === text.length;
+    this.#publishChunk(ring, at, written, (last ? LAST : 0) | (read === written ? ASCII : 0));
+    return last;
+  }
+
+  #writeByteChunk(ring: RingWriter, at: number): boolean {
+    let filled = 0;
+    while (filled < CHUNK_BYTES && this.#part < this.#parts.length) {
+      const part = this.#parts[this.#part];
+      const take = Math.min(CHUNK_BYTES - filled, part.length - this.#offset);
+      ring.bytes.set(part.subarray(this.#offset, this.#offset + take), at + HEADER + filled);
+      filled += take;
+      this.#offset += take;
+      if (this.#offset === part.length) {
+        this.#part++;
+        this.#offset = 0;
+        filled = align(filled);
+      }
+    }
+    const last = this.#part === this.#parts.length;
+    this.#publishChunk(ring, at, filled, last ? LAST : 0);
+    return last;
+  }
+
+  #publishChunk(ring: RingWriter, at: number, filled: number, flags: number): void {
+    const size = align(HEADER + filled);
+    ring.publishFrame(at, size, CHUNK, this.#stream, filled, flags, 0, 0, 0);
+  }
 }

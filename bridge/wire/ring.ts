@@ -6,7 +6,7 @@
  * ```text
  * HEAD   bytes written so far, modulo 2^32   the writer only, after the frame's bytes are in place
  * TAIL   bytes read so far, modulo 2^32      the reader only, after the frame's bytes are copied out
- * TAKEN  a word for each annex and one for what is handed over: see `annex.ts`, `handed.ts`   the reader only
+ * TAKEN  a word for each annex and one for what is handed over: see `beside.ts`               the reader only
  * HUNGRY 1 while the writer waits for room   the writer sets it, the reader clears it and then wakes the writer
  * BEHIND 1 while there is more to say than was written   the writer only: before it goes on to anything else, and 0 after HEAD
  * SHUT   1 once the writer has shut it        the writer only, for good; the reader is to end whatever else it reads

@@ -5,13 +5,12 @@
  */
 
 import type { Caller } from "./caller.ts";
-import type { Crossing } from "./crossing.ts";
+import type { Crossing, TargetNumbers } from "./crossing.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import type { GreenContext } from "./context.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Unhandled } from "./unhandled.ts";
-import type { TargetNumbers } from "./target_numbers.ts";
-import type { ThreadHandles } from "./thread_handles.ts";
+import type { ThreadHandles } from "./remote_thread.ts";
 import type { TimedSignals } from "../../bridge/references/timed_signals.ts";
 import type { RunToken } from "./run_token.ts";
 

@@ -29,24 +29,29 @@
  * **The run token.** In a cooperative hub green code runs only with the run lock (see `run_token.ts`): a blocking call gives up
  * the lock and comes back with it. Messages are taken in without the lock; those that run code wait for it.
  *
+ * **Reports.** A thread that is blocked for longer than {@linkcode REPORT_AFTER} says so to the hub, for `threads()` and for the
+ * search for deadlocks; shorter waits cost nothing. It says so once, and sleeps until somebody wakes it. The lock that it waits
+ * for may have another holder by the time that the report matters. So a thread at an object that is woken for nothing reports
+ * once more, and the hub wakes the threads whose reports it wants (see `hub/threads/waits.ts`).
+ *
  * @module
  */
 
-import { generatorName } from "../../bridge/values/call_site.ts";
+import { generatorName } from "../../bridge/values/stacks.ts";
 import { encode } from "../../bridge/values/codec.ts";
-import type { Frame, Kill } from "./frame.ts";
+import type { Frame, Kill } from "./frame_stack.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { currentLimit, type Limit } from "../../bridge/side/limit.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
 import { type Condition, type Parking, stopped } from "../../bridge/side/green.ts";
-import { describeParking, REPORT_AFTER, REPORT_EVERY } from "./parking.ts";
-import { Up } from "../../bridge/protocol/messages.ts";
+import { targetName, Up } from "../../bridge/protocol/messages.ts";
 import { isLocal } from "../../bridge/references/signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
 import type { RunToken, Waiting } from "./run_token.ts";
 import { ITS_TURN } from "../../bridge/wire/run_lock.ts";
+import { GreenThread } from "../../bridge/side/green_thread.ts";
 
 /** A condition that never holds: for a wait that only time ends. */
 const NEVER: Condition = { done: false };
@@ -375,4 +380,22 @@ export class Blocking {
 /** Whether a thread that is to be interrupted leaves its wait. It does not if its grant has come just now. */
 function leaves(condition: Condition): boolean {
   return condition.giveUp === undefined || condition.giveUp();
+}
+
+/** The time for which a thread is blocked before the hub is told what on, in milliseconds. */
+const REPORT_AFTER = 20;
+
+/** The least time between two reports of one wait, in milliseconds. */
+const REPORT_EVERY = 100;
+
+/**
+ * The wait of a thread, in words.
+ *
+ * @param what The thread, the target or the text that it is blocked on.
+ * @param left The time left of a sleep, in milliseconds.
+ */
+function describeParking(what: Parking["what"], left: number): string {
+  if (what instanceof GreenThread) return `thread "${what.name}"`;
+  if (typeof what !== "string") return `${targetName(what)}()`;
+  return what === "sleep" ? `sleep, ${Math.round(left)} ms more` : what;
 }

@@ -10,13 +10,12 @@
  * @module
  */
 
-import { isNothingBut } from "./frame_stack.ts";
+import { Frame, isNothingBut } from "./frame_stack.ts";
 import { decode, encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { type Scope, usesContext } from "../../bridge/context/context.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { LoopTurns } from "./loop_turns.ts";
-import { Frame } from "./frame.ts";
 import type { GreenBase } from "./base.ts";
 import { isItself } from "../../bridge/references/itself.ts";
 import type { HubCalls } from "./hub_calls.ts";

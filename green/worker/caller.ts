@@ -9,8 +9,7 @@
 
 import { BlockingCallError } from "../../bridge/errors.ts";
 import { stopped } from "../../bridge/side/green.ts";
-import type { Frame } from "./frame.ts";
-import type { FrameStack } from "./frame_stack.ts";
+import type { Frame, FrameStack } from "./frame_stack.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { importingError } from "../../bridge/side/side.ts";
 

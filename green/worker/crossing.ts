@@ -5,10 +5,19 @@
  * references: handles of threads, coordination objects and blobs, functions and objects. The hub counts how often it has sent
  * each. So each reference that arrives is taken in, even if nobody wants it any more, and is given back once it is gone here.
  *
+ * Each target is sent once, and is a number in messages from then on. The two directions have numbers of their own, as each side
+ * numbers the targets that it sends.
+ *
  * @module
  */
 
-import { decode, encodeThrown, type Ref, type ReferenceKinds } from "../../bridge/values/codec.ts";
+import {
+  decode,
+  encode,
+  encodeThrown,
+  type Ref,
+  type ReferenceKinds,
+} from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { FrameStack } from "./frame_stack.ts";
@@ -16,8 +25,14 @@ import { GreenReferences } from "./references.ts";
 import { refusalOfLazy } from "./lazy_handle.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
-import { RefKind, type ThreadRef, Up } from "../../bridge/protocol/messages.ts";
-import { RemoteThread } from "./remote_thread.ts";
+import {
+  intern,
+  RefKind,
+  type Target,
+  type ThreadRef,
+  Up,
+} from "../../bridge/protocol/messages.ts";
+import { RemoteThread, type ThreadHandles } from "./remote_thread.ts";
 import {
   coreOf,
   onForgotten,
@@ -25,10 +40,9 @@ import {
   referToShared,
   resolveShared,
 } from "../../bridge/memory/objects.ts";
-import type { ThreadHandles } from "./thread_handles.ts";
 
 /** The Worker, as far as a crossing needs it. */
-export interface CrossingOptions {
+interface CrossingOptions {
   /** The number of the Worker, which no other Worker of the hub ever has. */
   readonly serial: number;
   readonly mailbox: Mailbox;
@@ -175,5 +189,41 @@ export class Crossing {
       return shared;
     }
     throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
+  }
+}
+
+/** The targets that a Worker and the hub have told each other. */
+export class TargetNumbers {
+  readonly #mailbox: Mailbox;
+  readonly #crossing: Crossing;
+  /** The numbers of targets that the hub knows from here. */
+  readonly #bound = new Map<Target, number>();
+  /** The targets that are known here from the hub, by number. */
+  readonly #targets: Target[] = [];
+
+  constructor(mailbox: Mailbox, crossing: Crossing) {
+    this.#mailbox = mailbox;
+    this.#crossing = crossing;
+  }
+
+  /** The number of a target that is about to be sent; the hub is told of it the first time. */
+  bind(target: Target): number {
+    let number = this.#bound.get(target);
+    if (number === undefined) {
+      number = this.#bound.size + 1;
+      this.#bound.set(target, number);
+      this.#mailbox.send(Up.Bind, number, 0, 0, encode(target, "target", this.#crossing.kinds));
+    }
+    return number;
+  }
+
+  /** Takes a target's number, which the hub tells. */
+  learn(number: number, target: Target): void {
+    this.#targets[number] = intern(target);
+  }
+
+  /** The target that the hub means by a number. */
+  at(number: number): Target {
+    return this.#targets[number];
   }
 }

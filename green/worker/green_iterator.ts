@@ -20,7 +20,7 @@
 import { GreenletExit } from "../../bridge/errors.ts";
 import { type FrameStack, isNothingBut, type Step } from "./frame_stack.ts";
 import { Op } from "../../bridge/references/live.ts";
-import { Resource } from "../../bridge/references/resource.ts";
+import { Resource } from "../../bridge/references/exports.ts";
 import { checkStep } from "../../bridge/side/steps.ts";
 
 /** The step that runs in each iterator. Two resources may have the same iterator. */

@@ -14,7 +14,7 @@ import { type Target, targetName, type ThreadOptions, Up } from "../../bridge/pr
 import type { RemoteThread } from "./remote_thread.ts";
 import { here } from "../../bridge/memory/process_side.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
-import { stackHere } from "../../bridge/values/stack_here.ts";
+import { stackHere } from "../../bridge/values/stacks.ts";
 
 /** Spawns threads for the green code of a Worker. */
 export class GreenSpawns {

@@ -17,12 +17,11 @@ import { decode, encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { type Changes, usesContext } from "../../bridge/context/context.ts";
 import type { Blocking } from "./blocking.ts";
-import { joinStacks } from "../../bridge/values/stacks.ts";
+import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import type { GreenBase } from "./base.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Ending, intern, type Target, Up } from "../../bridge/protocol/messages.ts";
-import { stackHere } from "../../bridge/values/stack_here.ts";
-import { hasStack, SHALLOW } from "./stack_room.ts";
+import { hasStack, SHALLOW } from "./frame_stack.ts";
 
 /** A call to the hub that has not been answered. */
 interface Question {

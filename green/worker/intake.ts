@@ -17,7 +17,7 @@ import type { LoopTurns } from "./loop_turns.ts";
 import type { GreenBase } from "./base.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Down } from "../../bridge/protocol/messages.ts";
-import { hasStack } from "./stack_room.ts";
+import { hasStack } from "./frame_stack.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 
 /** Does the work of messages. */

@@ -4,6 +4,10 @@
  * It knows the thread's ending once the hub has told it (`Down.Settled`), or once the thread has ended on this very stack.
  * The value stays encoded until somebody asks for it.
  *
+ * Each thread has one handle here, as long as anybody holds it ({@linkcode ThreadHandles}). The hub keeps a thread for as long as
+ * any Worker holds a reference to it. So the hub counts how often it has sent a reference, and is told when the handle here knows
+ * the thread's ending, or is gone.
+ *
  * @module
  */
 
@@ -12,10 +16,9 @@ import { checkOptionsObject, WAITING_KEYS } from "../../bridge/checks.ts";
 import { checkWaiting, timeLimit } from "../../bridge/memory/core.ts";
 import { decode, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
-import type { ContextValues } from "../../bridge/context/context.ts";
-import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
+import { ContextReturn, type ContextValues, hearOfAwaits } from "../../bridge/context/context.ts";
 import { DeadlockError } from "../../bridge/errors.ts";
-import { joinStacks } from "../../bridge/values/stacks.ts";
+import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import {
   checkGrace,
   checkLink,
@@ -28,19 +31,22 @@ import {
 } from "../../bridge/side/green_thread.ts";
 import {
   Ending,
+  endingOf,
   type Outcome,
   outcomeOf,
+  RefKind,
   STATUSES,
   type Target,
+  type ThreadRef,
 } from "../../bridge/protocol/messages.ts";
 import { servedTarget } from "../../bridge/protocol/served.ts";
-import { stackHere } from "../../bridge/values/stack_here.ts";
+import type { Ref } from "../../bridge/values/reference_kinds.ts";
 
 /** Waits, on the hub, for the work that a killed thread leaves behind. */
 const KILL = servedTarget("kill");
 
 /** The Worker's runtime, as far as handles need it. */
-export interface HandleHost {
+interface HandleHost {
   /** The waits for threads. */
   readonly waits: {
     waitFor(thread: RemoteThread, timeout: number | undefined, signal?: AbortSignal): void;
@@ -279,4 +285,72 @@ export function selfWait(
   const places = names.map((name, i) => sites[i] ? `\n    "${name}" at ${sites[i]}` : "");
   const message = `Cannot wait: nobody could ever go on: ${lines.join(", ")}${places.join("")}`;
   return new DeadlockError(message, { cycle });
+}
+
+/** The handles of one Worker. */
+export class ThreadHandles {
+  readonly #host: HandleHost;
+  readonly #sayReleased: (id: number, count: number) => void;
+  readonly #handles = new Map<number, WeakRef<RemoteThread>>();
+  readonly #registry = new FinalizationRegistry<Hold>((hold) => this.#forget(hold));
+
+  /**
+   * @param host The runtime that handles ask.
+   * @param sayReleased Tells the hub that a thread, which it had sent so many times, is not held here any more.
+   */
+  constructor(host: HandleHost, sayReleased: (id: number, count: number) => void) {
+    this.#host = host;
+    this.#sayReleased = sayReleased;
+  }
+
+  /** The one handle that a thread has here, for green code. */
+  handle(id: number, name: string): RemoteThread {
+    const thread = this.of(id, name);
+    thread.given = true;
+    return thread;
+  }
+
+  /** The one handle that a thread has here. */
+  of(id: number, name: string): RemoteThread {
+    const known = this.#handles.get(id)?.deref();
+    if (known) return known;
+    const thread = new RemoteThread(id, name, this.#host);
+    this.#handles.set(id, new WeakRef(thread));
+    this.#registry.register(thread, thread.hold);
+    return thread;
+  }
+
+  /** The reference for a handle, with the thread's ending if that is known. */
+  toRef(thread: RemoteThread): Ref {
+    const { id, name } = thread;
+    thread.observed = true;
+    const outcome = thread.outcome();
+    if (!outcome) return { kind: RefKind.Thread, data: { id, name } };
+    return { kind: RefKind.Thread, data: { id, name, ended: endingOf(outcome) } };
+  }
+
+  /** The handle for a reference. */
+  adopt({ id, name, ended }: ThreadRef): RemoteThread {
+    const thread = this.handle(id, name);
+    if (ended) thread.settleWith(outcomeOf(ended.ending, ended.value));
+    else thread.hold.count++;
+    return thread;
+  }
+
+  /** Releases a thread whose ending the handle knows: the hub need not keep the ending for this Worker any longer. */
+  letGo({ hold }: RemoteThread): void {
+    if (hold.count > 0) this.#sayReleased(hold.id, hold.count);
+    hold.count = 0;
+  }
+
+  /** Drops the handle of an ended thread that nobody here has: code that gets one later gets another, and asks the hub. */
+  drop({ id }: RemoteThread): void {
+    this.#handles.delete(id);
+  }
+
+  /** Forgets a handle that was garbage-collected. */
+  #forget(hold: Hold): void {
+    if (this.#handles.get(hold.id)?.deref() === undefined) this.#handles.delete(hold.id);
+    if (hold.count > 0) this.#sayReleased(hold.id, hold.count);
+  }
 }

@@ -16,9 +16,8 @@ import type { ContextValues } from "../../bridge/context/context.ts";
 import { copyWithin } from "./copy_within.ts";
 import { joinStacksOnce } from "../../bridge/values/stacks.ts";
 import { GreenletExit, HubClosedError } from "../../bridge/errors.ts";
-import type { Frame } from "./frame.ts";
-import { isNothingBut } from "./frame_stack.ts";
-import { isA } from "../../bridge/guarded.ts";
+import { type Frame, isNothingBut } from "./frame_stack.ts";
+import { isA } from "../../bridge/primordials.ts";
 import type { GreenBase } from "./base.ts";
 import { copyOf } from "../../bridge/wire/message.ts";
 import {

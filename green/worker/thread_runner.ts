@@ -18,7 +18,7 @@ import type { Awaiting } from "./awaiting.ts";
 import { decode, encode, encodeThrown } from "../../bridge/values/codec.ts";
 import { usesContext } from "../../bridge/context/context.ts";
 import { inTime, settleLoading } from "./loop_turns.ts";
-import { Frame } from "./frame.ts";
+import { Frame, hasStack, SHALLOW } from "./frame_stack.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
@@ -34,7 +34,6 @@ import {
   Up,
 } from "../../bridge/protocol/messages.ts";
 import { RemoteThread } from "./remote_thread.ts";
-import { hasStack, SHALLOW } from "./stack_room.ts";
 import type { Suspect } from "./unhandled.ts";
 import { gotBy, isThenable } from "../../bridge/references/thenables.ts";
 import type { ThreadEndings } from "./thread_endings.ts";
@@ -245,7 +244,7 @@ export class ThreadRunner {
     return settled.finally(() => clearTimeout(timer));
   }
 
-  /** Runs a thread on top of the one that waits for it. By the name `runNested`, `call_site.ts` finds where a thread begins. */
+  /** Runs a thread on top of the one that waits for it. By the name `runNested`, `stacks.ts` finds where a thread begins. */
   runNested(task: Message): void {
     const target = this.#targets.at(task.a);
     const frame = this.#enter(task, target);

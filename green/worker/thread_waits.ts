@@ -13,18 +13,16 @@
 
 import type { Condition } from "../../bridge/side/green.ts";
 import type { Blocking } from "./blocking.ts";
-import { callSite } from "../../bridge/values/call_site.ts";
+import { callSite, joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { usesContext } from "../../bridge/context/context.ts";
-import { joinStacks } from "../../bridge/values/stacks.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
-import type { Frame } from "./frame.ts";
+import type { Frame } from "./frame_stack.ts";
 import type { GreenBase } from "./base.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import { type RemoteThread, selfWait } from "./remote_thread.ts";
 import { Timeout } from "../../bridge/side/timeout.ts";
-import { stackHere } from "../../bridge/values/stack_here.ts";
 
 /** A wait for a thread, that the hub may refuse. */
 interface Wait extends Condition {

@@ -8,7 +8,7 @@
  */
 
 import { madeElsewhere } from "../../bridge/brand.ts";
-import { isA } from "../../bridge/guarded.ts";
+import { isA } from "../../bridge/primordials.ts";
 import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import { changesIn, usesContext } from "../../bridge/context/context.ts";
@@ -16,7 +16,7 @@ import { encodeContext } from "../../bridge/context/wire.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Down, Ending, type Target, targetName } from "../../bridge/protocol/messages.ts";
-import { Resource } from "../../bridge/references/resource.ts";
+import { Resource } from "../../bridge/references/exports.ts";
 import { STORE } from "../../bridge/memory/stored_values.ts";
 import { isPromise, isThenable } from "../../bridge/references/thenables.ts";
 import { Call } from "../base/call_context.ts";

@@ -7,14 +7,14 @@
 import type { Target } from "../../bridge/protocol/messages.ts";
 import {
   bodyOf,
+  type Callable,
   namedFunction,
   notExported,
   servedAs,
   targetOf,
-} from "../../bridge/protocol/wrapped.ts";
+} from "../../bridge/protocol/targets.ts";
 import { handle } from "../../bridge/references/handle.ts";
 import { isClass } from "../../bridge/references/live.ts";
-import type { Callable } from "../../bridge/protocol/targets.ts";
 import { isPlain } from "../../bridge/values/plain.ts";
 import { servedBy } from "../../bridge/protocol/served.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";

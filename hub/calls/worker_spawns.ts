@@ -26,8 +26,7 @@ import { Ended } from "../records/ended.ts";
 import type { GreenWorker, Registry } from "../records/worker.ts";
 import { HubThread, type Task } from "../records/thread.ts";
 import type { HubThreadOptions } from "../../bridge/side/spawnable.ts";
-import type { Launches } from "../threads/launches.ts";
-import { joinPool, takeSlot } from "../threads/pool_members.ts";
+import { joinPool, type Launches, takeSlot } from "../threads/launches.ts";
 import type { Threads } from "../threads/threads.ts";
 import { readViews } from "../references/views.ts";
 

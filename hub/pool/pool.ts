@@ -2,14 +2,14 @@
  * The pool: decides which thread runs on which Worker, and when.
  *
  * - Threads wait in one queue, first come, first served. A Worker takes a thread when it has nothing on its stack.
- * - Workers are started when threads wait and the busy Workers do not end theirs quickly enough: see `growth.ts`. They are told
- *   to end when they have nothing to do: see `shrinking.ts`.
+ * - Workers are started when threads wait and the busy Workers do not end theirs quickly enough: see `sizing.ts`. They are told
+ *   to end when they have nothing to do: see `sizing.ts`.
  * - A thread that waits for a thread in the queue runs it on its own stack: the waiter could not go on anyway, so recursion
  *   cannot use up the pool. If that cannot be done (the wait has a time limit, or the Worker has not loaded the module) the
  *   awaited thread gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first thread in the queue when all
  *   Workers are blocked on what other threads may have to end (a queue, a lock, threads): they might never go on otherwise.
  * - In a cooperative hub a thread begins when its order number comes: see `start_order.ts`.
- * - When all Workers are blocked, and async code may end that, a thread lends its place after a while: see `lending.ts`.
+ * - When all Workers are blocked, and async code may end that, a thread lends its place after a while: see `saturation.ts`.
  * - A Worker that dies is replaced when there is work for it. When Workers cannot start, the queue waits for the Workers that
  *   there are, and a start is tried again later (see `failed_starts.ts`); if there are none, all threads in the queue end with
  *   the error.
@@ -25,15 +25,13 @@ import { Down } from "../../bridge/protocol/messages.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { startWorker } from "../records/thread_worker.ts";
 import { type GreenWorker, type Registry, workerOf } from "../records/worker.ts";
-import { Growth } from "./growth.ts";
+import { Growth, Shrinking } from "./sizing.ts";
 import type { HubThread } from "../records/thread.ts";
 import { Ended } from "../records/ended.ts";
 import { FailedStarts } from "./failed_starts.ts";
-import { Lending } from "./lending.ts";
+import { Lending, mostWorkers, Saturation } from "./saturation.ts";
 import { makeWorker } from "./new_worker.ts";
 import type { Settings } from "../base/options.ts";
-import { mostWorkers, Saturation } from "./saturation.ts";
-import { Shrinking } from "./shrinking.ts";
 import { StoppedWorkers } from "./stopped.ts";
 import { type Berth, StartOrder } from "./start_order.ts";
 import { settlesWithin } from "../base/time.ts";

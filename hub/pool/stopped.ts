@@ -2,7 +2,7 @@
  * Stopped Workers: each ends by itself as soon as it hears that it is to end, and is given up if it does not.
  *
  * A Worker that is blocked, or in its event loop, hears of it as soon as it gets a core, and unwinds. A Worker that computes does
- * not hear of it, and cannot be terminated either. So it goes on until its code returns (see `green/worker/worker_exit.ts`), at
+ * not hear of it, and cannot be terminated either. So it goes on until its code returns (see `green/worker/entry.ts`), at
  * the latest until the process ends. Nobody listens to it, and its slot is never used again.
  *
  * @module

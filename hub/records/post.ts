@@ -10,10 +10,9 @@
 import { setImmediate } from "node:timers";
 import type { Board } from "../../bridge/wire/board.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
-import type { Departure } from "../../bridge/wire/departure.ts";
+import type { Departure, Outbox } from "../../bridge/wire/outbox.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
 import { keep, type Message } from "../../bridge/wire/message.ts";
-import type { Outbox } from "../../bridge/wire/outbox.ts";
 
 /** Sends messages to one Worker and receives its messages. */
 export class Post {
@@ -58,7 +57,7 @@ export class Post {
     this.#board.order?.readyFirst(this.#slot);
   }
 
-  /** Has a thread that is blocked there at an object report it once more: see `green/worker/parking.ts`. */
+  /** Has a thread that is blocked there at an object report it once more: see `green/worker/blocking.ts`. */
   rouse(): void {
     this.#board.wake(this.#slot);
   }

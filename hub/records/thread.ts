@@ -15,11 +15,10 @@
 import { brand } from "../../bridge/brand.ts";
 import { checkOptionsObject } from "../../bridge/checks.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
-import type { ContextValues } from "../../bridge/context/context.ts";
-import { ContextReturn, hearOfAwaits } from "../../bridge/context/context_return.ts";
+import { ContextReturn, type ContextValues, hearOfAwaits } from "../../bridge/context/context.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
 import { currentLimit, limited, untilAborted } from "../../bridge/side/limit.ts";
-import { joinStacks } from "../../bridge/values/stacks.ts";
+import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import {
   checkGrace,
@@ -33,7 +32,6 @@ import {
 import type { Outcome, SpawnSite, Target } from "../../bridge/protocol/messages.ts";
 import type { Ended } from "./ended.ts";
 import type { Post } from "./post.ts";
-import { stackHere } from "../../bridge/values/stack_here.ts";
 
 /** The hub, as far as its threads need it. */
 export interface ThreadHost {
@@ -130,7 +128,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   stuckSince: number | undefined;
   /** The time since which it has been blocked on anything but its own sleep. */
   blockedSince: number | undefined;
-  /** Whether it lends its place, and does not count towards `maxWorkers` until it goes on: see `lending.ts`. */
+  /** Whether it lends its place, and does not count towards `maxWorkers` until it goes on: see `saturation.ts`. */
   lends = false;
   /** Identity of the last `Parked` report: each new one replaces it, so a late answer to an old one is ignored. */
   lastParked: object | undefined;

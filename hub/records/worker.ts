@@ -21,7 +21,7 @@ import {
   usesContext,
 } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
-import { joinStacks } from "../../bridge/values/stacks.ts";
+import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
 import {
   Down,
@@ -47,7 +47,6 @@ import { coreOf } from "../../bridge/memory/objects.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import type { WorkerObjects } from "../references/worker_objects.ts";
 import { Ended } from "./ended.ts";
-import { stackHere } from "../../bridge/values/stack_here.ts";
 
 /** The time from its start after which a Worker counts as proven, in milliseconds. */
 const UNPROVEN_MS = 250;

@@ -12,8 +12,7 @@
 import { leaveWithLimit, outsideLimits } from "../../bridge/side/limit.ts";
 import { Op, Trait } from "../../bridge/references/live.ts";
 import type { RemoteObject } from "../../bridge/references/remote_object.ts";
-import { stackHere } from "../../bridge/values/stack_here.ts";
-import { addCaller } from "../../bridge/values/stacks.ts";
+import { addCaller, stackHere } from "../../bridge/values/stacks.ts";
 import { END, Steps } from "../../bridge/side/steps.ts";
 
 /**

@@ -19,7 +19,7 @@ import { GreenletExit } from "../../bridge/errors.ts";
 import { isThenable } from "../../bridge/references/thenables.ts";
 import { Limit } from "../../bridge/side/limit.ts";
 import { Op } from "../../bridge/references/live.ts";
-import { Resource } from "../../bridge/references/resource.ts";
+import { Resource } from "../../bridge/references/exports.ts";
 import { checkStep, MOST_AHEAD } from "../../bridge/side/steps.ts";
 import { type Belonging, belongTo } from "./belongings.ts";
 import { currentCall } from "../base/call_context.ts";

@@ -5,7 +5,7 @@
  */
 
 import { currentLimit } from "../../bridge/side/limit.ts";
-import { Resource } from "../../bridge/references/resource.ts";
+import { Resource } from "../../bridge/references/exports.ts";
 import { state } from "../../bridge/state.ts";
 import { currentCall } from "../base/call_context.ts";
 

@@ -11,7 +11,7 @@ import { FACE, isClass } from "../../bridge/references/live.ts";
 import { platformClassOf } from "../../bridge/values/platform_classes.ts";
 import { RefKind } from "../../bridge/protocol/messages.ts";
 import { remoteOf } from "../../bridge/references/remote_object.ts";
-import { Resource } from "../../bridge/references/resource.ts";
+import { Resource } from "../../bridge/references/exports.ts";
 import { isLazy, isPromise } from "../../bridge/references/thenables.ts";
 import { writerOf } from "./hub_writer.ts";
 

@@ -5,7 +5,7 @@
  *
  * A thing of a Worker goes with the thread that has passed it. A use after that is *late*: it is refused, and reported once for
  * each object. If a call of a Worker's function fails, and nobody handles its promise, the failure is reported in place of what
- * the runtime would do (`unhandled_promises.ts`); so is the failure of a promise that the Worker held and never waited for
+ * the runtime would do (`faults.ts`); so is the failure of a promise that the Worker held and never waited for
  * (`held_promises.ts`).
  *
  * @module
@@ -17,7 +17,7 @@ import { Imports } from "../../bridge/references/imports.ts";
 import type { Ref } from "../../bridge/values/codec.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
 import type { Exports } from "../../bridge/references/exports.ts";
-import { isA } from "../../bridge/guarded.ts";
+import { isA } from "../../bridge/primordials.ts";
 import {
   classNumber,
   lazyTraits,
@@ -40,8 +40,7 @@ import { userFrames } from "../../bridge/values/stacks.ts";
 import { state } from "../../bridge/state.ts";
 import { isLazy } from "../../bridge/references/thenables.ts";
 import { timeoutReason } from "../../bridge/references/timed_signals.ts";
-import { ifUnhandled } from "../base/unhandled_promises.ts";
-import type { Fault } from "../base/faults.ts";
+import { type Fault, ifUnhandled } from "../base/faults.ts";
 
 /** The Worker, as far as its references need it. */
 export interface ReferenceHost {

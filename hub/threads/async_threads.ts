@@ -15,7 +15,7 @@ import {
 } from "../../bridge/context/context.ts";
 import { textOfError } from "../../bridge/values/error_values.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
-import { isA } from "../../bridge/guarded.ts";
+import { isA } from "../../bridge/primordials.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { Ended } from "../records/ended.ts";
 import { HubThread } from "../records/thread.ts";

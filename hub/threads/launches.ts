@@ -1,6 +1,10 @@
 /**
  * Launches: make the threads that Workers run, and hold them back before the pool's queue if need be, for a delay or a gate.
  *
+ * **Members of `GreenPool`s.** The hub keeps them, as it knows when each thread has ended, whichever way. A slot is a permit of
+ * the pool. A slot that a Worker took is the Worker's until the spawn is taken in here, and the thread's after that: see
+ * `sync/permits.ts`. On the hub, whoever spawns has taken the slot in the same turn.
+ *
  * @module
  */
 
@@ -9,19 +13,21 @@ import { encode } from "../../bridge/values/codec.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
 import { keep } from "../../bridge/wire/message.ts";
-import { type Target, targetName } from "../../bridge/protocol/messages.ts";
+import { type Target, targetName, type ThreadOptions } from "../../bridge/protocol/messages.ts";
 import type { HubThreadOptions } from "../../bridge/side/spawnable.ts";
 import { Timeout } from "../../bridge/side/timeout.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
-import { makeDependent } from "./dependants.ts";
+import { makeDependent, type Threads } from "./threads.ts";
 import { Ended } from "../records/ended.ts";
 import type { Registry } from "../records/worker.ts";
 import { HubThread, type Task } from "../records/thread.ts";
 import { Luggage } from "../records/luggage.ts";
 import type { Pool } from "../pool/pool.ts";
-import { joinPool } from "./pool_members.ts";
-import type { Threads } from "./threads.ts";
-import { stackHere } from "../../bridge/values/stack_here.ts";
+import { stackHere } from "../../bridge/values/stacks.ts";
+import type { Permits } from "../../sync/permits.ts";
+import { BridgeProtocolError } from "../../bridge/errors.ts";
+import { type Coordination, CORE, coreOf } from "../../bridge/memory/objects.ts";
+import type { WorkerObjects } from "../references/worker_objects.ts";
 
 /** The number of generations of threads that a stack tells of. */
 const MOST_SITES = 16;
@@ -159,4 +165,25 @@ function keepTask(task: Task): Task {
     args: keep(args),
     ...context ? { context: { ...context, payload: keep(context.payload) } } : {},
   };
+}
+
+/** Makes a thread a member of the pool that it was spawned in: its slot is free again when it has ended. */
+export function joinPool(thread: HubThread, { pool, memberOf }: ThreadOptions): void {
+  thread.memberOf = memberOf;
+  const core = pool && coreOf(pool);
+  if (!core) return;
+  thread.memberOf = core.id;
+  thread.onEnd(() => (core as Permits).release());
+}
+
+/**
+ * Takes over the slot with which a Worker spawns a thread.
+ *
+ * @throws {BridgeProtocolError} If the Worker has no such slot.
+ */
+export function takeSlot(objects: WorkerObjects, { pool, slot }: ThreadOptions): void {
+  if (pool === undefined) return;
+  const core = (pool as Coordination)[CORE];
+  if (core.wireName === "GreenPool" && objects.takeOver(core as Permits, slot)) return;
+  throw new BridgeProtocolError(`Cannot spawn in ${core.title}: the Worker holds no slot of it`);
 }

@@ -4,6 +4,8 @@
  * A thread is kept from its launch until it has ended, no Worker holds a reference to it, and the async work that was aborted
  * with it has ended too. Its first ending counts, and is told to whoever waits.
  *
+ * **Dependants** are threads that are not to start once their owner, which spawned them, has ended: see `spawnAfterLocal()`.
+ *
  * @module
  */
 
@@ -14,7 +16,6 @@ import { Down, KillMode, type ThreadRef } from "../../bridge/protocol/messages.t
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { endBelongings } from "../references/belongings.ts";
 import type { Call } from "../base/call_context.ts";
-import { cancelDependants } from "./dependants.ts";
 import { Ended } from "../records/ended.ts";
 import type { DispatcherEvents } from "../records/reports.ts";
 import { type GreenWorker, type Registry, type ThreadTable, workerOf } from "../records/worker.ts";
@@ -220,4 +221,35 @@ export class Threads implements ThreadHost, ThreadTable {
       this.#threads.delete(thread.id);
     }
   }
+}
+
+/**
+ * Makes a thread depend on its owner.
+ *
+ * @returns Whether it may start: `false` if the owner has ended already. Then the thread has ended with it.
+ */
+export function makeDependent(threads: Threads, thread: HubThread): boolean {
+  const owner = threads.byId(thread.parent);
+  if (owner && !owner.dead) {
+    (owner.dependants ??= new Set()).add(thread);
+    thread.onBegin = () => owner.dependants?.delete(thread);
+    return true;
+  }
+  cancelDependant(threads, thread);
+  return false;
+}
+
+/** Ends the dependants of a thread that has ended, as far as they have not started. */
+function cancelDependants(
+  threads: Threads,
+  owner: HubThread,
+  dependants: ReadonlySet<HubThread>,
+): void {
+  for (const dependant of dependants) cancelDependant(threads, dependant, owner);
+}
+
+function cancelDependant(threads: Threads, thread: HubThread, owner?: HubThread): void {
+  const who = owner ? `"${owner.name}"` : "the green thread";
+  const reason = new GreenletExit(`It was not to start once ${who} that spawned it had ended`);
+  threads.killThread(thread, reason, true, Infinity);
 }

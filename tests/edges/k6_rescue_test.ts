@@ -213,7 +213,7 @@ Deno.test("K6 slow calls on a full pool get a few Workers more, each after a lon
   const { passes, passesLater } = hub.greenImport<Gates>(url);
   const start = performance.now();
   const threads = Array.from({ length: 40 }, (_, i) => (i % 2 ? passes : passesLater)("slow"));
-  // Two after 1 s and 2 s more, while 36 wait; the times are those of `lending.ts`.
+  // Two after 1 s and 2 s more, while 36 wait; the times are those of `saturation.ts`.
   await until(() => hub.statistics().busy === 4);
   const took = performance.now() - start;
   assertGreaterOrEqual(took, 3000);

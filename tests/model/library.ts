@@ -12,14 +12,13 @@ import type { Blocking } from "../../green/worker/blocking.ts";
 import { state } from "../../bridge/state.ts";
 import { ROOT } from "../support/paths.ts";
 import type { Board } from "../../bridge/wire/board.ts";
-import type { Frame } from "../../green/worker/frame.ts";
-import type { FrameStack } from "../../green/worker/frame_stack.ts";
+import type { Frame, FrameStack } from "../../green/worker/frame_stack.ts";
 import type { RingReader, RingWriter } from "../../bridge/wire/ring.ts";
 import type { HereInWorker, HereOnHub } from "../../bridge/memory/process_side.ts";
 import type { Coordination } from "../../bridge/memory/objects.ts";
 import type { Doorbell } from "../../hub/pool/doorbell.ts";
 import type { WorkerObjects } from "../../hub/references/worker_objects.ts";
-import type { joinPool, takeSlot } from "../../hub/threads/pool_members.ts";
+import type { joinPool, takeSlot } from "../../hub/threads/launches.ts";
 import type { GreenEvent, GreenPool, LightQueue, Lock, Queue, Semaphore } from "../../sync/mod.ts";
 
 /** What the model uses of the library. */
@@ -58,12 +57,12 @@ export interface Mutation {
 const MODULES = [
   "green/worker/blocking.ts",
   "bridge/wire/board.ts",
-  "green/worker/frame.ts",
+  "green/worker/frame_stack.ts",
   "green/worker/frame_stack.ts",
   "bridge/wire/ring.ts",
   "bridge/memory/process_side.ts",
   "hub/pool/doorbell.ts",
-  "hub/threads/pool_members.ts",
+  "hub/threads/launches.ts",
   "hub/references/worker_objects.ts",
   "sync/event.ts",
   "sync/green_pool.ts",

@@ -48,7 +48,7 @@ Deno.test("setImmediate() comes after all microtasks, and before a timer of a mi
   assertEquals(order, ["microtask", "turn"]);
 });
 
-Deno.test("Error.stackTraceLimit is read when an error is made (bridge/values/call_site.ts)", () => {
+Deno.test("Error.stackTraceLimit is read when an error is made (bridge/values/stacks.ts)", () => {
   const { stackTraceLimit } = Error;
   try {
     Error.stackTraceLimit = 1;
@@ -68,7 +68,7 @@ Deno.test("request.signal of Deno.serve() is aborted after success too (docs/wha
   await until(() => signal!.aborted);
 });
 
-Deno.test("a Blob is had by its URL in each thread of the process (bridge/memory/blob_urls.ts)", async () => {
+Deno.test("a Blob is had by its URL in each thread of the process (bridge/memory/blobs.ts)", async () => {
   const { Worker } = await import("node:worker_threads");
   const url = URL.createObjectURL(new Blob(["hello"]));
   const worker = new Worker(

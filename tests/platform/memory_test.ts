@@ -45,7 +45,7 @@ Deno.test("TextEncoder.encodeInto() writes to memory that is not shared only (br
   assertEquals(new TextEncoder().encodeInto("häh", bytes).written, 4);
 });
 
-Deno.test("an ArrayBuffer that was transferred is empty here (bridge/wire/handed.ts)", () => {
+Deno.test("an ArrayBuffer that was transferred is empty here (bridge/wire/beside.ts)", () => {
   const { buffer } = new Uint8Array([1, 2, 3]);
   assertEquals(structuredClone(buffer, { transfer: [buffer] }).byteLength, 3);
   assertEquals([buffer.byteLength, buffer.detached], [0, true]);

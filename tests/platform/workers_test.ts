@@ -55,7 +55,7 @@ Deno.test("process.exit() in a thread Worker ends it alone, with its code (hub/p
   assertEquals([code, error], [3, undefined]);
 });
 
-Deno.test("process.exit() calls reallyExit() (green/worker/worker_exit.ts)", async () => {
+Deno.test("process.exit() calls reallyExit() (green/worker/entry.ts)", async () => {
   const { messages } = await runWorker(`${WORKER}
     process.reallyExit = (code) => { throw new Error("asked to end with " + code); };
     try { process.exit(4); } catch (error) { parentPort.postMessage(error.message); }`);

@@ -7,8 +7,7 @@ import {
 } from "@std/assert";
 import { resolveObjectURL } from "node:buffer";
 import { MessageChannel } from "node:worker_threads";
-import { BlobUrl } from "../../../bridge/memory/blob_urls.ts";
-import { referToBlob, resolveBlob } from "../../../bridge/memory/blobs.ts";
+import { BlobUrl, referToBlob, resolveBlob } from "../../../bridge/memory/blobs.ts";
 import { decode, encode, encodeThrown, type ReferenceKinds } from "../../../bridge/values/codec.ts";
 import type { Payload } from "../../../bridge/wire/payload.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../../bridge/errors.ts";

@@ -367,7 +367,7 @@ Deno.test("encodeThrown() falls back to the nearest built-in when toWire or from
 const NEAR = [
   "Error: two",
   "lines of message",
-  `    at wait (${new URL("../../../green/worker/parking.ts", import.meta.url)}:10:1)`,
+  `    at wait (${new URL("../../../green/worker/blocking.ts", import.meta.url)}:10:1)`,
   `    at GreenThread.then (${new URL("../../../hub/green_thread.ts", import.meta.url)}:5:1)`,
   "    at caller (file:///app/main.ts:3:1)",
   `    at sleep (${new URL("../../../green/sleep.ts", import.meta.url)}:5:1)`,

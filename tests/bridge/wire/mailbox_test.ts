@@ -3,8 +3,7 @@ import { Format, type Payload } from "../../../bridge/wire/payload.ts";
 import { BridgeProtocolError } from "../../../bridge/errors.ts";
 import { Inbox } from "../../../bridge/wire/inbox.ts";
 import { EMPTY, FIRST_KIND, type Message } from "../../../bridge/wire/message.ts";
-import { Outbox } from "../../../bridge/wire/outbox.ts";
-import type { Departure } from "../../../bridge/wire/departure.ts";
+import { type Departure, Outbox } from "../../../bridge/wire/outbox.ts";
 import {
   createRing,
   HEADER,

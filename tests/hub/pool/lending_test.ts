@@ -1,7 +1,7 @@
 import { assertEquals, assertGreaterOrEqual } from "@std/assert";
 import type { GreenWorker } from "../../../hub/records/worker.ts";
 import type { HubThread } from "../../../hub/records/thread.ts";
-import { Lending } from "../../../hub/pool/lending.ts";
+import { Lending } from "../../../hub/pool/saturation.ts";
 import { until } from "../../support/mod.ts";
 
 const PATIENCE = 40;

@@ -361,7 +361,7 @@ Deno.test("fetch() of green code sends blobs and forms", async () => {
 
 Deno.test("BlockingCallError is what a blob of green code throws on the hub", async () => {
   // Only the library itself could bring one there.
-  const { blockingBlob } = await import("../../../bridge/memory/blocking_blob.ts");
+  const { blockingBlob } = await import("../../../bridge/memory/blobs.ts");
   const blob = blockingBlob(new Blob(["x"]));
   const error = await rejection(Promise.try(() => blob.text()), BlockingCallError);
   assertEquals(
