@@ -1,9 +1,9 @@
 /**
- * Ported code that relies on no other thread running between two blocking calls: it looks for a free seat and then takes it,
- * with no lock. Under eventlet that is right, and in a cooperative hub, too; in another hub two clerks could sell one seat.
+ * Ported code that relies on one thing: no other thread runs between two blocking calls. It looks for a free seat and then takes
+ * the seat, with no lock. That is right under eventlet, and in a cooperative hub. In another hub two clerks could sell one seat.
  *
- * Under eventlet the seats were a module's list. Workers share no variables, so here they lie in shared memory; the code that
- * uses them is as it was.
+ * Under eventlet the seats were a list in a module. Workers share no variables, so here the seats lie in shared memory. The code
+ * that uses them has not changed.
  *
  * Run: `deno run --allow-read examples/cooperative.ts`
  *

@@ -1,8 +1,8 @@
 /**
  * The demo of the library, in a few seconds: `deno task demo`.
  *
- * Green code (`demo/crawler.ts`) reads a site with blocking calls; async code (this file) awaits fifty such threads; a
- * timer on the main thread shows that the event loop never waits for any of them.
+ * Green code (`demo/crawler.ts`) reads a site with blocking calls. Async code (this file) awaits fifty such threads. A timer on
+ * the main thread shows that the event loop never waits for any of them.
  *
  * @module
  */
@@ -16,7 +16,7 @@ import { Trace } from "./demo/trace.ts";
 const BEAT_MS = 5;
 
 async function main(): Promise<void> {
-  // Sixteen Workers from the start, so that the heartbeat shows the work and not the starting.
+  // Sixteen Workers from the start, so that the heartbeat measures the work, without the starts of Workers.
   const hub = new Hub({ minWorkers: 16, maxWorkers: 16 });
   useHub(hub);
   await using site = await openSite();
@@ -27,7 +27,7 @@ async function main(): Promise<void> {
   trace.line(`A tea shop with 56 pages is at ${site.url} until this demo ends.`);
   while (hub.statistics().starting > 0) await new Promise((resolve) => setTimeout(resolve, 5));
 
-  // First the timer beats by itself, for comparison: nothing else goes on.
+  // First the timer beats alone, for comparison.
   const stopIdleHeart = startHeart(BEAT_MS);
   await new Promise((resolve) => setTimeout(resolve, 300));
   const idleBeats = stopIdleHeart();

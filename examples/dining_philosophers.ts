@@ -1,6 +1,7 @@
 /**
- * Five philosophers, five forks: each is a green thread, each fork a lock. First all take their forks in one order, and all
- * eat. Then each takes the left one first, and waits with it in hand: nobody could ever eat again, so one of them gets an error.
+ * Five philosophers and five forks: each philosopher is a green thread, each fork a lock. First all of them take their forks in
+ * one order, and all eat. Then each takes the left fork first and waits for the right one: nobody could ever eat again, so one of
+ * them gets an error.
  *
  * Run: `deno run --allow-read examples/dining_philosophers.ts`
  *
@@ -11,7 +12,7 @@ import { Barrier, Lock, spawn } from "@aiohub/aiohub";
 
 const names = ["Aspasia", "Hypatia", "Plato", "Socrates", "Thales"];
 
-/** Eats some meals; takes the fork with the lower number first. */
+/** Eats some meals. Takes the fork with the lower number first. */
 function dine(left: Lock, right: Lock, meals: number): number {
   for (let meal = 0; meal < meals; meal++) {
     using _first = left.acquire();
@@ -20,7 +21,7 @@ function dine(left: Lock, right: Lock, meals: number): number {
   return meals;
 }
 
-/** Takes the left fork, waits until everybody has one, and then wants the right one. */
+/** Takes the left fork, waits until everybody has a fork, and then wants the right one. */
 function dineBadly(left: Lock, right: Lock, table: Barrier): string {
   using _first = left.acquire();
   table.wait();

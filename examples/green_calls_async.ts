@@ -8,7 +8,7 @@
 
 import { asyncToSync, futureToGreenlet, hubImport, syncToAsync } from "@aiohub/aiohub";
 
-/** An async function. It runs on the hub, whoever calls it. */
+/** An async function. It always runs on the hub. */
 export const brew = asyncToSync(import.meta, async function brew(tea: string, minutes: number) {
   if (tea === "coffee") throw new RangeError("Cannot brew coffee: this is a tea shop");
   await new Promise((resolve) => setTimeout(resolve, minutes * 20));
@@ -17,15 +17,15 @@ export const brew = asyncToSync(import.meta, async function brew(tea: string, mi
 
 /** Green code: no `async`, no `await`. */
 export const serve = syncToAsync(import.meta, function serve() {
-  // Looks blocking, and blocks this green thread only.
+  // This call blocks this green thread only.
   console.log(`First: ${brew("Assam", 3)}.`);
 
-  // Starts two, and then waits for both: they brew at the same time.
+  // Starts two calls, and then waits for both: they run at the same time.
   const sencha = futureToGreenlet(brew.async("Sencha", 2));
   const rooibos = brew.spawn("Rooibos", 5);
   console.log(`Then: ${sencha.wait()} and ${rooibos.wait()}.`);
 
-  // Async functions of any module will do: of Node, of npm, of the app.
+  // Async functions of any module work: of Node, of npm, of the app.
   const { lookup } = hubImport<typeof import("node:dns/promises")>("node:dns/promises");
   console.log(`The shop is at ${lookup("127.0.0.1").address}.`);
 

@@ -6,13 +6,13 @@
 
 import { asyncToSync, syncToAsync } from "@aiohub/aiohub";
 
-/** Async: runs on the hub. Green code calls it as it is; on the hub there is `fetchBody.async()`. */
+/** Async: runs on the hub. Green code calls it as it is. The hub calls `fetchBody.async()`. */
 export const fetchBody = asyncToSync(import.meta, async function fetchBody(url: string) {
   const response = await fetch(url);
   return await response.text();
 });
 
-/** Synchronous: runs in a green thread. The hub awaits it; in green code there is `.wait()`, or `titleOf.sync()`. */
+/** Synchronous: runs in a green thread. The hub awaits the call. Green code calls `.wait()`, or `titleOf.sync()`. */
 export const titleOf = syncToAsync(import.meta, function titleOf(url: string) {
   return /<title>(.*?)</.exec(fetchBody(url))?.[1];
 });

@@ -1,5 +1,5 @@
 /**
- * Callbacks: green code that computes calls functions of the hub, and gets their answers.
+ * Callbacks: computing green code calls functions of the hub, and gets their answers.
  *
  * Run: `deno run --allow-read examples/progress_bar.ts`
  *
@@ -11,11 +11,11 @@ import { syncToAsync } from "@aiohub/aiohub";
 const STEPS = 20;
 
 /**
- * Counts primes. It never leaves its loop, except to call back.
+ * Counts primes. It leaves its loop only to call back.
  *
  * @param limit The number to stop at.
- * @param report Told about the progress.
- * @param goOn Asked now and then whether to go on.
+ * @param report Gets the progress.
+ * @param goOn Says whether to go on; called after each step.
  */
 export const countPrimes = syncToAsync(
   import.meta,
@@ -42,7 +42,7 @@ function isPrime(n: number): boolean {
   return true;
 }
 
-/** Draws a bar on a terminal; elsewhere it prints a line for each quarter. */
+/** Draws a bar on a terminal. Elsewhere it prints a line for each quarter. */
 function draw(done: number, total: number): void {
   if (!Deno.stdout.isTerminal()) {
     if (done % (total / 4) === 0) console.log(`${100 * done / total} %`);
@@ -54,7 +54,7 @@ function draw(done: number, total: number): void {
 }
 
 if (import.meta.main) {
-  // The event loop goes on meanwhile: here a timer counts.
+  // The event loop goes on meanwhile. A timer shows it.
   let ticks = 0;
   const timer = setInterval(() => ticks++, 5);
   const found = await countPrimes(1_000_000, draw, (found) => found < 1_000_000);

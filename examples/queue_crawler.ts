@@ -1,5 +1,5 @@
 /**
- * A crawler: green threads fetch pages with calls that block, and put reports of them into a bounded queue; async code takes
+ * A crawler: green threads fetch pages with blocking calls, and put a report of each page into a bounded queue. Async code takes
  * the reports out. When the async code is slow, the queue is full and the crawlers wait.
  *
  * Run: `deno run --allow-read --allow-net=127.0.0.1 examples/queue_crawler.ts`

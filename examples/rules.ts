@@ -1,6 +1,6 @@
 /**
- * Plain synchronous functions that know nothing of green threads, as an old code base may have them. See
- * `shared_module.ts`, which calls them by `greenImport()`.
+ * Plain synchronous functions, as an old code base has them. They know nothing of green threads. `shared_module.ts` calls them by
+ * `greenImport()`.
  *
  * @module
  */

@@ -1,5 +1,5 @@
 /**
- * Two modules in green threads: one written for both sides (`pages.ts`), one that knows nothing of green threads (`rules.ts`).
+ * Two modules in green threads: `pages.ts` is written for both sides, and `rules.ts` knows nothing of green threads.
  *
  * Run: `deno run --allow-read --allow-net=127.0.0.1 examples/shared_module.ts`
  *

@@ -1,6 +1,6 @@
 /**
- * A breakfast as a graph of tasks: each is a green thread that starts when the results that it needs are there. One task fails,
- * and those that need its result say so; the rest is served.
+ * A breakfast as a graph of tasks. Each task is a green thread, and starts when the results that it needs are there. One task
+ * fails, and the tasks that need its result fail too, with an error that names it. The rest is served.
  *
  * Run: `deno run --allow-read examples/task_graph.ts`
  *

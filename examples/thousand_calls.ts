@@ -1,5 +1,5 @@
 /**
- * A thousand calls in flight: one green thread starts a thousand async calls and then waits for them all; and async code
+ * A thousand calls in flight: one green thread starts a thousand async calls and then waits for all of them. Then async code
  * starts a thousand green threads, which queue for four Workers.
  *
  * Run: `deno run --allow-read examples/thousand_calls.ts`

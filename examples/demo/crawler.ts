@@ -1,6 +1,6 @@
 /**
- * The demo's green code: plain synchronous TypeScript, without one `async` or `await`. It reads pages as if that took no
- * time, calls a library of promises as if it returned values, sleeps, and catches errors.
+ * The demo's green code: plain synchronous TypeScript, without one `async` or `await`. It reads pages by blocking calls, calls
+ * an async library as if the library returned plain values, sleeps, and catches errors.
  *
  * @module
  */
@@ -8,7 +8,7 @@
 import { hubImport, syncToAsync } from "@aiohub/aiohub";
 import { sleep, urlopen } from "@aiohub/aiohub/green";
 
-/** Prints a line of the trace: what the hub does, and the green code for it. A function of the hub. */
+/** Prints a line of the trace: the action of the hub, and the green code for it. A function of the hub. */
 export type Say = (hub: string, green: string) => void;
 
 /** Reads the front page and the shelves, one after another, and gives the addresses of all teas. */
@@ -31,7 +31,7 @@ export interface Tea {
   readonly blocked: number;
 }
 
-/** Reads one page and checks its seal with a library of promises. Throws what the library throws. */
+/** Reads one page and checks its seal with an async library. Throws the errors of that library. */
 export const visit = syncToAsync(
   import.meta,
   function visit(address: string, key: Uint8Array, say?: Say): Tea {

@@ -1,6 +1,6 @@
 /**
- * The site that the demo reads: a tea shop on a free port of this machine. An index, five shelves, fifty teas, and one
- * link to a page that is gone. Each page carries a seal, a signed token that says which tea it is; one seal is forged.
+ * The site that the demo reads: a tea shop on a free port of this machine. It has an index, five shelves, fifty teas, and one
+ * link to a page that does not exist. Each page carries a seal, a signed token with the name of its tea. One seal is forged.
  *
  * @module
  */
@@ -15,7 +15,7 @@ const SHELVES: Readonly<Record<string, string>> = {
   herbal: "Anise Chamomile Fennel Ginger Hibiscus Lemon Linden Mint Rooibos Verbena",
 };
 
-/** The tea whose seal somebody else has signed. */
+/** The tea with the forged seal: another key has signed it. */
 const FORGED = "Matcha";
 
 /** The tea shop while it is served. */
