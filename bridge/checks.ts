@@ -42,6 +42,33 @@ export const LONGEST_TIMER: number = 2 ** 31 - 1;
 /** The keys of whatever waits. */
 export const WAITING_KEYS: readonly string[] = ["timeout", "signal"];
 
+/** Names of options, each with the name that the option has had since durations have no unit in their names. */
+const RENAMED: ReadonlyMap<string, string> = new Map([
+  ["graceMs", "grace"],
+  ["blockedWarningMs", "blockedWarning"],
+]);
+
+/**
+ * Reads a duration that may have its old name, which is taken until 1.0: `grace`, once `graceMs`.
+ *
+ * @param action What cannot be done if both are there: `close the hub`.
+ * @param options The options, which were checked by {@linkcode checkOptionsObject}.
+ * @param name The option's name.
+ * @returns Its value, whatever that is; `undefined` if it is not there.
+ * @throws {TypeError} If it is there under both names.
+ */
+export function durationOf(action: string, options: object | undefined, name: string): unknown {
+  if (options === undefined) return undefined;
+  const given = options as Readonly<Record<string, unknown>>;
+  const value = given[name];
+  const old = given[`${name}Ms`];
+  if (old === undefined) return value;
+  if (value === undefined) return old;
+  throw new TypeError(
+    `Cannot ${action}: expected "${name}" or its old name "${name}Ms", found both`,
+  );
+}
+
 /**
  * Checks that options are an object, and that the call knows all of them.
  *
@@ -63,7 +90,7 @@ export function checkOptionsObject(
   }
   let found = false;
   for (const key in options) {
-    if (known.includes(key)) found = true;
+    if (isKnown(known, key)) found = true;
     // What a library has put on all objects is nobody's option.
     else if (Object.hasOwn(options, key)) {
       throw new TypeError(
@@ -72,9 +99,15 @@ export function checkOptionsObject(
     }
   }
   // An AbortSignal has no keys to go by; a class of options may have them as accessors.
-  if (!found && !isPlain(options) && !known.some((key) => key in options)) {
+  const here = (key: string) => key in options && isKnown(known, key);
+  if (!found && !isPlain(options) && ![...known, ...RENAMED.keys()].some(here)) {
     refuse(action, options, example);
   }
+}
+
+/** Whether a key is one of those, by its name of today or its old one. */
+function isKnown(known: readonly string[], key: string): boolean {
+  return known.includes(key) || known.includes(RENAMED.get(key)!);
 }
 
 function refuse(action: string, options: unknown, example: string): never {

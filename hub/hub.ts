@@ -10,7 +10,7 @@ import { outsideLimits } from "../bridge/side/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { PATIENCE } from "../bridge/patience.ts";
-import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
+import { GRACE_KEYS, graceIn, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { ITS_TURN } from "../bridge/wire/run_lock.ts";
 import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
@@ -47,6 +47,12 @@ export interface CloseOptions {
    * not end soon after that, their Workers are stopped.
    *
    * @default {5_000}
+   */
+  grace?: number;
+  /**
+   * The old name of `grace`, which is taken until 1.0.
+   *
+   * @deprecated Use `grace`.
    */
   graceMs?: number;
 }
@@ -115,7 +121,7 @@ export interface ThreadInfo {
  *   when code that it left behind has failed;
  * - `"error"` (an `ErrorEvent`) when something has failed that nobody waits for, such as a callback of `link()` or a listener of
  *   green code;
- * - `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than `blockedWarningMs`.
+ * - `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than `blockedWarning`.
  *
  * An event is printed to stderr if nobody calls `preventDefault()` on it. An error that a listener throws ends nothing: it is an
  * `"error"` event, or is printed.
@@ -373,16 +379,16 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   /**
    * Closes the hub: refuses new threads, ends those that have not started with a `HubClosedError`, lets those that run
-   * finish, or kills them with that error after `graceMs`, and ends all Workers. Closing again waits for the first closing.
+   * finish, or kills them with that error after `grace`, and ends all Workers. Closing again waits for the first closing.
    *
    * @param options See {@linkcode CloseOptions}.
    * @returns A promise that settles when all Workers have ended. It never rejects.
-   * @throws {TypeError} If `graceMs` is not a number, or `options` is no object.
+   * @throws {TypeError} If `grace` is not a number, or `options` is no object.
    */
   close(options?: CloseOptions): Promise<void> {
-    checkOptionsObject("close the hub", options, "{ graceMs: 1000 }", GRACE_KEYS);
-    const { graceMs = PATIENCE.closing } = options ?? {};
-    return this.#closing ??= this.#close(checkGrace(graceMs));
+    checkOptionsObject("close the hub", options, "{ grace: 1000 }", GRACE_KEYS);
+    const grace = graceIn(options, PATIENCE.closing);
+    return this.#closing ??= this.#close(grace);
   }
 
   /** Closes the hub at the end of an `await using` block. */
@@ -420,12 +426,12 @@ export class Hub extends EventTarget implements AsyncDisposable {
     return launches.launch(launches.pack(spawnTarget(fn), args, currentValues()), options);
   }
 
-  async #close(graceMs: number): Promise<void> {
+  async #close(grace: number): Promise<void> {
     const dispatcher = this.#dispatcher;
     dispatcher.keepAlive.hold();
     dispatcher.refuse();
     const ended = dispatcher.pool.close();
-    if (!await settlesWithin(ended, graceMs)) {
+    if (!await settlesWithin(ended, grace)) {
       for (const worker of dispatcher.pool.workers) {
         const { stack } = worker;
         worker.killServing(dispatcher.closedError());

@@ -13,7 +13,7 @@ import {
   show,
 } from "../bridge/checks.ts";
 import { GreenletExit } from "../bridge/errors.ts";
-import { checkGrace, type GreenThread } from "../bridge/side/green_thread.ts";
+import { graceIn, type GreenThread } from "../bridge/side/green_thread.ts";
 import type { ThreadOptions } from "../bridge/protocol/messages.ts";
 import type {
   Passed,
@@ -40,9 +40,15 @@ export interface SpawnOptions {
    */
   timeout?: number;
   /**
-   * The time that a thread may take to end once `signal` or `timeout` has killed it, in milliseconds: see `graceMs` of `kill()`.
+   * The time that a thread may take to end once `signal` or `timeout` has killed it, in milliseconds: see `grace` of `kill()`.
    *
    * @default {Infinity}
+   */
+  grace?: number;
+  /**
+   * The old name of `grace`, which is taken until 1.0.
+   *
+   * @deprecated Use `grace`.
    */
   graceMs?: number;
 }
@@ -69,11 +75,12 @@ export class Spawner {
   constructor(launch: Launcher, options: SpawnOptions) {
     checkSpawnOptions(options);
     this.#launch = launch;
-    const { name, timeout = Infinity, graceMs = Infinity, signal } = options;
+    const { name, timeout = Infinity, signal } = options;
+    const grace = graceIn(options);
     this.#options = {
       ...name === undefined ? {} : { name },
       ...timeout === Infinity ? {} : { timeout: Math.max(0, timeout) },
-      ...graceMs === Infinity ? {} : { graceMs: checkGrace(graceMs) },
+      ...grace === Infinity ? {} : { grace },
     };
     this.#signal = signal;
   }
@@ -131,10 +138,10 @@ export class Spawner {
     const delay = signal?.aborted ? { delay: LONGEST_TIMER } : {};
     const thread = this.#launch(fn, args, { ...this.#options, ...options, ...delay });
     if (!signal) return thread;
-    const { graceMs } = this.#options;
+    const { grace } = this.#options;
     const kill = () => {
       const { reason: cause } = signal;
-      thread.kill(new GreenletExit("The green thread was aborted", { cause }), { graceMs });
+      thread.kill(new GreenletExit("The green thread was aborted", { cause }), { grace });
     };
     if (signal.aborted) kill();
     else {
@@ -145,7 +152,7 @@ export class Spawner {
   }
 }
 
-const KNOWN = ["name", "signal", "timeout", "graceMs"];
+const KNOWN = ["name", "signal", "timeout", "grace"];
 
 function checkSpawnOptions(options: SpawnOptions): void {
   checkOptionsObject("spawn with options", options ?? null, "{ timeout: 1000 }", KNOWN);

@@ -6,7 +6,7 @@
 
 import { madeElsewhere } from "../bridge/brand.ts";
 import { LONGEST_TIMER, show, WAITING_KEYS } from "../bridge/checks.ts";
-import { GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/side/green_thread.ts";
+import { graceIn, GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/side/green_thread.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { AsyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
 import { checkWaiting, timedOut, timeLimit, type WaitingOptions } from "../bridge/memory/core.ts";
@@ -377,6 +377,6 @@ export async function killAllAsync(
 /** Splits options into those of the wait and those of each kill: either of them refuses keys that it does not know. */
 function split(options: KillAllOptions): { waiting: WaitingOptions; killing: KillOptions } {
   checkWaiting(options, KILL_ALL_KEYS);
-  const { timeout, signal, graceMs, wait } = options;
-  return { waiting: { timeout, signal }, killing: { graceMs, wait } };
+  const { timeout, signal, wait } = options;
+  return { waiting: { timeout, signal }, killing: { grace: graceIn(options), wait } };
 }

@@ -8,7 +8,7 @@
  */
 
 import { brand } from "../brand.ts";
-import { checkTime, show } from "../checks.ts";
+import { checkTime, durationOf, show } from "../checks.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
 
@@ -39,6 +39,12 @@ export interface KillOptions {
    *
    * @default {Infinity}
    */
+  grace?: number;
+  /**
+   * The old name of `grace`, which is taken until 1.0.
+   *
+   * @deprecated Use `grace`.
+   */
   graceMs?: number;
   /**
    * Whether to block until the thread has ended, and the async work that was aborted with it. For green code; on the hub
@@ -50,14 +56,21 @@ export interface KillOptions {
 }
 
 /** The keys of {@linkcode KillOptions}. */
-export const KILL_KEYS: readonly string[] = ["graceMs", "wait"];
+export const KILL_KEYS: readonly string[] = ["grace", "wait"];
 
 /** The keys of the options of calls that end threads, and wait for that in any case. */
-export const GRACE_KEYS: readonly string[] = ["graceMs"];
+export const GRACE_KEYS: readonly string[] = ["grace"];
 
-/** Checks the option `graceMs`: the time that a thread may take to end. */
-export function checkGrace(graceMs: unknown = Infinity): number {
-  return Math.max(0, checkTime("end a green thread", graceMs, "graceMs"));
+/**
+ * Reads and checks the option `grace`: the time that a thread may take to end.
+ *
+ * @param options The options.
+ * @param usual The time if it is not there, in milliseconds.
+ */
+export function graceIn(options: object | undefined, usual: number = Infinity): number {
+  const action = "end a green thread";
+  const grace = durationOf(action, options, "grace");
+  return grace === undefined ? usual : Math.max(0, checkTime(action, grace, "grace"));
 }
 
 /** Checks the function that is to be called at a thread's end: a mistake that shows only then would be nobody's error. */
@@ -144,7 +157,7 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
    * - A call to the hub that the thread is in is aborted: see `currentCall().signal`.
    * - An `async` green function that awaits a promise of its own does not hear of it before its next blocking call. If it still
    *   awaits two seconds later, the thread is over and its Worker is given up: what it awaits is left, and its `finally` blocks
-   *   do not run. `graceMs` is for another time. A `timeout` and a `signal` of `spawnWith()` end it in the same way.
+   *   do not run. `grace` is for another time. A `timeout` and a `signal` of `spawnWith()` end it in the same way.
    *
    * @param reason What is thrown in the thread and to those who wait for it; a `GreenletExit` by default.
    * @param options See {@linkcode KillOptions}.

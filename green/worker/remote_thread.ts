@@ -20,7 +20,7 @@ import { ContextReturn, type ContextValues, hearOfAwaits } from "../../bridge/co
 import { DeadlockError } from "../../bridge/errors.ts";
 import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import {
-  checkGrace,
+  graceIn,
   checkLink,
   GreenThread,
   KILL_KEYS,
@@ -50,7 +50,7 @@ interface HandleHost {
   /** The waits for threads. */
   readonly waits: {
     waitFor(thread: RemoteThread, timeout: number | undefined, signal?: AbortSignal): void;
-    kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, graceMs?: number): void;
+    kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, grace?: number): void;
     watch(thread: RemoteThread): void;
   };
   /** Calls something on the hub and blocks for its result. */
@@ -196,10 +196,10 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override kill(reason?: unknown, options: KillOptions = {}): void {
-    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", KILL_KEYS);
-    const graceMs = checkGrace(options.graceMs);
+    checkOptionsObject("kill a green thread", options, "{ grace: 1000 }", KILL_KEYS);
+    const grace = graceIn(options);
     if (this.done) return;
-    this.#host.waits.kill(this, reason, false, graceMs);
+    this.#host.waits.kill(this, reason, false, grace);
     if (!options.wait) return;
     // The ending comes before the answer.
     this.#host.waits.watch(this);

@@ -138,7 +138,7 @@ export class ThreadWaits {
   }
 
   /** Kills a thread; a thread that kills itself ends here and now. */
-  kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, graceMs = Infinity): void {
+  kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, grace = Infinity): void {
     const frame = this.#stack.find(thread.id);
     if (frame) {
       if (onlyPending) return;
@@ -146,8 +146,8 @@ export class ThreadWaits {
       return this.#stack.interrupt(this.#frames.at(-1)!);
     }
     const payload = encodeThrown(reason, "reason", this.#crossing.kinds);
-    const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
-    this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, payload);
+    const most = grace === Infinity ? -1 : Math.max(0, Math.trunc(grace));
+    this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, most, payload);
     if (onlyPending) return this.#blocking.flush();
     // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed thread.
     this.#blocking.catchUpWithHub();

@@ -21,7 +21,7 @@ import { currentLimit, limited, untilAborted } from "../../bridge/side/limit.ts"
 import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import {
-  checkGrace,
+  graceIn,
   checkLink,
   GRACE_KEYS,
   GreenThread,
@@ -36,7 +36,7 @@ import type { Post } from "./post.ts";
 /** The hub, as far as its threads need it. */
 export interface ThreadHost {
   /** Ends a thread early. */
-  killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void;
+  killThread(thread: HubThread, reason: unknown, onlyPending: boolean, grace: number): void;
   /** Reports a failed thread, unless somebody asks for its result soon. */
   failedUnhandled(thread: HubThread): void;
   readonly events: {
@@ -263,18 +263,18 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   }
 
   override kill(reason?: unknown, options: KillOptions = {}): void {
-    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", KILL_KEYS);
-    const graceMs = checkGrace(options.graceMs);
+    checkOptionsObject("kill a green thread", options, "{ grace: 1000 }", KILL_KEYS);
+    const grace = graceIn(options);
     if (options.wait) {
       throw new BlockingCallError(
         "Cannot kill() and wait on the hub as it would block the event loop: use await killAsync()",
       );
     }
-    if (!this.#ended) this.#host.killThread(this, reason, false, graceMs);
+    if (!this.#ended) this.#host.killThread(this, reason, false, grace);
   }
 
   override killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void> {
-    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", GRACE_KEYS);
+    checkOptionsObject("kill a green thread", options, "{ grace: 1000 }", GRACE_KEYS);
     this.kill(reason, { ...options, wait: false });
     return this.afterwards();
   }

@@ -100,7 +100,7 @@ export class Launches {
     this.#count++;
     joinPool(thread, options);
     if (this.#debug) this.#recordSite(thread, options.site ?? stackHere());
-    if (options.timeout !== undefined) this.#limit(thread, options.timeout, options.graceMs);
+    if (options.timeout !== undefined) this.#limit(thread, options.timeout, options.grace);
     if (this.#registry.closed) task.luggage?.drop();
     if (!this.#threads.add(thread)) return thread;
     this.#registry.keepAlive.hold();
@@ -146,11 +146,11 @@ export class Launches {
   }
 
   /** Sets a thread's time limit: kills it when it has run for too long. The clock starts with the thread. */
-  #limit(thread: HubThread, ms: number, graceMs = Infinity): void {
+  #limit(thread: HubThread, ms: number, grace = Infinity): void {
     if (ms > LONGEST_TIMER) return;
     thread.onStart = () => {
       const timer = setTimeout(() => {
-        this.#threads.killThread(thread, new Timeout(ms), false, graceMs);
+        this.#threads.killThread(thread, new Timeout(ms), false, grace);
       }, ms);
       thread.stopClock = () => clearTimeout(timer);
     };
