@@ -36,8 +36,10 @@ export interface AsyncToSync<A extends unknown[], R> {
   /**
    * On the hub: calls the function as it is. In green code: starts it on the hub without waiting, and gives a promise for
    * `futureToGreenlet`.
+   *
+   * @returns A promise of the result. On the hub it is a plain one, whatever its type says: it has no `thread`.
    */
-  async(...args: A): R extends PromiseLike<unknown> ? HubPromise<Awaited<R>> : HubPromise<R>;
+  async(...args: A): HubPromise<Awaited<R>>;
   /**
    * Starts the function on the hub without waiting.
    *

@@ -183,7 +183,7 @@ export function futureToGreenlet<T>(
  *
  * @typeParam T The type of its value.
  */
-export class HubPromise<T> implements PromiseLike<T> {
+export class HubPromise<T> implements Promise<T> {
   static {
     brand(this, "HubPromise");
   }
@@ -208,8 +208,27 @@ export class HubPromise<T> implements PromiseLike<T> {
   /** Makes it awaitable in an `async` green function. */
   then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
-    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+    // deno-lint-ignore no-explicit-any
+    onrejected?: ((reason: any) => R2 | PromiseLike<R2>) | null,
   ): Promise<R1 | R2> {
     return this.#thread.then(onfulfilled, onrejected);
+  }
+
+  /** As {@linkcode GreenThread.catch} of its thread. */
+  catch<R = never>(
+    // deno-lint-ignore no-explicit-any
+    onrejected?: ((reason: any) => R | PromiseLike<R>) | null,
+  ): Promise<T | R> {
+    return this.#thread.catch(onrejected);
+  }
+
+  /** As {@linkcode GreenThread.finally} of its thread. */
+  finally(onfinally?: (() => void) | null): Promise<T> {
+    return this.#thread.finally(onfinally);
+  }
+
+  /** The name of the class, as promises have it. */
+  get [Symbol.toStringTag](): string {
+    return "HubPromise";
   }
 }

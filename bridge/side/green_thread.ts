@@ -86,6 +86,7 @@ export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
  * A green thread: synchronous-looking code that runs in a Worker, seen from either side.
  *
  * - On the hub, `await` it. In green code, call {@linkcode GreenThread.wait | wait()}.
+ * - It is a promise by its type: whatever takes a `Promise<T>` takes it.
  * - Its result can be had by any number of waiters, at any time, as often as they like.
  * - It may be passed to any green thread, as an argument or a result, and is a handle to the same thread there.
  *
@@ -101,7 +102,7 @@ export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
  * assertEquals(thread.state, "fulfilled");
  * ```
  */
-export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
+export abstract class GreenThread<T = unknown> implements Promise<T> {
   /**
    * The mark of objects that are the same on both sides. For the library.
    *
@@ -217,11 +218,58 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
     return () => {};
   }
 
-  /** Makes the thread awaitable on the hub. Rejects with what {@linkcode GreenThread.wait} would throw. */
+  /**
+   * Makes the thread awaitable on the hub, and in `async` green functions. Whoever calls it has asked for the result: a failure is
+   * no unhandled failure of the thread, and may be one of the promise that this gives.
+   *
+   * @param onfulfilled Called with the result.
+   * @param onrejected Called with what {@linkcode GreenThread.wait} would throw.
+   * @returns A promise of what the called function returns.
+   */
   abstract then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
-    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+    // deno-lint-ignore no-explicit-any
+    onrejected?: ((reason: any) => R2 | PromiseLike<R2>) | null,
   ): Promise<R1 | R2>;
+
+  /**
+   * Calls a function if the thread fails or is killed: {@linkcode GreenThread.then} with the second function alone.
+   *
+   * @param onrejected Called with what {@linkcode GreenThread.wait} would throw.
+   * @returns A promise of the thread's result, or of what the function returns.
+   */
+  catch<R = never>(
+    // deno-lint-ignore no-explicit-any
+    onrejected?: ((reason: any) => R | PromiseLike<R>) | null,
+  ): Promise<T | R> {
+    return this.then(undefined, onrejected);
+  }
+
+  /**
+   * Calls a function when the thread has ended, whichever way. As {@linkcode GreenThread.then}, it asks for the result;
+   * {@linkcode GreenThread.link} is for code that needs the end alone.
+   *
+   * @param onfinally Called without arguments. A promise that it returns is awaited.
+   * @returns A promise that settles as the thread ends, or rejects with what the function throws.
+   */
+  finally(onfinally?: (() => void) | null): Promise<T> {
+    if (typeof onfinally !== "function") return this.then();
+    return this.then(
+      async (value) => {
+        await onfinally();
+        return value;
+      },
+      async (reason) => {
+        await onfinally();
+        throw reason;
+      },
+    );
+  }
+
+  /** The name of the class, as promises have it. */
+  get [Symbol.toStringTag](): string {
+    return "GreenThread";
+  }
 
   /** A short description for logs. */
   toString(): string {

@@ -242,7 +242,8 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   /** For a green function that is `async`: blocks its Worker in the next microtask. */
   override then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
-    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+    // deno-lint-ignore no-explicit-any
+    onrejected?: ((reason: any) => R2 | PromiseLike<R2>) | null,
   ): Promise<R1 | R2> {
     return Promise.resolve().then(() => this.wait()).then(onfulfilled, onrejected);
   }
