@@ -265,6 +265,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param options See {@linkcode SpawnOptions}.
    * @returns An object that spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
    * @throws {TypeError} If an option has the wrong type or is not known.
+   * @throws {RangeError} If `delay` is longer than a timer can be, about 25 days.
    *
    * @example A name, a time limit and a way to call it off
    * ```ts

@@ -14,6 +14,7 @@ import {
 } from "../bridge/checks.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { graceIn, type GreenThread } from "../bridge/side/green_thread.ts";
+import { greenSide } from "../bridge/side/side.ts";
 import type { ThreadOptions } from "../bridge/protocol/messages.ts";
 import type {
   Passed,
@@ -28,6 +29,12 @@ import type {
 export interface SpawnOptions {
   /** The threads' name, in messages and in `threads()`. The function's name and a number by default. */
   name?: string;
+  /**
+   * The delay before each thread starts, in milliseconds; less than zero is zero: see {@linkcode Hub.spawnAfter}.
+   *
+   * @default {0}
+   */
+  delay?: number;
   /**
    * Kills the threads when it is aborted, with a `GreenletExit` whose `cause` is the signal's reason. On the hub only: whoever
    * spawns listens, and a green thread hears of an abort only at its own blocking calls, and no more when it has ended.
@@ -51,6 +58,14 @@ export interface SpawnOptions {
    * @deprecated Use `grace`.
    */
   graceMs?: number;
+  /**
+   * Whether a thread is called off if the green thread that spawns it ends before it has started; whoever waits for it then gets
+   * a `GreenletExit`: see {@linkcode spawnAfterLocal}. A thread that has started goes on. On the hub, where no green thread
+   * spawns, it changes nothing.
+   *
+   * @default {false}
+   */
+  local?: boolean;
 }
 
 /** Spawns a function as a thread with these options. */
@@ -61,7 +76,7 @@ export type Launcher = (
   // deno-lint-ignore no-explicit-any
 ) => GreenThread<any>;
 
-/** Spawns green threads with the options with which it was made: see {@linkcode Hub.with}. */
+/** Spawns green threads with the options with which it was made, all of them in each method: see {@linkcode Hub.with}. */
 export class Spawner {
   static {
     brand(this, "Spawner");
@@ -75,10 +90,12 @@ export class Spawner {
   constructor(launch: Launcher, options: SpawnOptions) {
     checkSpawnOptions(options);
     this.#launch = launch;
-    const { name, timeout = Infinity, signal } = options;
+    const { name, delay, timeout = Infinity, local = false, signal } = options;
     const grace = graceIn(options);
     this.#options = {
       ...name === undefined ? {} : { name },
+      ...delay === undefined ? {} : { delay: Math.max(0, delay) },
+      ...local && greenSide() ? { local } : {},
       ...timeout === Infinity ? {} : { timeout: Math.max(0, timeout) },
       ...grace === Infinity ? {} : { grace },
     };
@@ -100,7 +117,7 @@ export class Spawner {
     return this.#spawn(fn, args, {});
   }
 
-  /** Spawns a green thread after some time: see {@linkcode Hub.spawnAfter}. */
+  /** Spawns a green thread after some time, which counts in place of the option `delay`: see {@linkcode Hub.spawnAfter}. */
   spawnAfter<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     ms: number,
     fn: F,
@@ -152,11 +169,11 @@ export class Spawner {
   }
 }
 
-const KNOWN = ["name", "signal", "timeout", "grace"];
+const KNOWN = ["name", "delay", "signal", "timeout", "grace", "local"];
 
 function checkSpawnOptions(options: SpawnOptions): void {
   checkOptionsObject("spawn with options", options ?? null, "{ timeout: 1000 }", KNOWN);
-  const { name, signal, timeout } = options;
+  const { name, delay, signal, timeout, local } = options;
   if (name !== undefined && typeof name !== "string") {
     throw new TypeError(
       `Cannot spawn with options: expected a string for "name", found ${show(name)}`,
@@ -164,11 +181,22 @@ function checkSpawnOptions(options: SpawnOptions): void {
   }
   checkSignal("spawn with options", signal);
   if (timeout !== undefined) checkTime("spawn with options", timeout, "timeout");
+  if (delay !== undefined) checkDelay(delay, "delay");
+  if (local !== undefined && typeof local !== "boolean") {
+    throw new TypeError(
+      `Cannot spawn with options: expected a boolean for "local", found ${show(local)}`,
+    );
+  }
 }
 
-/** Checks the delay of `spawnAfter()`. */
-export function checkDelay(ms: unknown): number {
-  const delay = checkTime("spawn later", ms);
+/**
+ * Checks the delay of `spawnAfter()`.
+ *
+ * @param ms The delay, in milliseconds.
+ * @param name The option that it is, if it is one.
+ */
+export function checkDelay(ms: unknown, name?: string): number {
+  const delay = checkTime("spawn later", ms, name);
   if (delay > LONGEST_TIMER) {
     throw new RangeError(
       `Cannot spawn later: expected at most ${LONGEST_TIMER} milliseconds, found ${ms}`,

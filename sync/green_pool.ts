@@ -224,15 +224,20 @@ export class GreenPool extends Coordination {
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
+   * @returns The thread, to watch or to kill, as from the function `spawnN`. (The pool of eventlet gives nothing.)
+   * @throws {BlockingCallError} If it is called on the hub: use `spawnNAsync()` there.
    */
   spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
-  ): void;
+  ): GreenThread<unknown>;
   /** As above, for a generic function. */
-  spawnN<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A | Passed<A>): void;
-  spawnN(fn: unknown, ...args: unknown[]): void {
-    spawnIn(this, fn, args, true);
+  spawnN<A extends unknown[]>(
+    fn: Spawnable<A, unknown>,
+    ...args: A | Passed<A>
+  ): GreenThread<unknown>;
+  spawnN(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
+    return spawnIn(this, fn, args, true);
   }
 
   /**
@@ -321,20 +326,26 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread whose result nobody wants, in async code.
+   * Spawns a green thread whose result nobody wants, in async code. Otherwise as {@linkcode GreenPool.spawnAsync}: to `await` the
+   * thread is to wait until it has ended.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
+   * @returns The thread, at once, to watch or to kill.
    */
   spawnNAsync<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
-  ): void;
+  ): GreenThread<unknown>;
   /** As above, for a generic function. */
-  spawnNAsync<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A | Passed<A>): void;
-  spawnNAsync(fn: unknown, ...args: unknown[]): void {
-    if (greenSide()) spawnIn(this, fn, args, true);
-    else spawnLaterIn(this, fn, args, true);
+  spawnNAsync<A extends unknown[]>(
+    fn: Spawnable<A, unknown>,
+    ...args: A | Passed<A>
+  ): GreenThread<unknown>;
+  spawnNAsync(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
+    return greenSide()
+      ? spawnIn(this, fn, args, true)
+      : spawnLaterIn(this, fn, args, true).thread;
   }
 
   /**

@@ -122,8 +122,8 @@ export function defaults(hub: Hub, pool: GreenPool) {
   is<GreenThread<number>>()(pool.spawn((a: number, b = 2) => a * b, 4));
   is<GreenThread<number>>()(pool.spawnAsync((a: number, b = 2) => a * b, 4));
   is<GreenThread<number> | undefined>()(pool.trySpawn((a: number, b = 2) => a * b, 4));
-  is<void>()(pool.spawnN((a: number, b = 2) => a * b, 4));
-  is<void>()(pool.spawnNAsync((a: number, b = 2) => a * b, 4));
+  is<GreenThread<unknown>>()(pool.spawnN((a: number, b = 2) => a * b, 4));
+  is<GreenThread<unknown>>()(pool.spawnNAsync((a: number, b = 2) => a * b, 4));
   // With callbacks, whose parameters get their types from the function.
   is<GreenThread<number>>()(
     spawn((f: (n: number) => number, times = 2) => f(1) * times, async (n) => await delayed(n)),
