@@ -85,7 +85,8 @@ const either = asyncToSync(import.meta, function either(n: number): string | Pro
   return n > 1 ? "many" : Promise.resolve(n);
 });
 
-const respond = syncToAsync(import.meta, function respond(request: Request): Response {
+const respond = asyncToSync(import.meta, async function respond(request: Request) {
+  await null;
   return new Response(request.url);
 });
 
@@ -169,8 +170,8 @@ export async function promises(thread: GreenThread<string>) {
   is<string | number>()(await Promise.race([promise, hubPromise]));
   is<HubPromise<string | number>>()(either.async(1));
   is<GreenThread<string | number>>()(either.spawn(1));
-  Deno.serve((request) => respond(request));
-  Deno.serve(respond);
+  Deno.serve((request) => respond.spawn(request));
+  Deno.serve(respond.async);
   // @ts-expect-error the result is a string
   const wrong: Promise<number> = thread;
   return wrong;

@@ -38,13 +38,17 @@ Deno.test("GreenPool.spawnN() and spawnNAsync() give a handle to watch and to ki
   gate.release();
   assertEquals(await running, 1);
   assertEquals([waiting.state, pool.free], ["killed", 1]);
-  const inGreenCode = spawn((pool: GreenPool, gate: Semaphore) => {
-    const thread = pool.spawnN((gate: Semaphore) => gate.acquire(), gate);
-    const before = thread.dead;
-    thread.kill(undefined, { wait: true });
-    // Now the pool has a slot, so this one gets a thread that starts.
-    return [before, thread.state, pool.spawnN(() => 3).wait()];
-  }, pool, gate);
+  const inGreenCode = spawn(
+    (pool: GreenPool, gate: Semaphore) => {
+      const thread = pool.spawnN((gate: Semaphore) => gate.acquire(), gate);
+      const before = thread.dead;
+      thread.kill(undefined, { wait: true });
+      // Now the pool has a slot, so this one gets a thread that starts.
+      return [before, thread.state, pool.spawnN(() => 3).wait()];
+    },
+    pool,
+    gate,
+  );
   assertEquals(await inGreenCode, [false, "killed", 3]);
   await pool.waitAllAsync();
 });

@@ -106,7 +106,10 @@ Deno.test("spawnWith({ delay }) is for spawn() and spawnN(), and spawnAfter() ha
   const never = hub.with({ delay: 60_000 });
   const start = performance.now();
   const waits = [never.spawn(() => "never"), never.spawnN(() => "never")];
-  assertEquals([await late.spawn((n: number) => n + 1, 41), await never.spawnAfter(0, () => 1)], [42, 1]);
+  assertEquals([await late.spawn((n: number) => n + 1, 41), await never.spawnAfter(0, () => 1)], [
+    42,
+    1,
+  ]);
   assertEquals([performance.now() - start >= 39, late.spawn(() => 1).name], [true, "late"]);
   for (const thread of waits) {
     assertEquals(thread.state, "pending");
@@ -152,14 +155,20 @@ for (const cooperative of [false, true]) {
   Deno.test(`spawnWith({ local }) of ${where} leaves alone what has started`, async () => {
     await using hub = new TestHub({ maxWorkers: 2, cooperative });
     let running!: GreenThread<string>;
-    await hub.spawn((hand: (thread: GreenThread<string>) => void, started: GreenEvent<void>) => {
-      hand(spawnWith({ local: true }).spawn((started: GreenEvent<void>) => {
-        started.send();
-        sleep(100);
-        return "ran on";
-      }, started));
-      started.wait();
-    }, (thread) => void (running = thread), new GreenEvent<void>());
+    await hub.spawn(
+      (hand: (thread: GreenThread<string>) => void, started: GreenEvent<void>) => {
+        hand(
+          spawnWith({ local: true }).spawn((started: GreenEvent<void>) => {
+            started.send();
+            sleep(100);
+            return "ran on";
+          }, started),
+        );
+        started.wait();
+      },
+      (thread) => void (running = thread),
+      new GreenEvent<void>(),
+    );
     assertEquals(running.state, "running");
     assertEquals(await running, "ran on");
   });
