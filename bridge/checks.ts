@@ -39,8 +39,56 @@ export function inOneLine(thrown: unknown): string {
 /** The longest time of a timer, in milliseconds: the platform takes a longer one for 1. */
 export const LONGEST_TIMER: number = 2 ** 31 - 1;
 
-/** The keys of whatever waits. */
-export const WAITING_KEYS: readonly string[] = ["timeout", "signal"];
+/** Options for calls that wait. */
+export interface WaitOptions {
+  /**
+   * The longest time to wait, in milliseconds; zero or less only looks. When the time is over, a `Timeout` is thrown, and what
+   * was waited for goes on.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number;
+  /** Ends the wait with the signal's reason when it is aborted; what was waited for goes on. */
+  signal?: AbortSignal;
+}
+
+/** The keys of {@linkcode WaitOptions}. */
+export const WAIT_KEYS: readonly string[] = ["timeout", "signal"];
+
+/**
+ * Checks the options of a wait, also of one that may turn out not to wait.
+ *
+ * @param options The options.
+ * @param known The keys that they may have.
+ * @throws {TypeError} If they are of the wrong kind.
+ * @throws The reason of the signal, if it is aborted.
+ */
+export function checkWaiting(
+  options: WaitOptions | undefined,
+  known: readonly string[] = WAIT_KEYS,
+): void {
+  if (options !== undefined) checkGiven(options, known);
+}
+
+/** Apart, so that a call without options stays small. */
+function checkGiven(options: WaitOptions, known: readonly string[]): void {
+  checkOptionsObject("wait", options, "{ timeout: 1000 }", known);
+  timeLimit(options);
+  const { signal } = options;
+  if (signal === undefined) return;
+  checkSignal("wait", signal);
+  signal.throwIfAborted();
+}
+
+/**
+ * The time limit of a wait whose options were checked: see {@linkcode checkWaiting}.
+ *
+ * @throws {TypeError} If it is not a number.
+ */
+export function timeLimit(options: WaitOptions | undefined): number {
+  const timeout = options?.timeout;
+  return timeout === undefined ? Infinity : checkTime("wait", timeout, "timeout");
+}
 
 /** Names of options, each with the name that the option has had since durations have no unit in their names. */
 const RENAMED: ReadonlyMap<string, string> = new Map([

@@ -7,7 +7,16 @@
  */
 
 import { brand, madeElsewhere } from "../bridge/brand.ts";
-import { checkOptionsObject, checkSignal, show } from "../bridge/checks.ts";
+import {
+  checkOptionsObject,
+  checkSignal,
+  checkTime,
+  LONGEST_TIMER,
+  show,
+  WAIT_KEYS,
+  type WaitOptions,
+} from "../bridge/checks.ts";
+import { overdue } from "../bridge/side/bounded.ts";
 import { GreenThread } from "../bridge/side/green_thread.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { greenSide } from "../bridge/side/side.ts";
@@ -16,9 +25,7 @@ import { HubThread } from "./records/thread.ts";
 import { AWAITED } from "../bridge/references/thenables.ts";
 
 /** Options for {@linkcode greenletToFuture}. */
-export interface GreenletToFutureOptions {
-  /** Rejects the promise with its reason when it is aborted. */
-  signal?: AbortSignal;
+export interface GreenletToFutureOptions extends WaitOptions {
   /**
    * Whether to start a thread that waits until somebody wants its result: see {@linkcode FutureToGreenletOptions.autostart}.
    *
@@ -26,7 +33,7 @@ export interface GreenletToFutureOptions {
    */
   autostart?: boolean;
   /**
-   * Whether an abort kills the thread, once nobody else awaits it; otherwise the thread goes on, and its failure is not reported.
+   * Whether an abort, or the end of the time, kills the thread, once nobody else awaits it; otherwise the thread goes on, and its failure is not reported.
    *
    * @default {true}
    */
@@ -39,15 +46,16 @@ export interface GreenletToFutureOptions {
   autocancel?: boolean;
 }
 
-const TO_FUTURE_KEYS = ["signal", "autostart", "autokill", "autocancel"];
+const TO_FUTURE_KEYS = [...WAIT_KEYS, "autostart", "autokill", "autocancel"];
 
 /**
  * Makes a promise of a green thread's result. For the hub. Semantics: asyncio-gevent's `greenlet_to_future`.
  *
  * @param thread The thread.
  * @param options See {@linkcode GreenletToFutureOptions}.
- * @returns A promise that settles as the thread ends.
- * @throws {TypeError} If `thread` is no green thread, or `signal` no signal.
+ * @returns A promise that settles as the thread ends. It rejects with a `Timeout`, or with the reason of the signal, if the time
+ * is over or the signal is aborted before that.
+ * @throws {TypeError} If `thread` is no green thread, or an option is of the wrong kind.
  *
  * @example Stop waiting, and stop the thread, after a while
  * ```ts
@@ -67,7 +75,8 @@ export function greenletToFuture<T>(
   options: GreenletToFutureOptions = {},
 ): Promise<T> {
   checkOptionsObject("make a future", options, "{ autokill: false }", TO_FUTURE_KEYS);
-  const { signal, autostart = true, autokill = true, autocancel = true } = options;
+  const { timeout = Infinity, signal, autostart = true, autokill = true, autocancel = true } =
+    options;
   if (!(thread instanceof GreenThread)) {
     const why = madeElsewhere(thread) ?? `expected a green thread, found ${show(thread)}`;
     throw new TypeError(`Cannot make a future: ${why}`);
@@ -77,27 +86,38 @@ export function greenletToFuture<T>(
       "Cannot make a future in green code, where promises do not settle while one blocks: use wait()",
     );
   }
+  checkTime("make a future", timeout, "timeout");
   checkSignal("make a future", signal);
   const awaited = thread as HubThread<T>;
   awaited.interest++;
   return new Promise<T>((resolve, reject) => {
-    const onAbort = () => {
-      reject(signal!.reason);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const isOver = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    };
+    const giveUp = (cause: unknown) => {
+      isOver();
+      reject(cause);
       awaited.interest--;
       if (!autokill || awaited.interest > 0) return;
-      awaited.kill(new GreenletExit("The future was aborted", { cause: signal!.reason }));
+      awaited.kill(new GreenletExit("The future was aborted", { cause }));
     };
+    const onAbort = () => giveUp(signal!.reason);
     // Somebody asks for the result, so a failure is not unhandled.
     awaited.observed = true;
     if (signal?.aborted) return onAbort();
     if (autostart) awaited.begin?.();
     signal?.addEventListener("abort", onAbort, { once: true });
-    // A wait with a signal is no deadlock: the signal may end it.
-    awaited.settled(signal === undefined).then(resolve, (reason) => {
+    if (timeout < LONGEST_TIMER) {
+      timer = setTimeout(() => giveUp(overdue(timeout)), Math.max(0, timeout));
+    }
+    // A wait with a signal or a time is no deadlock: either of them may end it.
+    awaited.settled(signal === undefined && timeout === Infinity).then(resolve, (reason) => {
       const killed = awaited.outcome()?.status === "killed";
       if (killed && !autocancel) resolve(reason as T);
       else reject(reason);
-    }).finally(() => signal?.removeEventListener("abort", onAbort));
+    }).finally(isOver);
   });
 }
 

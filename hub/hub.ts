@@ -10,7 +10,7 @@ import { outsideLimits } from "../bridge/side/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { PATIENCE } from "../bridge/patience.ts";
-import { GRACE_KEYS, graceIn, type GreenThread } from "../bridge/side/green_thread.ts";
+import { graceIn, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { ITS_TURN } from "../bridge/wire/run_lock.ts";
 import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
@@ -56,6 +56,8 @@ export interface CloseOptions {
    */
   graceMs?: number;
 }
+
+const CLOSE_KEYS = ["grace"];
 
 /** Figures of a hub at one moment. */
 export interface HubStatistics {
@@ -387,7 +389,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @throws {TypeError} If `grace` is not a number, or `options` is no object.
    */
   close(options?: CloseOptions): Promise<void> {
-    checkOptionsObject("close the hub", options, "{ grace: 1000 }", GRACE_KEYS);
+    checkOptionsObject("close the hub", options, "{ grace: 1000 }", CLOSE_KEYS);
     const grace = graceIn(options, PATIENCE.closing);
     return this.#closing ??= this.#close(grace);
   }

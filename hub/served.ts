@@ -7,12 +7,13 @@
  */
 
 import { serve } from "../bridge/protocol/served.ts";
+import type { WaitOptions } from "../bridge/checks.ts";
 import type { HubThread } from "./records/thread.ts";
 import { currentCall } from "./base/call_context.ts";
 
 /** Waits until a killed thread has ended, and the async work that was aborted with it. It is served as `kill`. */
-async function awaitKilled(thread: HubThread): Promise<void> {
-  await thread.afterwards();
+async function awaitKilled(thread: HubThread, options?: WaitOptions): Promise<void> {
+  await thread.afterwards(options);
 }
 
 /** Reads the bytes of a blob. Green code makes text or anything else of them. */

@@ -6,15 +6,10 @@
  * @module
  */
 
+import { checkWaiting, type WaitOptions } from "../bridge/checks.ts";
 import { brand } from "../bridge/brand.ts";
 import { blocking } from "../bridge/side/side.ts";
-import {
-  checkWaiting,
-  entering,
-  nameIn,
-  timedOut,
-  type WaitingOptions,
-} from "../bridge/memory/core.ts";
+import { entering, nameIn, timedOut } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
 import type { NameOptions } from "./semaphore.ts";
@@ -39,7 +34,7 @@ class CappedCore extends Permits {
   }
 
   /** Gives a permit back in green code. */
-  releaseSlowly(options: WaitingOptions | undefined): void {
+  releaseSlowly(options: WaitOptions | undefined): void {
     const green = blocking("release()", "await releaseAsync()");
     const thread = entering(green, "release()", options);
     const node = this.#releaseOrWait(thread);
@@ -48,7 +43,7 @@ class CappedCore extends Permits {
     this.freeNode(node);
   }
 
-  async releaseAsync(options: WaitingOptions | undefined): Promise<void> {
+  async releaseAsync(options: WaitOptions | undefined): Promise<void> {
     checkWaiting(options);
     const node = this.#releaseOrWait(0);
     if (node === 0) return;
@@ -150,20 +145,20 @@ export class CappedSemaphore extends Coordination {
   /**
    * Acquires a permit; blocks the green thread until one is free.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {Timeout} If no permit was free in time.
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
-  acquire(options?: WaitingOptions): void {
+  acquire(options?: WaitOptions): void {
     this[CORE].acquire("acquire()", options);
   }
 
   /**
    * As {@linkcode CappedSemaphore.acquire}, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    */
-  acquireAsync(options?: WaitingOptions): Promise<void> {
+  acquireAsync(options?: WaitOptions): Promise<void> {
     return twin(() => this.acquire(options), async () => {
       await this[CORE].acquireAsync(options);
     });
@@ -172,20 +167,20 @@ export class CappedSemaphore extends Coordination {
   /**
    * Gives a permit back; blocks the green thread while as many permits are free as there may be.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {Timeout} If no permit was acquired in time. This permit is not given back then.
    * @throws {BlockingCallError} If it is called on the hub: use `releaseAsync()` there.
    */
-  release(options?: WaitingOptions): void {
+  release(options?: WaitOptions): void {
     this[CORE].releaseSlowly(options);
   }
 
   /**
    * As {@linkcode CappedSemaphore.release}, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    */
-  releaseAsync(options?: WaitingOptions): Promise<void> {
+  releaseAsync(options?: WaitOptions): Promise<void> {
     return twin(() => this.release(options), () => this[CORE].releaseAsync(options));
   }
 

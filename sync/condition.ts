@@ -12,20 +12,17 @@
  */
 
 import { brand, madeElsewhere } from "../bridge/brand.ts";
-import { checkOptionsObject, show, WAITING_KEYS } from "../bridge/checks.ts";
+import {
+  checkOptionsObject,
+  checkWaiting,
+  show,
+  timeLimit,
+  WAIT_KEYS,
+  type WaitOptions,
+} from "../bridge/checks.ts";
 import { outsideLimits } from "../bridge/side/limit.ts";
 import { blocking } from "../bridge/side/side.ts";
-import {
-  checkWaiting,
-  Core,
-  entering,
-  FIRST_WORD,
-  listAt,
-  nameIn,
-  timedOut,
-  timeLimit,
-  type WaitingOptions,
-} from "../bridge/memory/core.ts";
+import { Core, entering, FIRST_WORD, listAt, nameIn, timedOut } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
 import { Lock } from "./lock.ts";
@@ -47,7 +44,7 @@ class ConditionCore extends Core {
   }
 
   /** Waits for a notification, in green code; returns whether one came in time. */
-  wait(options: WaitingOptions | undefined): boolean {
+  wait(options: WaitOptions | undefined): boolean {
     const green = blocking("wait()", "await waitAsync()");
     const thread = entering(green, "wait()", options);
     this.checkHeld("wait()");
@@ -66,7 +63,7 @@ class ConditionCore extends Core {
   }
 
   /** As `wait()`, in async code. */
-  async waitAsync(options: WaitingOptions | undefined): Promise<boolean> {
+  async waitAsync(options: WaitOptions | undefined): Promise<boolean> {
     checkWaiting(options);
     this.checkHeld("waitAsync()");
     const node = this.#enlist(0);
@@ -197,12 +194,12 @@ export class Condition extends Coordination {
   }
 
   /** Acquires the lock: see {@linkcode Lock.acquire}. */
-  acquire(options?: WaitingOptions): Permit {
+  acquire(options?: WaitOptions): Permit {
     return this.lock.acquire(options);
   }
 
   /** Acquires the lock, in async code: see {@linkcode Lock.acquireAsync}. */
-  acquireAsync(options?: WaitingOptions): Promise<Permit> {
+  acquireAsync(options?: WaitOptions): Promise<Permit> {
     return this.lock.acquireAsync(options);
   }
 
@@ -214,22 +211,22 @@ export class Condition extends Coordination {
   /**
    * Releases the lock, blocks the green thread until it is notified, and acquires the lock again.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {Timeout} If no notification came in time. The lock is held then too.
    * @throws {Error} If nobody holds the lock, or another green thread holds an `RLock`.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
    */
-  wait(options?: WaitingOptions): void {
+  wait(options?: WaitOptions): void {
     if (!this[CORE].wait(options)) throw timedOut(options);
   }
 
   /**
    * As {@linkcode Condition.wait}, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise that settles when a notification has come and the lock is held again.
    */
-  waitAsync(options?: WaitingOptions): Promise<void> {
+  waitAsync(options?: WaitOptions): Promise<void> {
     return twin(() => this.wait(options), async () => {
       if (!await this[CORE].waitAsync(options)) throw timedOut(options);
     });
@@ -239,10 +236,10 @@ export class Condition extends Coordination {
    * Waits until a predicate holds. It is called at once, after each notification, and once more when the time is over.
    *
    * @param predicate The predicate. It runs with the lock held.
-   * @param options See {@linkcode WaitingOptions}; `timeout` is for the whole wait.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole wait.
    * @throws {Timeout} If the predicate did not hold in time.
    */
-  waitFor(predicate: () => boolean, options?: WaitingOptions): void {
+  waitFor(predicate: () => boolean, options?: WaitOptions): void {
     checkPredicate(predicate, "waitFor()");
     checkWaitingKeys(options);
     const until = performance.now() + timeLimit(options);
@@ -256,9 +253,9 @@ export class Condition extends Coordination {
    * As {@linkcode Condition.waitFor}, in async code.
    *
    * @param predicate The predicate.
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    */
-  waitForAsync(predicate: () => boolean, options?: WaitingOptions): Promise<void> {
+  waitForAsync(predicate: () => boolean, options?: WaitOptions): Promise<void> {
     return twin(() => this.waitFor(predicate, options), async () => {
       checkPredicate(predicate, "waitForAsync()");
       checkWaitingKeys(options);
@@ -304,8 +301,8 @@ function checkPredicate(predicate: unknown, call: string): void {
 }
 
 /** Checks the options before the first wait: there may be none, if the predicate holds at once. */
-function checkWaitingKeys(options: WaitingOptions | undefined): void {
-  checkOptionsObject("wait", options, "{ timeout: 1000 }", WAITING_KEYS);
+function checkWaitingKeys(options: WaitOptions | undefined): void {
+  checkOptionsObject("wait", options, "{ timeout: 1000 }", WAIT_KEYS);
 }
 
 registerKind(

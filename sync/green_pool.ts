@@ -16,6 +16,7 @@
  * @module
  */
 
+import { checkWaiting, type WaitOptions } from "../bridge/checks.ts";
 import { brand } from "../bridge/brand.ts";
 import type {
   Passed,
@@ -28,13 +29,7 @@ import { DeadlockError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { currentLimit, outsideLimits, untilAborted } from "../bridge/side/limit.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
-import {
-  checkWaiting,
-  entering,
-  nameIn,
-  timedOut,
-  type WaitingOptions,
-} from "../bridge/memory/core.ts";
+import { entering, nameIn, timedOut } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import { END } from "../bridge/side/steps.ts";
@@ -86,7 +81,7 @@ class PoolCore extends Permits {
     this.leave();
   }
 
-  waitAll(options: WaitingOptions | undefined): void {
+  waitAll(options: WaitOptions | undefined): void {
     const green = blocking("waitAll()", "await waitAllAsync()");
     const thread = entering(green, "waitAll()", options);
     if (green.memberOf === this.id) {
@@ -100,7 +95,7 @@ class PoolCore extends Permits {
     this.freeNode(node);
   }
 
-  async waitAllAsync(options: WaitingOptions | undefined): Promise<void> {
+  async waitAllAsync(options: WaitOptions | undefined): Promise<void> {
     checkWaiting(options);
     const node = this.#joinOrWait(0);
     if (node === 0) return;
@@ -343,9 +338,7 @@ export class GreenPool extends Coordination {
     ...args: A | Passed<A>
   ): GreenThread<unknown>;
   spawnNAsync(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
-    return greenSide()
-      ? spawnIn(this, fn, args, true)
-      : spawnLaterIn(this, fn, args, true).thread;
+    return greenSide() ? spawnIn(this, fn, args, true) : spawnLaterIn(this, fn, args, true).thread;
   }
 
   /**
@@ -373,19 +366,19 @@ export class GreenPool extends Coordination {
   /**
    * Blocks the green thread until a slot is free. Does not take the slot.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {Timeout} If no slot was free in time.
    */
-  waitAvailable(options?: WaitingOptions): void {
+  waitAvailable(options?: WaitOptions): void {
     this[CORE].acquire("waitAvailable()", options).release();
   }
 
   /**
    * Waits until a slot is free, in async code. Does not take the slot.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    */
-  waitAvailableAsync(options?: WaitingOptions): Promise<void> {
+  waitAvailableAsync(options?: WaitOptions): Promise<void> {
     return twin(
       () => this.waitAvailable(options),
       async () => (await this[CORE].acquireAsync(options)).release(),
@@ -395,21 +388,21 @@ export class GreenPool extends Coordination {
   /**
    * Blocks the green thread until no slot is taken.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {DeadlockError} If a thread of the pool calls it.
    * @throws {Timeout} If slots were taken all that time.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAllAsync()` there.
    */
-  waitAll(options?: WaitingOptions): void {
+  waitAll(options?: WaitOptions): void {
     this[CORE].waitAll(options);
   }
 
   /**
    * Waits until no slot is taken, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    */
-  waitAllAsync(options?: WaitingOptions): Promise<void> {
+  waitAllAsync(options?: WaitOptions): Promise<void> {
     return twin(() => this.waitAll(options), () => this[CORE].waitAllAsync(options));
   }
 

@@ -19,7 +19,7 @@ export {
   type QueueCloseOptions,
 } from "./queue.ts";
 export { Coordination } from "../bridge/memory/objects.ts";
-export type { Description, WaitingOptions } from "../bridge/memory/core.ts";
+export type { Description } from "../bridge/memory/core.ts";
 export { CappedSemaphore } from "./capped_semaphore.ts";
 export { Condition } from "./condition.ts";
 export { Barrier } from "./barrier.ts";

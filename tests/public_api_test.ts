@@ -163,7 +163,6 @@ Deno.test("mod.ts exports these names and no others", async () => {
     "TimeoutOptions",
     "TimeoutValue",
     "WaitOptions",
-    "WaitingOptions",
   ]);
 });
 
@@ -171,5 +170,5 @@ Deno.test("green/mod.ts exports these names and no others", async () => {
   const { types, values } = await namesOf("green/mod.ts");
   assertEquals(Object.keys(green).sort(), values);
   assertEquals(values, ["checkpoint", "fetch", "getCurrent", "shield", "sleep", "urlopen"]);
-  assertEquals(types, ["GreenFetchInit", "GreenResponse", "OpenedUrl"]);
+  assertEquals(types, ["GreenFetchInit", "GreenResponse", "OpenedUrl", "SleepOptions"]);
 });

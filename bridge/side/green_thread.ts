@@ -8,7 +8,15 @@
  */
 
 import { brand } from "../brand.ts";
-import { checkTime, durationOf, show } from "../checks.ts";
+import {
+  checkOptionsObject,
+  checkTime,
+  checkWaiting,
+  durationOf,
+  show,
+  WAIT_KEYS,
+  type WaitOptions,
+} from "../checks.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
 
@@ -18,20 +26,11 @@ import { crossesAsItself, ITSELF } from "../references/itself.ts";
  */
 export type ThreadState = "pending" | "running" | "fulfilled" | "rejected" | "killed";
 
-/** Options for {@linkcode GreenThread.wait}. */
-export interface WaitOptions {
-  /**
-   * The longest time to wait, in milliseconds; when it is over, a `Timeout` is thrown and the thread goes on.
-   *
-   * @default {Infinity}
-   */
-  timeout?: number;
-  /** Ends the wait with the signal's reason when it is aborted; the thread goes on. */
-  signal?: AbortSignal;
-}
-
-/** Options for {@linkcode GreenThread.kill}. */
-export interface KillOptions {
+/**
+ * Options for {@linkcode GreenThread.kill}. `timeout` and `signal` end the wait for the thread's end, and take nothing back of the
+ * kill: they are for `killAsync()`, and for `kill()` with `wait`.
+ */
+export interface KillOptions extends WaitOptions {
   /**
    * The time that the thread may take to end, in milliseconds. A thread that computes without a blocking call or
    * `checkpoint()` does not hear of the kill; after this time its Worker is stopped, and its `finally` blocks do not run. The
@@ -55,11 +54,45 @@ export interface KillOptions {
   wait?: boolean;
 }
 
-/** The keys of {@linkcode KillOptions}. */
-export const KILL_KEYS: readonly string[] = ["grace", "wait"];
+/** The keys of the options of `killAsync()`, which waits in any case. */
+const KILL_ASYNC_KEYS = ["grace", ...WAIT_KEYS];
 
-/** The keys of the options of calls that end threads, and wait for that in any case. */
-export const GRACE_KEYS: readonly string[] = ["grace"];
+/** The keys of {@linkcode KillOptions}. */
+export const KILL_KEYS: readonly string[] = [...KILL_ASYNC_KEYS, "wait"];
+
+/** The options of a kill, checked. */
+export interface Kill {
+  /** The time that the thread may take to end, in milliseconds. */
+  readonly grace: number;
+  /** The options of the wait for its end, if somebody waits. */
+  readonly waiting: WaitOptions | undefined;
+}
+
+/**
+ * Checks the options of a kill.
+ *
+ * @param options The options.
+ * @param waits Whether the call waits in any case, and has no option `wait`.
+ * @throws {TypeError} If they are of the wrong kind, or a wait is limited that there is not.
+ * @throws The reason of the signal, if it is aborted.
+ */
+export function checkKill(options: KillOptions | undefined, waits = false): Kill {
+  const action = "kill a green thread";
+  checkOptionsObject(action, options, "{ grace: 1000 }", waits ? KILL_ASYNC_KEYS : KILL_KEYS);
+  const grace = graceIn(options);
+  if (options === undefined) return { grace, waiting: waits ? {} : undefined };
+  const { timeout, signal } = options;
+  const waiting = { timeout, signal };
+  checkWaiting(waiting);
+  if (waits || options.wait) return { grace, waiting };
+  for (const key of WAIT_KEYS) {
+    if (options[key as keyof WaitOptions] === undefined) continue;
+    throw new TypeError(
+      `Cannot ${action}: option "${key}" is for a wait, and there is none: expected "wait" too`,
+    );
+  }
+  return { grace, waiting: undefined };
+}
 
 /**
  * Reads and checks the option `grace`: the time that a thread may take to end.
@@ -162,6 +195,8 @@ export abstract class GreenThread<T = unknown> implements Promise<T> {
    *
    * @param reason What is thrown in the thread and to those who wait for it; a `GreenletExit` by default.
    * @param options See {@linkcode KillOptions}.
+   * @throws {TypeError} If an option is of the wrong kind; or if `timeout` or `signal` is given without `wait`.
+   * @throws {Timeout} If `wait` and `timeout` are given, and the thread has not ended in time.
    */
   abstract kill(reason?: unknown, options?: KillOptions): void;
 
@@ -171,7 +206,8 @@ export abstract class GreenThread<T = unknown> implements Promise<T> {
    *
    * @param reason As for {@linkcode GreenThread.kill}.
    * @param options See {@linkcode KillOptions}.
-   * @returns A promise that settles when all has ended, whichever way. It never rejects.
+   * @returns A promise that settles when all has ended, whichever way. It rejects only if the wait ends before that: with a
+   * `Timeout`, or with the reason of the signal.
    */
   abstract killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void>;
 

@@ -12,22 +12,19 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject, WAITING_KEYS } from "../../bridge/checks.ts";
-import { checkWaiting, timeLimit } from "../../bridge/memory/core.ts";
+import { checkWaiting, timeLimit, type WaitOptions } from "../../bridge/checks.ts";
 import { decode, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import { ContextReturn, type ContextValues, hearOfAwaits } from "../../bridge/context/context.ts";
 import { DeadlockError } from "../../bridge/errors.ts";
 import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import {
-  graceIn,
+  checkKill,
   checkLink,
   GreenThread,
-  KILL_KEYS,
   type KillOptions,
   type ThreadState,
   unwrap,
-  type WaitOptions,
 } from "../../bridge/side/green_thread.ts";
 import {
   Ending,
@@ -179,8 +176,8 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override wait(options?: WaitOptions): T {
-    checkWaiting(options, WAITING_KEYS, "wait()");
-    if (!this.done) this.#host.waits.waitFor(this, timeLimit(options, "wait()"), options?.signal);
+    checkWaiting(options);
+    if (!this.done) this.#host.waits.waitFor(this, timeLimit(options), options?.signal);
     this.#back?.takeOver();
     const outcome = this.outcome()!;
     if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
@@ -195,15 +192,14 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     joinStacks(reason, line, stackHere());
   }
 
-  override kill(reason?: unknown, options: KillOptions = {}): void {
-    checkOptionsObject("kill a green thread", options, "{ grace: 1000 }", KILL_KEYS);
-    const grace = graceIn(options);
+  override kill(reason?: unknown, options?: KillOptions): void {
+    const { grace, waiting } = checkKill(options);
     if (this.done) return;
     this.#host.waits.kill(this, reason, false, grace);
-    if (!options.wait) return;
+    if (!waiting) return;
     // The ending comes before the answer.
     this.#host.waits.watch(this);
-    this.#host.call(KILL, [this]);
+    this.#host.call(KILL, [this, waiting]);
   }
 
   override killAsync(): never {

@@ -22,7 +22,7 @@ import type { GreenBase } from "./base.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import { type RemoteThread, selfWait } from "./remote_thread.ts";
-import { Timeout } from "../../bridge/side/timeout.ts";
+import { overdue } from "../../bridge/side/bounded.ts";
 
 /** A wait for a thread, that the hub may refuse. */
 interface Wait extends Condition {
@@ -189,11 +189,4 @@ export class ThreadWaits {
 
 function isOver({ thread, refusal, signal }: Wait): boolean {
   return thread.done || refusal !== undefined || signal !== undefined && signal.aborted;
-}
-
-/** The timeout to throw when a wait takes too long. It is not armed: it is thrown here and now. */
-function overdue(ms: number): Timeout {
-  const timeout = new Timeout(ms);
-  timeout.cancel();
-  return timeout;
 }

@@ -10,12 +10,11 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject, show } from "../../bridge/checks.ts";
+import { checkOptionsObject, checkWaiting, show, type WaitOptions } from "../../bridge/checks.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
 import { FACE } from "../../bridge/references/live.ts";
 import type { Sync } from "../../bridge/references/live_types.ts";
 import { blocking, greenSide } from "../../bridge/side/side.ts";
-import { checkWaiting, type WaitingOptions } from "../../bridge/memory/core.ts";
 import { checkSizes } from "../../sync/permits.ts";
 import { Connections, type Lent } from "./connections.ts";
 import { printFault } from "../base/faults.ts";
@@ -232,22 +231,22 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Gets a connection; blocks the green thread until there is one.
    *
-   * @param options See {@linkcode WaitingOptions}; the timeout does not count the time that it takes to connect.
+   * @param options See {@linkcode WaitOptions}; the timeout does not count the time that it takes to connect.
    * @returns The connection. It comes back by {@linkcode ConnectionPool.put}.
    * @throws {Timeout} If there was none in time, or connecting took too long.
    * @throws What `connect` threw.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
-  get(options?: WaitingOptions): Sync<C> {
+  get(options?: WaitOptions): Sync<C> {
     return this.#onHub("get", options);
   }
 
   /**
    * Gets a connection, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    */
-  async getAsync(options?: WaitingOptions): Promise<C> {
+  async getAsync(options?: WaitOptions): Promise<C> {
     return (await this.#connections.lend(options)).proxy;
   }
 
@@ -256,16 +255,16 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    *
    * @param options As for {@linkcode ConnectionPool.get}.
    */
-  item(options?: WaitingOptions): Sync<C> & Disposable {
+  item(options?: WaitOptions): Sync<C> & Disposable {
     return this.#onHub("item", options);
   }
 
   /**
    * Gets a connection for an `await using` block, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    */
-  async itemAsync(options?: WaitingOptions): Promise<C & AsyncDisposable> {
+  async itemAsync(options?: WaitOptions): Promise<C & AsyncDisposable> {
     return (await this.#connections.lend(options)).proxy;
   }
 
@@ -429,7 +428,7 @@ class GreenFace<C extends object> {
     return this.#connections.open;
   }
 
-  async get(options?: WaitingOptions): Promise<object> {
+  async get(options?: WaitOptions): Promise<object> {
     const call = servedCall();
     checkWaiting(options);
     const signals = [options?.signal, call?.signal].filter((signal) => signal !== undefined);
@@ -445,15 +444,15 @@ class GreenFace<C extends object> {
     return handle(lent.proxy);
   }
 
-  getAsync(options?: WaitingOptions): Promise<object> {
+  getAsync(options?: WaitOptions): Promise<object> {
     return this.get(options);
   }
 
-  item(options?: WaitingOptions): Promise<object> {
+  item(options?: WaitOptions): Promise<object> {
     return this.get(options);
   }
 
-  itemAsync(options?: WaitingOptions): Promise<object> {
+  itemAsync(options?: WaitOptions): Promise<object> {
     return this.get(options);
   }
 

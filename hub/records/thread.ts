@@ -13,19 +13,18 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject } from "../../bridge/checks.ts";
+import { timeLimit, type WaitOptions } from "../../bridge/checks.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { ContextReturn, type ContextValues, hearOfAwaits } from "../../bridge/context/context.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
-import { currentLimit, limited, untilAborted } from "../../bridge/side/limit.ts";
+import { currentLimit, untilAborted } from "../../bridge/side/limit.ts";
+import { bounded } from "../../bridge/side/bounded.ts";
 import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import {
-  graceIn,
+  checkKill,
   checkLink,
-  GRACE_KEYS,
   GreenThread,
-  KILL_KEYS,
   type KillOptions,
   type ThreadState,
 } from "../../bridge/side/green_thread.ts";
@@ -262,28 +261,36 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     );
   }
 
-  override kill(reason?: unknown, options: KillOptions = {}): void {
-    checkOptionsObject("kill a green thread", options, "{ grace: 1000 }", KILL_KEYS);
-    const grace = graceIn(options);
-    if (options.wait) {
+  override kill(reason?: unknown, options?: KillOptions): void {
+    const { grace } = checkKill(options);
+    if (options?.wait) {
       throw new BlockingCallError(
         "Cannot kill() and wait on the hub as it would block the event loop: use await killAsync()",
       );
     }
+    this.#kill(reason, grace);
+  }
+
+  #kill(reason: unknown, grace: number): void {
     if (!this.#ended) this.#host.killThread(this, reason, false, grace);
   }
 
-  override killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void> {
-    checkOptionsObject("kill a green thread", options, "{ grace: 1000 }", GRACE_KEYS);
-    this.kill(reason, { ...options, wait: false });
-    return this.afterwards();
+  override async killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void> {
+    const { grace, waiting } = checkKill(options, true);
+    this.#kill(reason, grace);
+    await this.afterwards(waiting);
   }
 
-  /** Settles once it has ended, and also the async work that was aborted with it. */
-  async afterwards(): Promise<void> {
-    const deadlock = this.#ended ? undefined : await this.#host.waits.awaiting(this);
+  /**
+   * Settles once it has ended, and also the async work that was aborted with it.
+   *
+   * @param options The options of the wait for that.
+   */
+  async afterwards(options?: WaitOptions): Promise<void> {
+    const isLimited = options?.signal !== undefined || timeLimit(options) < Infinity;
+    const deadlock = this.#ended || isLimited ? undefined : await this.#host.waits.awaiting(this);
     if (deadlock) throw deadlock;
-    await limited(async () => {
+    await bounded(options, async () => {
       if (!this.#ended) await new Promise<void>((resolve) => this.onEnd(() => resolve()));
       await Promise.allSettled(this.aborted);
     });

@@ -191,7 +191,7 @@ Deno.test("K5 thread.wait(5) is refused as everywhere else, and says what to wri
   for (const name of ["thread.wait", "wait of .spawn()", "wait of futureToGreenlet()"]) {
     assertEquals(
       await outcome(name, 5),
-      "TypeError: Cannot wait(): expected an object of options, such as { timeout: 5 }, found 5",
+      "TypeError: Cannot wait: expected an object of options, such as { timeout: 5 }, found 5",
     );
     assertMatch(await outcome(name, { timeout: 5 }), /^Timeout: Timed out after 5 ms$/);
   }

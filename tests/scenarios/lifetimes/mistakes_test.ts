@@ -11,9 +11,9 @@ Deno.test("green code that gets a call wrong is told at once what was expected a
   await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await mistakes(), {
     "wait for text":
-      'TypeError: Cannot wait(): expected a number of milliseconds for "timeout", found "5"',
+      'TypeError: Cannot wait: expected a number of milliseconds for "timeout", found "5"',
     "wait for NaN":
-      'TypeError: Cannot wait(): expected a number of milliseconds for "timeout", found NaN',
+      'TypeError: Cannot wait: expected a number of milliseconds for "timeout", found NaN',
     "link to nothing":
       "TypeError: Cannot link to a green thread: expected a function, found undefined",
     "kill with text":
@@ -31,7 +31,15 @@ Deno.test("async code that gets a call wrong is told at once what was expected a
   const wrong: [() => unknown, string][] = [
     [
       () => hub.with({ timout: 5 } as Wrong),
-      'Cannot spawn with options: option "timout" is not known: expected name, signal, timeout, grace',
+      'Cannot spawn with options: option "timout" is not known: expected name, delay, signal, timeout, grace, local',
+    ],
+    [
+      () => spawnWith({ delay: "5" as Wrong }),
+      'Cannot spawn later: expected a number of milliseconds for "delay", found "5"',
+    ],
+    [
+      () => hub.with({ local: 1 as Wrong }),
+      'Cannot spawn with options: expected a boolean for "local", found 1',
     ],
     [
       () => spawnWith({ timeout: "5" as Wrong }),
