@@ -16,6 +16,7 @@ import {
   serveAs,
 } from "../bridge/protocol/targets.ts";
 import { getHub } from "./default_hub.ts";
+import { FUTURE } from "./hub.ts";
 import { HubPromise } from "./futures.ts";
 import { registerFunction } from "./references/permissions.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
@@ -107,7 +108,7 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
   };
   const spawn = (...args: Parameters<F>) => {
     const green = greenSide();
-    return green ? green.start(target, args) : getHub().future(name, () => onHub(...args));
+    return green ? green.start(target, args) : getHub()[FUTURE](name, () => onHub(...args));
   };
   Object.defineProperty(wrapped, "name", { value: name });
   Object.defineProperty(wrapped, "length", { value: fn.length });

@@ -21,6 +21,7 @@ import { GreenThread } from "../bridge/side/green_thread.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { getHub } from "./default_hub.ts";
+import { FUTURE } from "./hub.ts";
 import { HubThread } from "./records/thread.ts";
 import { AWAITED } from "../bridge/references/thenables.ts";
 
@@ -192,7 +193,7 @@ export function futureToGreenlet<T>(
     );
   }
   const work = isFunction ? future as (signal: AbortSignal) => PromiseLike<T> : () => future;
-  return getHub().future("future", work, options) as GreenThread<T>;
+  return getHub()[FUTURE]("future", work, options) as GreenThread<T>;
 }
 
 /**
@@ -210,7 +211,11 @@ export class HubPromise<T> implements Promise<T> {
 
   readonly #thread: GreenThread<T>;
 
-  /** Made by `.async()` of a function that `asyncToSync` made. */
+  /**
+   * For the library: it comes from `.async()` of a function that `asyncToSync` made.
+   *
+   * @ignore
+   */
   constructor(thread: GreenThread<T>) {
     this.#thread = thread;
   }
@@ -220,7 +225,11 @@ export class HubPromise<T> implements Promise<T> {
     return this.#thread;
   }
 
-  /** The same, under a key for those rooms of the library that cannot import this class. */
+  /**
+   * The same, under a key for those rooms of the library that cannot import this class.
+   *
+   * @ignore
+   */
   get [AWAITED](): GreenThread<T> {
     return this.#thread;
   }

@@ -10,6 +10,7 @@ import { outsideLimits } from "../bridge/side/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { PATIENCE } from "../bridge/patience.ts";
+import { keyOf } from "../bridge/state.ts";
 import { graceIn, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { ITS_TURN } from "../bridge/wire/run_lock.ts";
@@ -39,6 +40,12 @@ import { spawnTarget } from "../bridge/protocol/targets.ts";
 import { type Fault, faultEvent, printFault } from "./base/faults.ts";
 import { onUnload } from "./base/unload.ts";
 import { settlesWithin } from "./base/time.ts";
+
+/** Key of the method that makes a green thread for async work. */
+export const FUTURE: unique symbol = keyOf("future") as never;
+
+/** Key of the method that spawns with all options that a thread can have. */
+export const LAUNCH: unique symbol = keyOf("launch") as never;
 
 /** Options for {@linkcode Hub.close}. */
 export interface CloseOptions {
@@ -213,7 +220,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   ): GreenThread<Result<R>>;
   // deno-lint-ignore no-explicit-any
   spawn(fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return this.launch(fn, args, {});
+    return this[LAUNCH](fn, args, {});
   }
 
   /**
@@ -238,7 +245,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   ): GreenThread<Result<R>>;
   // deno-lint-ignore no-explicit-any
   spawnAfter(ms: number, fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return this.launch(fn, args, { delay: checkDelay(ms) });
+    return this[LAUNCH](fn, args, { delay: checkDelay(ms) });
   }
 
   /**
@@ -258,7 +265,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     ...args: A | Passed<A>
   ): GreenThread<unknown>;
   spawnN(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
-    return this.launch(fn, args, { detached: true });
+    return this[LAUNCH](fn, args, { detached: true });
   }
 
   /**
@@ -283,7 +290,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * ```
    */
   with(options: SpawnOptions): Spawner {
-    return new Spawner((fn, args, own) => this.launch(fn, args, own), options);
+    return new Spawner((fn, args, own) => this[LAUNCH](fn, args, own), options);
   }
 
   /**
@@ -300,7 +307,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * ```
    */
   greenImport<M extends object>(url: string | URL): GreenModule<M> {
-    return importGreen<M>(url, (fn, args) => this.launch(fn, args, {}));
+    return importGreen<M>(url, (fn, args) => this[LAUNCH](fn, args, {}));
   }
 
   /**
@@ -405,9 +412,9 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param label The base of its name.
    * @param work Starts the work.
    * @param options See {@linkcode FutureOptions}.
-   * @internal
+   * @ignore
    */
-  future<T>(
+  [FUTURE]<T>(
     label: string,
     work: (signal: AbortSignal) => T | PromiseLike<T>,
     options: FutureOptions = {},
@@ -422,9 +429,9 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param fn As for {@linkcode Hub.spawn}.
    * @param args As for {@linkcode Hub.spawn}.
    * @param options See {@linkcode HubThreadOptions}.
-   * @internal
+   * @ignore
    */
-  launch(fn: unknown, args: readonly unknown[], options: HubThreadOptions): GreenThread<unknown> {
+  [LAUNCH](fn: unknown, args: readonly unknown[], options: HubThreadOptions): GreenThread<unknown> {
     const { launches } = this.#dispatcher;
     return launches.launch(launches.pack(spawnTarget(fn), args, currentValues()), options);
   }

@@ -13,7 +13,7 @@ import {
   show,
 } from "../bridge/checks.ts";
 import { GreenletExit } from "../bridge/errors.ts";
-import { graceIn, type GreenThread } from "../bridge/side/green_thread.ts";
+import { graceIn, type GreenThread, ON_END } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import type { ThreadOptions } from "../bridge/protocol/messages.ts";
 import type {
@@ -86,7 +86,11 @@ export class Spawner {
   readonly #options: ThreadOptions;
   readonly #signal: AbortSignal | undefined;
 
-  /** For the library: use `hub.with()` or `spawnWith()`. */
+  /**
+   * For the library: use `hub.with()` or `spawnWith()`.
+   *
+   * @ignore
+   */
   constructor(launch: Launcher, options: SpawnOptions) {
     checkSpawnOptions(options);
     this.#launch = launch;
@@ -163,7 +167,7 @@ export class Spawner {
     if (signal.aborted) kill();
     else {
       signal.addEventListener("abort", kill, { once: true });
-      thread.onEnd(() => signal.removeEventListener("abort", kill));
+      thread[ON_END](() => signal.removeEventListener("abort", kill));
     }
     return thread;
   }

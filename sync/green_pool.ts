@@ -26,7 +26,7 @@ import type {
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
 import { DeadlockError } from "../bridge/errors.ts";
-import type { GreenThread } from "../bridge/side/green_thread.ts";
+import { type GreenThread, ON_END } from "../bridge/side/green_thread.ts";
 import { currentLimit, outsideLimits, untilAborted } from "../bridge/side/limit.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { entering, nameIn, timedOut } from "../bridge/memory/core.ts";
@@ -581,7 +581,7 @@ function spawnLaterIn(pool: GreenPool, fn: unknown, args: unknown[], detached: b
   };
   try {
     const thread = launch(fn, args, { memberOf: core.id, detached, gate });
-    thread.onEnd(letGo);
+    thread[ON_END](letGo);
     return { thread, gate };
   } catch (error) {
     letGo();

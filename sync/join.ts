@@ -19,6 +19,7 @@ import {
   KILL_KEYS,
   type KillOptions,
   unwrap,
+  WANT,
 } from "../bridge/side/green_thread.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { AsyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
@@ -67,7 +68,7 @@ export class Finishers<T> {
     checkThread(thread);
     if (this.#running.has(thread)) return;
     thread.link(this.#link);
-    this.#running.set(thread, thread.want());
+    this.#running.set(thread, thread[WANT]());
   }
 
   /** The number of threads that were not asked for. */

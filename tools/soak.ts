@@ -9,6 +9,7 @@
  * @module
  */
 
+import { ON_END } from "../bridge/side/green_thread.ts";
 import {
   getHub,
   GreenletExit,
@@ -87,7 +88,7 @@ async function follow<T>(name: string, thread: GreenThread<T>): Promise<T | unde
   });
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<string>((resolve) => timer = setTimeout(resolve, PATIENCE, "late"));
-  const ended = new Promise<void>((resolve) => thread.onEnd(() => resolve()));
+  const ended = new Promise<void>((resolve) => thread[ON_END](() => resolve()));
   if (await Promise.race([ended, late]) === "late") {
     problem(`${name}: no end after ${PATIENCE} ms\n${getHub().dump()}`);
     return undefined;

@@ -16,7 +16,7 @@ export interface CrossesAsItself {
   /**
    * The mark.
    *
-   * @internal
+   * @ignore
    */
   readonly [ITSELF]: true;
 }

@@ -19,6 +19,7 @@ import {
 } from "../checks.ts";
 import type { Outcome } from "../protocol/messages.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
+import { keyOf } from "../state.ts";
 
 /**
  * The state of a green thread: `"pending"` (queued, or waiting for its time), `"running"` (it has started; it may well be
@@ -112,6 +113,12 @@ export function checkLink(fn: unknown): void {
   throw new TypeError(`Cannot link to a green thread: expected a function, found ${show(fn)}`);
 }
 
+/** Key of the method that calls a function at a thread's end. */
+export const ON_END: unique symbol = keyOf("onEnd") as never;
+
+/** Key of the method that notes that somebody waits for a thread. */
+export const WANT: unique symbol = keyOf("want") as never;
+
 /** A function to be called when a green thread has ended; it gets the thread's handle and the arguments given to `link`. */
 export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
 
@@ -139,7 +146,7 @@ export abstract class GreenThread<T = unknown> implements Promise<T> {
   /**
    * The mark of objects that are the same on both sides. For the library.
    *
-   * @internal
+   * @ignore
    */
   declare readonly [ITSELF]: true;
   static {
@@ -242,15 +249,18 @@ export abstract class GreenThread<T = unknown> implements Promise<T> {
   /**
    * Calls a function when the thread has ended. For the library: unlike `link()`, it does not count as asking for the
    * result.
+   *
+   * @ignore
    */
-  abstract onEnd(fn: () => void): void;
+  abstract [ON_END](fn: () => void): void;
 
   /**
    * Notes that somebody waits for the thread to end, and has the thread begin if it waits for that. For the library.
    *
    * @returns A function that takes the note back.
+   * @ignore
    */
-  want(): () => void {
+  [WANT](): () => void {
     return () => {};
   }
 

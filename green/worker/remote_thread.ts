@@ -23,6 +23,7 @@ import {
   checkLink,
   GreenThread,
   type KillOptions,
+  ON_END,
   type ThreadState,
   unwrap,
 } from "../../bridge/side/green_thread.ts";
@@ -223,7 +224,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     else this.#host.waits.watch(this);
   }
 
-  override onEnd(fn: () => void): void {
+  override [ON_END](fn: () => void): void {
     this.#links.push({ fn, args: [] });
     if (this.done) this.#runLinks();
   }

@@ -19,7 +19,7 @@ import { checkSizes } from "../../sync/permits.ts";
 import { Connections, type Lent } from "./connections.ts";
 import { printFault } from "../base/faults.ts";
 import { whenReleased } from "../../bridge/references/exports.ts";
-import type { GreenThread } from "../../bridge/side/green_thread.ts";
+import { type GreenThread, ON_END } from "../../bridge/side/green_thread.ts";
 import { handle } from "../../bridge/references/handle.ts";
 import { servedCall } from "../base/call_context.ts";
 
@@ -502,7 +502,7 @@ class GreenFace<C extends object> {
     if (!all) {
       const held = all = new Set();
       this.#byThread.set(thread, held);
-      thread.onEnd(() => {
+      thread[ON_END](() => {
         for (const lent of held) this.#giveBack(lent, thread);
       });
     }

@@ -26,7 +26,9 @@ import {
   checkLink,
   GreenThread,
   type KillOptions,
+  ON_END,
   type ThreadState,
+  WANT,
 } from "../../bridge/side/green_thread.ts";
 import type { Outcome, SpawnSite, Target } from "../../bridge/protocol/messages.ts";
 import type { Ended } from "./ended.ts";
@@ -291,7 +293,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     const deadlock = this.#ended || isLimited ? undefined : await this.#host.waits.awaiting(this);
     if (deadlock) throw deadlock;
     await bounded(options, async () => {
-      if (!this.#ended) await new Promise<void>((resolve) => this.onEnd(() => resolve()));
+      if (!this.#ended) await new Promise<void>((resolve) => this[ON_END](() => resolve()));
       await Promise.allSettled(this.aborted);
     });
   }
@@ -315,14 +317,14 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     return this.abort !== undefined || this.begin !== undefined;
   }
 
-  override want(): () => void {
+  override [WANT](): () => void {
     this.interest++;
     this.begin?.();
     if (!this.#ended) this.#host.waits.wanted(this);
     return () => void this.interest--;
   }
 
-  override onEnd(fn: () => void): void {
+  override [ON_END](fn: () => void): void {
     if (this.#ended) fn();
     else (this.#links ??= []).push({ fn, args: [] });
   }

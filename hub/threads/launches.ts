@@ -8,6 +8,7 @@
  * @module
  */
 
+import { ON_END } from "../../bridge/side/green_thread.ts";
 import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encode } from "../../bridge/values/codec.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
@@ -173,7 +174,7 @@ export function joinPool(thread: HubThread, { pool, memberOf }: ThreadOptions): 
   const core = pool && coreOf(pool);
   if (!core) return;
   thread.memberOf = core.id;
-  thread.onEnd(() => (core as Permits).release());
+  thread[ON_END](() => (core as Permits).release());
 }
 
 /**

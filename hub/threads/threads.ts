@@ -9,6 +9,7 @@
  * @module
  */
 
+import { ON_END } from "../../bridge/side/green_thread.ts";
 import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
@@ -135,7 +136,7 @@ export class Threads implements ThreadHost, ThreadTable {
       if (thread.dead) return;
       this.#pool.stop(worker, new Error(`"${thread.name}" was killed and did not end`));
     }, grace);
-    thread.onEnd(() => clearTimeout(timer));
+    thread[ON_END](() => clearTimeout(timer));
   }
 
   // Async work that is aborted with threads.

@@ -1,3 +1,4 @@
+import { FUTURE } from "../../../hub/hub.ts";
 import { futureToGreenlet, getHub, GreenletExit, type GreenThread, Hub } from "@aiohub/aiohub";
 import { HubClosedError, useHub } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
@@ -227,7 +228,7 @@ Deno.test("P151, P264, P272, P274 everything that is asked of a closed hub is an
   await rejection(never, HubClosedError);
   await rejection(worked, HubClosedError);
   assertInstanceOf(aborted[0], HubClosedError);
-  await rejection(hub.future("late", () => 1), HubClosedError);
+  await rejection(hub[FUTURE]("late", () => 1), HubClosedError);
   assertEquals(hub.threads(), []);
   // Nothing to do, and no error.
   await gives.killAsync();
