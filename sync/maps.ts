@@ -7,7 +7,7 @@
 import { NotCloneableError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import { END, Steps } from "../bridge/side/steps.ts";
+import { asyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
 import { Finishers } from "./join.ts";
 
 /** A result ahead of the consumer: the thread of a call, or an error in place of one. */
@@ -90,17 +90,41 @@ class Calls<A, R> {
   }
 }
 
+/**
+ * Makes a map in green code.
+ *
+ * @param most Returns the most calls that may be ahead.
+ * @param items The lists of arguments.
+ * @param begin Makes a call.
+ * @param ordered Whether results come in the order of the items.
+ */
+export function greenMap<A, R>(
+  most: () => number,
+  items: Iterable<A>,
+  begin: Begin<A, R>,
+  ordered: boolean,
+): Generator<R, void, undefined> {
+  const map = new GreenMap(most, items, begin, ordered);
+  return new GreenSteps(() => map.next(), () => map.leave());
+}
+
+/** As {@linkcode greenMap}, in async code. */
+export function asyncMap<A, R>(
+  most: () => number,
+  items: Iterable<A> | AsyncIterable<A>,
+  begin: Begin<A, R>,
+  ordered: boolean,
+): AsyncGenerator<R, void, undefined> {
+  const map = new AsyncMap(most, items, begin, ordered);
+  return asyncSteps(() => map.next(), () => map.leave());
+}
+
 /** A map in green code. */
-export class GreenMap<A, R> implements IterableIterator<R> {
+class GreenMap<A, R> {
   readonly #source: Iterator<A>;
   readonly #calls: Calls<A, R>;
 
-  /**
-   * @param most Returns the most calls that may be ahead.
-   * @param items The lists of arguments.
-   * @param begin Makes a call.
-   * @param ordered Whether results come in the order of the items.
-   */
+  /** As for {@linkcode greenMap}. */
   constructor(most: () => number, items: Iterable<A>, begin: Begin<A, R>, ordered: boolean) {
     this.#source = items[Symbol.iterator]();
     this.#calls = new Calls(most, begin, ordered);
@@ -126,14 +150,9 @@ export class GreenMap<A, R> implements IterableIterator<R> {
     }
   }
 
-  return(): IteratorResult<R, undefined> {
+  leave(): void {
     for (const thread of this.#calls.leave()) thread.kill();
     this.#source.return?.();
-    return END;
-  }
-
-  [Symbol.iterator](): this {
-    return this;
   }
 
   #fill(): void {
@@ -160,12 +179,11 @@ async function resultOf<R>(thread: GreenThread<R>): Promise<IteratorResult<R, un
 }
 
 /** A map in async code. */
-export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
+class AsyncMap<A, R> {
   readonly #source: Iterator<A> | AsyncIterator<A>;
   readonly #calls: Calls<A, R>;
-  readonly #steps = new Steps(() => this.#step());
 
-  /** As for {@linkcode GreenMap}. */
+  /** As for {@linkcode greenMap}. */
   constructor(
     most: () => number,
     items: Iterable<A> | AsyncIterable<A>,
@@ -184,27 +202,16 @@ export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
     this.#calls = new Calls(most, beginQuietly, ordered);
   }
 
-  next(): Promise<IteratorResult<R, undefined>> {
-    return this.#steps.next();
-  }
-
-  async return(): Promise<IteratorResult<R, undefined>> {
-    // At once: nobody wants to know how the killed calls end.
-    this.#steps.end();
+  async leave(): Promise<void> {
     for (const thread of this.#calls.leave()) {
       thread.kill();
       // Nobody will ask for its outcome.
       thread.then(undefined, () => {});
     }
     await this.#source.return?.();
-    return END;
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async #step(): Promise<IteratorResult<R, undefined>> {
+  async next(): Promise<IteratorResult<R, undefined>> {
     await this.#fill();
     const { ahead, finishers } = this.#calls;
     if (finishers && finishers.left > 0) {
