@@ -263,7 +263,7 @@ export const crashes: Table = {
   ...permitCases("BoundedSemaphore", () => new BoundedSemaphore(1)),
   ...lineCases<{ object: CappedSemaphore }>("CappedSemaphore.acquire()", {
     make: () => ({ object: new CappedSemaphore(0, 1) }),
-    wait: ({ object }) => object.acquireAsync(),
+    wait: ({ object }) => object.acquireAsync().then(() => {}),
     waiting: ({ object }) => object[CORE].lists[0].size,
     serve: ({ object }) => object.releaseAsync(),
     left: ({ object }) => object.balance,
@@ -273,7 +273,7 @@ export const crashes: Table = {
     make: () => ({ object: new CappedSemaphore(0, 0) }),
     wait: ({ object }) => object.releaseAsync(),
     waiting: ({ object }) => object[CORE].lists[1].size,
-    serve: ({ object }) => object.acquireAsync(),
+    serve: ({ object }) => object.acquireAsync().then(() => {}),
     left: ({ object }) => object.balance,
     leftIs: 0,
     // It was released: somebody has the permit.
