@@ -151,7 +151,7 @@ export class Barrier extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: BarrierCore;
 

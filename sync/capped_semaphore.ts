@@ -114,7 +114,7 @@ export class CappedSemaphore extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: CappedCore;
 

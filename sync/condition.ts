@@ -167,7 +167,7 @@ export class Condition extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: ConditionCore;
 

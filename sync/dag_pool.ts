@@ -306,7 +306,7 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   constructor(pool: DAGPool<V>, keys: readonly DagKey[]) {
     this.#pool = pool;
@@ -446,7 +446,7 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: DagCore;
 

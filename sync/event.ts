@@ -231,7 +231,7 @@ export class GreenEvent<T = unknown> extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: EventCore;
 

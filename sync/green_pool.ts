@@ -160,7 +160,7 @@ export class GreenPool extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: PoolCore;
 
@@ -211,7 +211,13 @@ export class GreenPool extends Coordination {
     fn: F,
     ...args: SpawnArguments<F, P>
   ): GreenThread<Awaited<Returned<F>>>;
-  /** As above, for a generic function: this overload finds its result type. */
+  /**
+   * Spawns a generic function: this overload finds its result type. See the first overload.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args The arguments of the call.
+   * @returns The thread.
+   */
   spawn<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
@@ -233,7 +239,12 @@ export class GreenPool extends Coordination {
     fn: F,
     ...args: SpawnArguments<F, P>
   ): void;
-  /** As above, for a generic function. */
+  /**
+   * Spawns a generic function. See the first overload.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args The arguments of the call.
+   */
   spawnN<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A | Passed<A>): void;
   spawnN(fn: unknown, ...args: unknown[]): void {
     spawnIn(this, fn, args, true);
@@ -265,7 +276,13 @@ export class GreenPool extends Coordination {
     fn: F,
     ...args: SpawnArguments<F, P>
   ): GreenThread<Awaited<Returned<F>>>;
-  /** As above, for a generic function: this overload finds its result type. */
+  /**
+   * Spawns a generic function: this overload finds its result type. See the first overload.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args The arguments of the call.
+   * @returns The thread, at once.
+   */
   spawnAsync<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
@@ -304,7 +321,13 @@ export class GreenPool extends Coordination {
     fn: F,
     ...args: SpawnArguments<F, P>
   ): Promise<{ readonly thread: GreenThread<Awaited<Returned<F>>> }>;
-  /** As above, for a generic function: this overload finds its result type. */
+  /**
+   * Spawns a generic function: this overload finds its result type. See the first overload.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args The arguments of the call.
+   * @returns A promise of the thread, in an object.
+   */
   startAsync<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
@@ -339,7 +362,12 @@ export class GreenPool extends Coordination {
     fn: F,
     ...args: SpawnArguments<F, P>
   ): void;
-  /** As above, for a generic function. */
+  /**
+   * Spawns a generic function. See the first overload.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args The arguments of the call.
+   */
   spawnNAsync<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A | Passed<A>): void;
   spawnNAsync(fn: unknown, ...args: unknown[]): void {
     if (greenSide()) spawnIn(this, fn, args, true);
@@ -358,7 +386,13 @@ export class GreenPool extends Coordination {
     fn: F,
     ...args: SpawnArguments<F, P>
   ): GreenThread<Awaited<Returned<F>>> | undefined;
-  /** As above, for a generic function: this overload finds its result type. */
+  /**
+   * Spawns a generic function: this overload finds its result type. See the first overload.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args The arguments of the call.
+   * @returns The thread, or `undefined`.
+   */
   trySpawn<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>

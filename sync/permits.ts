@@ -106,7 +106,11 @@ export class Permit implements Disposable {
 
   #release: (() => void) | undefined;
 
-  /** For the library: permits come from `acquire()`. */
+  /**
+   * For the library: permits come from `acquire()`.
+   *
+   * @ignore
+   */
   constructor(release: () => void) {
     this.#release = release;
   }

@@ -82,7 +82,7 @@ export class LightQueue<T = unknown> extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: QueueCore;
 

@@ -161,7 +161,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * The methods for green code.
    *
-   * @internal
+   * @ignore
    */
   readonly [FACE]: object;
 
@@ -365,7 +365,11 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     await this.#connections.shut();
   }
 
-  /** Ends the pool at the end of an `await using` block: see {@linkcode ConnectionPool.close}. */
+  /**
+   * Ends the pool at the end of an `await using` block: see {@linkcode ConnectionPool.close}.
+   *
+   * @returns A promise that settles when the idle connections are closed.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.closeAsync();
   }
