@@ -9,7 +9,7 @@ import { Trait } from "../bridge/references/live.ts";
 import { remoteOf } from "../bridge/references/remote_object.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { asyncSteps, checkStep, MOST_AHEAD } from "../bridge/side/steps.ts";
-import { AsyncIteration } from "./references/async_iteration.ts";
+import { iterateGreen } from "./references/async_iteration.ts";
 
 /** Options for {@linkcode iterate}. */
 export interface IterateOptions {
@@ -73,7 +73,7 @@ export function iterate(source: unknown, options: IterateOptions = {}): unknown 
   const green = greenSide();
   const remote = remoteOf(members);
   if (remote && remote.traits & Trait.Iterable) {
-    return green?.iterate(remote, ahead) ?? new AsyncIteration(remote, ahead);
+    return green?.iterate(remote, ahead) ?? iterateGreen(remote, ahead);
   }
   const each = members[Symbol.iterator];
   const eachAsync = members[Symbol.asyncIterator];

@@ -161,6 +161,7 @@ export class AsyncItems<T> implements AsyncGenerator<T, void, undefined> {
   readonly #next: () => Promise<IteratorResult<T, undefined>>;
   readonly #leave: () => unknown;
   #over = false;
+  #left: Promise<unknown> | undefined;
 
   /**
    * @param next Gives the next item, to this caller. After the last item it tidies up itself.
@@ -178,11 +179,11 @@ export class AsyncItems<T> implements AsyncGenerator<T, void, undefined> {
     return step;
   }
 
-  async return(): Promise<IteratorResult<T, void>> {
-    const isOver = this.#over;
+  async return(value?: void | PromiseLike<void>): Promise<IteratorResult<T, void>> {
+    if (!this.#over) this.#left = Promise.try(this.#leave);
     this.#over = true;
-    if (!isOver) await this.#leave();
-    return END;
+    await this.#left;
+    return { done: true, value: await value };
   }
 
   async throw(error: unknown): Promise<IteratorResult<T, void>> {
@@ -248,11 +249,11 @@ export class GreenSteps<T> extends Iterator<T, void, undefined>
     return step;
   }
 
-  override return(): IteratorResult<T, void> {
+  override return(value?: void): IteratorResult<T, void> {
     const isOver = this.#over;
     this.#over = true;
     if (!isOver) this.#leave();
-    return END;
+    return { done: true, value };
   }
 
   override throw(error: unknown): IteratorResult<T, void> {

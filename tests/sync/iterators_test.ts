@@ -16,6 +16,11 @@ import { assertEquals, assertRejects } from "@std/assert";
 import { greenShapes } from "../fixtures/iterators.ts";
 import { until } from "../support/mod.ts";
 
+const greenRows = () =>
+  spawn(function* () {
+    for (const n of [1, 2, 3]) yield n;
+  });
+
 async function* rows() {
   for (const n of [1, 4, 9]) yield await Promise.resolve(n);
 }
@@ -66,8 +71,10 @@ Deno.test("Queue and GreenPile keep the items that a loop has left, and so for t
   assertEquals(left, { firsts: [[1], [1]], queue: [2, 3], pile: [2, 3] });
 });
 
+type Made = AsyncIteratorObject<unknown, unknown, undefined>;
+
 /** The iterations of async code, each over three items. */
-const asyncSources: Readonly<Record<string, () => AsyncIterableIterator<unknown>>> = {
+const asyncSources: Readonly<Record<string, () => Made | Promise<Made>>> = {
   "GreenPool.imapAsync()": () => new GreenPool(2).imapAsync((n: number) => n, [1, 2, 3]),
   "GreenPool.starmapAsync()": () =>
     new GreenPool(2).starmapAsync((n: number) => n, [[1], [2], [3]] as [number][]),
@@ -88,6 +95,8 @@ const asyncSources: Readonly<Record<string, () => AsyncIterableIterator<unknown>
   "DAGPool.waitEachSuccessAsync()": () =>
     new DAGPool<number>({ a: 1, b: 2, c: 3 }).waitEachSuccessAsync(),
   "iterate()": () => iterate(rows()),
+  "iterate() of a generator of green code": async () => iterate(await greenRows(), { prefetch: 2 }),
+  "a generator of green code": async () => (await greenRows())[Symbol.asyncIterator]() as Made,
 };
 
 for (const [name, make] of Object.entries(asyncSources)) {
@@ -104,7 +113,7 @@ for (const [name, make] of Object.entries(asyncSources)) {
       },
     };
     for (const [way, left] of Object.entries(leave)) {
-      const iterator = make() as AsyncGenerator<unknown>;
+      const iterator = await make() as AsyncGenerator<unknown>;
       assertEquals(iterator[Symbol.asyncIterator](), iterator, way);
       if (way !== "for await") assertEquals((await iterator.next()).done, false, way);
       await left(iterator);
