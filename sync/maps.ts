@@ -121,6 +121,8 @@ export function asyncMap<A, R>(
 
 /** A map in green code. */
 class GreenMap<A, R> {
+  /** The time limits within which the map was made. */
+  readonly #within = greenSide()?.limits;
   readonly #source: Iterator<A>;
   readonly #calls: Calls<A, R>;
 
@@ -131,10 +133,11 @@ class GreenMap<A, R> {
   }
 
   next(): IteratorResult<R, undefined> {
-    this.#fill();
+    this.#leaveIfOver(() => this.#fill());
     const { ahead, finishers } = this.#calls;
     if (finishers && finishers.left > 0) {
-      return { done: false, value: finishers.next(Infinity)!.wait() };
+      const thread = this.#leaveIfOver(() => finishers.next(Infinity)!);
+      return { done: false, value: thread.wait() };
     }
     const [first] = ahead;
     if (!first) return END;
@@ -142,11 +145,32 @@ class GreenMap<A, R> {
       ahead.shift();
       throw first.error;
     }
+    const { thread } = first;
     try {
-      return { done: false, value: first.thread.wait() };
+      return { done: false, value: this.#leaveIfOver(() => thread.wait(), thread) };
     } finally {
-      // A thread that is killed or times out here may ask for the same result again.
-      if (first.thread.dead) ahead.shift();
+      // A thread whose limit ends here may ask for the same result again.
+      if (thread.dead) ahead.shift();
+    }
+  }
+
+  /**
+   * Calls a function that blocks. If a kill ends it, or a limit within which the map was made, the map is left: the loop does not
+   * do that when `next()` throws.
+   *
+   * @param block The function.
+   * @param thread A thread whose own error is no reason to leave the map.
+   */
+  #leaveIfOver<T>(block: () => T, thread?: GreenThread<R>): T {
+    try {
+      return block();
+    } catch (error) {
+      const green = greenSide();
+      const isOfCall = thread?.dead ?? false;
+      const isOver = green?.isKilled ||
+        green?.isLimit(error) && !green.isLimit(error, this.#within);
+      if (isOver && !isOfCall) green?.shield(() => this.leave());
+      throw error;
     }
   }
 

@@ -2,6 +2,7 @@
 
 import {
   DAGPool,
+  GreenletExit,
   GreenPile,
   GreenPool,
   type GreenThread,
@@ -10,6 +11,7 @@ import {
   Queue,
   Semaphore,
   spawn,
+  Timeout,
   withTimeoutAsync,
 } from "@aiohub/aiohub";
 import { assertEquals, assertRejects } from "@std/assert";
@@ -153,3 +155,21 @@ Deno.test("`using` a queue closes it: consumers get what is left, and end", asyn
   }, new Queue<number>());
   assertEquals(await byThread, true);
 });
+
+for (const way of ["imap", "imapUnordered"] as const) {
+  Deno.test(`GreenPool.${way}() kills its calls when a kill ends the loop, or the limit around it`, async () => {
+    const [pool, gate] = [new GreenPool(2), new Semaphore(0)];
+    const loop = (pool: GreenPool, gate: Semaphore, way: "imap" | "imapUnordered", ms?: number) => {
+      using _limit = new Timeout(ms);
+      for (const _ of pool[way]((gate: Semaphore) => void gate.acquire(), [gate, gate]));
+    };
+    const killed = spawn(loop, pool, gate, way);
+    await until(() => gate.waiting === 2);
+    killed.kill();
+    await assertRejects(async () => await killed, GreenletExit);
+    await pool.waitAllAsync({ timeout: 10_000 });
+    await assertRejects(async () => await spawn(loop, pool, gate, way, 50), Timeout);
+    await pool.waitAllAsync({ timeout: 10_000 });
+    assertEquals(gate.waiting, 0);
+  });
+}
