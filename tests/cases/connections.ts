@@ -132,7 +132,7 @@ export const connections: Table = {
     }),
     check(endings, { pool }) {
       values(endings);
-      assertEquals([pool.free, pool.waiting], [3, 0]);
+      assertEquals({ free: pool.free, waiting: pool.waiting }, { free: 3, waiting: 0 });
       assert(pool.open <= 3);
     },
   }),
@@ -307,7 +307,7 @@ export const connections: Table = {
     }],
     check([ending], { pool, log }) {
       assertEquals(thrown(ending), "GreenletExit");
-      assertEquals([entries(log), pool.free], [[CLOSED + 1], 1]);
+      assertEquals({ log: entries(log), free: pool.free }, { log: [CLOSED + 1], free: 1 });
     },
   }),
 };

@@ -131,7 +131,8 @@ function lineCases<O extends object>(name: string, line: Line<O>): Table {
       check([_, alive], objects) {
         assertEquals(values([alive]), [line.expected]);
         const left = line.leftAfterGift ?? line.leftIs;
-        assertEquals([line.left(objects), line.waiting(objects)], [left, 0]);
+        const found = { left: line.left(objects), waiting: line.waiting(objects) };
+        assertEquals(found, { left, waiting: 0 });
       },
     }),
   };

@@ -37,7 +37,11 @@ Deno.test("P21, P24 Timeout may be thrown by hand, and is told by its class", as
     isError: true,
   });
   const timeout = new Timeout(5);
-  assertEquals([timeout.pending, timeout.name, timeout.ms], [false, "Timeout", 5]);
+  assertEquals({ pending: timeout.pending, name: timeout.name, ms: timeout.ms }, {
+    pending: false,
+    name: "Timeout",
+    ms: 5,
+  });
   assertStrictEquals(
     assertThrows(() => {
       throw timeout;
@@ -84,16 +88,16 @@ Deno.test("P30, J45 Timeout without a time is never due; one of zero or less at 
 });
 
 Deno.test("P22, P29, J41, J47 withTimeout() gives the result, throws, or gives the value for being late", async () => {
-  assertEquals(await timeouts.forms(), [
-    10,
-    "late",
-    undefined,
-    "at once",
-    3,
-    "unlimited",
-    "in time",
-    true,
-  ]);
+  assertEquals(await timeouts.forms(), {
+    ownMs: 10,
+    late: "late",
+    lateUndefined: undefined,
+    ofZero: "at once",
+    sum: 3,
+    unlimited: "unlimited",
+    inTime: "in time",
+    outerPasses: true,
+  });
 });
 
 Deno.test("Timeout checks what it is given", () => {
@@ -194,7 +198,11 @@ Deno.test("P31 Timeout that is over is kept by nobody but its owner", async () =
 Deno.test("a thread that lets its Timeout out has failed with it", async () => {
   const thread = timeouts.lets();
   const timeout = await rejection(thread, Timeout);
-  assertEquals([timeout.name, timeout.pending, thread.state], ["Timeout", false, "rejected"]);
+  assertEquals({ name: timeout.name, pending: timeout.pending, state: thread.state }, {
+    name: "Timeout",
+    pending: false,
+    state: "rejected",
+  });
 });
 
 Deno.test("spawnWith({ timeout }) kills a thread that runs for too long with a Timeout", async () => {

@@ -706,7 +706,11 @@ Deno.test("spawn() counts its parent in threads()", async () => {
   );
   await until(() => started.arrived === 1);
   const [parent, child] = hub.threads();
-  assertEquals([parent.id, parent.parent, parent.state], [thread.id, 0, "running"]);
+  assertEquals({ id: parent.id, parent: parent.parent, state: parent.state }, {
+    id: thread.id,
+    parent: 0,
+    state: "running",
+  });
   assertEquals([child.parent, child.state], [thread.id, "running"]);
   assertMatch(child.name, /^child-\d+$/);
   goOn.resolve();
