@@ -228,8 +228,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread whose result nobody wants: an error of the thread is printed. Blocks while all slots are taken. For green
-   * code.
+   * Spawns a green thread whose result nobody wants. Its failure is reported as an `"unhandledthread"` event of the hub; a failure
+   * of a thread that runs on the stack of a member is printed. Blocks while all slots are taken. For green code.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
@@ -351,8 +351,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread whose result nobody wants, in async code: an error of the thread is printed. The thread starts when a slot
-   * is free.
+   * Spawns a green thread whose result nobody wants, in async code. Its failure is reported as an `"unhandledthread"` event of the
+   * hub. The thread starts when a slot is free.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
