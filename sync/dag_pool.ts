@@ -21,7 +21,7 @@ import { bounded } from "../bridge/side/bounded.ts";
 import { serve } from "../bridge/protocol/served.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
-import { AsyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
+import { asyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
 import { Core, FIRST_WORD, nameIn } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { mark, spawnTarget } from "../bridge/protocol/targets.ts";
@@ -106,6 +106,10 @@ class DagState {
 
   all(): DagKey[] {
     return [...new Set([...this.#entries.keys(), ...this.#tasks.keys()])];
+  }
+
+  size(): number {
+    return this.#entries.size;
   }
 
   keys(): DagKey[] {
@@ -217,7 +221,7 @@ function unwrap(entry: Entry): unknown {
 /** The questions that green code can ask the state. */
 type Question = Exclude<keyof DagState, symbol>;
 
-/** Serves the questions of green code about a pool. For the library. */
+/** Serves the questions of green code about a pool. */
 export function askDagPool(pool: DAGPool, question: string, args: unknown[]): unknown {
   const state = stateOf(pool);
   if (!QUESTIONS.includes(question)) throw new TypeError(`Cannot ask a DAGPool "${question}"`);
@@ -232,6 +236,7 @@ const QUESTIONS: readonly string[] = [
   "at",
   "next",
   "all",
+  "size",
   "keys",
   "runningKeys",
   "waitingKeys",
@@ -258,6 +263,9 @@ function ask(pool: DAGPool, question: Question, ...args: unknown[]): unknown {
     : askDagPool(pool, question, args);
 }
 
+/** Returns the keys of results. */
+let keysOf: (results: DagResults) => readonly DagKey[];
+
 /** The core of a pool: nothing but its id. */
 export class DagCore extends Core {
   readonly kind = "dag pool";
@@ -273,28 +281,41 @@ export class DagCore extends Core {
 }
 
 /**
- * The argument of a task of a {@linkcode DAGPool}: the values that the task depends on, as pairs of key and value, in the order
- * in which they came.
+ * The argument of a task of a {@linkcode DAGPool}: the values that the task depends on.
+ *
+ * It is read as a `Map` is: `keys()`, `values()`, `entries()`, `has()`, `get()` and `size`. Pairs stand in the order in which the
+ * values came, as do the keys of the pool. A value is asked for when it is read: in green code that is a round trip to the hub.
  *
  * @typeParam V The type of the values.
+ *
+ * @example Read the values
+ * ```ts
+ * import { DAGPool, type DagResults } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pool = new DAGPool<number>({ a: 1, b: 2 });
+ * pool.spawn("sum", ["a", "b"], (_key, results: DagResults<number>) =>
+ *   results.values().reduce((sum, value) => sum + value, results.size));
+ * assertEquals(await pool.atAsync("sum"), 5);
+ * ```
  */
 export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
   static {
     brand(this, "DagResults");
+    keysOf = (results) => results.#keys;
   }
 
   readonly #pool: DAGPool<V>;
   readonly #keys: readonly DagKey[];
 
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @ignore
+   */
   constructor(pool: DAGPool<V>, keys: readonly DagKey[]) {
     this.#pool = pool;
     this.#keys = keys;
-  }
-
-  /** The keys. */
-  get keys(): readonly DagKey[] {
-    return this.#keys;
   }
 
   /** The pool. */
@@ -302,18 +323,95 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
     return this.#pool;
   }
 
-  /**
-   * Iterates over the pairs.
-   *
-   * @throws {PropagateError} In place of a value whose task has failed.
-   */
-  *[Symbol.iterator](): Iterator<[DagKey, V]> {
-    for (const key of this.#keys) yield [key, this.#pool.get(key) as V];
+  /** The number of values. */
+  get size(): number {
+    return this.#keys.length;
   }
 
-  /** Returns all pairs as an object. */
+  /**
+   * Says whether the task depends on a key.
+   *
+   * @param key The key.
+   * @returns Whether it does: then the key has a value, or its task has failed.
+   */
+  has(key: DagKey): boolean {
+    return this.#keys.includes(key);
+  }
+
+  /**
+   * Returns the value of a key.
+   *
+   * @param key The key.
+   * @returns The value, or `undefined` if the task does not depend on the key.
+   * @throws {PropagateError} If the task of the key has failed.
+   */
+  get(key: DagKey): V | undefined {
+    return this.has(key) ? this.#pool.get(key) : undefined;
+  }
+
+  /**
+   * Iterates over the keys.
+   *
+   * @returns The keys, in the order in which their values came.
+   */
+  keys(): IteratorObject<DagKey, undefined, unknown> {
+    return this.#keys.values();
+  }
+
+  /**
+   * Iterates over the values.
+   *
+   * @returns The values, in the order in which they came.
+   * @throws {PropagateError} By `next()`, in place of a value whose task has failed. The iteration is over then.
+   */
+  values(): Generator<V, void, undefined> {
+    return this.#each((_key, value) => value);
+  }
+
+  /**
+   * Iterates over the pairs of key and value.
+   *
+   * @returns The pairs, in the order in which the values came.
+   * @throws {PropagateError} By `next()`, in place of a pair whose task has failed. The iteration is over then.
+   */
+  entries(): Generator<[DagKey, V], void, undefined> {
+    return this.#each((key, value) => [key, value]);
+  }
+
+  /**
+   * Iterates over the pairs: see {@linkcode DagResults.entries}.
+   *
+   * @returns The pairs of key and value.
+   */
+  [Symbol.iterator](): Generator<[DagKey, V], void, undefined> {
+    return this.entries();
+  }
+
+  /**
+   * Returns all pairs as an object.
+   *
+   * @returns An object with a property for each key.
+   * @throws {PropagateError} If a task that the values come from has failed.
+   */
   toObject(): Record<DagKey, V> {
     return Object.fromEntries(this);
+  }
+
+  /** Iterates over items made of each pair. After a limit the same item can be asked for again. */
+  #each<T>(make: (key: DagKey, value: V) => T): Generator<T, void, undefined> {
+    const left = [...this.#keys];
+    return new GreenSteps(() => {
+      if (left.length === 0) return END;
+      const [key] = left;
+      try {
+        const value = make(key, this.#pool.get(key) as V);
+        left.shift();
+        return { done: false, value };
+      } catch (error) {
+        if (error instanceof PropagateError) left.length = 0;
+        throw error;
+      }
+    });
   }
 }
 
@@ -360,8 +458,10 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * Makes a pool.
    *
-   * @param values The values at the start.
+   * @param values The values at the start: an object, or pairs of key and value.
    * @param options See {@linkcode NameOptions}.
+   * @throws {TypeError} If `values` is neither.
+   * @throws {Collision} If two pairs have one key.
    */
   constructor(
     values: Readonly<Record<string, V>> | Iterable<readonly [DagKey, V]> = {},
@@ -389,6 +489,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @param depends The keys whose values the task needs.
    * @param fn The function to run, as for the function `spawn`. It gets the key, the values, and the arguments.
    * @param args More arguments of the call.
+   * @throws {TypeError} If `depends` is no iterable, or `fn` cannot run in a green thread.
    * @throws {Collision} If the pool has the key already.
    * @throws {CycleError} If the task would need itself.
    */
@@ -416,6 +517,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @param depends The keys of the tasks, each with the keys whose values that task needs.
    * @param fn As for {@linkcode DAGPool.spawn}.
    * @param args As for {@linkcode DAGPool.spawn}.
+   * @throws As {@linkcode DAGPool.spawn} does. The tasks before the one that is refused are added.
    */
   // deno-lint-ignore no-explicit-any
   spawnMany<A extends any[]>(
@@ -440,7 +542,17 @@ export class DAGPool<V = unknown> extends Coordination {
     ask(this, "post", key, value, options?.replace ?? false);
   }
 
-  /** Whether a key has a value, or its task has failed. */
+  /** The number of keys that have a value, or whose task has failed. */
+  get size(): number {
+    return ask(this, "size") as number;
+  }
+
+  /**
+   * Says whether a key has a value, or its task has failed.
+   *
+   * @param key The key.
+   * @returns Whether it has, or it has failed.
+   */
   has(key: DagKey): boolean {
     return ask(this, "has", key) as boolean;
   }
@@ -448,6 +560,7 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * Returns the value of a key, without waiting.
    *
+   * @param key The key.
    * @returns The value, or `undefined` if there is none yet.
    * @throws {PropagateError} If its task has failed.
    */
@@ -460,6 +573,7 @@ export class DAGPool<V = unknown> extends Coordination {
    *
    * @param key The key.
    * @param options See {@linkcode WaitOptions}.
+   * @returns The value.
    * @throws {PropagateError} If its task has failed.
    * @throws {Timeout} If there was no value in time.
    * @throws {BlockingCallError} If it is called on the hub: use `atAsync()` there.
@@ -476,6 +590,7 @@ export class DAGPool<V = unknown> extends Coordination {
    *
    * @param key The key.
    * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the value; it rejects as {@linkcode DAGPool.at} throws.
    */
   atAsync(key: DagKey, options?: WaitOptions): Promise<V> {
     return twin(() => this.at(key, options), async () => await stateOf(this).at(key, options) as V);
@@ -500,6 +615,7 @@ export class DAGPool<V = unknown> extends Coordination {
    *
    * @param keys The keys; by default all keys that the pool has now.
    * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the values, in the order in which they came; it rejects as {@linkcode DAGPool.wait} throws.
    */
   async waitAsync(keys?: Iterable<DagKey>, options?: WaitOptions): Promise<Map<DagKey, V>> {
     const values = new Map<DagKey, V>();
@@ -512,8 +628,10 @@ export class DAGPool<V = unknown> extends Coordination {
    *
    * @param keys The keys; by default all keys that the pool has now.
    * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
-   * @throws {PropagateError} In place of a value whose task has failed.
-   * @throws {Timeout} In place of a value that did not come in time.
+   * @returns The pairs of key and value, with the helpers of `Iterator.prototype`.
+   * @throws {PropagateError} By `next()`, in place of a value whose task has failed. The iteration is over then.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
+   * @throws {BlockingCallError} By the first `next()` on the hub: use `waitEachAsync()` there.
    */
   waitEach(
     keys?: Iterable<DagKey>,
@@ -522,7 +640,15 @@ export class DAGPool<V = unknown> extends Coordination {
     return stepsOf(this, keys, options, valueOf<V>);
   }
 
-  /** As {@linkcode DAGPool.waitEach}, without the keys that fail. */
+  /**
+   * Iterates over the values of keys, as {@linkcode DAGPool.waitEach} does, without the keys that fail. For green code.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
+   * @returns The pairs of key and value.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
+   * @throws {BlockingCallError} By the first `next()` on the hub: use `waitEachSuccessAsync()` there.
+   */
   waitEachSuccess(
     keys?: Iterable<DagKey>,
     options?: WaitOptions,
@@ -530,7 +656,15 @@ export class DAGPool<V = unknown> extends Coordination {
     return stepsOf(this, keys, options, successOf<V>);
   }
 
-  /** Iterates over the errors of keys that fail, each as it comes. For green code. */
+  /**
+   * Iterates over the errors of keys that fail, each as it comes. For green code.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
+   * @returns The pairs of key and error.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
+   * @throws {BlockingCallError} By the first `next()` on the hub: use `waitEachErrorAsync()` there.
+   */
   waitEachError(
     keys?: Iterable<DagKey>,
     options?: WaitOptions,
@@ -538,7 +672,14 @@ export class DAGPool<V = unknown> extends Coordination {
     return stepsOf(this, keys, options, errorOf);
   }
 
-  /** As {@linkcode DAGPool.waitEach}, in async code. */
+  /**
+   * Iterates over the values of keys, in async code: see {@linkcode DAGPool.waitEach}.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
+   * @returns The pairs of key and value.
+   * @throws {PropagateError} By `next()`, in place of a value whose task has failed. The iteration is over then.
+   */
   waitEachAsync(
     keys?: Iterable<DagKey>,
     options?: WaitOptions,
@@ -546,7 +687,13 @@ export class DAGPool<V = unknown> extends Coordination {
     return asyncStepsOf(this, keys, options, valueOf<V>);
   }
 
-  /** As {@linkcode DAGPool.waitEachSuccess}, in async code. */
+  /**
+   * Iterates over the values of keys that do not fail, in async code: see {@linkcode DAGPool.waitEachSuccess}.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
+   * @returns The pairs of key and value.
+   */
   waitEachSuccessAsync(
     keys?: Iterable<DagKey>,
     options?: WaitOptions,
@@ -554,7 +701,13 @@ export class DAGPool<V = unknown> extends Coordination {
     return asyncStepsOf(this, keys, options, successOf<V>);
   }
 
-  /** As {@linkcode DAGPool.waitEachError}, in async code. */
+  /**
+   * Iterates over the errors of keys that fail, in async code: see {@linkcode DAGPool.waitEachError}.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
+   * @returns The pairs of key and error.
+   */
   waitEachErrorAsync(
     keys?: Iterable<DagKey>,
     options?: WaitOptions,
@@ -562,33 +715,48 @@ export class DAGPool<V = unknown> extends Coordination {
     return asyncStepsOf(this, keys, options, errorOf);
   }
 
-  /** Returns the keys that have a value, or whose task has failed. */
-  keys(): DagKey[] {
-    return ask(this, "keys") as DagKey[];
-  }
-
-  /** Returns the keys whose tasks run. */
-  runningKeys(): DagKey[] {
-    return ask(this, "runningKeys") as DagKey[];
-  }
-
-  /** Returns the keys whose tasks wait for values. */
-  waitingKeys(): DagKey[] {
-    return ask(this, "waitingKeys") as DagKey[];
+  /**
+   * Iterates over the keys that have a value, or whose task has failed, as they are at the call.
+   *
+   * @returns The keys, in the order in which their values came.
+   */
+  keys(): IteratorObject<DagKey, undefined, unknown> {
+    return (ask(this, "keys") as DagKey[]).values();
   }
 
   /**
-   * Returns the keys that a task still waits for, including keys that nobody has spawned or posted.
+   * Iterates over the keys whose tasks run, as they are at the call.
    *
+   * @returns The keys, in the order in which their tasks were added.
+   */
+  runningKeys(): IteratorObject<DagKey, undefined, unknown> {
+    return (ask(this, "runningKeys") as DagKey[]).values();
+  }
+
+  /**
+   * Iterates over the keys whose tasks wait for values, as they are at the call.
+   *
+   * @returns The keys, in the order in which their tasks were added.
+   */
+  waitingKeys(): IteratorObject<DagKey, undefined, unknown> {
+    return (ask(this, "waitingKeys") as DagKey[]).values();
+  }
+
+  /**
+   * Iterates over the keys that a task still waits for, including keys that nobody has spawned or posted.
+   *
+   * @param key The key of the task.
+   * @returns The keys, in the order in which the task was given them; none if the task has ended.
    * @throws {RangeError} If the pool does not have the key.
    */
-  waitingFor(key: DagKey): DagKey[] {
-    return ask(this, "waitingFor", key) as DagKey[];
+  waitingFor(key: DagKey): IteratorObject<DagKey, undefined, unknown> {
+    return (ask(this, "waitingFor", key) as DagKey[]).values();
   }
 
   /**
    * Kills a task. If the task waits, the pool forgets it, and its key can be used again. If it runs, it fails.
    *
+   * @param key The key of the task.
    * @throws {RangeError} If there is no such task, or the task has ended.
    */
   kill(key: DagKey): void {
@@ -630,7 +798,7 @@ function stepsOf<T>(
       if (picked) return { done: false, value: picked[0] };
     }
     return END;
-  }, () => {});
+  });
 }
 
 /** Iterates over the items of keys, in async code. */
@@ -655,7 +823,7 @@ function asyncStepsOf<T>(
     }
     return END;
   };
-  return new AsyncSteps(step, () => {});
+  return asyncSteps(step, () => {});
 }
 
 /** A key, whether its task has succeeded, and its value or error. */
@@ -691,6 +859,6 @@ registerKind("DAGPool", DAGPool, (buffer, name) => new DagCore(buffer, name));
 
 registerOwnClass<DagResults, readonly [DAGPool, readonly DagKey[]]>(DagResults, {
   name: "aiohub.DagResults",
-  toWire: (results) => [results.pool, results.keys],
+  toWire: (results) => [results.pool, keysOf(results)],
   fromWire: ([pool, keys]) => new DagResults(pool, keys),
 });

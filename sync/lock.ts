@@ -82,7 +82,7 @@ export class Lock extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: Permits;
 

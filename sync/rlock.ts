@@ -151,7 +151,7 @@ export class RLock extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: RLockCore;
 

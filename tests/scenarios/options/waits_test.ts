@@ -171,7 +171,7 @@ Deno.test("DAGPool.wait({ timeout }) counts for all keys together, on both sides
   assertEquals(await pool.waitAsync(["a"], { timeout: 0 }), new Map([["a", 1]]));
   assertEquals(await pool.atAsync("a", { timeout: 0 }), 1);
   const took = await timed(async () => {
-    const late = setInterval(() => pool.post(pool.keys().length, 1), 20);
+    const late = setInterval(() => pool.post([...pool.keys()].length, 1), 20);
     const error = await rejection(pool.waitAsync([1, 2, "never"], { timeout: 200 }), Timeout);
     clearInterval(late);
     assertEquals(error.message, "Timed out after 200 ms");
