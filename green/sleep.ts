@@ -22,6 +22,8 @@ import { blocking } from "../bridge/side/side.ts";
  *
  * await spawn(() => sleep(5));
  * ```
+ *
+ * @category Threads
  */
 export function sleep(ms: number = 0): void {
   const green = blocking("sleep()", "await new Promise((done) => setTimeout(done, ms))");
@@ -44,6 +46,8 @@ export function sleep(ms: number = 0): void {
  *   for (let i = 0; i < 1000; i++) checkpoint();
  * });
  * ```
+ *
+ * @category Limits
  */
 export function checkpoint(): void {
   blocking("checkpoint()", "await null").checkpoint();
@@ -57,6 +61,30 @@ export function checkpoint(): void {
  * @returns What the function returned.
  * @throws What the function threw.
  * @throws {BlockingCallError} If it is called on the hub.
+ *
+ * @example Finish what has begun
+ * ```ts
+ * import { GreenEvent, GreenletExit, Queue, spawn } from "@aiohub/aiohub";
+ * import { shield, sleep } from "@aiohub/aiohub/green";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const begun = new GreenEvent<void>();
+ * const written = new Queue<string>();
+ * const thread = spawn((begun: GreenEvent<void>, written: Queue<string>) => {
+ *   shield(() => {
+ *     begun.send();
+ *     sleep(20);
+ *     written.put("both parts");
+ *   });
+ *   sleep(60_000); // the kill ends the thread here
+ * }, begun, written);
+ * await begun.waitAsync();
+ * thread.kill();
+ * assertEquals(await written.getAsync(), "both parts");
+ * await assertRejects(() => thread, GreenletExit);
+ * ```
+ *
+ * @category Limits
  */
 export function shield<T>(fn: () => T): T {
   return blocking("shield()", "the function itself").shield(fn);

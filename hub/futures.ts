@@ -15,7 +15,11 @@ import { getHub } from "./default_hub.ts";
 import { HubThread } from "./records/thread.ts";
 import { AWAITED } from "../bridge/references/thenables.ts";
 
-/** Options for {@linkcode greenletToFuture}. */
+/**
+ * Options for {@linkcode greenletToFuture}.
+ *
+ * @category Calls
+ */
 export interface GreenletToFutureOptions {
   /** Rejects the promise with its reason when it is aborted. */
   signal?: AbortSignal;
@@ -61,6 +65,8 @@ const TO_FUTURE_KEYS = ["signal", "autostart", "autokill", "autocancel"];
  * await thread.then(() => {}, () => {});
  * assertEquals(thread.state, "killed");
  * ```
+ *
+ * @category Calls
  */
 export function greenletToFuture<T>(
   thread: GreenThread<T>,
@@ -101,7 +107,11 @@ export function greenletToFuture<T>(
   });
 }
 
-/** Options for {@linkcode futureToGreenlet}. */
+/**
+ * Options for {@linkcode futureToGreenlet}.
+ *
+ * @category Calls
+ */
 export interface FutureToGreenletOptions {
   /**
    * Whether to start the work at once. Otherwise the first wait for the thread starts it; the work of a promise has been started
@@ -145,6 +155,8 @@ const TO_GREENLET_KEYS = ["autostart", "autocancel", "autokill"];
  * const answer = futureToGreenlet(Promise.resolve(42));
  * assertEquals(await spawn((answer: GreenThread<number>) => answer.wait(), answer), 42);
  * ```
+ *
+ * @category Calls
  */
 export function futureToGreenlet<T>(
   future: PromiseLike<T> | ((signal: AbortSignal) => PromiseLike<T>),
@@ -182,6 +194,23 @@ export function futureToGreenlet<T>(
  * it to `futureToGreenlet` and `.wait()`.
  *
  * @typeParam T The type of its value.
+ *
+ * @example Two downloads at once, from one green thread
+ * ```ts
+ * import { asyncToSync, futureToGreenlet, type HubPromise } from "@aiohub/aiohub";
+ *
+ * export const load = asyncToSync(import.meta, async function load(url: string) {
+ *   return await (await fetch(url)).text();
+ * });
+ *
+ * // For green code.
+ * export function loadBoth(one: string, two: string): string[] {
+ *   const promises: HubPromise<string>[] = [load.async(one), load.async(two)];
+ *   return promises.map((promise) => futureToGreenlet(promise).wait());
+ * }
+ * ```
+ *
+ * @category Calls
  */
 export class HubPromise<T> implements PromiseLike<T> {
   static {
@@ -190,7 +219,12 @@ export class HubPromise<T> implements PromiseLike<T> {
 
   readonly #thread: GreenThread<T>;
 
-  /** Made by `.async()` of a function that `asyncToSync` made. */
+  /**
+   * Made by `.async()` of a function that `asyncToSync` made, and not by programs.
+   *
+   * @param thread The green thread of the work.
+   * @internal
+   */
   constructor(thread: GreenThread<T>) {
     this.#thread = thread;
   }
@@ -200,12 +234,22 @@ export class HubPromise<T> implements PromiseLike<T> {
     return this.#thread;
   }
 
-  /** The same, under a key for those rooms of the library that cannot import this class. */
+  /**
+   * The same, under a key for those rooms of the library that cannot import this class.
+   *
+   * @internal
+   */
   get [AWAITED](): GreenThread<T> {
     return this.#thread;
   }
 
-  /** Makes it awaitable in an `async` green function. */
+  /**
+   * Makes it awaitable in an `async` green function.
+   *
+   * @param onfulfilled Called with the value.
+   * @param onrejected Called with the error if the work failed.
+   * @returns A promise of what the function that was called returns.
+   */
   then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
     onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,

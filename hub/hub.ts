@@ -40,7 +40,11 @@ import { type Fault, faultEvent, printFault } from "./base/faults.ts";
 import { onUnload } from "./base/unload.ts";
 import { settlesWithin } from "./base/time.ts";
 
-/** Options for {@linkcode Hub.close}. */
+/**
+ * Options for {@linkcode Hub.close}.
+ *
+ * @category Hubs
+ */
 export interface CloseOptions {
   /**
    * The time that running threads may go on, in milliseconds. Then they are killed with a `HubClosedError`, and, if they do
@@ -51,7 +55,11 @@ export interface CloseOptions {
   graceMs?: number;
 }
 
-/** Figures of a hub at one moment. */
+/**
+ * Figures of a hub at one moment.
+ *
+ * @category Hubs
+ */
 export interface HubStatistics {
   /** All Workers, those that are starting included. */
   readonly workers: number;
@@ -81,7 +89,11 @@ export interface HubStatistics {
   readonly leaked: number;
 }
 
-/** One green thread in {@linkcode Hub.threads}. */
+/**
+ * One green thread in {@linkcode Hub.threads}.
+ *
+ * @category Hubs
+ */
 export interface ThreadInfo {
   /** The thread's number. */
   readonly id: number;
@@ -129,6 +141,8 @@ export interface ThreadInfo {
  * const threads = [1, 2, 3].map((n) => hub.spawn((n: number) => n * n, n));
  * assertEquals(await Promise.all(threads), [1, 4, 9]);
  * ```
+ *
+ * @category Hubs
  */
 export class Hub extends EventTarget implements AsyncDisposable {
   static {
@@ -168,6 +182,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     this.name = settings.name;
     const scope = [
       new URL("../mod.ts", import.meta.url).href,
+      new URL("../sync/mod.ts", import.meta.url).href,
       new URL("../green/mod.ts", import.meta.url).href,
     ];
     this.#dispatcher = new Dispatcher(settings, scope, {
@@ -239,6 +254,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param fn As for {@linkcode Hub.spawn}.
    * @param args As for {@linkcode Hub.spawn}.
    * @returns The thread, to watch or to kill.
+   * @throws {TypeError} If `fn` is no function, or has no source text.
+   * @throws {NotCloneableError} If an argument cannot cross.
    */
   spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
@@ -285,9 +302,13 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @throws {TypeError} If the specifier is relative, or a name that the import map does not know.
    *
    * @example Call a module of plain synchronous functions
-   * ```ts ignore
-   * const rules = hub.greenImport<typeof import("./rules.ts")>(import.meta.resolve("./rules.ts"));
-   * console.log(await rules.priceOf("tea"));
+   * ```ts
+   * import { Hub } from "@aiohub/aiohub";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using hub = new Hub();
+   * const { basename } = hub.greenImport<typeof import("node:path")>("node:path");
+   * assertEquals(await basename("/tmp/a.txt"), "a.txt");
    * ```
    */
   greenImport<M extends object>(url: string | URL): GreenModule<M> {
@@ -309,7 +330,11 @@ export class Hub extends EventTarget implements AsyncDisposable {
     this.#dispatcher.functions.expose(functions);
   }
 
-  /** The green threads that have not ended, the oldest first. */
+  /**
+   * Lists the green threads that have not ended.
+   *
+   * @returns One entry for each of them, the oldest first.
+   */
   threads(): ThreadInfo[] {
     const now = performance.now();
     return [...this.#dispatcher.threads.all()].map((thread) => ({
@@ -349,7 +374,11 @@ export class Hub extends EventTarget implements AsyncDisposable {
       .join("\n");
   }
 
-  /** The figures of this moment. */
+  /**
+   * Counts Workers, threads and calls.
+   *
+   * @returns The figures of this moment; they do not change later.
+   */
   statistics(): HubStatistics {
     const { pool, launches, callServer, exports } = this.#dispatcher;
     let calls = 0;
@@ -509,14 +538,22 @@ export class Hub extends EventTarget implements AsyncDisposable {
     super.removeEventListener(type, this.#guards.of(type, listener), options);
   }
 
-  /** A short description for logs. */
+  /**
+   * Describes the hub for logs.
+   *
+   * @returns Its name, and the number of its threads and Workers.
+   */
   override toString(): string {
     const { threads, workers } = this.statistics();
     const state = this.closed ? "closed" : `threads: ${threads}, Workers: ${workers}`;
     return `Hub "${this.name}" (${state})`;
   }
 
-  /** As `toString()`, for `console.log`. */
+  /**
+   * Describes the hub for `console.log`.
+   *
+   * @returns As `toString()`.
+   */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }

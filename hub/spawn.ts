@@ -44,6 +44,8 @@ type AnyThread = GreenThread<any>;
  * }, 41);
  * assertEquals(await thread, 42);
  * ```
+ *
+ * @category Threads
  */
 export function spawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
   fn: F,
@@ -67,6 +69,20 @@ export function spawn(fn: Spawnable<unknown[], unknown>, ...args: unknown[]): An
  * @param args As for {@linkcode spawn}.
  * @returns The thread; `cancel()` calls it off.
  * @throws {TypeError} If `ms` is not a number.
+ *
+ * @example Later, and called off
+ * ```ts
+ * import { spawnAfter } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const late = spawnAfter(60_000, () => "late");
+ * const soon = spawnAfter(5, (n: number) => n + 1, 41);
+ * assertEquals(await soon, 42);
+ * late.cancel();
+ * assertEquals(late.state, "killed");
+ * ```
+ *
+ * @category Threads
  */
 export function spawnAfter<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
   ms: number,
@@ -100,6 +116,18 @@ export function spawnAfter(
  * @param args As for {@linkcode spawn}.
  * @returns The thread; `cancel()` calls it off.
  * @throws {TypeError} If `ms` is not a number.
+ *
+ * @example A reminder that ends with whoever asked for it
+ * ```ts
+ * import { GreenletExit, type GreenThread, spawn } from "@aiohub/aiohub";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const thread = spawn(() => [spawnAfterLocal(60_000, () => "remind")]);
+ * const [reminder] = await thread as GreenThread<string>[]; // `thread` has ended, and so it is called off
+ * await assertRejects(() => reminder, GreenletExit);
+ * ```
+ *
+ * @category Threads
  */
 export function spawnAfterLocal<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
   ms: number,
@@ -129,6 +157,20 @@ export function spawnAfterLocal(
  * @param fn As for {@linkcode spawn}.
  * @param args As for {@linkcode spawn}.
  * @returns The thread, to watch or to kill.
+ * @throws {TypeError} If `fn` is no function, or has no source text.
+ * @throws {NotCloneableError} If an argument cannot cross.
+ *
+ * @example A thread that nobody waits for
+ * ```ts
+ * import { Queue, spawnN } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const log = new Queue<string>();
+ * spawnN((log: Queue<string>) => log.put("done"), log);
+ * assertEquals(await log.getAsync(), "done");
+ * ```
+ *
+ * @category Threads
  */
 export function spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
   fn: F,
@@ -154,6 +196,17 @@ export function spawnN(
  * @param url The module: `import.meta.resolve("./m.ts")`, a `URL`, or a bare name that the import map knows.
  * @returns An object with the module's functions; each call spawns a green thread.
  * @throws {TypeError} If the specifier is relative, or a name that the import map does not know.
+ *
+ * @example A module of plain synchronous functions
+ * ```ts
+ * import { greenImport } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { basename } = greenImport<typeof import("node:path")>("node:path");
+ * assertEquals(await basename("/tmp/a.txt"), "a.txt");
+ * ```
+ *
+ * @category Calls
  */
 export function greenImport<M extends object>(url: string | URL): GreenModule<M> {
   return importGreen<M>(url, (fn, args) => spawn(fn as Spawnable<unknown[], unknown>, ...args));
@@ -174,6 +227,8 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
  *
  * assertEquals(spawnWith({ name: "worker bee" }).spawn(() => 1).name, "worker bee");
  * ```
+ *
+ * @category Threads
  */
 export function spawnWith(options: SpawnOptions): Spawner {
   const green = greenSide();

@@ -24,7 +24,11 @@ import type {
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
 
-/** Options for the threads that a {@linkcode Spawner} spawns. */
+/**
+ * Options for the threads that a {@linkcode Spawner} spawns.
+ *
+ * @category Threads
+ */
 export interface SpawnOptions {
   /** The threads' name, in messages and in `threads()`. The function's name and a number by default. */
   name?: string;
@@ -55,7 +59,11 @@ export type Launcher = (
   // deno-lint-ignore no-explicit-any
 ) => GreenThread<any>;
 
-/** Spawns green threads with the options with which it was made: see {@linkcode Hub.with}. */
+/**
+ * Spawns green threads with the options with which it was made: see {@linkcode Hub.with}.
+ *
+ * @category Threads
+ */
 export class Spawner {
   static {
     brand(this, "Spawner");

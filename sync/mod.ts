@@ -1,9 +1,25 @@
 /**
- * The coordination objects, at which green threads in any Worker and async code meet. A Worker loads this file at its start,
- * so that it knows the kinds of the objects that arrive.
+ * The coordination objects, at which green threads in any Worker and async code meet: locks, queues, events, pools.
+ *
+ * The entry `.` has all of them too, and the same ones: this entry is for modules that want less, as it loads no hub. To spawn
+ * on the hub (by a `GreenPool`, say), the program has to import `.` somewhere.
+ *
+ * A Worker loads this file at its start, so that it knows the kinds of the objects that arrive.
+ *
+ * @example
+ * ```ts
+ * import { Queue } from "@aiohub/aiohub/sync";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const queue = new Queue<number>(2);
+ * await queue.putAsync(1);
+ * assertEquals(await queue.getAsync(), 1);
+ * ```
  *
  * @module
  */
+
+import "../bridge/memory/in_bundle.ts";
 
 export { Permit } from "./permits.ts";
 export { BoundedSemaphore, type NameOptions, Semaphore } from "./semaphore.ts";

@@ -60,7 +60,11 @@ const ID = 1;
 /** The first word that a kind of object has for itself. */
 export const FIRST_WORD = 4;
 
-/** Options for calls that wait. */
+/**
+ * Options for calls that wait.
+ *
+ * @category Coordination
+ */
 export interface WaitingOptions {
   /**
    * The longest time to wait, in milliseconds; zero or less only looks.
@@ -72,7 +76,11 @@ export interface WaitingOptions {
   signal?: AbortSignal;
 }
 
-/** A snapshot of a coordination object, for people who look for what is stuck. */
+/**
+ * A snapshot of a coordination object, for people who look for what is stuck.
+ *
+ * @category Coordination
+ */
 export interface Description {
   /** The kind of object: `"lock"`. */
   readonly kind: string;

@@ -26,7 +26,11 @@ import { here } from "./process_side.ts";
 /** Key of the core of an object. */
 export const CORE: unique symbol = keyOf("core") as never;
 
-/** The base of all coordination objects: those at which green threads and async code meet. */
+/**
+ * The base of all coordination objects: those at which green threads and async code meet.
+ *
+ * @category Coordination
+ */
 export abstract class Coordination {
   /**
    * For the library.

@@ -15,10 +15,16 @@ import { crossesAsItself, ITSELF } from "../references/itself.ts";
 /**
  * The state of a green thread: `"pending"` (queued, or waiting for its time), `"running"` (it has started; it may well be
  * blocked), then one of the three endings.
+ *
+ * @category Threads
  */
 export type ThreadState = "pending" | "running" | "fulfilled" | "rejected" | "killed";
 
-/** Options for {@linkcode GreenThread.wait}. */
+/**
+ * Options for {@linkcode GreenThread.wait}.
+ *
+ * @category Threads
+ */
 export interface WaitOptions {
   /**
    * The longest time to wait, in milliseconds; when it is over, a `Timeout` is thrown and the thread goes on.
@@ -30,7 +36,11 @@ export interface WaitOptions {
   signal?: AbortSignal;
 }
 
-/** Options for {@linkcode GreenThread.kill}. */
+/**
+ * Options for {@linkcode GreenThread.kill}.
+ *
+ * @category Threads
+ */
 export interface KillOptions {
   /**
    * The time that the thread may take to end, in milliseconds. A thread that computes without a blocking call or
@@ -87,6 +97,8 @@ export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
  * assertEquals(await thread, 3);
  * assertEquals(thread.state, "fulfilled");
  * ```
+ *
+ * @category Threads
  */
 export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
   /**

@@ -10,7 +10,11 @@ import { BlockingCallError } from "../errors.ts";
 import { greenSide } from "./side.ts";
 import { registerOwnError } from "../values/error_values.ts";
 
-/** Options for {@linkcode Timeout}. */
+/**
+ * Options for {@linkcode Timeout}.
+ *
+ * @category Limits
+ */
 export interface TimeoutOptions {
   /**
    * Whether the async work of a call that is cut short runs on, silently, rather than being aborted.
@@ -54,6 +58,8 @@ const KEYS = ["abandon"];
  * });
  * assertEquals(await thread, "timed out");
  * ```
+ *
+ * @category Limits
  */
 export class Timeout extends Error {
   static {
