@@ -53,7 +53,11 @@ const bundles: Record<string, BuildOptions> = {
 for (const [kind, options] of Object.entries(bundles)) {
   Deno.test(`K7 a bundle runs: ${kind}`, async () => {
     const { code, stdout, stderr } = await runBundle("main", options);
-    assertEquals([code, stdout, stderr], [0, "hello 200 1\ntrue 1000000\n20 1\ntrue true\n", ""]);
+    assertEquals([code, stdout, stderr], [
+      0,
+      "hello 200 1\ntrue 1000000\n20 1\nqueue N true\n",
+      "",
+    ]);
   });
 }
 
