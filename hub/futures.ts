@@ -223,7 +223,7 @@ export class HubPromise<T> implements PromiseLike<T> {
    * Made by `.async()` of a function that `asyncToSync` made, and not by programs.
    *
    * @param thread The green thread of the work.
-   * @internal
+   * @ignore
    */
   constructor(thread: GreenThread<T>) {
     this.#thread = thread;
@@ -237,7 +237,7 @@ export class HubPromise<T> implements PromiseLike<T> {
   /**
    * The same, under a key for those rooms of the library that cannot import this class.
    *
-   * @internal
+   * @ignore
    */
   get [AWAITED](): GreenThread<T> {
     return this.#thread;

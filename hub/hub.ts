@@ -425,7 +425,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param label The base of its name.
    * @param work Starts the work.
    * @param options See {@linkcode FutureOptions}.
-   * @internal
+   * @ignore
    */
   future<T>(
     label: string,
@@ -442,7 +442,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param fn As for {@linkcode Hub.spawn}.
    * @param args As for {@linkcode Hub.spawn}.
    * @param options See {@linkcode HubThreadOptions}.
-   * @internal
+   * @ignore
    */
   launch(fn: unknown, args: readonly unknown[], options: HubThreadOptions): GreenThread<unknown> {
     const { launches } = this.#dispatcher;

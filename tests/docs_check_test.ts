@@ -55,7 +55,7 @@ export class Counter {
     this.n++;
   }
 
-  /** @internal */
+  /** @ignore */
   forLibrary(n: number): number {
     return n;
   }
@@ -158,6 +158,10 @@ const cases: Record<string, [source: string, lacks: string[]]> = {
     FULL.replace("add(): void {", "add(n: number): number { return n;"),
     ["m.ts:50 Counter.add(): lacks @param n; @returns"],
   ],
+  "a member for the library that deno doc shows": [
+    FULL.replace("@ignore", "@internal"),
+    ["m.ts:55 Counter.forLibrary: lacks @ignore"],
+  ],
   "a call that takes options and throws nothing": [
     FULL.replace("add(): void {", "add(options: Options): void {").replace(
       "/** Counts one more. */",
@@ -197,9 +201,9 @@ Deno.test("docs:check fails for anything but @throws, and prints a table", async
   assertEquals(failure.code, 1);
   const rows = failure.stdout.trimEnd().split("\n").map((row) => row.trim().split(/\s+/).join(" "));
   assertEquals(rows, [
-    "entry file symbols comment @param @returns example @category @throws",
-    "m.ts m.ts 2 1 0 0 0 0 0",
-    "m.ts all 2 1 0 0 0 0 0",
+    "entry file symbols comment @param @returns example @category @ignore @throws",
+    "m.ts m.ts 2 1 0 0 0 0 0 0",
+    "m.ts all 2 1 0 0 0 0 0 0",
     "",
     "m.ts:3 One.n: lacks comment",
   ]);

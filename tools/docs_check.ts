@@ -9,6 +9,7 @@
  * - a function, method or constructor has `@param` for each parameter, and `@returns` if it returns something. Of overloads the first
  *   one has them all; the others have a comment, and `@param` for parameters that the first one has not;
  * - a function and a class have an `@example` with a title and a code block that runs: `ts`, and not `ignore`;
+ * - a member for the library has `@ignore`: `deno doc` shows what has `@internal`;
  * - a function, and a method that takes options or has a twin `…Async`, has `@throws`. Not everything throws, so this is a hint: it is
  *   listed, but it does not fail the check.
  *
@@ -18,7 +19,15 @@
  */
 
 /** What a symbol may lack, in the order of the table. */
-const THINGS = ["comment", "@param", "@returns", "example", "@category", "@throws"] as const;
+const THINGS = [
+  "comment",
+  "@param",
+  "@returns",
+  "example",
+  "@category",
+  "@ignore",
+  "@throws",
+] as const;
 
 /** A thing that a symbol may lack. */
 export type Thing = typeof THINGS[number];
@@ -164,13 +173,11 @@ class Check implements Report {
   }
 
   symbol({ name, declarations }: DocSymbol): void {
-    const shown = declarations.filter(({ jsDoc }) => !isInternal(jsDoc));
-    const [first] = shown;
-    if (!first) return;
+    const [first] = declarations;
     const { kind, jsDoc, location } = first;
     const title = kind === "function" ? `${name}()` : name;
     if (kind === "function") {
-      this.#signatures(title, shown.map((one) => ({ ...one, ...one.def })));
+      this.#signatures(title, declarations.map((one) => ({ ...one, ...one.def })));
       if (!tagsOf(jsDoc, "throws").length) this.#lacks(location, title, "@throws");
       this.#example(title, first);
     } else {
@@ -183,9 +190,12 @@ class Check implements Report {
 
   #members(owner: string, def: Definition): void {
     const visible = (members: readonly Member[] = []) =>
-      members.filter(({ jsDoc, accessibility }) =>
-        !isInternal(jsDoc) && accessibility !== "private"
-      );
+      members.filter(({ name, location, jsDoc, accessibility }) => {
+        if (accessibility === "private") return false;
+        if (!tagsOf(jsDoc, "internal").length) return true;
+        this.#lacks(location, `${owner}.${name}`, "@ignore");
+        return false;
+      });
     for (const property of visible(def.properties)) {
       this.#comment(`${owner}.${property.name}`, property);
     }
@@ -260,10 +270,6 @@ function seenOf(overloads: readonly Member[]): readonly Member[] {
 
 /** The type of a constructor's result: it needs no `@returns`. */
 const NONE: Type = { repr: "void" };
-
-function isInternal(jsDoc: JsDoc | undefined): boolean {
-  return jsDoc?.tags?.some(({ kind }) => kind === "internal" || kind === "ignore") ?? false;
-}
 
 function tagsOf(jsDoc: JsDoc | undefined, kind: string): readonly Tag[] {
   return jsDoc?.tags?.filter((tag) => tag.kind === kind) ?? [];

@@ -29,19 +29,29 @@ export const CORE: unique symbol = keyOf("core") as never;
 /**
  * The base of all coordination objects: those at which green threads and async code meet.
  *
+ * @example Find out what is stuck
+ * ```ts
+ * import { type Coordination, Lock, Queue } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const objects: Coordination[] = [new Lock({ name: "door" }), new Queue()];
+ * const stuck = objects.filter((object) => object.describe().waiting > 0);
+ * assertEquals(stuck, []);
+ * ```
+ *
  * @category Coordination
  */
 export abstract class Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   abstract readonly [CORE]: Core;
   /**
    * The mark of objects that are the same on both sides. For the library.
    *
-   * @internal
+   * @ignore
    */
   declare readonly [ITSELF]: true;
   static {
@@ -58,12 +68,20 @@ export abstract class Coordination {
     return this[CORE].describe();
   }
 
-  /** A short description for logs. */
+  /**
+   * Describes the object for logs.
+   *
+   * @returns Its kind, and its name or number.
+   */
   toString(): string {
     return this[CORE].title;
   }
 
-  /** As `toString()`, for `console.log`. */
+  /**
+   * Describes the object for `console.log`.
+   *
+   * @returns Its kind, its name or number, and the number of waiters.
+   */
   [Symbol.for("Deno.customInspect")](): string {
     const { kind, id, name, waiting } = this.describe();
     return `${kind} ${name === undefined ? id : `"${name}"`} (${waiting} waiting)`;

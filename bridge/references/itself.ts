@@ -20,7 +20,7 @@ export interface CrossesAsItself {
   /**
    * The mark.
    *
-   * @internal
+   * @ignore
    */
   readonly [ITSELF]: true;
 }

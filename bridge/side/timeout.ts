@@ -150,6 +150,7 @@ export class Timeout extends Error {
    * Gives the error to throw when it is due; from then on it is not pending. For the library.
    *
    * @returns The timeout itself, or the error that it was given.
+   * @ignore
    */
   fire(): unknown {
     this.cancel();
