@@ -4,7 +4,7 @@
  *
  * The classes are those of the entry `.`, so `instanceof` holds whichever entry a class was imported from.
  *
- * @example
+ * @example Tell errors apart
  * ```ts
  * import { GreenletExit, Timeout } from "@aiohub/aiohub/errors";
  * import { assertEquals } from "@std/assert";

@@ -4,7 +4,7 @@
  * This entry is for both sides. Calls that block, and so may only be made in a green thread, are in `./green`. The errors alone
  * are in `./errors`, the coordination objects alone in `./sync`, and types that appear only inside other types in `./types`.
  *
- * @example
+ * @example A green thread
  * ```ts
  * import { spawn } from "@aiohub/aiohub";
  * import { sleep } from "@aiohub/aiohub/green";
@@ -24,13 +24,7 @@ import { takeAlong } from "./bridge/memory/in_bundle.ts";
 import * as library from "./mod.ts";
 import * as objects from "./sync/mod.ts";
 
-export { type CloseOptions, Hub, type HubStatistics, type ThreadInfo } from "./hub/hub.ts";
-export { UnhandledThreadEvent } from "./hub/base/events.ts";
-export type { HubOptions } from "./hub/base/options.ts";
-export type { ResourceLimits } from "./hub/base/options.ts";
-export { getHub, useHub } from "./hub/default_hub.ts";
-
-export { greenImport, spawn, spawnAfter, spawnAfterLocal, spawnN, spawnWith } from "./hub/spawn.ts";
+export { spawn, spawnAfter, spawnAfterLocal, spawnN, spawnWith } from "./hub/spawn.ts";
 export type { Spawner, SpawnOptions } from "./hub/spawner.ts";
 export type { GreenModule } from "./hub/green_import.ts";
 export {
@@ -43,6 +37,7 @@ export type { Outcome } from "./bridge/protocol/messages.ts";
 
 export { type SyncToAsync, syncToAsync } from "./hub/sync_to_async.ts";
 export { type AsyncToSync, asyncToSync } from "./hub/async_to_sync.ts";
+export { greenImport } from "./hub/spawn.ts";
 export { call, hubImport, type HubModule } from "./hub/hub_import.ts";
 export { type CurrentCall, currentCall } from "./hub/base/call_context.ts";
 export {
@@ -52,6 +47,12 @@ export {
   type GreenletToFutureOptions,
 } from "./hub/futures.ts";
 export { HubPromise } from "./hub/futures.ts";
+
+export { type CloseOptions, Hub, type HubStatistics, type ThreadInfo } from "./hub/hub.ts";
+export { UnhandledThreadEvent } from "./hub/base/events.ts";
+export type { HubOptions } from "./hub/base/options.ts";
+export type { ResourceLimits } from "./hub/base/options.ts";
+export { getHub, useHub } from "./hub/default_hub.ts";
 
 export { ConnectionPool, type ConnectionPoolOptions } from "./hub/connections/connection_pool.ts";
 export { type Shared, shared, update, updateAsync } from "./hub/shared.ts";

@@ -85,6 +85,7 @@ export interface AsyncToSync<A extends unknown[], R> {
  * ```
  *
  * @category Calls
+ * @priority 30
  */
 export function asyncToSync<F extends (...args: never[]) => unknown>(
   meta: ImportMeta,

@@ -41,7 +41,7 @@ import { onUnload } from "./base/unload.ts";
 import { settlesWithin } from "./base/time.ts";
 
 /**
- * Options for {@linkcode Hub.close}.
+ * Options for {@linkcode Hub.prototype.close | Hub.close}.
  *
  * @category Hubs
  */
@@ -90,7 +90,7 @@ export interface HubStatistics {
 }
 
 /**
- * One green thread in {@linkcode Hub.threads}.
+ * One green thread in {@linkcode Hub.prototype.threads | Hub.threads}.
  *
  * @category Hubs
  */
@@ -119,7 +119,7 @@ export interface ThreadInfo {
  * - Workers are started when they are needed, and reused; threads queue for them, first come, first served.
  * - While a thread that was spawned has not ended, the process stays alive; idle Workers do not keep it.
  * - Most programs need no hub of their own: the functions `spawn`, `syncToAsync` and the like use the default one.
- * - Closing: see {@linkcode Hub.close}. `await using` closes at the end of the block.
+ * - Closing: see {@linkcode Hub.prototype.close | Hub.close}. `await using` closes at the end of the block.
  *
  * It dispatches three events:
  *
@@ -143,6 +143,7 @@ export interface ThreadInfo {
  * ```
  *
  * @category Hubs
+ * @priority 20
  */
 export class Hub extends EventTarget implements AsyncDisposable {
   static {
@@ -201,7 +202,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /**
    * Spawns a green thread. It starts as soon as a Worker is free.
    *
-   * @param fn A function made by `syncToAsync`, an export of a `greenImport`ed module, or an inline function. An inline
+   * @param fn A function made by `syncToAsync`, a function of a module that `greenImport()` gave, or an inline function. An inline
    * function is sent as source text: the names of the library are in scope there, arguments bring the rest.
    * @param args The arguments of the call. Functions among them become blocking callbacks.
    * @returns The thread. It rejects with a {@linkcode HubClosedError} or {@linkcode HubSaturatedError} if the hub does not
@@ -227,8 +228,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * Spawns a green thread after some time.
    *
    * @param ms The delay, in milliseconds; less than zero is zero.
-   * @param fn As for {@linkcode Hub.spawn}.
-   * @param args As for {@linkcode Hub.spawn}.
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
    * @returns The thread; `cancel()` calls it off.
    * @throws {TypeError} If `ms` is not a number.
    */
@@ -251,8 +252,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /**
    * Spawns a green thread whose result nobody wants. Its failure is reported as an `"unhandledthread"` event.
    *
-   * @param fn As for {@linkcode Hub.spawn}.
-   * @param args As for {@linkcode Hub.spawn}.
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
    * @returns The thread, to watch or to kill.
    * @throws {TypeError} If `fn` is no function, or has no source text.
    * @throws {NotCloneableError} If an argument cannot cross.
@@ -348,7 +349,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * The list of {@linkcode Hub.threads}, as a table for people.
+   * The list of {@linkcode Hub.prototype.threads | Hub.threads}, as a table for people.
    *
    * @returns One line for each green thread that has not ended, and one for each generator of green code that is blocked while
    * the hub waits for an item, under a line of headings.
@@ -395,7 +396,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     });
   }
 
-  /** Whether {@linkcode Hub.close} was called. */
+  /** Whether {@linkcode Hub.prototype.close | Hub.close} was called. */
   get closed(): boolean {
     return this.#closing !== undefined;
   }
@@ -439,8 +440,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /**
    * Spawns with all options that a thread can have. For the library.
    *
-   * @param fn As for {@linkcode Hub.spawn}.
-   * @param args As for {@linkcode Hub.spawn}.
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
    * @param options See {@linkcode HubThreadOptions}.
    * @ignore
    */

@@ -75,7 +75,7 @@ export function hubImport<M extends object>(specifier: string | URL): HubModule<
 /**
  * Calls a function that was exposed on the hub by name, and blocks for its result. For green code.
  *
- * @param name The name under which it was exposed: see {@linkcode Hub.expose}.
+ * @param name The name under which it was exposed: see {@linkcode Hub.prototype.expose | Hub.expose}.
  * @param args The arguments.
  * @returns Its result.
  * @throws What the function threw.

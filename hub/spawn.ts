@@ -24,9 +24,11 @@ import { spawnTarget } from "../bridge/protocol/targets.ts";
 type AnyThread = GreenThread<any>;
 
 /**
- * Spawns a green thread: {@linkcode Hub.spawn} on the default hub, or on the hub of the green thread that calls it.
+ * Spawns a green thread: {@linkcode Hub.prototype.spawn | Hub.spawn} on the default hub, or on the hub of the green thread that
+ * calls it.
  *
- * @param fn A function made by `syncToAsync`, an export of a `greenImport`ed module, or an inline function.
+ * @param fn A function made by `syncToAsync`, a function of a module that `greenImport()` gave, or an inline
+ * function.
  * @param args The arguments of the call. Functions among them become blocking callbacks.
  * @returns The thread: `await` it on the hub, `.wait()` for it in green code.
  * @throws {TypeError} If `fn` is no function, or has no source text.
@@ -46,6 +48,7 @@ type AnyThread = GreenThread<any>;
  * ```
  *
  * @category Threads
+ * @priority 50
  */
 export function spawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
   fn: F,
@@ -62,7 +65,7 @@ export function spawn(fn: Spawnable<unknown[], unknown>, ...args: unknown[]): An
 }
 
 /**
- * Spawns a green thread after some time: {@linkcode Hub.spawnAfter}.
+ * Spawns a green thread after some time: {@linkcode Hub.prototype.spawnAfter | Hub.spawnAfter}.
  *
  * @param ms The delay, in milliseconds; less than zero is zero.
  * @param fn As for {@linkcode spawn}.
@@ -152,7 +155,7 @@ export function spawnAfterLocal(
 }
 
 /**
- * Spawns a green thread whose result nobody wants: {@linkcode Hub.spawnN}.
+ * Spawns a green thread whose result nobody wants: {@linkcode Hub.prototype.spawnN | Hub.spawnN}.
  *
  * @param fn As for {@linkcode spawn}.
  * @param args As for {@linkcode spawn}.
@@ -191,7 +194,7 @@ export function spawnN(
 }
 
 /**
- * Gives a module whose functions run in green threads: {@linkcode Hub.greenImport}.
+ * Gives a module whose functions run in green threads: {@linkcode Hub.prototype.greenImport | Hub.greenImport}.
  *
  * @param url The module: `import.meta.resolve("./m.ts")`, a `URL`, or a bare name that the import map knows.
  * @returns An object with the module's functions; each call spawns a green thread.
@@ -213,7 +216,8 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
 }
 
 /**
- * Spawns with options: {@linkcode Hub.with} on the default hub, or on the hub of the green thread that calls it.
+ * Spawns with options: {@linkcode Hub.prototype.with | Hub.with} on the default hub, or on the hub of the green thread that calls
+ * it.
  *
  * @param options See {@linkcode SpawnOptions}. In green code without `signal`: nobody would hear it there while the thread that
  * spawns computes, or after the end of that thread. `kill()` the thread, or have a function of the hub spawn it.

@@ -63,6 +63,7 @@ export interface SyncToAsync<A extends unknown[], R> {
  * ```
  *
  * @category Calls
+ * @priority 40
  */
 export function syncToAsync<F extends (...args: never[]) => unknown>(
   meta: ImportMeta,

@@ -4,9 +4,7 @@
  * The entry `.` has all of them too, and the same ones: this entry is for modules that want less, as it loads no hub. To spawn
  * on the hub (by a `GreenPool`, say), the program has to import `.` somewhere.
  *
- * A Worker loads this file at its start, so that it knows the kinds of the objects that arrive.
- *
- * @example
+ * @example A queue, in async code
  * ```ts
  * import { Queue } from "@aiohub/aiohub/sync";
  * import { assertEquals } from "@std/assert";
@@ -19,6 +17,8 @@
  * @module
  */
 
+// A Worker loads this file at its start, so that it knows the kinds of the objects that arrive. In a bundle the file that is
+// imported here has to come before the first object.
 import "../bridge/memory/in_bundle.ts";
 
 export { Permit } from "./permits.ts";
