@@ -26,7 +26,6 @@ import * as objects from "./sync/mod.ts";
 
 export { spawn, spawnAfter, spawnAfterLocal, spawnN, spawnWith } from "./hub/spawn.ts";
 export type { Spawner, SpawnOptions } from "./hub/spawner.ts";
-export type { GreenModule } from "./hub/green_import.ts";
 export {
   GreenThread,
   type KillOptions,
@@ -38,6 +37,7 @@ export type { Outcome } from "./bridge/protocol/messages.ts";
 export { type SyncToAsync, syncToAsync } from "./hub/sync_to_async.ts";
 export { type AsyncToSync, asyncToSync } from "./hub/async_to_sync.ts";
 export { greenImport } from "./hub/spawn.ts";
+export type { GreenModule } from "./hub/green_import.ts";
 export { call, hubImport, type HubModule } from "./hub/hub_import.ts";
 export { type CurrentCall, currentCall } from "./hub/base/call_context.ts";
 export {
