@@ -50,7 +50,7 @@ import { currentLimit } from "../side/limit.ts";
 import { greenSide } from "../side/side.ts";
 import { SpinLock } from "../wire/spin_lock.ts";
 import { Timeout } from "../side/timeout.ts";
-import { cameAfter, Node, State } from "./arena.ts";
+import { cameAfter, Node, State, TIMED } from "./arena.ts";
 import { type Here, here, hereOnHub, HUB } from "./process_side.ts";
 import { LIST_WORDS, Waiters } from "./waiters.ts";
 
@@ -223,7 +223,8 @@ export abstract class Core {
     let aborted: boolean;
     try {
       const parking = signal ? { ...this.#parking, limited: true, signal } : this.#parking;
-      green.block(wait, performance.now() + timeLimit(options), parking);
+      const limit = timeLimit(options);
+      green.block(wait, limit === Infinity ? Infinity : performance.now() + limit, parking);
       aborted = signal !== undefined && signal.aborted;
     } catch (error) {
       if (!wait.left) this.#leaveList(list, node);
@@ -358,6 +359,14 @@ export abstract class Core {
     return waits;
   }
 
+  /** Has the time of a node's grant noted. */
+  limited(node: number): void {
+    this.enter();
+    const waits = Atomics.load(this.#arena, node + Node.State) === State.Waiting;
+    if (waits) this.#arena[node + Node.List] |= TIMED;
+    this.leave();
+  }
+
   /** Has a waiter leave, unless its grant cannot be handed back, and frees its node; returns whether it has left. */
   leaves(list: number, node: number): boolean {
     this.enter();
@@ -433,8 +442,13 @@ class Wait implements Condition {
     return this.#isOut && (this.#arena[this.#node + Node.Kills] - kill | 0) < 0;
   }
 
+  limited(): void {
+    this.#core.limited(this.#node);
+  }
+
   cameAfter(due: number): boolean {
-    return this.#isOut && cameAfter(this.#arena[this.#node + Node.Time], due);
+    const isTimed = (this.#arena[this.#node + Node.List] & TIMED) !== 0;
+    return isTimed && this.#isOut && cameAfter(this.#arena[this.#node + Node.Time], due);
   }
 
   get #isOut(): boolean {

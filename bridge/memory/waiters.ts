@@ -25,7 +25,7 @@
  * @module
  */
 
-import { Node, State, timeNow } from "./arena.ts";
+import { Node, State, TIMED, timeNow } from "./arena.ts";
 import type { Here } from "./process_side.ts";
 
 const HEAD = 0;
@@ -138,7 +138,7 @@ export class Waiters {
     // The owner may go on, and use the node for something else, as soon as it sees the state.
     const owner = nodes[node + Node.Owner];
     if (data !== undefined) nodes[node + Node.Data] = data;
-    nodes[node + Node.Time] = timeNow();
+    if ((nodes[node + Node.List] & TIMED) !== 0) nodes[node + Node.Time] = timeNow();
     nodes[node + Node.Kills] = this.#here.arena.kills;
     Atomics.store(nodes, node + Node.State, state);
     // The owner gets its order number before the next waiter is served, which may be awake by chance and see its grant by itself.

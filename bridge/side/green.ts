@@ -29,6 +29,8 @@ export interface Condition {
   giveUp?(): boolean;
   /** Whether the waiter was given something before the kill with this number was made. */
   cameBefore?(kill: number): boolean;
+  /** Called before the first look at the condition if the wait has a limit, for {@linkcode Condition.cameAfter}. */
+  limited?(): void;
   /** Whether the waiter was given something after a moment in `performance.now()` time. */
   cameAfter?(due: number): boolean;
 }

@@ -143,7 +143,7 @@ function withoutOwn(stack: string): string {
 
 /** The site in a stack frame of an inline function, as the engine writes it. */
 const INLINE =
-  /\(eval at make \(\S*\/green\/worker\/inline_functions\.ts:\d+:\d+\), <anonymous>:(\d+):(\d+)\)$/;
+  /\(eval at make \(\S*\/green\/worker\/loader\.ts:\d+:\d+\), <anonymous>:(\d+):(\d+)\)$/;
 
 function inlineSite(_: string, line: string, column: string): string {
   return `(inline function:${Number(line) - LINES_BEFORE_SOURCE}:${column})`;

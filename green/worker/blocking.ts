@@ -117,6 +117,7 @@ export class Blocking {
   }
 
   #block(frame: Frame, condition: Condition, deadline: number, parking: Parking): boolean {
+    if (condition.limited && Math.min(deadline, frame.deadline) < Infinity) condition.limited();
     if (this.#token !== undefined) {
       return this.#blockInTurn(this.#token, frame, condition, deadline, parking);
     }

@@ -9,7 +9,7 @@
  */
 
 import type { Ref } from "../../bridge/values/codec.ts";
-import { Node, State } from "../../bridge/memory/arena.ts";
+import { Node, State, TIMED } from "../../bridge/memory/arena.ts";
 import { Waiters } from "../../bridge/memory/waiters.ts";
 import type { Core } from "../../bridge/memory/core.ts";
 import {
@@ -157,8 +157,9 @@ export class WorkerObjects {
     // Checked again under the lock: a Worker that was given up may go on, and others may grant it something.
     if (!Waiters.isSettled(here, node)) {
       const thread = words[node + Node.Thread];
-      if (words[node + Node.State] !== State.Account) core.settleFor(words[node + Node.List], node);
-      else if (running.has(thread)) core.settleAccount(thread);
+      if (words[node + Node.State] !== State.Account) {
+        core.settleFor(words[node + Node.List] & ~TIMED, node);
+      } else if (running.has(thread)) core.settleAccount(thread);
       Waiters.markSettled(here, node);
     }
     core.leave();

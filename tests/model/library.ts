@@ -58,7 +58,6 @@ const MODULES = [
   "green/worker/blocking.ts",
   "bridge/wire/board.ts",
   "green/worker/frame_stack.ts",
-  "green/worker/frame_stack.ts",
   "bridge/wire/ring.ts",
   "bridge/memory/process_side.ts",
   "hub/pool/doorbell.ts",

@@ -107,7 +107,7 @@ tryOut("three Workers at one permit", {
     "a state is written before the data that goes with it": [{
       file: waiters,
       text: `    if (data !== undefined) nodes[node + Node.Data] = data;
-    nodes[node + Node.Time] = timeNow();
+    if ((nodes[node + Node.List] & TIMED) !== 0) nodes[node + Node.Time] = timeNow();
     nodes[node + Node.Kills] = this.#here.arena.kills;
     Atomics.store(nodes, node + Node.State, state);`,
       instead: `    Atomics.store(nodes, node + Node.State, state);
