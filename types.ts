@@ -13,7 +13,7 @@
  *   fn: Spawnable<A, R>,
  *   ...args: A | Passed<A>
  * ): GreenThread<Result<R>> {
- *   return spawnWith({ name }).spawn(fn, ...args);
+ *   return spawnWith({ name }).spawn<A, R>(fn, ...args);
  * }
  *
  * assertEquals(await spawnNamed("adder", (a: number, b: number) => a + b, 1, 2), 3);

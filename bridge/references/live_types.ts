@@ -162,14 +162,16 @@ export type Sync<T> = 0 extends (1 & T) ? T
  *
  * @example Write from green code
  * ```ts
- * import { spawn, type SyncWriter } from "@aiohub/aiohub";
+ * import { call, getHub, spawn, type SyncWriter } from "@aiohub/aiohub";
  * import { assertEquals } from "@std/assert";
  *
  * const { readable, writable } = new TransformStream<string, string>();
- * const thread = spawn((writer: SyncWriter<string>) => {
+ * getHub().expose({ openLog: () => writable });
+ * const thread = spawn(() => {
+ *   const writer = call<SyncWriter<string>>("openLog");
  *   for (const chunk of ["a", "b"]) writer.write(chunk);
  *   writer.close();
- * }, writable);
+ * });
  * assertEquals(await Array.fromAsync(readable), ["a", "b"]);
  * await thread;
  * ```
