@@ -1,8 +1,7 @@
 /**
- * The errors that a caller may catch, without the rest of the library: importing this entry loads neither the hub nor the
- * coordination objects.
+ * The errors that a caller may catch. Importing this entry loads neither the hub nor the coordination objects.
  *
- * The classes are those of the entry `.`, so `instanceof` holds whichever entry a class was imported from.
+ * The classes are those of the entry `.`: `instanceof` holds, whichever entry a class was imported from.
  *
  * @example Tell errors apart
  * ```ts

@@ -1,6 +1,6 @@
 /**
- * Types that appear only inside the types of the other entries. Most programs need none of them by name; a wrapper around
- * `spawn()` or a type of your own that builds on `Sync<T>` may. Importing this entry loads nothing.
+ * Types that appear only inside the types of the other entries. Most programs need none of them. They are for wrappers around
+ * `spawn()` and the like, and for types of your own that build on `Sync<T>`. Importing this entry loads nothing.
  *
  * @example A function that spawns what it is given
  * ```ts

@@ -1,8 +1,8 @@
 /**
  * The coordination objects, at which green threads in any Worker and async code meet: locks, queues, events, pools.
  *
- * The entry `.` has all of them too, and the same ones: this entry is for modules that want less, as it loads no hub. To spawn
- * on the hub (by a `GreenPool`, say), the program has to import `.` somewhere.
+ * The entry `.` has the same objects. This entry is for modules that need no more, as it loads no hub. A `GreenPool` or a
+ * `DAGPool` spawns on the hub only if the program imports `.` somewhere.
  *
  * @example A queue, in async code
  * ```ts

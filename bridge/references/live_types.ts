@@ -180,24 +180,25 @@ export type Sync<T> = 0 extends (1 & T) ? T
  */
 export interface SyncWriter<T> extends Disposable {
   /**
-   * Writes a chunk; blocks while the stream has more than it wants.
+   * Writes a chunk; blocks while the stream has more than it wants. The call after a chunk that fails throws its failure.
    *
    * @param chunk The chunk.
-   * @throws {TypeError} If the stream is closed.
    * @throws What the stream failed with.
+   * @throws {TypeError} If somebody else writes to the stream.
    */
   write(chunk: T): void;
   /**
    * Ends the stream, and blocks until all is written.
    *
-   * @throws {TypeError} If the stream is closed.
    * @throws What the stream failed with.
+   * @throws {TypeError} If the stream is closed, or somebody else writes to it.
    */
   close(): void;
   /**
    * Breaks the stream off, and blocks until its sink has heard of it.
    *
    * @param reason The reason, for whoever reads.
+   * @throws {TypeError} If somebody else writes to the stream.
    */
   abort(reason?: unknown): void;
 }
