@@ -26,12 +26,7 @@ import * as objects from "./sync/mod.ts";
 
 export { spawn, spawnAfter, spawnAfterLocal, spawnN, spawnWith } from "./hub/spawn.ts";
 export type { Spawner, SpawnOptions } from "./hub/spawner.ts";
-export {
-  GreenThread,
-  type KillOptions,
-  type ThreadState,
-  type WaitOptions,
-} from "./bridge/side/green_thread.ts";
+export { GreenThread, type KillOptions, type ThreadState } from "./bridge/side/green_thread.ts";
 export type { Outcome } from "./bridge/protocol/messages.ts";
 
 export { type SyncToAsync, syncToAsync } from "./hub/sync_to_async.ts";
@@ -106,8 +101,8 @@ export {
   RLock,
   Semaphore,
   TokenPool,
-  type WaitingOptions,
 } from "./sync/mod.ts";
+export type { WaitOptions } from "./bridge/checks.ts";
 
 export { Timeout, type TimeoutOptions } from "./bridge/side/timeout.ts";
 export { type TimeoutValue, withTimeout } from "./bridge/side/with_timeout.ts";

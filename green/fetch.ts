@@ -4,7 +4,7 @@
  * @module
  */
 
-import { show } from "../bridge/checks.ts";
+import { checkTime, checkWaiting, show, type WaitOptions } from "../bridge/checks.ts";
 import type { SyncBlob } from "../bridge/references/blob_types.ts";
 import { blockingBlob } from "../bridge/memory/blobs.ts";
 import { remoteOf } from "../bridge/references/remote_object.ts";
@@ -64,11 +64,10 @@ export interface GreenResponse {
 }
 
 /**
- * Options of {@linkcode fetch}.
- *
- * @category Calls
+ * Options of {@linkcode fetch}. `timeout` is for the whole response; it and `signal` abort the request, as a kill or a timeout of
+ * the thread does.
  */
-export interface GreenFetchInit {
+export interface GreenFetchInit extends WaitOptions {
   /**
    * The method.
    *
@@ -85,8 +84,6 @@ export interface GreenFetchInit {
    * @default {"follow"}
    */
   redirect?: "follow" | "error" | "manual";
-  /** Aborts the request, as a kill or a timeout of the thread does. */
-  signal?: AbortSignal;
 }
 
 /** A response as it crosses. */
@@ -106,9 +103,10 @@ const target = servedTarget("fetch");
  * the request. Inline functions that name `fetch` without importing it get this one; the platform's is `globalThis.fetch`.
  *
  * @param url The URL to fetch. No `Request`, whose body green code could not read: its method, headers and body go into `init`.
- * @param init Method, headers and body.
+ * @param init Method, headers and body, and the limits: see {@linkcode GreenFetchInit}.
  * @returns The response. It is no promise, and to `await` it does no harm.
  * @throws {TypeError} If the server cannot be reached, or the URL is not valid or no URL.
+ * @throws {Timeout} If the whole response was not there in time.
  * @throws The reason of `init.signal`: for `AbortSignal.timeout(ms)` a `DOMException` named `"TimeoutError"`.
  * @throws {BlockingCallError} If it is called on the hub: use the global `fetch()` there.
  *
@@ -128,6 +126,7 @@ const target = servedTarget("fetch");
 export function fetch(url: string | URL, init: GreenFetchInit = {}): GreenResponse {
   const green = blocking("fetch()", "await globalThis.fetch()");
   checkUrl("fetch", url);
+  if (init.timeout !== undefined) checkTime("fetch", init.timeout, "timeout");
   const headers = init.headers === undefined ? undefined : [...new Headers(init.headers)];
   const body = init.body instanceof URLSearchParams ? String(init.body) : init.body;
   if (init.body instanceof URLSearchParams && !headers?.some(([name]) => name === "content-type")) {
@@ -197,7 +196,9 @@ export interface OpenedUrl {
  * Opens a URL, as the original's README does: `urlopen(url).read()`.
  *
  * @param url The URL to fetch.
+ * @param options See {@linkcode WaitOptions}.
  * @returns The response.
+ * @throws {Timeout} If the whole response was not there in time.
  * @throws {Deno.errors.Http} If the status is 400 or more, as Python's `urlopen` does.
  * @throws {TypeError} If the server cannot be reached, or the URL is not valid.
  * @throws {BlockingCallError} If it is called on the hub.
@@ -215,10 +216,11 @@ export interface OpenedUrl {
  *
  * @category Calls
  */
-export function urlopen(url: string | URL): OpenedUrl {
+export function urlopen(url: string | URL, options?: WaitOptions): OpenedUrl {
   blocking("urlopen()", "await fetch()");
   checkUrl("urlopen", url);
-  const response = fetch(url);
+  checkWaiting(options);
+  const response = fetch(url, options);
   const { status, statusText, headers } = response;
   if (status >= 400) {
     throw new Deno.errors.Http(`Cannot open "${response.url}": ${status} ${statusText}`);

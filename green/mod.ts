@@ -17,7 +17,7 @@
  * @module
  */
 
-export { checkpoint, shield, sleep } from "./sleep.ts";
+export { checkpoint, shield, sleep, type SleepOptions } from "./sleep.ts";
 export { getCurrent } from "./current.ts";
 export {
   fetch,

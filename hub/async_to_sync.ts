@@ -16,6 +16,7 @@ import {
   serveAs,
 } from "../bridge/protocol/targets.ts";
 import { getHub } from "./default_hub.ts";
+import { FUTURE } from "./hub.ts";
 import { HubPromise } from "./futures.ts";
 import { registerFunction } from "./references/permissions.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
@@ -44,9 +45,9 @@ export interface AsyncToSync<A extends unknown[], R> {
    * `futureToGreenlet`.
    *
    * @param args The arguments of the call.
-   * @returns The promise. In green code it is no promise of the platform's: see {@linkcode HubPromise}.
+   * @returns A promise of the result. On the hub it is a plain one, whatever its type says: it has no `thread`.
    */
-  async(...args: A): R extends PromiseLike<unknown> ? HubPromise<Awaited<R>> : HubPromise<R>;
+  async(...args: A): HubPromise<Awaited<R>>;
   /**
    * Starts the function on the hub without waiting.
    *
@@ -125,7 +126,7 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
   };
   const spawn = (...args: Parameters<F>) => {
     const green = greenSide();
-    return green ? green.start(target, args) : getHub().future(name, () => onHub(...args));
+    return green ? green.start(target, args) : getHub()[FUTURE](name, () => onHub(...args));
   };
   Object.defineProperty(wrapped, "name", { value: name });
   Object.defineProperty(wrapped, "length", { value: fn.length });

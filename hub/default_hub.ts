@@ -10,7 +10,7 @@ import { BlockingCallError } from "../bridge/errors.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
 import { setLauncher } from "../sync/launch.ts";
-import { Hub } from "./hub.ts";
+import { Hub, LAUNCH } from "./hub.ts";
 
 const used = state("hub", (): { hub: Hub | undefined } => ({ hub: undefined }));
 
@@ -47,7 +47,7 @@ export function defaultHub(): Hub {
   return used.hub = new Hub();
 }
 
-setLauncher((fn, args, options) => defaultHub().launch(fn, args, options));
+setLauncher((fn, args, options) => defaultHub()[LAUNCH](fn, args, options));
 
 /**
  * Makes a hub the default one, which is used when none is named.

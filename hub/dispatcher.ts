@@ -72,7 +72,7 @@ export class Dispatcher implements PoolHost, Registry {
   closed = false;
 
   constructor(settings: Settings, scope: readonly string[], events: DispatcherEvents) {
-    const { name, debug, blockedWarningMs } = settings;
+    const { name, debug, blockedWarning } = settings;
     this.#name = name;
     this.scope = scope;
     findScopeBy(servedCall);
@@ -85,7 +85,7 @@ export class Dispatcher implements PoolHost, Registry {
     this.threads = new Threads(name, this, this.pool, events);
     this.#waits = this.threads.waits;
     this.launches = new Launches(this, this.threads, this.pool, debug);
-    this.callServer = new CallServer(this, this.functions, events, blockedWarningMs);
+    this.callServer = new CallServer(this, this.functions, events, blockedWarning);
     this.#spawns = new WorkerSpawns(this, this.threads, this.launches, this.callServer);
   }
 

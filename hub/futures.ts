@@ -7,22 +7,26 @@
  */
 
 import { brand, madeElsewhere } from "../bridge/brand.ts";
-import { checkOptionsObject, checkSignal, show } from "../bridge/checks.ts";
+import {
+  checkOptionsObject,
+  checkSignal,
+  checkTime,
+  LONGEST_TIMER,
+  show,
+  WAIT_KEYS,
+  type WaitOptions,
+} from "../bridge/checks.ts";
+import { overdue } from "../bridge/side/bounded.ts";
 import { GreenThread } from "../bridge/side/green_thread.ts";
 import { GreenletExit } from "../bridge/errors.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { getHub } from "./default_hub.ts";
+import { FUTURE } from "./hub.ts";
 import { HubThread } from "./records/thread.ts";
 import { AWAITED } from "../bridge/references/thenables.ts";
 
-/**
- * Options for {@linkcode greenletToFuture}.
- *
- * @category Calls
- */
-export interface GreenletToFutureOptions {
-  /** Rejects the promise with its reason when it is aborted. */
-  signal?: AbortSignal;
+/** Options for {@linkcode greenletToFuture}. */
+export interface GreenletToFutureOptions extends WaitOptions {
   /**
    * Whether to start a thread that waits until somebody wants its result: see {@linkcode FutureToGreenletOptions.autostart}.
    *
@@ -30,7 +34,7 @@ export interface GreenletToFutureOptions {
    */
   autostart?: boolean;
   /**
-   * Whether an abort kills the thread, once nobody else awaits it; otherwise the thread goes on, and its failure is not reported.
+   * Whether an abort, or the end of the time, kills the thread, once nobody else awaits it; otherwise the thread goes on, and its failure is not reported.
    *
    * @default {true}
    */
@@ -43,15 +47,16 @@ export interface GreenletToFutureOptions {
   autocancel?: boolean;
 }
 
-const TO_FUTURE_KEYS = ["signal", "autostart", "autokill", "autocancel"];
+const TO_FUTURE_KEYS = [...WAIT_KEYS, "autostart", "autokill", "autocancel"];
 
 /**
  * Makes a promise of a green thread's result. For the hub. Semantics: asyncio-gevent's `greenlet_to_future`.
  *
  * @param thread The thread.
  * @param options See {@linkcode GreenletToFutureOptions}.
- * @returns A promise that settles as the thread ends.
- * @throws {TypeError} If `thread` is no green thread, or `signal` no signal.
+ * @returns A promise that settles as the thread ends. It rejects with a `Timeout`, or with the reason of the signal, if the time
+ * is over or the signal is aborted before that.
+ * @throws {TypeError} If `thread` is no green thread, or an option is of the wrong kind.
  *
  * @example Stop waiting, and stop the thread, after a while
  * ```ts
@@ -73,7 +78,8 @@ export function greenletToFuture<T>(
   options: GreenletToFutureOptions = {},
 ): Promise<T> {
   checkOptionsObject("make a future", options, "{ autokill: false }", TO_FUTURE_KEYS);
-  const { signal, autostart = true, autokill = true, autocancel = true } = options;
+  const { timeout = Infinity, signal, autostart = true, autokill = true, autocancel = true } =
+    options;
   if (!(thread instanceof GreenThread)) {
     const why = madeElsewhere(thread) ?? `expected a green thread, found ${show(thread)}`;
     throw new TypeError(`Cannot make a future: ${why}`);
@@ -83,27 +89,38 @@ export function greenletToFuture<T>(
       "Cannot make a future in green code, where promises do not settle while one blocks: use wait()",
     );
   }
+  checkTime("make a future", timeout, "timeout");
   checkSignal("make a future", signal);
   const awaited = thread as HubThread<T>;
   awaited.interest++;
   return new Promise<T>((resolve, reject) => {
-    const onAbort = () => {
-      reject(signal!.reason);
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const isOver = () => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", onAbort);
+    };
+    const giveUp = (cause: unknown) => {
+      isOver();
+      reject(cause);
       awaited.interest--;
       if (!autokill || awaited.interest > 0) return;
-      awaited.kill(new GreenletExit("The future was aborted", { cause: signal!.reason }));
+      awaited.kill(new GreenletExit("The future was aborted", { cause }));
     };
+    const onAbort = () => giveUp(signal!.reason);
     // Somebody asks for the result, so a failure is not unhandled.
     awaited.observed = true;
     if (signal?.aborted) return onAbort();
     if (autostart) awaited.begin?.();
     signal?.addEventListener("abort", onAbort, { once: true });
-    // A wait with a signal is no deadlock: the signal may end it.
-    awaited.settled(signal === undefined).then(resolve, (reason) => {
+    if (timeout < LONGEST_TIMER) {
+      timer = setTimeout(() => giveUp(overdue(timeout)), Math.max(0, timeout));
+    }
+    // A wait with a signal or a time is no deadlock: either of them may end it.
+    awaited.settled(signal === undefined && timeout === Infinity).then(resolve, (reason) => {
       const killed = awaited.outcome()?.status === "killed";
       if (killed && !autocancel) resolve(reason as T);
       else reject(reason);
-    }).finally(() => signal?.removeEventListener("abort", onAbort));
+    }).finally(isOver);
   });
 }
 
@@ -184,7 +201,7 @@ export function futureToGreenlet<T>(
     );
   }
   const work = isFunction ? future as (signal: AbortSignal) => PromiseLike<T> : () => future;
-  return getHub().future("future", work, options) as GreenThread<T>;
+  return getHub()[FUTURE]("future", work, options) as GreenThread<T>;
 }
 
 /**
@@ -212,7 +229,7 @@ export function futureToGreenlet<T>(
  *
  * @category Calls
  */
-export class HubPromise<T> implements PromiseLike<T> {
+export class HubPromise<T> implements Promise<T> {
   static {
     brand(this, "HubPromise");
   }
@@ -220,9 +237,8 @@ export class HubPromise<T> implements PromiseLike<T> {
   readonly #thread: GreenThread<T>;
 
   /**
-   * Made by `.async()` of a function that `asyncToSync` made, and not by programs.
+   * For the library: it comes from `.async()` of a function that `asyncToSync` made.
    *
-   * @param thread The green thread of the work.
    * @ignore
    */
   constructor(thread: GreenThread<T>) {
@@ -252,8 +268,27 @@ export class HubPromise<T> implements PromiseLike<T> {
    */
   then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
-    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+    // deno-lint-ignore no-explicit-any
+    onrejected?: ((reason: any) => R2 | PromiseLike<R2>) | null,
   ): Promise<R1 | R2> {
     return this.#thread.then(onfulfilled, onrejected);
+  }
+
+  /** As {@linkcode GreenThread.catch} of its thread. */
+  catch<R = never>(
+    // deno-lint-ignore no-explicit-any
+    onrejected?: ((reason: any) => R | PromiseLike<R>) | null,
+  ): Promise<T | R> {
+    return this.#thread.catch(onrejected);
+  }
+
+  /** As {@linkcode GreenThread.finally} of its thread. */
+  finally(onfinally?: (() => void) | null): Promise<T> {
+    return this.#thread.finally(onfinally);
+  }
+
+  /** The name of the class, as promises have it. */
+  get [Symbol.toStringTag](): string {
+    return "HubPromise";
   }
 }

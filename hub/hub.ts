@@ -10,7 +10,8 @@ import { outsideLimits } from "../bridge/side/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { PATIENCE } from "../bridge/patience.ts";
-import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
+import { keyOf } from "../bridge/state.ts";
+import { graceIn, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { ITS_TURN } from "../bridge/wire/run_lock.ts";
 import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
@@ -40,11 +41,13 @@ import { type Fault, faultEvent, printFault } from "./base/faults.ts";
 import { onUnload } from "./base/unload.ts";
 import { settlesWithin } from "./base/time.ts";
 
-/**
- * Options for {@linkcode Hub.prototype.close | Hub.close}.
- *
- * @category Hubs
- */
+/** Key of the method that makes a green thread for async work. */
+export const FUTURE: unique symbol = keyOf("future") as never;
+
+/** Key of the method that spawns with all options that a thread can have. */
+export const LAUNCH: unique symbol = keyOf("launch") as never;
+
+/** Options for {@linkcode Hub.close}. */
 export interface CloseOptions {
   /**
    * The time that running threads may go on, in milliseconds. Then they are killed with a `HubClosedError`, and, if they do
@@ -52,14 +55,18 @@ export interface CloseOptions {
    *
    * @default {5_000}
    */
+  grace?: number;
+  /**
+   * The old name of `grace`, which is taken until 1.0.
+   *
+   * @deprecated Use `grace`.
+   */
   graceMs?: number;
 }
 
-/**
- * Figures of a hub at one moment.
- *
- * @category Hubs
- */
+const CLOSE_KEYS = ["grace"];
+
+/** Figures of a hub at one moment. */
 export interface HubStatistics {
   /** All Workers, those that are starting included. */
   readonly workers: number;
@@ -127,7 +134,7 @@ export interface ThreadInfo {
  *   when code that it left behind has failed;
  * - `"error"` (an `ErrorEvent`) when something has failed that nobody waits for, such as a callback of `link()` or a listener of
  *   green code;
- * - `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than `blockedWarningMs`.
+ * - `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than `blockedWarning`.
  *
  * An event is printed to stderr if nobody calls `preventDefault()` on it. An error that a listener throws ends nothing: it is an
  * `"error"` event, or is printed.
@@ -221,7 +228,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   ): GreenThread<Result<R>>;
   // deno-lint-ignore no-explicit-any
   spawn(fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return this.launch(fn, args, {});
+    return this[LAUNCH](fn, args, {});
   }
 
   /**
@@ -246,7 +253,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   ): GreenThread<Result<R>>;
   // deno-lint-ignore no-explicit-any
   spawnAfter(ms: number, fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return this.launch(fn, args, { delay: checkDelay(ms) });
+    return this[LAUNCH](fn, args, { delay: checkDelay(ms) });
   }
 
   /**
@@ -268,7 +275,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     ...args: A | Passed<A>
   ): GreenThread<unknown>;
   spawnN(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
-    return this.launch(fn, args, { detached: true });
+    return this[LAUNCH](fn, args, { detached: true });
   }
 
   /**
@@ -277,6 +284,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param options See {@linkcode SpawnOptions}.
    * @returns An object that spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
    * @throws {TypeError} If an option has the wrong type or is not known.
+   * @throws {RangeError} If `delay` is longer than a timer can be, about 25 days.
    *
    * @example A name, a time limit and a way to call it off
    * ```ts
@@ -292,7 +300,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * ```
    */
   with(options: SpawnOptions): Spawner {
-    return new Spawner((fn, args, own) => this.launch(fn, args, own), options);
+    return new Spawner((fn, args, own) => this[LAUNCH](fn, args, own), options);
   }
 
   /**
@@ -313,7 +321,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * ```
    */
   greenImport<M extends object>(url: string | URL): GreenModule<M> {
-    return importGreen<M>(url, (fn, args) => this.launch(fn, args, {}));
+    return importGreen<M>(url, (fn, args) => this[LAUNCH](fn, args, {}));
   }
 
   /**
@@ -403,16 +411,16 @@ export class Hub extends EventTarget implements AsyncDisposable {
 
   /**
    * Closes the hub: refuses new threads, ends those that have not started with a `HubClosedError`, lets those that run
-   * finish, or kills them with that error after `graceMs`, and ends all Workers. Closing again waits for the first closing.
+   * finish, or kills them with that error after `grace`, and ends all Workers. Closing again waits for the first closing.
    *
    * @param options See {@linkcode CloseOptions}.
    * @returns A promise that settles when all Workers have ended. It never rejects.
-   * @throws {TypeError} If `graceMs` is not a number, or `options` is no object.
+   * @throws {TypeError} If `grace` is not a number, or `options` is no object.
    */
   close(options?: CloseOptions): Promise<void> {
-    checkOptionsObject("close the hub", options, "{ graceMs: 1000 }", GRACE_KEYS);
-    const { graceMs = PATIENCE.closing } = options ?? {};
-    return this.#closing ??= this.#close(checkGrace(graceMs));
+    checkOptionsObject("close the hub", options, "{ grace: 1000 }", CLOSE_KEYS);
+    const grace = graceIn(options, PATIENCE.closing);
+    return this.#closing ??= this.#close(grace);
   }
 
   /** Closes the hub at the end of an `await using` block. */
@@ -428,7 +436,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param options See {@linkcode FutureOptions}.
    * @ignore
    */
-  future<T>(
+  [FUTURE]<T>(
     label: string,
     work: (signal: AbortSignal) => T | PromiseLike<T>,
     options: FutureOptions = {},
@@ -445,17 +453,17 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param options See {@linkcode HubThreadOptions}.
    * @ignore
    */
-  launch(fn: unknown, args: readonly unknown[], options: HubThreadOptions): GreenThread<unknown> {
+  [LAUNCH](fn: unknown, args: readonly unknown[], options: HubThreadOptions): GreenThread<unknown> {
     const { launches } = this.#dispatcher;
     return launches.launch(launches.pack(spawnTarget(fn), args, currentValues()), options);
   }
 
-  async #close(graceMs: number): Promise<void> {
+  async #close(grace: number): Promise<void> {
     const dispatcher = this.#dispatcher;
     dispatcher.keepAlive.hold();
     dispatcher.refuse();
     const ended = dispatcher.pool.close();
-    if (!await settlesWithin(ended, graceMs)) {
+    if (!await settlesWithin(ended, grace)) {
       for (const worker of dispatcher.pool.workers) {
         const { stack } = worker;
         worker.killServing(dispatcher.closedError());

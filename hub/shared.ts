@@ -4,7 +4,7 @@
  * @module
  */
 
-import { show } from "../bridge/checks.ts";
+import { checkWaiting, show, timeLimit, type WaitOptions } from "../bridge/checks.ts";
 import { isClass, Op } from "../bridge/references/live.ts";
 import type { Sync } from "../bridge/references/live_types.ts";
 import { intern } from "../bridge/protocol/messages.ts";
@@ -95,8 +95,10 @@ export function shared<R extends object>(
  *
  * @param object A shared object, or a handle.
  * @param fn Called with the object.
+ * @param options Options of the wait for the lock: see {@linkcode WaitOptions}.
  * @returns What `fn` returned.
  * @throws What `fn` threw.
+ * @throws {Timeout} If others had the lock all that time.
  * @throws {BlockingCallError} If it is called on the hub: use {@linkcode updateAsync} there.
  * @throws {TypeError} If it is no object of the hub.
  *
@@ -115,15 +117,21 @@ export function shared<R extends object>(
  *
  * @category Values
  */
-export function update<T extends object, R>(object: T, fn: (object: T) => R): R {
+export function update<T extends object, R>(
+  object: T,
+  fn: (object: T) => R,
+  options?: WaitOptions,
+): R {
   blocking("update()", "await updateAsync()");
+  checkWaiting(options);
   const remote = remoteOf(object);
   if (!remote) {
     throw new TypeError(
       "Cannot update: expected a shared object or a handle, and none to a lock, a queue or the like, which is its own",
     );
   }
-  const lock = remote.ask(Op.Lock, [], "update") as RemoteObject;
+  const limits = options ? [{ timeout: timeLimit(options), signal: options.signal }] : [];
+  const lock = remote.ask(Op.Lock, limits, "update") as RemoteObject;
   try {
     return fn(object);
   } finally {
@@ -136,6 +144,7 @@ export function update<T extends object, R>(object: T, fn: (object: T) => R): R 
  *
  * @param object The object, or a promise of it.
  * @param fn Called with the object; its result is awaited before the next update begins.
+ * @param options Options of the wait for the lock: see {@linkcode WaitOptions}.
  * @returns What `fn` returned.
  * @throws What `fn` threw.
  * @throws {TypeError} If it is no object.
@@ -161,12 +170,13 @@ export function update<T extends object, R>(object: T, fn: (object: T) => R): R 
 export async function updateAsync<T extends object, R>(
   object: T,
   fn: (object: Awaited<T>) => R,
+  options?: WaitOptions,
 ): Promise<Awaited<R>> {
   const awaited = (isPromise(object) ? await object : object) as Awaited<T>;
   if (typeof awaited !== "object" && typeof awaited !== "function" || awaited === null) {
     throw new TypeError(`Cannot update: expected an object, found ${show(awaited)}`);
   }
-  const lock: HeldLock = await takeLock(awaited as object);
+  const lock: HeldLock = await takeLock(awaited as object, options);
   try {
     return await fn(awaited);
   } finally {

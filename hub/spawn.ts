@@ -112,7 +112,7 @@ export function spawnAfter(
 /**
  * Spawns as {@linkcode spawnAfter} does, but calls the new thread off if the green thread that calls this ends before the time:
  * whoever waits for the new thread then gets a `GreenletExit`. On the hub, where no green thread calls it, it is `spawnAfter`.
- * Semantics: eventlet's `spawn_after_local`.
+ * Semantics: eventlet's `spawn_after_local`. It is short for {@linkcode spawnWith} with `delay` and `local`.
  *
  * @param ms The delay, in milliseconds; less than zero is zero.
  * @param fn As for {@linkcode spawn}.
@@ -155,7 +155,7 @@ export function spawnAfterLocal(
 }
 
 /**
- * Spawns a green thread whose result nobody wants: {@linkcode Hub.prototype.spawnN | Hub.spawnN}.
+ * Spawns a green thread whose result nobody wants: {@linkcode Hub.spawnN}. Semantics: eventlet's `spawn_n`.
  *
  * @param fn As for {@linkcode spawn}.
  * @param args As for {@linkcode spawn}.
@@ -223,6 +223,7 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
  * spawns computes, or after the end of that thread. `kill()` the thread, or have a function of the hub spawn it.
  * @returns An object that spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
  * @throws {TypeError} If an option has the wrong type or is not known.
+ * @throws {RangeError} If `delay` is longer than a timer can be, about 25 days.
  *
  * @example A name for messages
  * ```ts

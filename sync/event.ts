@@ -19,18 +19,9 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { show } from "../bridge/checks.ts";
+import { checkWaiting, show, type WaitOptions } from "../bridge/checks.ts";
 import { blocking } from "../bridge/side/side.ts";
-import {
-  checkWaiting,
-  Core,
-  entering,
-  FIRST_WORD,
-  listAt,
-  nameIn,
-  timedOut,
-  type WaitingOptions,
-} from "../bridge/memory/core.ts";
+import { Core, entering, FIRST_WORD, listAt, nameIn, timedOut } from "../bridge/memory/core.ts";
 import {
   asStored,
   Block,
@@ -133,7 +124,7 @@ class EventCore extends Core {
   }
 
   /** Waits in green code; returns the block. */
-  wait(options: WaitingOptions | undefined): number {
+  wait(options: WaitOptions | undefined): number {
     const green = blocking("wait()", "await waitAsync()");
     const thread = entering(green, "wait()", options);
     const block = this.takeOrWait(thread);
@@ -143,7 +134,7 @@ class EventCore extends Core {
   }
 
   /** Waits on the hub; returns the block. */
-  async waitAsync(options: WaitingOptions | undefined): Promise<number> {
+  async waitAsync(options: WaitOptions | undefined): Promise<number> {
     checkWaiting(options);
     const block = this.takeOrWait(0);
     if (block > 0) return block;
@@ -314,12 +305,12 @@ export class GreenEvent<T = unknown> extends Coordination {
   /**
    * Waits for the value; blocks the green thread.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The value that was sent.
    * @throws The error that was sent by `sendError()`; a `Timeout` if nothing was sent in time.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
    */
-  wait(options?: WaitingOptions): T {
+  wait(options?: WaitOptions): T {
     const core = this[CORE];
     return core.unwrap(core.wait(options)) as T;
   }
@@ -327,10 +318,10 @@ export class GreenEvent<T = unknown> extends Coordination {
   /**
    * Waits for the value, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise that settles as {@linkcode GreenEvent.wait} returns or throws.
    */
-  waitAsync(options?: WaitingOptions): Promise<T> {
+  waitAsync(options?: WaitOptions): Promise<T> {
     const core = this[CORE];
     return twin(
       () => this.wait(options),

@@ -5,14 +5,28 @@
  */
 
 import { madeElsewhere } from "../bridge/brand.ts";
-import { LONGEST_TIMER, show, WAITING_KEYS } from "../bridge/checks.ts";
-import { GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/side/green_thread.ts";
+import {
+  checkWaiting,
+  LONGEST_TIMER,
+  show,
+  timeLimit,
+  WAIT_KEYS,
+  type WaitOptions,
+} from "../bridge/checks.ts";
+import {
+  graceIn,
+  GreenThread,
+  KILL_KEYS,
+  type KillOptions,
+  unwrap,
+  WANT,
+} from "../bridge/side/green_thread.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { asyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
-import { checkWaiting, timedOut, timeLimit, type WaitingOptions } from "../bridge/memory/core.ts";
+import { timedOut } from "../bridge/memory/core.ts";
 
 /** Options for {@linkcode iwait}. */
-export interface IwaitOptions extends WaitingOptions {
+export interface IwaitOptions extends WaitOptions {
   /**
    * The number of threads after which to stop.
    *
@@ -21,7 +35,7 @@ export interface IwaitOptions extends WaitingOptions {
   count?: number;
 }
 
-const IWAIT_KEYS = [...WAITING_KEYS, "count"];
+const IWAIT_KEYS = [...WAIT_KEYS, "count"];
 
 /** Options for {@linkcode joinAll}. */
 export interface JoinAllOptions extends IwaitOptions {
@@ -54,7 +68,7 @@ export class Finishers<T> {
     checkThread(thread);
     if (this.#running.has(thread)) return;
     thread.link(this.#link);
-    this.#running.set(thread, thread.want());
+    this.#running.set(thread, thread[WANT]());
   }
 
   /** The number of threads that were not asked for. */
@@ -370,9 +384,7 @@ export async function joinAllAsync<T>(
 }
 
 /** Options for {@linkcode killAll}. */
-export interface KillAllOptions extends KillOptions, WaitingOptions {}
-
-const KILL_ALL_KEYS = [...WAITING_KEYS, ...KILL_KEYS];
+export interface KillAllOptions extends KillOptions {}
 
 /**
  * Kills several green threads and blocks until all have ended.
@@ -438,8 +450,9 @@ export async function killAllAsync(
 }
 
 /** Splits options into those of the wait and those of each kill: either of them refuses keys that it does not know. */
-function split(options: KillAllOptions): { waiting: WaitingOptions; killing: KillOptions } {
-  checkWaiting(options, KILL_ALL_KEYS);
-  const { timeout, signal, graceMs, wait } = options;
-  return { waiting: { timeout, signal }, killing: { graceMs, wait } };
+function split(options: KillAllOptions): { waiting: WaitOptions; killing: KillOptions } {
+  checkWaiting(options, KILL_KEYS);
+  const { timeout, signal, wait } = options;
+  const [grace, waiting] = [graceIn(options), { timeout, signal }];
+  return { waiting, killing: wait ? { grace, wait, ...waiting } : { grace } };
 }

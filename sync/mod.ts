@@ -35,7 +35,8 @@ export {
   type QueueCloseOptions,
 } from "./queue.ts";
 export { Coordination } from "../bridge/memory/objects.ts";
-export type { Description, WaitingOptions } from "../bridge/memory/core.ts";
+export type { Description } from "../bridge/memory/core.ts";
+export type { WaitOptions } from "../bridge/checks.ts";
 export { CappedSemaphore } from "./capped_semaphore.ts";
 export { Condition } from "./condition.ts";
 export { Barrier } from "./barrier.ts";

@@ -7,8 +7,8 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject, show } from "../bridge/checks.ts";
-import { nameIn, type WaitingOptions } from "../bridge/memory/core.ts";
+import { checkOptionsObject, show, type WaitOptions } from "../bridge/checks.ts";
+import { nameIn } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { AsyncItems, GreenSteps } from "../bridge/side/steps.ts";
 import { twin } from "./permits.ts";
@@ -26,7 +26,7 @@ import {
 import type { NameOptions } from "./semaphore.ts";
 
 /** Options for {@linkcode LightQueue.put}. */
-export interface PutOptions extends WaitingOptions {
+export interface PutOptions extends WaitOptions {
   /** In a {@linkcode PriorityQueue}: the item's priority. The lowest comes out first. */
   priority?: number;
 }
@@ -182,23 +182,23 @@ export class LightQueue<T = unknown> extends Coordination {
   /**
    * Gets an item; blocks the green thread until there is an item.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The item.
    * @throws {Empty} If there was no item in time.
    * @throws {QueueClosedError} If the queue is closed and empty.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
-  get(options?: WaitingOptions): T {
+  get(options?: WaitOptions): T {
     return this[CORE].get(options) as T;
   }
 
   /**
    * Gets an item, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise of the item; it rejects as {@linkcode LightQueue.get} throws.
    */
-  getAsync(options?: WaitingOptions): Promise<T> {
+  getAsync(options?: WaitOptions): Promise<T> {
     return twin(
       () => this.get(options),
       async () => await this[CORE].getAsync(options) as T,
@@ -305,21 +305,21 @@ export class Queue<T = unknown> extends LightQueue<T> {
   /**
    * Blocks the green thread until all items are reported done.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {Timeout} If they were not done in time.
    * @throws {BlockingCallError} If it is called on the hub: use `joinAsync()` there.
    */
-  join(options?: WaitingOptions): void {
+  join(options?: WaitOptions): void {
     this[CORE].join(options);
   }
 
   /**
    * Waits until all items are reported done, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise that settles then; it rejects with a `Timeout` if they were not done in time.
    */
-  joinAsync(options?: WaitingOptions): Promise<void> {
+  joinAsync(options?: WaitOptions): Promise<void> {
     return twin(() => this.join(options), () => this[CORE].joinAsync(options));
   }
 }

@@ -9,10 +9,9 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject } from "../bridge/checks.ts";
+import { checkOptionsObject, type WaitOptions } from "../bridge/checks.ts";
 import { currentLimit, outsideLimits } from "../bridge/side/limit.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import type { WaitingOptions } from "../bridge/memory/core.ts";
 import { CORE } from "../bridge/memory/objects.ts";
 import { registerOwnClass } from "../bridge/values/classes.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
@@ -162,13 +161,13 @@ export class Pool<T> {
   /**
    * Gets a resource; blocks the green thread until there is one.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The resource, to be given to {@linkcode Pool.put}.
    * @throws {Timeout} If there was no resource in time.
    * @throws The error of `create`.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
-  get(options?: WaitingOptions): T {
+  get(options?: WaitOptions): T {
     const permit = this.#parts.permits[CORE].acquire("get()", options);
     try {
       return this.#takeIdle(permit) ?? this.#createNow();
@@ -181,10 +180,10 @@ export class Pool<T> {
   /**
    * Gets a resource, in async code: see {@linkcode Pool.get}.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise of the resource, to be given to {@linkcode Pool.put}; it rejects as {@linkcode Pool.get} throws.
    */
-  getAsync(options?: WaitingOptions): Promise<T> {
+  getAsync(options?: WaitOptions): Promise<T> {
     return twin(() => this.get(options), async () => {
       const permit = await this.#parts.permits.acquireAsync(options);
       return this.#takeIdle(permit) ?? await this.#createAsync(permit);
@@ -218,21 +217,21 @@ export class Pool<T> {
   /**
    * Gets a resource for a `using` block; blocks the green thread until there is one.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The lease. The resource is its `value`.
    * @throws As {@linkcode Pool.get} does; on the hub use `itemAsync()`.
    */
-  item(options?: WaitingOptions): Lease<T> {
+  item(options?: WaitOptions): Lease<T> {
     return this.#lease(this.get(options));
   }
 
   /**
    * Gets a resource for a `using` block, in async code: see {@linkcode Pool.item}.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise of the lease; it rejects as {@linkcode Pool.get} throws.
    */
-  async itemAsync(options?: WaitingOptions): Promise<Lease<T>> {
+  async itemAsync(options?: WaitOptions): Promise<Lease<T>> {
     return this.#lease(await this.getAsync(options));
   }
 

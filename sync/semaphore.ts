@@ -6,8 +6,9 @@
  * @module
  */
 
+import type { WaitOptions } from "../bridge/checks.ts";
 import { brand } from "../bridge/brand.ts";
-import { nameIn, type WaitingOptions } from "../bridge/memory/core.ts";
+import { nameIn } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { checkCount, MOST, type Permit, Permits, type PermitsKind, twin } from "./permits.ts";
 
@@ -121,22 +122,22 @@ export class Semaphore extends Coordination {
   /**
    * Acquires a permit; blocks the green thread until one is free.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The permit, for `using`. It may also be left alone and given back by `release()`.
    * @throws {Timeout} If no permit was free in time.
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
-  acquire(options?: WaitingOptions): Permit {
+  acquire(options?: WaitOptions): Permit {
     return this[CORE].acquire("acquire()", options);
   }
 
   /**
    * Acquires a permit, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise of the permit; it rejects with a `Timeout` if no permit was free in time.
    */
-  acquireAsync(options?: WaitingOptions): Promise<Permit> {
+  acquireAsync(options?: WaitOptions): Promise<Permit> {
     return twin(() => this.acquire(options), () => this[CORE].acquireAsync(options));
   }
 

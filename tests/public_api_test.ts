@@ -146,12 +146,11 @@ const expected: Readonly<Record<string, Names>> = {
       "TimeoutOptions",
       "TimeoutValue",
       "WaitOptions",
-      "WaitingOptions",
     ],
   },
   "./green": {
     values: ["checkpoint", "fetch", "getCurrent", "shield", "sleep", "urlopen"],
-    types: ["GreenFetchInit", "GreenResponse", "OpenedUrl"],
+    types: ["GreenFetchInit", "GreenResponse", "OpenedUrl", "SleepOptions"],
   },
   "./sync": {
     values: [
@@ -195,7 +194,7 @@ const expected: Readonly<Record<string, Names>> = {
       "PoolOptions",
       "PutOptions",
       "QueueCloseOptions",
-      "WaitingOptions",
+      "WaitOptions",
     ],
   },
   "./errors": {
@@ -395,4 +394,73 @@ Deno.test("members of coordination objects and connections that are for the libr
       .map((comment) => `${file}: ${comment}`)
   );
   assertEquals(shown, []);
+});
+
+/** A class in the output of `deno doc --json`. */
+interface DocumentedClass {
+  readonly constructors?: readonly unknown[];
+  readonly methods?: readonly { readonly name: string }[];
+  readonly properties?: readonly { readonly name: string }[];
+}
+
+Deno.test("the documentation of GreenThread, Spawner, Hub and HubPromise has no members for the library", async () => {
+  const { code, stdout, stderr } = await runDeno(["doc", "--json", new URL("mod.ts", ROOT).href]);
+  assertEquals(code, 0, stderr);
+  const { nodes } = JSON.parse(stdout) as {
+    nodes: Record<string, {
+      symbols: { name: string; declarations: { kind: string; def: DocumentedClass }[] }[];
+    }>;
+  };
+  const membersOf = (wanted: string) => {
+    const symbols = Object.values(nodes).flatMap(({ symbols }) => symbols);
+    const { declarations } = symbols.find(({ name }) => name === wanted)!;
+    const { constructors = [], methods = [], properties = [] } = declarations[0].def;
+    const names = [...methods, ...properties].map(({ name }) => name);
+    return [...constructors.map(() => "constructor"), ...new Set(names)].sort();
+  };
+  const always = ['[Symbol.for("Deno.customInspect")]', "toString"];
+  const promise = ["[Symbol.toStringTag]", "catch", "finally", "then"];
+  assertEquals(
+    membersOf("GreenThread"),
+    [
+      ...always,
+      ...promise,
+      "cancel",
+      "dead",
+      "id",
+      "kill",
+      "killAsync",
+      "link",
+      "name",
+      "outcome",
+      "state",
+      "toJSON",
+      "unlink",
+      "wait",
+    ].sort(),
+  );
+  assertEquals(membersOf("HubPromise"), [...promise, "thread"].sort());
+  assertEquals(membersOf("Spawner"), ["spawn", "spawnAfter", "spawnN"]);
+  assertEquals(
+    membersOf("Hub"),
+    [
+      ...always,
+      "[Symbol.asyncDispose]",
+      "addEventListener",
+      "close",
+      "closed",
+      "constructor",
+      "dump",
+      "expose",
+      "greenImport",
+      "name",
+      "removeEventListener",
+      "spawn",
+      "spawnAfter",
+      "spawnN",
+      "statistics",
+      "threads",
+      "with",
+    ].sort(),
+  );
 });

@@ -282,7 +282,7 @@ export interface ThreadOptions {
   /** After how long it is killed with a `Timeout`, counted from its start, in milliseconds. */
   readonly timeout?: number;
   /** The time that it may take to end when it is killed so, in milliseconds. */
-  readonly graceMs?: number;
+  readonly grace?: number;
   /** Whether it is not to start once the thread that spawned it has ended. */
   readonly local?: boolean;
   /** The site at which it was spawned: a stack, if the hub records that. */

@@ -12,22 +12,20 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject, WAITING_KEYS } from "../../bridge/checks.ts";
-import { checkWaiting, timeLimit } from "../../bridge/memory/core.ts";
+import { checkWaiting, timeLimit, type WaitOptions } from "../../bridge/checks.ts";
 import { decode, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
 import { ContextReturn, type ContextValues, hearOfAwaits } from "../../bridge/context/context.ts";
 import { DeadlockError } from "../../bridge/errors.ts";
 import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import {
-  checkGrace,
+  checkKill,
   checkLink,
   GreenThread,
-  KILL_KEYS,
   type KillOptions,
+  ON_END,
   type ThreadState,
   unwrap,
-  type WaitOptions,
 } from "../../bridge/side/green_thread.ts";
 import {
   Ending,
@@ -50,7 +48,7 @@ interface HandleHost {
   /** The waits for threads. */
   readonly waits: {
     waitFor(thread: RemoteThread, timeout: number | undefined, signal?: AbortSignal): void;
-    kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, graceMs?: number): void;
+    kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, grace?: number): void;
     watch(thread: RemoteThread): void;
   };
   /** Calls something on the hub and blocks for its result. */
@@ -179,8 +177,8 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override wait(options?: WaitOptions): T {
-    checkWaiting(options, WAITING_KEYS, "wait()");
-    if (!this.done) this.#host.waits.waitFor(this, timeLimit(options, "wait()"), options?.signal);
+    checkWaiting(options);
+    if (!this.done) this.#host.waits.waitFor(this, timeLimit(options), options?.signal);
     this.#back?.takeOver();
     const outcome = this.outcome()!;
     if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
@@ -195,15 +193,14 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     joinStacks(reason, line, stackHere());
   }
 
-  override kill(reason?: unknown, options: KillOptions = {}): void {
-    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", KILL_KEYS);
-    const graceMs = checkGrace(options.graceMs);
+  override kill(reason?: unknown, options?: KillOptions): void {
+    const { grace, waiting } = checkKill(options);
     if (this.done) return;
-    this.#host.waits.kill(this, reason, false, graceMs);
-    if (!options.wait) return;
+    this.#host.waits.kill(this, reason, false, grace);
+    if (!waiting) return;
     // The ending comes before the answer.
     this.#host.waits.watch(this);
-    this.#host.call(KILL, [this]);
+    this.#host.call(KILL, [this, waiting]);
   }
 
   override killAsync(): never {
@@ -227,7 +224,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     else this.#host.waits.watch(this);
   }
 
-  override onEnd(fn: () => void): void {
+  override [ON_END](fn: () => void): void {
     this.#links.push({ fn, args: [] });
     if (this.done) this.#runLinks();
   }
@@ -242,7 +239,8 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   /** For a green function that is `async`: blocks its Worker in the next microtask. */
   override then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
-    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+    // deno-lint-ignore no-explicit-any
+    onrejected?: ((reason: any) => R2 | PromiseLike<R2>) | null,
   ): Promise<R1 | R2> {
     return Promise.resolve().then(() => this.wait()).then(onfulfilled, onrejected);
   }

@@ -22,7 +22,7 @@ import type { GreenBase } from "./base.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import { type RemoteThread, selfWait } from "./remote_thread.ts";
-import { Timeout } from "../../bridge/side/timeout.ts";
+import { overdue } from "../../bridge/side/bounded.ts";
 
 /** A wait for a thread, that the hub may refuse. */
 interface Wait extends Condition {
@@ -138,7 +138,7 @@ export class ThreadWaits {
   }
 
   /** Kills a thread; a thread that kills itself ends here and now. */
-  kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, graceMs = Infinity): void {
+  kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, grace = Infinity): void {
     const frame = this.#stack.find(thread.id);
     if (frame) {
       if (onlyPending) return;
@@ -146,8 +146,8 @@ export class ThreadWaits {
       return this.#stack.interrupt(this.#frames.at(-1)!);
     }
     const payload = encodeThrown(reason, "reason", this.#crossing.kinds);
-    const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
-    this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, payload);
+    const most = grace === Infinity ? -1 : Math.max(0, Math.trunc(grace));
+    this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, most, payload);
     if (onlyPending) return this.#blocking.flush();
     // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed thread.
     this.#blocking.catchUpWithHub();
@@ -189,11 +189,4 @@ export class ThreadWaits {
 
 function isOver({ thread, refusal, signal }: Wait): boolean {
   return thread.done || refusal !== undefined || signal !== undefined && signal.aborted;
-}
-
-/** The timeout to throw when a wait takes too long. It is not armed: it is thrown here and now. */
-function overdue(ms: number): Timeout {
-  const timeout = new Timeout(ms);
-  timeout.cancel();
-  return timeout;
 }

@@ -67,7 +67,7 @@ export interface HubEventMap {
    * `error`. Its `message` says what it was and of which thread, and `filename` and `lineno` where.
    */
   error: ErrorEvent;
-  /** A function has kept the event loop for longer than `blockedWarningMs`: see the event's `message`. */
+  /** A function has kept the event loop for longer than `blockedWarning`: see the event's `message`. */
   blocked: ErrorEvent;
 }
 

@@ -5,7 +5,7 @@
  */
 
 import { MAX_SLOTS } from "../../bridge/wire/board.ts";
-import { checkOptionsObject } from "../../bridge/checks.ts";
+import { checkOptionsObject, durationOf } from "../../bridge/checks.ts";
 
 /**
  * Limits on a Worker's memory, in MiB.
@@ -87,6 +87,12 @@ export interface HubOptions {
    *
    * @default {Infinity}
    */
+  blockedWarning?: number;
+  /**
+   * The old name of `blockedWarning`, which is taken until 1.0.
+   *
+   * @deprecated Use `blockedWarning`.
+   */
   blockedWarningMs?: number;
   /**
    * The modules that green code may import on the hub, where they run with all the permissions of the process: `true` for
@@ -114,7 +120,7 @@ export interface HubOptions {
 }
 
 /** Options as the hub uses them: complete and checked. */
-export type Settings = Readonly<Required<HubOptions>>;
+export type Settings = Readonly<Required<Omit<HubOptions, "blockedWarningMs">>>;
 
 /** The default of `maxWorkers`. */
 function defaultWorkers(): number {
@@ -147,7 +153,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
     "resourceLimits",
     "worker",
     "debug",
-    "blockedWarningMs",
+    "blockedWarning",
     "hubImport",
     "cooperative",
     "name",
@@ -161,11 +167,12 @@ export function checkOptions(options: HubOptions = {}): Settings {
     resourceLimits = {},
     worker = "thread",
     debug = false,
-    blockedWarningMs = Infinity,
     hubImport = true,
     cooperative = false,
     name = "hub",
   } = options;
+  const warning = durationOf("create a hub", options, "blockedWarning");
+  const blockedWarning = warning === undefined ? Infinity : warning as number;
   checkNumber("maxWorkers", maxWorkers, 1, MAX_SLOTS / 4, true);
   checkNumber("minWorkers", minWorkers, 0, maxWorkers, true);
   checkNumber("idleTimeout", idleTimeout, 0, Infinity, false);
@@ -190,7 +197,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
       `Cannot create a hub: expected a boolean for "cooperative", found ${cooperative}`,
     );
   }
-  checkNumber("blockedWarningMs", blockedWarningMs, 0, Infinity, false);
+  checkNumber("blockedWarning", blockedWarning, 0, Infinity, false);
   if (typeof hubImport !== "boolean" && !isTextList(hubImport)) {
     throw new TypeError(
       `Cannot create a hub: expected a boolean or a list of specifiers for "hubImport", found ${hubImport}`,
@@ -210,7 +217,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
     },
     worker,
     debug,
-    blockedWarningMs,
+    blockedWarning,
     hubImport: typeof hubImport === "boolean" ? hubImport : [...hubImport],
     cooperative,
     name,

@@ -33,25 +33,25 @@ export class CallServer {
   readonly #registry: Registry;
   readonly #functions: Functions;
   readonly #events: DispatcherEvents;
-  readonly #blockedWarningMs: number;
+  readonly #blockedWarning: number;
   #count = 0;
 
   /**
    * @param registry The rest of the hub.
    * @param functions The functions that may be called.
    * @param events Told of functions that keep the event loop, and of errors that nobody else gets.
-   * @param blockedWarningMs The longest time that a function may keep the event loop.
+   * @param blockedWarning The longest time that a function may keep the event loop.
    */
   constructor(
     registry: Registry,
     functions: Functions,
     events: DispatcherEvents,
-    blockedWarningMs: number,
+    blockedWarning: number,
   ) {
     this.#registry = registry;
     this.#functions = functions;
     this.#events = events;
-    this.#blockedWarningMs = blockedWarningMs;
+    this.#blockedWarning = blockedWarning;
   }
 
   /** The number of calls that were ever made. */
@@ -155,13 +155,13 @@ export class CallServer {
 
   /** Calls a function of the hub, and measures how long it keeps the event loop. */
   #runCall(call: Call, fn: Callable, args: unknown[]): unknown {
-    if (this.#blockedWarningMs === Infinity) return call.run(() => fn(...args));
+    if (this.#blockedWarning === Infinity) return call.run(() => fn(...args));
     const start = performance.now();
     try {
       return call.run(() => fn(...args));
     } finally {
       const ms = performance.now() - start;
-      if (ms > this.#blockedWarningMs) this.#events.blocked(call.name, ms);
+      if (ms > this.#blockedWarning) this.#events.blocked(call.name, ms);
     }
   }
 

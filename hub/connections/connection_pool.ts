@@ -10,17 +10,16 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject, show } from "../../bridge/checks.ts";
+import { checkOptionsObject, checkWaiting, show, type WaitOptions } from "../../bridge/checks.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
 import { FACE } from "../../bridge/references/live.ts";
 import type { Sync } from "../../bridge/references/live_types.ts";
 import { blocking, greenSide } from "../../bridge/side/side.ts";
-import { checkWaiting, type WaitingOptions } from "../../bridge/memory/core.ts";
 import { checkSizes } from "../../sync/permits.ts";
 import { Connections, type Lent } from "./connections.ts";
 import { printFault } from "../base/faults.ts";
 import { whenReleased } from "../../bridge/references/exports.ts";
-import type { GreenThread } from "../../bridge/side/green_thread.ts";
+import { type GreenThread, ON_END } from "../../bridge/side/green_thread.ts";
 import { handle } from "../../bridge/references/handle.ts";
 import { servedCall } from "../base/call_context.ts";
 
@@ -232,24 +231,24 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Gets a connection; blocks the green thread until there is one.
    *
-   * @param options See {@linkcode WaitingOptions}; the timeout does not count the time that it takes to connect.
+   * @param options See {@linkcode WaitOptions}; the timeout does not count the time that it takes to connect.
    * @returns The connection. It comes back by {@linkcode ConnectionPool.put}.
    * @throws {Timeout} If there was none in time, or connecting took too long.
    * @throws What `connect` threw.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
-  get(options?: WaitingOptions): Sync<C> {
+  get(options?: WaitOptions): Sync<C> {
     return this.#onHub("get", options);
   }
 
   /**
    * Gets a connection, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}; the timeout does not count the time that it takes to connect.
+   * @param options See {@linkcode WaitOptions}; the timeout does not count the time that it takes to connect.
    * @returns A promise of the connection, which comes back by {@linkcode ConnectionPool.putAsync}. It rejects with a `Timeout` if
    * there was none in time, or connecting took too long; with the error of `connect`; and with an `Error` if the pool is closed.
    */
-  async getAsync(options?: WaitingOptions): Promise<C> {
+  async getAsync(options?: WaitOptions): Promise<C> {
     return (await this.#connections.lend(options)).proxy;
   }
 
@@ -260,7 +259,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * @returns The connection. It comes back at the end of the block.
    * @throws As {@linkcode ConnectionPool.get} does; on the hub use `itemAsync()`.
    */
-  item(options?: WaitingOptions): Sync<C> & Disposable {
+  item(options?: WaitOptions): Sync<C> & Disposable {
     return this.#onHub("item", options);
   }
 
@@ -271,7 +270,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * @returns A promise of the connection, which comes back at the end of the block; it rejects as that of
    * {@linkcode ConnectionPool.getAsync} does.
    */
-  async itemAsync(options?: WaitingOptions): Promise<C & AsyncDisposable> {
+  async itemAsync(options?: WaitOptions): Promise<C & AsyncDisposable> {
     return (await this.#connections.lend(options)).proxy;
   }
 
@@ -451,7 +450,7 @@ class GreenFace<C extends object> {
     return this.#connections.open;
   }
 
-  async get(options?: WaitingOptions): Promise<object> {
+  async get(options?: WaitOptions): Promise<object> {
     const call = servedCall();
     checkWaiting(options);
     const signals = [options?.signal, call?.signal].filter((signal) => signal !== undefined);
@@ -467,15 +466,15 @@ class GreenFace<C extends object> {
     return handle(lent.proxy);
   }
 
-  getAsync(options?: WaitingOptions): Promise<object> {
+  getAsync(options?: WaitOptions): Promise<object> {
     return this.get(options);
   }
 
-  item(options?: WaitingOptions): Promise<object> {
+  item(options?: WaitOptions): Promise<object> {
     return this.get(options);
   }
 
-  itemAsync(options?: WaitingOptions): Promise<object> {
+  itemAsync(options?: WaitOptions): Promise<object> {
     return this.get(options);
   }
 
@@ -525,7 +524,7 @@ class GreenFace<C extends object> {
     if (!all) {
       const held = all = new Set();
       this.#byThread.set(thread, held);
-      thread.onEnd(() => {
+      thread[ON_END](() => {
         for (const lent of held) this.#giveBack(lent, thread);
       });
     }

@@ -301,6 +301,18 @@ test("registerContext() values larger than a mailbox go with their call, both wa
   });
 });
 
+test("registerContext() values that a thread has set are there in then(), catch() and finally() of the thread", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const seen: unknown[] = [];
+  const note = () => void seen.push(user.getStore());
+  await user.run("before", async () => {
+    await contexts.setGreen("1").then(note);
+    await contexts.setGreen("2").finally(note);
+    seen.push(user.getStore());
+  });
+  assertEquals(seen, ["1", "2", "before"]);
+});
+
 test("registerContext() values stay apart where threads are killed at any moment", async () => {
   await using hub = new TestHub({ maxWorkers: 4 });
   const threads = Array.from({ length: 24 }, (_, n) => contexts.mingle(`t${n}`, 1));
