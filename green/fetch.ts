@@ -66,6 +66,8 @@ export interface GreenResponse {
 /**
  * Options of {@linkcode fetch}. `timeout` is for the whole response; it and `signal` abort the request, as a kill or a timeout of
  * the thread does.
+ *
+ * @category Calls
  */
 export interface GreenFetchInit extends WaitOptions {
   /**

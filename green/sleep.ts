@@ -7,7 +7,11 @@
 import { checkOptionsObject, checkSignal, checkTime } from "../bridge/checks.ts";
 import { blocking } from "../bridge/side/side.ts";
 
-/** Options for {@linkcode sleep}. */
+/**
+ * Options for {@linkcode sleep}.
+ *
+ * @category Threads
+ */
 export interface SleepOptions {
   /** Ends the sleep with the signal's reason when it is aborted. */
   signal?: AbortSignal;

@@ -25,7 +25,11 @@ import { FUTURE } from "./hub.ts";
 import { HubThread } from "./records/thread.ts";
 import { AWAITED } from "../bridge/references/thenables.ts";
 
-/** Options for {@linkcode greenletToFuture}. */
+/**
+ * Options for {@linkcode greenletToFuture}.
+ *
+ * @category Calls
+ */
 export interface GreenletToFutureOptions extends WaitOptions {
   /**
    * Whether to start a thread that waits until somebody wants its result: see {@linkcode FutureToGreenletOptions.autostart}.
@@ -34,7 +38,8 @@ export interface GreenletToFutureOptions extends WaitOptions {
    */
   autostart?: boolean;
   /**
-   * Whether an abort, or the end of the time, kills the thread, once nobody else awaits it; otherwise the thread goes on, and its failure is not reported.
+   * Whether an abort, or the end of the time, kills the thread, once nobody else awaits it; otherwise the thread goes on, and its
+   * failure is not reported.
    *
    * @default {true}
    */
@@ -274,7 +279,12 @@ export class HubPromise<T> implements Promise<T> {
     return this.#thread.then(onfulfilled, onrejected);
   }
 
-  /** As {@linkcode GreenThread.catch} of its thread. */
+  /**
+   * Calls a function if the work fails: {@linkcode GreenThread.prototype.catch | GreenThread.catch} of its thread.
+   *
+   * @param onrejected Called with the error.
+   * @returns A promise of the value, or of what the function returns.
+   */
   catch<R = never>(
     // deno-lint-ignore no-explicit-any
     onrejected?: ((reason: any) => R | PromiseLike<R>) | null,
@@ -282,7 +292,12 @@ export class HubPromise<T> implements Promise<T> {
     return this.#thread.catch(onrejected);
   }
 
-  /** As {@linkcode GreenThread.finally} of its thread. */
+  /**
+   * Calls a function when the work has ended: {@linkcode GreenThread.prototype.finally | GreenThread.finally} of its thread.
+   *
+   * @param onfinally Called without arguments.
+   * @returns A promise of the value; it rejects if the work fails.
+   */
   finally(onfinally?: (() => void) | null): Promise<T> {
     return this.#thread.finally(onfinally);
   }

@@ -47,7 +47,11 @@ export const FUTURE: unique symbol = keyOf("future") as never;
 /** Key of the method that spawns with all options that a thread can have. */
 export const LAUNCH: unique symbol = keyOf("launch") as never;
 
-/** Options for {@linkcode Hub.close}. */
+/**
+ * Options for {@linkcode Hub.prototype.close | Hub.close}.
+ *
+ * @category Hubs
+ */
 export interface CloseOptions {
   /**
    * The time that running threads may go on, in milliseconds. Then they are killed with a `HubClosedError`, and, if they do
@@ -66,7 +70,11 @@ export interface CloseOptions {
 
 const CLOSE_KEYS = ["grace"];
 
-/** Figures of a hub at one moment. */
+/**
+ * Figures of a hub at one moment.
+ *
+ * @category Hubs
+ */
 export interface HubStatistics {
   /** All Workers, those that are starting included. */
   readonly workers: number;
@@ -209,8 +217,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /**
    * Spawns a green thread. It starts as soon as a Worker is free.
    *
-   * @param fn A function made by `syncToAsync`, a function of a module that `greenImport()` gave, or an inline function. An inline
-   * function is sent as source text: the names of the library are in scope there, arguments bring the rest.
+   * @param fn A function made by `syncToAsync`, a function of a module that `greenImport()` gave, or an inline function. An
+   * inline function is sent as source text: the names of the library are in scope there, arguments bring the rest.
    * @param args The arguments of the call. Functions among them become blocking callbacks.
    * @returns The thread. It rejects with a {@linkcode HubClosedError} or {@linkcode HubSaturatedError} if the hub does not
    * take it.

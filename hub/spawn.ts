@@ -155,7 +155,8 @@ export function spawnAfterLocal(
 }
 
 /**
- * Spawns a green thread whose result nobody wants: {@linkcode Hub.spawnN}. Semantics: eventlet's `spawn_n`.
+ * Spawns a green thread whose result nobody wants: {@linkcode Hub.prototype.spawnN | Hub.spawnN}. Semantics: eventlet's
+ * `spawn_n`.
  *
  * @param fn As for {@linkcode spawn}.
  * @param args As for {@linkcode spawn}.
