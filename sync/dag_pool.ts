@@ -261,8 +261,9 @@ function stateOf(pool: DAGPool): DagState {
 /** Asks the state, on either side: in green code this blocks for the answer; on the hub it returns the answer, or a promise. */
 function ask(pool: DAGPool, question: Question, ...args: unknown[]): unknown {
   const green = greenSide();
+  // A wait has the keys alone, or options too, and then it ends by itself.
   return green
-    ? green.call(ASK, [pool, question, args], undefined, true)
+    ? green.call(ASK, [pool, question, args], undefined, true, args.length > 1)
     : askDagPool(pool, question, args);
 }
 

@@ -69,6 +69,7 @@ export class HubCalls {
    * @param name The name of the target in error messages.
    * @param peers See `Parking.peers`.
    * @param keeps See `Parking.keeps`.
+   * @param limited See `Parking.limited`.
    * @returns The result of the call, awaited.
    */
   call(
@@ -77,6 +78,7 @@ export class HubCalls {
     name: string,
     peers: boolean | undefined,
     keeps: boolean,
+    limited?: boolean,
   ): unknown {
     const frame = this.#caller.frame(`${name}()`);
     // A thread that cannot wait for the answer does not begin the call.
@@ -100,7 +102,7 @@ export class HubCalls {
       if (context) this.#mailbox.send(Up.Context, id, Up.Call, 0, context);
       this.#mailbox.send(Up.Call, id, number, frame.id, payload);
       const what = target === LIVE ? name : target;
-      this.#blocking.block(question, Infinity, { what, peers, keeps, signal });
+      this.#blocking.block(question, Infinity, { what, peers, keeps, limited, signal });
     } catch (reason) {
       if (this.#questions.has(id)) {
         const { fired } = frame;

@@ -215,8 +215,9 @@ export class GreenRuntime implements Green {
     args: readonly unknown[],
     name: string = targetName(target),
     peers?: boolean,
+    limited?: boolean,
   ): unknown {
-    return this.#calls.call(target, args, name, peers, false);
+    return this.#calls.call(target, args, name, peers, false, limited);
   }
 
   /** Calls something on the hub that answers at once: no other green thread has its turn meanwhile. */

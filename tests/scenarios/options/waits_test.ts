@@ -2,6 +2,7 @@
 
 import {
   DAGPool,
+  GreenEvent,
   GreenletExit,
   greenletToFuture,
   type GreenThread,
@@ -21,17 +22,19 @@ import {
 } from "@std/assert";
 import * as threads from "../../fixtures/lifetimes/threads.ts";
 import { newMarks } from "../../fixtures/lifetimes/marks.ts";
+import { extraWorkers, patience } from "../../support/patience.ts";
 import { parked, rejection, TestHub, thrownBy, timed, until } from "../../support/mod.ts";
 
-/** Sleeps in a shield for a while, and after that where a kill ends it. */
-const shielded = () => {
-  shield(() => sleep(300));
+/** Waits in a shield, and after that where a kill ends it. */
+const shielded = (gate: GreenEvent<void>) => {
+  shield(() => gate.wait());
   sleep(60_000);
 };
 
 Deno.test("killAsync({ timeout }) and ({ signal }) end the wait, and the kill stays", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
-  const thread = hub.spawn(shielded);
+  const gate = new GreenEvent<void>();
+  const thread = hub.spawn(shielded, gate);
   await parked(hub, thread);
   const { message } = await rejection(thread.killAsync("enough", { timeout: 20 }), Timeout);
   assertEquals(message, "Timed out after 20 ms");
@@ -39,6 +42,7 @@ Deno.test("killAsync({ timeout }) and ({ signal }) end the wait, and the kill st
   const killing = thrownBy(thread.killAsync(undefined, { signal: controller.signal }));
   controller.abort("not so long");
   assertEquals([await killing, thread.state], ["not so long", "running"]);
+  gate.send();
   await thread.killAsync(undefined, { timeout: 10_000 });
   assertEquals([thread.state, await thrownBy(thread)], ["killed", "enough"]);
   // It has ended: that wins over a time that is over.
@@ -57,10 +61,11 @@ Deno.test("killAsync() with a signal that is aborted kills nobody", async () => 
 
 Deno.test("kill({ wait, timeout }) in green code ends the wait, and the kill stays", async () => {
   await using hub = new TestHub({ maxWorkers: 2 });
-  const thread = hub.spawn(shielded);
+  const gate = new GreenEvent<void>();
+  const thread = hub.spawn(shielded, gate);
   await parked(hub, thread);
   const seen = await spawn(
-    (thread: GreenThread, signal: AbortSignal) => {
+    (thread: GreenThread, signal: AbortSignal, gate: GreenEvent<void>) => {
       const seen: unknown[] = [];
       const tries = [{ timeout: 20 }, { signal: AbortSignal.timeout(20) }, { signal }];
       for (const options of tries) {
@@ -71,11 +76,13 @@ Deno.test("kill({ wait, timeout }) in green code ends the wait, and the kill sta
           seen.push((error as Error).name, thread.state);
         }
       }
+      gate.send();
       thread.kill(undefined, { wait: true, timeout: 10_000 });
       return [...seen, thread.state];
     },
     thread,
     AbortSignal.timeout(40),
+    gate,
   );
   const running = ["pending", "running"];
   assertEquals([seen[0], seen[2], seen[4], seen[6]], [
@@ -205,6 +212,21 @@ Deno.test("DAGPool.wait({ timeout }) counts for all keys together, on both sides
     throw new RangeError("failed");
   });
   await assertRejects(() => pool.atAsync("fails", { timeout: 10_000 }), PropagateError);
+});
+
+Deno.test("DAGPool.at({ timeout }) ends by itself: a hub at its limit refuses nobody because of it", async () => {
+  using _times = patience({ saturated: 300 });
+  using _workers = extraWorkers(0);
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const pool = new DAGPool<number>();
+  const wait = (pool: DAGPool<number>) => pool.at("late", { timeout: 600_000 });
+  const waiters = [hub.spawn(wait, pool), hub.spawn(wait, pool)];
+  for (const thread of waiters) await parked(hub, thread);
+  const last = hub.spawn(() => "at last");
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  assertEquals([last.state, hub.statistics().queued], ["pending", 1]);
+  pool.post("late", 5);
+  assertEquals(await Promise.all([...waiters, last]), [5, 5, "at last"]);
 });
 
 Deno.test("updateAsync({ timeout }) that gives up leaves its place in the line", async () => {
