@@ -182,6 +182,26 @@ for (const [rule, [source, expected]] of Object.entries(cases)) {
   Deno.test(`docs_check finds ${rule}`, async () => assertEquals(await lacks(source), expected));
 }
 
+Deno.test("docs_check takes a promise that rejects for @throws", async () => {
+  const source = FULL.replace(
+    "/** Counts one more. */",
+    `/**
+   * Counts later.
+   *
+   * @param options Options.
+   * @returns A promise of the count; it rejects as add() throws.
+   */
+  async addAsync(options: Options): Promise<number> { return await Promise.resolve(options.timeout!); }
+
+  /**
+   * Counts one more.
+   *
+   * @throws {Error} If there are too many.
+   */`,
+  );
+  assertEquals(await lacks(source), []);
+});
+
 Deno.test("docs:check fails for anything but @throws, and prints a table", async () => {
   await using folder = await temporaryFolder();
   const path = `${folder.path}/m.ts`;

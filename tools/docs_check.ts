@@ -10,8 +10,8 @@
  *   one has them all; the others have a comment, and `@param` for parameters that the first one has not;
  * - a function and a class have an `@example` with a title and a code block that runs: `ts`, and not `ignore`;
  * - a member for the library has `@ignore`: `deno doc` shows what has `@internal`;
- * - a function, and a method that takes options or has a twin `…Async`, has `@throws`. Not everything throws, so this is a hint: it is
- *   listed, but it does not fail the check.
+ * - a function, and a method that takes options or has a twin `…Async`, has `@throws`, or its `@returns` says how the promise
+ *   rejects. Not everything throws, so this is a hint: it is listed, but it does not fail the check.
  *
  * The exit code is 1 if anything but `@throws` lacks.
  *
@@ -178,7 +178,7 @@ class Check implements Report {
     const title = kind === "function" ? `${name}()` : name;
     if (kind === "function") {
       this.#signatures(title, declarations.map((one) => ({ ...one, ...one.def })));
-      if (!tagsOf(jsDoc, "throws").length) this.#lacks(location, title, "@throws");
+      if (!saysFailures(jsDoc)) this.#lacks(location, title, "@throws");
       this.#example(title, first);
     } else {
       this.#comment(name, first);
@@ -218,7 +218,7 @@ class Check implements Report {
       const title = `${owner}.${name}()`;
       this.#signatures(title, overloads);
       const mayThrow = names.has(`${name}Async`) || namesOf(first).includes("options");
-      if (mayThrow && !tagsOf(first.jsDoc, "throws").length) {
+      if (mayThrow && !saysFailures(first.jsDoc)) {
         this.#lacks(first.location, title, "@throws");
       }
     }
@@ -266,6 +266,12 @@ class Check implements Report {
 /** The overloads that callers see: where there are several, the one with the body is not among them. */
 function seenOf(overloads: readonly Member[]): readonly Member[] {
   return overloads.length > 1 ? overloads.filter(({ hasBody }) => !hasBody) : overloads;
+}
+
+/** Whether the docs say with what a call fails: by `@throws`, or by how its promise rejects. */
+function saysFailures(jsDoc: JsDoc | undefined): boolean {
+  return tagsOf(jsDoc, "throws").length > 0 ||
+    tagsOf(jsDoc, "return").some(({ doc }) => /\brejects?\b/.test(doc ?? ""));
 }
 
 /** The type of a constructor's result: it needs no `@returns`. */
