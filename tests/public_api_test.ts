@@ -371,3 +371,28 @@ Deno.test("an entry of less than all works alone", async (t) => {
     assertEquals(paths.filter((path) => /^(hub|green|sync|mod)\b/.test(path)), []);
   });
 });
+
+/** The source files under a folder. */
+function* sourcesIn(folder: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(new URL(folder, ROOT))) {
+    if (isDirectory) yield* sourcesIn(`${folder}${name}/`);
+    else yield `${folder}${name}`;
+  }
+}
+
+Deno.test("members of coordination objects and connections that are for the library are not in the rendered docs", () => {
+  const files = [
+    ...sourcesIn("sync/"),
+    ...sourcesIn("hub/connections/"),
+    "bridge/memory/objects.ts",
+  ];
+  const shown = files.flatMap((file) =>
+    [...Deno.readTextFileSync(new URL(file, ROOT)).matchAll(/\/\*\*[\s\S]*?\*\//g)]
+      .map(([comment]) => comment)
+      .filter((comment) => /For the library|@internal/.test(comment))
+      // `deno doc` leaves out what is to be ignored; what is internal it only marks.
+      .filter((comment) => !comment.includes("@ignore"))
+      .map((comment) => `${file}: ${comment}`)
+  );
+  assertEquals(shown, []);
+});

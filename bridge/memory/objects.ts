@@ -29,17 +29,15 @@ export const CORE: unique symbol = keyOf("core") as never;
 /**
  * The base of all coordination objects: those at which green threads and async code meet.
  *
- * @example Find out what is stuck
+ * @example Say what is stuck
  * ```ts
  * import { type Coordination, Lock, Queue } from "@aiohub/aiohub";
  * import { assertEquals } from "@std/assert";
  *
- * const objects: Coordination[] = [new Lock({ name: "door" }), new Queue()];
- * const stuck = objects.filter((object) => object.describe().waiting > 0);
- * assertEquals(stuck, []);
+ * const objects: Coordination[] = [new Lock({ name: "cache" }), new Queue(1, { name: "jobs" })];
+ * assertEquals(objects.map(String), ['lock "cache"', 'queue "jobs"']);
+ * assertEquals(objects.every((object) => object.describe().waiting === 0), true);
  * ```
- *
- * @category Coordination
  */
 export abstract class Coordination {
   /**
@@ -71,7 +69,7 @@ export abstract class Coordination {
   /**
    * Describes the object for logs.
    *
-   * @returns Its kind, and its name or number.
+   * @returns The kind of the object, with its name or its number.
    */
   toString(): string {
     return this[CORE].title;
@@ -80,7 +78,7 @@ export abstract class Coordination {
   /**
    * Describes the object for `console.log`.
    *
-   * @returns Its kind, its name or number, and the number of waiters.
+   * @returns The text of `toString()`, and the number of waiters.
    */
   [Symbol.for("Deno.customInspect")](): string {
     const { kind, id, name, waiting } = this.describe();
