@@ -60,7 +60,7 @@ export type Launcher = (
 ) => GreenThread<any>;
 
 /**
- * Spawns green threads with the options with which it was made: see {@linkcode Hub.with}.
+ * Spawns green threads with the options with which it was made: see {@linkcode Hub.prototype.with | Hub.with}.
  *
  * @category Threads
  */
@@ -86,7 +86,7 @@ export class Spawner {
     this.#signal = signal;
   }
 
-  /** Spawns a green thread: see {@linkcode Hub.spawn}. */
+  /** Spawns a green thread: see {@linkcode Hub.prototype.spawn | Hub.spawn}. */
   spawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
@@ -101,7 +101,7 @@ export class Spawner {
     return this.#spawn(fn, args, {});
   }
 
-  /** Spawns a green thread after some time: see {@linkcode Hub.spawnAfter}. */
+  /** Spawns a green thread after some time: see {@linkcode Hub.prototype.spawnAfter | Hub.spawnAfter}. */
   spawnAfter<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     ms: number,
     fn: F,
@@ -118,7 +118,7 @@ export class Spawner {
     return this.#spawn(fn, args, { delay: checkDelay(ms) });
   }
 
-  /** Spawns a green thread whose result nobody wants: see {@linkcode Hub.spawnN}. */
+  /** Spawns a green thread whose result nobody wants: see {@linkcode Hub.prototype.spawnN | Hub.spawnN}. */
   spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>

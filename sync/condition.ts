@@ -158,6 +158,8 @@ class ConditionCore extends Core {
  * }
  * assertEquals(await thread, 3);
  * ```
+ *
+ * @category Coordination
  */
 export class Condition extends Coordination {
   static {
@@ -198,7 +200,7 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Acquires the lock; blocks the green thread until the lock is free: see {@linkcode Lock.acquire}.
+   * Acquires the lock; blocks the green thread until the lock is free: see {@linkcode Lock.prototype.acquire | Lock.acquire}.
    *
    * @param options See {@linkcode WaitingOptions}.
    * @returns The permit, for `using`.
@@ -211,7 +213,7 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Acquires the lock, in async code: see {@linkcode Lock.acquireAsync}.
+   * Acquires the lock, in async code: see {@linkcode Lock.prototype.acquireAsync | Lock.acquireAsync}.
    *
    * @param options See {@linkcode WaitingOptions}.
    * @returns A promise of the permit; it rejects with a `Timeout` if the lock was not free in time.
@@ -221,7 +223,7 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Acquires the lock if it is free: see {@linkcode Lock.tryAcquire}. Never blocks.
+   * Acquires the lock if it is free: see {@linkcode Lock.prototype.tryAcquire | Lock.tryAcquire}. Never blocks.
    *
    * @returns The permit, or `undefined`.
    */
@@ -230,7 +232,7 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Releases the lock: see {@linkcode Lock.release}. `using` the permit is the surer way.
+   * Releases the lock: see {@linkcode Lock.prototype.release | Lock.release}. `using` the permit is the surer way.
    *
    * @throws {Error} If nobody has acquired the lock, or another green thread holds an `RLock`.
    */
@@ -251,11 +253,11 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Waits for a notification, in async code: see {@linkcode Condition.wait}.
+   * Waits for a notification, in async code: see {@linkcode Condition.prototype.wait | Condition.wait}.
    *
    * @param options See {@linkcode WaitingOptions}.
    * @returns A promise that settles when a notification has come and the lock is held again; it rejects as
-   * {@linkcode Condition.wait} throws.
+   * {@linkcode Condition.prototype.wait | Condition.wait} throws.
    */
   waitAsync(options?: WaitingOptions): Promise<void> {
     return twin(() => this.wait(options), async () => {
@@ -285,11 +287,12 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Waits until a predicate holds, in async code: see {@linkcode Condition.waitFor}.
+   * Waits until a predicate holds, in async code: see {@linkcode Condition.prototype.waitFor | Condition.waitFor}.
    *
    * @param predicate The predicate. It runs with the lock held.
    * @param options See {@linkcode WaitingOptions}; `timeout` is for the whole wait.
-   * @returns A promise that settles when the predicate holds; it rejects as {@linkcode Condition.waitFor} throws.
+   * @returns A promise that settles when the predicate holds; it rejects as
+   * {@linkcode Condition.prototype.waitFor | Condition.waitFor} throws.
    */
   waitForAsync(predicate: () => boolean, options?: WaitingOptions): Promise<void> {
     return twin(() => this.waitFor(predicate, options), async () => {

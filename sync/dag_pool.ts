@@ -32,7 +32,11 @@ import type { NameOptions } from "./semaphore.ts";
 
 const POST_KEYS = ["replace"];
 
-/** The key of a task. */
+/**
+ * The key of a task.
+ *
+ * @category Coordination
+ */
 export type DagKey = string | number;
 
 /** A value, or the error in place of one. */
@@ -293,6 +297,8 @@ export class DagCore extends Core {
  *   results.values().reduce((sum, value) => sum + value, results.size));
  * assertEquals(await pool.atAsync("sum"), 5);
  * ```
+ *
+ * @category Coordination
  */
 export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
   static {
@@ -374,7 +380,7 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
   }
 
   /**
-   * Iterates over the pairs: see {@linkcode DagResults.entries}.
+   * Iterates over the pairs: see {@linkcode DagResults.prototype.entries | DagResults.entries}.
    *
    * @returns The pairs of key and value.
    */
@@ -437,6 +443,8 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
  * });
  * assertEquals(await pool.waitAsync(["sum"]), new Map([["sum", 3]]));
  * ```
+ *
+ * @category Coordination
  */
 export class DAGPool<V = unknown> extends Coordination {
   static {
@@ -510,9 +518,9 @@ export class DAGPool<V = unknown> extends Coordination {
    * Adds a task for each key of an object.
    *
    * @param depends The keys of the tasks, each with the keys whose values that task needs.
-   * @param fn As for {@linkcode DAGPool.spawn}.
-   * @param args As for {@linkcode DAGPool.spawn}.
-   * @throws As {@linkcode DAGPool.spawn} does. The tasks before the one that is refused are added.
+   * @param fn As for {@linkcode DAGPool.prototype.spawn | DAGPool.spawn}.
+   * @param args As for {@linkcode DAGPool.prototype.spawn | DAGPool.spawn}.
+   * @throws As {@linkcode DAGPool.prototype.spawn | DAGPool.spawn} does. The tasks before the one that is refused are added.
    */
   // deno-lint-ignore no-explicit-any
   spawnMany<A extends any[]>(
@@ -577,7 +585,7 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Returns the value of a key, in async code: see {@linkcode DAGPool.at}.
+   * Returns the value of a key, in async code: see {@linkcode DAGPool.prototype.at | DAGPool.at}.
    *
    * @param key The key.
    * @returns A promise of the value; it rejects with a `PropagateError` if the task has failed.
@@ -599,7 +607,7 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Waits until keys have values, in async code: see {@linkcode DAGPool.wait}.
+   * Waits until keys have values, in async code: see {@linkcode DAGPool.prototype.wait | DAGPool.wait}.
    *
    * @param keys The keys; by default all keys that the pool has now.
    * @returns A promise of the values, in the order in which they came; it rejects with a `PropagateError` if a task has failed.
@@ -623,7 +631,8 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Iterates over the values of keys, as {@linkcode DAGPool.waitEach} does, without the keys that fail. For green code.
+   * Iterates over the values of keys, as {@linkcode DAGPool.prototype.waitEach | DAGPool.waitEach} does, without the keys that
+   * fail. For green code.
    *
    * @param keys The keys; by default all keys that the pool has now.
    * @returns The pairs of key and value.
@@ -645,7 +654,7 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Iterates over the values of keys, in async code: see {@linkcode DAGPool.waitEach}.
+   * Iterates over the values of keys, in async code: see {@linkcode DAGPool.prototype.waitEach | DAGPool.waitEach}.
    *
    * @param keys The keys; by default all keys that the pool has now.
    * @returns The pairs of key and value.
@@ -656,7 +665,8 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Iterates over the values of keys that do not fail, in async code: see {@linkcode DAGPool.waitEachSuccess}.
+   * Iterates over the values of keys that do not fail, in async code: see
+   * {@linkcode DAGPool.prototype.waitEachSuccess | DAGPool.waitEachSuccess}.
    *
    * @param keys The keys; by default all keys that the pool has now.
    * @returns The pairs of key and value.
@@ -666,7 +676,8 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Iterates over the errors of keys that fail, in async code: see {@linkcode DAGPool.waitEachError}.
+   * Iterates over the errors of keys that fail, in async code: see
+   * {@linkcode DAGPool.prototype.waitEachError | DAGPool.waitEachError}.
    *
    * @param keys The keys; by default all keys that the pool has now.
    * @returns The pairs of key and error.

@@ -21,7 +21,7 @@ import { crossesAsItself, ITSELF } from "../references/itself.ts";
 export type ThreadState = "pending" | "running" | "fulfilled" | "rejected" | "killed";
 
 /**
- * Options for {@linkcode GreenThread.wait}.
+ * Options for {@linkcode GreenThread.prototype.wait | GreenThread.wait}.
  *
  * @category Threads
  */
@@ -37,7 +37,7 @@ export interface WaitOptions {
 }
 
 /**
- * Options for {@linkcode GreenThread.kill}.
+ * Options for {@linkcode GreenThread.prototype.kill | GreenThread.kill}.
  *
  * @category Threads
  */
@@ -52,7 +52,7 @@ export interface KillOptions {
   graceMs?: number;
   /**
    * Whether to block until the thread has ended, and the async work that was aborted with it. For green code; on the hub
-   * use {@linkcode GreenThread.killAsync}.
+   * use {@linkcode GreenThread.prototype.killAsync | GreenThread.killAsync}.
    *
    * @default {false}
    */
@@ -104,7 +104,7 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
   /**
    * The mark of objects that are the same on both sides. For the library.
    *
-   * @internal
+   * @ignore
    */
   declare readonly [ITSELF]: true;
   static {
@@ -164,10 +164,11 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
   abstract kill(reason?: unknown, options?: KillOptions): void;
 
   /**
-   * Ends the thread as {@linkcode GreenThread.kill} does, and waits until it has ended, and the async work that was aborted
-   * with it, if that has asked for its signal. For the hub; in green code use `kill(reason, { wait: true })`.
+   * Ends the thread as {@linkcode GreenThread.prototype.kill | GreenThread.kill} does, and waits until it has ended, and the
+   * async work that was aborted with it, if that has asked for its signal. For the hub; in green code use
+   * `kill(reason, { wait: true })`.
    *
-   * @param reason As for {@linkcode GreenThread.kill}.
+   * @param reason As for {@linkcode GreenThread.prototype.kill | GreenThread.kill}.
    * @param options See {@linkcode KillOptions}.
    * @returns A promise that settles when all has ended, whichever way. It never rejects.
    */
@@ -176,7 +177,7 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
   /**
    * Ends the thread only if it has not started.
    *
-   * @param reason As for {@linkcode GreenThread.kill}.
+   * @param reason As for {@linkcode GreenThread.prototype.kill | GreenThread.kill}.
    */
   abstract cancel(reason?: unknown): void;
 
@@ -216,7 +217,7 @@ export abstract class GreenThread<T = unknown> implements PromiseLike<T> {
     return () => {};
   }
 
-  /** Makes the thread awaitable on the hub. Rejects with what {@linkcode GreenThread.wait} would throw. */
+  /** Makes the thread awaitable on the hub. Rejects with what {@linkcode GreenThread.prototype.wait | GreenThread.wait} would throw. */
   abstract then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
     onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
