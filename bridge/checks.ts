@@ -39,7 +39,11 @@ export function inOneLine(thrown: unknown): string {
 /** The longest time of a timer, in milliseconds: the platform takes a longer one for 1. */
 export const LONGEST_TIMER: number = 2 ** 31 - 1;
 
-/** Options for calls that wait. */
+/**
+ * Options for calls that wait.
+ *
+ * @category Threads
+ */
 export interface WaitOptions {
   /**
    * The longest time to wait, in milliseconds; zero or less only looks. When the time is over, a `Timeout` is thrown, and what

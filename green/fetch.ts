@@ -11,7 +11,11 @@ import { remoteOf } from "../bridge/references/remote_object.ts";
 import { servedTarget } from "../bridge/protocol/served.ts";
 import { blocking } from "../bridge/side/side.ts";
 
-/** A response that has arrived in full: reading it blocks nobody. */
+/**
+ * A response that has arrived in full: reading it blocks nobody.
+ *
+ * @category Calls
+ */
 export interface GreenResponse {
   /** Whether the status is from 200 to 299. */
   readonly ok: boolean;
@@ -25,22 +29,45 @@ export interface GreenResponse {
   readonly redirected: boolean;
   /** The headers. */
   readonly headers: Headers;
-  /** The body as text. */
+  /**
+   * Gives the body as text.
+   *
+   * @returns The text, decoded as UTF-8.
+   */
   text(): string;
-  /** The body as parsed JSON. */
+  /**
+   * Parses the body as JSON.
+   *
+   * @returns The value.
+   * @throws {SyntaxError} If the body is no JSON.
+   */
   // deno-lint-ignore no-explicit-any
   json(): any;
-  /** The body's bytes. */
+  /**
+   * Gives the body's bytes.
+   *
+   * @returns The bytes: the same ones each time.
+   */
   bytes(): Uint8Array;
-  /** The body's bytes, in a buffer of their own. */
+  /**
+   * Copies the body's bytes.
+   *
+   * @returns The bytes, in a buffer of their own.
+   */
   arrayBuffer(): ArrayBuffer;
-  /** The body as a blob, which is read without a promise too. */
+  /**
+   * Gives the body as a blob, which is read without a promise too.
+   *
+   * @returns The blob. Its type is the `content-type` of the response.
+   */
   blob(): SyncBlob;
 }
 
 /**
  * Options of {@linkcode fetch}. `timeout` is for the whole response; it and `signal` abort the request, as a kill or a timeout of
  * the thread does.
+ *
+ * @category Calls
  */
 export interface GreenFetchInit extends WaitOptions {
   /**
@@ -95,6 +122,8 @@ const target = servedTarget("fetch");
  * const url = `http://127.0.0.1:${server.addr.port}/`;
  * assertEquals(await spawn((url: string) => fetch(url).text(), url), "hello");
  * ```
+ *
+ * @category Calls
  */
 export function fetch(url: string | URL, init: GreenFetchInit = {}): GreenResponse {
   const green = blocking("fetch()", "await globalThis.fetch()");
@@ -145,7 +174,11 @@ function respond(value: unknown): GreenResponse {
   };
 }
 
-/** The response of {@linkcode urlopen}, to be read like a file. */
+/**
+ * The response of {@linkcode urlopen}, to be read like a file.
+ *
+ * @category Calls
+ */
 export interface OpenedUrl {
   /** The status code. */
   readonly status: number;
@@ -153,7 +186,11 @@ export interface OpenedUrl {
   readonly url: string;
   /** The headers. */
   readonly headers: Headers;
-  /** The whole body as text. */
+  /**
+   * Reads the whole body.
+   *
+   * @returns The text, decoded as UTF-8.
+   */
   read(): string;
 }
 
@@ -178,6 +215,8 @@ export interface OpenedUrl {
  * const url = `http://127.0.0.1:${server.addr.port}/`;
  * assertEquals(await spawn((url: string) => urlopen(url).read(), url), "hello");
  * ```
+ *
+ * @category Calls
  */
 export function urlopen(url: string | URL, options?: WaitOptions): OpenedUrl {
   blocking("urlopen()", "await fetch()");

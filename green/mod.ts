@@ -3,7 +3,7 @@
  *
  * Each of them throws a `BlockingCallError` on the hub.
  *
- * @example
+ * @example Calls that block a green thread
  * ```ts
  * import { spawn } from "@aiohub/aiohub";
  * import { getCurrent, sleep } from "@aiohub/aiohub/green";

@@ -7,7 +7,11 @@
 import { checkOptionsObject, checkSignal, checkTime } from "../bridge/checks.ts";
 import { blocking } from "../bridge/side/side.ts";
 
-/** Options for {@linkcode sleep}. */
+/**
+ * Options for {@linkcode sleep}.
+ *
+ * @category Threads
+ */
 export interface SleepOptions {
   /** Ends the sleep with the signal's reason when it is aborted. */
   signal?: AbortSignal;
@@ -32,6 +36,8 @@ const SLEEP_KEYS = ["signal"];
  *
  * await spawn(() => sleep(5));
  * ```
+ *
+ * @category Threads
  */
 export function sleep(ms: number = 0, options?: SleepOptions): void {
   const green = blocking("sleep()", "await new Promise((done) => setTimeout(done, ms))");
@@ -68,6 +74,8 @@ export function sleep(ms: number = 0, options?: SleepOptions): void {
  *   for (let i = 0; i < 1000; i++) checkpoint();
  * });
  * ```
+ *
+ * @category Limits
  */
 export function checkpoint(): void {
   blocking("checkpoint()", "await null").checkpoint();
@@ -81,6 +89,30 @@ export function checkpoint(): void {
  * @returns What the function returned.
  * @throws What the function threw.
  * @throws {BlockingCallError} If it is called on the hub.
+ *
+ * @example Finish what has begun
+ * ```ts
+ * import { GreenEvent, GreenletExit, Queue, spawn } from "@aiohub/aiohub";
+ * import { shield, sleep } from "@aiohub/aiohub/green";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const begun = new GreenEvent<void>();
+ * const written = new Queue<string>();
+ * const thread = spawn((begun: GreenEvent<void>, written: Queue<string>) => {
+ *   shield(() => {
+ *     begun.send();
+ *     sleep(20);
+ *     written.put("both parts");
+ *   });
+ *   sleep(60_000); // the kill ends the thread here
+ * }, begun, written);
+ * await begun.waitAsync();
+ * thread.kill();
+ * assertEquals(await written.getAsync(), "both parts");
+ * await assertRejects(() => thread, GreenletExit);
+ * ```
+ *
+ * @category Limits
  */
 export function shield<T>(fn: () => T): T {
   return blocking("shield()", "the function itself").shield(fn);

@@ -27,6 +27,8 @@ const used = state("hub", (): { hub: Hub | undefined } => ({ hub: undefined }));
  *
  * assertEquals(getHub().statistics().threads, 0);
  * ```
+ *
+ * @category Hubs
  */
 export function getHub(): Hub {
   if (greenSide()) {
@@ -63,6 +65,8 @@ setLauncher((fn, args, options) => defaultHub()[LAUNCH](fn, args, options));
  * useHub(hub);
  * assertEquals(await spawn(() => 6 * 7), 42);
  * ```
+ *
+ * @category Hubs
  */
 export function useHub(hub: Hub | undefined): Hub | undefined {
   if (hub !== undefined && !(hub instanceof Hub)) {

@@ -25,7 +25,11 @@ import { FUTURE } from "./hub.ts";
 import { HubThread } from "./records/thread.ts";
 import { AWAITED } from "../bridge/references/thenables.ts";
 
-/** Options for {@linkcode greenletToFuture}. */
+/**
+ * Options for {@linkcode greenletToFuture}.
+ *
+ * @category Calls
+ */
 export interface GreenletToFutureOptions extends WaitOptions {
   /**
    * Whether to start a thread that waits until somebody wants its result: see {@linkcode FutureToGreenletOptions.autostart}.
@@ -34,7 +38,8 @@ export interface GreenletToFutureOptions extends WaitOptions {
    */
   autostart?: boolean;
   /**
-   * Whether an abort, or the end of the time, kills the thread, once nobody else awaits it; otherwise the thread goes on, and its failure is not reported.
+   * Whether an abort, or the end of the time, kills the thread, once nobody else awaits it; otherwise the thread goes on, and its
+   * failure is not reported.
    *
    * @default {true}
    */
@@ -70,6 +75,8 @@ const TO_FUTURE_KEYS = [...WAIT_KEYS, "autostart", "autokill", "autocancel"];
  * await thread.then(() => {}, () => {});
  * assertEquals(thread.state, "killed");
  * ```
+ *
+ * @category Calls
  */
 export function greenletToFuture<T>(
   thread: GreenThread<T>,
@@ -122,7 +129,11 @@ export function greenletToFuture<T>(
   });
 }
 
-/** Options for {@linkcode futureToGreenlet}. */
+/**
+ * Options for {@linkcode futureToGreenlet}.
+ *
+ * @category Calls
+ */
 export interface FutureToGreenletOptions {
   /**
    * Whether to start the work at once. Otherwise the first wait for the thread starts it; the work of a promise has been started
@@ -166,6 +177,8 @@ const TO_GREENLET_KEYS = ["autostart", "autocancel", "autokill"];
  * const answer = futureToGreenlet(Promise.resolve(42));
  * assertEquals(await spawn((answer: GreenThread<number>) => answer.wait(), answer), 42);
  * ```
+ *
+ * @category Calls
  */
 export function futureToGreenlet<T>(
   future: PromiseLike<T> | ((signal: AbortSignal) => PromiseLike<T>),
@@ -203,6 +216,23 @@ export function futureToGreenlet<T>(
  * it to `futureToGreenlet` and `.wait()`.
  *
  * @typeParam T The type of its value.
+ *
+ * @example Two downloads at once, from one green thread
+ * ```ts
+ * import { asyncToSync, futureToGreenlet, type HubPromise } from "@aiohub/aiohub";
+ *
+ * export const load = asyncToSync(import.meta, async function load(url: string) {
+ *   return await (await fetch(url)).text();
+ * });
+ *
+ * // For green code.
+ * export function loadBoth(one: string, two: string): string[] {
+ *   const promises: HubPromise<string>[] = [load.async(one), load.async(two)];
+ *   return promises.map((promise) => futureToGreenlet(promise).wait());
+ * }
+ * ```
+ *
+ * @category Calls
  */
 export class HubPromise<T> implements Promise<T> {
   static {
@@ -234,7 +264,13 @@ export class HubPromise<T> implements Promise<T> {
     return this.#thread;
   }
 
-  /** Makes it awaitable in an `async` green function. */
+  /**
+   * Makes it awaitable in an `async` green function.
+   *
+   * @param onfulfilled Called with the value.
+   * @param onrejected Called with the error if the work failed.
+   * @returns A promise of what the function that was called returns.
+   */
   then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
     // deno-lint-ignore no-explicit-any
@@ -243,7 +279,12 @@ export class HubPromise<T> implements Promise<T> {
     return this.#thread.then(onfulfilled, onrejected);
   }
 
-  /** As {@linkcode GreenThread.catch} of its thread. */
+  /**
+   * Calls a function if the work fails: {@linkcode GreenThread.prototype.catch | GreenThread.catch} of its thread.
+   *
+   * @param onrejected Called with the error.
+   * @returns A promise of the value, or of what the function returns.
+   */
   catch<R = never>(
     // deno-lint-ignore no-explicit-any
     onrejected?: ((reason: any) => R | PromiseLike<R>) | null,
@@ -251,7 +292,12 @@ export class HubPromise<T> implements Promise<T> {
     return this.#thread.catch(onrejected);
   }
 
-  /** As {@linkcode GreenThread.finally} of its thread. */
+  /**
+   * Calls a function when the work has ended: {@linkcode GreenThread.prototype.finally | GreenThread.finally} of its thread.
+   *
+   * @param onfinally Called without arguments.
+   * @returns A promise of the value; it rejects if the work fails.
+   */
   finally(onfinally?: (() => void) | null): Promise<T> {
     return this.#thread.finally(onfinally);
   }

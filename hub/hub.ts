@@ -47,7 +47,11 @@ export const FUTURE: unique symbol = keyOf("future") as never;
 /** Key of the method that spawns with all options that a thread can have. */
 export const LAUNCH: unique symbol = keyOf("launch") as never;
 
-/** Options for {@linkcode Hub.close}. */
+/**
+ * Options for {@linkcode Hub.prototype.close | Hub.close}.
+ *
+ * @category Hubs
+ */
 export interface CloseOptions {
   /**
    * The time that running threads may go on, in milliseconds. Then they are killed with a `HubClosedError`, and, if they do
@@ -66,7 +70,11 @@ export interface CloseOptions {
 
 const CLOSE_KEYS = ["grace"];
 
-/** Figures of a hub at one moment. */
+/**
+ * Figures of a hub at one moment.
+ *
+ * @category Hubs
+ */
 export interface HubStatistics {
   /** All Workers, those that are starting included. */
   readonly workers: number;
@@ -96,7 +104,11 @@ export interface HubStatistics {
   readonly leaked: number;
 }
 
-/** One green thread in {@linkcode Hub.threads}. */
+/**
+ * One green thread in {@linkcode Hub.prototype.threads | Hub.threads}.
+ *
+ * @category Hubs
+ */
 export interface ThreadInfo {
   /** The thread's number. */
   readonly id: number;
@@ -122,7 +134,7 @@ export interface ThreadInfo {
  * - Workers are started when they are needed, and reused; threads queue for them, first come, first served.
  * - While a thread that was spawned has not ended, the process stays alive; idle Workers do not keep it.
  * - Most programs need no hub of their own: the functions `spawn`, `syncToAsync` and the like use the default one.
- * - Closing: see {@linkcode Hub.close}. `await using` closes at the end of the block.
+ * - Closing: see {@linkcode Hub.prototype.close | Hub.close}. `await using` closes at the end of the block.
  *
  * It dispatches three events:
  *
@@ -144,6 +156,9 @@ export interface ThreadInfo {
  * const threads = [1, 2, 3].map((n) => hub.spawn((n: number) => n * n, n));
  * assertEquals(await Promise.all(threads), [1, 4, 9]);
  * ```
+ *
+ * @category Hubs
+ * @priority 20
  */
 export class Hub extends EventTarget implements AsyncDisposable {
   static {
@@ -183,6 +198,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     this.name = settings.name;
     const scope = [
       new URL("../mod.ts", import.meta.url).href,
+      new URL("../sync/mod.ts", import.meta.url).href,
       new URL("../green/mod.ts", import.meta.url).href,
     ];
     this.#dispatcher = new Dispatcher(settings, scope, {
@@ -201,8 +217,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /**
    * Spawns a green thread. It starts as soon as a Worker is free.
    *
-   * @param fn A function made by `syncToAsync`, an export of a `greenImport`ed module, or an inline function. An inline
-   * function is sent as source text: the names of the library are in scope there, arguments bring the rest.
+   * @param fn A function made by `syncToAsync`, a function of a module that `greenImport()` gave, or an inline function. An
+   * inline function is sent as source text: the names of the library are in scope there, arguments bring the rest.
    * @param args The arguments of the call. Functions among them become blocking callbacks.
    * @returns The thread. It rejects with a {@linkcode HubClosedError} or {@linkcode HubSaturatedError} if the hub does not
    * take it.
@@ -227,8 +243,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * Spawns a green thread after some time.
    *
    * @param ms The delay, in milliseconds; less than zero is zero.
-   * @param fn As for {@linkcode Hub.spawn}.
-   * @param args As for {@linkcode Hub.spawn}.
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
    * @returns The thread; `cancel()` calls it off.
    * @throws {TypeError} If `ms` is not a number.
    */
@@ -251,9 +267,11 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /**
    * Spawns a green thread whose result nobody wants. Its failure is reported as an `"unhandledthread"` event.
    *
-   * @param fn As for {@linkcode Hub.spawn}.
-   * @param args As for {@linkcode Hub.spawn}.
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
    * @returns The thread, to watch or to kill.
+   * @throws {TypeError} If `fn` is no function, or has no source text.
+   * @throws {NotCloneableError} If an argument cannot cross.
    */
   spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
@@ -301,9 +319,13 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @throws {TypeError} If the specifier is relative, or a name that the import map does not know.
    *
    * @example Call a module of plain synchronous functions
-   * ```ts ignore
-   * const rules = hub.greenImport<typeof import("./rules.ts")>(import.meta.resolve("./rules.ts"));
-   * console.log(await rules.priceOf("tea"));
+   * ```ts
+   * import { Hub } from "@aiohub/aiohub";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using hub = new Hub();
+   * const { basename } = hub.greenImport<typeof import("node:path")>("node:path");
+   * assertEquals(await basename("/tmp/a.txt"), "a.txt");
    * ```
    */
   greenImport<M extends object>(url: string | URL): GreenModule<M> {
@@ -325,7 +347,11 @@ export class Hub extends EventTarget implements AsyncDisposable {
     this.#dispatcher.functions.expose(functions);
   }
 
-  /** The green threads that have not ended, the oldest first. */
+  /**
+   * Lists the green threads that have not ended.
+   *
+   * @returns One entry for each of them, the oldest first.
+   */
   threads(): ThreadInfo[] {
     const now = performance.now();
     return [...this.#dispatcher.threads.all()].map((thread) => ({
@@ -339,7 +365,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * The list of {@linkcode Hub.threads}, as a table for people.
+   * The list of {@linkcode Hub.prototype.threads | Hub.threads}, as a table for people.
    *
    * @returns One line for each green thread that has not ended, and one for each generator of green code that is blocked while
    * the hub waits for an item, under a line of headings.
@@ -365,7 +391,11 @@ export class Hub extends EventTarget implements AsyncDisposable {
       .join("\n");
   }
 
-  /** The figures of this moment. */
+  /**
+   * Counts Workers, threads and calls.
+   *
+   * @returns The figures of this moment; they do not change later.
+   */
   statistics(): HubStatistics {
     const { pool, launches, callServer, exports } = this.#dispatcher;
     let calls = 0;
@@ -382,7 +412,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     });
   }
 
-  /** Whether {@linkcode Hub.close} was called. */
+  /** Whether {@linkcode Hub.prototype.close | Hub.close} was called. */
   get closed(): boolean {
     return this.#closing !== undefined;
   }
@@ -426,8 +456,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /**
    * Spawns with all options that a thread can have. For the library.
    *
-   * @param fn As for {@linkcode Hub.spawn}.
-   * @param args As for {@linkcode Hub.spawn}.
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
    * @param options See {@linkcode HubThreadOptions}.
    * @ignore
    */
@@ -525,14 +555,22 @@ export class Hub extends EventTarget implements AsyncDisposable {
     super.removeEventListener(type, this.#guards.of(type, listener), options);
   }
 
-  /** A short description for logs. */
+  /**
+   * Describes the hub for logs.
+   *
+   * @returns Its name, and the number of its threads and Workers.
+   */
   override toString(): string {
     const { threads, workers } = this.statistics();
     const state = this.closed ? "closed" : `threads: ${threads}, Workers: ${workers}`;
     return `Hub "${this.name}" (${state})`;
   }
 
-  /** As `toString()`, for `console.log`. */
+  /**
+   * Describes the hub for `console.log`.
+   *
+   * @returns As `toString()`.
+   */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }

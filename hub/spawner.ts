@@ -25,12 +25,17 @@ import type {
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
 
-/** Options for the threads that a {@linkcode Spawner} spawns. */
+/**
+ * Options for the threads that a {@linkcode Spawner} spawns.
+ *
+ * @category Threads
+ */
 export interface SpawnOptions {
   /** The threads' name, in messages and in `threads()`. The function's name and a number by default. */
   name?: string;
   /**
-   * The delay before each thread starts, in milliseconds; less than zero is zero: see {@linkcode Hub.spawnAfter}.
+   * The delay before each thread starts, in milliseconds; less than zero is zero: see
+   * {@linkcode Hub.prototype.spawnAfter | Hub.spawnAfter}.
    *
    * @default {0}
    */
@@ -76,7 +81,22 @@ export type Launcher = (
   // deno-lint-ignore no-explicit-any
 ) => GreenThread<any>;
 
-/** Spawns green threads with the options with which it was made, all of them in each method: see {@linkcode Hub.with}. */
+/**
+ * Spawns green threads with the options with which it was made, all of them in each method: see
+ * {@linkcode Hub.prototype.with | Hub.with}.
+ *
+ * @example Threads with a name and a time limit
+ * ```ts
+ * import { type Spawner, spawnWith } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const parsers: Spawner = spawnWith({ name: "parser", timeout: 5_000 });
+ * const threads = ["1", "2"].map((text) => parsers.spawn((text: string) => JSON.parse(text), text));
+ * assertEquals(await Promise.all(threads), [1, 2]);
+ * ```
+ *
+ * @category Threads
+ */
 export class Spawner {
   static {
     brand(this, "Spawner");
@@ -106,7 +126,15 @@ export class Spawner {
     this.#signal = signal;
   }
 
-  /** Spawns a green thread: see {@linkcode Hub.spawn}. */
+  /**
+   * Spawns a green thread: see {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   *
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args The arguments of the call.
+   * @returns The thread.
+   * @throws {TypeError} If `fn` is no function, or has no source text.
+   * @throws {NotCloneableError} If an argument cannot cross.
+   */
   spawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
@@ -121,7 +149,17 @@ export class Spawner {
     return this.#spawn(fn, args, {});
   }
 
-  /** Spawns a green thread after some time, which counts in place of the option `delay`: see {@linkcode Hub.spawnAfter}. */
+  /**
+   * Spawns a green thread after some time, which counts in place of the option `delay`: see
+   * {@linkcode Hub.prototype.spawnAfter | Hub.spawnAfter}.
+   *
+   * @param ms The delay, in milliseconds; less than zero is zero.
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args The arguments of the call.
+   * @returns The thread; `cancel()` calls it off.
+   * @throws {TypeError} If `fn` is no function, or has no source text.
+   * @throws {NotCloneableError} If an argument cannot cross.
+   */
   spawnAfter<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     ms: number,
     fn: F,
@@ -138,7 +176,15 @@ export class Spawner {
     return this.#spawn(fn, args, { delay: checkDelay(ms) });
   }
 
-  /** Spawns a green thread whose result nobody wants: see {@linkcode Hub.spawnN}. */
+  /**
+   * Spawns a green thread whose result nobody wants: see {@linkcode Hub.prototype.spawnN | Hub.spawnN}.
+   *
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args The arguments of the call.
+   * @returns The thread, to watch or to kill.
+   * @throws {TypeError} If `fn` is no function, or has no source text.
+   * @throws {NotCloneableError} If an argument cannot cross.
+   */
   spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>

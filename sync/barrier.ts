@@ -134,6 +134,8 @@ class BarrierCore extends Core {
  * const numbers = [await barrier.waitAsync(), ...await Promise.all(threads)];
  * assertEquals(numbers.toSorted(), [0, 1, 2]);
  * ```
+ *
+ * @category Coordination
  */
 export class Barrier extends Coordination {
   static {
@@ -192,10 +194,11 @@ export class Barrier extends Coordination {
   }
 
   /**
-   * Waits until all parties have come, in async code: see {@linkcode Barrier.wait}.
+   * Waits until all parties have come, in async code: see {@linkcode Barrier.prototype.wait | Barrier.wait}.
    *
    * @param options See {@linkcode WaitOptions}.
-   * @returns A promise of the number of parties that had come before; it rejects as {@linkcode Barrier.wait} throws.
+   * @returns A promise of the number of parties that had come before; it rejects as
+   * {@linkcode Barrier.prototype.wait | Barrier.wait} throws.
    */
   waitAsync(options?: WaitOptions): Promise<number> {
     return twin(() => this.wait(options), () => this[CORE].waitAsync(options));

@@ -85,7 +85,8 @@ class CappedCore extends Permits {
  * The contract is that of {@linkcode Semaphore}, and:
  *
  * - Releases that wait are served in the order of their arrival too.
- * - The end of a `using` block, and `release()` of the permit, never wait: if as many permits are free as there may be, this permit
+ * - The end of a `using` block, and `release()` of the permit, never wait: if as many permits are free as there may be, this
+ *   permit
  *   is left out.
  *
  * @example Releases wait
@@ -100,6 +101,8 @@ class CappedCore extends Permits {
  * await release;
  * assertEquals(semaphore.balance, 1);
  * ```
+ *
+ * @category Coordination
  */
 export class CappedSemaphore extends Coordination {
   static {
@@ -163,7 +166,7 @@ export class CappedSemaphore extends Coordination {
   }
 
   /**
-   * Acquires a permit, in async code: see {@linkcode CappedSemaphore.acquire}.
+   * Acquires a permit, in async code: see {@linkcode CappedSemaphore.prototype.acquire | CappedSemaphore.acquire}.
    *
    * @param options See {@linkcode WaitOptions}.
    * @returns A promise of the permit; it rejects with a `Timeout` if no permit was free in time.
@@ -184,7 +187,7 @@ export class CappedSemaphore extends Coordination {
   }
 
   /**
-   * Gives a permit back, in async code: see {@linkcode CappedSemaphore.release}.
+   * Gives a permit back, in async code: see {@linkcode CappedSemaphore.prototype.release | CappedSemaphore.release}.
    *
    * @param options See {@linkcode WaitOptions}.
    * @returns A promise that settles when there was room for the permit; it rejects with a `Timeout` if there was none in time.

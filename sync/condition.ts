@@ -155,6 +155,8 @@ class ConditionCore extends Core {
  * }
  * assertEquals(await thread, 3);
  * ```
+ *
+ * @category Coordination
  */
 export class Condition extends Coordination {
   static {
@@ -195,7 +197,7 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Acquires the lock; blocks the green thread until the lock is free: see {@linkcode Lock.acquire}.
+   * Acquires the lock; blocks the green thread until the lock is free: see {@linkcode Lock.prototype.acquire | Lock.acquire}.
    *
    * @param options See {@linkcode WaitOptions}.
    * @returns The permit, for `using`.
@@ -208,7 +210,7 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Acquires the lock, in async code: see {@linkcode Lock.acquireAsync}.
+   * Acquires the lock, in async code: see {@linkcode Lock.prototype.acquireAsync | Lock.acquireAsync}.
    *
    * @param options See {@linkcode WaitOptions}.
    * @returns A promise of the permit; it rejects with a `Timeout` if the lock was not free in time.
@@ -218,7 +220,7 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Acquires the lock if it is free: see {@linkcode Lock.tryAcquire}. Never blocks.
+   * Acquires the lock if it is free: see {@linkcode Lock.prototype.tryAcquire | Lock.tryAcquire}. Never blocks.
    *
    * @returns The permit, or `undefined`.
    */
@@ -227,7 +229,7 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Releases the lock: see {@linkcode Lock.release}. `using` the permit is the surer way.
+   * Releases the lock: see {@linkcode Lock.prototype.release | Lock.release}. `using` the permit is the surer way.
    *
    * @throws {Error} If nobody has acquired the lock, or another green thread holds an `RLock`.
    */
@@ -248,11 +250,11 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Waits for a notification, in async code: see {@linkcode Condition.wait}.
+   * Waits for a notification, in async code: see {@linkcode Condition.prototype.wait | Condition.wait}.
    *
    * @param options See {@linkcode WaitOptions}.
    * @returns A promise that settles when a notification has come and the lock is held again; it rejects as
-   * {@linkcode Condition.wait} throws.
+   * {@linkcode Condition.prototype.wait | Condition.wait} throws.
    */
   waitAsync(options?: WaitOptions): Promise<void> {
     return twin(() => this.wait(options), async () => {
@@ -282,11 +284,12 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Waits until a predicate holds, in async code: see {@linkcode Condition.waitFor}.
+   * Waits until a predicate holds, in async code: see {@linkcode Condition.prototype.waitFor | Condition.waitFor}.
    *
    * @param predicate The predicate. It runs with the lock held.
    * @param options See {@linkcode WaitOptions}; `timeout` is for the whole wait.
-   * @returns A promise that settles when the predicate holds; it rejects as {@linkcode Condition.waitFor} throws.
+   * @returns A promise that settles when the predicate holds; it rejects as
+   * {@linkcode Condition.prototype.waitFor | Condition.waitFor} throws.
    */
   waitForAsync(predicate: () => boolean, options?: WaitOptions): Promise<void> {
     return twin(() => this.waitFor(predicate, options), async () => {

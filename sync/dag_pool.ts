@@ -32,7 +32,11 @@ import type { NameOptions } from "./semaphore.ts";
 
 const POST_KEYS = ["replace"];
 
-/** The key of a task. */
+/**
+ * The key of a task.
+ *
+ * @category Coordination
+ */
 export type DagKey = string | number;
 
 /** A value, or the error in place of one. */
@@ -298,6 +302,8 @@ export class DagCore extends Core {
  *   results.values().reduce((sum, value) => sum + value, results.size));
  * assertEquals(await pool.atAsync("sum"), 5);
  * ```
+ *
+ * @category Coordination
  */
 export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
   static {
@@ -379,7 +385,7 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
   }
 
   /**
-   * Iterates over the pairs: see {@linkcode DagResults.entries}.
+   * Iterates over the pairs: see {@linkcode DagResults.prototype.entries | DagResults.entries}.
    *
    * @returns The pairs of key and value.
    */
@@ -442,6 +448,8 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
  * });
  * assertEquals(await pool.waitAsync(["sum"]), new Map([["sum", 3]]));
  * ```
+ *
+ * @category Coordination
  */
 export class DAGPool<V = unknown> extends Coordination {
   static {
@@ -515,9 +523,9 @@ export class DAGPool<V = unknown> extends Coordination {
    * Adds a task for each key of an object.
    *
    * @param depends The keys of the tasks, each with the keys whose values that task needs.
-   * @param fn As for {@linkcode DAGPool.spawn}.
-   * @param args As for {@linkcode DAGPool.spawn}.
-   * @throws As {@linkcode DAGPool.spawn} does. The tasks before the one that is refused are added.
+   * @param fn As for {@linkcode DAGPool.prototype.spawn | DAGPool.spawn}.
+   * @param args As for {@linkcode DAGPool.prototype.spawn | DAGPool.spawn}.
+   * @throws As {@linkcode DAGPool.prototype.spawn | DAGPool.spawn} does. The tasks before the one that is refused are added.
    */
   // deno-lint-ignore no-explicit-any
   spawnMany<A extends any[]>(
@@ -586,11 +594,12 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Returns the value of a key, in async code: see {@linkcode DAGPool.at}.
+   * Returns the value of a key, in async code: see {@linkcode DAGPool.prototype.at | DAGPool.at}.
    *
    * @param key The key.
    * @param options See {@linkcode WaitOptions}.
-   * @returns A promise of the value; it rejects as {@linkcode DAGPool.at} throws.
+   * @returns A promise of the value; it rejects with a `PropagateError` if the task has failed, and with a `Timeout` if there was
+   * no value in time.
    */
   atAsync(key: DagKey, options?: WaitOptions): Promise<V> {
     return twin(() => this.at(key, options), async () => await stateOf(this).at(key, options) as V);
@@ -611,11 +620,12 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Waits until keys have values, in async code: see {@linkcode DAGPool.wait}.
+   * Waits until keys have values, in async code: see {@linkcode DAGPool.prototype.wait | DAGPool.wait}.
    *
    * @param keys The keys; by default all keys that the pool has now.
    * @param options See {@linkcode WaitOptions}.
-   * @returns A promise of the values, in the order in which they came; it rejects as {@linkcode DAGPool.wait} throws.
+   * @returns A promise of the values, in the order in which they came; it rejects with a `PropagateError` if a task has failed,
+   * and with a `Timeout` if they did not come in time.
    */
   async waitAsync(keys?: Iterable<DagKey>, options?: WaitOptions): Promise<Map<DagKey, V>> {
     const values = new Map<DagKey, V>();
@@ -641,7 +651,8 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Iterates over the values of keys, as {@linkcode DAGPool.waitEach} does, without the keys that fail. For green code.
+   * Iterates over the values of keys, as {@linkcode DAGPool.prototype.waitEach | DAGPool.waitEach} does, without the keys that
+   * fail. For green code.
    *
    * @param keys The keys; by default all keys that the pool has now.
    * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
@@ -673,12 +684,13 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Iterates over the values of keys, in async code: see {@linkcode DAGPool.waitEach}.
+   * Iterates over the values of keys, in async code: see {@linkcode DAGPool.prototype.waitEach | DAGPool.waitEach}.
    *
    * @param keys The keys; by default all keys that the pool has now.
    * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
    * @returns The pairs of key and value.
    * @throws {PropagateError} By `next()`, in place of a value whose task has failed. The iteration is over then.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
    */
   waitEachAsync(
     keys?: Iterable<DagKey>,
@@ -688,11 +700,13 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Iterates over the values of keys that do not fail, in async code: see {@linkcode DAGPool.waitEachSuccess}.
+   * Iterates over the values of keys that do not fail, in async code: see
+   * {@linkcode DAGPool.prototype.waitEachSuccess | DAGPool.waitEachSuccess}.
    *
    * @param keys The keys; by default all keys that the pool has now.
    * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
    * @returns The pairs of key and value.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
    */
   waitEachSuccessAsync(
     keys?: Iterable<DagKey>,
@@ -702,7 +716,8 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 
   /**
-   * Iterates over the errors of keys that fail, in async code: see {@linkcode DAGPool.waitEachError}.
+   * Iterates over the errors of keys that fail, in async code: see
+   * {@linkcode DAGPool.prototype.waitEachError | DAGPool.waitEachError}.
    *
    * @param keys The keys; by default all keys that the pool has now.
    * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.

@@ -213,6 +213,8 @@ class EventCore extends Core {
  * spawn((event: GreenEvent<string>) => event.send("done"), event);
  * assertEquals(await event.waitAsync(), "done");
  * ```
+ *
+ * @category Coordination
  */
 export class GreenEvent<T = unknown> extends Coordination {
   static {
@@ -271,7 +273,7 @@ export class GreenEvent<T = unknown> extends Coordination {
   }
 
   /**
-   * Sends an error, which `wait()` throws; for the rest as {@linkcode GreenEvent.send}.
+   * Sends an error, which `wait()` throws; for the rest as {@linkcode GreenEvent.prototype.send | GreenEvent.send}.
    *
    * @param error The error, or another value to throw.
    * @throws {Error} If the event was sent already.
@@ -319,7 +321,7 @@ export class GreenEvent<T = unknown> extends Coordination {
    * Waits for the value, in async code.
    *
    * @param options See {@linkcode WaitOptions}.
-   * @returns A promise that settles as {@linkcode GreenEvent.wait} returns or throws.
+   * @returns A promise that settles as {@linkcode GreenEvent.prototype.wait | GreenEvent.wait} returns or throws.
    */
   waitAsync(options?: WaitOptions): Promise<T> {
     const core = this[CORE];
@@ -332,7 +334,7 @@ export class GreenEvent<T = unknown> extends Coordination {
   /**
    * Looks for the value, without waiting.
    *
-   * @returns The value that was sent, or `undefined`: {@linkcode GreenEvent.ready} tells them apart.
+   * @returns The value that was sent, or `undefined`: {@linkcode GreenEvent.prototype.ready | GreenEvent.ready} tells them apart.
    * @throws The error that was sent by `sendError()`.
    */
   poll(): T | undefined {

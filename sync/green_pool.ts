@@ -146,6 +146,8 @@ class PoolCore extends Permits {
  * const squares = await Array.fromAsync(pool.imapAsync((n: number) => n * n, [1, 2, 3]));
  * assertEquals(squares, [1, 4, 9]);
  * ```
+ *
+ * @category Coordination
  */
 export class GreenPool extends Coordination {
   static {
@@ -223,13 +225,13 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread whose result nobody wants. Its failure is reported as an `"unhandledthread"` event of the hub; a failure
-   * of a thread that runs on the stack of a member is printed. Blocks while all slots are taken. For green code.
+   * Spawns a green thread whose result nobody wants. Its failure is reported as an `"unhandledthread"` event of the hub; a
+   * failure of a thread that runs on the stack of a member is printed. Blocks while all slots are taken. For green code.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
    * @returns The thread, to watch or to kill, as from the function `spawnN`. (The pool of eventlet gives nothing.)
-   * @throws As {@linkcode GreenPool.spawn} does; on the hub use `spawnNAsync()`.
+   * @throws As {@linkcode GreenPool.prototype.spawn | GreenPool.spawn} does; on the hub use `spawnNAsync()`.
    */
   spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
@@ -254,7 +256,7 @@ export class GreenPool extends Coordination {
    * Spawns a green thread, in async code. The thread starts when a slot is free.
    *
    * To `await` the thread is to wait until it has ended: in a loop, one thread would run at a time. To hold back a loop that
-   * spawns, use {@linkcode GreenPool.startAsync}.
+   * spawns, use {@linkcode GreenPool.prototype.startAsync | GreenPool.startAsync}.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
@@ -351,13 +353,13 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread whose result nobody wants, in async code. Its failure is reported as an `"unhandledthread"` event of the
-   * hub. The thread starts when a slot is free. To `await` it is to wait until it has ended.
+   * Spawns a green thread whose result nobody wants, in async code. Its failure is reported as an `"unhandledthread"` event of
+   * the hub. The thread starts when a slot is free. To `await` the thread is to wait until it has ended.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
    * @returns The thread, at once, to watch or to kill.
-   * @throws As {@linkcode GreenPool.spawnAsync} does.
+   * @throws As {@linkcode GreenPool.prototype.spawnAsync | GreenPool.spawnAsync} does.
    */
   spawnNAsync<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
@@ -384,7 +386,7 @@ export class GreenPool extends Coordination {
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
    * @returns The thread, or `undefined`.
-   * @throws As {@linkcode GreenPool.spawnAsync} does.
+   * @throws As {@linkcode GreenPool.prototype.spawnAsync | GreenPool.spawnAsync} does.
    */
   trySpawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
@@ -492,7 +494,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Calls a function with each array of arguments of an iterable, as {@linkcode GreenPool.imap} does. For green code.
+   * Calls a function with each array of arguments of an iterable, as {@linkcode GreenPool.prototype.imap | GreenPool.imap} does.
+   * For green code.
    *
    * @param fn As for the function `spawn`.
    * @param items The arrays of arguments, one for each call.
@@ -509,8 +512,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Calls a function with each member of an iterable, as {@linkcode GreenPool.imap} does. The results come in the order in which
-   * the calls end. For green code.
+   * Calls a function with each member of an iterable, as {@linkcode GreenPool.prototype.imap | GreenPool.imap} does. The results
+   * come in the order in which the calls end. For green code.
    *
    * @param fn As for the function `spawn`.
    * @param items The arguments, one for each call.
@@ -527,8 +530,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Calls a function with each member of an iterable, in async code: see {@linkcode GreenPool.imap}. The iterable may be async too.
-   * The running calls are also killed when a limit ends within which the iteration was made.
+   * Calls a function with each member of an iterable, in async code: see {@linkcode GreenPool.prototype.imap | GreenPool.imap}.
+   * The iterable may be async too. The running calls are also killed when a limit ends within which the iteration was made.
    *
    * @param fn As for the function `spawn`.
    * @param items The arguments, one for each call.
@@ -543,7 +546,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Calls a function with each array of arguments of an iterable, in async code: see {@linkcode GreenPool.imapAsync}.
+   * Calls a function with each array of arguments of an iterable, in async code: see
+   * {@linkcode GreenPool.prototype.imapAsync | GreenPool.imapAsync}.
    *
    * @param fn As for the function `spawn`.
    * @param items The arrays of arguments, one for each call.
@@ -558,8 +562,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Calls a function with each member of an iterable, in async code, as {@linkcode GreenPool.imapAsync} does. The results come in
-   * the order in which the calls end.
+   * Calls a function with each member of an iterable, in async code, as
+   * {@linkcode GreenPool.prototype.imapAsync | GreenPool.imapAsync} does. The results come in the order in which the calls end.
    *
    * @param fn As for the function `spawn`.
    * @param items The arguments, one for each call.

@@ -25,7 +25,11 @@ import { blocking, greenSide } from "../bridge/side/side.ts";
 import { asyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
 import { timedOut } from "../bridge/memory/core.ts";
 
-/** Options for {@linkcode iwait}. */
+/**
+ * Options for {@linkcode iwait}.
+ *
+ * @category Threads
+ */
 export interface IwaitOptions extends WaitOptions {
   /**
    * The number of threads after which to stop.
@@ -37,7 +41,11 @@ export interface IwaitOptions extends WaitOptions {
 
 const IWAIT_KEYS = [...WAIT_KEYS, "count"];
 
-/** Options for {@linkcode joinAll}. */
+/**
+ * Options for {@linkcode joinAll}.
+ *
+ * @category Threads
+ */
 export interface JoinAllOptions extends IwaitOptions {
   /**
    * Whether to throw the error of the first thread that failed.
@@ -162,6 +170,8 @@ export class Finishers<T> {
  * }, one);
  * assertEquals(await first, 1);
  * ```
+ *
+ * @category Threads
  */
 export function iwait<T>(
   threads: Iterable<GreenThread<T>>,
@@ -294,6 +304,8 @@ function countOf({ count = Infinity }: IwaitOptions): number {
  * for await (const [thread] of iwaitAsync(threads)) results.push(await thread);
  * assertEquals(results.sort(), [1, 4, 9]);
  * ```
+ *
+ * @category Threads
  */
 export function iwaitAsync<T>(
   threads: Iterable<GreenThread<T>>,
@@ -330,6 +342,8 @@ function endingAsync<T>(
  * const waiter = spawn((...threads: GreenThread<number>[]) => joinAll(threads).length, ...threads);
  * assertEquals(await waiter, 2);
  * ```
+ *
+ * @category Threads
  */
 export function joinAll<T>(
   threads: Iterable<GreenThread<T>>,
@@ -367,6 +381,8 @@ export function joinAll<T>(
  * await joinAllAsync<unknown>([good, bad]);
  * assertEquals([good.outcome()?.status, bad.outcome()?.status], ["fulfilled", "rejected"]);
  * ```
+ *
+ * @category Threads
  */
 export async function joinAllAsync<T>(
   threads: Iterable<GreenThread<T>>,
@@ -383,7 +399,11 @@ export async function joinAllAsync<T>(
   return ended;
 }
 
-/** Options for {@linkcode killAll}. */
+/**
+ * Options for {@linkcode killAll}.
+ *
+ * @category Threads
+ */
 export interface KillAllOptions extends KillOptions {}
 
 /**
@@ -406,6 +426,8 @@ export interface KillAllOptions extends KillOptions {}
  * await spawn((...threads: GreenThread<void>[]) => killAll(threads), ...threads);
  * assertEquals(threads.map(({ state }) => state), ["killed", "killed"]);
  * ```
+ *
+ * @category Threads
  */
 export function killAll(
   threads: Iterable<GreenThread>,
@@ -437,6 +459,8 @@ export function killAll(
  * await killAllAsync(threads);
  * assertEquals(threads.map(({ dead }) => dead), [true, true]);
  * ```
+ *
+ * @category Threads
  */
 export async function killAllAsync(
   threads: Iterable<GreenThread>,

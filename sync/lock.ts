@@ -73,6 +73,8 @@ const LOCK = { kind: "lock", wireName: "Lock", exclusive: true } as const;
  * await Promise.all(threads);
  * assertEquals(counter[0], 300);
  * ```
+ *
+ * @category Coordination
  */
 export class Lock extends Coordination {
   static {

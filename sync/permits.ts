@@ -97,6 +97,8 @@ export interface PermitsKind {
  * } // the end of the block does nothing more
  * assertEquals(lock.locked, false);
  * ```
+ *
+ * @category Coordination
  */
 export class Permit implements Disposable {
   static {
@@ -121,7 +123,7 @@ export class Permit implements Disposable {
     release?.();
   }
 
-  /** Gives the permit back at the end of a `using` block: see {@linkcode Permit.release}. */
+  /** Gives the permit back at the end of a `using` block: see {@linkcode Permit.prototype.release | Permit.release}. */
   [Symbol.dispose](): void {
     this.release();
   }

@@ -25,13 +25,21 @@ import {
 } from "./queue_core.ts";
 import type { NameOptions } from "./semaphore.ts";
 
-/** Options for {@linkcode LightQueue.put}. */
+/**
+ * Options for {@linkcode LightQueue.prototype.put | LightQueue.put}.
+ *
+ * @category Coordination
+ */
 export interface PutOptions extends WaitOptions {
   /** In a {@linkcode PriorityQueue}: the item's priority. The lowest comes out first. */
   priority?: number;
 }
 
-/** Options for {@linkcode LightQueue.close}. */
+/**
+ * Options for {@linkcode LightQueue.prototype.close | LightQueue.close}.
+ *
+ * @category Coordination
+ */
 export interface QueueCloseOptions {
   /**
    * Whether to drop the items that are still in the queue.
@@ -77,6 +85,8 @@ const PRIORITY_KEYS = ["priority"];
  * } // closed here, so the consumer ends
  * assertEquals(await sum, 6);
  * ```
+ *
+ * @category Coordination
  */
 export class LightQueue<T = unknown> extends Coordination {
   /**
@@ -156,7 +166,8 @@ export class LightQueue<T = unknown> extends Coordination {
    *
    * @param item The item.
    * @param options See {@linkcode PutOptions}.
-   * @returns A promise that settles when the item is put; it rejects as {@linkcode LightQueue.put} throws.
+   * @returns A promise that settles when the item is put; it rejects as {@linkcode LightQueue.prototype.put | LightQueue.put}
+   * throws.
    */
   putAsync(item: T, options?: PutOptions): Promise<void> {
     return twin(
@@ -196,7 +207,7 @@ export class LightQueue<T = unknown> extends Coordination {
    * Gets an item, in async code.
    *
    * @param options See {@linkcode WaitOptions}.
-   * @returns A promise of the item; it rejects as {@linkcode LightQueue.get} throws.
+   * @returns A promise of the item; it rejects as {@linkcode LightQueue.prototype.get | LightQueue.get} throws.
    */
   getAsync(options?: WaitOptions): Promise<T> {
     return twin(
@@ -286,6 +297,8 @@ export class LightQueue<T = unknown> extends Coordination {
  * assertEquals(items, [0, 1, 2, 3, 4]);
  * await producer;
  * ```
+ *
+ * @category Coordination
  */
 export class Queue<T = unknown> extends LightQueue<T> {
   /** The number of items that were put, and not reported done. */
@@ -338,6 +351,8 @@ export class Queue<T = unknown> extends LightQueue<T> {
  * for (const n of [1, 2, 3]) queue.tryPut(n);
  * assertEquals([queue.tryGet(), queue.tryGet(), queue.tryGet()], [3, 2, 1]);
  * ```
+ *
+ * @category Coordination
  */
 export class LifoQueue<T = unknown> extends Queue<T> {}
 
@@ -359,6 +374,8 @@ export class LifoQueue<T = unknown> extends Queue<T> {}
  * queue.tryPut("now", { priority: 1 });
  * assertEquals(queue.tryGet(), "now");
  * ```
+ *
+ * @category Coordination
  */
 export class PriorityQueue<T = unknown> extends Queue<T> {}
 

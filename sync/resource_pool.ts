@@ -23,7 +23,11 @@ import { checkCount, checkSizes, Permit, twin } from "./permits.ts";
 import { LifoQueue, LightQueue } from "./queue.ts";
 import { Semaphore } from "./semaphore.ts";
 
-/** Options for {@linkcode Pool}. */
+/**
+ * Options for {@linkcode Pool}.
+ *
+ * @category Coordination
+ */
 export interface PoolOptions<T> {
   /** Makes a resource. May be async if the pool was made on the hub: it runs there, also for green threads. */
   create: () => T | PromiseLike<T>;
@@ -57,7 +61,12 @@ const KEYS: readonly (keyof PoolOptions<unknown>)[] = [
   "lifo",
 ];
 
-/** A resource that is lent. It goes back at the end of a `using` block. It goes back once: to dispose of the lease again does nothing. */
+/**
+ * A resource that is lent. It goes back at the end of a `using` block. It goes back once: to dispose of the lease again does
+ * nothing.
+ *
+ * @category Coordination
+ */
 export interface Lease<T> extends Disposable {
   /** The resource. */
   readonly value: T;
@@ -113,6 +122,8 @@ let partsOf: (pool: Pool<unknown>) => Parts<unknown>;
  * assertEquals(await thread, 1);
  * assertEquals(await pool.getAsync(), 1);
  * ```
+ *
+ * @category Coordination
  */
 export class Pool<T> {
   readonly #parts: Parts<T>;
@@ -162,7 +173,7 @@ export class Pool<T> {
    * Gets a resource; blocks the green thread until there is one.
    *
    * @param options See {@linkcode WaitOptions}.
-   * @returns The resource, to be given to {@linkcode Pool.put}.
+   * @returns The resource, to be given to {@linkcode Pool.prototype.put | Pool.put}.
    * @throws {Timeout} If there was no resource in time.
    * @throws The error of `create`.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
@@ -178,10 +189,11 @@ export class Pool<T> {
   }
 
   /**
-   * Gets a resource, in async code: see {@linkcode Pool.get}.
+   * Gets a resource, in async code: see {@linkcode Pool.prototype.get | Pool.get}.
    *
    * @param options See {@linkcode WaitOptions}.
-   * @returns A promise of the resource, to be given to {@linkcode Pool.put}; it rejects as {@linkcode Pool.get} throws.
+   * @returns A promise of the resource, to be given to {@linkcode Pool.prototype.put | Pool.put}; it rejects as
+   * {@linkcode Pool.prototype.get | Pool.get} throws.
    */
   getAsync(options?: WaitOptions): Promise<T> {
     return twin(() => this.get(options), async () => {
@@ -219,17 +231,17 @@ export class Pool<T> {
    *
    * @param options See {@linkcode WaitOptions}.
    * @returns The lease. The resource is its `value`.
-   * @throws As {@linkcode Pool.get} does; on the hub use `itemAsync()`.
+   * @throws As {@linkcode Pool.prototype.get | Pool.get} does; on the hub use `itemAsync()`.
    */
   item(options?: WaitOptions): Lease<T> {
     return this.#lease(this.get(options));
   }
 
   /**
-   * Gets a resource for a `using` block, in async code: see {@linkcode Pool.item}.
+   * Gets a resource for a `using` block, in async code: see {@linkcode Pool.prototype.item | Pool.item}.
    *
    * @param options See {@linkcode WaitOptions}.
-   * @returns A promise of the lease; it rejects as {@linkcode Pool.get} throws.
+   * @returns A promise of the lease; it rejects as {@linkcode Pool.prototype.get | Pool.get} throws.
    */
   async itemAsync(options?: WaitOptions): Promise<Lease<T>> {
     return this.#lease(await this.getAsync(options));
@@ -329,6 +341,8 @@ function shielded(fn: () => void): void {
  * }
  * assertEquals(pool.free, 1);
  * ```
+ *
+ * @category Coordination
  */
 export class TokenPool extends Pool<number> {
   static {

@@ -142,6 +142,8 @@ const DEPTH = 4 + 3 + 3;
  * assertEquals(await thread, true);
  * assertEquals(lock.locked, false);
  * ```
+ *
+ * @category Coordination
  */
 export class RLock extends Coordination {
   static {

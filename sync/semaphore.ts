@@ -12,7 +12,11 @@ import { nameIn } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { checkCount, MOST, type Permit, Permits, type PermitsKind, twin } from "./permits.ts";
 
-/** Options for coordination objects. */
+/**
+ * Options for coordination objects.
+ *
+ * @category Coordination
+ */
 export interface NameOptions {
   /** The object's name in messages and descriptions. */
   name?: string;
@@ -72,6 +76,8 @@ class SemaphoreCore extends Permits {
  * assertEquals(await thread, 2);
  * assertEquals(semaphore.value, 3);
  * ```
+ *
+ * @category Coordination
  */
 export class Semaphore extends Coordination {
   static {
@@ -174,6 +180,8 @@ export class Semaphore extends Coordination {
  *
  * assertThrows(() => new BoundedSemaphore(1).release(), RangeError);
  * ```
+ *
+ * @category Coordination
  */
 export class BoundedSemaphore extends Semaphore {
   static {

@@ -9,15 +9,38 @@ import { madeElsewhere, MAKER, SELF } from "../brand.ts";
 import { setValue, useContext, valueOf, withValue } from "./context.ts";
 import { state } from "../state.ts";
 
-/** The part of an `AsyncLocalStorage` of `node:async_hooks` that {@linkcode registerContext} needs. */
+/**
+ * The part of an `AsyncLocalStorage` of `node:async_hooks` that {@linkcode registerContext} needs.
+ *
+ * @category Values
+ */
 export interface ContextStorage {
-  /** The value of the current flow. */
+  /**
+   * Gives the value of the current flow.
+   *
+   * @returns The value; `undefined` where none was set.
+   */
   getStore(): unknown;
-  /** Calls a function with a value. */
+  /**
+   * Calls a function with a value.
+   *
+   * @param store The value.
+   * @param fn The function.
+   * @returns The result of the function.
+   */
   run(store: never, fn: () => unknown): unknown;
-  /** Calls a function without a value. */
+  /**
+   * Calls a function without a value.
+   *
+   * @param fn The function.
+   * @returns The result of the function.
+   */
   exit(fn: () => unknown): unknown;
-  /** Sets the value for the rest of the flow. */
+  /**
+   * Sets the value for the rest of the flow.
+   *
+   * @param store The value.
+   */
   enterWith(store: never): void;
   /** Takes the value away. */
   disable(): void;
@@ -81,6 +104,8 @@ type AnyFunction = (...args: any[]) => unknown;
  * // in placeOrder(), a green function, and in every async function that it calls
  * user.getStore(); // "ada"
  * ```
+ *
+ * @category Values
  */
 export function registerContext<S extends ContextStorage>(name: string, storage: S): S {
   check(name, storage);

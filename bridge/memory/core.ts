@@ -61,7 +61,11 @@ const ID = 1;
 /** The first word that a kind of object has for itself. */
 export const FIRST_WORD = 4;
 
-/** A snapshot of a coordination object, for people who look for what is stuck. */
+/**
+ * A snapshot of a coordination object, for people who look for what is stuck.
+ *
+ * @category Coordination
+ */
 export interface Description {
   /** The kind of object: `"lock"`. */
   readonly kind: string;

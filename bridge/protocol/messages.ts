@@ -171,7 +171,11 @@ export const ENDINGS = {
   killed: Ending.Killed,
 } as const;
 
-/** The outcome of a green thread: a tagged record, so that a value that looks like an error is still a value. */
+/**
+ * The outcome of a green thread: a tagged record, so that a value that looks like an error is still a value.
+ *
+ * @category Threads
+ */
 export type Outcome<T> =
   | { readonly status: "fulfilled"; readonly value: T }
   | { readonly status: "rejected"; readonly reason: unknown }

@@ -24,12 +24,16 @@ import { keyOf } from "../state.ts";
 /**
  * The state of a green thread: `"pending"` (queued, or waiting for its time), `"running"` (it has started; it may well be
  * blocked), then one of the three endings.
+ *
+ * @category Threads
  */
 export type ThreadState = "pending" | "running" | "fulfilled" | "rejected" | "killed";
 
 /**
- * Options for {@linkcode GreenThread.kill}. `timeout` and `signal` end the wait for the thread's end, and take nothing back of the
- * kill: they are for `killAsync()`, and for `kill()` with `wait`.
+ * Options for {@linkcode GreenThread.prototype.kill | GreenThread.kill}. `timeout` and `signal` end the wait for the thread's
+ * end, and take nothing back of the kill: they are for `killAsync()`, and for `kill()` with `wait`.
+ *
+ * @category Threads
  */
 export interface KillOptions extends WaitOptions {
   /**
@@ -48,7 +52,7 @@ export interface KillOptions extends WaitOptions {
   graceMs?: number;
   /**
    * Whether to block until the thread has ended, and the async work that was aborted with it. For green code; on the hub
-   * use {@linkcode GreenThread.killAsync}.
+   * use {@linkcode GreenThread.prototype.killAsync | GreenThread.killAsync}.
    *
    * @default {false}
    */
@@ -141,6 +145,8 @@ export type Link<T> = (thread: GreenThread<T>, ...args: never[]) => unknown;
  * assertEquals(await thread, 3);
  * assertEquals(thread.state, "fulfilled");
  * ```
+ *
+ * @category Threads
  */
 export abstract class GreenThread<T = unknown> implements Promise<T> {
   /**
@@ -208,10 +214,11 @@ export abstract class GreenThread<T = unknown> implements Promise<T> {
   abstract kill(reason?: unknown, options?: KillOptions): void;
 
   /**
-   * Ends the thread as {@linkcode GreenThread.kill} does, and waits until it has ended, and the async work that was aborted
-   * with it, if that has asked for its signal. For the hub; in green code use `kill(reason, { wait: true })`.
+   * Ends the thread as {@linkcode GreenThread.prototype.kill | GreenThread.kill} does, and waits until it has ended, and the
+   * async work that was aborted with it, if that has asked for its signal. For the hub; in green code use
+   * `kill(reason, { wait: true })`.
    *
-   * @param reason As for {@linkcode GreenThread.kill}.
+   * @param reason As for {@linkcode GreenThread.prototype.kill | GreenThread.kill}.
    * @param options See {@linkcode KillOptions}.
    * @returns A promise that settles when all has ended, whichever way. It rejects only if the wait ends before that: with a
    * `Timeout`, or with the reason of the signal.
@@ -221,7 +228,7 @@ export abstract class GreenThread<T = unknown> implements Promise<T> {
   /**
    * Ends the thread only if it has not started.
    *
-   * @param reason As for {@linkcode GreenThread.kill}.
+   * @param reason As for {@linkcode GreenThread.prototype.kill | GreenThread.kill}.
    */
   abstract cancel(reason?: unknown): void;
 
@@ -265,11 +272,11 @@ export abstract class GreenThread<T = unknown> implements Promise<T> {
   }
 
   /**
-   * Makes the thread awaitable on the hub, and in `async` green functions. Whoever calls it has asked for the result: a failure is
-   * no unhandled failure of the thread, and may be one of the promise that this gives.
+   * Makes the thread awaitable on the hub, and in `async` green functions. Whoever calls it has asked for the result: a failure
+   * is no unhandled failure of the thread, and may be one of the promise that this gives.
    *
    * @param onfulfilled Called with the result.
-   * @param onrejected Called with what {@linkcode GreenThread.wait} would throw.
+   * @param onrejected Called with what {@linkcode GreenThread.prototype.wait | GreenThread.wait} would throw.
    * @returns A promise of what the called function returns.
    */
   abstract then<R1 = T, R2 = never>(
@@ -279,9 +286,10 @@ export abstract class GreenThread<T = unknown> implements Promise<T> {
   ): Promise<R1 | R2>;
 
   /**
-   * Calls a function if the thread fails or is killed: {@linkcode GreenThread.then} with the second function alone.
+   * Calls a function if the thread fails or is killed: {@linkcode GreenThread.prototype.then | GreenThread.then} with the second
+   * function alone.
    *
-   * @param onrejected Called with what {@linkcode GreenThread.wait} would throw.
+   * @param onrejected Called with what {@linkcode GreenThread.prototype.wait | GreenThread.wait} would throw.
    * @returns A promise of the thread's result, or of what the function returns.
    */
   catch<R = never>(
@@ -292,8 +300,8 @@ export abstract class GreenThread<T = unknown> implements Promise<T> {
   }
 
   /**
-   * Calls a function when the thread has ended, whichever way. As {@linkcode GreenThread.then}, it asks for the result;
-   * {@linkcode GreenThread.link} is for code that needs the end alone.
+   * Calls a function when the thread has ended, whichever way. As {@linkcode GreenThread.prototype.then | GreenThread.then}, it
+   * asks for the result; {@linkcode GreenThread.prototype.link | GreenThread.link} is for code that needs the end alone.
    *
    * @param onfinally Called without arguments. A promise that it returns is awaited.
    * @returns A promise that settles as the thread ends, or rejects with what the function throws.
@@ -317,18 +325,30 @@ export abstract class GreenThread<T = unknown> implements Promise<T> {
     return "GreenThread";
   }
 
-  /** A short description for logs. */
+  /**
+   * Describes the thread for logs.
+   *
+   * @returns Its name and its state.
+   */
   toString(): string {
     return `GreenThread ${this.name} (${this.state})`;
   }
 
-  /** The thread in short, for `JSON.stringify()`. */
+  /**
+   * Describes the thread for `JSON.stringify()`.
+   *
+   * @returns Its number, its name and its state.
+   */
   toJSON(): { id: number; name: string; state: ThreadState } {
     const { id, name, state } = this;
     return { id, name, state };
   }
 
-  /** As `toString()`, for `console.log`. */
+  /**
+   * Describes the thread for `console.log`.
+   *
+   * @returns As `toString()`.
+   */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }

@@ -15,7 +15,11 @@ import type { GreenThread } from "../../bridge/side/green_thread.ts";
 import { type ContextValues, type Scope, within } from "../../bridge/context/context.ts";
 import { state } from "../../bridge/state.ts";
 
-/** The green call that an async function on the hub serves. */
+/**
+ * The green call that an async function on the hub serves.
+ *
+ * @category Calls
+ */
 export interface CurrentCall {
   /** Aborted when the green thread stops waiting for the call: it was killed, timed out, or crashed. */
   readonly signal: AbortSignal;
@@ -199,6 +203,8 @@ export function servedCall(): Call | undefined {
  *   return await response.bytes();
  * });
  * ```
+ *
+ * @category Calls
  */
 export function currentCall(): CurrentCall | undefined {
   return servedCall();

@@ -7,7 +7,11 @@
 import { MAX_SLOTS } from "../../bridge/wire/board.ts";
 import { checkOptionsObject, durationOf } from "../../bridge/checks.ts";
 
-/** Limits on a Worker's memory, in MiB. */
+/**
+ * Limits on a Worker's memory, in MiB.
+ *
+ * @category Hubs
+ */
 export interface ResourceLimits {
   /**
    * The most that long-lived objects may take.
@@ -21,7 +25,11 @@ export interface ResourceLimits {
   stackSizeMb?: number;
 }
 
-/** Options for {@linkcode Hub}. */
+/**
+ * Options for {@linkcode Hub}.
+ *
+ * @category Hubs
+ */
 export interface HubOptions {
   /**
    * The number of Workers that there may be, and so of green threads that have started and not ended. More threads wait for a

@@ -23,7 +23,11 @@ import { type GreenThread, ON_END } from "../../bridge/side/green_thread.ts";
 import { handle } from "../../bridge/references/handle.ts";
 import { servedCall } from "../base/call_context.ts";
 
-/** Options for {@linkcode ConnectionPool}. */
+/**
+ * Options for {@linkcode ConnectionPool}.
+ *
+ * @category Coordination
+ */
 export interface ConnectionPoolOptions<C> {
   /** Opens a connection. It gets a signal that is aborted when opening takes too long. */
   connect: (options: { readonly signal: AbortSignal }) => C | PromiseLike<C>;
@@ -150,6 +154,8 @@ const KEYS: readonly (keyof ConnectionPoolOptions<unknown>)[] = [
  * await using connection = await pool.itemAsync();
  * assertEquals(await connection.query(1), 2);
  * ```
+ *
+ * @category Coordination
  */
 export class ConnectionPool<C extends object> implements AsyncDisposable {
   static {
@@ -232,7 +238,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * Gets a connection; blocks the green thread until there is one.
    *
    * @param options See {@linkcode WaitOptions}; the timeout does not count the time that it takes to connect.
-   * @returns The connection. It comes back by {@linkcode ConnectionPool.put}.
+   * @returns The connection. It comes back by {@linkcode ConnectionPool.prototype.put | ConnectionPool.put}.
    * @throws {Timeout} If there was none in time, or connecting took too long.
    * @throws What `connect` threw.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
@@ -245,8 +251,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * Gets a connection, in async code.
    *
    * @param options See {@linkcode WaitOptions}; the timeout does not count the time that it takes to connect.
-   * @returns A promise of the connection, which comes back by {@linkcode ConnectionPool.putAsync}. It rejects with a `Timeout` if
-   * there was none in time, or connecting took too long; with the error of `connect`; and with an `Error` if the pool is closed.
+   * @returns A promise of the connection, which comes back by
+   * {@linkcode ConnectionPool.prototype.putAsync | ConnectionPool.putAsync}. It rejects with a `Timeout` if there was none in
+   * time, or connecting took too long; with the error of `connect`; and with an `Error` if the pool is closed.
    */
   async getAsync(options?: WaitOptions): Promise<C> {
     return (await this.#connections.lend(options)).proxy;
@@ -255,9 +262,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Gets a connection for a `using` block; blocks the green thread until there is one.
    *
-   * @param options As for {@linkcode ConnectionPool.get}.
+   * @param options As for {@linkcode ConnectionPool.prototype.get | ConnectionPool.get}.
    * @returns The connection. It comes back at the end of the block.
-   * @throws As {@linkcode ConnectionPool.get} does; on the hub use `itemAsync()`.
+   * @throws As {@linkcode ConnectionPool.prototype.get | ConnectionPool.get} does; on the hub use `itemAsync()`.
    */
   item(options?: WaitOptions): Sync<C> & Disposable {
     return this.#onHub("item", options);
@@ -266,9 +273,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Gets a connection for an `await using` block, in async code.
    *
-   * @param options As for {@linkcode ConnectionPool.getAsync}.
+   * @param options As for {@linkcode ConnectionPool.prototype.getAsync | ConnectionPool.getAsync}.
    * @returns A promise of the connection, which comes back at the end of the block; it rejects as that of
-   * {@linkcode ConnectionPool.getAsync} does.
+   * {@linkcode ConnectionPool.prototype.getAsync | ConnectionPool.getAsync} does.
    */
   async itemAsync(options?: WaitOptions): Promise<C & AsyncDisposable> {
     return (await this.#connections.lend(options)).proxy;
@@ -277,7 +284,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Gives a connection back, and blocks the green thread until it has been cleaned up.
    *
-   * @param connection A connection of {@linkcode ConnectionPool.get}. Nothing is done if it has come back already.
+   * @param connection A connection of {@linkcode ConnectionPool.prototype.get | ConnectionPool.get}. Nothing is done if it has
+   * come back already.
    * @throws {TypeError} If it is no connection of this pool.
    * @throws {BlockingCallError} If it is called on the hub: use `putAsync()` there.
    */
@@ -288,8 +296,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Gives a connection back, in async code.
    *
-   * @param connection As for {@linkcode ConnectionPool.put}.
-   * @returns A promise that settles when it has been cleaned up; it rejects with a `TypeError` if it is no connection of this pool.
+   * @param connection As for {@linkcode ConnectionPool.prototype.put | ConnectionPool.put}.
+   * @returns A promise that settles when it has been cleaned up; it rejects with a `TypeError` if it is no connection of this
+   * pool.
    */
   async putAsync(connection: C): Promise<void> {
     await this.#connections.giveBack(connection);
@@ -298,7 +307,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Closes a connection that is of no use any more: another one can be opened. It blocks the green thread.
    *
-   * @param connection As for {@linkcode ConnectionPool.put}.
+   * @param connection As for {@linkcode ConnectionPool.prototype.put | ConnectionPool.put}.
    * @throws {TypeError} If it is no connection of this pool.
    * @throws {BlockingCallError} If it is called on the hub: use `discardAsync()` there.
    */
@@ -309,7 +318,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Closes a connection that is of no use any more, in async code: another one can be opened.
    *
-   * @param connection As for {@linkcode ConnectionPool.put}.
+   * @param connection As for {@linkcode ConnectionPool.prototype.put | ConnectionPool.put}.
    * @returns A promise that settles when it is closed; it rejects with a `TypeError` if it is no connection of this pool.
    */
   async discardAsync(connection: C): Promise<void> {
@@ -326,7 +335,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Closes the connections that nobody uses, in async code: see {@linkcode ConnectionPool.clear}.
+   * Closes the connections that nobody uses, in async code: see
+   * {@linkcode ConnectionPool.prototype.clear | ConnectionPool.clear}.
    *
    * @returns A promise that settles when they are closed.
    */
@@ -356,7 +366,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Ends the pool, in async code: see {@linkcode ConnectionPool.close}.
+   * Ends the pool, in async code: see {@linkcode ConnectionPool.prototype.close | ConnectionPool.close}.
    *
    * @returns A promise that settles when the idle connections are closed.
    */
@@ -365,7 +375,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Ends the pool at the end of an `await using` block: see {@linkcode ConnectionPool.close}.
+   * Ends the pool at the end of an `await using` block: see {@linkcode ConnectionPool.prototype.close | ConnectionPool.close}.
    *
    * @returns A promise that settles when the idle connections are closed.
    */
