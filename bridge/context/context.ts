@@ -4,8 +4,8 @@
  * Registered storages (`register.ts`) keep their values here, all in one `AsyncLocalStorage`, by name: so that one
  * operation takes all of them across, and a name that is not registered on this side is carried through all the same.
  *
- * **Values go down only**, as in a function that is called on the platform: the callee begins with its caller's values, and the
- * caller goes on with its own. So a call or a thread runs {@linkcode within} the values that came with it, and nothing is
+ * **Values go down only.** A callee begins with its caller's values, and the caller goes on with its own, as a caller does
+ * that awaits an async function. So a call or a thread runs {@linkcode within} the values that came with it, and nothing is
  * brought back.
  *
  * A map of values never changes: whoever sets a value makes another map. So the same map means the same values, and flows that
