@@ -31,15 +31,15 @@ function test(name: string, fn: () => unknown): void {
 
 test("P254 what a function of the hub sets is not seen by who calls it, also in a catch block", async () => {
   await using _hub = new TestHub();
-  const seen = (own?: string) => [
-    own,
-    ...["set on the hub", own, own],
-    ...["set at once", own, own],
-    ...["only inside", own],
-    own,
-  ];
+  const seen = (own: unknown) => ({
+    before: own,
+    afterSet: { set: "set on the hub", here: own, onHub: own },
+    afterAtOnce: { set: "set at once", here: own, onHub: own },
+    afterRun: { set: "only inside", here: own, onHub: own },
+    afterFailure: own,
+  });
   await user.run("ada", async () => assertEquals(await contexts.callsSetters(), seen("ada")));
-  assertEquals(await contexts.callsSetters(), seen());
+  assertEquals(await contexts.callsSetters(), seen(undefined));
 });
 
 test("P255 async → green → async → green: each sees its caller's value, and nothing of what is set below", async () => {
@@ -86,14 +86,17 @@ test("P266 what a thread sets is not seen by who awaits it on the hub", async ()
   });
 });
 
+/** What `waitsForSetter()` sees: the thread that it waits for has set its value, and not the waiter's. */
+const MINE = { set: "set by a thread", here: "mine", onHub: "mine", inNext: "mine" };
+
 test("P266 what a thread, or a function that was started, sets is not seen by green code that waits for it", async () => {
   await using _hub = new TestHub();
-  assertEquals(await contexts.waitsForSetter(), ["set by a thread", "mine", "mine", "mine"]);
-  assertEquals(await contexts.startsOnHub(), [
-    "started with",
-    "set by what was started",
-    "set since",
-  ]);
+  assertEquals(await contexts.waitsForSetter(), MINE);
+  assertEquals(await contexts.startsOnHub(), {
+    read: "started with",
+    set: "set by what was started",
+    after: "set since",
+  });
   assertEquals(user.getStore(), undefined);
 });
 
@@ -181,7 +184,7 @@ test("P293 threads in one Worker, one after another or on one stack, see nothing
     "outer",
     "outer",
   ]);
-  assertEquals(await contexts.waitsForSetter(), ["set by a thread", "mine", "mine", "mine"]);
+  assertEquals(await contexts.waitsForSetter(), MINE);
   const killed = contexts.blocked("of a killed thread");
   await until(() => hub.threads().some(({ parkedOn }) => parkedOn !== undefined));
   killed.kill();
@@ -195,14 +198,14 @@ test("P293 an async green function keeps its context over awaits, in each of its
   await using _hub = new TestHub();
   const { asyncGreen } = greenImport<typeof contexts>(fixture("contexts.ts"));
   await user.run("ada", async () => {
-    assertEquals(await asyncGreen("set after an await"), [
-      "ada",
-      "ada",
-      "set after an await",
-      "set by an awaited thread",
-      "set after an await",
-      ...["a", "a", "b", "b"],
-    ]);
+    assertEquals(await asyncGreen("set after an await"), {
+      before: "ada",
+      afterAwait: "ada",
+      afterSet: "set after an await",
+      ofThread: "set by an awaited thread",
+      afterThread: "set after an await",
+      flows: [{ here: "a", onHub: "a" }, { here: "b", onHub: "b" }],
+    });
     assertEquals(user.getStore(), "ada");
   });
 });
