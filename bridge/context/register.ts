@@ -59,13 +59,12 @@ type AnyFunction = (...args: any[]) => unknown;
  * - **Down**: a green thread starts with the values that its spawner had when it spawned, and a call, in either direction,
  *   runs with those of its caller: `asyncToSync` functions, `hubImport`, `call()`, handles, callbacks. `getStore()`,
  *   `run()`, `exit()` and `enterWith()` work in green code as anywhere, over the `await`s of `async` green functions too.
- * - **Back**: what the callee set by `enterWith()`, and has not left by the end of a `run()`, is seen after the return: after
- *   a call, and after `wait()` or `await` of a thread, also when it failed. The last writer wins. A promise that was made
- *   of a thread (`greenletToFuture()`) takes nothing back, nor does a thread that crashed.
+ * - **Nothing goes back**: the caller, and whoever waits for a thread, goes on with the value of its own. What a callee sets by
+ *   `enterWith()` ends with the callee.
  * - **Apart**: each thread has its own, also when several run one after another in a Worker, or on one stack. What starts
  *   on its own, such as an exposed function that a thread without a value calls, has none.
  * - Values cross as arguments do; one that cannot is a `NotCloneableError` of the `spawn()` or the call. They are copies:
- *   change a value by `enterWith()`, not by writing into it.
+ *   change a value by `run()` or `enterWith()`, not by writing into it.
  * - A side that has not registered the name carries its value through.
  * - What the storage held before it was registered is not seen any more.
  *

@@ -68,8 +68,8 @@ export const Up = {
   /** The thread `b` has given up waiting for the thread `id`. */
   Unwait: 26,
   /**
-   * Async context that goes with the next message of kind `a` (`Call`, `Start`, `Spawn`, `Done` or `Reply` to `id`): the
-   * difference from the context with which its thread was started, or the changes. Payload: see `context/wire.ts`.
+   * Async context that goes with the next message of kind `a` (`Call`, `Start` or `Spawn`) with this `id`: the difference from
+   * the context with which its thread was started. Payload: see `context/wire.ts`.
    */
   Context: 27,
   /**
@@ -120,10 +120,7 @@ export const Down = {
   Prepare: 16,
   /** The thread `a` must not go on waiting for the thread `id`. Payload: the error to throw there. */
   Refuse: 17,
-  /**
-   * Async context that goes with the next message (`Run`, `Call`, `Reply` or `Settled`): all of it, or the changes. Payload:
-   * see `context/wire.ts`.
-   */
+  /** Async context that goes with the next message (`Run` or `Call`): all of it. Payload: see `context/wire.ts`. */
   Context: 18,
   /** The `AbortSignal` with the number `id`, which was sent there or is about to be, is aborted. Payload: the reason. */
   Signalled: 19,

@@ -15,7 +15,6 @@ import { brand } from "../../bridge/brand.ts";
 import { checkWaiting, timeLimit, type WaitOptions } from "../../bridge/checks.ts";
 import { decode, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
-import { ContextReturn, type ContextValues, hearOfAwaits } from "../../bridge/context/context.ts";
 import { DeadlockError } from "../../bridge/errors.ts";
 import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import {
@@ -97,12 +96,10 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   #ended: { readonly ending: number; readonly payload: Payload } | undefined;
   #outcome: Outcome<T> | undefined;
   #links: Linked[] = [];
-  #back: ContextReturn | undefined;
   #told = false;
 
   static {
     brand(this, "RemoteThread");
-    hearOfAwaits(this.prototype);
   }
 
   constructor(id: number, name: string, host: HandleHost) {
@@ -128,21 +125,14 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     this.#started = true;
   }
 
-  /** Joins a flow that is about to await the thread, so that it gets the thread's changes of the async context. */
-  beforeThen(): void {
-    (this.#back ??= new ContextReturn()).join();
-  }
-
   /**
    * Takes the thread's ending, which the hub told, or which happened here.
    *
-   * @param changes The thread's changes of the async context.
    * @param outcome The outcome as it is here, if the payload cannot be read here.
    */
   settle(
     ending: number,
     payload: Payload,
-    changes?: ContextValues,
     outcome?: Outcome<unknown>,
   ): void {
     if (this.done) return;
@@ -150,8 +140,6 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     else this.#ended = { ending, payload };
     // A payload that may hold references is read at once: references are counted when they arrive.
     if (this.#ended && mayRefer(payload)) this.#read();
-    if (changes) this.#back ??= new ContextReturn();
-    this.#back?.end(changes);
     if (ending === Ending.Rejected && !this.observed) this.#host.endings.failedUnhandled(this);
     this.#runLinks();
   }
@@ -160,7 +148,6 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   settleWith(outcome: Outcome<T>): void {
     if (this.done) return;
     this.#outcome = outcome;
-    this.#back?.end(undefined);
     this.#runLinks();
   }
 
@@ -179,7 +166,6 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   override wait(options?: WaitOptions): T {
     checkWaiting(options);
     if (!this.done) this.#host.waits.waitFor(this, timeLimit(options), options?.signal);
-    this.#back?.takeOver();
     const outcome = this.outcome()!;
     if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
     return unwrap(outcome);

@@ -147,10 +147,7 @@ export class GreenRuntime implements Green {
       handles,
       crossing,
       caller: this.#caller = new Caller(stack, mailbox),
-      context: this.#context = new GreenContext(
-        crossing.kinds,
-        (error) => crossing.fault(error),
-      ),
+      context: this.#context = new GreenContext(crossing.kinds),
       targets: this.#targets = new TargetNumbers(mailbox, crossing),
       timed,
       token: this.#token = options.runLock && new RunToken(options.runLock, board, slot),

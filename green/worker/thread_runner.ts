@@ -288,8 +288,8 @@ export class ThreadRunner {
     if (!usesContext()) return fn(...decode(message.payload, this.#crossing.kinds) as unknown[]);
     return this.#context.enter(
       message,
-      frame,
       () => fn(...decode(message.payload, this.#crossing.kinds) as unknown[]),
+      frame,
     );
   }
 

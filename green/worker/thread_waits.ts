@@ -15,7 +15,6 @@ import type { Condition } from "../../bridge/side/green.ts";
 import type { Blocking } from "./blocking.ts";
 import { callSite, joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
-import { usesContext } from "../../bridge/context/context.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { Frame } from "./frame_stack.ts";
 import type { GreenBase } from "./base.ts";
@@ -40,7 +39,6 @@ export class ThreadWaits {
   readonly #caller: GreenBase["caller"];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #context: GreenBase["context"];
   readonly #token: GreenBase["token"];
   readonly #blocking: Blocking;
   /** The waits for threads that are going on on this stack. */
@@ -59,7 +57,6 @@ export class ThreadWaits {
     this.#caller = base.caller;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
-    this.#context = base.context;
     this.#token = base.token;
     this.#blocking = blocking;
   }
@@ -173,10 +170,9 @@ export class ThreadWaits {
   /** Takes the ending of a thread, which the hub tells. */
   settle({ id, a, payload }: Message): void {
     const thread = this.#awaited.get(id);
-    const changes = usesContext() ? this.#context.takeChanges() : undefined;
     if (!thread) return this.#crossing.drop(payload); // It ended here, or was told twice.
     this.#awaited.delete(id);
-    thread.settle(a, payload, changes?.values);
+    thread.settle(a, payload);
     this.#handles.letGo(thread);
   }
 

@@ -11,8 +11,7 @@ import { madeElsewhere } from "../../bridge/brand.ts";
 import { isA } from "../../bridge/primordials.ts";
 import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
-import { changesIn, usesContext } from "../../bridge/context/context.ts";
-import { encodeContext } from "../../bridge/context/wire.ts";
+import { usesContext } from "../../bridge/context/context.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Down, Ending, type Target, targetName } from "../../bridge/protocol/messages.ts";
@@ -75,7 +74,7 @@ export class CallServer {
       call.end();
       if (worker.answers.get(id) !== call) return letGo(value);
       worker.answers.delete(id);
-      if (!worker.dead) this.#reply(worker, id, ending, value, call, kinds);
+      if (!worker.dead) this.#reply(worker, id, ending, value, kinds);
     };
     const fail = (error: unknown) => answer(Ending.Rejected, error);
     /** @returns A promise that settles when the work has ended; nothing if it has ended already. */
@@ -180,16 +179,10 @@ export class CallServer {
     id: number,
     ending: number,
     value: unknown,
-    call: Call,
     kinds: ReferenceKinds,
   ): void {
     let payload: Payload;
-    let context: Payload | undefined;
-    const changes = changesIn(call);
     try {
-      if (changes) {
-        context = worker.attempt(() => encodeContext(changes, worker.kinds));
-      }
       payload = ending === Ending.Fulfilled
         ? worker.attempt(() => encode(asReferent(value), "result", kinds))
         : encodeThrown(value, "error", worker.kinds);
@@ -200,7 +193,6 @@ export class CallServer {
       ending = Ending.Rejected;
       payload = encodeThrown(value, "error", worker.kinds);
     }
-    if (context) worker.post.send(Down.Context, 0, 0, 0, context);
     worker.post.send(Down.Reply, id, ending, 0, payload);
     worker.post.ready();
   }

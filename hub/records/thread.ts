@@ -15,7 +15,7 @@
 import { brand } from "../../bridge/brand.ts";
 import { timeLimit, type WaitOptions } from "../../bridge/checks.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
-import { ContextReturn, type ContextValues, hearOfAwaits } from "../../bridge/context/context.ts";
+import type { ContextValues } from "../../bridge/context/context.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
 import { currentLimit, untilAborted } from "../../bridge/side/limit.ts";
 import { bounded } from "../../bridge/side/bounded.ts";
@@ -161,9 +161,6 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   memberOf: number | undefined;
   /** The async context with which it was started, which its Worker has too. */
   context: ContextValues | undefined;
-  /** Its changes of that context, which are told before its ending. */
-  changes: ContextValues | undefined;
-  #back: ContextReturn | undefined;
   #running = false;
   #ended: Ended | undefined;
   #promise: Promise<T> | undefined;
@@ -172,7 +169,6 @@ export class HubThread<T = unknown> extends GreenThread<T> {
 
   static {
     brand(this, "HubThread");
-    hearOfAwaits(this.prototype);
   }
 
   constructor(host: ThreadHost, id: number, options: {
@@ -191,11 +187,6 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.detached = options.detached ?? false;
     this.task = options.task;
     this.context = options.task?.context?.values;
-  }
-
-  /** Notes that somebody is about to await it. */
-  beforeThen(): void {
-    (this.#back ??= new ContextReturn()).join();
   }
 
   get name(): string {
@@ -244,8 +235,6 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.onBegin = undefined;
     // First the links are called, then those go on that await it.
     if (this.#links) queueMicrotask(() => this.#runLinks());
-    if (this.changes) this.#back ??= new ContextReturn();
-    this.#back?.end(this.changes);
     this.#settle?.(ended.outcome);
     this.#settle = undefined;
     if (ended.status === "rejected" && !this.observed) this.#host.failedUnhandled(this);
@@ -346,20 +335,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     const adopted = isAdoption(onfulfilled);
     const limit = currentLimit(0)?.signal;
     const settled = limit ? untilAborted(this.settled(adopted), limit) : this.settled(adopted);
-    const back = this.#back;
-    if (adopted || !back) return settled.then(onfulfilled, onrejected);
-    // The flow that calls does not wait for this thread itself, but for the promise that it gets.
-    back.leave();
-    return settled.then(
-      onfulfilled && ((value) => {
-        back.takeOver();
-        return onfulfilled(value);
-      }),
-      onrejected && ((reason) => {
-        back.takeOver();
-        return onrejected(reason);
-      }),
-    );
+    return settled.then(onfulfilled, onrejected);
   }
 
   /**
