@@ -179,7 +179,9 @@ export class Arena {
     const chunk = Atomics.add(this.words, NEXT_CHUNK, 1);
     if (chunk >= CHUNKS || chunk < 0) {
       Atomics.sub(this.words, NEXT_CHUNK, 1);
-      throw new RangeError("Cannot wait: a million waits are going on at once already");
+      throw new RangeError(
+        "Cannot wait: the process has a million waits and permits already, and cannot have more",
+      );
     }
     Atomics.store(this.words, OWNERS + chunk, key + 1);
     return chunk;

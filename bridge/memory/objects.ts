@@ -204,7 +204,9 @@ export function resolveShared(
     const id = data as number;
     const buffer = take(id);
     if (!isCarried(buffer)) {
-      throw new TypeError("Cannot take an object: it is not of a kind that crosses in this way");
+      throw new TypeError(
+        "Cannot receive shared memory: expected memory that can be shared, found an object of another kind",
+      );
     }
     const here = known.buffers.get(id)?.deref();
     if (here) return here;
@@ -217,12 +219,12 @@ export function resolveShared(
   const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectRef;
   const buffer = take(id);
   if (!(buffer instanceof SharedArrayBuffer)) {
-    throw new BridgeProtocolError("Cannot take an object: it came without its memory");
+    throw new BridgeProtocolError("Cannot receive an object: its shared memory is missing");
   }
   const here = objectById(id);
   if (here) return here;
   const way = known.kinds.get(name);
-  if (!way) throw new BridgeProtocolError(`Cannot take an object: there is no kind "${name}"`);
+  if (!way) throw new BridgeProtocolError(`Cannot receive an object: there is no kind "${name}"`);
   const object = way.revive(buffer, given, extra);
   remember(id, object);
   return object;
@@ -309,7 +311,7 @@ export class Passage implements Giver, Taker {
   readonly take = (id: number): object => {
     this.#receive();
     const arrived = this.#arrived.get(id);
-    if (!arrived) throw new BridgeProtocolError(`Cannot take the memory ${id}: it has not come`);
+    if (!arrived) throw new BridgeProtocolError(`Cannot receive memory ${id}: it has not arrived`);
     if (--arrived.count === 0) this.#arrived.delete(id);
     return arrived.buffer;
   };
@@ -322,7 +324,9 @@ export class Passage implements Giver, Taker {
   readonly takeMemory = (id: number): SharedArrayBuffer => {
     const memory = this.take(id);
     if (memory instanceof SharedArrayBuffer) return memory;
-    throw new BridgeProtocolError(`Cannot take the memory ${id}: something else has come`);
+    throw new BridgeProtocolError(
+      `Cannot receive memory ${id}: expected a SharedArrayBuffer, found another object`,
+    );
   };
 
   /** Nothing will be sent any more. On the hub: nothing that was is left behind. */

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { show } from "../checks.ts";
 import { state } from "../state.ts";
 
 /** The way in which instances of a class cross: see {@linkcode registerClass}. */
@@ -117,24 +118,34 @@ export function registerOwnClass<T, W>(
 /** Checks the arguments of `registerClass()`, and returns the name to use. */
 function checkRegistration<T, W>(Class: AnyClass<T>, wire: ClassWire<T, W>): string {
   if (typeof Class !== "function" || typeof Class.prototype !== "object") {
-    throw new TypeError("Cannot register a class: the first argument is not a class");
+    throw new TypeError(
+      `Cannot register a class: expected a class as the first argument, found ${show(Class)}`,
+    );
   }
   const name = wire?.name ?? Class.name;
   if (typeof name !== "string" || name === "") {
-    throw new TypeError("Cannot register a class without a name: give it one in the options");
+    throw new TypeError(
+      'Cannot register a class: it has no name: give it one in the options, such as { name: "Point", toWire, fromWire }',
+    );
   }
   if (typeof wire?.toWire !== "function" || typeof wire.fromWire !== "function") {
     throw new TypeError(
-      `Cannot register class "${name}": "toWire" and "fromWire" are not functions`,
+      `Cannot register class "${name}": expected functions for "toWire" and "fromWire", found ${
+        show(wire?.toWire)
+      } and ${show(wire?.fromWire)}`,
     );
   }
   const before = registry.byName.get(name);
   if (before !== undefined && before.Class !== Class) {
-    throw new TypeError(`Cannot register class "${name}": another class has that name already`);
+    throw new TypeError(
+      `Cannot register class "${name}": another class has that name already: give this one another name in the options`,
+    );
   }
   const same = registry.byPrototype.get(Class.prototype);
   if (same !== undefined && same.name !== name) {
-    throw new TypeError(`Cannot register class "${name}": it is registered as "${same.name}"`);
+    throw new TypeError(
+      `Cannot register class "${name}": it is registered as "${same.name}" already`,
+    );
   }
   return name;
 }

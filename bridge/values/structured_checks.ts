@@ -114,7 +114,7 @@ export class Limits {
     if (!/[uv]/.test(flags)) return undefined;
     this.#classes += source.match(CLASSES)?.length ?? 0;
     if (this.#classes <= MAX_CLASSES) return undefined;
-    return `the Unicode patterns of one message may have ${MAX_CLASSES} classes such as \\w`;
+    return `the Unicode patterns of one message may have at most ${MAX_CLASSES} classes such as \\w`;
   }
 
   /** Counts a resizable buffer. */
@@ -122,12 +122,12 @@ export class Limits {
     this.#reserved += maxByteLength;
     this.#resizable += 1;
     if (this.#resizable <= MAX_RESIZABLE && this.#reserved <= MAX_RESERVED) return undefined;
-    return `one message may have ${MAX_RESIZABLE} resizable buffers, of 64 GiB in all`;
+    return `one message may have at most ${MAX_RESIZABLE} resizable buffers, of 64 GiB in all`;
   }
 
   /** Counts the entries of headers; these are limited one by one. */
   headers(entries: number): string | undefined {
     if (entries <= MAX_HEADERS) return undefined;
-    return `headers may have ${MAX_HEADERS} entries`;
+    return `headers may have at most ${MAX_HEADERS} entries`;
   }
 }

@@ -226,7 +226,7 @@ export class AnnexReader {
     const buffer: unknown = this.#take(id);
     if (!(buffer instanceof SharedArrayBuffer) || buffer.growable || buffer.byteLength > MOST) {
       throw new BridgeProtocolError(
-        "Cannot read a message: its annex is no memory of a fixed size",
+        "Cannot read a message: expected memory of a fixed size as its annex",
       );
     }
     const memory = { id, bytes: new Uint8Array(buffer), chars: Buffer.from(buffer) };
@@ -368,7 +368,7 @@ export class HandingReader {
    */
   take(format: number, { id, meta, lengths }: Beside): Payload {
     if (!hasBuffers(format)) {
-      throw new BridgeProtocolError("Cannot read a message: no text is handed");
+      throw new BridgeProtocolError("Cannot read a message: a text is never handed over");
     }
     const hasMeta = format === Format.Structured;
     const expected = hasMeta ? [meta, ...lengths] : lengths;
@@ -388,6 +388,6 @@ function viewOf(buffer: unknown, length: number): Uint8Array {
     buffer.byteLength === length;
   if (isRight) return new Uint8Array(buffer);
   throw new BridgeProtocolError(
-    `Cannot read a message: what was handed over is no buffer of ${length} bytes`,
+    `Cannot read a message: expected a buffer of ${length} bytes that was handed over, found something else`,
   );
 }

@@ -90,7 +90,7 @@ class GivenUpError extends Error {
   override name = "GivenUpError";
 
   constructor() {
-    super("The hub has given this Worker up: it ends as soon as its code returns");
+    super("The hub has stopped this Worker: the Worker ends as soon as its code returns");
   }
 }
 

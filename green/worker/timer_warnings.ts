@@ -26,8 +26,8 @@ export function warnOfTimers(timed: TimedSignals, blockedAt: () => string | unde
     if (at === undefined || warned.has(at)) return;
     warned.add(at);
     console.warn(
-      `Warning: a timer is due and cannot fire while ${at} blocks, which was given the signal of an AbortController: ` +
-        "if the timer is to abort it, use AbortSignal.timeout(ms) or new Timeout(ms)",
+      `Warning: a timer is due, but cannot fire while ${at} blocks with the signal of an AbortController: if the timer ` +
+        "is to abort that signal, use AbortSignal.timeout(ms) or new Timeout(ms)",
     );
   };
   const forget = (id: unknown) => {

@@ -174,8 +174,8 @@ export class Pool {
     if (this.#cannotGrow) this.#saturation.look();
     if (this.#queued <= maxQueue || !this.remove(thread)) return;
     throw new HubSaturatedError(
-      `Cannot spawn "${thread.name}": ${maxQueue} green threads wait for a Worker of "${name}" already, and ` +
-        `maxQueue is ${maxQueue}`,
+      `Cannot spawn "${thread.name}": the queue of hub "${name}" is full: ${maxQueue} green threads wait for a Worker, ` +
+        `and maxQueue is ${maxQueue}`,
     );
   }
 
@@ -526,8 +526,8 @@ export class Pool {
   /** Ends the queue: Workers that were stopped and go on have used up all that there may be. */
   #giveUp(): void {
     const reason = new WorkerCrashedError(
-      `Cannot run green threads on hub "${this.#settings.name}" any more: ${this.#stopped.leaked} Workers that were stopped go on ` +
-        "computing, and there may be no more",
+      `Cannot run green threads on hub "${this.#settings.name}" any more: the hub has stopped ${this.#stopped.leaked} Workers, ` +
+        "but they still compute, and it cannot have more Workers",
     );
     for (const thread of [...this.#queue]) {
       this.remove(thread);

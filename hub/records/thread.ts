@@ -267,7 +267,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     const graceMs = checkGrace(options.graceMs);
     if (options.wait) {
       throw new BlockingCallError(
-        "Cannot kill() and wait on the hub as it would block the event loop: use await killAsync()",
+        "Cannot kill() with { wait: true } on the hub as it would block the event loop: use await killAsync()",
       );
     }
     if (!this.#ended) this.#host.killThread(this, reason, false, graceMs);

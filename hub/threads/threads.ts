@@ -133,7 +133,10 @@ export class Threads implements ThreadHost, ThreadTable {
     if (graceMs > LONGEST_TIMER) return;
     const timer = setTimeout(() => {
       if (thread.dead) return;
-      this.#pool.stop(worker, new Error(`"${thread.name}" was killed and did not end`));
+      this.#pool.stop(
+        worker,
+        new Error(`The green thread "${thread.name}" was killed and did not end`),
+      );
     }, graceMs);
     thread.onEnd(() => clearTimeout(timer));
   }
@@ -210,7 +213,7 @@ export class Threads implements ThreadHost, ThreadTable {
     const thread = new HubThread(this, id, { label: "forgotten" });
     thread.observed = true;
     const reason = new Error(
-      `Cannot wait for green thread ${id}: the hub does not know it any more`,
+      `Cannot wait for green thread ${id}: it ended some time ago, and the hub has forgotten it`,
     );
     thread.end(Ended.of({ status: "rejected", reason }));
     return thread;
@@ -249,7 +252,9 @@ function cancelDependants(
 }
 
 function cancelDependant(threads: Threads, thread: HubThread, owner?: HubThread): void {
-  const who = owner ? `"${owner.name}"` : "the green thread";
-  const reason = new GreenletExit(`It was not to start once ${who} that spawned it had ended`);
+  const spawner = owner ? `"${owner.name}", which spawned it,` : "the green thread that spawned it";
+  const reason = new GreenletExit(
+    `The green thread "${thread.name}" was not started: ${spawner} has ended`,
+  );
   threads.killThread(thread, reason, true, Infinity);
 }

@@ -191,8 +191,8 @@ export class Waits {
     }
     const cycle = [...running, thread].map(({ name }) => name);
     const message =
-      `Cannot wait for "${thread.name}": it can never start, as all ${running.length} Workers that hub "${this.#name}" ` +
-      "may have run green threads that wait for ones that have not started";
+      `Cannot wait for "${thread.name}": it can never start: all ${running.length} Workers that hub "${this.#name}" can have ` +
+      "run green threads that wait for green threads that have not started: raise maxWorkers";
     return {
       threads: running,
       error: (sites) => new DeadlockError(message + describeSites(sites), { cycle }),

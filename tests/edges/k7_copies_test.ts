@@ -387,7 +387,7 @@ testBoth("a module has one function of a name, whichever copy wraps it", (one, o
     other.lib.asyncToSync(meta, async function f() {
       return await Promise.resolve(2);
     });
-  assertThrows(again, TypeError, 'has wrapped another function named "f"');
+  assertThrows(again, TypeError, 'wraps another function with the name "f"');
   return Promise.resolve();
 });
 

@@ -124,7 +124,7 @@ Deno.test("asyncToSync() refuses what is no import.meta or no named function", (
 Deno.test("asyncToSync() of a function that is not exported under its name says so", async () => {
   const error = await rejection(callHidden(), TypeError);
   assertMatch(error.message, /^Cannot find "hiddenOnHub" in "file:.*not_exported\.ts"/);
-  assertMatch(error.message, /Export the function under its own name from the module whose import/);
+  assertMatch(error.message, /Export the function as "hiddenOnHub" in the module whose import/);
   assertMatch(
     error.message,
     /export const hiddenOnHub = asyncToSync\(import\.meta, function/,

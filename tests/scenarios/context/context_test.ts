@@ -249,11 +249,11 @@ test("registerContext() refuses a value that cannot cross, where it is to cross,
     new WeakMap(),
     () => assertThrows(() => contexts.seen(), NotCloneableError),
   );
-  assert(error.message.startsWith('Cannot take the context "test.user" along: '), error.message);
+  assert(error.message.startsWith('Cannot send context "test.user"'), error.message);
   assertEquals(error.path, 'context "test.user"');
   for (const how of ["to the hub", "back"]) {
     const { message } = await rejection(contexts.refused(how), NotCloneableError);
-    assert(message.startsWith('Cannot take the context "test.user" along: '), message);
+    assert(message.startsWith('Cannot send context "test.user"'), message);
   }
   assertEquals(await contexts.seen(), undefined);
 });
