@@ -9,7 +9,7 @@
  *
  * **Object URLs** are the way of a blob from one thread of execution to another, as they belong to the process, like the bytes.
  * The runtime (Deno 2.9.6) also sends blobs through a `MessagePort`, but not those over files, and a blob sent to a Worker that
- * ends before it reads it is never freed. An object URL keeps its blob too, until somebody revokes it: whoever takes the blob
+ * ends before it reads it is never freed. An object URL keeps its blob too, until a side revokes it: the side that takes the blob
  * does so. The hub remembers each blob that it has sent until the Worker says that it has taken it, and when a Worker has ended,
  * revokes those that it had sent: so none is left.
  *

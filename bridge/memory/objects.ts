@@ -46,7 +46,7 @@ export abstract class Coordination {
   }
 
   /**
-   * Describes the state of the object, to find out what is stuck.
+   * Describes the state of the object, to find out why threads are stuck.
    *
    * @returns A snapshot; it may have changed already.
    */
@@ -127,7 +127,7 @@ export function onForgotten(listener: Forgotten): void {
  * @param name The name of the kind.
  * @param Class The class, whose objects have no private members: one that has arrived is made without the constructor.
  * @param coreFor Makes the core for memory that has arrived.
- * @param extra Gives what else is to be sent; nothing by default.
+ * @param extra Gives further data to send with the object; nothing by default.
  */
 export function registerKind<T extends Coordination>(
   name: string,
@@ -135,7 +135,7 @@ export function registerKind<T extends Coordination>(
   coreFor: (buffer: SharedArrayBuffer, name?: string, extra?: unknown) => T[typeof CORE],
   extra?: (object: T) => unknown,
 ): void {
-  // Each copy of the library has a class for it: what arrives is of the copy that was loaded last.
+  // Each copy of the library has a class for it: an object that arrives has the class of the copy that was loaded last.
   known.kinds.set(name, {
     revive: (buffer, name, extra) => objectFor(Class, coreFor(buffer, name, extra)),
     extra: extra as Kind["extra"],
@@ -317,7 +317,7 @@ export class Passage implements Giver, Taker {
   };
 
   /**
-   * The same for what has to be shared memory.
+   * As {@linkcode take}, for a buffer that has to be shared memory.
    *
    * @throws {BridgeProtocolError} If none has come, or something else.
    */

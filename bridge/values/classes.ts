@@ -58,16 +58,16 @@ const registry: Registry = state("classes", () => ({ byName: new Map(), byProtot
  * Call it beside the class, at the top level of a module that both sides import: each thread has a
  * registry of its own. The rules:
  *
- * - What arrives is what `fromWire` makes: a new instance, once for each time it is sent. Within one
- *   message an instance that is referred to twice stays one.
- * - An instance cannot be part of what its own `toWire` returns.
- * - A subclass needs a registration of its own; its instances are taken for unregistered without.
+ * - The instance that arrives is made by `fromWire`: a new instance for each message. An instance that one
+ *   message refers to twice arrives as one instance.
+ * - The result of `toWire` must not contain the instance itself.
+ * - A subclass needs a registration of its own: otherwise its instances count as unregistered.
  *   Errors are the exception: an error of a subclass crosses as its nearest registered ancestor, and
  *   as itself if its class is exported.
  * - Of an error the stack and, where `fromWire` sets none, the `cause` cross by themselves.
  * - The same class may be registered again under its name, say with a better `toWire`.
- * - What `fromWire` is given was written by the other side: if that runs code which is not trusted,
- *   check it there.
+ * - The other side has written the argument of `fromWire`: if that side runs code that you do not trust,
+ *   check the argument in `fromWire`.
  *
  * @example A class that both sides know
  * ```ts

@@ -13,7 +13,7 @@ import { isArray, isSafeInteger } from "../primordials.ts";
 /** The properties of a plain object. */
 export type Fields = { [key: string]: unknown };
 
-/** Says what is wrong with a message: never returns. */
+/** Throws the error of a malformed message. */
 export function fail(why: string, cause?: unknown): never {
   throw new BridgeProtocolError(
     `Cannot read a message: ${why}`,
@@ -24,7 +24,7 @@ export function fail(why: string, cause?: unknown): never {
 /** The errors that were thrown for classes: mistakes of the application, and no reason to distrust the other side. */
 const mistakes = new WeakSet<object>();
 
-/** Says what is wrong with an instance of a class of the application: never returns. */
+/** Throws the error of an instance of the app's class that cannot be made. */
 export function failForClass(why: string, cause?: unknown): never {
   try {
     return fail(why, cause);
@@ -34,7 +34,7 @@ export function failForClass(why: string, cause?: unknown): never {
   }
 }
 
-/** Whether an error means that the other side wrote what this library never writes, so that it cannot be trusted. */
+/** Whether an error means that the other side wrote a message that this library never writes: then it cannot be trusted. */
 export function isBreach(error: unknown): error is BridgeProtocolError {
   return error instanceof BridgeProtocolError && !mistakes.has(error);
 }
@@ -103,7 +103,7 @@ const MAX_RESERVED = 2 ** 36;
 
 const CLASSES = /\\[wp]/gi;
 
-/** Counts the limited objects of one message. Each method returns what is wrong, if anything is. */
+/** Counts the limited objects of one message. Each method returns the problem in words, if there is one. */
 export class Limits {
   #classes = 0;
   #resizable = 0;

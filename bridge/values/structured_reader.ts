@@ -357,7 +357,7 @@ function notFound([name, url]: ClassWire): string {
     "asyncToSync() functions this side uses, or call registerClass() in a module that both sides import";
 }
 
-/** Notes what an error has lost on its way here, and keeps its class for when it is passed on. */
+/** Notes that an error has lost its class or its private fields, and keeps the class for when the error is passed on. */
 function noteClass(error: Error, wire: ClassWire, prototype: object | undefined): void {
   if (wire.length === 1) return noteLostClass(wire[0]);
   if (getPrototypeOf(error) !== prototype) {

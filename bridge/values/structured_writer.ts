@@ -155,7 +155,7 @@ export class StructuredWriter {
 
   /** Takes back all that was begun since the lists had these lengths. */
   #takeBack({ objects, buffers, attachments }: Begun): void {
-    // When the stack has run out any call may fail, and a caller further down takes back what is left: so an object leaves the
+    // When the stack has run out, any call may fail, and a caller further down takes back the rest: so an object leaves the
     // list last, as it comes into the list first.
     const order = this.#order!;
     for (let at = order.length - 1; at >= objects; at--) {

@@ -18,7 +18,7 @@
  * last look at the bytes, so the writer, once it sees the count, may write there again. Which annex a payload is in stands in
  * its frame, so it does not matter in which order payloads arrive.
  *
- * The hub does not trust what a Worker says of an annex: it checks the memory once, and each offset in it before it reads.
+ * The hub does not trust a Worker's words about an annex: it checks the memory once, and each offset in it before it reads.
  *
  * **Freed memory**: the allocator is to keep the memory of large buffers that were freed. Each large value that arrives takes a
  * new buffer, and the collector frees many of them at a time. glibc's `malloc` then gives their pages back to the system, as soon
@@ -42,7 +42,8 @@
  * The writer counts the payloads that it has handed over. There may be {@linkcode MOST_ON_THEIR_WAY} that were not taken: those
  * that come then go in chunks, which wait for the reader, so that a writer that is faster does not fill the memory.
  *
- * The hub does not trust what a Worker hands over: it takes fixed-length `ArrayBuffer`s of the lengths that the frame says.
+ * The hub does not trust the buffers that a Worker hands over: it takes only fixed-length `ArrayBuffer`s of the lengths that the
+ * frame says.
  *
  * @module
  */
@@ -352,7 +353,7 @@ export class HandingReader {
 
   /**
    * @param ring The ring.
-   * @param take Takes what was handed over under a number.
+   * @param take Takes the buffers that were handed over under a number.
    */
   constructor(ring: RingReader, take: (id: number) => unknown) {
     this.#ring = ring;

@@ -130,7 +130,7 @@ export class Callbacks {
       });
     } catch (error) {
       if (!frame && isMeantForBelow(error)) below!.passing = { error };
-      // Whoever has killed the thread wanted this end: it is no failure that has to be reported.
+      // The killer of the thread wanted this ending: it is no failure that has to be reported.
       const killed = (frame ?? below)?.killed;
       ending = killed && isNothingBut(killed.reason, error) ? Ending.Killed : Ending.Rejected;
       reply = encodeThrown(error, "error", this.#crossing.kinds);

@@ -61,8 +61,8 @@ function breakDown(error: unknown): never {
 becomeGreen(runtime);
 if (start.debug) sayClassLosses((message) => console.warn(`Warning: ${message}`), false);
 runtime.ready();
-// Each turn is a macrotask: see `ThreadRunner.run`. When there is no next turn, the Worker ends, whatever timers and the like
-// green code has left behind.
+// Each turn is a macrotask: see `ThreadRunner.run`. When there is no next turn, the Worker ends, even if green code has left
+// timers behind.
 setImmediate(function step() {
   let turn: Promise<unknown> | undefined;
   try {

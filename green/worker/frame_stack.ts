@@ -271,8 +271,8 @@ export class Frame implements Scope {
   thrown: { readonly error: unknown } | undefined;
   /**
    * The error that ended a callback on top of the thread but was meant for the thread itself: the thread's kill, or a timeout
-   * that the thread had armed. The same error is thrown again where the thread is blocked, whatever the hub makes of the failed
-   * callback.
+   * that the thread had armed. The same error is thrown again where the thread is blocked, even if the hub catches the failure of
+   * the callback.
    */
   passing: { readonly error: unknown } | undefined;
   /** The count of `shield()`s that the thread is in. */

@@ -52,7 +52,7 @@ export class Loader {
       return this.#scope && compile(target.source, target.name, this.#scope);
     }
     const module = target.kind === "export" ? this.#modules.get(target.url) : undefined;
-    // A name counts once its module has been run to its end: what the function uses may stand further down.
+    // A name counts once its module has been run to its end: the function may use variables that are declared further down.
     return module && this.#functionOf(module, target as ExportTarget);
   }
 

@@ -212,7 +212,7 @@ export class ThreadRunner {
     let settled: Promise<unknown> | undefined;
     try {
       value = this.#applyTraced(message, frame, target, fn);
-      // Not by Promise.resolve(), which gives a promise as it is, with whatever people's code has put on it.
+      // Not by Promise.resolve(), which gives a promise as it is, with all properties that the app has put on it.
       if (isThenable(value)) settled = new Promise((resolve) => resolve(value));
     } catch (error) {
       return this.#endings.fail(frame, this.#loader.explainFailure(target, error));

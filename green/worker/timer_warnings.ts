@@ -2,8 +2,8 @@
  * A warning for debug mode: a timer that is to abort something cannot fire while its Worker blocks.
  *
  * `setTimeout(() => controller.abort(), 100)` and then a blocking call with the controller's signal: the timer needs the event
- * loop, which has no turn before the call has ended. Nobody knows what a timer will do. So a thread that blocks with a signal
- * that only this Worker can abort is warned when a timer is due meanwhile.
+ * loop, which has no turn before the call has ended. The library cannot know whether a timer will abort. So a thread that blocks
+ * with a signal that only this Worker can abort is warned when a timer is due meanwhile.
  *
  * @module
  */

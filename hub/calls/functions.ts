@@ -64,7 +64,7 @@ export class Functions {
   /**
    * Loads the module that has a target's function.
    *
-   * @throws The error of the module, or one that says what is wrong with the target.
+   * @throws The error of the module, or a `TypeError` about the target.
    */
   async load(target: Target): Promise<Callable> {
     const fn = await this.#load(target);

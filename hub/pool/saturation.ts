@@ -115,7 +115,7 @@ export class Saturation {
     }
   }
 
-  /** The parts of the error's message: which Workers there are, why there are no more, and what to do about that. */
+  /** The parts of the error's message: the Workers, the reason why there are no more, and advice. */
   #limit(): [workers: string, advice: string, options?: ErrorOptions] {
     const { name, maxWorkers } = this.#pool;
     const cause = this.#pool.startError?.();

@@ -2,7 +2,7 @@
  * The table of the hub's threads: keeps them, ends them, and forgets them.
  *
  * A thread is kept from its launch until it has ended, no Worker holds a reference to it, and the async work that was aborted
- * with it has ended too. Its first ending counts, and is told to whoever waits.
+ * with it has ended too. Its first ending counts, and all waiters are told of it.
  *
  * **Dependants** are threads that are not to start once their owner, which spawned them, has ended: see `spawnAfterLocal()`.
  *
@@ -120,7 +120,7 @@ export class Threads implements ThreadHost, ThreadTable {
   failedUnhandled(thread: HubThread): void {
     if (thread.keeper && !thread.keeper.dead) return;
     if (thread.detached) return this.events.unhandledThread(thread);
-    // As for promises: whoever wants the result has until the next turn of the event loop to ask for it.
+    // As for promises: the app has until the next turn of the event loop to ask for the result.
     // The timer keeps the process alive for that turn, so that no failure is lost at the end of the process.
     setTimeout(() => {
       // A thread that ended while it was spawned may have been handed to a Worker by now, which reports the failure.
@@ -180,7 +180,7 @@ export class Threads implements ThreadHost, ThreadTable {
   }
 
   #close(thread: HubThread): void {
-    // Whoever closed the hub wanted this ending: there is nothing to report.
+    // The code that closed the hub wanted this ending: there is nothing to report.
     thread.observed = true;
     const reason = this.#registry.closedError();
     this.endThread(thread, Ended.of({ status: "rejected", reason }));

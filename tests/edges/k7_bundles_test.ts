@@ -71,7 +71,10 @@ Deno.test("K7 a bundle with two functions of one name says which they are", asyn
 
 Deno.test("K7 a bundle whose functions have lost their names says what to write", async () => {
   const minified = await runBundle("unnamed", { ...INSIDE, minify: true });
-  assertMatch(minified.stderr, /the function has no name; .* syncToAsync\(import\.meta, "f", …\)/);
+  assertMatch(
+    minified.stderr,
+    /the function has no name: .* In a bundle, give the name as text: syncToAsync\(import\.meta, "f", …\)/,
+  );
   const renamed = await runBundle("unnamed", INSIDE);
   assertMatch(renamed.stderr, /Cannot find "shout2" in "file:.*unnamed\.js"/);
   assertMatch(renamed.stderr, /In a bundle, give the name as text: syncToAsync\(import\.meta, /);

@@ -117,7 +117,7 @@ Deno.test("asyncToSync() refuses what is no import.meta or no named function", (
   assertMatch(message(import.meta, {}), /expected a function as the second argument, found an obj/);
   assertMatch(
     message(import.meta, () => 1),
-    /asyncToSync\(import\.meta, function f\(\) \{ … \}\)$/,
+    /asyncToSync\(import\.meta, function f\(\) \{ … \}\)\. In a bundle, give .*\(import\.meta, "f", …\)$/,
   );
 });
 

@@ -153,7 +153,7 @@ Deno.test("J14 call() of a name that is not exposed lists those that are", async
   );
   hub.expose({ a: () => 1, b: () => 2 });
   const some = await rejection(hub.spawn(work), TypeError);
-  assertMatch(some.message, /is exposed on the hub, only "a", "b"$/);
+  assertMatch(some.message, /is exposed on the hub: the hub exposes "a", "b"$/);
   hub.expose({ fetchText: () => "late" });
   assertEquals(await hub.spawn(work), "late");
 });

@@ -488,7 +488,7 @@ Deno.test("spawn() refuses what has no source text to send", () => {
   assertMatch(message(class Work {}), /^Cannot spawn "Work": expected a function, found a class$/);
   assertMatch(message(Math.max), /^Cannot spawn "max": a native or bound function has no source/);
   assertMatch(message(function f() {}.bind(null)), /^Cannot spawn "bound f": a native or bound/);
-  assertMatch(message(Math.max), /wrap it: spawn\(\(\.\.\.args\) => …\)$/);
+  assertMatch(message(Math.max), /wrap the function: spawn\(\(\.\.\.args\) => …\)$/);
   assertMatch(message(42), /^Cannot spawn: expected a function, found 42$/);
   assertMatch(message(undefined), /^Cannot spawn: expected a function, found undefined/);
   assertMatch(message("f"), /^Cannot spawn: expected a function, found "f"$/);
