@@ -151,7 +151,7 @@ export class Barrier extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: BarrierCore;
 
@@ -200,15 +200,16 @@ export class Barrier extends Coordination {
   }
 
   /**
-   * As {@linkcode Barrier.wait}, in async code.
+   * Waits until all parties have come, in async code: see {@linkcode Barrier.wait}.
    *
    * @param options See {@linkcode WaitingOptions}.
+   * @returns A promise of the number of parties that had come before; it rejects as {@linkcode Barrier.wait} throws.
    */
   waitAsync(options?: WaitingOptions): Promise<number> {
     return twin(() => this.wait(options), () => this[CORE].waitAsync(options));
   }
 
-  /** Breaks the barrier. */
+  /** Breaks the barrier: parties that wait, or come later, get a `BrokenBarrierError`, until `reset()`. */
   abort(): void {
     this[CORE].abort();
   }

@@ -16,7 +16,7 @@ import {
   type WaitingOptions,
 } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
-import { checkCount, Permits, twin } from "./permits.ts";
+import { checkCount, type Permit, Permits, twin } from "./permits.ts";
 import type { NameOptions } from "./semaphore.ts";
 
 const RELEASERS = 1;
@@ -36,6 +36,11 @@ class CappedCore extends Permits {
 
   protected override wasTaken(): void {
     while (this.value < this.limit && this.refill());
+  }
+
+  /** The end of a `using` block never waits, so a permit for which there is no room is left out. */
+  protected override get hasRoom(): boolean {
+    return this.value < this.limit || this.waiting > 0;
   }
 
   /** Gives a permit back in green code. */
@@ -82,8 +87,11 @@ class CappedCore extends Permits {
  * A semaphore with a limit. A {@linkcode BoundedSemaphore} refuses a release too many; here such a release waits until a permit
  * is acquired. With a limit of 0 each release waits for an acquire.
  *
- * The contract is that of {@linkcode Semaphore}. Releases that wait are served in the order of their arrival too. Permits are
- * given back by `release()` alone, so `acquire()` returns none.
+ * The contract is that of {@linkcode Semaphore}, and:
+ *
+ * - Releases that wait are served in the order of their arrival too.
+ * - The end of a `using` block, and `release()` of the permit, never wait: if as many permits are free as there may be, this permit
+ *   is left out.
  *
  * @example Releases wait
  * ```ts
@@ -106,7 +114,7 @@ export class CappedSemaphore extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: CappedCore;
 
@@ -151,22 +159,22 @@ export class CappedSemaphore extends Coordination {
    * Acquires a permit; blocks the green thread until one is free.
    *
    * @param options See {@linkcode WaitingOptions}.
+   * @returns The permit, for `using`. It may also be left alone and given back by `release()` of the semaphore.
    * @throws {Timeout} If no permit was free in time.
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
-  acquire(options?: WaitingOptions): void {
-    this[CORE].acquire("acquire()", options);
+  acquire(options?: WaitingOptions): Permit {
+    return this[CORE].acquire("acquire()", options);
   }
 
   /**
-   * As {@linkcode CappedSemaphore.acquire}, in async code.
+   * Acquires a permit, in async code: see {@linkcode CappedSemaphore.acquire}.
    *
    * @param options See {@linkcode WaitingOptions}.
+   * @returns A promise of the permit; it rejects with a `Timeout` if no permit was free in time.
    */
-  acquireAsync(options?: WaitingOptions): Promise<void> {
-    return twin(() => this.acquire(options), async () => {
-      await this[CORE].acquireAsync(options);
-    });
+  acquireAsync(options?: WaitingOptions): Promise<Permit> {
+    return twin(() => this.acquire(options), () => this[CORE].acquireAsync(options));
   }
 
   /**
@@ -181,9 +189,10 @@ export class CappedSemaphore extends Coordination {
   }
 
   /**
-   * As {@linkcode CappedSemaphore.release}, in async code.
+   * Gives a permit back, in async code: see {@linkcode CappedSemaphore.release}.
    *
    * @param options See {@linkcode WaitingOptions}.
+   * @returns A promise that settles when there was room for the permit; it rejects with a `Timeout` if there was none in time.
    */
   releaseAsync(options?: WaitingOptions): Promise<void> {
     return twin(() => this.release(options), () => this[CORE].releaseAsync(options));
@@ -192,10 +201,10 @@ export class CappedSemaphore extends Coordination {
   /**
    * Acquires a permit if one is free, or somebody waits to release one. Never blocks.
    *
-   * @returns Whether a permit was acquired. (There is no permit to dispose of: see the class.)
+   * @returns The permit, or `undefined`.
    */
-  tryAcquire(): boolean {
-    return this[CORE].tryAcquire("tryAcquire()") !== undefined;
+  tryAcquire(): Permit | undefined {
+    return this[CORE].tryAcquire("tryAcquire()");
   }
 }
 

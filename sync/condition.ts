@@ -167,7 +167,7 @@ export class Condition extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: ConditionCore;
 
@@ -176,6 +176,7 @@ export class Condition extends Coordination {
    *
    * @param lock The condition's lock, a new one by default. Several conditions may share a lock.
    * @param options See {@linkcode NameOptions}.
+   * @throws {TypeError} If `lock` is neither a `Lock` nor an `RLock`.
    */
   constructor(lock: Lock | RLock = new Lock(), options?: NameOptions) {
     super();
@@ -196,17 +197,43 @@ export class Condition extends Coordination {
     return this[CORE].lists[0].size;
   }
 
-  /** Acquires the lock: see {@linkcode Lock.acquire}. */
+  /**
+   * Acquires the lock; blocks the green thread until the lock is free: see {@linkcode Lock.acquire}.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   * @returns The permit, for `using`.
+   * @throws {Timeout} If the lock was not free in time.
+   * @throws {DeadlockError} If this green thread holds the lock already, a `Lock`, and there is neither a timeout nor a signal.
+   * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
+   */
   acquire(options?: WaitingOptions): Permit {
     return this.lock.acquire(options);
   }
 
-  /** Acquires the lock, in async code: see {@linkcode Lock.acquireAsync}. */
+  /**
+   * Acquires the lock, in async code: see {@linkcode Lock.acquireAsync}.
+   *
+   * @param options See {@linkcode WaitingOptions}.
+   * @returns A promise of the permit; it rejects with a `Timeout` if the lock was not free in time.
+   */
   acquireAsync(options?: WaitingOptions): Promise<Permit> {
     return this.lock.acquireAsync(options);
   }
 
-  /** Releases the lock: see {@linkcode Lock.release}. */
+  /**
+   * Acquires the lock if it is free: see {@linkcode Lock.tryAcquire}. Never blocks.
+   *
+   * @returns The permit, or `undefined`.
+   */
+  tryAcquire(): Permit | undefined {
+    return this.lock.tryAcquire();
+  }
+
+  /**
+   * Releases the lock: see {@linkcode Lock.release}. `using` the permit is the surer way.
+   *
+   * @throws {Error} If nobody has acquired the lock, or another green thread holds an `RLock`.
+   */
   release(): void {
     this.lock.release();
   }
@@ -224,10 +251,11 @@ export class Condition extends Coordination {
   }
 
   /**
-   * As {@linkcode Condition.wait}, in async code.
+   * Waits for a notification, in async code: see {@linkcode Condition.wait}.
    *
    * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise that settles when a notification has come and the lock is held again.
+   * @returns A promise that settles when a notification has come and the lock is held again; it rejects as
+   * {@linkcode Condition.wait} throws.
    */
   waitAsync(options?: WaitingOptions): Promise<void> {
     return twin(() => this.wait(options), async () => {
@@ -236,11 +264,15 @@ export class Condition extends Coordination {
   }
 
   /**
-   * Waits until a predicate holds. It is called at once, after each notification, and once more when the time is over.
+   * Blocks the green thread until a predicate holds. The predicate is called at once, after each notification, and once more when
+   * the time is over.
    *
    * @param predicate The predicate. It runs with the lock held.
    * @param options See {@linkcode WaitingOptions}; `timeout` is for the whole wait.
-   * @throws {Timeout} If the predicate did not hold in time.
+   * @throws {Timeout} If the predicate did not hold in time. The lock is held then too.
+   * @throws {TypeError} If `predicate` is no function.
+   * @throws {Error} If a wait begins while nobody holds the lock, or another green thread holds an `RLock`.
+   * @throws {BlockingCallError} If a wait begins on the hub: use `waitForAsync()` there.
    */
   waitFor(predicate: () => boolean, options?: WaitingOptions): void {
     checkPredicate(predicate, "waitFor()");
@@ -253,10 +285,11 @@ export class Condition extends Coordination {
   }
 
   /**
-   * As {@linkcode Condition.waitFor}, in async code.
+   * Waits until a predicate holds, in async code: see {@linkcode Condition.waitFor}.
    *
-   * @param predicate The predicate.
-   * @param options See {@linkcode WaitingOptions}.
+   * @param predicate The predicate. It runs with the lock held.
+   * @param options See {@linkcode WaitingOptions}; `timeout` is for the whole wait.
+   * @returns A promise that settles when the predicate holds; it rejects as {@linkcode Condition.waitFor} throws.
    */
   waitForAsync(predicate: () => boolean, options?: WaitingOptions): Promise<void> {
     return twin(() => this.waitFor(predicate, options), async () => {

@@ -21,7 +21,7 @@ import { limited } from "../bridge/side/limit.ts";
 import { serve } from "../bridge/protocol/served.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
-import { AsyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
+import { asyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
 import { Core, FIRST_WORD, nameIn } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { mark, spawnTarget } from "../bridge/protocol/targets.ts";
@@ -102,6 +102,10 @@ class DagState {
 
   all(): DagKey[] {
     return [...new Set([...this.#entries.keys(), ...this.#tasks.keys()])];
+  }
+
+  size(): number {
+    return this.#entries.size;
   }
 
   keys(): DagKey[] {
@@ -213,7 +217,7 @@ function unwrap(entry: Entry): unknown {
 /** The questions that green code can ask the state. */
 type Question = Exclude<keyof DagState, symbol>;
 
-/** Serves the questions of green code about a pool. For the library. */
+/** Serves the questions of green code about a pool. */
 export function askDagPool(pool: DAGPool, question: string, args: unknown[]): unknown {
   const state = stateOf(pool);
   if (!QUESTIONS.includes(question)) throw new TypeError(`Cannot ask a DAGPool "${question}"`);
@@ -228,6 +232,7 @@ const QUESTIONS: readonly string[] = [
   "at",
   "next",
   "all",
+  "size",
   "keys",
   "runningKeys",
   "waitingKeys",
@@ -253,6 +258,9 @@ function ask(pool: DAGPool, question: Question, ...args: unknown[]): unknown {
     : askDagPool(pool, question, args);
 }
 
+/** Returns the keys of results. */
+let keysOf: (results: DagResults) => readonly DagKey[];
+
 /** The core of a pool: nothing but its id. */
 export class DagCore extends Core {
   readonly kind = "dag pool";
@@ -268,28 +276,41 @@ export class DagCore extends Core {
 }
 
 /**
- * The argument of a task of a {@linkcode DAGPool}: the values that the task depends on, as pairs of key and value, in the order
- * in which they came.
+ * The argument of a task of a {@linkcode DAGPool}: the values that the task depends on.
+ *
+ * It is read as a `Map` is: `keys()`, `values()`, `entries()`, `has()`, `get()` and `size`. Pairs stand in the order in which the
+ * values came, as do the keys of the pool. A value is asked for when it is read: in green code that is a round trip to the hub.
  *
  * @typeParam V The type of the values.
+ *
+ * @example Read the values
+ * ```ts
+ * import { DAGPool, type DagResults } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pool = new DAGPool<number>({ a: 1, b: 2 });
+ * pool.spawn("sum", ["a", "b"], (_key, results: DagResults<number>) =>
+ *   results.values().reduce((sum, value) => sum + value, results.size));
+ * assertEquals(await pool.atAsync("sum"), 5);
+ * ```
  */
 export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
   static {
     brand(this, "DagResults");
+    keysOf = (results) => results.#keys;
   }
 
   readonly #pool: DAGPool<V>;
   readonly #keys: readonly DagKey[];
 
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @ignore
+   */
   constructor(pool: DAGPool<V>, keys: readonly DagKey[]) {
     this.#pool = pool;
     this.#keys = keys;
-  }
-
-  /** The keys. */
-  get keys(): readonly DagKey[] {
-    return this.#keys;
   }
 
   /** The pool. */
@@ -297,18 +318,95 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
     return this.#pool;
   }
 
-  /**
-   * Iterates over the pairs.
-   *
-   * @throws {PropagateError} In place of a value whose task has failed.
-   */
-  *[Symbol.iterator](): Iterator<[DagKey, V]> {
-    for (const key of this.#keys) yield [key, this.#pool.get(key) as V];
+  /** The number of values. */
+  get size(): number {
+    return this.#keys.length;
   }
 
-  /** Returns all pairs as an object. */
+  /**
+   * Says whether the task depends on a key.
+   *
+   * @param key The key.
+   * @returns Whether it does: then the key has a value, or its task has failed.
+   */
+  has(key: DagKey): boolean {
+    return this.#keys.includes(key);
+  }
+
+  /**
+   * Returns the value of a key.
+   *
+   * @param key The key.
+   * @returns The value, or `undefined` if the task does not depend on the key.
+   * @throws {PropagateError} If the task of the key has failed.
+   */
+  get(key: DagKey): V | undefined {
+    return this.has(key) ? this.#pool.get(key) : undefined;
+  }
+
+  /**
+   * Iterates over the keys.
+   *
+   * @returns The keys, in the order in which their values came.
+   */
+  keys(): IteratorObject<DagKey, undefined, unknown> {
+    return this.#keys.values();
+  }
+
+  /**
+   * Iterates over the values.
+   *
+   * @returns The values, in the order in which they came.
+   * @throws {PropagateError} By `next()`, in place of a value whose task has failed. The iteration is over then.
+   */
+  values(): Generator<V, void, undefined> {
+    return this.#each((_key, value) => value);
+  }
+
+  /**
+   * Iterates over the pairs of key and value.
+   *
+   * @returns The pairs, in the order in which the values came.
+   * @throws {PropagateError} By `next()`, in place of a pair whose task has failed. The iteration is over then.
+   */
+  entries(): Generator<[DagKey, V], void, undefined> {
+    return this.#each((key, value) => [key, value]);
+  }
+
+  /**
+   * Iterates over the pairs: see {@linkcode DagResults.entries}.
+   *
+   * @returns The pairs of key and value.
+   */
+  [Symbol.iterator](): Generator<[DagKey, V], void, undefined> {
+    return this.entries();
+  }
+
+  /**
+   * Returns all pairs as an object.
+   *
+   * @returns An object with a property for each key.
+   * @throws {PropagateError} If a task that the values come from has failed.
+   */
   toObject(): Record<DagKey, V> {
     return Object.fromEntries(this);
+  }
+
+  /** Iterates over items made of each pair. After a limit the same item can be asked for again. */
+  #each<T>(make: (key: DagKey, value: V) => T): Generator<T, void, undefined> {
+    const left = [...this.#keys];
+    return new GreenSteps(() => {
+      if (left.length === 0) return END;
+      const [key] = left;
+      try {
+        const value = make(key, this.#pool.get(key) as V);
+        left.shift();
+        return { done: false, value };
+      } catch (error) {
+        if (error instanceof PropagateError) left.length = 0;
+        throw error;
+      }
+    });
   }
 }
 
@@ -355,8 +453,10 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * Makes a pool.
    *
-   * @param values The values at the start.
+   * @param values The values at the start: an object, or pairs of key and value.
    * @param options See {@linkcode NameOptions}.
+   * @throws {TypeError} If `values` is neither.
+   * @throws {Collision} If two pairs have one key.
    */
   constructor(
     values: Readonly<Record<string, V>> | Iterable<readonly [DagKey, V]> = {},
@@ -384,6 +484,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @param depends The keys whose values the task needs.
    * @param fn The function to run, as for the function `spawn`. It gets the key, the values, and the arguments.
    * @param args More arguments of the call.
+   * @throws {TypeError} If `depends` is no iterable, or `fn` cannot run in a green thread.
    * @throws {Collision} If the pool has the key already.
    * @throws {CycleError} If the task would need itself.
    */
@@ -411,6 +512,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @param depends The keys of the tasks, each with the keys whose values that task needs.
    * @param fn As for {@linkcode DAGPool.spawn}.
    * @param args As for {@linkcode DAGPool.spawn}.
+   * @throws As {@linkcode DAGPool.spawn} does. The tasks before the one that is refused are added.
    */
   // deno-lint-ignore no-explicit-any
   spawnMany<A extends any[]>(
@@ -435,7 +537,17 @@ export class DAGPool<V = unknown> extends Coordination {
     ask(this, "post", key, value, options?.replace ?? false);
   }
 
-  /** Whether a key has a value, or its task has failed. */
+  /** The number of keys that have a value, or whose task has failed. */
+  get size(): number {
+    return ask(this, "size") as number;
+  }
+
+  /**
+   * Says whether a key has a value, or its task has failed.
+   *
+   * @param key The key.
+   * @returns Whether it has, or it has failed.
+   */
   has(key: DagKey): boolean {
     return ask(this, "has", key) as boolean;
   }
@@ -443,6 +555,7 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * Returns the value of a key, without waiting.
    *
+   * @param key The key.
    * @returns The value, or `undefined` if there is none yet.
    * @throws {PropagateError} If its task has failed.
    */
@@ -453,6 +566,8 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * Returns the value of a key; blocks the green thread until there is one, even if the key is added later.
    *
+   * @param key The key.
+   * @returns The value.
    * @throws {PropagateError} If its task has failed.
    * @throws {BlockingCallError} If it is called on the hub: use `atAsync()` there.
    */
@@ -461,7 +576,12 @@ export class DAGPool<V = unknown> extends Coordination {
     return ask(this, "at", key) as V;
   }
 
-  /** Returns the value of a key, in async code: see {@linkcode DAGPool.at}. */
+  /**
+   * Returns the value of a key, in async code: see {@linkcode DAGPool.at}.
+   *
+   * @param key The key.
+   * @returns A promise of the value; it rejects with a `PropagateError` if the task has failed.
+   */
   atAsync(key: DagKey): Promise<V> {
     return twin(() => this.at(key), async () => await stateOf(this).at(key) as V);
   }
@@ -478,7 +598,12 @@ export class DAGPool<V = unknown> extends Coordination {
     return new Map(this.waitEach(keys));
   }
 
-  /** Waits until keys have values, in async code: see {@linkcode DAGPool.wait}. */
+  /**
+   * Waits until keys have values, in async code: see {@linkcode DAGPool.wait}.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @returns A promise of the values, in the order in which they came; it rejects with a `PropagateError` if a task has failed.
+   */
   async waitAsync(keys?: Iterable<DagKey>): Promise<Map<DagKey, V>> {
     const values = new Map<DagKey, V>();
     for await (const [key, value] of this.waitEachAsync(keys)) values.set(key, value);
@@ -489,66 +614,111 @@ export class DAGPool<V = unknown> extends Coordination {
    * Iterates over the values of keys, each as it comes, those that are there already first. For green code.
    *
    * @param keys The keys; by default all keys that the pool has now.
-   * @throws {PropagateError} In place of a value whose task has failed.
+   * @returns The pairs of key and value, with the helpers of `Iterator.prototype`.
+   * @throws {PropagateError} By `next()`, in place of a value whose task has failed. The iteration is over then.
+   * @throws {BlockingCallError} By the first `next()` on the hub: use `waitEachAsync()` there.
    */
   waitEach(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
     return stepsOf(this, keys, valueOf<V>);
   }
 
-  /** As {@linkcode DAGPool.waitEach}, without the keys that fail. */
+  /**
+   * Iterates over the values of keys, as {@linkcode DAGPool.waitEach} does, without the keys that fail. For green code.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @returns The pairs of key and value.
+   * @throws {BlockingCallError} By the first `next()` on the hub: use `waitEachSuccessAsync()` there.
+   */
   waitEachSuccess(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
     return stepsOf(this, keys, successOf<V>);
   }
 
-  /** Iterates over the errors of keys that fail, each as it comes. For green code. */
+  /**
+   * Iterates over the errors of keys that fail, each as it comes. For green code.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @returns The pairs of key and error.
+   * @throws {BlockingCallError} By the first `next()` on the hub: use `waitEachErrorAsync()` there.
+   */
   waitEachError(keys?: Iterable<DagKey>): Generator<[DagKey, PropagateError], void, undefined> {
     return stepsOf(this, keys, errorOf);
   }
 
-  /** As {@linkcode DAGPool.waitEach}, in async code. */
+  /**
+   * Iterates over the values of keys, in async code: see {@linkcode DAGPool.waitEach}.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @returns The pairs of key and value.
+   * @throws {PropagateError} By `next()`, in place of a value whose task has failed. The iteration is over then.
+   */
   waitEachAsync(keys?: Iterable<DagKey>): AsyncGenerator<[DagKey, V], void, undefined> {
     return asyncStepsOf(this, keys, valueOf<V>);
   }
 
-  /** As {@linkcode DAGPool.waitEachSuccess}, in async code. */
+  /**
+   * Iterates over the values of keys that do not fail, in async code: see {@linkcode DAGPool.waitEachSuccess}.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @returns The pairs of key and value.
+   */
   waitEachSuccessAsync(keys?: Iterable<DagKey>): AsyncGenerator<[DagKey, V], void, undefined> {
     return asyncStepsOf(this, keys, successOf<V>);
   }
 
-  /** As {@linkcode DAGPool.waitEachError}, in async code. */
+  /**
+   * Iterates over the errors of keys that fail, in async code: see {@linkcode DAGPool.waitEachError}.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @returns The pairs of key and error.
+   */
   waitEachErrorAsync(
     keys?: Iterable<DagKey>,
   ): AsyncGenerator<[DagKey, PropagateError], void, undefined> {
     return asyncStepsOf(this, keys, errorOf);
   }
 
-  /** Returns the keys that have a value, or whose task has failed. */
-  keys(): DagKey[] {
-    return ask(this, "keys") as DagKey[];
-  }
-
-  /** Returns the keys whose tasks run. */
-  runningKeys(): DagKey[] {
-    return ask(this, "runningKeys") as DagKey[];
-  }
-
-  /** Returns the keys whose tasks wait for values. */
-  waitingKeys(): DagKey[] {
-    return ask(this, "waitingKeys") as DagKey[];
+  /**
+   * Iterates over the keys that have a value, or whose task has failed, as they are at the call.
+   *
+   * @returns The keys, in the order in which their values came.
+   */
+  keys(): IteratorObject<DagKey, undefined, unknown> {
+    return (ask(this, "keys") as DagKey[]).values();
   }
 
   /**
-   * Returns the keys that a task still waits for, including keys that nobody has spawned or posted.
+   * Iterates over the keys whose tasks run, as they are at the call.
    *
+   * @returns The keys, in the order in which their tasks were added.
+   */
+  runningKeys(): IteratorObject<DagKey, undefined, unknown> {
+    return (ask(this, "runningKeys") as DagKey[]).values();
+  }
+
+  /**
+   * Iterates over the keys whose tasks wait for values, as they are at the call.
+   *
+   * @returns The keys, in the order in which their tasks were added.
+   */
+  waitingKeys(): IteratorObject<DagKey, undefined, unknown> {
+    return (ask(this, "waitingKeys") as DagKey[]).values();
+  }
+
+  /**
+   * Iterates over the keys that a task still waits for, including keys that nobody has spawned or posted.
+   *
+   * @param key The key of the task.
+   * @returns The keys, in the order in which the task was given them; none if the task has ended.
    * @throws {RangeError} If the pool does not have the key.
    */
-  waitingFor(key: DagKey): DagKey[] {
-    return ask(this, "waitingFor", key) as DagKey[];
+  waitingFor(key: DagKey): IteratorObject<DagKey, undefined, unknown> {
+    return (ask(this, "waitingFor", key) as DagKey[]).values();
   }
 
   /**
    * Kills a task. If the task waits, the pool forgets it, and its key can be used again. If it runs, it fails.
    *
+   * @param key The key of the task.
    * @throws {RangeError} If there is no such task, or the task has ended.
    */
   kill(key: DagKey): void {
@@ -573,7 +743,7 @@ function stepsOf<T>(
       if (picked) return { done: false, value: picked[0] };
     }
     return END;
-  }, () => {});
+  });
 }
 
 /** Iterates over the items of keys, in async code. */
@@ -596,7 +766,7 @@ function asyncStepsOf<T>(
     }
     return END;
   };
-  return new AsyncSteps(step, () => {});
+  return asyncSteps(step, () => {});
 }
 
 /** A key, whether its task has succeeded, and its value or error. */
@@ -632,6 +802,6 @@ registerKind("DAGPool", DAGPool, (buffer, name) => new DagCore(buffer, name));
 
 registerOwnClass<DagResults, readonly [DAGPool, readonly DagKey[]]>(DagResults, {
   name: "aiohub.DagResults",
-  toWire: (results) => [results.pool, results.keys],
+  toWire: (results) => [results.pool, keysOf(results)],
   fromWire: ([pool, keys]) => new DagResults(pool, keys),
 });

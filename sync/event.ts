@@ -231,7 +231,7 @@ export class GreenEvent<T = unknown> extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: EventCore;
 
@@ -284,6 +284,7 @@ export class GreenEvent<T = unknown> extends Coordination {
    *
    * @param error The error, or another value to throw.
    * @throws {Error} If the event was sent already.
+   * @throws {NotCloneableError} If the error cannot cross.
    */
   sendError(error: unknown): void {
     const core = this[CORE];
@@ -295,6 +296,7 @@ export class GreenEvent<T = unknown> extends Coordination {
    *
    * @param outcome The thread's `outcome()`.
    * @throws {TypeError} If this is no outcome: the thread has not ended.
+   * @throws {Error} If the event was sent already.
    */
   settle(outcome: Outcome<T>): void {
     const status: unknown = (outcome as Partial<Outcome<T>> | null | undefined)?.status;

@@ -8,7 +8,7 @@ import { madeElsewhere } from "../bridge/brand.ts";
 import { LONGEST_TIMER, show, WAITING_KEYS } from "../bridge/checks.ts";
 import { GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/side/green_thread.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
-import { AsyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
+import { asyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
 import { checkWaiting, timedOut, timeLimit, type WaitingOptions } from "../bridge/memory/core.ts";
 
 /** Options for {@linkcode iwait}. */
@@ -133,8 +133,9 @@ export class Finishers<T> {
  *
  * @param threads The threads. A thread that occurs twice counts once.
  * @param options See {@linkcode IwaitOptions}. When the time is over, the iteration ends.
- * @returns The threads, in the order in which they end.
- * @throws {BlockingCallError} If it is called on the hub: use {@linkcode iwaitAsync} there.
+ * @returns The threads, in the order in which they end, with the helpers of `Iterator.prototype`.
+ * @throws {TypeError} If an option has the wrong type; by the first `next()`, if `threads` is no iterable of threads.
+ * @throws {BlockingCallError} By the first `next()` on the hub: use {@linkcode iwaitAsync} there.
  *
  * @example The first of two
  * ```ts
@@ -267,6 +268,18 @@ function countOf({ count = Infinity }: IwaitOptions): number {
  * @param threads The threads.
  * @param options See {@linkcode IwaitOptions}.
  * @returns The threads, in the order in which they end. Each comes in an array, as a thread by itself would be awaited.
+ * @throws {TypeError} If an option has the wrong type; by the first `next()`, if `threads` is no iterable of threads.
+ *
+ * @example Results as the threads end
+ * ```ts
+ * import { iwaitAsync, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const threads = [1, 2, 3].map((n) => spawn((n: number) => n * n, n));
+ * const results: number[] = [];
+ * for await (const [thread] of iwaitAsync(threads)) results.push(await thread);
+ * assertEquals(results.sort(), [1, 4, 9]);
+ * ```
  */
 export function iwaitAsync<T>(
   threads: Iterable<GreenThread<T>>,
@@ -281,7 +294,7 @@ function endingAsync<T>(
   options: IwaitOptions,
 ): AsyncGenerator<[GreenThread<T>], void, undefined> {
   const ending = new Ending<T>(threads, options);
-  return new AsyncSteps(() => ending.nextAsync(), () => ending.leave());
+  return asyncSteps(() => ending.nextAsync(), () => ending.leave());
 }
 
 /**
@@ -291,7 +304,18 @@ function endingAsync<T>(
  * @param options See {@linkcode JoinAllOptions}. When the time is over, the threads that have ended are returned.
  * @returns The threads that have ended, in the order of their ends.
  * @throws The error of a thread, with `throwOnError`.
+ * @throws {TypeError} If `threads` is no iterable of threads, or an option has the wrong type.
  * @throws {BlockingCallError} If it is called on the hub: use {@linkcode joinAllAsync} there.
+ *
+ * @example Wait for two threads
+ * ```ts
+ * import { type GreenThread, joinAll, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const threads = [1, 2].map((n) => spawn((n: number) => n * n, n));
+ * const waiter = spawn((...threads: GreenThread<number>[]) => joinAll(threads).length, ...threads);
+ * assertEquals(await waiter, 2);
+ * ```
  */
 export function joinAll<T>(
   threads: Iterable<GreenThread<T>>,
@@ -313,7 +337,22 @@ export function joinAll<T>(
  * Waits until several green threads have ended, in async code: see {@linkcode joinAll}.
  *
  * @param threads The threads.
- * @param options See {@linkcode JoinAllOptions}.
+ * @param options See {@linkcode JoinAllOptions}. When the time is over, the threads that have ended are returned.
+ * @returns A promise of the threads that have ended, in the order of their ends; with `throwOnError` it rejects with the error of
+ * the first thread that failed.
+ *
+ * @example Wait for all, whether they fail or not
+ * ```ts
+ * import { joinAllAsync, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const good = spawn(() => 1);
+ * const bad = spawn(() => {
+ *   throw new Error("no");
+ * });
+ * await joinAllAsync<unknown>([good, bad]);
+ * assertEquals([good.outcome()?.status, bad.outcome()?.status], ["fulfilled", "rejected"]);
+ * ```
  */
 export async function joinAllAsync<T>(
   threads: Iterable<GreenThread<T>>,
@@ -339,10 +378,22 @@ const KILL_ALL_KEYS = [...WAITING_KEYS, ...KILL_KEYS];
  * Kills several green threads and blocks until all have ended.
  *
  * @param threads The threads.
- * @param reason The reason, as for `kill()`.
+ * @param reason The reason, as for `kill()`: a `GreenletExit` by default.
  * @param options Options of the wait for them, and of each kill.
  * @throws {Timeout} If some had not ended in time.
+ * @throws {TypeError} If `threads` is no iterable of threads, or an option has the wrong type. Then no thread is killed.
  * @throws {BlockingCallError} If it is called on the hub: use {@linkcode killAllAsync} there.
+ *
+ * @example Kill two threads that sleep
+ * ```ts
+ * import { type GreenThread, killAll, spawn } from "@aiohub/aiohub";
+ * import { sleep } from "@aiohub/aiohub/green";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const threads = [1, 2].map(() => spawn(() => sleep(60_000)));
+ * await spawn((...threads: GreenThread<void>[]) => killAll(threads), ...threads);
+ * assertEquals(threads.map(({ state }) => state), ["killed", "killed"]);
+ * ```
  */
 export function killAll(
   threads: Iterable<GreenThread>,
@@ -360,8 +411,20 @@ export function killAll(
  * Kills several green threads and waits until all have ended, in async code: see {@linkcode killAll}.
  *
  * @param threads The threads.
- * @param reason The reason, as for `kill()`.
+ * @param reason The reason, as for `kill()`: a `GreenletExit` by default.
  * @param options Options of the wait for them, and of each kill.
+ * @returns A promise that settles when all have ended; it rejects with a `Timeout` if some had not ended in time.
+ *
+ * @example Kill two threads that sleep
+ * ```ts
+ * import { killAllAsync, spawn } from "@aiohub/aiohub";
+ * import { sleep } from "@aiohub/aiohub/green";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const threads = [1, 2].map(() => spawn(() => sleep(60_000)));
+ * await killAllAsync(threads);
+ * assertEquals(threads.map(({ dead }) => dead), [true, true]);
+ * ```
  */
 export async function killAllAsync(
   threads: Iterable<GreenThread>,

@@ -81,7 +81,7 @@ export class Lock extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: Permits;
 

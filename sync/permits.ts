@@ -81,16 +81,22 @@ export interface PermitsKind {
 }
 
 /**
- * A permit that was acquired. It is given back when this is disposed, once.
+ * A permit: what every `acquire()`, `acquireAsync()` and `tryAcquire()` gives.
+ *
+ * `release()`, or the end of a `using` block, gives the permit back to its semaphore or lock. A permit is given back once: to
+ * release it again does nothing.
  *
  * @example Hold a lock for a block
  * ```ts
  * import { Lock } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
  *
  * const lock = new Lock();
  * {
- *   using _permit = await lock.acquireAsync();
- * } // released here
+ *   using permit = await lock.acquireAsync();
+ *   permit.release(); // early
+ * } // the end of the block does nothing more
+ * assertEquals(lock.locked, false);
  * ```
  */
 export class Permit implements Disposable {
@@ -100,19 +106,23 @@ export class Permit implements Disposable {
 
   #release: (() => void) | undefined;
 
-  /** For the library: permits come from `acquire()`. */
+  /**
+   * For the library: permits come from `acquire()`.
+   *
+   * @ignore
+   */
   constructor(release: () => void) {
     this.#release = release;
   }
 
-  /** Gives the permit back. Harmless when that was done before. */
+  /** Gives the permit back. Never blocks. Does nothing if the permit was given back before. */
   release(): void {
     const release = this.#release;
     this.#release = undefined;
     release?.();
   }
 
-  /** Gives the permit back at the end of a `using` block. */
+  /** Gives the permit back at the end of a `using` block: see {@linkcode Permit.release}. */
   [Symbol.dispose](): void {
     this.release();
   }
@@ -264,6 +274,11 @@ export class Permits extends Core {
   /** Called when a permit was taken. Under the lock. */
   protected wasTaken(): void {}
 
+  /** Whether there is room for a permit whose holder has disposed of it; if not, the permit is left out. Under the lock. */
+  protected get hasRoom(): boolean {
+    return true;
+  }
+
   /** Sets the most permits that there may be, in a new object. */
   protected setLimit(limit: number): void {
     this.words[LIMIT] = limit;
@@ -354,13 +369,14 @@ export class Permits extends Core {
   }
 
   #permit(thread: number): Permit {
-    return new Permit(() => this.#giveBack(thread));
+    return new Permit(() => this.#giveBack(thread, true));
   }
 
-  #giveBack(thread: number): void {
+  #giveBack(thread: number, ifRoom = false): void {
     this.enter();
     const isOut = thread === 0 || this.#isCounted && this.uncount();
-    if (isOut && this.isHeldBy(thread || ASYNC)) this.releaseOne();
+    const isTaken = !ifRoom || this.hasRoom;
+    if (isOut && isTaken && this.isHeldBy(thread || ASYNC)) this.releaseOne();
     this.leave();
   }
 

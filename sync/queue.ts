@@ -10,6 +10,7 @@ import { brand } from "../bridge/brand.ts";
 import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { nameIn, type WaitingOptions } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
+import { AsyncItems, GreenSteps } from "../bridge/side/steps.ts";
 import { twin } from "./permits.ts";
 import {
   CLOSED,
@@ -57,16 +58,31 @@ const PRIORITY_KEYS = ["priority"];
  *   thread with no round trip to the hub. Larger items, and those that refer to something (functions, green threads, other
  *   queues), are left on the hub until somebody gets them.
  * - `for … of` in green code and `for await … of` on the hub get items until the queue is closed and empty.
+ * - The end of a `using` block closes the queue.
  *
  * A `LightQueue` has no `taskDone()` and no `join()`: {@linkcode Queue} adds them.
  *
  * @typeParam T The type of the items.
+ *
+ * @example Async code puts, a green thread gets
+ * ```ts
+ * import { LightQueue, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const queue = new LightQueue<number>();
+ * const sum = spawn((queue: LightQueue<number>) => queue[Symbol.iterator]().reduce((a, b) => a + b), queue);
+ * {
+ *   using input = queue;
+ *   for (const n of [1, 2, 3]) await input.putAsync(n);
+ * } // closed here, so the consumer ends
+ * assertEquals(await sum, 6);
+ * ```
  */
 export class LightQueue<T = unknown> extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: QueueCore;
 
@@ -156,6 +172,7 @@ export class LightQueue<T = unknown> extends Coordination {
    * @param options The priority, in a {@linkcode PriorityQueue}.
    * @throws {Full} If there is no room.
    * @throws {QueueClosedError} If the queue is closed.
+   * @throws {NotCloneableError} If the item cannot cross.
    */
   tryPut(item: T, options?: Pick<PutOptions, "priority">): void {
     checkOptionsObject("put", options, "{ priority: 1 }", PRIORITY_KEYS);
@@ -203,6 +220,8 @@ export class LightQueue<T = unknown> extends Coordination {
    * Changes the room for items. Items are not dropped. Threads that wait for room may go on.
    *
    * @param maxSize The most items that the queue has room for, as in the constructor.
+   * @throws {TypeError} If `maxSize` is not a number.
+   * @throws {RangeError} If `maxSize` is neither a whole number from 0 nor `Infinity`.
    */
   resize(maxSize: number): void {
     this[CORE].resize(maxSize);
@@ -218,26 +237,30 @@ export class LightQueue<T = unknown> extends Coordination {
     this[CORE].close(options?.immediate ?? false);
   }
 
-  /** Gets items until the queue is closed and empty, in green code. */
-  [Symbol.iterator](): IterableIterator<T, undefined> {
-    const core = this[CORE];
-    return {
-      next: () => core.next() as IteratorResult<T, undefined>,
-      [Symbol.iterator]() {
-        return this;
-      },
-    };
+  /** Closes the queue at the end of a `using` block: consumers get the items that are left. */
+  [Symbol.dispose](): void {
+    this.close();
   }
 
-  /** Gets items until the queue is closed and empty, in async code. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
+  /**
+   * Gets items until the queue is closed and empty, in green code. To leave the loop early takes nothing from the queue.
+   *
+   * @returns The items, with the helpers of `Iterator.prototype`: `map()`, `take()`, `toArray()` and so on.
+   * @throws {BlockingCallError} By the first `next()` on the hub: use `for await` there.
+   */
+  [Symbol.iterator](): Generator<T, void, undefined> {
     const core = this[CORE];
-    return {
-      next: () => core.nextAsync() as Promise<IteratorResult<T, undefined>>,
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    return new GreenSteps(() => core.next() as IteratorResult<T, undefined>);
+  }
+
+  /**
+   * Gets items until the queue is closed and empty, in async code. To leave the loop early takes nothing from the queue.
+   *
+   * @returns The items.
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    const core = this[CORE];
+    return new AsyncItems(() => core.nextAsync() as Promise<IteratorResult<T, undefined>>);
   }
 }
 
@@ -301,7 +324,21 @@ export class Queue<T = unknown> extends LightQueue<T> {
   }
 }
 
-/** A {@linkcode Queue} whose last item comes out first. */
+/**
+ * A {@linkcode Queue} whose last item comes out first.
+ *
+ * @typeParam T The type of the items.
+ *
+ * @example Last in, first out
+ * ```ts
+ * import { LifoQueue } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const queue = new LifoQueue<number>();
+ * for (const n of [1, 2, 3]) queue.tryPut(n);
+ * assertEquals([queue.tryGet(), queue.tryGet(), queue.tryGet()], [3, 2, 1]);
+ * ```
+ */
 export class LifoQueue<T = unknown> extends Queue<T> {}
 
 /**
@@ -309,6 +346,8 @@ export class LifoQueue<T = unknown> extends Queue<T> {}
  *
  * The priority is given with the item. Without that, the priority is the item itself if this is a number, or the first member of
  * an array.
+ *
+ * @typeParam T The type of the items.
  *
  * @example Lowest first
  * ```ts

@@ -58,7 +58,7 @@ const KEYS: readonly (keyof PoolOptions<unknown>)[] = [
   "lifo",
 ];
 
-/** A resource that is lent. It goes back when the lease is disposed, once. */
+/** A resource that is lent. It goes back at the end of a `using` block. It goes back once: to dispose of the lease again does nothing. */
 export interface Lease<T> extends Disposable {
   /** The resource. */
   readonly value: T;
@@ -179,9 +179,10 @@ export class Pool<T> {
   }
 
   /**
-   * Gets a resource, in async code.
+   * Gets a resource, in async code: see {@linkcode Pool.get}.
    *
    * @param options See {@linkcode WaitingOptions}.
+   * @returns A promise of the resource, to be given to {@linkcode Pool.put}; it rejects as {@linkcode Pool.get} throws.
    */
   getAsync(options?: WaitingOptions): Promise<T> {
     return twin(() => this.get(options), async () => {
@@ -215,18 +216,21 @@ export class Pool<T> {
   }
 
   /**
-   * Gets a resource for a `using` block; blocks the green thread.
+   * Gets a resource for a `using` block; blocks the green thread until there is one.
    *
    * @param options See {@linkcode WaitingOptions}.
+   * @returns The lease. The resource is its `value`.
+   * @throws As {@linkcode Pool.get} does; on the hub use `itemAsync()`.
    */
   item(options?: WaitingOptions): Lease<T> {
     return this.#lease(this.get(options));
   }
 
   /**
-   * Gets a resource for a `using` block, in async code.
+   * Gets a resource for a `using` block, in async code: see {@linkcode Pool.item}.
    *
    * @param options See {@linkcode WaitingOptions}.
+   * @returns A promise of the lease; it rejects as {@linkcode Pool.get} throws.
    */
   async itemAsync(options?: WaitingOptions): Promise<Lease<T>> {
     return this.#lease(await this.getAsync(options));
@@ -236,6 +240,8 @@ export class Pool<T> {
    * Changes the most resources that there may be. Lent resources beyond that are destroyed when they are put back.
    *
    * @param maxSize The most resources, as in the options.
+   * @throws {TypeError} If `maxSize` is not a number.
+   * @throws {RangeError} If `maxSize` is not a whole number from 0.
    */
   resize(maxSize: number): void {
     const { permits, idle, destroy } = this.#parts;
@@ -309,7 +315,22 @@ function shielded(fn: () => void): void {
   else fn();
 }
 
-/** A pool of tokens without a meaning: a {@linkcode Semaphore} in the shape of a {@linkcode Pool}. */
+/**
+ * A pool of tokens without a meaning: a {@linkcode Semaphore} in the shape of a {@linkcode Pool}.
+ *
+ * @example One at a time
+ * ```ts
+ * import { TokenPool } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pool = new TokenPool(1);
+ * {
+ *   using _token = await pool.itemAsync();
+ *   assertEquals(pool.free, 0);
+ * }
+ * assertEquals(pool.free, 1);
+ * ```
+ */
 export class TokenPool extends Pool<number> {
   static {
     brand(this, "TokenPool");
@@ -319,6 +340,8 @@ export class TokenPool extends Pool<number> {
    * Makes a pool.
    *
    * @param maxSize The number of tokens.
+   * @throws {TypeError} If `maxSize` is not a number.
+   * @throws {RangeError} If `maxSize` is not a whole number from 0.
    */
   constructor(maxSize: number = 4) {
     let count = 0;

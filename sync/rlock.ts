@@ -150,7 +150,7 @@ export class RLock extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: RLockCore;
 

@@ -80,7 +80,7 @@ export class Semaphore extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: Permits;
 

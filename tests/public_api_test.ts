@@ -16,6 +16,31 @@ async function namesOf(entry: string): Promise<{ types: string[]; values: string
   return { types: names.types.sort(), values: names.values.sort() };
 }
 
+/** The source files under a folder. */
+function* sourcesIn(folder: string): Generator<string> {
+  for (const { name, isDirectory } of Deno.readDirSync(new URL(folder, ROOT))) {
+    if (isDirectory) yield* sourcesIn(`${folder}${name}/`);
+    else yield `${folder}${name}`;
+  }
+}
+
+Deno.test("members of coordination objects and connections that are for the library are not in the rendered docs", () => {
+  const files = [
+    ...sourcesIn("sync/"),
+    ...sourcesIn("hub/connections/"),
+    "bridge/memory/objects.ts",
+  ];
+  const shown = files.flatMap((file) =>
+    [...Deno.readTextFileSync(new URL(file, ROOT)).matchAll(/\/\*\*[\s\S]*?\*\//g)]
+      .map(([comment]) => comment)
+      .filter((comment) => /For the library|@internal/.test(comment))
+      // `deno doc` leaves out what is to be ignored; what is internal it only marks.
+      .filter((comment) => !comment.includes("@ignore"))
+      .map((comment) => `${file}: ${comment}`)
+  );
+  assertEquals(shown, []);
+});
+
 Deno.test("mod.ts exports these names and no others", async () => {
   const { types, values } = await namesOf("mod.ts");
   assertEquals(Object.keys(library).sort(), values);

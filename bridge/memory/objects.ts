@@ -26,18 +26,30 @@ import { here } from "./process_side.ts";
 /** Key of the core of an object. */
 export const CORE: unique symbol = keyOf("core") as never;
 
-/** The base of all coordination objects: those at which green threads and async code meet. */
+/**
+ * The base of all coordination objects: those at which green threads and async code meet.
+ *
+ * @example Say what is stuck
+ * ```ts
+ * import { type Coordination, Lock, Queue } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const objects: Coordination[] = [new Lock({ name: "cache" }), new Queue(1, { name: "jobs" })];
+ * assertEquals(objects.map(String), ['lock "cache"', 'queue "jobs"']);
+ * assertEquals(objects.every((object) => object.describe().waiting === 0), true);
+ * ```
+ */
 export abstract class Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   abstract readonly [CORE]: Core;
   /**
    * The mark of objects that are the same on both sides. For the library.
    *
-   * @internal
+   * @ignore
    */
   declare readonly [ITSELF]: true;
   static {
@@ -54,12 +66,20 @@ export abstract class Coordination {
     return this[CORE].describe();
   }
 
-  /** A short description for logs. */
+  /**
+   * Describes the object for logs.
+   *
+   * @returns The kind of the object, with its name or its number.
+   */
   toString(): string {
     return this[CORE].title;
   }
 
-  /** As `toString()`, for `console.log`. */
+  /**
+   * Describes the object for `console.log`.
+   *
+   * @returns The text of `toString()`, and the number of waiters.
+   */
   [Symbol.for("Deno.customInspect")](): string {
     const { kind, id, name, waiting } = this.describe();
     return `${kind} ${name === undefined ? id : `"${name}"`} (${waiting} waiting)`;

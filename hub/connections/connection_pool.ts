@@ -161,7 +161,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * The methods for green code.
    *
-   * @internal
+   * @ignore
    */
   readonly [FACE]: object;
 
@@ -245,16 +245,20 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Gets a connection, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitingOptions}; the timeout does not count the time that it takes to connect.
+   * @returns A promise of the connection, which comes back by {@linkcode ConnectionPool.putAsync}. It rejects with a `Timeout` if
+   * there was none in time, or connecting took too long; with the error of `connect`; and with an `Error` if the pool is closed.
    */
   async getAsync(options?: WaitingOptions): Promise<C> {
     return (await this.#connections.lend(options)).proxy;
   }
 
   /**
-   * Gets a connection for a `using` block; blocks the green thread.
+   * Gets a connection for a `using` block; blocks the green thread until there is one.
    *
    * @param options As for {@linkcode ConnectionPool.get}.
+   * @returns The connection. It comes back at the end of the block.
+   * @throws As {@linkcode ConnectionPool.get} does; on the hub use `itemAsync()`.
    */
   item(options?: WaitingOptions): Sync<C> & Disposable {
     return this.#onHub("item", options);
@@ -263,7 +267,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Gets a connection for an `await using` block, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options As for {@linkcode ConnectionPool.getAsync}.
+   * @returns A promise of the connection, which comes back at the end of the block; it rejects as that of
+   * {@linkcode ConnectionPool.getAsync} does.
    */
   async itemAsync(options?: WaitingOptions): Promise<C & AsyncDisposable> {
     return (await this.#connections.lend(options)).proxy;
@@ -284,7 +290,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * Gives a connection back, in async code.
    *
    * @param connection As for {@linkcode ConnectionPool.put}.
-   * @returns A promise that settles when it has been cleaned up.
+   * @returns A promise that settles when it has been cleaned up; it rejects with a `TypeError` if it is no connection of this pool.
    */
   async putAsync(connection: C): Promise<void> {
     await this.#connections.giveBack(connection);
@@ -294,6 +300,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * Closes a connection that is of no use any more: another one can be opened. It blocks the green thread.
    *
    * @param connection As for {@linkcode ConnectionPool.put}.
+   * @throws {TypeError} If it is no connection of this pool.
    * @throws {BlockingCallError} If it is called on the hub: use `discardAsync()` there.
    */
   discard(connection: Sync<C> | C): void {
@@ -301,9 +308,10 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Closes a connection that is of no use any more, in async code.
+   * Closes a connection that is of no use any more, in async code: another one can be opened.
    *
    * @param connection As for {@linkcode ConnectionPool.put}.
+   * @returns A promise that settles when it is closed; it rejects with a `TypeError` if it is no connection of this pool.
    */
   async discardAsync(connection: C): Promise<void> {
     await this.#connections.giveBack(connection, true);
@@ -318,7 +326,11 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     this.#onHub("clear");
   }
 
-  /** Closes the connections that nobody uses, in async code. */
+  /**
+   * Closes the connections that nobody uses, in async code: see {@linkcode ConnectionPool.clear}.
+   *
+   * @returns A promise that settles when they are closed.
+   */
   async clearAsync(): Promise<void> {
     await this.#connections.clear();
   }
@@ -327,6 +339,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * Changes the number of connections that there may be. Those that are too many are closed, when they come back at the latest.
    *
    * @param maxSize As in the options.
+   * @throws {TypeError} If `maxSize` is not a number.
+   * @throws {RangeError} If `maxSize` is not a whole number from 0.
    */
   resize(maxSize: number): void {
     this.#connections.resize(maxSize);
@@ -342,12 +356,20 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     this.#onHub("close");
   }
 
-  /** Ends the pool, in async code: see {@linkcode ConnectionPool.close}. */
+  /**
+   * Ends the pool, in async code: see {@linkcode ConnectionPool.close}.
+   *
+   * @returns A promise that settles when the idle connections are closed.
+   */
   async closeAsync(): Promise<void> {
     await this.#connections.shut();
   }
 
-  /** Ends the pool at the end of an `await using` block. */
+  /**
+   * Ends the pool at the end of an `await using` block: see {@linkcode ConnectionPool.close}.
+   *
+   * @returns A promise that settles when the idle connections are closed.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.closeAsync();
   }

@@ -79,7 +79,8 @@ Deno.test("what an ended thread has left out stays out when another one dies wit
     };
     await hub.spawn(leave, lock, reentrant, semaphore);
   });
-  assertEquals([lock.locked, reentrant.locked, semaphore.value], [true, true, 1]);
+  const left = { lock: lock.locked, reentrant: reentrant.locked, semaphore: semaphore.value };
+  assertEquals(left, { lock: true, reentrant: true, semaphore: 1 });
 });
 
 Deno.test("a resource that a thread has returned is not lent twice when another one dies with the Worker", async () => {

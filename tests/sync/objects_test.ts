@@ -140,7 +140,12 @@ Deno.test("describe() says who holds a lock and how many wait", async () => {
   while (gate.waiting === 0) await new Promise((resolve) => setTimeout(resolve, 0));
   const waiter = lock.acquireAsync();
   const { kind, name, holder: id, waiting } = lock.describe();
-  assertEquals([kind, name, id, waiting], ["lock", "cache", holder.id, 1]);
+  assertEquals({ kind, name, id, waiting }, {
+    kind: "lock",
+    name: "cache",
+    id: holder.id,
+    waiting: 1,
+  });
   gate.release();
   (await waiter).release();
   await holder;

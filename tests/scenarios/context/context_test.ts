@@ -32,13 +32,12 @@ function test(name: string, fn: () => unknown): void {
 test("P254 asyncToSync() in a catch block keeps the context, and what was set before", async () => {
   await using _hub = new TestHub();
   await user.run("ada", async () => {
-    assertEquals(await contexts.changedByHub(), [
-      "ada",
-      "set on the hub",
-      "set on the hub",
-      "set on the hub",
-      "set by what failed",
-    ]);
+    assertEquals(await contexts.changedByHub(), {
+      before: "ada",
+      afterSet: { here: "set on the hub", onHub: "set on the hub" },
+      afterRun: "set on the hub",
+      afterFailure: "set by what failed",
+    });
   });
 });
 
@@ -91,11 +90,11 @@ test("P266 what is set inside is seen after the return, in green code", async ()
   const mine = ["set by a thread", "mine again", "mine again"];
   assertEquals(await contexts.changedByThread(), [undefined, ...mine]);
   assertEquals(user.getStore(), "mine again");
-  assertEquals(await contexts.startsOnHub(), [
-    "started with",
-    "started with",
-    "set by what was started",
-  ]);
+  assertEquals(await contexts.startsOnHub(), {
+    before: "started with",
+    read: "started with",
+    after: "set by what was started",
+  });
 });
 
 test("P266 parallel tasks do not mix", async () => {
@@ -203,14 +202,14 @@ test("P293 an async green function keeps its context over awaits, in each of its
   await using _hub = new TestHub();
   const { asyncGreen } = greenImport<typeof contexts>(fixture("contexts.ts"));
   await user.run("ada", async () => {
-    assertEquals(await asyncGreen("set after an await"), [
-      "ada",
-      "ada",
-      "set after an await",
-      "set by an awaited thread",
-      "set by an awaited thread",
-      ...["a", "a", "b", "b"],
-    ]);
+    assertEquals(await asyncGreen("set after an await"), {
+      before: "ada",
+      afterAwait: "ada",
+      afterSet: "set after an await",
+      ofThread: "set by an awaited thread",
+      afterThread: "set by an awaited thread",
+      flows: [{ here: "a", onHub: "a" }, { here: "b", onHub: "b" }],
+    });
     assertEquals(user.getStore(), "set by an awaited thread");
   });
 });

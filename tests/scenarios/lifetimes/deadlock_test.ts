@@ -100,7 +100,7 @@ Deno.test("P50 a deadlock does not last long, and the hub is as it was", async (
   for (let i = 0; i < 5; i++) await Promise.all(circle(hub, ["a", "b"]));
   assert(performance.now() - start < 10_000);
   const { threads, calls, busy, queued } = hub.statistics();
-  assertEquals([threads, calls, busy, queued], [0, 0, 0, 0]);
+  assertEquals({ threads, calls, busy, queued }, { threads: 0, calls: 0, busy: 0, queued: 0 });
 });
 
 Deno.test("locks taken in opposite order: one gets a DeadlockError that names the locks, the other goes on", async () => {

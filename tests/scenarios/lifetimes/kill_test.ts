@@ -189,7 +189,7 @@ Deno.test("J63 a kill runs `using` and `finally` from the innermost outwards", a
   thread.kill();
   await ending(thread);
   const [, outer, inner, last] = new Int32Array(order);
-  assertEquals([inner, last, outer], [1, 2, 3]);
+  assertEquals({ inner, last, outer }, { inner: 1, last: 2, outer: 3 });
 });
 
 Deno.test("a thread whose clean-up is hit by its kill as well was killed", async () => {
@@ -404,7 +404,7 @@ Deno.test("kill({ graceMs }) of a thread that ends in time stops nothing", async
   assertEquals(thread.state, "killed");
   assertEquals(await hub.spawn(() => 1), 1);
   const { workers, leaked, crashed } = hub.statistics();
-  assertEquals([workers, leaked, crashed], [1, 0, 0]);
+  assertEquals({ workers, leaked, crashed }, { workers: 1, leaked: 0, crashed: 0 });
 });
 
 Deno.test("kill({ graceMs }) ends a thread in a shield, and its Worker with it: nothing leaks", async () => {
@@ -471,15 +471,19 @@ Deno.test("P2, P3 spawnN() in green code gives a handle to watch and to kill", a
   await using hub = new TestHub({ maxWorkers: 2 });
   const thread = hub.spawn(() => {
     const detached = spawnN(() => sleep(60_000));
-    const before = [detached.dead, detached.state];
+    const before = { dead: detached.dead, state: detached.state };
     detached.kill();
     try {
       detached.wait();
     } catch (error) {
-      return [before, (error as Error).name, detached.state];
+      return { before, thrown: (error as Error).name, state: detached.state };
     }
   });
-  assertEquals(await thread, [[false, "pending"], "GreenletExit", "killed"]);
+  assertEquals(await thread, {
+    before: { dead: false, state: "pending" },
+    thrown: "GreenletExit",
+    state: "killed",
+  });
 });
 
 Deno.test("a handle that a thread kept of itself tells how it ended, when nobody else knows", async () => {

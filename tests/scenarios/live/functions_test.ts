@@ -92,8 +92,8 @@ Deno.test("a function that a green thread returns stays callable and may block",
 });
 
 Deno.test("a function that travels back is the original function, on both sides", async () => {
-  assertEquals(await callbacks.sendBack(), [true, true, true]);
-  assertEquals(await callbacks.countTwice(), [2, 3, true]);
+  assertEquals(await callbacks.sendBack(), { alone: true, inside: true, twice: true });
+  assertEquals(await callbacks.countTwice(), { counts: [2, 3], isSame: true });
   const fn = () => 1;
   const back = await spawn((fn: () => number) => [fn], fn);
   assertStrictEquals(back[0], fn);

@@ -25,5 +25,5 @@ Deno.test("J12 a one-file program that makes a hub at top level gets an error wi
 
 Deno.test("a one-file program under import.meta.main runs once", async () => {
   const { code, stdout, stderr } = await runProgram("one_file_guarded.ts", "--allow-read");
-  assertEquals([code, stdout, stderr], [0, "started\nworked: 42\n", ""]);
+  assertEquals({ code, stdout, stderr }, { code: 0, stdout: "started\nworked: 42\n", stderr: "" });
 });
