@@ -23,7 +23,7 @@ export function show(value: unknown): string {
     const name = value.constructor?.name;
     return name ? `an object of class ${name}` : "an object without a class";
   } catch {
-    return `${isFunction ? "a function" : "an object"} that cannot be looked at`;
+    return `${isFunction ? "a function" : "an object"} that cannot be read`;
   }
 }
 

@@ -152,7 +152,7 @@ function checkUrl(action: string, url: unknown): void {
     ? "a Request or a handle"
     : show(url);
   throw new TypeError(
-    `Cannot ${action}() in green code: expected a string or a URL, found ${found}: of a request pass what is in it: ` +
+    `Cannot ${action}() in green code: expected a string or a URL, found ${found}: pass the parts of a request: ` +
       "fetch(request.url, { method, headers, body })",
   );
 }

@@ -33,8 +33,8 @@ const used = state("hub", (): { hub: Hub | undefined } => ({ hub: undefined }));
 export function getHub(): Hub {
   if (greenSide()) {
     throw new BlockingCallError(
-      "Cannot get the hub in green code: it lives on the main thread; spawn() and call() work here as they are, and " +
-        "the main program, which a Worker may import, belongs under `if (import.meta.main)`",
+      "Cannot get the hub in green code: the hub is on the main thread: call spawn() and call() directly here. Put the " +
+        "main program under `if (import.meta.main)`, as a Worker may import its module",
     );
   }
   return defaultHub();

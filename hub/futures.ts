@@ -91,7 +91,7 @@ export function greenletToFuture<T>(
   }
   if (!(thread instanceof HubThread)) {
     throw new TypeError(
-      "Cannot make a future in green code, where promises do not settle while one blocks: use wait()",
+      "Cannot make a future in green code: a promise cannot settle while green code blocks: use thread.wait()",
     );
   }
   checkTime("make a future", timeout, "timeout");
@@ -191,11 +191,11 @@ export function futureToGreenlet<T>(
   const isPromise = typeof (future as { then?: unknown } | null)?.then === "function";
   if (greenSide()) {
     throw new TypeError(
-      `Cannot make a green thread of ${
+      `Cannot make a green thread in green code: expected the result of .async() of an asyncToSync() function, found ${
         isPromise
-          ? "a promise of this Worker: blocking for it would keep it from settling"
+          ? "a promise of this Worker, which cannot settle while green code blocks"
           : show(future)
-      }: expected what .async() of an asyncToSync() function gave`,
+      }`,
     );
   }
   if (!isFunction && !isPromise) {

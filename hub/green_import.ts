@@ -66,8 +66,8 @@ function resolve(specifier: string): string {
     return import.meta.resolve(specifier);
   } catch (cause) {
     throw new TypeError(
-      `Cannot greenImport("${specifier}"): there is no such name in the import map: ` +
-        `add it to "imports" in deno.json, or pass a URL such as "npm:${specifier}"`,
+      `Cannot greenImport("${specifier}"): "${specifier}" is not in the import map: ` +
+        `add it to "imports" in deno.json, or write "npm:${specifier}"`,
       { cause },
     );
   }

@@ -190,8 +190,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
     super();
     if (greenSide()) {
       throw new BlockingCallError(
-        "Cannot create a hub in a green thread: green threads of all kinds run on the hub of the main thread: use " +
-          "spawn(), and put the main program, which a Worker may import, under `if (import.meta.main)`",
+        "Cannot create a hub in a green thread: the hub that runs this thread is on the main thread: call spawn() " +
+          "directly here. Put the main program under `if (import.meta.main)`, as a Worker may import its module",
       );
     }
     const settings = checkOptions(options);
@@ -591,7 +591,9 @@ export class Hub extends EventTarget implements AsyncDisposable {
   }
 
   #reportBlocked(name: string, ms: number): void {
-    const message = `${name}() kept the event loop of hub "${this.name}" for ${Math.round(ms)} ms`;
+    const message = `${name}() blocked the event loop of hub "${this.name}" for ${
+      Math.round(ms)
+    } ms`;
     const event = new ErrorEvent("blocked", { message, cancelable: true });
     if (this.dispatchEvent(event)) console.warn(`Warning: ${message}`);
   }

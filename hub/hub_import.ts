@@ -95,7 +95,9 @@ export function hubImport<M extends object>(specifier: string | URL): HubModule<
 export function call<T = unknown>(name: string, ...args: unknown[]): T {
   const green = blocking("call()", "the function itself");
   if (typeof name !== "string") {
-    throw new TypeError(`Cannot call: expected a name, found ${show(name)}`);
+    throw new TypeError(
+      `Cannot call a function of the hub: expected its name as text, found ${show(name)}`,
+    );
   }
   return green.call(intern({ kind: "exposed", name }), args) as T;
 }

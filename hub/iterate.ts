@@ -90,7 +90,7 @@ export function iterate(source: unknown, options: IterateOptions = {}): unknown 
   if (!remote && !green && typeof each === "function") return readAhead(each.call(members), ahead);
   throw new TypeError(
     `Cannot iterate: expected ${
-      green ? "an iterable, or one of the hub" : "an iterable or async iterable"
+      green ? "an iterable, or a handle of one" : "an iterable or async iterable"
     }, found ${show(source)}`,
   );
 }

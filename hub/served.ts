@@ -29,7 +29,7 @@ function streamOfBlob(blob: Blob): ReadableStream<Uint8Array> {
 
 function checked(blob: unknown): Blob {
   if (blob instanceof Blob) return blob;
-  throw new TypeError(`Cannot read a blob: expected one, found ${typeof blob}`);
+  throw new TypeError(`Cannot read a blob: expected a Blob, found ${typeof blob}`);
 }
 
 /**

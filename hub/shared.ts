@@ -127,7 +127,10 @@ export function update<T extends object, R>(
   const remote = remoteOf(object);
   if (!remote) {
     throw new TypeError(
-      "Cannot update: expected a shared object or a handle, and none to a lock, a queue or the like, which is its own",
+      `Cannot update: expected a shared object or a handle, found ${
+        show(object)
+      } (a lock, a queue or the like needs no ` +
+        "update: call its methods)",
     );
   }
   const limits = options ? [{ timeout: timeLimit(options), signal: options.signal }] : [];

@@ -241,9 +241,9 @@ export function spawnWith(options: SpawnOptions): Spawner {
   if (!green) return defaultHub().with(options);
   if (options?.signal) {
     throw new TypeError(
-      `Cannot spawn with options: a signal (${
+      `Cannot spawn with options in green code: expected no "signal", found ${
         show(options.signal)
-      }) is for the hub: in green code, kill() the thread`,
+      }: call kill() of the thread instead`,
     );
   }
   return new Spawner(

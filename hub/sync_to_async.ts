@@ -106,7 +106,7 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
     throw new TypeError(
       `Cannot call syncToAsync(): ${
         show(fn)
-      } is an async generator, whose items cannot cross: make it a generator without async, which may block`,
+      } is an async generator, and green code is synchronous: make it a generator without async, which may block`,
     );
   }
   registerName("syncToAsync()", found);

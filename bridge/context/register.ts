@@ -6,6 +6,7 @@
  */
 
 import { madeElsewhere, MAKER, SELF } from "../brand.ts";
+import { show } from "../checks.ts";
 import { setValue, useContext, valueOf, withValue } from "./context.ts";
 import { state } from "../state.ts";
 
@@ -136,23 +137,31 @@ export function registerContext<S extends ContextStorage>(name: string, storage:
 
 function check(name: string, storage: ContextStorage): void {
   if (typeof name !== "string" || name === "") {
-    throw new TypeError("Cannot register a context without a name: the first argument is its name");
+    throw new TypeError(
+      `Cannot register a context: expected a name as the first argument, found ${show(name)}`,
+    );
   }
   const methods = ["getStore", "run", "exit", "enterWith", "disable"] as const;
   if (!methods.every((method) => typeof storage?.[method] === "function")) {
-    throw new TypeError(`Cannot register the context "${name}": expected an AsyncLocalStorage`);
+    throw new TypeError(
+      `Cannot register the context "${name}": expected an AsyncLocalStorage, found ${
+        show(storage)
+      }`,
+    );
   }
   // Each copy of the library would keep the values for itself, and neither would see the other one's.
   const elsewhere = madeElsewhere(storage);
   if (elsewhere) throw new TypeError(`Cannot register the context "${name}": ${elsewhere}`);
   const other = storages.get(name);
   if (other && other !== storage) {
-    throw new TypeError(`Cannot register the context "${name}": another storage has that name`);
+    throw new TypeError(
+      `Cannot register the context "${name}": another storage has that name: choose another name`,
+    );
   }
   for (const [known, registered] of storages) {
     if (registered !== storage || known === name) continue;
     throw new TypeError(
-      `Cannot register the context "${name}": the storage is registered as "${known}"`,
+      `Cannot register the context "${name}": the storage is registered as "${known}" already`,
     );
   }
 }

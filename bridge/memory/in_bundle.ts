@@ -64,8 +64,8 @@ export function takeAlong(url: string, parts: Parts): void {
 export function bundleUrl(): string | undefined {
   if (BUNDLED && !taken) {
     throw new TypeError(
-      "Cannot start a Worker: the library is in a bundle without its mod.ts; import what you need from the package's own " +
-        "entries, and none of its files",
+      "Cannot start a Worker: the bundle has parts of the library, but not its mod.ts: import from the entries of the " +
+        "package, and never from a single file inside the package",
     );
   }
   return taken?.url;

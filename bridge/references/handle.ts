@@ -5,6 +5,7 @@
  */
 
 import { madeElsewhere, MAKER, SELF } from "../brand.ts";
+import { show } from "../checks.ts";
 import { NotCloneableError } from "../errors.ts";
 import { isItself } from "./itself.ts";
 import type { Async, Sync } from "./live_types.ts";
@@ -132,7 +133,9 @@ export function release(handle: object): void {
   const remote = remoteOf(handle);
   if (!remote) {
     throw new TypeError(
-      "Cannot release: expected a handle that came from the other side, found something else",
+      `Cannot release a handle: expected a handle that came from the other side, found ${
+        show(handle)
+      }`,
     );
   }
   remote.release();
@@ -145,6 +148,7 @@ export function handledObject(value: object): object | undefined {
 
 function misuse(key: string): TypeError {
   return new TypeError(
-    `Cannot use "${key}" of a handle on the side of its object: use the object itself there, and pass the handle on`,
+    `Cannot use "${key}" of this handle: its object is on this side: use the object itself here, and pass the handle to ` +
+      "the other side",
   );
 }

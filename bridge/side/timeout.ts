@@ -139,7 +139,7 @@ export class Timeout extends Error {
   [Symbol.dispose](): void {
     if (#limitsNothing in this && this.#limitsNothing) {
       throw new BlockingCallError(
-        `Cannot limit a block by new Timeout(${this.ms}) on the hub as nothing blocks there: use await ` +
+        `Cannot use new Timeout(${this.ms}) on the hub as no call blocks there: use await ` +
           `withTimeoutAsync(${this.ms}, async (signal) => …) or AbortSignal.timeout(${this.ms})`,
       );
     }

@@ -5,6 +5,7 @@
  * @module
  */
 
+import { show } from "../checks.ts";
 import { state } from "../state.ts";
 
 /**
@@ -73,16 +74,16 @@ const registry: Registry = state("classes", () => ({ byName: new Map(), byProtot
  * Call it beside the class, at the top level of a module that both sides import: each thread has a
  * registry of its own. The rules:
  *
- * - What arrives is what `fromWire` makes: a new instance, once for each time it is sent. Within one
- *   message an instance that is referred to twice stays one.
- * - An instance cannot be part of what its own `toWire` returns.
- * - A subclass needs a registration of its own; its instances are taken for unregistered without.
+ * - The instance that arrives is made by `fromWire`: a new instance for each message. An instance that one
+ *   message refers to twice arrives as one instance.
+ * - The result of `toWire` must not contain the instance itself.
+ * - A subclass needs a registration of its own: otherwise its instances count as unregistered.
  *   Errors are the exception: an error of a subclass crosses as its nearest registered ancestor, and
  *   as itself if its class is exported.
  * - Of an error the stack and, where `fromWire` sets none, the `cause` cross by themselves.
  * - The same class may be registered again under its name, say with a better `toWire`.
- * - What `fromWire` is given was written by the other side: if that runs code which is not trusted,
- *   check it there.
+ * - The other side has written the argument of `fromWire`: if that side runs code that you do not trust,
+ *   check the argument in `fromWire`.
  *
  * @example A class that both sides know
  * ```ts
@@ -140,24 +141,34 @@ export function registerOwnClass<T, W>(
 /** Checks the arguments of `registerClass()`, and returns the name to use. */
 function checkRegistration<T, W>(Class: AnyClass<T>, wire: ClassWire<T, W>): string {
   if (typeof Class !== "function" || typeof Class.prototype !== "object") {
-    throw new TypeError("Cannot register a class: the first argument is not a class");
+    throw new TypeError(
+      `Cannot register a class: expected a class as the first argument, found ${show(Class)}`,
+    );
   }
   const name = wire?.name ?? Class.name;
   if (typeof name !== "string" || name === "") {
-    throw new TypeError("Cannot register a class without a name: give it one in the options");
+    throw new TypeError(
+      'Cannot register a class: it has no name: give it one in the options, such as { name: "Point", toWire, fromWire }',
+    );
   }
   if (typeof wire?.toWire !== "function" || typeof wire.fromWire !== "function") {
     throw new TypeError(
-      `Cannot register class "${name}": "toWire" and "fromWire" are not functions`,
+      `Cannot register class "${name}": expected functions for "toWire" and "fromWire", found ${
+        show(wire?.toWire)
+      } and ${show(wire?.fromWire)}`,
     );
   }
   const before = registry.byName.get(name);
   if (before !== undefined && before.Class !== Class) {
-    throw new TypeError(`Cannot register class "${name}": another class has that name already`);
+    throw new TypeError(
+      `Cannot register class "${name}": another class has that name already: give this one another name in the options`,
+    );
   }
   const same = registry.byPrototype.get(Class.prototype);
   if (same !== undefined && same.name !== name) {
-    throw new TypeError(`Cannot register class "${name}": it is registered as "${same.name}"`);
+    throw new TypeError(
+      `Cannot register class "${name}": it is registered as "${same.name}" already`,
+    );
   }
   return name;
 }

@@ -18,7 +18,7 @@
  * last look at the bytes, so the writer, once it sees the count, may write there again. Which annex a payload is in stands in
  * its frame, so it does not matter in which order payloads arrive.
  *
- * The hub does not trust what a Worker says of an annex: it checks the memory once, and each offset in it before it reads.
+ * The hub does not trust a Worker's words about an annex: it checks the memory once, and each offset in it before it reads.
  *
  * **Freed memory**: the allocator is to keep the memory of large buffers that were freed. Each large value that arrives takes a
  * new buffer, and the collector frees many of them at a time. glibc's `malloc` then gives their pages back to the system, as soon
@@ -42,7 +42,8 @@
  * The writer counts the payloads that it has handed over. There may be {@linkcode MOST_ON_THEIR_WAY} that were not taken: those
  * that come then go in chunks, which wait for the reader, so that a writer that is faster does not fill the memory.
  *
- * The hub does not trust what a Worker hands over: it takes fixed-length `ArrayBuffer`s of the lengths that the frame says.
+ * The hub does not trust the buffers that a Worker hands over: it takes only fixed-length `ArrayBuffer`s of the lengths that the
+ * frame says.
  *
  * @module
  */
@@ -226,7 +227,7 @@ export class AnnexReader {
     const buffer: unknown = this.#take(id);
     if (!(buffer instanceof SharedArrayBuffer) || buffer.growable || buffer.byteLength > MOST) {
       throw new BridgeProtocolError(
-        "Cannot read a message: its annex is no memory of a fixed size",
+        "Cannot read a message: expected memory of a fixed size as its annex",
       );
     }
     const memory = { id, bytes: new Uint8Array(buffer), chars: Buffer.from(buffer) };
@@ -352,7 +353,7 @@ export class HandingReader {
 
   /**
    * @param ring The ring.
-   * @param take Takes what was handed over under a number.
+   * @param take Takes the buffers that were handed over under a number.
    */
   constructor(ring: RingReader, take: (id: number) => unknown) {
     this.#ring = ring;
@@ -368,7 +369,7 @@ export class HandingReader {
    */
   take(format: number, { id, meta, lengths }: Beside): Payload {
     if (!hasBuffers(format)) {
-      throw new BridgeProtocolError("Cannot read a message: no text is handed");
+      throw new BridgeProtocolError("Cannot read a message: a text is never handed over");
     }
     const hasMeta = format === Format.Structured;
     const expected = hasMeta ? [meta, ...lengths] : lengths;
@@ -388,6 +389,6 @@ function viewOf(buffer: unknown, length: number): Uint8Array {
     buffer.byteLength === length;
   if (isRight) return new Uint8Array(buffer);
   throw new BridgeProtocolError(
-    `Cannot read a message: what was handed over is no buffer of ${length} bytes`,
+    `Cannot read a message: expected a buffer of ${length} bytes that was handed over, found something else`,
   );
 }

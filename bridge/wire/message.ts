@@ -101,7 +101,7 @@ export interface Beside {
 /** The bytes that a chunk holds: a multiple of 8. */
 export const CHUNK_BYTES = MAX_FRAME - HEADER;
 
-/** A message as it arrives. What `id`, `a` and `b` mean depends on the kind: see `protocol/messages.ts`. */
+/** A message as it arrives. The meanings of `id`, `a` and `b` depend on the kind: see `protocol/messages.ts`. */
 export interface Message {
   readonly kind: number;
   readonly id: number;

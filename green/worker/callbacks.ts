@@ -108,7 +108,7 @@ export class Callbacks {
       if (step) step.part = part;
       if (part !== undefined && !this.#calls.isPending(part)) {
         frame ??= this.#enterCallback(id);
-        const exit = new GreenletExit("The call that this callback belongs to was aborted");
+        const exit = new GreenletExit("The call to which this callback belongs was aborted");
         this.#stack.kill(frame, exit);
       }
       return this.#crossing.references.perform(a, op, args);
@@ -117,15 +117,15 @@ export class Callbacks {
       const value = gotBy(usesContext() ? this.#context.enter(message, act) : act());
       if (isThenable(value) && !isItself(value)) {
         throw new TypeError(
-          "Cannot return a promise from a green function that the hub calls: green code that the hub waits for has to " +
-            "be synchronous",
+          "Cannot return a promise from a green function that the hub calls: such a function must be synchronous: call " +
+            "blocking functions in place of `await`",
         );
       }
       const kinds = op === Op.Call ? this.#crossing.replyKinds : this.#crossing.liveKinds;
       reply = this.#crossing.references.attempt(() => encode(value, "result", kinds));
     } catch (error) {
       if (!frame && isMeantForBelow(error)) below!.passing = { error };
-      // Whoever has killed the thread wanted this end: it is no failure that has to be reported.
+      // The killer of the thread wanted this ending: it is no failure that has to be reported.
       const killed = (frame ?? below)?.killed;
       ending = killed && isNothingBut(killed.reason, error) ? Ending.Killed : Ending.Rejected;
       reply = encodeThrown(error, "error", this.#crossing.kinds);

@@ -51,7 +51,10 @@ export class GreenContext {
     this.#next = undefined;
   }
 
-  /** Reads the context of a message that is not run: the hub counts what the context refers to, so that has to be released. */
+  /**
+   * Reads the context of a message that is not run: the hub counts the things to which the context refers, so they have to be
+   * released.
+   */
   drop(message: Message, discarder: ReferenceKinds): void {
     const payload = this.#attached.get(message);
     if (!payload) return;

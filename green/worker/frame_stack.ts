@@ -113,7 +113,7 @@ export class FrameStack {
   leavePart(call: number): void {
     for (const step of this.steps) {
       if (step.part !== call) continue;
-      this.leaveStep(step, new GreenletExit("The call that was given this iteration has ended"));
+      this.leaveStep(step, new GreenletExit("The call that read this iteration has ended"));
     }
   }
 
@@ -195,7 +195,8 @@ export class FrameStack {
     if (!step) return;
     if (step.frame === frame) throw step.left!.reason;
     // A thread that was begun on top of the step ends with it, as with a thread that is killed.
-    const exit = `The iteration on whose stack "${frame.thread.name}" ran was left`;
+    const exit =
+      `The green thread "${frame.thread.name}" ran inside an iteration that was left early`;
     this.kill(frame, new GreenletExit(exit));
     throw frame.killed!.reason;
   }
@@ -208,7 +209,7 @@ export class FrameStack {
     this.kill(
       frame,
       new GreenletExit(
-        `The green thread "${outer.thread.name}", on whose stack "${frame.thread.name}" ran, was killed`,
+        `The green thread "${outer.thread.name}" was killed, and "${frame.thread.name}" ran on its stack`,
       ),
       outer.killed!.number,
     );
@@ -270,8 +271,8 @@ export class Frame {
   thrown: { readonly error: unknown } | undefined;
   /**
    * The error that ended a callback on top of the thread but was meant for the thread itself: the thread's kill, or a timeout
-   * that the thread had armed. The same error is thrown again where the thread is blocked, whatever the hub makes of the failed
-   * callback.
+   * that the thread had armed. The same error is thrown again where the thread is blocked, even if the hub catches the failure of
+   * the callback.
    */
   passing: { readonly error: unknown } | undefined;
   /** The count of `shield()`s that the thread is in. */

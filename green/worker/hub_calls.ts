@@ -83,8 +83,8 @@ export class HubCalls {
     this.#stack.interrupt(frame);
     if (this.#stack.callbacks > SHALLOW && !hasStack(128)) {
       throw new RangeError(
-        `Cannot call ${name}(): ${this.#stack.callbacks} callbacks run on this stack, each one in a call of the one ` +
-          "before, and there is no room for more",
+        `Cannot call ${name}(): the stack is full: ${this.#stack.callbacks} callbacks run on it, each inside a call ` +
+          "of the callback before it",
       );
     }
     const { references } = this.#crossing;

@@ -259,7 +259,7 @@ export function selfWait(
 ): DeadlockError {
   const names = stack.map(({ name }) => name);
   if (names.length === 1) {
-    const message = `Cannot wait for "${names[0]}" in itself: it would never end`;
+    const message = `Cannot wait for "${names[0]}" in itself: the wait would never end`;
     return new DeadlockError(message, { cycle: names });
   }
   const cycle = [names.at(-1)!, ...names.slice(0, -1)];
@@ -267,7 +267,9 @@ export function selfWait(
     `"${name}" waits for "${cycle[(i + 1) % cycle.length]}" by wait()`
   );
   const places = names.map((name, i) => sites[i] ? `\n    "${name}" at ${sites[i]}` : "");
-  const message = `Cannot wait: nobody could ever go on: ${lines.join(", ")}${places.join("")}`;
+  const message = `Cannot wait: these green threads would wait for each other forever: ${
+    lines.join(", ")
+  }${places.join("")}`;
   return new DeadlockError(message, { cycle });
 }
 

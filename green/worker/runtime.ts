@@ -277,8 +277,8 @@ export class GreenRuntime implements Green {
   }
 
   /**
-   * Begins a call that may block or not: a killed thread does not even get what it could have at once. A timeout that is due
-   * does not count, since what is ready wins over it.
+   * Begins a call that may block or not: a killed thread does not even get a permit or item that is ready. A timeout that is
+   * due does not count, since a permit or item that is ready wins over it.
    *
    * @param call The call as people wrote it.
    * @returns The id of the thread that runs now.

@@ -66,7 +66,7 @@ export class ThreadEndings {
     return this.end(frame, isA(error, GreenletExit) ? Ending.Killed : Ending.Rejected, error);
   }
 
-  /** Ends a thread. Never throws, whatever the thread's value does when it is looked at. */
+  /** Ends a thread. Never throws, even if reading the thread's value does. */
   end(frame: Frame, ending: number, value: unknown): undefined {
     this.#stack.remove(frame);
     if (frame.sites && ending === Ending.Rejected) tellWhoSpawned(value, frame.sites);

@@ -146,7 +146,8 @@ export class ThreadWaits {
     const most = grace === Infinity ? -1 : Math.max(0, Math.trunc(grace));
     this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, most, payload);
     if (onlyPending) return this.#blocking.flush();
-    // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed thread.
+    // The killed thread's Worker has the kill before the killer goes on: a permit or item that the killer hands over after that
+    // is not for the killed thread.
     this.#blocking.catchUpWithHub();
     // The killed thread has the first order number now.
     if (this.#token?.isHeld) this.#blocking.giveWay();

@@ -5,7 +5,7 @@
  */
 
 import { MAX_SLOTS } from "../../bridge/wire/board.ts";
-import { checkOptionsObject, durationOf } from "../../bridge/checks.ts";
+import { checkOptionsObject, durationOf, show } from "../../bridge/checks.ts";
 
 /**
  * Limits on a Worker's memory, in MiB.
@@ -179,7 +179,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
   checkNumber("maxQueue", maxQueue, 0, Infinity, maxQueue !== Infinity);
   if (typeof resourceLimits !== "object" || resourceLimits === null) {
     throw new TypeError(
-      `Cannot create a hub: expected an object for "resourceLimits", found ${resourceLimits}`,
+      `Cannot create a hub: expected an object for "resourceLimits", found ${show(resourceLimits)}`,
     );
   }
   checkOptionsObject("create a hub", resourceLimits, "{ stackSizeMb: 4 }", LIMIT_KEYS);
@@ -187,24 +187,30 @@ export function checkOptions(options: HubOptions = {}): Settings {
     if (value !== undefined) checkNumber(`resourceLimits.${key}`, value, 1, Infinity, false);
   }
   if (worker !== "thread") {
-    throw new TypeError(`Cannot create a hub: expected "thread" for "worker", found "${worker}"`);
+    throw new TypeError(
+      `Cannot create a hub: expected "thread" for "worker", found ${show(worker)}`,
+    );
   }
   if (typeof debug !== "boolean") {
-    throw new TypeError(`Cannot create a hub: expected a boolean for "debug", found ${debug}`);
+    throw new TypeError(
+      `Cannot create a hub: expected a boolean for "debug", found ${show(debug)}`,
+    );
   }
   if (typeof cooperative !== "boolean") {
     throw new TypeError(
-      `Cannot create a hub: expected a boolean for "cooperative", found ${cooperative}`,
+      `Cannot create a hub: expected a boolean for "cooperative", found ${show(cooperative)}`,
     );
   }
   checkNumber("blockedWarning", blockedWarning, 0, Infinity, false);
   if (typeof hubImport !== "boolean" && !isTextList(hubImport)) {
     throw new TypeError(
-      `Cannot create a hub: expected a boolean or a list of specifiers for "hubImport", found ${hubImport}`,
+      `Cannot create a hub: expected a boolean or a list of specifiers for "hubImport", found ${
+        show(hubImport)
+      }`,
     );
   }
   if (typeof name !== "string") {
-    throw new TypeError(`Cannot create a hub: expected a string for "name", found ${name}`);
+    throw new TypeError(`Cannot create a hub: expected a string for "name", found ${show(name)}`);
   }
   return {
     minWorkers,
@@ -237,9 +243,7 @@ function checkNumber(
 ): void {
   if (typeof value !== "number" || Number.isNaN(value)) {
     throw new TypeError(
-      `Cannot create a hub: expected a number for "${name}", found ${
-        typeof value === "string" ? `"${value}"` : String(value)
-      }`,
+      `Cannot create a hub: expected a number for "${name}", found ${show(value)}`,
     );
   }
   if (value < least || value > most || (whole && !Number.isInteger(value))) {

@@ -82,7 +82,10 @@ export function checkThreadOptions(value: unknown): ThreadOptions {
   };
 }
 
-/** Checks a report of a blocked thread: the wait in words, whether it ends by itself, and the name of what is waited for. */
+/**
+ * Checks a report of a blocked thread: the wait in words, whether it ends by itself, and the name of the generator that is
+ * blocked.
+ */
 export function checkParking(
   value: unknown,
 ): readonly [on: string, limited: boolean, name: string | undefined] {

@@ -47,7 +47,9 @@ export class Functions {
       }
       const taken = this.#exposed.get(name);
       if (taken && taken !== servedAs(fn as Callable)) {
-        throw new TypeError(`Cannot expose "${name}": another function has that name`);
+        throw new TypeError(
+          `Cannot expose "${name}": another function is exposed under that name already`,
+        );
       }
     }
     for (const [name, fn] of entries) this.#exposed.set(name, servedAs(fn as Callable));
@@ -62,7 +64,7 @@ export class Functions {
   /**
    * Loads the module that has a target's function.
    *
-   * @throws The error of the module, or one that says what is wrong with the target.
+   * @throws The error of the module, or a `TypeError` about the target.
    */
   async load(target: Target): Promise<Callable> {
     const fn = await this.#load(target);
@@ -99,7 +101,7 @@ export class Functions {
     const names = [...this.#exposed.keys()].map((name) => `"${name}"`).join(", ");
     return new TypeError(
       `Cannot call "${name}": no function with that name is exposed on the hub${
-        names ? `, only ${names}` : ""
+        names ? `: the hub exposes ${names}` : ""
       }`,
     );
   }
@@ -142,7 +144,7 @@ async function loadExport(specifier: string, name: string): Promise<Callable> {
     `Cannot call "${name}" of "${specifier}": ${
       value === undefined
         ? "the module does not export it"
-        : `it is no function but ${typeof value}`
+        : `expected a function, found ${typeof value}`
     }`,
   );
 }
@@ -164,7 +166,7 @@ function notInImportMap(specifier: string, error: unknown): TypeError | undefine
   if (!(error instanceof TypeError)) return undefined;
   if (!error.message.startsWith(`Import "${specifier}" not a dependency`)) return undefined;
   return new TypeError(
-    `Cannot hubImport("${specifier}"): the import map does not have it: add it to "imports" in deno.json, or write "npm:${specifier}"`,
+    `Cannot hubImport("${specifier}"): "${specifier}" is not in the import map: add it to "imports" in deno.json, or write "npm:${specifier}"`,
     { cause: error },
   );
 }

@@ -2,7 +2,7 @@
  * Threads that Workers make: `spawn()` in green code, and a function of the hub that it starts without waiting for it.
  *
  * The Worker has chosen the thread's id and has a handle already; the options came in a message of their own before.
- * So whatever goes wrong here becomes the thread's ending.
+ * So each error here becomes the thread's ending.
  *
  * @module
  */

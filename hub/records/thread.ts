@@ -119,7 +119,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   keeper: RunsOn | undefined;
   /** The reason of its first kill. */
   killed: { readonly reason: unknown } | undefined;
-  /** A text about what it has been blocked on for a while. */
+  /** A text about the wait in which it has been blocked for a while. */
   parkedOn: string | undefined;
   /** Whether it has been blocked for a while on something that another green thread may have to end. */
   stalled = false;
@@ -135,7 +135,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   lastParked: object | undefined;
   /** Takes back the edge of that report in the graph of waits. */
   unpark: (() => void) | undefined;
-  /** Its order number among the new threads of a cooperative hub, if whoever spawned it took one. */
+  /** Its order number among the new threads of a cooperative hub, if its spawner took one. */
   order: number | undefined;
   /** The thread that can run this one on its stack, as it waits for it to begin: in a cooperative hub. */
   host: HubThread | undefined;
@@ -256,7 +256,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     const { grace } = checkKill(options);
     if (options?.wait) {
       throw new BlockingCallError(
-        "Cannot kill() and wait on the hub as it would block the event loop: use await killAsync()",
+        "Cannot kill() with { wait: true } on the hub as it would block the event loop: use await killAsync()",
       );
     }
     this.#kill(reason, grace);

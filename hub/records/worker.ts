@@ -2,7 +2,7 @@
  * The hub's record of a Worker: the post to it, the threads on it, and all that ends with it.
  *
  * ```text
- * starting ──> idle <──> busy        (by what is on its stack)
+ * starting ──> idle <──> busy        (busy: with threads on its stack)
  *     └──────────┴────────┴──> closing ──> dead
  *     └──────────┴────────┴──────────────> dead   (a crash)
  * ```
@@ -61,7 +61,7 @@ interface Question {
 export interface ParkedIteration {
   /** The name of its function. */
   readonly name: string;
-  /** A text about what it is blocked on. */
+  /** A text about the wait in which it is blocked. */
   readonly on: string;
 }
 
@@ -115,7 +115,7 @@ export class GreenWorker {
   ready = false;
   /** Whether it has been told to end. */
   closing = false;
-  /** Whether it was stopped: it is to end, whatever runs on it. That is no crash. */
+  /** Whether it was stopped: it is to end, even if threads run on it. That is no crash. */
   stopped = false;
   /** Whether it has exited, and is only to be buried. */
   gone = false;
@@ -243,7 +243,7 @@ export class GreenWorker {
     this.#onLoopTurned = undefined;
   }
 
-  /** Starts a thread on it, on top of what runs there. */
+  /** Starts a thread on it, on top of the threads that run there. */
   run(thread: HubThread): void {
     this.uneasy = true;
     const { target, args, luggage, context } = thread.task!;

@@ -34,7 +34,7 @@ export class HeldLock extends Resource {
   }
 
   perform(): never {
-    throw new TypeError("Cannot do anything to a lock but let go of it");
+    throw new TypeError("Cannot use the lock of an object: it can only be released");
   }
 
   released(): void {

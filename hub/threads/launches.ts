@@ -3,7 +3,7 @@
  *
  * **Members of `GreenPool`s.** The hub keeps them, as it knows when each thread has ended, whichever way. A slot is a permit of
  * the pool. A slot that a Worker took is the Worker's until the spawn is taken in here, and the thread's after that: see
- * `sync/permits.ts`. On the hub, whoever spawns has taken the slot in the same turn.
+ * `sync/permits.ts`. On the hub, the code that spawns has taken the slot in the same turn.
  *
  * @module
  */
@@ -113,7 +113,7 @@ export class Launches {
     if (options.delay !== undefined) this.#enqueueLater(thread, options.delay);
     else if (options.gate) this.#enqueueAfter(thread, options.gate);
     else this.#enqueue(thread);
-    // The task waits, and whoever passed the bytes may change them before it runs.
+    // The task waits, and the caller may change the bytes that it passed before the task runs.
     if (thread.task) thread.task = keepTask(thread.task);
     return thread;
   }

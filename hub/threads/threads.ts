@@ -2,7 +2,7 @@
  * The table of the hub's threads: keeps them, ends them, and forgets them.
  *
  * A thread is kept from its launch until it has ended, no Worker holds a reference to it, and the async work that was aborted
- * with it has ended too. Its first ending counts, and is told to whoever waits.
+ * with it has ended too. Its first ending counts, and all waiters are told of it.
  *
  * **Dependants** are threads that are not to start once their owner, which spawned them, has ended: see `spawnAfterLocal()`.
  *
@@ -121,7 +121,7 @@ export class Threads implements ThreadHost, ThreadTable {
   failedUnhandled(thread: HubThread): void {
     if (thread.keeper && !thread.keeper.dead) return;
     if (thread.detached) return this.events.unhandledThread(thread);
-    // As for promises: whoever wants the result has until the next turn of the event loop to ask for it.
+    // As for promises: the app has until the next turn of the event loop to ask for the result.
     // The timer keeps the process alive for that turn, so that no failure is lost at the end of the process.
     setTimeout(() => {
       // A thread that ended while it was spawned may have been handed to a Worker by now, which reports the failure.
@@ -134,7 +134,10 @@ export class Threads implements ThreadHost, ThreadTable {
     if (grace > LONGEST_TIMER) return;
     const timer = setTimeout(() => {
       if (thread.dead) return;
-      this.#pool.stop(worker, new Error(`"${thread.name}" was killed and did not end`));
+      this.#pool.stop(
+        worker,
+        new Error(`The green thread "${thread.name}" was killed and did not end`),
+      );
     }, grace);
     thread[ON_END](() => clearTimeout(timer));
   }
@@ -178,7 +181,7 @@ export class Threads implements ThreadHost, ThreadTable {
   }
 
   #close(thread: HubThread): void {
-    // Whoever closed the hub wanted this ending: there is nothing to report.
+    // The code that closed the hub wanted this ending: there is nothing to report.
     thread.observed = true;
     const reason = this.#registry.closedError();
     this.endThread(thread, Ended.of({ status: "rejected", reason }));
@@ -211,7 +214,7 @@ export class Threads implements ThreadHost, ThreadTable {
     const thread = new HubThread(this, id, { label: "forgotten" });
     thread.observed = true;
     const reason = new Error(
-      `Cannot wait for green thread ${id}: the hub does not know it any more`,
+      `Cannot wait for green thread ${id}: it ended some time ago, and the hub has forgotten it`,
     );
     thread.end(Ended.of({ status: "rejected", reason }));
     return thread;
@@ -250,7 +253,9 @@ function cancelDependants(
 }
 
 function cancelDependant(threads: Threads, thread: HubThread, owner?: HubThread): void {
-  const who = owner ? `"${owner.name}"` : "the green thread";
-  const reason = new GreenletExit(`It was not to start once ${who} that spawned it had ended`);
+  const spawner = owner ? `"${owner.name}", which spawned it,` : "the green thread that spawned it";
+  const reason = new GreenletExit(
+    `The green thread "${thread.name}" was not started: ${spawner} has ended`,
+  );
   threads.killThread(thread, reason, true, Infinity);
 }

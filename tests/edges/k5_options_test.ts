@@ -181,7 +181,7 @@ Deno.test("K5 a time that fails when it is looked at is refused in words", async
   for (const timeout of [proxy, { constructor: { name: Symbol() } }] as Wrong[]) {
     assertMatch(
       await outcomeOnHub(() => new Semaphore(0).acquireAsync({ timeout })),
-      /: expected a number of milliseconds for "timeout", found an object that cannot be looked at$/,
+      /: expected a number of milliseconds for "timeout", found an object that cannot be read$/,
     );
   }
 });

@@ -65,18 +65,24 @@ Deno.test("K7 a bundle with two functions of one name says which they are", asyn
   const { code, stderr } = await runBundle("clash", { ...INSIDE, minify: true });
   assertMatch(
     stderr,
-    /TypeError: Cannot call syncToAsync\(\): "file:.*clash\.js" has wrapped two functions under the name "titleOf"/,
+    /TypeError: Cannot call syncToAsync\(\): "file:.*clash\.js" wraps two functions with the name "titleOf"/,
   );
   assertMatch(stderr, /`\w+=>.*<title>.*` and `\w+=>\w+\.toUpperCase\(\)`/);
-  assertMatch(stderr, /give one of them another name: syncToAsync\(import\.meta, "other", …\)/);
+  assertMatch(
+    stderr,
+    /give one of the functions another name: syncToAsync\(import\.meta, "other", …\)/,
+  );
   assertEquals(code, 1);
 });
 
 Deno.test("K7 a bundle whose functions have lost their names says what to write", async () => {
   const minified = await runBundle("unnamed", { ...INSIDE, minify: true });
-  assertMatch(minified.stderr, /the function has no name; .* syncToAsync\(import\.meta, "f", …\)/);
+  assertMatch(
+    minified.stderr,
+    /the function has no name: .* In a bundle, give the name as text: syncToAsync\(import\.meta, "f", …\)/,
+  );
   const renamed = await runBundle("unnamed", INSIDE);
   assertMatch(renamed.stderr, /Cannot find "shout2" in "file:.*unnamed\.js"/);
-  assertMatch(renamed.stderr, /In a bundle give it a name as text: syncToAsync\(import\.meta, /);
+  assertMatch(renamed.stderr, /In a bundle, give the name as text: syncToAsync\(import\.meta, /);
   assertEquals([minified.code, renamed.code], [1, 1]);
 });

@@ -222,7 +222,9 @@ for (const [name, make] of Object.entries(fullArena)) {
     Object.defineProperty(nodes, "take", {
       configurable: true,
       value: () => {
-        throw new RangeError("Cannot wait: a million waits are going on at once already");
+        throw new RangeError(
+          "Cannot wait: the process has a million waits and permits already, and cannot have more",
+        );
       },
     });
     try {

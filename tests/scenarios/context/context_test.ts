@@ -244,10 +244,10 @@ test("registerContext() refuses a value that cannot cross, where it is to cross,
     new WeakMap(),
     () => assertThrows(() => contexts.seen(), NotCloneableError),
   );
-  assert(error.message.startsWith('Cannot take the context "test.user" along: '), error.message);
+  assert(error.message.startsWith('Cannot send context "test.user"'), error.message);
   assertEquals(error.path, 'context "test.user"');
   const { message } = await rejection(contexts.refused("to the hub"), NotCloneableError);
-  assert(message.startsWith('Cannot take the context "test.user" along: '), message);
+  assert(message.startsWith('Cannot send context "test.user"'), message);
   // A value that goes nowhere need not cross.
   assertEquals(await contexts.refused("nowhere"), undefined);
   assertEquals(await contexts.seen(), undefined);

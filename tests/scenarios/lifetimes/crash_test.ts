@@ -36,7 +36,7 @@ Deno.test("J34 Deno.exit() and process.exit() in green code: WorkerCrashedError 
     const error = await rejection(thread, WorkerCrashedError);
     assertMatch(
       error.message,
-      /^The Worker \d+ ended while it ran "crash-\d+": it exited with code \d$/,
+      /^Worker \d+ ended while it ran "crash-\d+": the Worker exited with code \d$/,
     );
     assertStringIncludes(error.message, `code ${code}`);
     assertEquals([thread.state, await queued], ["rejected", "queued"]);
@@ -50,7 +50,7 @@ Deno.test("J81 out of memory in green code: WorkerCrashedError with its cause, a
   const lines = stdout.trim().split("\n");
   assertMatch(
     lines[0],
-    /^WorkerCrashedError: The Worker \d+ ended while it ran "crash-\d+": .*memory/i,
+    /^WorkerCrashedError: Worker \d+ ended while it ran "crash-\d+": .*memory/i,
   );
   assertEquals(lines.slice(1), [
     "cause ERR_WORKER_OUT_OF_MEMORY",

@@ -136,7 +136,7 @@ Deno.test("P150 Hub({ blockedWarning }) reports a function that keeps the event 
   }, import.meta.resolve("../../../mod.ts"));
   assertEquals(await thread, [0, 1100, 1100]);
   assertEquals(messages.length, 1);
-  assertMatch(messages[0], /^computes\(\) kept the event loop of hub "watchful" for \d+ ms$/);
+  assertMatch(messages[0], /^computes\(\) blocked the event loop of hub "watchful" for \d+ ms$/);
 });
 
 Deno.test("P150 Hub({ blockedWarning }) warns on stderr when nobody listens", async () => {
@@ -153,7 +153,7 @@ Deno.test("P150 Hub({ blockedWarning }) warns on stderr when nobody listens", as
     console.warn = warn;
   }
   assertEquals(warnings.length, 1);
-  assertMatch(String(warnings[0]), /^Warning: .* kept the event loop of hub "hub" for \d+ ms$/);
+  assertMatch(String(warnings[0]), /^Warning: .* blocked the event loop of hub "hub" for \d+ ms$/);
 });
 
 Deno.test("J117 blocking calls where nothing may block say what to do instead", () => {

@@ -117,7 +117,7 @@ Deno.test("Timeout in a `using` block on the hub limits nothing, and says what d
   assertThrows(
     inBlock(5),
     BlockingCallError,
-    "Cannot limit a block by new Timeout(5) on the hub as nothing blocks there: use await withTimeoutAsync(5, ",
+    "Cannot use new Timeout(5) on the hub as no call blocks there: use await withTimeoutAsync(5, ",
   );
   assertThrows(inBlock(0), BlockingCallError, "AbortSignal.timeout(0)");
   // No limit was asked for; or it was called off.

@@ -93,8 +93,8 @@ Deno.test("what a method of a handle returns is a value where it can be one, in 
 
 Deno.test("J106 a handle says so when it is used after its release", async () => {
   const [name, self, sent, wrong] = await handles.used() as string[];
-  assertEquals(name, 'Cannot use "name" of a handle: it was released');
-  assertMatch(self, /it was released/);
+  assertEquals(name, 'Cannot use "name" of a handle: the handle was released');
+  assertMatch(self, /the handle was released/);
   assertMatch(sent, /Cannot send a handle: it was released/);
   assertMatch(wrong, /expected a handle/);
 });

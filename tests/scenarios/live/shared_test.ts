@@ -155,7 +155,7 @@ Deno.test("shared() of a lock or a queue is that object in green code, which blo
   await assertRejects(
     async () => await objects.updateQueue(),
     TypeError,
-    "none to a lock, a queue",
+    "found an object of class Queue (a lock, a queue or the like needs no update",
   );
 });
 

@@ -4,7 +4,7 @@ import { runProgram } from "../../support/mod.ts";
 Deno.test("a one-file program that runs in its Workers too gets an error with the way out", async () => {
   const { code, stderr } = await runProgram("one_file.ts", "--allow-read");
   assertMatch(stderr, /Cannot call work\(\) while a Worker imports "file:.*one_file\.ts"/);
-  assertMatch(stderr, /in the main program, under `if \(import\.meta\.main\)`/);
+  assertMatch(stderr, /Put the code that must run only once under `if \(import\.meta\.main\)`/);
   assertEquals(code, 1);
 });
 

@@ -14,7 +14,7 @@ Deno.test("a program needs no permission to read more than the library and its m
 
 Deno.test("a program without --allow-read gets an error that names the flag", async () => {
   const { code, stderr } = await runProgram("five_lines.ts");
-  assertMatch(stderr, /WorkerCrashedError: The Worker 1 ended before it was ready: Requires read/);
+  assertMatch(stderr, /WorkerCrashedError: Worker 1 ended before it was ready: Requires read/);
   assertStringIncludes(stderr, "run again with the --allow-read flag");
   assertEquals(code, 1);
 });
