@@ -14,6 +14,7 @@
 import { brand, madeElsewhere } from "../bridge/brand.ts";
 import {
   checkOptionsObject,
+  checkSignal,
   checkWaiting,
   show,
   timeLimit,
@@ -339,6 +340,7 @@ function checkPredicate(predicate: unknown, call: string): void {
 /** Checks the options before the first wait: there may be none, if the predicate holds at once. */
 function checkWaitingKeys(options: WaitOptions | undefined): void {
   checkOptionsObject("wait", options, "{ timeout: 1000 }", WAIT_KEYS);
+  checkSignal("wait", options?.signal);
 }
 
 registerKind(
