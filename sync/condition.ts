@@ -280,6 +280,7 @@ export class Condition extends Coordination {
     const until = performance.now() + timeLimit(options);
     for (let inTime = true; !predicate();) {
       if (!inTime) throw timedOut(options);
+      blocking("waitFor()", "await waitForAsync()");
       inTime = this[CORE].wait({ ...options, timeout: until - performance.now() });
     }
   }

@@ -8,7 +8,7 @@
 
 import { brand } from "../bridge/brand.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
-import { greenSide } from "../bridge/side/side.ts";
+import { blocking, greenSide } from "../bridge/side/side.ts";
 import { AsyncItems, END, GreenSteps, Steps } from "../bridge/side/steps.ts";
 import { GreenPool } from "./green_pool.ts";
 
@@ -96,6 +96,7 @@ export class GreenPile<R = unknown> {
   next(): IteratorResult<R, undefined> {
     const [thread] = this.#threads;
     if (!thread) return { done: true, value: undefined };
+    blocking("next()", "for await … of the pile");
     try {
       return { done: false, value: thread.wait() };
     } finally {

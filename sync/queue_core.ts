@@ -419,6 +419,7 @@ export class QueueCore extends Core {
 
   /** A step of an iteration in green code; the last one when the queue is closed and empty. */
   next(): IteratorResult<unknown, undefined> {
+    blocking("next()", "for await … of the queue");
     try {
       return { done: false, value: this.get(undefined) };
     } catch (error) {
