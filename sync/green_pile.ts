@@ -11,6 +11,7 @@ import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { AsyncItems, END, GreenSteps, Steps } from "../bridge/side/steps.ts";
 import { GreenPool } from "./green_pool.ts";
+import { claim } from "./maps.ts";
 
 /**
  * Spawns green threads in a pool, and gives their results in the order of the spawns.
@@ -82,7 +83,7 @@ export class GreenPile<R = unknown> {
   // deno-lint-ignore no-explicit-any
   spawnAsync<A extends any[]>(fn: (...args: A) => R | PromiseLike<R>, ...args: A): void {
     const thread = this.pool.spawnAsync(fn, ...args) as GreenThread<R>;
-    thread.then(undefined, () => {});
+    claim(thread);
     this.#threads.push(thread);
   }
 
