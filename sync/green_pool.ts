@@ -472,7 +472,7 @@ export class GreenPool extends Coordination {
    * Results come in the order of the arguments. Calls begin when the first result is asked for; as many calls as the pool has
    * slots are ahead at the most. The error of a call is thrown where its result is asked for, and the next result can be asked
    * for after that; an error of the iterable is thrown in the same way, as the last result. If the loop is left early, the
-   * running calls are killed.
+   * running calls are killed. An error of a call does not leave the iteration: `using` does so in any case.
    *
    * @param fn As for the function `spawn`.
    * @param items The arguments, one for each call.
