@@ -1,5 +1,5 @@
 /**
- * Beside the ring: two ways for payloads that are too large for a frame, and the allocator's part in both.
+ * Beside the ring: two ways for payloads that are too large for a frame.
  *
  * **Annexes**: memory beside a ring, for payloads that are too large for a frame and not too large to be copied at once.
  *
@@ -19,14 +19,6 @@
  * its frame, so it does not matter in which order payloads arrive.
  *
  * The hub does not trust what a Worker says of an annex: it checks the memory once, and each offset in it before it reads.
- *
- * **Freed memory**: the allocator is to keep the memory of large buffers that were freed. Each large value that arrives takes a
- * new buffer, and the collector frees many of them at a time. glibc's `malloc` then gives their pages back to the system, as soon
- * as twice the size of the largest block that it has ever unmapped lies free: so the next buffers take page faults again, a
- * megabyte some 250 of them, which cost more than to copy it (measured: 1.2 ms in place of 0.55 for a call with a megabyte there
- * and back, in some processes and not in others). Its limits go up when a larger block is freed, up to 32 MB; so one of that size
- * is allocated once and freed, without ever being touched. From then on up to 64 MB that are free stay with the process, in each
- * of the allocator's arenas. Other allocators do not mind.
  *
  * **Handed buffers**: payloads of a few large runs of bytes go in buffers of their own, which change hands through the passage
  * (see `bridge/memory/objects.ts`) as a `postMessage` with a transfer list does it: nobody copies them.
@@ -143,7 +135,6 @@ export class AnnexWriter {
 
   #makeRoom(annex: Annex, bytes: number): boolean {
     if (annex.bytes.length >= bytes) return true;
-    keepFreedMemory();
     try {
       const size = Math.max(LEAST, 2 ** Math.ceil(Math.log2(bytes)));
       const buffer = new SharedArrayBuffer(size);
@@ -267,23 +258,6 @@ function check(bytes: Uint8Array, from: number, length: number): void {
   );
 }
 
-/** The largest block that counts, with its header. */
-const BLOCK = (32 << 20) - (8 << 10);
-
-let done = false;
-
-/** Call it before a large buffer is made; only the first call of a thread does anything. */
-function keepFreedMemory(): void {
-  if (done) return;
-  done = true;
-  try {
-    // The block is freed at once, and not when the collector comes.
-    new ArrayBuffer(BLOCK).transfer(0);
-  } catch {
-    // There is not so much address space: then it stays as it is.
-  }
-}
-
 /** The least bytes of a payload that is handed over, and the least for each of its buffers on the average. */
 const LEAST_HANDED = 1 << 20;
 const LEAST_EACH = 1 << 16;
@@ -321,7 +295,6 @@ export class HandingWriter {
     }
     if (bytes < LEAST_HANDED || bytes < LEAST_EACH * parts.length) return undefined;
     if ((this.#handed - this.#ring.taken(HANDED) >>> 0) >= MOST_ON_THEIR_WAY) return undefined;
-    keepFreedMemory();
     try {
       // Buffers that are handed over have no length here any more.
       const lengths = buffers.map(({ length }) => length);
