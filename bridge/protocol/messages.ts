@@ -26,7 +26,10 @@ export const Up = {
    * started (unless `a` is 1: the wait has a time limit, which a thread run on the same stack could not keep).
    */
   Wait: 13,
-  /** The thread `id` ended here with the {@linkcode Ending} `a`. Payload: its value or what it threw. */
+  /**
+   * The thread `id` ended here with the {@linkcode Ending} `a`. Payload: its value or what it threw; none if the hub killed it with
+   * that reason.
+   */
   Done: 14,
   /** The call `id` that the hub made (see `Down.Call`) ended with the {@linkcode Ending} `a`. */
   Reply: 15,
