@@ -2,8 +2,7 @@
  * The protocol: every message between the hub and a Worker, as types, before any behaviour.
  *
  * A message has a kind, three numbers (`id`, `a`, `b`) and a payload. `Up` is what a Worker says, `Down` what the hub says.
- * Messages of one direction arrive in the order in which they were written; only a message in chunks may be
- * overtaken. *Thread ids* are taken from the arena, so they are unique in the process; *call ids* and *target numbers* are
+ * Messages of one direction arrive in the order in which they were written. *Thread ids* are taken from the arena, so they are unique in the process; *call ids* and *target numbers* are
  * counted by the side that makes the call, for each Worker.
  *
  * @module
