@@ -722,6 +722,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @param keys The keys; by default all keys that the pool has now.
    * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
    * @returns The pairs of key and error.
+   * @throws {Timeout} By `next()`, in place of an error that did not come in time.
    */
   waitEachErrorAsync(
     keys?: Iterable<DagKey>,

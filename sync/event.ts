@@ -321,7 +321,8 @@ export class GreenEvent<T = unknown> extends Coordination {
    * Waits for the value, in async code.
    *
    * @param options See {@linkcode WaitOptions}.
-   * @returns A promise that settles as {@linkcode GreenEvent.prototype.wait | GreenEvent.wait} returns or throws.
+   * @returns A promise of the value. It rejects with the error that was sent by `sendError()`, and with a `Timeout` if nothing was
+   * sent in time.
    */
   waitAsync(options?: WaitOptions): Promise<T> {
     const core = this[CORE];

@@ -242,6 +242,7 @@ export class LightQueue<T = unknown> extends Coordination {
    * Closes the queue: see the class. May be called again.
    *
    * @param options See {@linkcode QueueCloseOptions}.
+   * @throws {TypeError} If an option is of the wrong kind or is not known.
    */
   close(options?: QueueCloseOptions): void {
     checkOptionsObject("close a queue", options, "{ immediate: true }", CLOSE_KEYS);
