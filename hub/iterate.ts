@@ -11,7 +11,11 @@ import { greenSide } from "../bridge/side/side.ts";
 import { asyncSteps, checkStep, MOST_AHEAD } from "../bridge/side/steps.ts";
 import { iterateGreen } from "./references/async_iteration.ts";
 
-/** Options for {@linkcode iterate}. */
+/**
+ * Options for {@linkcode iterate}.
+ *
+ * @category Values
+ */
 export interface IterateOptions {
   /**
    * The number of items that may be asked for beyond those that were used.
@@ -52,6 +56,8 @@ export interface IterateOptions {
  * for await (const row of iterate(rows, { prefetch: 16 })) seen.push(row);
  * assertEquals(seen, [0, 1, 2, 3, 4]);
  * ```
+ *
+ * @category Values
  */
 export function iterate<T>(
   source: Iterable<T> & AsyncIterable<T>,

@@ -13,11 +13,11 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject } from "../bridge/checks.ts";
+import { checkOptionsObject, checkWaiting, timeLimit, type WaitOptions } from "../bridge/checks.ts";
 import { Collision, CycleError, PropagateError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { intern, type Target } from "../bridge/protocol/messages.ts";
-import { limited } from "../bridge/side/limit.ts";
+import { bounded } from "../bridge/side/bounded.ts";
 import { serve } from "../bridge/protocol/served.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
@@ -32,7 +32,11 @@ import type { NameOptions } from "./semaphore.ts";
 
 const POST_KEYS = ["replace"];
 
-/** The key of a task. */
+/**
+ * The key of a task.
+ *
+ * @category Coordination
+ */
 export type DagKey = string | number;
 
 /** A value, or the error in place of one. */
@@ -89,14 +93,18 @@ class DagState {
     return entry && unwrap(entry);
   }
 
-  async at(key: DagKey): Promise<unknown> {
-    const [, entry] = await limited(() => this.#next([key]));
+  async at(key: DagKey, options?: WaitOptions): Promise<unknown> {
+    const [, entry] = await bounded(options, () => this.#next([key]));
     return unwrap(entry);
   }
 
   /** Waits for the first of some keys to have a value or an error; returns that as a result, which can cross. */
-  async next(keys: readonly DagKey[]): Promise<[DagKey, boolean, unknown]> {
-    const [key, entry] = await this.#next(keys);
+  async next(
+    keys: readonly DagKey[],
+    options?: WaitOptions,
+    ms?: number,
+  ): Promise<[DagKey, boolean, unknown]> {
+    const [key, entry] = await bounded(options, () => this.#next(keys), ms);
     return "error" in entry ? [key, false, entry.error] : [key, true, entry.value];
   }
 
@@ -253,8 +261,9 @@ function stateOf(pool: DAGPool): DagState {
 /** Asks the state, on either side: in green code this blocks for the answer; on the hub it returns the answer, or a promise. */
 function ask(pool: DAGPool, question: Question, ...args: unknown[]): unknown {
   const green = greenSide();
+  // A wait has the keys alone, or options too, and then it ends by itself.
   return green
-    ? green.call(ASK, [pool, question, args], undefined, true)
+    ? green.call(ASK, [pool, question, args], undefined, true, args.length > 1)
     : askDagPool(pool, question, args);
 }
 
@@ -293,6 +302,8 @@ export class DagCore extends Core {
  *   results.values().reduce((sum, value) => sum + value, results.size));
  * assertEquals(await pool.atAsync("sum"), 5);
  * ```
+ *
+ * @category Coordination
  */
 export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
   static {
@@ -374,7 +385,7 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
   }
 
   /**
-   * Iterates over the pairs: see {@linkcode DagResults.entries}.
+   * Iterates over the pairs: see {@linkcode DagResults.prototype.entries | DagResults.entries}.
    *
    * @returns The pairs of key and value.
    */
@@ -437,6 +448,8 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
  * });
  * assertEquals(await pool.waitAsync(["sum"]), new Map([["sum", 3]]));
  * ```
+ *
+ * @category Coordination
  */
 export class DAGPool<V = unknown> extends Coordination {
   static {
@@ -510,9 +523,9 @@ export class DAGPool<V = unknown> extends Coordination {
    * Adds a task for each key of an object.
    *
    * @param depends The keys of the tasks, each with the keys whose values that task needs.
-   * @param fn As for {@linkcode DAGPool.spawn}.
-   * @param args As for {@linkcode DAGPool.spawn}.
-   * @throws As {@linkcode DAGPool.spawn} does. The tasks before the one that is refused are added.
+   * @param fn As for {@linkcode DAGPool.prototype.spawn | DAGPool.spawn}.
+   * @param args As for {@linkcode DAGPool.prototype.spawn | DAGPool.spawn}.
+   * @throws As {@linkcode DAGPool.prototype.spawn | DAGPool.spawn} does. The tasks before the one that is refused are added.
    */
   // deno-lint-ignore no-explicit-any
   spawnMany<A extends any[]>(
@@ -567,46 +580,56 @@ export class DAGPool<V = unknown> extends Coordination {
    * Returns the value of a key; blocks the green thread until there is one, even if the key is added later.
    *
    * @param key The key.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The value.
    * @throws {PropagateError} If its task has failed.
+   * @throws {Timeout} If there was no value in time.
    * @throws {BlockingCallError} If it is called on the hub: use `atAsync()` there.
    */
-  at(key: DagKey): V {
+  at(key: DagKey, options?: WaitOptions): V {
     blocking("at()", "await atAsync()");
-    return ask(this, "at", key) as V;
+    checkWaiting(options);
+    const limits = options ? [{ timeout: timeLimit(options), signal: options.signal }] : [];
+    return ask(this, "at", key, ...limits) as V;
   }
 
   /**
-   * Returns the value of a key, in async code: see {@linkcode DAGPool.at}.
+   * Returns the value of a key, in async code: see {@linkcode DAGPool.prototype.at | DAGPool.at}.
    *
    * @param key The key.
-   * @returns A promise of the value; it rejects with a `PropagateError` if the task has failed.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the value; it rejects with a `PropagateError` if the task has failed, and with a `Timeout` if there was
+   * no value in time.
    */
-  atAsync(key: DagKey): Promise<V> {
-    return twin(() => this.at(key), async () => await stateOf(this).at(key) as V);
+  atAsync(key: DagKey, options?: WaitOptions): Promise<V> {
+    return twin(() => this.at(key, options), async () => await stateOf(this).at(key, options) as V);
   }
 
   /**
    * Blocks the green thread until keys have values.
    *
    * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole wait.
    * @returns The values, in the order in which they came.
    * @throws {PropagateError} If a task among them has failed.
+   * @throws {Timeout} If some had no value in time.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
    */
-  wait(keys?: Iterable<DagKey>): Map<DagKey, V> {
-    return new Map(this.waitEach(keys));
+  wait(keys?: Iterable<DagKey>, options?: WaitOptions): Map<DagKey, V> {
+    return new Map(this.waitEach(keys, options));
   }
 
   /**
-   * Waits until keys have values, in async code: see {@linkcode DAGPool.wait}.
+   * Waits until keys have values, in async code: see {@linkcode DAGPool.prototype.wait | DAGPool.wait}.
    *
    * @param keys The keys; by default all keys that the pool has now.
-   * @returns A promise of the values, in the order in which they came; it rejects with a `PropagateError` if a task has failed.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the values, in the order in which they came; it rejects with a `PropagateError` if a task has failed,
+   * and with a `Timeout` if they did not come in time.
    */
-  async waitAsync(keys?: Iterable<DagKey>): Promise<Map<DagKey, V>> {
+  async waitAsync(keys?: Iterable<DagKey>, options?: WaitOptions): Promise<Map<DagKey, V>> {
     const values = new Map<DagKey, V>();
-    for await (const [key, value] of this.waitEachAsync(keys)) values.set(key, value);
+    for await (const [key, value] of this.waitEachAsync(keys, options)) values.set(key, value);
     return values;
   }
 
@@ -614,67 +637,98 @@ export class DAGPool<V = unknown> extends Coordination {
    * Iterates over the values of keys, each as it comes, those that are there already first. For green code.
    *
    * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
    * @returns The pairs of key and value, with the helpers of `Iterator.prototype`.
    * @throws {PropagateError} By `next()`, in place of a value whose task has failed. The iteration is over then.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
    * @throws {BlockingCallError} By the first `next()` on the hub: use `waitEachAsync()` there.
    */
-  waitEach(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
-    return stepsOf(this, keys, valueOf<V>);
+  waitEach(
+    keys?: Iterable<DagKey>,
+    options?: WaitOptions,
+  ): Generator<[DagKey, V], void, undefined> {
+    return stepsOf(this, keys, options, valueOf<V>);
   }
 
   /**
-   * Iterates over the values of keys, as {@linkcode DAGPool.waitEach} does, without the keys that fail. For green code.
+   * Iterates over the values of keys, as {@linkcode DAGPool.prototype.waitEach | DAGPool.waitEach} does, without the keys that
+   * fail. For green code.
    *
    * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
    * @returns The pairs of key and value.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
    * @throws {BlockingCallError} By the first `next()` on the hub: use `waitEachSuccessAsync()` there.
    */
-  waitEachSuccess(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
-    return stepsOf(this, keys, successOf<V>);
+  waitEachSuccess(
+    keys?: Iterable<DagKey>,
+    options?: WaitOptions,
+  ): Generator<[DagKey, V], void, undefined> {
+    return stepsOf(this, keys, options, successOf<V>);
   }
 
   /**
    * Iterates over the errors of keys that fail, each as it comes. For green code.
    *
    * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
    * @returns The pairs of key and error.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
    * @throws {BlockingCallError} By the first `next()` on the hub: use `waitEachErrorAsync()` there.
    */
-  waitEachError(keys?: Iterable<DagKey>): Generator<[DagKey, PropagateError], void, undefined> {
-    return stepsOf(this, keys, errorOf);
+  waitEachError(
+    keys?: Iterable<DagKey>,
+    options?: WaitOptions,
+  ): Generator<[DagKey, PropagateError], void, undefined> {
+    return stepsOf(this, keys, options, errorOf);
   }
 
   /**
-   * Iterates over the values of keys, in async code: see {@linkcode DAGPool.waitEach}.
+   * Iterates over the values of keys, in async code: see {@linkcode DAGPool.prototype.waitEach | DAGPool.waitEach}.
    *
    * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
    * @returns The pairs of key and value.
    * @throws {PropagateError} By `next()`, in place of a value whose task has failed. The iteration is over then.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
    */
-  waitEachAsync(keys?: Iterable<DagKey>): AsyncGenerator<[DagKey, V], void, undefined> {
-    return asyncStepsOf(this, keys, valueOf<V>);
+  waitEachAsync(
+    keys?: Iterable<DagKey>,
+    options?: WaitOptions,
+  ): AsyncGenerator<[DagKey, V], void, undefined> {
+    return asyncStepsOf(this, keys, options, valueOf<V>);
   }
 
   /**
-   * Iterates over the values of keys that do not fail, in async code: see {@linkcode DAGPool.waitEachSuccess}.
+   * Iterates over the values of keys that do not fail, in async code: see
+   * {@linkcode DAGPool.prototype.waitEachSuccess | DAGPool.waitEachSuccess}.
    *
    * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
    * @returns The pairs of key and value.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
    */
-  waitEachSuccessAsync(keys?: Iterable<DagKey>): AsyncGenerator<[DagKey, V], void, undefined> {
-    return asyncStepsOf(this, keys, successOf<V>);
+  waitEachSuccessAsync(
+    keys?: Iterable<DagKey>,
+    options?: WaitOptions,
+  ): AsyncGenerator<[DagKey, V], void, undefined> {
+    return asyncStepsOf(this, keys, options, successOf<V>);
   }
 
   /**
-   * Iterates over the errors of keys that fail, in async code: see {@linkcode DAGPool.waitEachError}.
+   * Iterates over the errors of keys that fail, in async code: see
+   * {@linkcode DAGPool.prototype.waitEachError | DAGPool.waitEachError}.
    *
    * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
    * @returns The pairs of key and error.
+   * @throws {Timeout} By `next()`, in place of an error that did not come in time.
    */
   waitEachErrorAsync(
     keys?: Iterable<DagKey>,
+    options?: WaitOptions,
   ): AsyncGenerator<[DagKey, PropagateError], void, undefined> {
-    return asyncStepsOf(this, keys, errorOf);
+    return asyncStepsOf(this, keys, options, errorOf);
   }
 
   /**
@@ -726,18 +780,35 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 }
 
+/** The options of one step of an iteration: with what is left of the whole time, and that time. Nothing if they limit nothing. */
+type Rest = () => [options?: WaitOptions, ms?: number];
+
+function restOf(options: WaitOptions | undefined): Rest {
+  checkWaiting(options);
+  const timeout = timeLimit(options);
+  const signal = options?.signal;
+  if (timeout === Infinity && signal === undefined) return () => [];
+  let until: number | undefined;
+  return () => {
+    until ??= performance.now() + timeout;
+    return [{ timeout: until - performance.now(), signal }, timeout];
+  };
+}
+
 /** Iterates over the items of keys, in green code. */
 function stepsOf<T>(
   pool: DAGPool,
   keys: Iterable<DagKey> | undefined,
+  options: WaitOptions | undefined,
   pick: Pick<T>,
 ): Generator<T, void, undefined> {
+  const rest = restOf(options);
   let left: Set<DagKey> | undefined;
   return new GreenSteps(() => {
     blocking("waitEach()", "for await … of waitEachAsync()");
     left ??= new Set(keys ?? ask(pool, "all") as DagKey[]);
     while (left.size > 0) {
-      const result = ask(pool, "next", [...left]) as Result;
+      const result = ask(pool, "next", [...left], ...rest()) as Result;
       left.delete(result[0]);
       const picked = pickFrom(left, result, pick);
       if (picked) return { done: false, value: picked[0] };
@@ -750,16 +821,18 @@ function stepsOf<T>(
 function asyncStepsOf<T>(
   pool: DAGPool,
   keys: Iterable<DagKey> | undefined,
+  options: WaitOptions | undefined,
   pick: Pick<T>,
 ): AsyncGenerator<T, void, undefined> {
-  const each = greenSide() ? stepsOf(pool, keys, pick) : undefined;
+  const each = greenSide() ? stepsOf(pool, keys, options, pick) : undefined;
+  const rest = restOf(options);
   let left: Set<DagKey> | undefined;
   const step = async (): Promise<IteratorResult<T, undefined>> => {
     if (each) return each.next() as IteratorResult<T, undefined>;
     const state = stateOf(pool);
     left ??= new Set(keys ?? state.all());
     while (left.size > 0) {
-      const result = await state.next([...left]);
+      const result = await state.next([...left], ...rest());
       left.delete(result[0]);
       const picked = pickFrom(left, result, pick);
       if (picked) return { done: false, value: picked[0] };

@@ -30,6 +30,8 @@ import { GreenPool } from "./green_pool.ts";
  * for (const n of [1, 2, 3]) pile.spawnAsync((n: number) => n * n, n);
  * assertEquals(await Array.fromAsync(pile), [1, 4, 9]);
  * ```
+ *
+ * @category Coordination
  */
 export class GreenPile<R = unknown> {
   static {
@@ -58,7 +60,8 @@ export class GreenPile<R = unknown> {
   }
 
   /**
-   * Spawns a thread; blocks while all slots of the pool are taken. For green code: see {@linkcode GreenPool.spawn}.
+   * Spawns a thread; blocks while all slots of the pool are taken. For green code: see
+   * {@linkcode GreenPool.prototype.spawn | GreenPool.spawn}.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
@@ -70,7 +73,8 @@ export class GreenPile<R = unknown> {
   }
 
   /**
-   * Spawns a thread, in async code. The thread starts when a slot of the pool is free: see {@linkcode GreenPool.spawnAsync}.
+   * Spawns a thread, in async code. The thread starts when a slot of the pool is free: see
+   * {@linkcode GreenPool.prototype.spawnAsync | GreenPool.spawnAsync}.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.

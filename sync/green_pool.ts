@@ -16,6 +16,7 @@
  * @module
  */
 
+import { checkWaiting, type WaitOptions } from "../bridge/checks.ts";
 import { brand } from "../bridge/brand.ts";
 import type {
   Passed,
@@ -25,16 +26,10 @@ import type {
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
 import { DeadlockError } from "../bridge/errors.ts";
-import type { GreenThread } from "../bridge/side/green_thread.ts";
+import { type GreenThread, ON_END } from "../bridge/side/green_thread.ts";
 import { currentLimit, outsideLimits, untilAborted } from "../bridge/side/limit.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
-import {
-  checkWaiting,
-  entering,
-  nameIn,
-  timedOut,
-  type WaitingOptions,
-} from "../bridge/memory/core.ts";
+import { entering, nameIn, timedOut } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import { END } from "../bridge/side/steps.ts";
@@ -86,7 +81,7 @@ class PoolCore extends Permits {
     this.leave();
   }
 
-  waitAll(options: WaitingOptions | undefined): void {
+  waitAll(options: WaitOptions | undefined): void {
     const green = blocking("waitAll()", "await waitAllAsync()");
     const thread = entering(green, "waitAll()", options);
     if (green.memberOf === this.id) {
@@ -100,7 +95,7 @@ class PoolCore extends Permits {
     this.freeNode(node);
   }
 
-  async waitAllAsync(options: WaitingOptions | undefined): Promise<void> {
+  async waitAllAsync(options: WaitOptions | undefined): Promise<void> {
     checkWaiting(options);
     const node = this.#joinOrWait(0);
     if (node === 0) return;
@@ -151,6 +146,8 @@ class PoolCore extends Permits {
  * const squares = await Array.fromAsync(pool.imapAsync((n: number) => n * n, [1, 2, 3]));
  * assertEquals(squares, [1, 4, 9]);
  * ```
+ *
+ * @category Coordination
  */
 export class GreenPool extends Coordination {
   static {
@@ -228,33 +225,38 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread whose result nobody wants. Its failure is reported as an `"unhandledthread"` event of the hub; a failure
-   * of a thread that runs on the stack of a member is printed. Blocks while all slots are taken. For green code.
+   * Spawns a green thread whose result nobody wants. Its failure is reported as an `"unhandledthread"` event of the hub; a
+   * failure of a thread that runs on the stack of a member is printed. Blocks while all slots are taken. For green code.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
-   * @throws As {@linkcode GreenPool.spawn} does; on the hub use `spawnNAsync()`.
+   * @returns The thread, to watch or to kill, as from the function `spawnN`. (The pool of eventlet gives nothing.)
+   * @throws As {@linkcode GreenPool.prototype.spawn | GreenPool.spawn} does; on the hub use `spawnNAsync()`.
    */
   spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
-  ): void;
+  ): GreenThread<unknown>;
   /**
    * Spawns a generic function. See the first overload.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
+   * @returns The thread.
    */
-  spawnN<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A | Passed<A>): void;
-  spawnN(fn: unknown, ...args: unknown[]): void {
-    spawnIn(this, fn, args, true);
+  spawnN<A extends unknown[]>(
+    fn: Spawnable<A, unknown>,
+    ...args: A | Passed<A>
+  ): GreenThread<unknown>;
+  spawnN(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
+    return spawnIn(this, fn, args, true);
   }
 
   /**
    * Spawns a green thread, in async code. The thread starts when a slot is free.
    *
    * To `await` the thread is to wait until it has ended: in a loop, one thread would run at a time. To hold back a loop that
-   * spawns, use {@linkcode GreenPool.startAsync}.
+   * spawns, use {@linkcode GreenPool.prototype.startAsync | GreenPool.startAsync}.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
@@ -351,27 +353,31 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread whose result nobody wants, in async code. Its failure is reported as an `"unhandledthread"` event of the
-   * hub. The thread starts when a slot is free.
+   * Spawns a green thread whose result nobody wants, in async code. Its failure is reported as an `"unhandledthread"` event of
+   * the hub. The thread starts when a slot is free. To `await` the thread is to wait until it has ended.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
-   * @throws As {@linkcode GreenPool.spawnAsync} does.
+   * @returns The thread, at once, to watch or to kill.
+   * @throws As {@linkcode GreenPool.prototype.spawnAsync | GreenPool.spawnAsync} does.
    */
   spawnNAsync<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
-  ): void;
+  ): GreenThread<unknown>;
   /**
    * Spawns a generic function. See the first overload.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
+   * @returns The thread.
    */
-  spawnNAsync<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A | Passed<A>): void;
-  spawnNAsync(fn: unknown, ...args: unknown[]): void {
-    if (greenSide()) spawnIn(this, fn, args, true);
-    else spawnLaterIn(this, fn, args, true);
+  spawnNAsync<A extends unknown[]>(
+    fn: Spawnable<A, unknown>,
+    ...args: A | Passed<A>
+  ): GreenThread<unknown>;
+  spawnNAsync(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
+    return greenSide() ? spawnIn(this, fn, args, true) : spawnLaterIn(this, fn, args, true).thread;
   }
 
   /**
@@ -380,7 +386,7 @@ export class GreenPool extends Coordination {
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
    * @returns The thread, or `undefined`.
-   * @throws As {@linkcode GreenPool.spawnAsync} does.
+   * @throws As {@linkcode GreenPool.prototype.spawnAsync | GreenPool.spawnAsync} does.
    */
   trySpawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
@@ -406,21 +412,21 @@ export class GreenPool extends Coordination {
   /**
    * Blocks the green thread until a slot is free. Does not take the slot.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {Timeout} If no slot was free in time.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAvailableAsync()` there.
    */
-  waitAvailable(options?: WaitingOptions): void {
+  waitAvailable(options?: WaitOptions): void {
     this[CORE].acquire("waitAvailable()", options).release();
   }
 
   /**
    * Waits until a slot is free, in async code. Does not take the slot.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise that settles when a slot is free; it rejects with a `Timeout` if none was in time.
    */
-  waitAvailableAsync(options?: WaitingOptions): Promise<void> {
+  waitAvailableAsync(options?: WaitOptions): Promise<void> {
     return twin(
       () => this.waitAvailable(options),
       async () => (await this[CORE].acquireAsync(options)).release(),
@@ -430,22 +436,22 @@ export class GreenPool extends Coordination {
   /**
    * Blocks the green thread until no slot is taken.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {DeadlockError} If a thread of the pool calls it.
    * @throws {Timeout} If slots were taken all that time.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAllAsync()` there.
    */
-  waitAll(options?: WaitingOptions): void {
+  waitAll(options?: WaitOptions): void {
     this[CORE].waitAll(options);
   }
 
   /**
    * Waits until no slot is taken, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise that settles then; it rejects with a `Timeout` if slots were taken all that time.
    */
-  waitAllAsync(options?: WaitingOptions): Promise<void> {
+  waitAllAsync(options?: WaitOptions): Promise<void> {
     return twin(() => this.waitAll(options), () => this[CORE].waitAllAsync(options));
   }
 
@@ -488,7 +494,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Calls a function with each array of arguments of an iterable, as {@linkcode GreenPool.imap} does. For green code.
+   * Calls a function with each array of arguments of an iterable, as {@linkcode GreenPool.prototype.imap | GreenPool.imap} does.
+   * For green code.
    *
    * @param fn As for the function `spawn`.
    * @param items The arrays of arguments, one for each call.
@@ -505,8 +512,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Calls a function with each member of an iterable, as {@linkcode GreenPool.imap} does. The results come in the order in which
-   * the calls end. For green code.
+   * Calls a function with each member of an iterable, as {@linkcode GreenPool.prototype.imap | GreenPool.imap} does. The results
+   * come in the order in which the calls end. For green code.
    *
    * @param fn As for the function `spawn`.
    * @param items The arguments, one for each call.
@@ -523,8 +530,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Calls a function with each member of an iterable, in async code: see {@linkcode GreenPool.imap}. The iterable may be async too.
-   * The running calls are also killed when a limit ends within which the iteration was made.
+   * Calls a function with each member of an iterable, in async code: see {@linkcode GreenPool.prototype.imap | GreenPool.imap}.
+   * The iterable may be async too. The running calls are also killed when a limit ends within which the iteration was made.
    *
    * @param fn As for the function `spawn`.
    * @param items The arguments, one for each call.
@@ -539,7 +546,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Calls a function with each array of arguments of an iterable, in async code: see {@linkcode GreenPool.imapAsync}.
+   * Calls a function with each array of arguments of an iterable, in async code: see
+   * {@linkcode GreenPool.prototype.imapAsync | GreenPool.imapAsync}.
    *
    * @param fn As for the function `spawn`.
    * @param items The arrays of arguments, one for each call.
@@ -554,8 +562,8 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Calls a function with each member of an iterable, in async code, as {@linkcode GreenPool.imapAsync} does. The results come in
-   * the order in which the calls end.
+   * Calls a function with each member of an iterable, in async code, as
+   * {@linkcode GreenPool.prototype.imapAsync | GreenPool.imapAsync} does. The results come in the order in which the calls end.
    *
    * @param fn As for the function `spawn`.
    * @param items The arguments, one for each call.
@@ -654,7 +662,7 @@ function spawnLaterIn(pool: GreenPool, fn: unknown, args: unknown[], detached: b
   };
   try {
     const thread = launch(fn, args, { memberOf: core.id, detached, gate });
-    thread.onEnd(letGo);
+    thread[ON_END](letGo);
     return { thread, gate };
   } catch (error) {
     letGo();

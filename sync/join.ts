@@ -5,14 +5,32 @@
  */
 
 import { madeElsewhere } from "../bridge/brand.ts";
-import { LONGEST_TIMER, show, WAITING_KEYS } from "../bridge/checks.ts";
-import { GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/side/green_thread.ts";
+import {
+  checkWaiting,
+  LONGEST_TIMER,
+  show,
+  timeLimit,
+  WAIT_KEYS,
+  type WaitOptions,
+} from "../bridge/checks.ts";
+import {
+  graceIn,
+  GreenThread,
+  KILL_KEYS,
+  type KillOptions,
+  unwrap,
+  WANT,
+} from "../bridge/side/green_thread.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { asyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
-import { checkWaiting, timedOut, timeLimit, type WaitingOptions } from "../bridge/memory/core.ts";
+import { timedOut } from "../bridge/memory/core.ts";
 
-/** Options for {@linkcode iwait}. */
-export interface IwaitOptions extends WaitingOptions {
+/**
+ * Options for {@linkcode iwait}.
+ *
+ * @category Threads
+ */
+export interface IwaitOptions extends WaitOptions {
   /**
    * The number of threads after which to stop.
    *
@@ -21,9 +39,13 @@ export interface IwaitOptions extends WaitingOptions {
   count?: number;
 }
 
-const IWAIT_KEYS = [...WAITING_KEYS, "count"];
+const IWAIT_KEYS = [...WAIT_KEYS, "count"];
 
-/** Options for {@linkcode joinAll}. */
+/**
+ * Options for {@linkcode joinAll}.
+ *
+ * @category Threads
+ */
 export interface JoinAllOptions extends IwaitOptions {
   /**
    * Whether to throw the error of the first thread that failed.
@@ -54,7 +76,7 @@ export class Finishers<T> {
     checkThread(thread);
     if (this.#running.has(thread)) return;
     thread.link(this.#link);
-    this.#running.set(thread, thread.want());
+    this.#running.set(thread, thread[WANT]());
   }
 
   /** The number of threads that were not asked for. */
@@ -148,6 +170,8 @@ export class Finishers<T> {
  * }, one);
  * assertEquals(await first, 1);
  * ```
+ *
+ * @category Threads
  */
 export function iwait<T>(
   threads: Iterable<GreenThread<T>>,
@@ -280,6 +304,8 @@ function countOf({ count = Infinity }: IwaitOptions): number {
  * for await (const [thread] of iwaitAsync(threads)) results.push(await thread);
  * assertEquals(results.sort(), [1, 4, 9]);
  * ```
+ *
+ * @category Threads
  */
 export function iwaitAsync<T>(
   threads: Iterable<GreenThread<T>>,
@@ -316,6 +342,8 @@ function endingAsync<T>(
  * const waiter = spawn((...threads: GreenThread<number>[]) => joinAll(threads).length, ...threads);
  * assertEquals(await waiter, 2);
  * ```
+ *
+ * @category Threads
  */
 export function joinAll<T>(
   threads: Iterable<GreenThread<T>>,
@@ -353,6 +381,8 @@ export function joinAll<T>(
  * await joinAllAsync<unknown>([good, bad]);
  * assertEquals([good.outcome()?.status, bad.outcome()?.status], ["fulfilled", "rejected"]);
  * ```
+ *
+ * @category Threads
  */
 export async function joinAllAsync<T>(
   threads: Iterable<GreenThread<T>>,
@@ -369,10 +399,12 @@ export async function joinAllAsync<T>(
   return ended;
 }
 
-/** Options for {@linkcode killAll}. */
-export interface KillAllOptions extends KillOptions, WaitingOptions {}
-
-const KILL_ALL_KEYS = [...WAITING_KEYS, ...KILL_KEYS];
+/**
+ * Options for {@linkcode killAll}.
+ *
+ * @category Threads
+ */
+export interface KillAllOptions extends KillOptions {}
 
 /**
  * Kills several green threads and blocks until all have ended.
@@ -394,6 +426,8 @@ const KILL_ALL_KEYS = [...WAITING_KEYS, ...KILL_KEYS];
  * await spawn((...threads: GreenThread<void>[]) => killAll(threads), ...threads);
  * assertEquals(threads.map(({ state }) => state), ["killed", "killed"]);
  * ```
+ *
+ * @category Threads
  */
 export function killAll(
   threads: Iterable<GreenThread>,
@@ -425,6 +459,8 @@ export function killAll(
  * await killAllAsync(threads);
  * assertEquals(threads.map(({ dead }) => dead), [true, true]);
  * ```
+ *
+ * @category Threads
  */
 export async function killAllAsync(
   threads: Iterable<GreenThread>,
@@ -438,8 +474,9 @@ export async function killAllAsync(
 }
 
 /** Splits options into those of the wait and those of each kill: either of them refuses keys that it does not know. */
-function split(options: KillAllOptions): { waiting: WaitingOptions; killing: KillOptions } {
-  checkWaiting(options, KILL_ALL_KEYS);
-  const { timeout, signal, graceMs, wait } = options;
-  return { waiting: { timeout, signal }, killing: { graceMs, wait } };
+function split(options: KillAllOptions): { waiting: WaitOptions; killing: KillOptions } {
+  checkWaiting(options, KILL_KEYS);
+  const { timeout, signal, wait } = options;
+  const [grace, waiting] = [graceIn(options), { timeout, signal }];
+  return { waiting, killing: wait ? { grace, wait, ...waiting } : { grace } };
 }

@@ -15,6 +15,8 @@ import { blocking, greenSide } from "../bridge/side/side.ts";
  * - The value never crosses: it lies in the Worker that runs the thread.
  *
  * @typeParam T The type of the value.
+ *
+ * @category Threads
  */
 export interface Local<T> {
   /**
@@ -55,6 +57,8 @@ export interface Local<T> {
  * };
  * assertEquals([await spawn(count), await spawn(count)], [1, 1]);
  * ```
+ *
+ * @category Threads
  */
 export function local<T>(init: () => T): Local<T>;
 /**

@@ -37,19 +37,18 @@
  * @module
  */
 
+import { checkWaiting, type WaitOptions } from "../bridge/checks.ts";
 import { brand, madeElsewhere } from "../bridge/brand.ts";
 import { Node, State } from "../bridge/memory/arena.ts";
 import {
   checkHeard,
   checkLimit,
-  checkWaiting,
   Core,
   entering,
   FIRST_WORD,
   listAt,
   threadHere,
   timedOut,
-  type WaitingOptions,
 } from "../bridge/memory/core.ts";
 import { stopped } from "../bridge/side/green.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
@@ -98,6 +97,8 @@ export interface PermitsKind {
  * } // the end of the block does nothing more
  * assertEquals(lock.locked, false);
  * ```
+ *
+ * @category Coordination
  */
 export class Permit implements Disposable {
   static {
@@ -122,7 +123,7 @@ export class Permit implements Disposable {
     release?.();
   }
 
-  /** Gives the permit back at the end of a `using` block: see {@linkcode Permit.release}. */
+  /** Gives the permit back at the end of a `using` block: see {@linkcode Permit.prototype.release | Permit.release}. */
   [Symbol.dispose](): void {
     this.release();
   }
@@ -186,7 +187,7 @@ export class Permits extends Core {
    * @param call The call as people wrote it: `acquire()`. A text for the hub is made of it only where the call is refused.
    * @param options The options of that call.
    */
-  acquire(call: string, options: WaitingOptions | undefined): Permit {
+  acquire(call: string, options: WaitOptions | undefined): Permit {
     const green = greenSide() ?? blocking(call, `await ${call.replace("()", "Async()")}`);
     const thread = entering(green, call, options);
     checkLimit(thread);
@@ -202,7 +203,7 @@ export class Permits extends Core {
   }
 
   /** Acquires a permit in async code. */
-  async acquireAsync(options: WaitingOptions | undefined): Promise<Permit> {
+  async acquireAsync(options: WaitOptions | undefined): Promise<Permit> {
     checkWaiting(options);
     checkLimit(HUB);
     const node = this.#takeOrWait(HUB);

@@ -7,8 +7,8 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject, show } from "../bridge/checks.ts";
-import { nameIn, type WaitingOptions } from "../bridge/memory/core.ts";
+import { checkOptionsObject, show, type WaitOptions } from "../bridge/checks.ts";
+import { nameIn } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { AsyncItems, GreenSteps } from "../bridge/side/steps.ts";
 import { twin } from "./permits.ts";
@@ -25,13 +25,21 @@ import {
 } from "./queue_core.ts";
 import type { NameOptions } from "./semaphore.ts";
 
-/** Options for {@linkcode LightQueue.put}. */
-export interface PutOptions extends WaitingOptions {
+/**
+ * Options for {@linkcode LightQueue.prototype.put | LightQueue.put}.
+ *
+ * @category Coordination
+ */
+export interface PutOptions extends WaitOptions {
   /** In a {@linkcode PriorityQueue}: the item's priority. The lowest comes out first. */
   priority?: number;
 }
 
-/** Options for {@linkcode LightQueue.close}. */
+/**
+ * Options for {@linkcode LightQueue.prototype.close | LightQueue.close}.
+ *
+ * @category Coordination
+ */
 export interface QueueCloseOptions {
   /**
    * Whether to drop the items that are still in the queue.
@@ -77,6 +85,8 @@ const PRIORITY_KEYS = ["priority"];
  * } // closed here, so the consumer ends
  * assertEquals(await sum, 6);
  * ```
+ *
+ * @category Coordination
  */
 export class LightQueue<T = unknown> extends Coordination {
   /**
@@ -156,7 +166,8 @@ export class LightQueue<T = unknown> extends Coordination {
    *
    * @param item The item.
    * @param options See {@linkcode PutOptions}.
-   * @returns A promise that settles when the item is put; it rejects as {@linkcode LightQueue.put} throws.
+   * @returns A promise that settles when the item is put; it rejects as {@linkcode LightQueue.prototype.put | LightQueue.put}
+   * throws.
    */
   putAsync(item: T, options?: PutOptions): Promise<void> {
     return twin(
@@ -182,23 +193,23 @@ export class LightQueue<T = unknown> extends Coordination {
   /**
    * Gets an item; blocks the green thread until there is an item.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The item.
    * @throws {Empty} If there was no item in time.
    * @throws {QueueClosedError} If the queue is closed and empty.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
-  get(options?: WaitingOptions): T {
+  get(options?: WaitOptions): T {
     return this[CORE].get(options) as T;
   }
 
   /**
    * Gets an item, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise of the item; it rejects as {@linkcode LightQueue.get} throws.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the item; it rejects as {@linkcode LightQueue.prototype.get | LightQueue.get} throws.
    */
-  getAsync(options?: WaitingOptions): Promise<T> {
+  getAsync(options?: WaitOptions): Promise<T> {
     return twin(
       () => this.get(options),
       async () => await this[CORE].getAsync(options) as T,
@@ -231,6 +242,7 @@ export class LightQueue<T = unknown> extends Coordination {
    * Closes the queue: see the class. May be called again.
    *
    * @param options See {@linkcode QueueCloseOptions}.
+   * @throws {TypeError} If an option is of the wrong kind or is not known.
    */
   close(options?: QueueCloseOptions): void {
     checkOptionsObject("close a queue", options, "{ immediate: true }", CLOSE_KEYS);
@@ -286,6 +298,8 @@ export class LightQueue<T = unknown> extends Coordination {
  * assertEquals(items, [0, 1, 2, 3, 4]);
  * await producer;
  * ```
+ *
+ * @category Coordination
  */
 export class Queue<T = unknown> extends LightQueue<T> {
   /** The number of items that were put, and not reported done. */
@@ -305,21 +319,21 @@ export class Queue<T = unknown> extends LightQueue<T> {
   /**
    * Blocks the green thread until all items are reported done.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {Timeout} If they were not done in time.
    * @throws {BlockingCallError} If it is called on the hub: use `joinAsync()` there.
    */
-  join(options?: WaitingOptions): void {
+  join(options?: WaitOptions): void {
     this[CORE].join(options);
   }
 
   /**
    * Waits until all items are reported done, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise that settles then; it rejects with a `Timeout` if they were not done in time.
    */
-  joinAsync(options?: WaitingOptions): Promise<void> {
+  joinAsync(options?: WaitOptions): Promise<void> {
     return twin(() => this.join(options), () => this[CORE].joinAsync(options));
   }
 }
@@ -338,6 +352,8 @@ export class Queue<T = unknown> extends LightQueue<T> {
  * for (const n of [1, 2, 3]) queue.tryPut(n);
  * assertEquals([queue.tryGet(), queue.tryGet(), queue.tryGet()], [3, 2, 1]);
  * ```
+ *
+ * @category Coordination
  */
 export class LifoQueue<T = unknown> extends Queue<T> {}
 
@@ -359,6 +375,8 @@ export class LifoQueue<T = unknown> extends Queue<T> {}
  * queue.tryPut("now", { priority: 1 });
  * assertEquals(queue.tryGet(), "now");
  * ```
+ *
+ * @category Coordination
  */
 export class PriorityQueue<T = unknown> extends Queue<T> {}
 

@@ -9,10 +9,9 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject } from "../bridge/checks.ts";
+import { checkOptionsObject, type WaitOptions } from "../bridge/checks.ts";
 import { currentLimit, outsideLimits } from "../bridge/side/limit.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import type { WaitingOptions } from "../bridge/memory/core.ts";
 import { CORE } from "../bridge/memory/objects.ts";
 import { registerOwnClass } from "../bridge/values/classes.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
@@ -24,7 +23,11 @@ import { checkCount, checkSizes, Permit, twin } from "./permits.ts";
 import { LifoQueue, LightQueue } from "./queue.ts";
 import { Semaphore } from "./semaphore.ts";
 
-/** Options for {@linkcode Pool}. */
+/**
+ * Options for {@linkcode Pool}.
+ *
+ * @category Coordination
+ */
 export interface PoolOptions<T> {
   /** Makes a resource. May be async if the pool was made on the hub: it runs there, also for green threads. */
   create: () => T | PromiseLike<T>;
@@ -58,7 +61,12 @@ const KEYS: readonly (keyof PoolOptions<unknown>)[] = [
   "lifo",
 ];
 
-/** A resource that is lent. It goes back at the end of a `using` block. It goes back once: to dispose of the lease again does nothing. */
+/**
+ * A resource that is lent. It goes back at the end of a `using` block. It goes back once: to dispose of the lease again does
+ * nothing.
+ *
+ * @category Coordination
+ */
 export interface Lease<T> extends Disposable {
   /** The resource. */
   readonly value: T;
@@ -114,6 +122,8 @@ let partsOf: (pool: Pool<unknown>) => Parts<unknown>;
  * assertEquals(await thread, 1);
  * assertEquals(await pool.getAsync(), 1);
  * ```
+ *
+ * @category Coordination
  */
 export class Pool<T> {
   readonly #parts: Parts<T>;
@@ -162,13 +172,13 @@ export class Pool<T> {
   /**
    * Gets a resource; blocks the green thread until there is one.
    *
-   * @param options See {@linkcode WaitingOptions}.
-   * @returns The resource, to be given to {@linkcode Pool.put}.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns The resource, to be given to {@linkcode Pool.prototype.put | Pool.put}.
    * @throws {Timeout} If there was no resource in time.
    * @throws The error of `create`.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
-  get(options?: WaitingOptions): T {
+  get(options?: WaitOptions): T {
     const permit = this.#parts.permits[CORE].acquire("get()", options);
     try {
       return this.#takeIdle(permit) ?? this.#createNow();
@@ -179,12 +189,13 @@ export class Pool<T> {
   }
 
   /**
-   * Gets a resource, in async code: see {@linkcode Pool.get}.
+   * Gets a resource, in async code: see {@linkcode Pool.prototype.get | Pool.get}.
    *
-   * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise of the resource, to be given to {@linkcode Pool.put}; it rejects as {@linkcode Pool.get} throws.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the resource, to be given to {@linkcode Pool.prototype.put | Pool.put}; it rejects as
+   * {@linkcode Pool.prototype.get | Pool.get} throws.
    */
-  getAsync(options?: WaitingOptions): Promise<T> {
+  getAsync(options?: WaitOptions): Promise<T> {
     return twin(() => this.get(options), async () => {
       const permit = await this.#parts.permits.acquireAsync(options);
       return this.#takeIdle(permit) ?? await this.#createAsync(permit);
@@ -218,21 +229,21 @@ export class Pool<T> {
   /**
    * Gets a resource for a `using` block; blocks the green thread until there is one.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The lease. The resource is its `value`.
-   * @throws As {@linkcode Pool.get} does; on the hub use `itemAsync()`.
+   * @throws As {@linkcode Pool.prototype.get | Pool.get} does; on the hub use `itemAsync()`.
    */
-  item(options?: WaitingOptions): Lease<T> {
+  item(options?: WaitOptions): Lease<T> {
     return this.#lease(this.get(options));
   }
 
   /**
-   * Gets a resource for a `using` block, in async code: see {@linkcode Pool.item}.
+   * Gets a resource for a `using` block, in async code: see {@linkcode Pool.prototype.item | Pool.item}.
    *
-   * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise of the lease; it rejects as {@linkcode Pool.get} throws.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the lease; it rejects as {@linkcode Pool.prototype.get | Pool.get} throws.
    */
-  async itemAsync(options?: WaitingOptions): Promise<Lease<T>> {
+  async itemAsync(options?: WaitOptions): Promise<Lease<T>> {
     return this.#lease(await this.getAsync(options));
   }
 
@@ -330,6 +341,8 @@ function shielded(fn: () => void): void {
  * }
  * assertEquals(pool.free, 1);
  * ```
+ *
+ * @category Coordination
  */
 export class TokenPool extends Pool<number> {
   static {

@@ -40,17 +40,18 @@
 
 import {
   checkOptionsObject,
-  checkSignal,
-  checkTime,
+  checkWaiting,
   LONGEST_TIMER,
   show,
-  WAITING_KEYS,
+  timeLimit,
+  type WaitOptions,
 } from "../checks.ts";
 import { type Condition, type Green, stopped } from "../side/green.ts";
 import { currentLimit } from "../side/limit.ts";
 import { greenSide } from "../side/side.ts";
 import { SpinLock } from "../wire/spin_lock.ts";
-import { Timeout } from "../side/timeout.ts";
+import { overdue } from "../side/bounded.ts";
+import type { Timeout } from "../side/timeout.ts";
 import { cameAfter, Node, State, TIMED } from "./arena.ts";
 import { type Here, here, hereOnHub, HUB } from "./process_side.ts";
 import { LIST_WORDS, Waiters } from "./waiters.ts";
@@ -61,19 +62,11 @@ const ID = 1;
 /** The first word that a kind of object has for itself. */
 export const FIRST_WORD = 4;
 
-/** Options for calls that wait. */
-export interface WaitingOptions {
-  /**
-   * The longest time to wait, in milliseconds; zero or less only looks.
-   *
-   * @default {Infinity}
-   */
-  timeout?: number;
-  /** Ends the wait with the signal's reason when it is aborted. */
-  signal?: AbortSignal;
-}
-
-/** A snapshot of a coordination object, to find out why threads are stuck. */
+/**
+ * A snapshot of a coordination object, to find out why threads are stuck.
+ *
+ * @category Coordination
+ */
 export interface Description {
   /** The kind of object: `"lock"`. */
   readonly kind: string;
@@ -201,7 +194,7 @@ export abstract class Core {
    * @param green The green side.
    * @param list The list in which the node stands.
    * @param node The node.
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns Whether the node was taken out; `false` when the time was over before that.
    * @throws The reason of a kill, a timeout of the thread that is due, or the reason of the signal.
    */
@@ -209,7 +202,7 @@ export abstract class Core {
     green: Green,
     list: number,
     node: number,
-    options: WaitingOptions | undefined,
+    options: WaitOptions | undefined,
   ): boolean {
     const signal = options?.signal;
     const wait = new Wait(this, list, node, signal);
@@ -255,13 +248,13 @@ export abstract class Core {
    *
    * @param list The list in which the node stands.
    * @param node The node.
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise of the result that `block` would have.
    */
   protected awaitGrant(
     list: number,
     node: number,
-    options: WaitingOptions | undefined,
+    options: WaitOptions | undefined,
   ): Promise<boolean> {
     const timeout = timeLimit(options);
     const signal = options?.signal;
@@ -474,16 +467,6 @@ export function nameIn(options: { readonly name?: string } | undefined): string 
 }
 
 /**
- * The time limit of a wait whose options were checked: see {@linkcode checkWaiting}.
- *
- * @throws {TypeError} If it is not a number.
- */
-export function timeLimit(options: WaitingOptions | undefined, action = "wait"): number {
-  const timeout = options?.timeout;
-  return timeout === undefined ? Infinity : checkTime(action, timeout, "timeout");
-}
-
-/**
  * Begins a call that may block: checks its options, and gives the id of the thread that makes it.
  *
  * @param green The runtime.
@@ -496,39 +479,12 @@ export function timeLimit(options: WaitingOptions | undefined, action = "wait"):
 export function entering(
   green: Green,
   call: string,
-  options: WaitingOptions | undefined,
+  options: WaitOptions | undefined,
   known?: readonly string[],
 ): number {
   const thread = green.enter(call);
   checkWaiting(options, known);
   return thread;
-}
-
-/**
- * Checks the options of a wait, also of one that may turn out not to wait.
- *
- * @param options The options.
- * @param known The keys that they may have.
- * @param action The action that fails if they are wrong: `wait`.
- * @throws {TypeError} If they are of the wrong kind.
- * @throws The reason of the signal, if it is aborted.
- */
-export function checkWaiting(
-  options: WaitingOptions | undefined,
-  known: readonly string[] = WAITING_KEYS,
-  action = "wait",
-): void {
-  if (options !== undefined) checkGiven(options, known, action);
-}
-
-/** Apart, so that a call without options stays small. */
-function checkGiven(options: WaitingOptions, known: readonly string[], action: string): void {
-  checkOptionsObject(action, options, "{ timeout: 1000 }", known);
-  timeLimit(options, action);
-  const { signal } = options;
-  if (signal === undefined) return;
-  checkSignal(action, signal);
-  signal.throwIfAborted();
 }
 
 /**
@@ -553,8 +509,6 @@ export function checkHeard(): void {
 }
 
 /** A `Timeout` to throw, which is not armed. */
-export function timedOut(options: WaitingOptions | undefined): Timeout {
-  const timeout = new Timeout(timeLimit(options));
-  timeout.cancel();
-  return timeout;
+export function timedOut(options: WaitOptions | undefined): Timeout {
+  return overdue(timeLimit(options));
 }

@@ -38,6 +38,8 @@ export const CORE: unique symbol = keyOf("core") as never;
  * assertEquals(objects.map(String), ['lock "cache"', 'queue "jobs"']);
  * assertEquals(objects.every((object) => object.describe().waiting === 0), true);
  * ```
+ *
+ * @category Coordination
  */
 export abstract class Coordination {
   /**

@@ -84,6 +84,8 @@ const handler: ProxyHandler<Handle> = {
  * );
  * assertEquals(await thread, 2);
  * ```
+ *
+ * @category Values
  */
 export function handle<T extends object>(object: T): Sync<T> & Async<T> {
   if ((typeof object !== "object" || object === null) && typeof object !== "function") {
@@ -107,6 +109,25 @@ export function handle<T extends object>(object: T): Sync<T> & Async<T> {
  *
  * @param handle A handle that came from the other side.
  * @throws {TypeError} If it is none.
+ *
+ * @example Let go of a cursor in the middle of a thread
+ * ```ts
+ * import { handle, release, spawn, type Sync } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Cursor {
+ *   rows = 3;
+ * }
+ *
+ * const thread = spawn((cursor: Sync<Cursor>) => {
+ *   const { rows } = cursor;
+ *   release(cursor);
+ *   return rows;
+ * }, handle(new Cursor()));
+ * assertEquals(await thread, 3);
+ * ```
+ *
+ * @category Values
  */
 export function release(handle: object): void {
   const remote = remoteOf(handle);

@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { WaitOptions } from "../checks.ts";
 import { remoteOf } from "./remote_object.ts";
 import { Resource } from "./exports.ts";
 import { keyOf } from "../state.ts";
@@ -95,7 +96,7 @@ export interface LiveHost {
   /** Begins to iterate, over an object of a third side too. */
   iterate(object: object): unknown;
   /** Takes the object's lock. */
-  lock(object: object): unknown;
+  lock(object: object, options?: WaitOptions): unknown;
 }
 
 /** Key of the object that the other side is to see in place of one that always goes by reference. */
@@ -218,7 +219,7 @@ export function perform(
     case Op.Dispose:
       return dispose(object);
     case Op.Lock:
-      return host.lock(object);
+      return host.lock(object, args[0] as WaitOptions | undefined);
     case Op.Template:
       return callable(object)(template(args[0], args[1]), ...args.slice(2));
     case Op.TemplateMember:

@@ -8,7 +8,11 @@
 import { show } from "../checks.ts";
 import { state } from "../state.ts";
 
-/** The way in which instances of a class cross: see {@linkcode registerClass}. */
+/**
+ * The way in which instances of a class cross: see {@linkcode registerClass}.
+ *
+ * @category Values
+ */
 export interface ClassWire<T, W> {
   /**
    * The name under which both sides know the class.
@@ -19,13 +23,25 @@ export interface ClassWire<T, W> {
   /**
    * Takes an instance apart: returns the value that is sent instead. It may be any value that crosses,
    * other instances of registered classes included, but not the instance itself.
+   *
+   * @param instance The instance.
+   * @returns The value to send.
    */
   toWire: (instance: T) => W;
-  /** Puts an instance together on the other side, from the value that `toWire` returned. */
+  /**
+   * Puts an instance together on the other side, from the value that `toWire` returned.
+   *
+   * @param wire The value that arrived.
+   * @returns The instance.
+   */
   fromWire: (wire: W) => T;
 }
 
-/** A class, as `instanceof` takes it. */
+/**
+ * A class, as `instanceof` takes it.
+ *
+ * @category Values
+ */
 // deno-lint-ignore no-explicit-any -- an abstract class, and one with any parameters, fits too
 export type AnyClass<T> = abstract new (...args: any[]) => T;
 
@@ -71,7 +87,8 @@ const registry: Registry = state("classes", () => ({ byName: new Map(), byProtot
  *
  * @example A class that both sides know
  * ```ts
- * import { registerClass } from "@aiohub/aiohub";
+ * import { Queue, registerClass } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
  *
  * class Money {
  *   #cents: bigint;
@@ -88,11 +105,17 @@ const registry: Registry = state("classes", () => ({ byName: new Map(), byProtot
  *   toWire: (money) => money.cents,
  *   fromWire: (cents) => new Money(cents),
  * });
+ *
+ * const queue = new Queue<Money>();
+ * await queue.putAsync(new Money(5n));
+ * assertEquals((await queue.getAsync()).cents, 5n);
  * ```
  *
  * @param Class The class.
  * @param wire Its name, and how to take an instance apart and put it together.
  * @throws {TypeError} If another class has the name, or the class another name.
+ *
+ * @category Values
  */
 export function registerClass<T, W>(Class: AnyClass<T>, wire: ClassWire<T, W>): void {
   const name = checkRegistration(Class, wire);

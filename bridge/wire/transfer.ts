@@ -29,6 +29,8 @@ import { state } from "../state.ts";
  * assertEquals(bytes.length, 0);
  * assertEquals(await thread, 8e6);
  * ```
+ *
+ * @category Values
  */
 export function transfer<T extends ArrayBuffer | ArrayBufferView<ArrayBuffer>>(bytes: T): T {
   if (bytes instanceof ArrayBuffer) return take(bytes) as T;

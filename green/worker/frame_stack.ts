@@ -17,7 +17,7 @@
 import { GreenletExit } from "../../bridge/errors.ts";
 import { isA } from "../../bridge/primordials.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
-import type { ContextValues, Scope } from "../../bridge/context/context.ts";
+import type { ContextValues } from "../../bridge/context/context.ts";
 import type { SpawnSite } from "../../bridge/protocol/messages.ts";
 import type { RemoteThread } from "./remote_thread.ts";
 
@@ -258,7 +258,7 @@ export interface Kill {
 }
 
 /** The state of a green thread while it runs: its stack frame. */
-export class Frame implements Scope {
+export class Frame {
   /** The kill, once there is one: the first reason wins, and it stays (a kill is sticky). */
   killed: Kill | undefined;
   /** The site at which the thread was spawned, and the spawns that led to it, if the hub records sites. */
@@ -289,8 +289,6 @@ export class Frame implements Scope {
   memberOf: number | undefined;
   /** The async context with which the thread was started. The hub knows this context too. */
   given?: ContextValues;
-  /** The thread's changes of its async context. */
-  changes?: Map<string, unknown>;
 
   /**
    * @param id The thread's id.

@@ -292,8 +292,8 @@ export class ThreadRunner {
     if (!usesContext()) return fn(...decode(message.payload, this.#crossing.kinds) as unknown[]);
     return this.#context.enter(
       message,
-      frame,
       () => fn(...decode(message.payload, this.#crossing.kinds) as unknown[]),
+      frame,
     );
   }
 

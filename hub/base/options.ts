@@ -5,9 +5,13 @@
  */
 
 import { MAX_SLOTS } from "../../bridge/wire/board.ts";
-import { checkOptionsObject, show } from "../../bridge/checks.ts";
+import { checkOptionsObject, durationOf, show } from "../../bridge/checks.ts";
 
-/** Limits on a Worker's memory, in MiB. */
+/**
+ * Limits on a Worker's memory, in MiB.
+ *
+ * @category Hubs
+ */
 export interface ResourceLimits {
   /**
    * The most that long-lived objects may take.
@@ -21,7 +25,11 @@ export interface ResourceLimits {
   stackSizeMb?: number;
 }
 
-/** Options for {@linkcode Hub}. */
+/**
+ * Options for {@linkcode Hub}.
+ *
+ * @category Hubs
+ */
 export interface HubOptions {
   /**
    * The number of Workers that there may be, and so of green threads that have started and not ended. More threads wait for a
@@ -79,6 +87,12 @@ export interface HubOptions {
    *
    * @default {Infinity}
    */
+  blockedWarning?: number;
+  /**
+   * The old name of `blockedWarning`, which is taken until 1.0.
+   *
+   * @deprecated Use `blockedWarning`.
+   */
   blockedWarningMs?: number;
   /**
    * The modules that green code may import on the hub, where they run with all the permissions of the process: `true` for
@@ -106,7 +120,7 @@ export interface HubOptions {
 }
 
 /** Options as the hub uses them: complete and checked. */
-export type Settings = Readonly<Required<HubOptions>>;
+export type Settings = Readonly<Required<Omit<HubOptions, "blockedWarningMs">>>;
 
 /** The default of `maxWorkers`. */
 function defaultWorkers(): number {
@@ -139,7 +153,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
     "resourceLimits",
     "worker",
     "debug",
-    "blockedWarningMs",
+    "blockedWarning",
     "hubImport",
     "cooperative",
     "name",
@@ -153,11 +167,12 @@ export function checkOptions(options: HubOptions = {}): Settings {
     resourceLimits = {},
     worker = "thread",
     debug = false,
-    blockedWarningMs = Infinity,
     hubImport = true,
     cooperative = false,
     name = "hub",
   } = options;
+  const warning = durationOf("create a hub", options, "blockedWarning");
+  const blockedWarning = warning === undefined ? Infinity : warning as number;
   checkNumber("maxWorkers", maxWorkers, 1, MAX_SLOTS / 4, true);
   checkNumber("minWorkers", minWorkers, 0, maxWorkers, true);
   checkNumber("idleTimeout", idleTimeout, 0, Infinity, false);
@@ -186,7 +201,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
       `Cannot create a hub: expected a boolean for "cooperative", found ${show(cooperative)}`,
     );
   }
-  checkNumber("blockedWarningMs", blockedWarningMs, 0, Infinity, false);
+  checkNumber("blockedWarning", blockedWarning, 0, Infinity, false);
   if (typeof hubImport !== "boolean" && !isTextList(hubImport)) {
     throw new TypeError(
       `Cannot create a hub: expected a boolean or a list of specifiers for "hubImport", found ${
@@ -208,7 +223,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
     },
     worker,
     debug,
-    blockedWarningMs,
+    blockedWarning,
     hubImport: typeof hubImport === "boolean" ? hubImport : [...hubImport],
     cooperative,
     name,

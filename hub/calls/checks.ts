@@ -58,7 +58,7 @@ export function checkThreadOptions(value: unknown): ThreadOptions {
     delay,
     detached,
     timeout,
-    graceMs,
+    grace,
     local,
     site,
     pool,
@@ -69,7 +69,7 @@ export function checkThreadOptions(value: unknown): ThreadOptions {
   const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;
   return {
     timeout: ms(timeout),
-    graceMs: ms(graceMs),
+    grace: ms(grace),
     name: typeof name === "string" ? name : undefined,
     delay: ms(delay),
     detached: detached === true,

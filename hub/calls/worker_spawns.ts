@@ -101,7 +101,7 @@ export class WorkerSpawns {
     this.#checkNewId(id);
     const prepared = this.#takeOptions(id);
     const call = this.#callServer.open(target);
-    const options = { ...prepared, parent: b, heeds: () => call.heeds, scope: call };
+    const options = { ...prepared, parent: b, heeds: () => call.heeds };
     let unread: unknown;
     try {
       if (usesContext()) call.given = worker.context.given(message, b);

@@ -19,11 +19,11 @@
  */
 
 import { setTimeout } from "node:timers";
-import { LONGEST_TIMER } from "../../bridge/checks.ts";
+import { checkWaiting, LONGEST_TIMER, type WaitOptions } from "../../bridge/checks.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import { isA } from "../../bridge/primordials.ts";
 import { currentLimit } from "../../bridge/side/limit.ts";
-import { checkWaiting, timedOut, type WaitingOptions } from "../../bridge/memory/core.ts";
+import { timedOut } from "../../bridge/memory/core.ts";
 import { CORE } from "../../bridge/memory/objects.ts";
 import { Timeout } from "../../bridge/side/timeout.ts";
 import { makeOrKeep } from "../../sync/make_or_keep.ts";
@@ -86,7 +86,7 @@ export class Connections<C extends object> implements Lender {
   }
 
   /** Lends a connection. */
-  async lend(options: WaitingOptions | undefined): Promise<Lent<C>> {
+  async lend(options: WaitOptions | undefined): Promise<Lent<C>> {
     this.#checkOpen();
     checkWaiting(options);
     const { timeout, signal } = options ?? {};

@@ -8,6 +8,7 @@
  * @module
  */
 
+import { ON_END } from "../../bridge/side/green_thread.ts";
 import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encode } from "../../bridge/values/codec.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
@@ -100,7 +101,7 @@ export class Launches {
     this.#count++;
     joinPool(thread, options);
     if (this.#debug) this.#recordSite(thread, options.site ?? stackHere());
-    if (options.timeout !== undefined) this.#limit(thread, options.timeout, options.graceMs);
+    if (options.timeout !== undefined) this.#limit(thread, options.timeout, options.grace);
     if (this.#registry.closed) task.luggage?.drop();
     if (!this.#threads.add(thread)) return thread;
     this.#registry.keepAlive.hold();
@@ -146,11 +147,11 @@ export class Launches {
   }
 
   /** Sets a thread's time limit: kills it when it has run for too long. The clock starts with the thread. */
-  #limit(thread: HubThread, ms: number, graceMs = Infinity): void {
+  #limit(thread: HubThread, ms: number, grace = Infinity): void {
     if (ms > LONGEST_TIMER) return;
     thread.onStart = () => {
       const timer = setTimeout(() => {
-        this.#threads.killThread(thread, new Timeout(ms), false, graceMs);
+        this.#threads.killThread(thread, new Timeout(ms), false, grace);
       }, ms);
       thread.stopClock = () => clearTimeout(timer);
     };
@@ -173,7 +174,7 @@ export function joinPool(thread: HubThread, { pool, memberOf }: ThreadOptions): 
   const core = pool && coreOf(pool);
   if (!core) return;
   thread.memberOf = core.id;
-  thread.onEnd(() => (core as Permits).release());
+  thread[ON_END](() => (core as Permits).release());
 }
 
 /**

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { ON_END } from "../../bridge/side/green_thread.ts";
 import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
@@ -72,7 +73,7 @@ export class Threads implements ThreadHost, ThreadTable {
 
   // Ending threads.
 
-  killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void {
+  killThread(thread: HubThread, reason: unknown, onlyPending: boolean, grace: number): void {
     const exit = reason ?? new GreenletExit();
     const ended = Ended.of({ status: "killed", reason: exit });
     if (thread.state === "pending") {
@@ -87,12 +88,12 @@ export class Threads implements ThreadHost, ThreadTable {
     }
     const worker = workerOf(thread);
     if (!worker) return;
-    if (graceMs !== Infinity) this.#stopAfter(worker, thread, graceMs);
+    if (grace !== Infinity) this.#stopAfter(worker, thread, grace);
     if (thread.killed) return;
     thread.killed = { reason: exit };
     const { arena } = hereOnHub();
     const payload = encodeThrown(exit, "reason", worker.kinds);
-    const mode = graceMs === Infinity ? 0 : KillMode.Timed;
+    const mode = grace === Infinity ? 0 : KillMode.Timed;
     worker.post.send(Down.Kill, thread.id, arena.countKill(), mode, payload);
     arena.sayKill();
     worker.post.ready();
@@ -129,16 +130,16 @@ export class Threads implements ThreadHost, ThreadTable {
     }, 0);
   }
 
-  #stopAfter(worker: GreenWorker, thread: HubThread, graceMs: number): void {
-    if (graceMs > LONGEST_TIMER) return;
+  #stopAfter(worker: GreenWorker, thread: HubThread, grace: number): void {
+    if (grace > LONGEST_TIMER) return;
     const timer = setTimeout(() => {
       if (thread.dead) return;
       this.#pool.stop(
         worker,
         new Error(`The green thread "${thread.name}" was killed and did not end`),
       );
-    }, graceMs);
-    thread.onEnd(() => clearTimeout(timer));
+    }, grace);
+    thread[ON_END](() => clearTimeout(timer));
   }
 
   // Async work that is aborted with threads.

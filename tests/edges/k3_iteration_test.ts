@@ -295,7 +295,7 @@ Deno.test("K3 a Worker that ends while the hub iterates fails the next item; a c
     const it = iteratorOf(await fixture.drain(items));
     third = rejection(it.next(), HubClosedError);
     await until(() => items.getting === 1);
-    await hub.close({ graceMs: 10 });
+    await hub.close({ grace: 10 });
   }
   await third;
   assertEquals(items.getting, 0);

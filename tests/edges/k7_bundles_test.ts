@@ -7,6 +7,8 @@ const FIXTURES = new URL(fixture("edges/bundled")).pathname;
 const LIBRARY = {
   "@aiohub/aiohub": new URL("mod.ts", ROOT).pathname,
   "@aiohub/aiohub/green": new URL("green/mod.ts", ROOT).pathname,
+  "@aiohub/aiohub/sync": new URL("sync/mod.ts", ROOT).pathname,
+  "@aiohub/aiohub/errors": new URL("errors.ts", ROOT).pathname,
 };
 
 /** Bundles a program of `fixtures/edges/bundled/` into a folder that has nothing else, and runs it there. */
@@ -51,7 +53,11 @@ const bundles: Record<string, BuildOptions> = {
 for (const [kind, options] of Object.entries(bundles)) {
   Deno.test(`K7 a bundle runs: ${kind}`, async () => {
     const { code, stdout, stderr } = await runBundle("main", options);
-    assertEquals([code, stdout, stderr], [0, "hello 200 1\ntrue 1000000\n20 1\n", ""]);
+    assertEquals([code, stdout, stderr], [
+      0,
+      "hello 200 1\ntrue 1000000\n20 1\nqueue N true\n",
+      "",
+    ]);
   });
 }
 

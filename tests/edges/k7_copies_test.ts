@@ -574,7 +574,7 @@ testBoth("a hub that one copy closes is closed for the other", async (one, other
   const started = new other.lib.GreenEvent();
   const running = other.sleeper(started, new one.lib.Queue<unknown>());
   await started.waitAsync();
-  const closing = hub.close({ graceMs: 0 });
+  const closing = hub.close({ grace: 0 });
   assert(await thrownBy(running) instanceof other.lib.HubClosedError);
   await closing;
   // The next one is made by whoever asks.

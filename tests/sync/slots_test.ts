@@ -99,7 +99,7 @@ async function takesInTime(object: GreenPool | Lock): Promise<boolean> {
   const words = new Int32Array(new SharedArrayBuffer(4));
   const thread = takeWhileStopped(object, words);
   await until(() => Atomics.load(words, 0) === 1);
-  thread.kill(undefined, { graceMs: 20 });
+  thread.kill(undefined, { grace: 20 });
   await rejection(thread, GreenletExit);
   Atomics.store(words, 0, 2);
   await until(() => Atomics.load(words, 0) === 3);

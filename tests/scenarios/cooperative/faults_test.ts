@@ -217,7 +217,7 @@ testApart(
     const greedy = faults.loops(words);
     await began(words);
     const others = [1, 2].map(() => faults.counts(words, 50));
-    greedy.kill(undefined, { graceMs: 20 });
+    greedy.kill(undefined, { grace: 20 });
     assertInstanceOf(await thrownBy(greedy), GreenletExit);
     await Promise.all(others);
     assertAlone(words, 100);

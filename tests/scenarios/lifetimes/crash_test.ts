@@ -205,7 +205,7 @@ testApart(
     await until(() => marked(marks, Mark.Started) === 1);
     const next = crashes.takesLock(lock);
     await parked(hub, next);
-    greedy.kill(undefined, { graceMs: 10 });
+    greedy.kill(undefined, { grace: 10 });
     assertEquals(await next, "taken");
     assertEquals((await ending(greedy)).status, "killed");
     await until(() => hub.statistics().leaked === 1);
@@ -257,7 +257,7 @@ Deno.test("a thread that was killed and whose Worker crashed meanwhile ends once
     }, resolve);
     thread.link(() => ends++);
     await promise;
-    thread.kill(undefined, { graceMs: 0 });
+    thread.kill(undefined, { grace: 0 });
     const { status, reason } = await ending(thread) as { status: string; reason: unknown };
     assert(status === "killed" || reason instanceof WorkerCrashedError, `${status} ${reason}`);
   }

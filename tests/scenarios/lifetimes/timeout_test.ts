@@ -238,13 +238,13 @@ Deno.test("J56 spawnWith({ timeout }): the clock starts when the thread leaves t
 
 testApart(
   import.meta,
-  "J55 spawnWith({ timeout, graceMs }) ends an endless loop, and the next thread has a fresh Worker",
+  "J55 spawnWith({ timeout, grace }) ends an endless loop, and the next thread has a fresh Worker",
   async () => {
     await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
     // The module is loaded before the clock starts.
     assertEquals(await threads.echoes(1), 1);
     const marks = newMarks();
-    const thread = hub.with({ timeout: 1000, graceMs: 50 }).spawn(threads.busy, marks);
+    const thread = hub.with({ timeout: 1000, grace: 50 }).spawn(threads.busy, marks);
     const took = await timed(() => thread);
     assertGreaterOrEqual(took, 1000);
     assertLess(took, 5000);
@@ -271,7 +271,7 @@ Deno.test("spawnWith() in green code takes a timeout and a grace too", async () 
 
 Deno.test("spawnWith() checks its options", () => {
   // deno-lint-ignore no-explicit-any
-  const bad: any[] = [{ timeout: "x" }, { timeout: null }, { graceMs: "x" }, { signal: {} }, {
+  const bad: any[] = [{ timeout: "x" }, { timeout: null }, { grace: "x" }, { signal: {} }, {
     name: 5,
   }];
   for (const options of bad) assertThrows(() => spawnWith(options), TypeError);

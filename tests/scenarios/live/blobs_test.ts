@@ -309,7 +309,7 @@ Deno.test("a green thread that reads a blob when its hub closes is ended", async
   await until(() => hub.statistics().totalCalls > 100);
   const [error] = await Promise.all([
     rejection(thread, HubClosedError),
-    hub.close({ graceMs: 0 }),
+    hub.close({ grace: 0 }),
   ]);
   assertEquals(error.message, 'Cannot use the hub "hub": it is closed');
 });

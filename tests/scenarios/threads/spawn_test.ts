@@ -2,10 +2,12 @@ import { getHub, GreenThread, Hub, NotCloneableError, spawn } from "@aiohub/aioh
 import { spawnAfter, spawnN, type UnhandledThreadEvent, WorkerCrashedError } from "@aiohub/aiohub";
 import {
   call,
+  GreenEvent,
   GreenletExit,
   GreenPool,
   HubClosedError,
   hubImport,
+  spawnWith,
   syncToAsync,
 } from "@aiohub/aiohub";
 import { getCurrent, sleep } from "@aiohub/aiohub/green";
@@ -96,6 +98,85 @@ Deno.test("spawnN() in green code reports a failure too", async () => {
     });
   });
   assertEquals(((await promise).reason as Error).message, "nobody looks here either");
+});
+
+Deno.test("spawnWith({ delay }) is for spawn() and spawnN(), and spawnAfter() has its own", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const late = hub.with({ delay: 40, name: "late" });
+  const never = hub.with({ delay: 60_000 });
+  const start = performance.now();
+  const waits = [never.spawn(() => "never"), never.spawnN(() => "never")];
+  assertEquals([await late.spawn((n: number) => n + 1, 41), await never.spawnAfter(0, () => 1)], [
+    42,
+    1,
+  ]);
+  assertEquals([performance.now() - start >= 39, late.spawn(() => 1).name], [true, "late"]);
+  for (const thread of waits) {
+    assertEquals(thread.state, "pending");
+    thread.cancel();
+    assertEquals(thread.state, "killed");
+    assertInstanceOf(await thrownBy(thread), GreenletExit);
+  }
+  // Less than zero is zero.
+  assertEquals(await hub.with({ delay: -5 }).spawn(() => "now"), "now");
+  assertThrows(() => hub.with({ delay: Infinity }), RangeError, "Cannot spawn later");
+});
+
+Deno.test("spawnWith({ delay, local }) in green code does as spawnAfterLocal()", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  let dropped!: GreenThread<string>;
+  const owner = hub.spawn((hand: (thread: GreenThread<string>) => void) => {
+    const fired = spawnWith({ delay: 20, local: true }).spawn(() => "fired").wait();
+    hand(spawnWith({ delay: 60_000, local: true, name: "dropped" }).spawn(() => "never"));
+    return fired;
+  }, (thread) => void (dropped = thread));
+  assertEquals(await owner, "fired");
+  const { message } = await rejection(dropped, GreenletExit);
+  assertMatch(message, /that spawned it had ended$/);
+  assertEquals(dropped.name, "dropped");
+});
+
+for (const cooperative of [false, true]) {
+  const where = cooperative ? "a cooperative hub" : "a hub";
+  Deno.test(`spawnWith({ local }) of ${where} calls off what waits for a Worker`, async () => {
+    await using hub = new TestHub({ maxWorkers: 1, cooperative });
+    const threads: GreenThread<string>[] = [];
+    await hub.spawn((hand: (thread: GreenThread<string>) => void) => {
+      hand(spawn(() => {
+        sleep(300);
+        return "has the Worker";
+      }));
+      hand(spawnWith({ local: true }).spawn(() => "never"));
+    }, (thread) => void threads.push(thread));
+    assertEquals(await threads[0], "has the Worker");
+    assertInstanceOf(await thrownBy(threads[1]), GreenletExit);
+  });
+
+  Deno.test(`spawnWith({ local }) of ${where} leaves alone what has started`, async () => {
+    await using hub = new TestHub({ maxWorkers: 2, cooperative });
+    let running!: GreenThread<string>;
+    await hub.spawn(
+      (hand: (thread: GreenThread<string>) => void, started: GreenEvent<void>) => {
+        hand(
+          spawnWith({ local: true }).spawn((started: GreenEvent<void>) => {
+            started.send();
+            sleep(100);
+            return "ran on";
+          }, started),
+        );
+        started.wait();
+      },
+      (thread) => void (running = thread),
+      new GreenEvent<void>(),
+    );
+    assertEquals(running.state, "running");
+    assertEquals(await running, "ran on");
+  });
+}
+
+Deno.test("spawnWith({ local }) on the hub changes nothing: no green thread spawns", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  assertEquals(await hub.with({ local: true, delay: 5 }).spawn(() => "ran"), "ran");
 });
 
 Deno.test("spawnAfter() in green code runs after its time, and can be cancelled", async () => {
