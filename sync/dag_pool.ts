@@ -132,14 +132,20 @@ class DagState {
     const task = this.#tasks.get(key);
     if (!task) {
       if (this.#entries.has(key)) return [];
-      throw new RangeError(`Cannot say what ${show(key)} waits for: the pool does not have it`);
+      throw new RangeError(
+        `Cannot list the keys that ${show(key)} waits for: the pool has no task of that key`,
+      );
     }
     return task.depends.filter((key) => !this.#entries.has(key));
   }
 
   kill(key: DagKey): void {
     const task = this.#tasks.get(key);
-    if (!task) throw new RangeError(`Cannot kill ${show(key)}: it is no task that has not ended`);
+    if (!task) {
+      throw new RangeError(
+        `Cannot kill ${show(key)}: the task has ended, or the pool has none of that key`,
+      );
+    }
     if (task.thread) return task.thread.kill();
     this.#tasks.delete(key);
   }

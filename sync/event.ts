@@ -90,7 +90,7 @@ class EventCore extends Core {
     }
     // The memory is full of values that waiters have not taken: one that is stored on the hub takes the least.
     if (item.stored !== 0) {
-      throw new RangeError(`Cannot send: values that nobody has taken fill ${this.title}`);
+      throw new RangeError(`Cannot send: ${this.title} is full of values that no waiter has taken`);
     }
     this.send(asStored(value, this, status === ERROR), value, status);
   }

@@ -404,7 +404,7 @@ function checkedPriority(
   const priority = given ?? own;
   if (typeof priority === "number" && !Number.isNaN(priority)) return priority;
   throw new TypeError(
-    "Cannot put: the item is neither a number nor an array that begins with one: give its priority in the options",
+    "Cannot put: the item is neither a number nor an array that begins with a number: set its priority, as in { priority: 1 }",
   );
 }
 
