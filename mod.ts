@@ -1,9 +1,10 @@
 /**
  * Green threads for Deno: synchronous-looking code in Workers and async code on the main thread, calling each other.
  *
- * This entry is for both sides. Calls that block, and so may only be made in a green thread, are in `./green`.
+ * This entry is for both sides. Calls that block, and so may only be made in a green thread, are in `./green`. The errors alone
+ * are in `./errors`, the coordination objects alone in `./sync`, and types that appear only inside other types in `./types`.
  *
- * @example
+ * @example A green thread
  * ```ts
  * import { spawn } from "@aiohub/aiohub";
  * import { sleep } from "@aiohub/aiohub/green";
@@ -21,34 +22,17 @@
 
 import { takeAlong } from "./bridge/memory/in_bundle.ts";
 import * as library from "./mod.ts";
+import * as objects from "./sync/mod.ts";
 
-export { type CloseOptions, Hub, type HubStatistics, type ThreadInfo } from "./hub/hub.ts";
-export { type HubEventMap, type HubListener, UnhandledThreadEvent } from "./hub/base/events.ts";
-export type { HubOptions } from "./hub/base/options.ts";
-export type { ResourceLimits } from "./hub/base/options.ts";
-export { getHub, useHub } from "./hub/default_hub.ts";
-
-export { greenImport, spawn, spawnAfter, spawnAfterLocal, spawnN, spawnWith } from "./hub/spawn.ts";
-export { Spawner, type SpawnOptions } from "./hub/spawner.ts";
-export type {
-  Passed,
-  Result,
-  Returned,
-  Spawnable,
-  SpawnableWith,
-  SpawnArguments,
-} from "./bridge/side/spawnable.ts";
-export type { GreenModule } from "./hub/green_import.ts";
-export {
-  GreenThread,
-  type KillOptions,
-  type ThreadState,
-  type WaitOptions,
-} from "./bridge/side/green_thread.ts";
+export { spawn, spawnAfter, spawnAfterLocal, spawnN, spawnWith } from "./hub/spawn.ts";
+export type { Spawner, SpawnOptions } from "./hub/spawner.ts";
+export { GreenThread, type KillOptions, type ThreadState } from "./bridge/side/green_thread.ts";
 export type { Outcome } from "./bridge/protocol/messages.ts";
 
 export { type SyncToAsync, syncToAsync } from "./hub/sync_to_async.ts";
 export { type AsyncToSync, asyncToSync } from "./hub/async_to_sync.ts";
+export { greenImport } from "./hub/spawn.ts";
+export type { GreenModule } from "./hub/green_import.ts";
 export { call, hubImport, type HubModule } from "./hub/hub_import.ts";
 export { type CurrentCall, currentCall } from "./hub/base/call_context.ts";
 export {
@@ -59,49 +43,35 @@ export {
 } from "./hub/futures.ts";
 export { HubPromise } from "./hub/futures.ts";
 
+export { type CloseOptions, Hub, type HubStatistics, type ThreadInfo } from "./hub/hub.ts";
+export { UnhandledThreadEvent } from "./hub/base/events.ts";
+export type { HubOptions } from "./hub/base/options.ts";
+export type { ResourceLimits } from "./hub/base/options.ts";
+export { getHub, useHub } from "./hub/default_hub.ts";
+
 export { ConnectionPool, type ConnectionPoolOptions } from "./hub/connections/connection_pool.ts";
 export { type Shared, shared, update, updateAsync } from "./hub/shared.ts";
-export { type AnyClass, type ClassWire, registerClass } from "./bridge/values/classes.ts";
-export { type ContextStorage, registerContext } from "./bridge/context/register.ts";
-export type { CrossesAsItself } from "./bridge/references/itself.ts";
+export { type ClassWire, registerClass } from "./bridge/values/classes.ts";
+export { registerContext } from "./bridge/context/register.ts";
 export { transfer } from "./bridge/wire/transfer.ts";
 export { handle, release } from "./bridge/references/handle.ts";
 export { iterate, type IterateOptions } from "./hub/iterate.ts";
 export type {
   SyncBlob,
-  SyncBlobMethods,
   SyncByteStream,
   SyncFile,
   SyncFormData,
-  SyncFormDataMethods,
 } from "./bridge/references/blob_types.ts";
-export type {
-  Async,
-  AsyncArgument,
-  AsyncBinary,
-  AsyncIteration,
-  AsyncMembers,
-  AsyncResult,
-  CrossingValue,
-  Sync,
-  SyncArgument,
-  SyncBinary,
-  SyncFunction,
-  SyncMembers,
-  SyncResult,
-  SyncWriter,
-} from "./bridge/references/live_types.ts";
+export type { Async, Sync, SyncWriter } from "./bridge/references/live_types.ts";
 
 export {
   Barrier,
   BoundedSemaphore,
   CappedSemaphore,
   Condition,
-  Coordination,
-  type DagKey,
+  type Coordination,
   DAGPool,
-  DagResults,
-  type Description,
+  type DagResults,
   GreenEvent,
   GreenPile,
   GreenPool,
@@ -131,8 +101,8 @@ export {
   RLock,
   Semaphore,
   TokenPool,
-  type WaitingOptions,
 } from "./sync/mod.ts";
+export type { WaitOptions } from "./bridge/checks.ts";
 
 export { Timeout, type TimeoutOptions } from "./bridge/side/timeout.ts";
 export { type TimeoutValue, withTimeout } from "./bridge/side/with_timeout.ts";
@@ -142,7 +112,6 @@ export {
   BrokenBarrierError,
   Collision,
   CycleError,
-  type CycleErrorOptions,
   DeadlockError,
   Empty,
   Full,
@@ -150,7 +119,6 @@ export {
   HubClosedError,
   HubSaturatedError,
   NotCloneableError,
-  type NotCloneableErrorOptions,
   PropagateError,
   QueueClosedError,
   WorkerCrashedError,
@@ -161,5 +129,5 @@ export {
 // dynamic import of this very module into a call of nothing.
 takeAlong(import.meta.url, {
   entry: () => import("./green/worker/entry.ts"),
-  scope: () => Promise.all([library, import("./green/mod.ts")]),
+  scope: () => Promise.all([library, objects, import("./green/mod.ts")]),
 });

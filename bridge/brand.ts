@@ -84,14 +84,16 @@ export function brandWrapped(fn: object): void {
 export function madeElsewhere(value: unknown): string | undefined {
   const isObject = typeof value === "object" || typeof value === "function";
   const other = isObject ? stranger((value as Marked)?.[MAKER]) : undefined;
-  return other && `${other} made it, and this is ${SELF_NAME}: ${ONE_VERSION}`;
+  return other &&
+    `another copy of the library, ${other}, made this value; this copy is ${SELF_NAME}: ${ONE_VERSION}`;
 }
 
 /** Says the same of a function that such a copy has wrapped. */
 export function wrappedElsewhere(fn: (...args: never[]) => unknown): string | undefined {
   const other = stranger((fn as unknown as Marked)?.[WRAPPER]);
   return other &&
-    `${other} wrapped it, and this is ${SELF_NAME}: call it instead, or ${ONE_VERSION}`;
+    `another copy of the library, ${other}, wrapped this function; this copy is ${SELF_NAME}: call the function instead, or ` +
+      ONE_VERSION;
 }
 
 /** The name in messages of a copy with another protocol; nothing for one with this protocol. */
@@ -112,4 +114,4 @@ export const SELF_NAME = `aiohub ${VERSION} (protocol ${PROTOCOL})`;
 
 /** Advice for messages where two protocols meet. */
 export const ONE_VERSION =
-  `have one version of the library in the process ("deno info" says who imports which)`;
+  `use one version of the library in the whole process ("deno info" shows which module imports which version)`;

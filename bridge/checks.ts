@@ -23,7 +23,7 @@ export function show(value: unknown): string {
     const name = value.constructor?.name;
     return name ? `an object of class ${name}` : "an object without a class";
   } catch {
-    return `${isFunction ? "a function" : "an object"} that cannot be looked at`;
+    return `${isFunction ? "a function" : "an object"} that cannot be read`;
   }
 }
 
@@ -39,8 +39,87 @@ export function inOneLine(thrown: unknown): string {
 /** The longest time of a timer, in milliseconds: the platform takes a longer one for 1. */
 export const LONGEST_TIMER: number = 2 ** 31 - 1;
 
-/** The keys of whatever waits. */
-export const WAITING_KEYS: readonly string[] = ["timeout", "signal"];
+/**
+ * Options for calls that wait.
+ *
+ * @category Threads
+ */
+export interface WaitOptions {
+  /**
+   * The longest time to wait, in milliseconds; zero or less only looks. When the time is over, a `Timeout` is thrown, and what
+   * was waited for goes on.
+   *
+   * @default {Infinity}
+   */
+  timeout?: number;
+  /** Ends the wait with the signal's reason when it is aborted; what was waited for goes on. */
+  signal?: AbortSignal;
+}
+
+/** The keys of {@linkcode WaitOptions}. */
+export const WAIT_KEYS: readonly string[] = ["timeout", "signal"];
+
+/**
+ * Checks the options of a wait, also of one that may turn out not to wait.
+ *
+ * @param options The options.
+ * @param known The keys that they may have.
+ * @throws {TypeError} If they are of the wrong kind.
+ * @throws The reason of the signal, if it is aborted.
+ */
+export function checkWaiting(
+  options: WaitOptions | undefined,
+  known: readonly string[] = WAIT_KEYS,
+): void {
+  if (options !== undefined) checkGiven(options, known);
+}
+
+/** Apart, so that a call without options stays small. */
+function checkGiven(options: WaitOptions, known: readonly string[]): void {
+  checkOptionsObject("wait", options, "{ timeout: 1000 }", known);
+  timeLimit(options);
+  const { signal } = options;
+  if (signal === undefined) return;
+  checkSignal("wait", signal);
+  signal.throwIfAborted();
+}
+
+/**
+ * The time limit of a wait whose options were checked: see {@linkcode checkWaiting}.
+ *
+ * @throws {TypeError} If it is not a number.
+ */
+export function timeLimit(options: WaitOptions | undefined): number {
+  const timeout = options?.timeout;
+  return timeout === undefined ? Infinity : checkTime("wait", timeout, "timeout");
+}
+
+/** Names of options, each with the name that the option has had since durations have no unit in their names. */
+const RENAMED: ReadonlyMap<string, string> = new Map([
+  ["graceMs", "grace"],
+  ["blockedWarningMs", "blockedWarning"],
+]);
+
+/**
+ * Reads a duration that may have its old name, which is taken until 1.0: `grace`, once `graceMs`.
+ *
+ * @param action What cannot be done if both are there: `close the hub`.
+ * @param options The options, which were checked by {@linkcode checkOptionsObject}.
+ * @param name The option's name.
+ * @returns Its value, whatever that is; `undefined` if it is not there.
+ * @throws {TypeError} If it is there under both names.
+ */
+export function durationOf(action: string, options: object | undefined, name: string): unknown {
+  if (options === undefined) return undefined;
+  const given = options as Readonly<Record<string, unknown>>;
+  const value = given[name];
+  const old = given[`${name}Ms`];
+  if (old === undefined) return value;
+  if (value === undefined) return old;
+  throw new TypeError(
+    `Cannot ${action}: expected "${name}" or its old name "${name}Ms", found both`,
+  );
+}
 
 /**
  * Checks that options are an object, and that the call knows all of them.
@@ -63,7 +142,7 @@ export function checkOptionsObject(
   }
   let found = false;
   for (const key in options) {
-    if (known.includes(key)) found = true;
+    if (isKnown(known, key)) found = true;
     // What a library has put on all objects is nobody's option.
     else if (Object.hasOwn(options, key)) {
       throw new TypeError(
@@ -72,9 +151,15 @@ export function checkOptionsObject(
     }
   }
   // An AbortSignal has no keys to go by; a class of options may have them as accessors.
-  if (!found && !isPlain(options) && !known.some((key) => key in options)) {
+  const here = (key: string) => key in options && isKnown(known, key);
+  if (!found && !isPlain(options) && ![...known, ...RENAMED.keys()].some(here)) {
     refuse(action, options, example);
   }
+}
+
+/** Whether a key is one of those, by its name of today or its old one. */
+function isKnown(known: readonly string[], key: string): boolean {
+  return known.includes(key) || known.includes(RENAMED.get(key)!);
 }
 
 function refuse(action: string, options: unknown, example: string): never {

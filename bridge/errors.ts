@@ -29,6 +29,30 @@ function nameErrors(errorClass: { prototype: Error }, name: string): void {
  * catches it and goes on has refused to end.
  *
  * The name is that of greenlet's exception with the same role.
+ *
+ * @example Clean up in a thread that is killed
+ * ```ts
+ * import { GreenEvent, GreenletExit, spawn } from "@aiohub/aiohub";
+ * import { sleep } from "@aiohub/aiohub/green";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const started = new GreenEvent<void>();
+ * const cleaned = new GreenEvent<string>();
+ * const thread = spawn((started: GreenEvent<void>, cleaned: GreenEvent<string>) => {
+ *   try {
+ *     started.send();
+ *     sleep(60_000);
+ *   } finally {
+ *     cleaned.send("cleaned up");
+ *   }
+ * }, started, cleaned);
+ * await started.waitAsync();
+ * thread.kill();
+ * await assertRejects(() => thread, GreenletExit);
+ * assertEquals(await cleaned.waitAsync(), "cleaned up");
+ * ```
+ *
+ * @category Errors
  */
 export class GreenletExit extends Error {
   static {
@@ -52,6 +76,19 @@ export class GreenletExit extends Error {
  *
  * Use the twin that the message names (`wait()` has `await`, `get()` has `getAsync()`), or make the
  * call in a green thread.
+ *
+ * @example A call that blocks, on the hub
+ * ```ts
+ * import { BlockingCallError, Queue } from "@aiohub/aiohub";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const queue = new Queue<number>();
+ * assertThrows(() => queue.put(1), BlockingCallError);
+ * await queue.putAsync(1); // the twin that the message names
+ * assertEquals(await queue.getAsync(), 1);
+ * ```
+ *
+ * @category Errors
  */
 export class BlockingCallError extends Error {
   static {
@@ -65,6 +102,18 @@ export class BlockingCallError extends Error {
  * this error too.
  *
  * Make a new `Hub`, or close the hub later.
+ *
+ * @example A closed hub takes no new thread
+ * ```ts
+ * import { Hub, HubClosedError } from "@aiohub/aiohub";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const hub = new Hub();
+ * await hub.close();
+ * await assertRejects(() => hub.spawn(() => 1), HubClosedError);
+ * ```
+ *
+ * @category Errors
  */
 export class HubClosedError extends Error {
   static {
@@ -77,6 +126,19 @@ export class HubClosedError extends Error {
  * run green threads that are blocked, so that the one with this error could not start.
  *
  * Wait for some of the work to end and try again, or raise `maxQueue` or `maxWorkers`.
+ *
+ * @example A queue of one
+ * ```ts
+ * import { Hub, HubSaturatedError } from "@aiohub/aiohub";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await using hub = new Hub({ maxWorkers: 1, maxQueue: 1 });
+ * const thread = hub.spawn(() => 1); // waits for its Worker to start
+ * await assertRejects(() => hub.spawn(() => 2), HubSaturatedError);
+ * assertEquals(await thread, 1);
+ * ```
+ *
+ * @category Errors
  */
 export class HubSaturatedError extends Error {
   static {
@@ -89,6 +151,17 @@ export class HubSaturatedError extends Error {
  * that it did not answer. What the thread had done is unknown.
  *
  * The hub replaces the Worker. Start the work again if it may be repeated.
+ *
+ * @example Code that ends its Worker
+ * ```ts
+ * import { spawn, WorkerCrashedError } from "@aiohub/aiohub";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * await assertRejects(() => spawn(() => process.exit(1)), WorkerCrashedError);
+ * assertEquals(await spawn(() => 1), 1); // in another Worker
+ * ```
+ *
+ * @category Errors
  */
 export class WorkerCrashedError extends Error {
   static {
@@ -96,7 +169,11 @@ export class WorkerCrashedError extends Error {
   }
 }
 
-/** Options of a {@linkcode DeadlockError} or a {@linkcode CycleError}. */
+/**
+ * Options of a {@linkcode DeadlockError} or a {@linkcode CycleError}.
+ *
+ * @category Errors
+ */
 export interface CycleErrorOptions extends ErrorOptions {
   /** The circle: each one waits for the next, and the last one for the first. */
   cycle?: string[];
@@ -108,6 +185,20 @@ export interface CycleErrorOptions extends ErrorOptions {
  *
  * Its field `cycle` names them in order: take the locks in one order everywhere, or wait with a
  * timeout.
+ *
+ * @example A thread that waits for itself
+ * ```ts
+ * import { DeadlockError, Lock, spawn } from "@aiohub/aiohub";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const thread = spawn((lock: Lock) => {
+ *   using _permit = lock.acquire();
+ *   lock.acquire(); // would wait for ever
+ * }, new Lock());
+ * await assertRejects(() => thread, DeadlockError);
+ * ```
+ *
+ * @category Errors
  */
 export class DeadlockError extends Error {
   /** The circle: each one waits for the next, and the last one for the first. */
@@ -129,7 +220,11 @@ export class DeadlockError extends Error {
   }
 }
 
-/** Options of a {@linkcode NotCloneableError}. */
+/**
+ * Options of a {@linkcode NotCloneableError}.
+ *
+ * @category Errors
+ */
 export interface NotCloneableErrorOptions extends ErrorOptions {
   /** The path to the value, for example `arguments[0].user.onClick`. */
   path?: string;
@@ -141,6 +236,21 @@ export interface NotCloneableErrorOptions extends ErrorOptions {
  *
  * Its field `path` says where the value stands, its message what to do: leave the value out, register
  * its class with `registerClass()`, or pass it by reference with `handle()`.
+ *
+ * @example Where the value stands
+ * ```ts
+ * import { NotCloneableError, spawn } from "@aiohub/aiohub";
+ * import { assertEquals, assertThrows } from "@std/assert";
+ *
+ * const settings = { user: { token: Symbol("secret") } };
+ * const error = assertThrows(
+ *   () => spawn((settings: object) => Object.keys(settings), settings),
+ *   NotCloneableError,
+ * );
+ * assertEquals(error.path, "arguments[0].user.token");
+ * ```
+ *
+ * @category Errors
  */
 export class NotCloneableError extends Error {
   /** The path to the value, for example `arguments[0].user.onClick`. */
@@ -179,6 +289,16 @@ export class BridgeProtocolError extends Error {
  * A queue had no item: `tryGet()` found none, or `get()` got none within its timeout.
  *
  * Try again later, or wait longer. The name is that of Python's `queue.Empty`.
+ *
+ * @example Try to get from an empty queue
+ * ```ts
+ * import { Empty, Queue } from "@aiohub/aiohub";
+ * import { assertThrows } from "@std/assert";
+ *
+ * assertThrows(() => new Queue<number>().tryGet(), Empty);
+ * ```
+ *
+ * @category Errors
  */
 export class Empty extends Error {
   static {
@@ -190,6 +310,18 @@ export class Empty extends Error {
  * A queue had no room: `tryPut()` found none, or `put()` got none within its timeout.
  *
  * Try again later, wait longer, or make the queue larger. The name is that of Python's `queue.Full`.
+ *
+ * @example Try to put into a full queue
+ * ```ts
+ * import { Full, Queue } from "@aiohub/aiohub";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const queue = new Queue<number>(1);
+ * queue.tryPut(1);
+ * assertThrows(() => queue.tryPut(2), Full);
+ * ```
+ *
+ * @category Errors
  */
 export class Full extends Error {
   static {
@@ -202,6 +334,20 @@ export class Full extends Error {
  *
  * Stop, or iterate with `for … of` or `for await … of`, which ends here. The semantics are those of Python's
  * `queue.ShutDown`.
+ *
+ * @example A closed queue gives what it has, and no more
+ * ```ts
+ * import { Queue, QueueClosedError } from "@aiohub/aiohub";
+ * import { assertEquals, assertRejects } from "@std/assert";
+ *
+ * const queue = new Queue<number>();
+ * queue.tryPut(1);
+ * queue.close();
+ * assertEquals(await queue.getAsync(), 1);
+ * await assertRejects(() => queue.getAsync(), QueueClosedError);
+ * ```
+ *
+ * @category Errors
  */
 export class QueueClosedError extends Error {
   static {
@@ -214,6 +360,19 @@ export class QueueClosedError extends Error {
  * called `abort()`. All others get this error.
  *
  * Start over with `reset()`. The semantics are those of Python's `threading.BrokenBarrierError`.
+ *
+ * @example A barrier that somebody aborts
+ * ```ts
+ * import { Barrier, BrokenBarrierError } from "@aiohub/aiohub";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const barrier = new Barrier(2);
+ * const waiting = assertRejects(() => barrier.waitAsync(), BrokenBarrierError);
+ * barrier.abort();
+ * await waiting;
+ * ```
+ *
+ * @category Errors
  */
 export class BrokenBarrierError extends Error {
   static {
@@ -225,6 +384,17 @@ export class BrokenBarrierError extends Error {
  * The tasks of a `DAGPool` depend on each other in a circle, so that none of them could ever start.
  *
  * Its field `cycle` names the keys in order: take one of the dependencies out.
+ *
+ * @example A task that needs itself
+ * ```ts
+ * import { CycleError, DAGPool } from "@aiohub/aiohub";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const pool = new DAGPool<number>();
+ * assertThrows(() => pool.spawn("a", ["a"], () => 1), CycleError);
+ * ```
+ *
+ * @category Errors
  */
 export class CycleError extends Error {
   /** The keys in order: each one needs the next, and the last one needs the first. */
@@ -251,6 +421,17 @@ export class CycleError extends Error {
  *
  * Use another key, or ask with `has()` first. The semantics are those of eventlet's
  * `dagpool.Collision`.
+ *
+ * @example Two tasks under one key
+ * ```ts
+ * import { Collision, DAGPool } from "@aiohub/aiohub";
+ * import { assertThrows } from "@std/assert";
+ *
+ * const pool = new DAGPool<number>({ a: 1 });
+ * assertThrows(() => pool.spawn("a", [], () => 2), Collision);
+ * ```
+ *
+ * @category Errors
  */
 export class Collision extends Error {
   static {
@@ -263,6 +444,22 @@ export class Collision extends Error {
  *
  * Its field `key` says which task failed and its `cause` with what. The semantics are those of
  * eventlet's `dagpool.PropagateError`.
+ *
+ * @example The failure of a task
+ * ```ts
+ * import { DAGPool, PropagateError } from "@aiohub/aiohub";
+ * import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
+ *
+ * const pool = new DAGPool<number>();
+ * pool.spawn("a", [], () => {
+ *   throw new RangeError("out of range");
+ * });
+ * const error = await assertRejects(() => pool.atAsync("a"), PropagateError);
+ * assertEquals(error.key, "a");
+ * assertInstanceOf(error.cause, RangeError);
+ * ```
+ *
+ * @category Errors
  */
 export class PropagateError extends Error {
   /** The key of the task that failed. */

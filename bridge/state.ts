@@ -26,6 +26,8 @@ export const PROTOCOL = 1;
 
 /** All states. Where each is made, its shape is described. */
 export type StateName =
+  /** How far a Worker of a bundle has begun: `bridge/memory/in_bundle.ts`. */
+  | "begun"
   /** Resources that green threads have opened on the hub: `hub/references/belongings.ts`. */
   | "belongings"
   /** The green calls that functions on the hub serve: `hub/base/call_context.ts`. */

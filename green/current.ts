@@ -22,6 +22,8 @@ import { blocking } from "../bridge/side/side.ts";
  * const thread = spawn(() => getCurrent().id);
  * assertEquals(await thread, thread.id);
  * ```
+ *
+ * @category Threads
  */
 export function getCurrent(): GreenThread {
   return blocking("getCurrent()", "a green thread for it").current();

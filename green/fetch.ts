@@ -4,14 +4,18 @@
  * @module
  */
 
-import { show } from "../bridge/checks.ts";
+import { checkTime, checkWaiting, show, type WaitOptions } from "../bridge/checks.ts";
 import type { SyncBlob } from "../bridge/references/blob_types.ts";
 import { blockingBlob } from "../bridge/memory/blobs.ts";
 import { remoteOf } from "../bridge/references/remote_object.ts";
 import { servedTarget } from "../bridge/protocol/served.ts";
 import { blocking } from "../bridge/side/side.ts";
 
-/** A response that has arrived in full: reading it blocks nobody. */
+/**
+ * A response that has arrived in full: reading it blocks nobody.
+ *
+ * @category Calls
+ */
 export interface GreenResponse {
   /** Whether the status is from 200 to 299. */
   readonly ok: boolean;
@@ -25,21 +29,47 @@ export interface GreenResponse {
   readonly redirected: boolean;
   /** The headers. */
   readonly headers: Headers;
-  /** The body as text. */
+  /**
+   * Gives the body as text.
+   *
+   * @returns The text, decoded as UTF-8.
+   */
   text(): string;
-  /** The body as parsed JSON. */
+  /**
+   * Parses the body as JSON.
+   *
+   * @returns The value.
+   * @throws {SyntaxError} If the body is no JSON.
+   */
   // deno-lint-ignore no-explicit-any
   json(): any;
-  /** The body's bytes. */
+  /**
+   * Gives the body's bytes.
+   *
+   * @returns The bytes: the same ones each time.
+   */
   bytes(): Uint8Array;
-  /** The body's bytes, in a buffer of their own. */
+  /**
+   * Copies the body's bytes.
+   *
+   * @returns The bytes, in a buffer of their own.
+   */
   arrayBuffer(): ArrayBuffer;
-  /** The body as a blob, which is read without a promise too. */
+  /**
+   * Gives the body as a blob, which is read without a promise too.
+   *
+   * @returns The blob. Its type is the `content-type` of the response.
+   */
   blob(): SyncBlob;
 }
 
-/** Options of {@linkcode fetch}. */
-export interface GreenFetchInit {
+/**
+ * Options of {@linkcode fetch}. `timeout` is for the whole response; it and `signal` abort the request, as a kill or a timeout of
+ * the thread does.
+ *
+ * @category Calls
+ */
+export interface GreenFetchInit extends WaitOptions {
   /**
    * The method.
    *
@@ -56,8 +86,6 @@ export interface GreenFetchInit {
    * @default {"follow"}
    */
   redirect?: "follow" | "error" | "manual";
-  /** Aborts the request, as a kill or a timeout of the thread does. */
-  signal?: AbortSignal;
 }
 
 /** A response as it crosses. */
@@ -77,9 +105,10 @@ const target = servedTarget("fetch");
  * the request. Inline functions that name `fetch` without importing it get this one; the platform's is `globalThis.fetch`.
  *
  * @param url The URL to fetch. No `Request`, whose body green code could not read: its method, headers and body go into `init`.
- * @param init Method, headers and body.
+ * @param init Method, headers and body, and the limits: see {@linkcode GreenFetchInit}.
  * @returns The response. It is no promise, and to `await` it does no harm.
  * @throws {TypeError} If the server cannot be reached, or the URL is not valid or no URL.
+ * @throws {Timeout} If the whole response was not there in time.
  * @throws The reason of `init.signal`: for `AbortSignal.timeout(ms)` a `DOMException` named `"TimeoutError"`.
  * @throws {BlockingCallError} If it is called on the hub: use the global `fetch()` there.
  *
@@ -93,10 +122,13 @@ const target = servedTarget("fetch");
  * const url = `http://127.0.0.1:${server.addr.port}/`;
  * assertEquals(await spawn((url: string) => fetch(url).text(), url), "hello");
  * ```
+ *
+ * @category Calls
  */
 export function fetch(url: string | URL, init: GreenFetchInit = {}): GreenResponse {
   const green = blocking("fetch()", "await globalThis.fetch()");
   checkUrl("fetch", url);
+  if (init.timeout !== undefined) checkTime("fetch", init.timeout, "timeout");
   const headers = init.headers === undefined ? undefined : [...new Headers(init.headers)];
   const body = init.body instanceof URLSearchParams ? String(init.body) : init.body;
   if (init.body instanceof URLSearchParams && !headers?.some(([name]) => name === "content-type")) {
@@ -120,7 +152,7 @@ function checkUrl(action: string, url: unknown): void {
     ? "a Request or a handle"
     : show(url);
   throw new TypeError(
-    `Cannot ${action}() in green code: expected a string or a URL, found ${found}: of a request pass what is in it: ` +
+    `Cannot ${action}() in green code: expected a string or a URL, found ${found}: pass the parts of a request: ` +
       "fetch(request.url, { method, headers, body })",
   );
 }
@@ -142,7 +174,11 @@ function respond(value: unknown): GreenResponse {
   };
 }
 
-/** The response of {@linkcode urlopen}, to be read like a file. */
+/**
+ * The response of {@linkcode urlopen}, to be read like a file.
+ *
+ * @category Calls
+ */
 export interface OpenedUrl {
   /** The status code. */
   readonly status: number;
@@ -150,7 +186,11 @@ export interface OpenedUrl {
   readonly url: string;
   /** The headers. */
   readonly headers: Headers;
-  /** The whole body as text. */
+  /**
+   * Reads the whole body.
+   *
+   * @returns The text, decoded as UTF-8.
+   */
   read(): string;
 }
 
@@ -158,7 +198,9 @@ export interface OpenedUrl {
  * Opens a URL, as the original's README does: `urlopen(url).read()`.
  *
  * @param url The URL to fetch.
+ * @param options See {@linkcode WaitOptions}.
  * @returns The response.
+ * @throws {Timeout} If the whole response was not there in time.
  * @throws {Deno.errors.Http} If the status is 400 or more, as Python's `urlopen` does.
  * @throws {TypeError} If the server cannot be reached, or the URL is not valid.
  * @throws {BlockingCallError} If it is called on the hub.
@@ -173,11 +215,14 @@ export interface OpenedUrl {
  * const url = `http://127.0.0.1:${server.addr.port}/`;
  * assertEquals(await spawn((url: string) => urlopen(url).read(), url), "hello");
  * ```
+ *
+ * @category Calls
  */
-export function urlopen(url: string | URL): OpenedUrl {
+export function urlopen(url: string | URL, options?: WaitOptions): OpenedUrl {
   blocking("urlopen()", "await fetch()");
   checkUrl("urlopen", url);
-  const response = fetch(url);
+  checkWaiting(options);
+  const response = fetch(url, options);
   const { status, statusText, headers } = response;
   if (status >= 400) {
     throw new Deno.errors.Http(`Cannot open "${response.url}": ${status} ${statusText}`);

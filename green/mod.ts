@@ -3,7 +3,7 @@
  *
  * Each of them throws a `BlockingCallError` on the hub.
  *
- * @example
+ * @example Calls that block a green thread
  * ```ts
  * import { spawn } from "@aiohub/aiohub";
  * import { getCurrent, sleep } from "@aiohub/aiohub/green";
@@ -17,7 +17,7 @@
  * @module
  */
 
-export { checkpoint, shield, sleep } from "./sleep.ts";
+export { checkpoint, shield, sleep, type SleepOptions } from "./sleep.ts";
 export { getCurrent } from "./current.ts";
 export {
   fetch,

@@ -16,17 +16,24 @@ import {
   serveAs,
 } from "../bridge/protocol/targets.ts";
 import { getHub } from "./default_hub.ts";
+import { FUTURE } from "./hub.ts";
 import { HubPromise } from "./futures.ts";
 import { registerFunction } from "./references/permissions.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 
-/** An async function that green code may call as if it were synchronous. */
+/**
+ * An async function that green code may call as if it were synchronous.
+ *
+ * @category Calls
+ */
 export interface AsyncToSync<A extends unknown[], R> {
   /**
    * Runs the function on the hub and blocks for its result. For green code. The function may also be passed to green code as an
    * argument, and blocks there too; its `.async()` and `.spawn()` do not come along then. A green thread that the function
    * returns without being `async` arrives as a handle. Any other object with a `then()` is awaited, as in `async` functions.
    *
+   * @param args The arguments of the call. Functions among them become async functions on the hub.
+   * @returns The value that the function's promise resolves to.
    * @throws What the function threw.
    * @throws {BlockingCallError} If it is called on the hub: use `.async()` there.
    */
@@ -36,11 +43,15 @@ export interface AsyncToSync<A extends unknown[], R> {
   /**
    * On the hub: calls the function as it is. In green code: starts it on the hub without waiting, and gives a promise for
    * `futureToGreenlet`.
+   *
+   * @param args The arguments of the call.
+   * @returns A promise of the result. On the hub it is a plain one, whatever its type says: it has no `thread`.
    */
-  async(...args: A): R extends PromiseLike<unknown> ? HubPromise<Awaited<R>> : HubPromise<R>;
+  async(...args: A): HubPromise<Awaited<R>>;
   /**
    * Starts the function on the hub without waiting.
    *
+   * @param args The arguments of the call.
    * @returns A green thread for its result: `.wait()` for it in green code, `await` it on the hub.
    */
   spawn(...args: A): GreenThread<Awaited<R>>;
@@ -56,18 +67,26 @@ export interface AsyncToSync<A extends unknown[], R> {
  * the module was wrapped under that name.
  *
  * @example A module that both sides import
- * ```ts ignore
- * // bodies.ts
+ * ```ts
  * import { asyncToSync } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
  *
  * export const fetchBody = asyncToSync(import.meta, async function fetchBody(url: string) {
  *   const response = await fetch(url); // runs on the hub
  *   return await response.text();
  * });
  *
- * // in a green thread
- * const body = fetchBody("http://127.0.0.1:8000/");
+ * // For green code: blocks twice, in its green thread only.
+ * export function lengths(one: string, two: string): number[] {
+ *   return [fetchBody(one).length, fetchBody(two).length];
+ * }
+ *
+ * // On the hub:
+ * assertEquals(await fetchBody.async("data:,hello"), "hello");
  * ```
+ *
+ * @category Calls
+ * @priority 30
  */
 export function asyncToSync<F extends (...args: never[]) => unknown>(
   meta: ImportMeta,
@@ -79,6 +98,8 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
  * @param meta The `import.meta` of the module.
  * @param name The name by which the hub finds the function: one of its kind in the file, and in a bundle of it.
  * @param fn The function.
+ * @returns A function that blocks the green thread that calls it.
+ * @throws {TypeError} If `name` is no text, or another function of the module was wrapped under that name.
  */
 export function asyncToSync<F extends (...args: never[]) => unknown>(
   meta: ImportMeta,
@@ -105,7 +126,7 @@ export function asyncToSync<F extends (...args: never[]) => unknown>(
   };
   const spawn = (...args: Parameters<F>) => {
     const green = greenSide();
-    return green ? green.start(target, args) : getHub().future(name, () => onHub(...args));
+    return green ? green.start(target, args) : getHub()[FUTURE](name, () => onHub(...args));
   };
   Object.defineProperty(wrapped, "name", { value: name });
   Object.defineProperty(wrapped, "length", { value: fn.length });

@@ -10,7 +10,7 @@ import { BlockingCallError } from "../bridge/errors.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
 import { setLauncher } from "../sync/launch.ts";
-import { Hub } from "./hub.ts";
+import { Hub, LAUNCH } from "./hub.ts";
 
 const used = state("hub", (): { hub: Hub | undefined } => ({ hub: undefined }));
 
@@ -27,12 +27,14 @@ const used = state("hub", (): { hub: Hub | undefined } => ({ hub: undefined }));
  *
  * assertEquals(getHub().statistics().threads, 0);
  * ```
+ *
+ * @category Hubs
  */
 export function getHub(): Hub {
   if (greenSide()) {
     throw new BlockingCallError(
-      "Cannot get the hub in green code: it lives on the main thread; spawn() and call() work here as they are, and " +
-        "the main program, which a Worker may import, belongs under `if (import.meta.main)`",
+      "Cannot get the hub in green code: the hub is on the main thread: call spawn() and call() directly here. Put the " +
+        "main program under `if (import.meta.main)`, as a Worker may import its module",
     );
   }
   return defaultHub();
@@ -45,7 +47,7 @@ export function defaultHub(): Hub {
   return used.hub = new Hub();
 }
 
-setLauncher((fn, args, options) => defaultHub().launch(fn, args, options));
+setLauncher((fn, args, options) => defaultHub()[LAUNCH](fn, args, options));
 
 /**
  * Makes a hub the default one, which is used when none is named.
@@ -63,6 +65,8 @@ setLauncher((fn, args, options) => defaultHub().launch(fn, args, options));
  * useHub(hub);
  * assertEquals(await spawn(() => 6 * 7), 42);
  * ```
+ *
+ * @category Hubs
  */
 export function useHub(hub: Hub | undefined): Hub | undefined {
   if (hub !== undefined && !(hub instanceof Hub)) {

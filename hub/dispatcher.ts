@@ -12,17 +12,11 @@ import { BridgeProtocolError, HubClosedError } from "../bridge/errors.ts";
 import { Exports } from "../bridge/references/exports.ts";
 import { EMPTY, type Message } from "../bridge/wire/message.ts";
 import { Down, Ending, Up } from "../bridge/protocol/messages.ts";
-import {
-  type ContextValues,
-  findScopeBy,
-  useContext,
-  usesContext,
-} from "../bridge/context/context.ts";
+import { useContext } from "../bridge/context/context.ts";
 import { knowsWhatRefers } from "../bridge/memory/stored_values.ts";
 import { isBreach } from "../bridge/values/structured_checks.ts";
 import { makeAsyncThread } from "./threads/async_threads.ts";
 import "./served.ts";
-import { servedCall } from "./base/call_context.ts";
 import { CallServer } from "./calls/call_server.ts";
 import { Functions } from "./calls/functions.ts";
 import {
@@ -72,10 +66,9 @@ export class Dispatcher implements PoolHost, Registry {
   closed = false;
 
   constructor(settings: Settings, scope: readonly string[], events: DispatcherEvents) {
-    const { name, debug, blockedWarningMs } = settings;
+    const { name, debug, blockedWarning } = settings;
     this.#name = name;
     this.scope = scope;
-    findScopeBy(servedCall);
     listenForUnhandled();
     lookAtModules();
     if (debug) sayClassLosses((message) => console.warn(`Warning: ${message}`), true);
@@ -85,7 +78,7 @@ export class Dispatcher implements PoolHost, Registry {
     this.threads = new Threads(name, this, this.pool, events);
     this.#waits = this.threads.waits;
     this.launches = new Launches(this, this.threads, this.pool, debug);
-    this.callServer = new CallServer(this, this.functions, events, blockedWarningMs);
+    this.callServer = new CallServer(this, this.functions, events, blockedWarning);
     this.#spawns = new WorkerSpawns(this, this.threads, this.launches, this.callServer);
   }
 
@@ -197,17 +190,15 @@ export class Dispatcher implements PoolHost, Registry {
   #takeReply(worker: GreenWorker, message: Message): void {
     const { id, a, payload } = message;
     let value: unknown;
-    let changes: ContextValues | undefined;
     let ending = checkEnding(a);
     try {
-      if (usesContext()) changes = worker.context.changes(message);
       value = decode(payload, worker.kinds);
     } catch (error) {
       if (isBreach(error)) throw error;
       ending = Ending.Rejected;
       value = error;
     }
-    worker.reply(id, ending, value, changes);
+    worker.reply(id, ending, value);
   }
 
   #done(worker: GreenWorker, message: Message): void {
@@ -217,11 +208,6 @@ export class Dispatcher implements PoolHost, Registry {
     // The Worker knows already how the threads on its own stack ended.
     thread.watchers?.delete(worker);
     let ended = Ended.from(checkEnding(ending), payload, worker.kinds);
-    try {
-      if (usesContext()) thread.changes = worker.context.changes(message);
-    } catch (reason) {
-      ended = Ended.of({ status: "rejected", reason });
-    }
     // Whoever killed it gets the very same reason back.
     if (ending === Ending.Killed && thread.killed) {
       ended = Ended.of({ status: "killed", reason: thread.killed.reason });

@@ -10,7 +10,11 @@ import { mark, moduleSpecifier } from "../bridge/protocol/targets.ts";
 import type { Passed } from "../bridge/side/spawnable.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 
-/** The functions of a module as green functions: each call spawns a green thread. Other exports are left out. */
+/**
+ * The functions of a module as green functions: each call spawns a green thread. Other exports are left out.
+ *
+ * @category Calls
+ */
 export type GreenModule<M extends object> = {
   readonly [
     // deno-lint-ignore no-explicit-any
@@ -62,8 +66,8 @@ function resolve(specifier: string): string {
     return import.meta.resolve(specifier);
   } catch (cause) {
     throw new TypeError(
-      `Cannot greenImport("${specifier}"): there is no such name in the import map: ` +
-        `add it to "imports" in deno.json, or pass a URL such as "npm:${specifier}"`,
+      `Cannot greenImport("${specifier}"): "${specifier}" is not in the import map: ` +
+        `add it to "imports" in deno.json, or write "npm:${specifier}"`,
       { cause },
     );
   }

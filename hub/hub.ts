@@ -10,7 +10,8 @@ import { outsideLimits } from "../bridge/side/limit.ts";
 import { BlockingCallError } from "../bridge/errors.ts";
 import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { PATIENCE } from "../bridge/patience.ts";
-import { checkGrace, GRACE_KEYS, type GreenThread } from "../bridge/side/green_thread.ts";
+import { keyOf } from "../bridge/state.ts";
+import { graceIn, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { ITS_TURN } from "../bridge/wire/run_lock.ts";
 import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
@@ -40,7 +41,17 @@ import { type Fault, faultEvent, printFault } from "./base/faults.ts";
 import { onUnload } from "./base/unload.ts";
 import { settlesWithin } from "./base/time.ts";
 
-/** Options for {@linkcode Hub.close}. */
+/** Key of the method that makes a green thread for async work. */
+export const FUTURE: unique symbol = keyOf("future") as never;
+
+/** Key of the method that spawns with all options that a thread can have. */
+export const LAUNCH: unique symbol = keyOf("launch") as never;
+
+/**
+ * Options for {@linkcode Hub.prototype.close | Hub.close}.
+ *
+ * @category Hubs
+ */
 export interface CloseOptions {
   /**
    * The time that running threads may go on, in milliseconds. Then they are killed with a `HubClosedError`, and, if they do
@@ -48,10 +59,22 @@ export interface CloseOptions {
    *
    * @default {5_000}
    */
+  grace?: number;
+  /**
+   * The old name of `grace`, which is taken until 1.0.
+   *
+   * @deprecated Use `grace`.
+   */
   graceMs?: number;
 }
 
-/** Figures of a hub at one moment. */
+const CLOSE_KEYS = ["grace"];
+
+/**
+ * Figures of a hub at one moment.
+ *
+ * @category Hubs
+ */
 export interface HubStatistics {
   /** All Workers, those that are starting included. */
   readonly workers: number;
@@ -81,7 +104,11 @@ export interface HubStatistics {
   readonly leaked: number;
 }
 
-/** One green thread in {@linkcode Hub.threads}. */
+/**
+ * One green thread in {@linkcode Hub.prototype.threads | Hub.threads}.
+ *
+ * @category Hubs
+ */
 export interface ThreadInfo {
   /** The thread's number. */
   readonly id: number;
@@ -107,7 +134,7 @@ export interface ThreadInfo {
  * - Workers are started when they are needed, and reused; threads queue for them, first come, first served.
  * - While a thread that was spawned has not ended, the process stays alive; idle Workers do not keep it.
  * - Most programs need no hub of their own: the functions `spawn`, `syncToAsync` and the like use the default one.
- * - Closing: see {@linkcode Hub.close}. `await using` closes at the end of the block.
+ * - Closing: see {@linkcode Hub.prototype.close | Hub.close}. `await using` closes at the end of the block.
  *
  * It dispatches three events:
  *
@@ -115,7 +142,7 @@ export interface ThreadInfo {
  *   when code that it left behind has failed;
  * - `"error"` (an `ErrorEvent`) when something has failed that nobody waits for, such as a callback of `link()` or a listener of
  *   green code;
- * - `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than `blockedWarningMs`.
+ * - `"blocked"` (an `ErrorEvent` too) when a function has kept the event loop for longer than `blockedWarning`.
  *
  * An event is printed to stderr if nobody calls `preventDefault()` on it. An error that a listener throws ends nothing: it is an
  * `"error"` event, or is printed.
@@ -129,6 +156,9 @@ export interface ThreadInfo {
  * const threads = [1, 2, 3].map((n) => hub.spawn((n: number) => n * n, n));
  * assertEquals(await Promise.all(threads), [1, 4, 9]);
  * ```
+ *
+ * @category Hubs
+ * @priority 20
  */
 export class Hub extends EventTarget implements AsyncDisposable {
   static {
@@ -160,14 +190,15 @@ export class Hub extends EventTarget implements AsyncDisposable {
     super();
     if (greenSide()) {
       throw new BlockingCallError(
-        "Cannot create a hub in a green thread: green threads of all kinds run on the hub of the main thread: use " +
-          "spawn(), and put the main program, which a Worker may import, under `if (import.meta.main)`",
+        "Cannot create a hub in a green thread: the hub that runs this thread is on the main thread: call spawn() " +
+          "directly here. Put the main program under `if (import.meta.main)`, as a Worker may import its module",
       );
     }
     const settings = checkOptions(options);
     this.name = settings.name;
     const scope = [
       new URL("../mod.ts", import.meta.url).href,
+      new URL("../sync/mod.ts", import.meta.url).href,
       new URL("../green/mod.ts", import.meta.url).href,
     ];
     this.#dispatcher = new Dispatcher(settings, scope, {
@@ -186,8 +217,8 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /**
    * Spawns a green thread. It starts as soon as a Worker is free.
    *
-   * @param fn A function made by `syncToAsync`, an export of a `greenImport`ed module, or an inline function. An inline
-   * function is sent as source text: the names of the library are in scope there, arguments bring the rest.
+   * @param fn A function made by `syncToAsync`, a function of a module that `greenImport()` gave, or an inline function. An
+   * inline function is sent as source text: the names of the library are in scope there, arguments bring the rest.
    * @param args The arguments of the call. Functions among them become blocking callbacks.
    * @returns The thread. It rejects with a {@linkcode HubClosedError} or {@linkcode HubSaturatedError} if the hub does not
    * take it.
@@ -205,15 +236,15 @@ export class Hub extends EventTarget implements AsyncDisposable {
   ): GreenThread<Result<R>>;
   // deno-lint-ignore no-explicit-any
   spawn(fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return this.launch(fn, args, {});
+    return this[LAUNCH](fn, args, {});
   }
 
   /**
    * Spawns a green thread after some time.
    *
    * @param ms The delay, in milliseconds; less than zero is zero.
-   * @param fn As for {@linkcode Hub.spawn}.
-   * @param args As for {@linkcode Hub.spawn}.
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
    * @returns The thread; `cancel()` calls it off.
    * @throws {TypeError} If `ms` is not a number.
    */
@@ -230,15 +261,17 @@ export class Hub extends EventTarget implements AsyncDisposable {
   ): GreenThread<Result<R>>;
   // deno-lint-ignore no-explicit-any
   spawnAfter(ms: number, fn: unknown, ...args: unknown[]): GreenThread<any> {
-    return this.launch(fn, args, { delay: checkDelay(ms) });
+    return this[LAUNCH](fn, args, { delay: checkDelay(ms) });
   }
 
   /**
    * Spawns a green thread whose result nobody wants. Its failure is reported as an `"unhandledthread"` event.
    *
-   * @param fn As for {@linkcode Hub.spawn}.
-   * @param args As for {@linkcode Hub.spawn}.
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
    * @returns The thread, to watch or to kill.
+   * @throws {TypeError} If `fn` is no function, or has no source text.
+   * @throws {NotCloneableError} If an argument cannot cross.
    */
   spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
@@ -250,7 +283,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
     ...args: A | Passed<A>
   ): GreenThread<unknown>;
   spawnN(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
-    return this.launch(fn, args, { detached: true });
+    return this[LAUNCH](fn, args, { detached: true });
   }
 
   /**
@@ -259,6 +292,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param options See {@linkcode SpawnOptions}.
    * @returns An object that spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
    * @throws {TypeError} If an option has the wrong type or is not known.
+   * @throws {RangeError} If `delay` is longer than a timer can be, about 25 days.
    *
    * @example A name, a time limit and a way to call it off
    * ```ts
@@ -274,7 +308,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * ```
    */
   with(options: SpawnOptions): Spawner {
-    return new Spawner((fn, args, own) => this.launch(fn, args, own), options);
+    return new Spawner((fn, args, own) => this[LAUNCH](fn, args, own), options);
   }
 
   /**
@@ -285,13 +319,17 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @throws {TypeError} If the specifier is relative, or a name that the import map does not know.
    *
    * @example Call a module of plain synchronous functions
-   * ```ts ignore
-   * const rules = hub.greenImport<typeof import("./rules.ts")>(import.meta.resolve("./rules.ts"));
-   * console.log(await rules.priceOf("tea"));
+   * ```ts
+   * import { Hub } from "@aiohub/aiohub";
+   * import { assertEquals } from "@std/assert";
+   *
+   * await using hub = new Hub();
+   * const { basename } = hub.greenImport<typeof import("node:path")>("node:path");
+   * assertEquals(await basename("/tmp/a.txt"), "a.txt");
    * ```
    */
   greenImport<M extends object>(url: string | URL): GreenModule<M> {
-    return importGreen<M>(url, (fn, args) => this.launch(fn, args, {}));
+    return importGreen<M>(url, (fn, args) => this[LAUNCH](fn, args, {}));
   }
 
   /**
@@ -309,7 +347,11 @@ export class Hub extends EventTarget implements AsyncDisposable {
     this.#dispatcher.functions.expose(functions);
   }
 
-  /** The green threads that have not ended, the oldest first. */
+  /**
+   * Lists the green threads that have not ended.
+   *
+   * @returns One entry for each of them, the oldest first.
+   */
   threads(): ThreadInfo[] {
     const now = performance.now();
     return [...this.#dispatcher.threads.all()].map((thread) => ({
@@ -323,7 +365,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
   }
 
   /**
-   * The list of {@linkcode Hub.threads}, as a table for people.
+   * The list of {@linkcode Hub.prototype.threads | Hub.threads}, as a table for people.
    *
    * @returns One line for each green thread that has not ended, and one for each generator of green code that is blocked while
    * the hub waits for an item, under a line of headings.
@@ -349,7 +391,11 @@ export class Hub extends EventTarget implements AsyncDisposable {
       .join("\n");
   }
 
-  /** The figures of this moment. */
+  /**
+   * Counts Workers, threads and calls.
+   *
+   * @returns The figures of this moment; they do not change later.
+   */
   statistics(): HubStatistics {
     const { pool, launches, callServer, exports } = this.#dispatcher;
     let calls = 0;
@@ -366,23 +412,23 @@ export class Hub extends EventTarget implements AsyncDisposable {
     });
   }
 
-  /** Whether {@linkcode Hub.close} was called. */
+  /** Whether {@linkcode Hub.prototype.close | Hub.close} was called. */
   get closed(): boolean {
     return this.#closing !== undefined;
   }
 
   /**
    * Closes the hub: refuses new threads, ends those that have not started with a `HubClosedError`, lets those that run
-   * finish, or kills them with that error after `graceMs`, and ends all Workers. Closing again waits for the first closing.
+   * finish, or kills them with that error after `grace`, and ends all Workers. Closing again waits for the first closing.
    *
    * @param options See {@linkcode CloseOptions}.
    * @returns A promise that settles when all Workers have ended. It never rejects.
-   * @throws {TypeError} If `graceMs` is not a number, or `options` is no object.
+   * @throws {TypeError} If `grace` is not a number, or `options` is no object.
    */
   close(options?: CloseOptions): Promise<void> {
-    checkOptionsObject("close the hub", options, "{ graceMs: 1000 }", GRACE_KEYS);
-    const { graceMs = PATIENCE.closing } = options ?? {};
-    return this.#closing ??= this.#close(checkGrace(graceMs));
+    checkOptionsObject("close the hub", options, "{ grace: 1000 }", CLOSE_KEYS);
+    const grace = graceIn(options, PATIENCE.closing);
+    return this.#closing ??= this.#close(grace);
   }
 
   /** Closes the hub at the end of an `await using` block. */
@@ -396,9 +442,9 @@ export class Hub extends EventTarget implements AsyncDisposable {
    * @param label The base of its name.
    * @param work Starts the work.
    * @param options See {@linkcode FutureOptions}.
-   * @internal
+   * @ignore
    */
-  future<T>(
+  [FUTURE]<T>(
     label: string,
     work: (signal: AbortSignal) => T | PromiseLike<T>,
     options: FutureOptions = {},
@@ -410,22 +456,22 @@ export class Hub extends EventTarget implements AsyncDisposable {
   /**
    * Spawns with all options that a thread can have. For the library.
    *
-   * @param fn As for {@linkcode Hub.spawn}.
-   * @param args As for {@linkcode Hub.spawn}.
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
    * @param options See {@linkcode HubThreadOptions}.
-   * @internal
+   * @ignore
    */
-  launch(fn: unknown, args: readonly unknown[], options: HubThreadOptions): GreenThread<unknown> {
+  [LAUNCH](fn: unknown, args: readonly unknown[], options: HubThreadOptions): GreenThread<unknown> {
     const { launches } = this.#dispatcher;
     return launches.launch(launches.pack(spawnTarget(fn), args, currentValues()), options);
   }
 
-  async #close(graceMs: number): Promise<void> {
+  async #close(grace: number): Promise<void> {
     const dispatcher = this.#dispatcher;
     dispatcher.keepAlive.hold();
     dispatcher.refuse();
     const ended = dispatcher.pool.close();
-    if (!await settlesWithin(ended, graceMs)) {
+    if (!await settlesWithin(ended, grace)) {
       for (const worker of dispatcher.pool.workers) {
         const { stack } = worker;
         worker.killServing(dispatcher.closedError());
@@ -509,14 +555,22 @@ export class Hub extends EventTarget implements AsyncDisposable {
     super.removeEventListener(type, this.#guards.of(type, listener), options);
   }
 
-  /** A short description for logs. */
+  /**
+   * Describes the hub for logs.
+   *
+   * @returns Its name, and the number of its threads and Workers.
+   */
   override toString(): string {
     const { threads, workers } = this.statistics();
     const state = this.closed ? "closed" : `threads: ${threads}, Workers: ${workers}`;
     return `Hub "${this.name}" (${state})`;
   }
 
-  /** As `toString()`, for `console.log`. */
+  /**
+   * Describes the hub for `console.log`.
+   *
+   * @returns As `toString()`.
+   */
   [Symbol.for("Deno.customInspect")](): string {
     return this.toString();
   }
@@ -537,7 +591,9 @@ export class Hub extends EventTarget implements AsyncDisposable {
   }
 
   #reportBlocked(name: string, ms: number): void {
-    const message = `${name}() kept the event loop of hub "${this.name}" for ${Math.round(ms)} ms`;
+    const message = `${name}() blocked the event loop of hub "${this.name}" for ${
+      Math.round(ms)
+    } ms`;
     const event = new ErrorEvent("blocked", { message, cancelable: true });
     if (this.dispatchEvent(event)) console.warn(`Warning: ${message}`);
   }

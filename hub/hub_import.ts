@@ -16,6 +16,8 @@ import type { ModuleDescription } from "./calls/functions.ts";
 /**
  * A module's exports as green code sees them: functions block for their results, plain values are as they are, classes
  * and objects are handles (see {@linkcode Sync}). A function with overloads has its last four.
+ *
+ * @category Calls
  */
 export type HubModule<M extends object> = { readonly [K in keyof M]: Sync<M[K]> };
 
@@ -45,6 +47,8 @@ export type HubModule<M extends object> = { readonly [K in keyof M]: Sync<M[K]> 
  * });
  * assertEquals(await thread, "127.0.0.1");
  * ```
+ *
+ * @category Calls
  */
 export function hubImport<M extends object>(specifier: string | URL): HubModule<M> {
   const green = blocking("hubImport()", "await import()");
@@ -71,7 +75,7 @@ export function hubImport<M extends object>(specifier: string | URL): HubModule<
 /**
  * Calls a function that was exposed on the hub by name, and blocks for its result. For green code.
  *
- * @param name The name under which it was exposed: see {@linkcode Hub.expose}.
+ * @param name The name under which it was exposed: see {@linkcode Hub.prototype.expose | Hub.expose}.
  * @param args The arguments.
  * @returns Its result.
  * @throws What the function threw.
@@ -85,11 +89,15 @@ export function hubImport<M extends object>(specifier: string | URL): HubModule<
  * getHub().expose({ double: (n: number) => Promise.resolve(2 * n) });
  * assertEquals(await spawn(() => call<number>("double", 21)), 42);
  * ```
+ *
+ * @category Calls
  */
 export function call<T = unknown>(name: string, ...args: unknown[]): T {
   const green = blocking("call()", "the function itself");
   if (typeof name !== "string") {
-    throw new TypeError(`Cannot call: expected a name, found ${show(name)}`);
+    throw new TypeError(
+      `Cannot call a function of the hub: expected its name as text, found ${show(name)}`,
+    );
   }
   return green.call(intern({ kind: "exposed", name }), args) as T;
 }

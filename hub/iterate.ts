@@ -8,10 +8,14 @@ import { checkOptionsObject, show } from "../bridge/checks.ts";
 import { Trait } from "../bridge/references/live.ts";
 import { remoteOf } from "../bridge/references/remote_object.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import { AsyncSteps, checkStep, MOST_AHEAD } from "../bridge/side/steps.ts";
-import { AsyncIteration } from "./references/async_iteration.ts";
+import { asyncSteps, checkStep, MOST_AHEAD } from "../bridge/side/steps.ts";
+import { iterateGreen } from "./references/async_iteration.ts";
 
-/** Options for {@linkcode iterate}. */
+/**
+ * Options for {@linkcode iterate}.
+ *
+ * @category Values
+ */
 export interface IterateOptions {
   /**
    * The number of items that may be asked for beyond those that were used.
@@ -35,7 +39,8 @@ export interface IterateOptions {
  * @typeParam T The items.
  * @param source The source: an object that `for…of` takes in green code, and `for await` on the hub.
  * @param options See {@linkcode IterateOptions}.
- * @returns The items; leaving the loop early ends the source.
+ * @returns The items, in green code with the helpers of `Iterator.prototype`: `map()`, `take()` and so on. To leave the loop
+ * early ends the source.
  * @throws {TypeError} If the source cannot be iterated over, or `prefetch` is no number.
  * @throws {RangeError} If `prefetch` is no whole number from 0 to 65536.
  *
@@ -51,36 +56,41 @@ export interface IterateOptions {
  * for await (const row of iterate(rows, { prefetch: 16 })) seen.push(row);
  * assertEquals(seen, [0, 1, 2, 3, 4]);
  * ```
+ *
+ * @category Values
  */
 export function iterate<T>(
   source: Iterable<T> & AsyncIterable<T>,
   options?: IterateOptions,
-): IterableIterator<T> & AsyncIterableIterator<T>;
+): IteratorObject<T, void, undefined> & AsyncIteratorObject<T, void, undefined>;
 /** On the hub. */
 export function iterate<T>(
   source: AsyncIterable<T>,
   options?: IterateOptions,
-): AsyncIterableIterator<T>;
+): AsyncIteratorObject<T, void, undefined>;
 /** In green code. */
-export function iterate<T>(source: Iterable<T>, options?: IterateOptions): IterableIterator<T>;
+export function iterate<T>(
+  source: Iterable<T>,
+  options?: IterateOptions,
+): IteratorObject<T, void, undefined>;
 export function iterate(source: unknown, options: IterateOptions = {}): unknown {
   const ahead = checkAhead(options);
   const members = Object(source) as Partial<Iterable<unknown> & AsyncIterable<unknown>>;
   const green = greenSide();
   const remote = remoteOf(members);
   if (remote && remote.traits & Trait.Iterable) {
-    return green?.iterate(remote, ahead) ?? new AsyncIteration(remote, ahead);
+    return green?.iterate(remote, ahead) ?? iterateGreen(remote, ahead);
   }
   const each = members[Symbol.iterator];
   const eachAsync = members[Symbol.asyncIterator];
-  if (!remote && green && typeof each === "function") return each.call(members);
+  if (!remote && green && typeof each === "function") return Iterator.from(each.call(members));
   if (!remote && !green && typeof eachAsync === "function") {
     return readAhead(eachAsync.call(members), ahead);
   }
   if (!remote && !green && typeof each === "function") return readAhead(each.call(members), ahead);
   throw new TypeError(
     `Cannot iterate: expected ${
-      green ? "an iterable, or one of the hub" : "an iterable or async iterable"
+      green ? "an iterable, or a handle of one" : "an iterable or async iterable"
     }, found ${show(source)}`,
   );
 }
@@ -91,7 +101,7 @@ function readAhead(
 ): AsyncGenerator<unknown, void, undefined> {
   const step = async (): Promise<IteratorResult<unknown, undefined>> =>
     checkStep(await iterator.next()) as IteratorResult<unknown, undefined>;
-  return new AsyncSteps(step, () => iterator.return?.(), ahead);
+  return asyncSteps(step, () => iterator.return?.(), ahead);
 }
 
 function checkAhead(options: IterateOptions): number {

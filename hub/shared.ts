@@ -4,7 +4,7 @@
  * @module
  */
 
-import { show } from "../bridge/checks.ts";
+import { checkWaiting, show, timeLimit, type WaitOptions } from "../bridge/checks.ts";
 import { isClass, Op } from "../bridge/references/live.ts";
 import type { Sync } from "../bridge/references/live_types.ts";
 import { intern } from "../bridge/protocol/messages.ts";
@@ -19,6 +19,8 @@ import { noteModule } from "../bridge/values/known_modules.ts";
 
 /**
  * A shared object: on the hub what `init` returned, in green code a handle to it, or to what its promise became.
+ *
+ * @category Values
  */
 export type Shared<R> = R & Sync<Awaited<R>>;
 
@@ -45,17 +47,20 @@ export type Shared<R> = R & Sync<Awaited<R>>;
  * @throws {TypeError} If `meta` is no `import.meta`, `init` has no name, or one that is taken, or gives no object.
  *
  * @example A cache that all green threads share
- * ```ts ignore
- * // cache.ts
+ * ```ts
  * import { shared } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
  *
  * export const cache = shared(import.meta, function cache() {
  *   return new Map<string, string>();
  * });
  *
- * // in any green thread, and on the hub as well
- * if (!cache.has(url)) cache.set(url, render(url));
+ * // In any green thread, and on the hub as well:
+ * if (!cache.has("/")) cache.set("/", "<h1>Home</h1>");
+ * assertEquals(cache.get("/"), "<h1>Home</h1>");
  * ```
+ *
+ * @category Values
  */
 export function shared<R extends object>(meta: ImportMeta, init: () => R): Shared<R>;
 /**
@@ -64,6 +69,8 @@ export function shared<R extends object>(meta: ImportMeta, init: () => R): Share
  * @param meta The `import.meta` of the module that this stands in, at its top level.
  * @param name The object's name, one of its kind in the file.
  * @param init Makes the object.
+ * @returns The object, or a handle to it.
+ * @throws {TypeError} If `name` is no text, or is taken, or `init` gives no object.
  */
 export function shared<R extends object>(
   meta: ImportMeta,
@@ -88,25 +95,46 @@ export function shared<R extends object>(
  *
  * @param object A shared object, or a handle.
  * @param fn Called with the object.
+ * @param options Options of the wait for the lock: see {@linkcode WaitOptions}.
  * @returns What `fn` returned.
  * @throws What `fn` threw.
+ * @throws {Timeout} If others had the lock all that time.
  * @throws {BlockingCallError} If it is called on the hub: use {@linkcode updateAsync} there.
  * @throws {TypeError} If it is no object of the hub.
  *
  * @example Count without losing any
- * ```ts ignore
- * update(counts, (counts) => counts.set(key, (counts.get(key) ?? 0) + 1));
+ * ```ts
+ * import { handle, spawn, type Sync, update } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const counts = new Map([["hits", 0]]);
+ * const hit = (counts: Sync<Map<string, number>>) => {
+ *   update(counts, (counts) => void counts.set("hits", counts.get("hits")! + 1));
+ * };
+ * await Promise.all([1, 2, 3].map(() => spawn(hit, handle(counts))));
+ * assertEquals(counts.get("hits"), 3);
  * ```
+ *
+ * @category Values
  */
-export function update<T extends object, R>(object: T, fn: (object: T) => R): R {
+export function update<T extends object, R>(
+  object: T,
+  fn: (object: T) => R,
+  options?: WaitOptions,
+): R {
   blocking("update()", "await updateAsync()");
+  checkWaiting(options);
   const remote = remoteOf(object);
   if (!remote) {
     throw new TypeError(
-      "Cannot update: expected a shared object or a handle, and none to a lock, a queue or the like, which is its own",
+      `Cannot update: expected a shared object or a handle, found ${
+        show(object)
+      } (a lock, a queue or the like needs no ` +
+        "update: call its methods)",
     );
   }
-  const lock = remote.ask(Op.Lock, [], "update") as RemoteObject;
+  const limits = options ? [{ timeout: timeLimit(options), signal: options.signal }] : [];
+  const lock = remote.ask(Op.Lock, limits, "update") as RemoteObject;
   try {
     return fn(object);
   } finally {
@@ -119,18 +147,39 @@ export function update<T extends object, R>(object: T, fn: (object: T) => R): R 
  *
  * @param object The object, or a promise of it.
  * @param fn Called with the object; its result is awaited before the next update begins.
+ * @param options Options of the wait for the lock: see {@linkcode WaitOptions}.
  * @returns What `fn` returned.
+ * @throws What `fn` threw.
  * @throws {TypeError} If it is no object.
+ *
+ * @example Read, wait, and write as one change
+ * ```ts
+ * import { updateAsync } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const account = { balance: 0 };
+ * const add = (n: number) =>
+ *   updateAsync(account, async (account) => {
+ *     const { balance } = account;
+ *     await null;
+ *     account.balance = balance + n;
+ *   });
+ * await Promise.all([add(1), add(2)]);
+ * assertEquals(account.balance, 3);
+ * ```
+ *
+ * @category Values
  */
 export async function updateAsync<T extends object, R>(
   object: T,
   fn: (object: Awaited<T>) => R,
+  options?: WaitOptions,
 ): Promise<Awaited<R>> {
   const awaited = (isPromise(object) ? await object : object) as Awaited<T>;
   if (typeof awaited !== "object" && typeof awaited !== "function" || awaited === null) {
     throw new TypeError(`Cannot update: expected an object, found ${show(awaited)}`);
   }
-  const lock: HeldLock = await takeLock(awaited as object);
+  const lock: HeldLock = await takeLock(awaited as object, options);
   try {
     return await fn(awaited);
   } finally {

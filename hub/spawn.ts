@@ -24,9 +24,11 @@ import { spawnTarget } from "../bridge/protocol/targets.ts";
 type AnyThread = GreenThread<any>;
 
 /**
- * Spawns a green thread: {@linkcode Hub.spawn} on the default hub, or on the hub of the green thread that calls it.
+ * Spawns a green thread: {@linkcode Hub.prototype.spawn | Hub.spawn} on the default hub, or on the hub of the green thread that
+ * calls it.
  *
- * @param fn A function made by `syncToAsync`, an export of a `greenImport`ed module, or an inline function.
+ * @param fn A function made by `syncToAsync`, a function of a module that `greenImport()` gave, or an inline
+ * function.
  * @param args The arguments of the call. Functions among them become blocking callbacks.
  * @returns The thread: `await` it on the hub, `.wait()` for it in green code.
  * @throws {TypeError} If `fn` is no function, or has no source text.
@@ -44,6 +46,9 @@ type AnyThread = GreenThread<any>;
  * }, 41);
  * assertEquals(await thread, 42);
  * ```
+ *
+ * @category Threads
+ * @priority 50
  */
 export function spawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
   fn: F,
@@ -60,13 +65,27 @@ export function spawn(fn: Spawnable<unknown[], unknown>, ...args: unknown[]): An
 }
 
 /**
- * Spawns a green thread after some time: {@linkcode Hub.spawnAfter}.
+ * Spawns a green thread after some time: {@linkcode Hub.prototype.spawnAfter | Hub.spawnAfter}.
  *
  * @param ms The delay, in milliseconds; less than zero is zero.
  * @param fn As for {@linkcode spawn}.
  * @param args As for {@linkcode spawn}.
  * @returns The thread; `cancel()` calls it off.
  * @throws {TypeError} If `ms` is not a number.
+ *
+ * @example Later, and called off
+ * ```ts
+ * import { spawnAfter } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const late = spawnAfter(60_000, () => "late");
+ * const soon = spawnAfter(5, (n: number) => n + 1, 41);
+ * assertEquals(await soon, 42);
+ * late.cancel();
+ * assertEquals(late.state, "killed");
+ * ```
+ *
+ * @category Threads
  */
 export function spawnAfter<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
   ms: number,
@@ -93,13 +112,25 @@ export function spawnAfter(
 /**
  * Spawns as {@linkcode spawnAfter} does, but calls the new thread off if the green thread that calls this ends before the time:
  * whoever waits for the new thread then gets a `GreenletExit`. On the hub, where no green thread calls it, it is `spawnAfter`.
- * Semantics: eventlet's `spawn_after_local`.
+ * Semantics: eventlet's `spawn_after_local`. It is short for {@linkcode spawnWith} with `delay` and `local`.
  *
  * @param ms The delay, in milliseconds; less than zero is zero.
  * @param fn As for {@linkcode spawn}.
  * @param args As for {@linkcode spawn}.
  * @returns The thread; `cancel()` calls it off.
  * @throws {TypeError} If `ms` is not a number.
+ *
+ * @example A reminder that ends with whoever asked for it
+ * ```ts
+ * import { GreenletExit, type GreenThread, spawn } from "@aiohub/aiohub";
+ * import { assertRejects } from "@std/assert";
+ *
+ * const thread = spawn(() => [spawnAfterLocal(60_000, () => "remind")]);
+ * const [reminder] = await thread as GreenThread<string>[]; // `thread` has ended, and so it is called off
+ * await assertRejects(() => reminder, GreenletExit);
+ * ```
+ *
+ * @category Threads
  */
 export function spawnAfterLocal<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
   ms: number,
@@ -124,11 +155,26 @@ export function spawnAfterLocal(
 }
 
 /**
- * Spawns a green thread whose result nobody wants: {@linkcode Hub.spawnN}.
+ * Spawns a green thread whose result nobody wants: {@linkcode Hub.prototype.spawnN | Hub.spawnN}. Semantics: eventlet's
+ * `spawn_n`.
  *
  * @param fn As for {@linkcode spawn}.
  * @param args As for {@linkcode spawn}.
  * @returns The thread, to watch or to kill.
+ * @throws {TypeError} If `fn` is no function, or has no source text.
+ * @throws {NotCloneableError} If an argument cannot cross.
+ *
+ * @example A thread that nobody waits for
+ * ```ts
+ * import { Queue, spawnN } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const log = new Queue<string>();
+ * spawnN((log: Queue<string>) => log.put("done"), log);
+ * assertEquals(await log.getAsync(), "done");
+ * ```
+ *
+ * @category Threads
  */
 export function spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
   fn: F,
@@ -149,23 +195,36 @@ export function spawnN(
 }
 
 /**
- * Gives a module whose functions run in green threads: {@linkcode Hub.greenImport}.
+ * Gives a module whose functions run in green threads: {@linkcode Hub.prototype.greenImport | Hub.greenImport}.
  *
  * @param url The module: `import.meta.resolve("./m.ts")`, a `URL`, or a bare name that the import map knows.
  * @returns An object with the module's functions; each call spawns a green thread.
  * @throws {TypeError} If the specifier is relative, or a name that the import map does not know.
+ *
+ * @example A module of plain synchronous functions
+ * ```ts
+ * import { greenImport } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { basename } = greenImport<typeof import("node:path")>("node:path");
+ * assertEquals(await basename("/tmp/a.txt"), "a.txt");
+ * ```
+ *
+ * @category Calls
  */
 export function greenImport<M extends object>(url: string | URL): GreenModule<M> {
   return importGreen<M>(url, (fn, args) => spawn(fn as Spawnable<unknown[], unknown>, ...args));
 }
 
 /**
- * Spawns with options: {@linkcode Hub.with} on the default hub, or on the hub of the green thread that calls it.
+ * Spawns with options: {@linkcode Hub.prototype.with | Hub.with} on the default hub, or on the hub of the green thread that calls
+ * it.
  *
  * @param options See {@linkcode SpawnOptions}. In green code without `signal`: nobody would hear it there while the thread that
  * spawns computes, or after the end of that thread. `kill()` the thread, or have a function of the hub spawn it.
  * @returns An object that spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
  * @throws {TypeError} If an option has the wrong type or is not known.
+ * @throws {RangeError} If `delay` is longer than a timer can be, about 25 days.
  *
  * @example A name for messages
  * ```ts
@@ -174,15 +233,17 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
  *
  * assertEquals(spawnWith({ name: "worker bee" }).spawn(() => 1).name, "worker bee");
  * ```
+ *
+ * @category Threads
  */
 export function spawnWith(options: SpawnOptions): Spawner {
   const green = greenSide();
   if (!green) return defaultHub().with(options);
   if (options?.signal) {
     throw new TypeError(
-      `Cannot spawn with options: a signal (${
+      `Cannot spawn with options in green code: expected no "signal", found ${
         show(options.signal)
-      }) is for the hub: in green code, kill() the thread`,
+      }: call kill() of the thread instead`,
     );
   }
   return new Spawner(

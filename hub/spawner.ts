@@ -13,7 +13,8 @@ import {
   show,
 } from "../bridge/checks.ts";
 import { GreenletExit } from "../bridge/errors.ts";
-import { checkGrace, type GreenThread } from "../bridge/side/green_thread.ts";
+import { graceIn, type GreenThread, ON_END } from "../bridge/side/green_thread.ts";
+import { greenSide } from "../bridge/side/side.ts";
 import type { ThreadOptions } from "../bridge/protocol/messages.ts";
 import type {
   Passed,
@@ -24,10 +25,21 @@ import type {
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
 
-/** Options for the threads that a {@linkcode Spawner} spawns. */
+/**
+ * Options for the threads that a {@linkcode Spawner} spawns.
+ *
+ * @category Threads
+ */
 export interface SpawnOptions {
   /** The threads' name, in messages and in `threads()`. The function's name and a number by default. */
   name?: string;
+  /**
+   * The delay before each thread starts, in milliseconds; less than zero is zero: see
+   * {@linkcode Hub.prototype.spawnAfter | Hub.spawnAfter}.
+   *
+   * @default {0}
+   */
+  delay?: number;
   /**
    * Kills the threads when it is aborted, with a `GreenletExit` whose `cause` is the signal's reason. On the hub only: whoever
    * spawns listens, and a green thread hears of an abort only at its own blocking calls, and no more when it has ended.
@@ -40,11 +52,25 @@ export interface SpawnOptions {
    */
   timeout?: number;
   /**
-   * The time that a thread may take to end once `signal` or `timeout` has killed it, in milliseconds: see `graceMs` of `kill()`.
+   * The time that a thread may take to end once `signal` or `timeout` has killed it, in milliseconds: see `grace` of `kill()`.
    *
    * @default {Infinity}
    */
+  grace?: number;
+  /**
+   * The old name of `grace`, which is taken until 1.0.
+   *
+   * @deprecated Use `grace`.
+   */
   graceMs?: number;
+  /**
+   * Whether a thread is called off if the green thread that spawns it ends before it has started; whoever waits for it then gets
+   * a `GreenletExit`: see {@linkcode spawnAfterLocal}. A thread that has started goes on. On the hub, where no green thread
+   * spawns, it changes nothing.
+   *
+   * @default {false}
+   */
+  local?: boolean;
 }
 
 /** Spawns a function as a thread with these options. */
@@ -55,7 +81,22 @@ export type Launcher = (
   // deno-lint-ignore no-explicit-any
 ) => GreenThread<any>;
 
-/** Spawns green threads with the options with which it was made: see {@linkcode Hub.with}. */
+/**
+ * Spawns green threads with the options with which it was made, all of them in each method: see
+ * {@linkcode Hub.prototype.with | Hub.with}.
+ *
+ * @example Threads with a name and a time limit
+ * ```ts
+ * import { type Spawner, spawnWith } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const parsers: Spawner = spawnWith({ name: "parser", timeout: 5_000 });
+ * const threads = ["1", "2"].map((text) => parsers.spawn((text: string) => JSON.parse(text), text));
+ * assertEquals(await Promise.all(threads), [1, 2]);
+ * ```
+ *
+ * @category Threads
+ */
 export class Spawner {
   static {
     brand(this, "Spawner");
@@ -65,20 +106,35 @@ export class Spawner {
   readonly #options: ThreadOptions;
   readonly #signal: AbortSignal | undefined;
 
-  /** For the library: use `hub.with()` or `spawnWith()`. */
+  /**
+   * For the library: use `hub.with()` or `spawnWith()`.
+   *
+   * @ignore
+   */
   constructor(launch: Launcher, options: SpawnOptions) {
     checkSpawnOptions(options);
     this.#launch = launch;
-    const { name, timeout = Infinity, graceMs = Infinity, signal } = options;
+    const { name, delay, timeout = Infinity, local = false, signal } = options;
+    const grace = graceIn(options);
     this.#options = {
       ...name === undefined ? {} : { name },
+      ...delay === undefined ? {} : { delay: Math.max(0, delay) },
+      ...local && greenSide() ? { local } : {},
       ...timeout === Infinity ? {} : { timeout: Math.max(0, timeout) },
-      ...graceMs === Infinity ? {} : { graceMs: checkGrace(graceMs) },
+      ...grace === Infinity ? {} : { grace },
     };
     this.#signal = signal;
   }
 
-  /** Spawns a green thread: see {@linkcode Hub.spawn}. */
+  /**
+   * Spawns a green thread: see {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   *
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args The arguments of the call.
+   * @returns The thread.
+   * @throws {TypeError} If `fn` is no function, or has no source text.
+   * @throws {NotCloneableError} If an argument cannot cross.
+   */
   spawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
@@ -93,7 +149,17 @@ export class Spawner {
     return this.#spawn(fn, args, {});
   }
 
-  /** Spawns a green thread after some time: see {@linkcode Hub.spawnAfter}. */
+  /**
+   * Spawns a green thread after some time, which counts in place of the option `delay`: see
+   * {@linkcode Hub.prototype.spawnAfter | Hub.spawnAfter}.
+   *
+   * @param ms The delay, in milliseconds; less than zero is zero.
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args The arguments of the call.
+   * @returns The thread; `cancel()` calls it off.
+   * @throws {TypeError} If `fn` is no function, or has no source text.
+   * @throws {NotCloneableError} If an argument cannot cross.
+   */
   spawnAfter<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     ms: number,
     fn: F,
@@ -110,7 +176,15 @@ export class Spawner {
     return this.#spawn(fn, args, { delay: checkDelay(ms) });
   }
 
-  /** Spawns a green thread whose result nobody wants: see {@linkcode Hub.spawnN}. */
+  /**
+   * Spawns a green thread whose result nobody wants: see {@linkcode Hub.prototype.spawnN | Hub.spawnN}.
+   *
+   * @param fn As for {@linkcode Hub.prototype.spawn | Hub.spawn}.
+   * @param args The arguments of the call.
+   * @returns The thread, to watch or to kill.
+   * @throws {TypeError} If `fn` is no function, or has no source text.
+   * @throws {NotCloneableError} If an argument cannot cross.
+   */
   spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
@@ -131,25 +205,25 @@ export class Spawner {
     const delay = signal?.aborted ? { delay: LONGEST_TIMER } : {};
     const thread = this.#launch(fn, args, { ...this.#options, ...options, ...delay });
     if (!signal) return thread;
-    const { graceMs } = this.#options;
+    const { grace } = this.#options;
     const kill = () => {
       const { reason: cause } = signal;
-      thread.kill(new GreenletExit("The green thread was aborted", { cause }), { graceMs });
+      thread.kill(new GreenletExit("The green thread was aborted", { cause }), { grace });
     };
     if (signal.aborted) kill();
     else {
       signal.addEventListener("abort", kill, { once: true });
-      thread.onEnd(() => signal.removeEventListener("abort", kill));
+      thread[ON_END](() => signal.removeEventListener("abort", kill));
     }
     return thread;
   }
 }
 
-const KNOWN = ["name", "signal", "timeout", "graceMs"];
+const KNOWN = ["name", "delay", "signal", "timeout", "grace", "local"];
 
 function checkSpawnOptions(options: SpawnOptions): void {
   checkOptionsObject("spawn with options", options ?? null, "{ timeout: 1000 }", KNOWN);
-  const { name, signal, timeout } = options;
+  const { name, delay, signal, timeout, local } = options;
   if (name !== undefined && typeof name !== "string") {
     throw new TypeError(
       `Cannot spawn with options: expected a string for "name", found ${show(name)}`,
@@ -157,11 +231,22 @@ function checkSpawnOptions(options: SpawnOptions): void {
   }
   checkSignal("spawn with options", signal);
   if (timeout !== undefined) checkTime("spawn with options", timeout, "timeout");
+  if (delay !== undefined) checkDelay(delay, "delay");
+  if (local !== undefined && typeof local !== "boolean") {
+    throw new TypeError(
+      `Cannot spawn with options: expected a boolean for "local", found ${show(local)}`,
+    );
+  }
 }
 
-/** Checks the delay of `spawnAfter()`. */
-export function checkDelay(ms: unknown): number {
-  const delay = checkTime("spawn later", ms);
+/**
+ * Checks the delay of `spawnAfter()`.
+ *
+ * @param ms The delay, in milliseconds.
+ * @param name The option that it is, if it is one.
+ */
+export function checkDelay(ms: unknown, name?: string): number {
+  const delay = checkTime("spawn later", ms, name);
   if (delay > LONGEST_TIMER) {
     throw new RangeError(
       `Cannot spawn later: expected at most ${LONGEST_TIMER} milliseconds, found ${ms}`,

@@ -12,17 +12,26 @@ import type { Passed, Result } from "../bridge/side/spawnable.ts";
 import { spawn } from "./spawn.ts";
 import { noteModule } from "../bridge/values/known_modules.ts";
 
-/** A function that runs in a green thread. */
+/**
+ * A function that runs in a green thread.
+ *
+ * @category Calls
+ */
 export interface SyncToAsync<A extends unknown[], R> {
   /**
    * Runs the function in a green thread.
    *
+   * @param args The arguments of the call. Functions among them become blocking callbacks.
    * @returns The thread: `await` it on the hub, `.wait()` for it in green code.
+   * @throws {NotCloneableError} If an argument cannot cross.
    */
   (...args: Passed<A>): GreenThread<Result<R>>;
   /**
    * Calls the function as it is, in the green thread that calls this.
    *
+   * @param args The arguments of the call.
+   * @returns The result of the function.
+   * @throws What the function threw.
    * @throws {BlockingCallError} If it is called on the hub.
    */
   sync(...args: A): R;
@@ -41,8 +50,7 @@ export interface SyncToAsync<A extends unknown[], R> {
  * another function of the module was wrapped under that name.
  *
  * @example A module that both sides import
- * ```ts ignore
- * // titles.ts
+ * ```ts
  * import { syncToAsync } from "@aiohub/aiohub";
  * import { fetch } from "@aiohub/aiohub/green";
  *
@@ -50,9 +58,12 @@ export interface SyncToAsync<A extends unknown[], R> {
  *   return /<title>(.*?)</.exec(fetch(url).text())?.[1]; // blocks its green thread only
  * });
  *
- * // main.ts
- * console.log(await titleOf("http://127.0.0.1:8000/"));
+ * // A Worker imports this module too, and runs the function only.
+ * if (import.meta.main) console.log(await titleOf("http://127.0.0.1:8000/"));
  * ```
+ *
+ * @category Calls
+ * @priority 40
  */
 export function syncToAsync<F extends (...args: never[]) => unknown>(
   meta: ImportMeta,
@@ -65,12 +76,19 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
  * @param meta The `import.meta` of the module.
  * @param name The name by which the Worker finds the function: one of its kind in the file, and in a bundle of it.
  * @param fn The function.
+ * @returns A function that spawns a green thread.
+ * @throws {TypeError} If `name` is no text, or another function of the module was wrapped under that name.
  *
  * @example In a program that is bundled
- * ```ts ignore
+ * ```ts
+ * import { syncToAsync } from "@aiohub/aiohub";
+ * import { fetch } from "@aiohub/aiohub/green";
+ *
  * const titleOf = syncToAsync(import.meta, "titleOf", (url: string) => {
  *   return /<title>(.*?)</.exec(fetch(url).text())?.[1];
  * });
+ *
+ * if (import.meta.main) console.log(await titleOf("http://127.0.0.1:8000/"));
  * ```
  */
 export function syncToAsync<F extends (...args: never[]) => unknown>(
@@ -88,7 +106,7 @@ export function syncToAsync<F extends (...args: never[]) => unknown>(
     throw new TypeError(
       `Cannot call syncToAsync(): ${
         show(fn)
-      } is an async generator, whose items cannot cross: make it a generator without async, which may block`,
+      } is an async generator, and green code is synchronous: make it a generator without async, which may block`,
     );
   }
   registerName("syncToAsync()", found);

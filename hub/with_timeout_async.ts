@@ -38,6 +38,8 @@ import { checkFunction, limitOf, type TimeoutValue } from "../bridge/side/with_t
  * queue.tryPut("something");
  * assertEquals(await get(), "something"); // the first one has left the line
  * ```
+ *
+ * @category Limits
  */
 export async function withTimeoutAsync<R, V = never>(
   limit: number | undefined | TimeoutValue<V>,

@@ -14,19 +14,11 @@
  * @module
  */
 
+import { checkWaiting, type WaitOptions } from "../bridge/checks.ts";
 import { brand } from "../bridge/brand.ts";
 import { BrokenBarrierError } from "../bridge/errors.ts";
 import { blocking } from "../bridge/side/side.ts";
-import {
-  checkWaiting,
-  Core,
-  entering,
-  FIRST_WORD,
-  listAt,
-  nameIn,
-  timedOut,
-  type WaitingOptions,
-} from "../bridge/memory/core.ts";
+import { Core, entering, FIRST_WORD, listAt, nameIn, timedOut } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
 import { checkCount, twin } from "./permits.ts";
@@ -56,7 +48,7 @@ class BarrierCore extends Core {
     return Atomics.load(this.words, BROKEN) !== 0;
   }
 
-  wait(options: WaitingOptions | undefined): number {
+  wait(options: WaitOptions | undefined): number {
     const green = blocking("wait()", "await waitAsync()");
     const thread = entering(green, "wait()", options);
     const result = this.#arrive(thread);
@@ -64,7 +56,7 @@ class BarrierCore extends Core {
     return this.#end(-result, this.block(green, 0, -result, options), options);
   }
 
-  async waitAsync(options: WaitingOptions | undefined): Promise<number> {
+  async waitAsync(options: WaitOptions | undefined): Promise<number> {
     checkWaiting(options);
     const result = this.#arrive(0);
     if (result >= 0) return result;
@@ -98,7 +90,7 @@ class BarrierCore extends Core {
     }
   }
 
-  #end(node: number, inTime: boolean, options: WaitingOptions | undefined): number {
+  #end(node: number, inTime: boolean, options: WaitOptions | undefined): number {
     if (!inTime) throw timedOut(options);
     const refused = this.refused(node);
     const number = this.data(node);
@@ -142,6 +134,8 @@ class BarrierCore extends Core {
  * const numbers = [await barrier.waitAsync(), ...await Promise.all(threads)];
  * assertEquals(numbers.toSorted(), [0, 1, 2]);
  * ```
+ *
+ * @category Coordination
  */
 export class Barrier extends Coordination {
   static {
@@ -151,7 +145,7 @@ export class Barrier extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: BarrierCore;
 
@@ -189,26 +183,28 @@ export class Barrier extends Coordination {
   /**
    * Blocks the green thread until all parties have come.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The number of parties that had come before: each party of a round has a number of its own, from 0.
    * @throws {BrokenBarrierError} If the barrier is broken, or breaks meanwhile.
    * @throws {Timeout} If the other parties did not come in time. This breaks the barrier.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
    */
-  wait(options?: WaitingOptions): number {
+  wait(options?: WaitOptions): number {
     return this[CORE].wait(options);
   }
 
   /**
-   * As {@linkcode Barrier.wait}, in async code.
+   * Waits until all parties have come, in async code: see {@linkcode Barrier.prototype.wait | Barrier.wait}.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the number of parties that had come before; it rejects as
+   * {@linkcode Barrier.prototype.wait | Barrier.wait} throws.
    */
-  waitAsync(options?: WaitingOptions): Promise<number> {
+  waitAsync(options?: WaitOptions): Promise<number> {
     return twin(() => this.wait(options), () => this[CORE].waitAsync(options));
   }
 
-  /** Breaks the barrier. */
+  /** Breaks the barrier: parties that wait, or come later, get a `BrokenBarrierError`, until `reset()`. */
   abort(): void {
     this[CORE].abort();
   }

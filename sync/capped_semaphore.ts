@@ -6,17 +6,12 @@
  * @module
  */
 
+import { checkWaiting, type WaitOptions } from "../bridge/checks.ts";
 import { brand } from "../bridge/brand.ts";
 import { blocking } from "../bridge/side/side.ts";
-import {
-  checkWaiting,
-  entering,
-  nameIn,
-  timedOut,
-  type WaitingOptions,
-} from "../bridge/memory/core.ts";
+import { entering, nameIn, timedOut } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
-import { checkCount, Permits, twin } from "./permits.ts";
+import { checkCount, type Permit, Permits, twin } from "./permits.ts";
 import type { NameOptions } from "./semaphore.ts";
 
 const RELEASERS = 1;
@@ -38,8 +33,13 @@ class CappedCore extends Permits {
     while (this.value < this.limit && this.refill());
   }
 
+  /** The end of a `using` block never waits, so a permit for which there is no room is left out. */
+  protected override get hasRoom(): boolean {
+    return this.value < this.limit || this.waiting > 0;
+  }
+
   /** Gives a permit back in green code. */
-  releaseSlowly(options: WaitingOptions | undefined): void {
+  releaseSlowly(options: WaitOptions | undefined): void {
     const green = blocking("release()", "await releaseAsync()");
     const thread = entering(green, "release()", options);
     const node = this.#releaseOrWait(thread);
@@ -48,7 +48,7 @@ class CappedCore extends Permits {
     this.freeNode(node);
   }
 
-  async releaseAsync(options: WaitingOptions | undefined): Promise<void> {
+  async releaseAsync(options: WaitOptions | undefined): Promise<void> {
     checkWaiting(options);
     const node = this.#releaseOrWait(0);
     if (node === 0) return;
@@ -82,8 +82,12 @@ class CappedCore extends Permits {
  * A semaphore with a limit. A {@linkcode BoundedSemaphore} refuses a release too many; here such a release waits until a permit
  * is acquired. With a limit of 0 each release waits for an acquire.
  *
- * The contract is that of {@linkcode Semaphore}. Releases that wait are served in the order of their arrival too. Permits are
- * given back by `release()` alone, so `acquire()` returns none.
+ * The contract is that of {@linkcode Semaphore}, and:
+ *
+ * - Releases that wait are served in the order of their arrival too.
+ * - The end of a `using` block, and `release()` of the permit, never wait: if as many permits are free as there may be, this
+ *   permit
+ *   is left out.
  *
  * @example Releases wait
  * ```ts
@@ -97,6 +101,8 @@ class CappedCore extends Permits {
  * await release;
  * assertEquals(semaphore.balance, 1);
  * ```
+ *
+ * @category Coordination
  */
 export class CappedSemaphore extends Coordination {
   static {
@@ -106,7 +112,7 @@ export class CappedSemaphore extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: CappedCore;
 
@@ -150,52 +156,53 @@ export class CappedSemaphore extends Coordination {
   /**
    * Acquires a permit; blocks the green thread until one is free.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns The permit, for `using`. It may also be left alone and given back by `release()` of the semaphore.
    * @throws {Timeout} If no permit was free in time.
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
-  acquire(options?: WaitingOptions): void {
-    this[CORE].acquire("acquire()", options);
+  acquire(options?: WaitOptions): Permit {
+    return this[CORE].acquire("acquire()", options);
   }
 
   /**
-   * As {@linkcode CappedSemaphore.acquire}, in async code.
+   * Acquires a permit, in async code: see {@linkcode CappedSemaphore.prototype.acquire | CappedSemaphore.acquire}.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the permit; it rejects with a `Timeout` if no permit was free in time.
    */
-  acquireAsync(options?: WaitingOptions): Promise<void> {
-    return twin(() => this.acquire(options), async () => {
-      await this[CORE].acquireAsync(options);
-    });
+  acquireAsync(options?: WaitOptions): Promise<Permit> {
+    return twin(() => this.acquire(options), () => this[CORE].acquireAsync(options));
   }
 
   /**
    * Gives a permit back; blocks the green thread while as many permits are free as there may be.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {Timeout} If no permit was acquired in time. This permit is not given back then.
    * @throws {BlockingCallError} If it is called on the hub: use `releaseAsync()` there.
    */
-  release(options?: WaitingOptions): void {
+  release(options?: WaitOptions): void {
     this[CORE].releaseSlowly(options);
   }
 
   /**
-   * As {@linkcode CappedSemaphore.release}, in async code.
+   * Gives a permit back, in async code: see {@linkcode CappedSemaphore.prototype.release | CappedSemaphore.release}.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise that settles when there was room for the permit; it rejects with a `Timeout` if there was none in time.
    */
-  releaseAsync(options?: WaitingOptions): Promise<void> {
+  releaseAsync(options?: WaitOptions): Promise<void> {
     return twin(() => this.release(options), () => this[CORE].releaseAsync(options));
   }
 
   /**
    * Acquires a permit if one is free, or somebody waits to release one. Never blocks.
    *
-   * @returns Whether a permit was acquired. (There is no permit to dispose of: see the class.)
+   * @returns The permit, or `undefined`.
    */
-  tryAcquire(): boolean {
-    return this[CORE].tryAcquire("tryAcquire()") !== undefined;
+  tryAcquire(): Permit | undefined {
+    return this[CORE].tryAcquire("tryAcquire()");
   }
 }
 

@@ -12,20 +12,17 @@
  */
 
 import { brand, madeElsewhere } from "../bridge/brand.ts";
-import { checkOptionsObject, show, WAITING_KEYS } from "../bridge/checks.ts";
+import {
+  checkOptionsObject,
+  checkWaiting,
+  show,
+  timeLimit,
+  WAIT_KEYS,
+  type WaitOptions,
+} from "../bridge/checks.ts";
 import { outsideLimits } from "../bridge/side/limit.ts";
 import { blocking } from "../bridge/side/side.ts";
-import {
-  checkWaiting,
-  Core,
-  entering,
-  FIRST_WORD,
-  listAt,
-  nameIn,
-  timedOut,
-  timeLimit,
-  type WaitingOptions,
-} from "../bridge/memory/core.ts";
+import { Core, entering, FIRST_WORD, listAt, nameIn, timedOut } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
 import { Lock } from "./lock.ts";
@@ -47,7 +44,7 @@ class ConditionCore extends Core {
   }
 
   /** Waits for a notification, in green code; returns whether one came in time. */
-  wait(options: WaitingOptions | undefined): boolean {
+  wait(options: WaitOptions | undefined): boolean {
     const green = blocking("wait()", "await waitAsync()");
     const thread = entering(green, "wait()", options);
     this.checkHeld("wait()");
@@ -66,7 +63,7 @@ class ConditionCore extends Core {
   }
 
   /** As `wait()`, in async code. */
-  async waitAsync(options: WaitingOptions | undefined): Promise<boolean> {
+  async waitAsync(options: WaitOptions | undefined): Promise<boolean> {
     checkWaiting(options);
     this.checkHeld("waitAsync()");
     const node = this.#enlist(0);
@@ -94,7 +91,7 @@ class ConditionCore extends Core {
     const { lock } = this;
     if (!lock.locked) {
       throw new Error(
-        `Cannot call ${call} of ${this.title}: its lock is not held: acquire it first`,
+        `Cannot call ${call} of ${this.title}: the lock of the condition is not held: acquire it first`,
       );
     }
     // Anybody may release a `Lock`; only its holder may release an `RLock`.
@@ -158,6 +155,8 @@ class ConditionCore extends Core {
  * }
  * assertEquals(await thread, 3);
  * ```
+ *
+ * @category Coordination
  */
 export class Condition extends Coordination {
   static {
@@ -167,7 +166,7 @@ export class Condition extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: ConditionCore;
 
@@ -176,6 +175,7 @@ export class Condition extends Coordination {
    *
    * @param lock The condition's lock, a new one by default. Several conditions may share a lock.
    * @param options See {@linkcode NameOptions}.
+   * @throws {TypeError} If `lock` is neither a `Lock` nor an `RLock`.
    */
   constructor(lock: Lock | RLock = new Lock(), options?: NameOptions) {
     super();
@@ -196,17 +196,43 @@ export class Condition extends Coordination {
     return this[CORE].lists[0].size;
   }
 
-  /** Acquires the lock: see {@linkcode Lock.acquire}. */
-  acquire(options?: WaitingOptions): Permit {
+  /**
+   * Acquires the lock; blocks the green thread until the lock is free: see {@linkcode Lock.prototype.acquire | Lock.acquire}.
+   *
+   * @param options See {@linkcode WaitOptions}.
+   * @returns The permit, for `using`.
+   * @throws {Timeout} If the lock was not free in time.
+   * @throws {DeadlockError} If this green thread holds the lock already, a `Lock`, and there is neither a timeout nor a signal.
+   * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
+   */
+  acquire(options?: WaitOptions): Permit {
     return this.lock.acquire(options);
   }
 
-  /** Acquires the lock, in async code: see {@linkcode Lock.acquireAsync}. */
-  acquireAsync(options?: WaitingOptions): Promise<Permit> {
+  /**
+   * Acquires the lock, in async code: see {@linkcode Lock.prototype.acquireAsync | Lock.acquireAsync}.
+   *
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the permit; it rejects with a `Timeout` if the lock was not free in time.
+   */
+  acquireAsync(options?: WaitOptions): Promise<Permit> {
     return this.lock.acquireAsync(options);
   }
 
-  /** Releases the lock: see {@linkcode Lock.release}. */
+  /**
+   * Acquires the lock if it is free: see {@linkcode Lock.prototype.tryAcquire | Lock.tryAcquire}. Never blocks.
+   *
+   * @returns The permit, or `undefined`.
+   */
+  tryAcquire(): Permit | undefined {
+    return this.lock.tryAcquire();
+  }
+
+  /**
+   * Releases the lock: see {@linkcode Lock.prototype.release | Lock.release}. `using` the permit is the surer way.
+   *
+   * @throws {Error} If nobody has acquired the lock, or another green thread holds an `RLock`.
+   */
   release(): void {
     this.lock.release();
   }
@@ -214,35 +240,40 @@ export class Condition extends Coordination {
   /**
    * Releases the lock, blocks the green thread until it is notified, and acquires the lock again.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {Timeout} If no notification came in time. The lock is held then too.
    * @throws {Error} If nobody holds the lock, or another green thread holds an `RLock`.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
    */
-  wait(options?: WaitingOptions): void {
+  wait(options?: WaitOptions): void {
     if (!this[CORE].wait(options)) throw timedOut(options);
   }
 
   /**
-   * As {@linkcode Condition.wait}, in async code.
+   * Waits for a notification, in async code: see {@linkcode Condition.prototype.wait | Condition.wait}.
    *
-   * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise that settles when a notification has come and the lock is held again.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise that settles when a notification has come and the lock is held again; it rejects as
+   * {@linkcode Condition.prototype.wait | Condition.wait} throws.
    */
-  waitAsync(options?: WaitingOptions): Promise<void> {
+  waitAsync(options?: WaitOptions): Promise<void> {
     return twin(() => this.wait(options), async () => {
       if (!await this[CORE].waitAsync(options)) throw timedOut(options);
     });
   }
 
   /**
-   * Waits until a predicate holds. It is called at once, after each notification, and once more when the time is over.
+   * Blocks the green thread until a predicate holds. The predicate is called at once, after each notification, and once more when
+   * the time is over.
    *
    * @param predicate The predicate. It runs with the lock held.
-   * @param options See {@linkcode WaitingOptions}; `timeout` is for the whole wait.
-   * @throws {Timeout} If the predicate did not hold in time.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole wait.
+   * @throws {Timeout} If the predicate did not hold in time. The lock is held then too.
+   * @throws {TypeError} If `predicate` is no function.
+   * @throws {Error} If a wait begins while nobody holds the lock, or another green thread holds an `RLock`.
+   * @throws {BlockingCallError} If a wait begins on the hub: use `waitForAsync()` there.
    */
-  waitFor(predicate: () => boolean, options?: WaitingOptions): void {
+  waitFor(predicate: () => boolean, options?: WaitOptions): void {
     checkPredicate(predicate, "waitFor()");
     checkWaitingKeys(options);
     const until = performance.now() + timeLimit(options);
@@ -253,12 +284,14 @@ export class Condition extends Coordination {
   }
 
   /**
-   * As {@linkcode Condition.waitFor}, in async code.
+   * Waits until a predicate holds, in async code: see {@linkcode Condition.prototype.waitFor | Condition.waitFor}.
    *
-   * @param predicate The predicate.
-   * @param options See {@linkcode WaitingOptions}.
+   * @param predicate The predicate. It runs with the lock held.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole wait.
+   * @returns A promise that settles when the predicate holds; it rejects as
+   * {@linkcode Condition.prototype.waitFor | Condition.waitFor} throws.
    */
-  waitForAsync(predicate: () => boolean, options?: WaitingOptions): Promise<void> {
+  waitForAsync(predicate: () => boolean, options?: WaitOptions): Promise<void> {
     return twin(() => this.waitFor(predicate, options), async () => {
       checkPredicate(predicate, "waitForAsync()");
       checkWaitingKeys(options);
@@ -304,8 +337,8 @@ function checkPredicate(predicate: unknown, call: string): void {
 }
 
 /** Checks the options before the first wait: there may be none, if the predicate holds at once. */
-function checkWaitingKeys(options: WaitingOptions | undefined): void {
-  checkOptionsObject("wait", options, "{ timeout: 1000 }", WAITING_KEYS);
+function checkWaitingKeys(options: WaitOptions | undefined): void {
+  checkOptionsObject("wait", options, "{ timeout: 1000 }", WAIT_KEYS);
 }
 
 registerKind(

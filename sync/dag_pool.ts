@@ -13,15 +13,15 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject } from "../bridge/checks.ts";
+import { checkOptionsObject, checkWaiting, timeLimit, type WaitOptions } from "../bridge/checks.ts";
 import { Collision, CycleError, PropagateError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { intern, type Target } from "../bridge/protocol/messages.ts";
-import { limited } from "../bridge/side/limit.ts";
+import { bounded } from "../bridge/side/bounded.ts";
 import { serve } from "../bridge/protocol/served.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import { state } from "../bridge/state.ts";
-import { AsyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
+import { asyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
 import { Core, FIRST_WORD, nameIn } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { mark, spawnTarget } from "../bridge/protocol/targets.ts";
@@ -32,7 +32,11 @@ import type { NameOptions } from "./semaphore.ts";
 
 const POST_KEYS = ["replace"];
 
-/** The key of a task. */
+/**
+ * The key of a task.
+ *
+ * @category Coordination
+ */
 export type DagKey = string | number;
 
 /** A value, or the error in place of one. */
@@ -89,19 +93,27 @@ class DagState {
     return entry && unwrap(entry);
   }
 
-  async at(key: DagKey): Promise<unknown> {
-    const [, entry] = await limited(() => this.#next([key]));
+  async at(key: DagKey, options?: WaitOptions): Promise<unknown> {
+    const [, entry] = await bounded(options, () => this.#next([key]));
     return unwrap(entry);
   }
 
   /** Waits for the first of some keys to have a value or an error; returns that as a result, which can cross. */
-  async next(keys: readonly DagKey[]): Promise<[DagKey, boolean, unknown]> {
-    const [key, entry] = await this.#next(keys);
+  async next(
+    keys: readonly DagKey[],
+    options?: WaitOptions,
+    ms?: number,
+  ): Promise<[DagKey, boolean, unknown]> {
+    const [key, entry] = await bounded(options, () => this.#next(keys), ms);
     return "error" in entry ? [key, false, entry.error] : [key, true, entry.value];
   }
 
   all(): DagKey[] {
     return [...new Set([...this.#entries.keys(), ...this.#tasks.keys()])];
+  }
+
+  size(): number {
+    return this.#entries.size;
   }
 
   keys(): DagKey[] {
@@ -120,14 +132,20 @@ class DagState {
     const task = this.#tasks.get(key);
     if (!task) {
       if (this.#entries.has(key)) return [];
-      throw new RangeError(`Cannot say what ${show(key)} waits for: the pool does not have it`);
+      throw new RangeError(
+        `Cannot list the keys that ${show(key)} waits for: the pool has no task of that key`,
+      );
     }
     return task.depends.filter((key) => !this.#entries.has(key));
   }
 
   kill(key: DagKey): void {
     const task = this.#tasks.get(key);
-    if (!task) throw new RangeError(`Cannot kill ${show(key)}: it is no task that has not ended`);
+    if (!task) {
+      throw new RangeError(
+        `Cannot kill ${show(key)}: the task has ended, or the pool has none of that key`,
+      );
+    }
     if (task.thread) return task.thread.kill();
     this.#tasks.delete(key);
   }
@@ -213,7 +231,7 @@ function unwrap(entry: Entry): unknown {
 /** The questions that green code can ask the state. */
 type Question = Exclude<keyof DagState, symbol>;
 
-/** Serves the questions of green code about a pool. For the library. */
+/** Serves the questions of green code about a pool. */
 export function askDagPool(pool: DAGPool, question: string, args: unknown[]): unknown {
   const state = stateOf(pool);
   if (!QUESTIONS.includes(question)) throw new TypeError(`Cannot ask a DAGPool "${question}"`);
@@ -228,6 +246,7 @@ const QUESTIONS: readonly string[] = [
   "at",
   "next",
   "all",
+  "size",
   "keys",
   "runningKeys",
   "waitingKeys",
@@ -248,10 +267,14 @@ function stateOf(pool: DAGPool): DagState {
 /** Asks the state, on either side: in green code this blocks for the answer; on the hub it returns the answer, or a promise. */
 function ask(pool: DAGPool, question: Question, ...args: unknown[]): unknown {
   const green = greenSide();
+  // A wait has the keys alone, or options too, and then it ends by itself.
   return green
-    ? green.call(ASK, [pool, question, args], undefined, true)
+    ? green.call(ASK, [pool, question, args], undefined, true, args.length > 1)
     : askDagPool(pool, question, args);
 }
+
+/** Returns the keys of results. */
+let keysOf: (results: DagResults) => readonly DagKey[];
 
 /** The core of a pool: nothing but its id. */
 export class DagCore extends Core {
@@ -268,28 +291,43 @@ export class DagCore extends Core {
 }
 
 /**
- * The argument of a task of a {@linkcode DAGPool}: the values that the task depends on, as pairs of key and value, in the order
- * in which they came.
+ * The argument of a task of a {@linkcode DAGPool}: the values that the task depends on.
+ *
+ * It is read as a `Map` is: `keys()`, `values()`, `entries()`, `has()`, `get()` and `size`. Pairs stand in the order in which the
+ * values came, as do the keys of the pool. A value is asked for when it is read: in green code that is a round trip to the hub.
  *
  * @typeParam V The type of the values.
+ *
+ * @example Read the values
+ * ```ts
+ * import { DAGPool, type DagResults } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pool = new DAGPool<number>({ a: 1, b: 2 });
+ * pool.spawn("sum", ["a", "b"], (_key, results: DagResults<number>) =>
+ *   results.values().reduce((sum, value) => sum + value, results.size));
+ * assertEquals(await pool.atAsync("sum"), 5);
+ * ```
+ *
+ * @category Coordination
  */
 export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
   static {
     brand(this, "DagResults");
+    keysOf = (results) => results.#keys;
   }
 
   readonly #pool: DAGPool<V>;
   readonly #keys: readonly DagKey[];
 
-  /** For the library. */
+  /**
+   * For the library.
+   *
+   * @ignore
+   */
   constructor(pool: DAGPool<V>, keys: readonly DagKey[]) {
     this.#pool = pool;
     this.#keys = keys;
-  }
-
-  /** The keys. */
-  get keys(): readonly DagKey[] {
-    return this.#keys;
   }
 
   /** The pool. */
@@ -297,18 +335,95 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
     return this.#pool;
   }
 
-  /**
-   * Iterates over the pairs.
-   *
-   * @throws {PropagateError} In place of a value whose task has failed.
-   */
-  *[Symbol.iterator](): Iterator<[DagKey, V]> {
-    for (const key of this.#keys) yield [key, this.#pool.get(key) as V];
+  /** The number of values. */
+  get size(): number {
+    return this.#keys.length;
   }
 
-  /** Returns all pairs as an object. */
+  /**
+   * Says whether the task depends on a key.
+   *
+   * @param key The key.
+   * @returns Whether it does: then the key has a value, or its task has failed.
+   */
+  has(key: DagKey): boolean {
+    return this.#keys.includes(key);
+  }
+
+  /**
+   * Returns the value of a key.
+   *
+   * @param key The key.
+   * @returns The value, or `undefined` if the task does not depend on the key.
+   * @throws {PropagateError} If the task of the key has failed.
+   */
+  get(key: DagKey): V | undefined {
+    return this.has(key) ? this.#pool.get(key) : undefined;
+  }
+
+  /**
+   * Iterates over the keys.
+   *
+   * @returns The keys, in the order in which their values came.
+   */
+  keys(): IteratorObject<DagKey, undefined, unknown> {
+    return this.#keys.values();
+  }
+
+  /**
+   * Iterates over the values.
+   *
+   * @returns The values, in the order in which they came.
+   * @throws {PropagateError} By `next()`, in place of a value whose task has failed. The iteration is over then.
+   */
+  values(): Generator<V, void, undefined> {
+    return this.#each((_key, value) => value);
+  }
+
+  /**
+   * Iterates over the pairs of key and value.
+   *
+   * @returns The pairs, in the order in which the values came.
+   * @throws {PropagateError} By `next()`, in place of a pair whose task has failed. The iteration is over then.
+   */
+  entries(): Generator<[DagKey, V], void, undefined> {
+    return this.#each((key, value) => [key, value]);
+  }
+
+  /**
+   * Iterates over the pairs: see {@linkcode DagResults.prototype.entries | DagResults.entries}.
+   *
+   * @returns The pairs of key and value.
+   */
+  [Symbol.iterator](): Generator<[DagKey, V], void, undefined> {
+    return this.entries();
+  }
+
+  /**
+   * Returns all pairs as an object.
+   *
+   * @returns An object with a property for each key.
+   * @throws {PropagateError} If a task that the values come from has failed.
+   */
   toObject(): Record<DagKey, V> {
     return Object.fromEntries(this);
+  }
+
+  /** Iterates over items made of each pair. After a limit the same item can be asked for again. */
+  #each<T>(make: (key: DagKey, value: V) => T): Generator<T, void, undefined> {
+    const left = [...this.#keys];
+    return new GreenSteps(() => {
+      if (left.length === 0) return END;
+      const [key] = left;
+      try {
+        const value = make(key, this.#pool.get(key) as V);
+        left.shift();
+        return { done: false, value };
+      } catch (error) {
+        if (error instanceof PropagateError) left.length = 0;
+        throw error;
+      }
+    });
   }
 }
 
@@ -339,6 +454,8 @@ export class DagResults<V = unknown> implements Iterable<[DagKey, V]> {
  * });
  * assertEquals(await pool.waitAsync(["sum"]), new Map([["sum", 3]]));
  * ```
+ *
+ * @category Coordination
  */
 export class DAGPool<V = unknown> extends Coordination {
   static {
@@ -355,8 +472,10 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * Makes a pool.
    *
-   * @param values The values at the start.
+   * @param values The values at the start: an object, or pairs of key and value.
    * @param options See {@linkcode NameOptions}.
+   * @throws {TypeError} If `values` is neither.
+   * @throws {Collision} If two pairs have one key.
    */
   constructor(
     values: Readonly<Record<string, V>> | Iterable<readonly [DagKey, V]> = {},
@@ -384,6 +503,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @param depends The keys whose values the task needs.
    * @param fn The function to run, as for the function `spawn`. It gets the key, the values, and the arguments.
    * @param args More arguments of the call.
+   * @throws {TypeError} If `depends` is no iterable, or `fn` cannot run in a green thread.
    * @throws {Collision} If the pool has the key already.
    * @throws {CycleError} If the task would need itself.
    */
@@ -409,8 +529,9 @@ export class DAGPool<V = unknown> extends Coordination {
    * Adds a task for each key of an object.
    *
    * @param depends The keys of the tasks, each with the keys whose values that task needs.
-   * @param fn As for {@linkcode DAGPool.spawn}.
-   * @param args As for {@linkcode DAGPool.spawn}.
+   * @param fn As for {@linkcode DAGPool.prototype.spawn | DAGPool.spawn}.
+   * @param args As for {@linkcode DAGPool.prototype.spawn | DAGPool.spawn}.
+   * @throws As {@linkcode DAGPool.prototype.spawn | DAGPool.spawn} does. The tasks before the one that is refused are added.
    */
   // deno-lint-ignore no-explicit-any
   spawnMany<A extends any[]>(
@@ -435,7 +556,17 @@ export class DAGPool<V = unknown> extends Coordination {
     ask(this, "post", key, value, options?.replace ?? false);
   }
 
-  /** Whether a key has a value, or its task has failed. */
+  /** The number of keys that have a value, or whose task has failed. */
+  get size(): number {
+    return ask(this, "size") as number;
+  }
+
+  /**
+   * Says whether a key has a value, or its task has failed.
+   *
+   * @param key The key.
+   * @returns Whether it has, or it has failed.
+   */
   has(key: DagKey): boolean {
     return ask(this, "has", key) as boolean;
   }
@@ -443,6 +574,7 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * Returns the value of a key, without waiting.
    *
+   * @param key The key.
    * @returns The value, or `undefined` if there is none yet.
    * @throws {PropagateError} If its task has failed.
    */
@@ -453,35 +585,57 @@ export class DAGPool<V = unknown> extends Coordination {
   /**
    * Returns the value of a key; blocks the green thread until there is one, even if the key is added later.
    *
+   * @param key The key.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns The value.
    * @throws {PropagateError} If its task has failed.
+   * @throws {Timeout} If there was no value in time.
    * @throws {BlockingCallError} If it is called on the hub: use `atAsync()` there.
    */
-  at(key: DagKey): V {
+  at(key: DagKey, options?: WaitOptions): V {
     blocking("at()", "await atAsync()");
-    return ask(this, "at", key) as V;
+    checkWaiting(options);
+    const limits = options ? [{ timeout: timeLimit(options), signal: options.signal }] : [];
+    return ask(this, "at", key, ...limits) as V;
   }
 
-  /** Returns the value of a key, in async code: see {@linkcode DAGPool.at}. */
-  atAsync(key: DagKey): Promise<V> {
-    return twin(() => this.at(key), async () => await stateOf(this).at(key) as V);
+  /**
+   * Returns the value of a key, in async code: see {@linkcode DAGPool.prototype.at | DAGPool.at}.
+   *
+   * @param key The key.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the value; it rejects with a `PropagateError` if the task has failed, and with a `Timeout` if there was
+   * no value in time.
+   */
+  atAsync(key: DagKey, options?: WaitOptions): Promise<V> {
+    return twin(() => this.at(key, options), async () => await stateOf(this).at(key, options) as V);
   }
 
   /**
    * Blocks the green thread until keys have values.
    *
    * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole wait.
    * @returns The values, in the order in which they came.
    * @throws {PropagateError} If a task among them has failed.
+   * @throws {Timeout} If some had no value in time.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
    */
-  wait(keys?: Iterable<DagKey>): Map<DagKey, V> {
-    return new Map(this.waitEach(keys));
+  wait(keys?: Iterable<DagKey>, options?: WaitOptions): Map<DagKey, V> {
+    return new Map(this.waitEach(keys, options));
   }
 
-  /** Waits until keys have values, in async code: see {@linkcode DAGPool.wait}. */
-  async waitAsync(keys?: Iterable<DagKey>): Promise<Map<DagKey, V>> {
+  /**
+   * Waits until keys have values, in async code: see {@linkcode DAGPool.prototype.wait | DAGPool.wait}.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the values, in the order in which they came; it rejects with a `PropagateError` if a task has failed,
+   * and with a `Timeout` if they did not come in time.
+   */
+  async waitAsync(keys?: Iterable<DagKey>, options?: WaitOptions): Promise<Map<DagKey, V>> {
     const values = new Map<DagKey, V>();
-    for await (const [key, value] of this.waitEachAsync(keys)) values.set(key, value);
+    for await (const [key, value] of this.waitEachAsync(keys, options)) values.set(key, value);
     return values;
   }
 
@@ -489,66 +643,142 @@ export class DAGPool<V = unknown> extends Coordination {
    * Iterates over the values of keys, each as it comes, those that are there already first. For green code.
    *
    * @param keys The keys; by default all keys that the pool has now.
-   * @throws {PropagateError} In place of a value whose task has failed.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
+   * @returns The pairs of key and value, with the helpers of `Iterator.prototype`.
+   * @throws {PropagateError} By `next()`, in place of a value whose task has failed. The iteration is over then.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
+   * @throws {BlockingCallError} By the first `next()` on the hub: use `waitEachAsync()` there.
    */
-  waitEach(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
-    return stepsOf(this, keys, valueOf<V>);
-  }
-
-  /** As {@linkcode DAGPool.waitEach}, without the keys that fail. */
-  waitEachSuccess(keys?: Iterable<DagKey>): Generator<[DagKey, V], void, undefined> {
-    return stepsOf(this, keys, successOf<V>);
-  }
-
-  /** Iterates over the errors of keys that fail, each as it comes. For green code. */
-  waitEachError(keys?: Iterable<DagKey>): Generator<[DagKey, PropagateError], void, undefined> {
-    return stepsOf(this, keys, errorOf);
-  }
-
-  /** As {@linkcode DAGPool.waitEach}, in async code. */
-  waitEachAsync(keys?: Iterable<DagKey>): AsyncGenerator<[DagKey, V], void, undefined> {
-    return asyncStepsOf(this, keys, valueOf<V>);
-  }
-
-  /** As {@linkcode DAGPool.waitEachSuccess}, in async code. */
-  waitEachSuccessAsync(keys?: Iterable<DagKey>): AsyncGenerator<[DagKey, V], void, undefined> {
-    return asyncStepsOf(this, keys, successOf<V>);
-  }
-
-  /** As {@linkcode DAGPool.waitEachError}, in async code. */
-  waitEachErrorAsync(
+  waitEach(
     keys?: Iterable<DagKey>,
-  ): AsyncGenerator<[DagKey, PropagateError], void, undefined> {
-    return asyncStepsOf(this, keys, errorOf);
-  }
-
-  /** Returns the keys that have a value, or whose task has failed. */
-  keys(): DagKey[] {
-    return ask(this, "keys") as DagKey[];
-  }
-
-  /** Returns the keys whose tasks run. */
-  runningKeys(): DagKey[] {
-    return ask(this, "runningKeys") as DagKey[];
-  }
-
-  /** Returns the keys whose tasks wait for values. */
-  waitingKeys(): DagKey[] {
-    return ask(this, "waitingKeys") as DagKey[];
+    options?: WaitOptions,
+  ): Generator<[DagKey, V], void, undefined> {
+    return stepsOf(this, keys, options, valueOf<V>);
   }
 
   /**
-   * Returns the keys that a task still waits for, including keys that nobody has spawned or posted.
+   * Iterates over the values of keys, as {@linkcode DAGPool.prototype.waitEach | DAGPool.waitEach} does, without the keys that
+   * fail. For green code.
    *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
+   * @returns The pairs of key and value.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
+   * @throws {BlockingCallError} By the first `next()` on the hub: use `waitEachSuccessAsync()` there.
+   */
+  waitEachSuccess(
+    keys?: Iterable<DagKey>,
+    options?: WaitOptions,
+  ): Generator<[DagKey, V], void, undefined> {
+    return stepsOf(this, keys, options, successOf<V>);
+  }
+
+  /**
+   * Iterates over the errors of keys that fail, each as it comes. For green code.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
+   * @returns The pairs of key and error.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
+   * @throws {BlockingCallError} By the first `next()` on the hub: use `waitEachErrorAsync()` there.
+   */
+  waitEachError(
+    keys?: Iterable<DagKey>,
+    options?: WaitOptions,
+  ): Generator<[DagKey, PropagateError], void, undefined> {
+    return stepsOf(this, keys, options, errorOf);
+  }
+
+  /**
+   * Iterates over the values of keys, in async code: see {@linkcode DAGPool.prototype.waitEach | DAGPool.waitEach}.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
+   * @returns The pairs of key and value.
+   * @throws {PropagateError} By `next()`, in place of a value whose task has failed. The iteration is over then.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
+   */
+  waitEachAsync(
+    keys?: Iterable<DagKey>,
+    options?: WaitOptions,
+  ): AsyncGenerator<[DagKey, V], void, undefined> {
+    return asyncStepsOf(this, keys, options, valueOf<V>);
+  }
+
+  /**
+   * Iterates over the values of keys that do not fail, in async code: see
+   * {@linkcode DAGPool.prototype.waitEachSuccess | DAGPool.waitEachSuccess}.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
+   * @returns The pairs of key and value.
+   * @throws {Timeout} By `next()`, in place of a value that did not come in time.
+   */
+  waitEachSuccessAsync(
+    keys?: Iterable<DagKey>,
+    options?: WaitOptions,
+  ): AsyncGenerator<[DagKey, V], void, undefined> {
+    return asyncStepsOf(this, keys, options, successOf<V>);
+  }
+
+  /**
+   * Iterates over the errors of keys that fail, in async code: see
+   * {@linkcode DAGPool.prototype.waitEachError | DAGPool.waitEachError}.
+   *
+   * @param keys The keys; by default all keys that the pool has now.
+   * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
+   * @returns The pairs of key and error.
+   * @throws {Timeout} By `next()`, in place of an error that did not come in time.
+   */
+  waitEachErrorAsync(
+    keys?: Iterable<DagKey>,
+    options?: WaitOptions,
+  ): AsyncGenerator<[DagKey, PropagateError], void, undefined> {
+    return asyncStepsOf(this, keys, options, errorOf);
+  }
+
+  /**
+   * Iterates over the keys that have a value, or whose task has failed, as they are at the call.
+   *
+   * @returns The keys, in the order in which their values came.
+   */
+  keys(): IteratorObject<DagKey, undefined, unknown> {
+    return (ask(this, "keys") as DagKey[]).values();
+  }
+
+  /**
+   * Iterates over the keys whose tasks run, as they are at the call.
+   *
+   * @returns The keys, in the order in which their tasks were added.
+   */
+  runningKeys(): IteratorObject<DagKey, undefined, unknown> {
+    return (ask(this, "runningKeys") as DagKey[]).values();
+  }
+
+  /**
+   * Iterates over the keys whose tasks wait for values, as they are at the call.
+   *
+   * @returns The keys, in the order in which their tasks were added.
+   */
+  waitingKeys(): IteratorObject<DagKey, undefined, unknown> {
+    return (ask(this, "waitingKeys") as DagKey[]).values();
+  }
+
+  /**
+   * Iterates over the keys that a task still waits for, including keys that nobody has spawned or posted.
+   *
+   * @param key The key of the task.
+   * @returns The keys, in the order in which the task was given them; none if the task has ended.
    * @throws {RangeError} If the pool does not have the key.
    */
-  waitingFor(key: DagKey): DagKey[] {
-    return ask(this, "waitingFor", key) as DagKey[];
+  waitingFor(key: DagKey): IteratorObject<DagKey, undefined, unknown> {
+    return (ask(this, "waitingFor", key) as DagKey[]).values();
   }
 
   /**
    * Kills a task. If the task waits, the pool forgets it, and its key can be used again. If it runs, it fails.
    *
+   * @param key The key of the task.
    * @throws {RangeError} If there is no such task, or the task has ended.
    */
   kill(key: DagKey): void {
@@ -556,47 +786,66 @@ export class DAGPool<V = unknown> extends Coordination {
   }
 }
 
+/** The options of one step of an iteration: with what is left of the whole time, and that time. Nothing if they limit nothing. */
+type Rest = () => [options?: WaitOptions, ms?: number];
+
+function restOf(options: WaitOptions | undefined): Rest {
+  checkWaiting(options);
+  const timeout = timeLimit(options);
+  const signal = options?.signal;
+  if (timeout === Infinity && signal === undefined) return () => [];
+  let until: number | undefined;
+  return () => {
+    until ??= performance.now() + timeout;
+    return [{ timeout: until - performance.now(), signal }, timeout];
+  };
+}
+
 /** Iterates over the items of keys, in green code. */
 function stepsOf<T>(
   pool: DAGPool,
   keys: Iterable<DagKey> | undefined,
+  options: WaitOptions | undefined,
   pick: Pick<T>,
 ): Generator<T, void, undefined> {
+  const rest = restOf(options);
   let left: Set<DagKey> | undefined;
   return new GreenSteps(() => {
     blocking("waitEach()", "for await … of waitEachAsync()");
     left ??= new Set(keys ?? ask(pool, "all") as DagKey[]);
     while (left.size > 0) {
-      const result = ask(pool, "next", [...left]) as Result;
+      const result = ask(pool, "next", [...left], ...rest()) as Result;
       left.delete(result[0]);
       const picked = pickFrom(left, result, pick);
       if (picked) return { done: false, value: picked[0] };
     }
     return END;
-  }, () => {});
+  });
 }
 
 /** Iterates over the items of keys, in async code. */
 function asyncStepsOf<T>(
   pool: DAGPool,
   keys: Iterable<DagKey> | undefined,
+  options: WaitOptions | undefined,
   pick: Pick<T>,
 ): AsyncGenerator<T, void, undefined> {
-  const each = greenSide() ? stepsOf(pool, keys, pick) : undefined;
+  const each = greenSide() ? stepsOf(pool, keys, options, pick) : undefined;
+  const rest = restOf(options);
   let left: Set<DagKey> | undefined;
   const step = async (): Promise<IteratorResult<T, undefined>> => {
     if (each) return each.next() as IteratorResult<T, undefined>;
     const state = stateOf(pool);
     left ??= new Set(keys ?? state.all());
     while (left.size > 0) {
-      const result = await state.next([...left]);
+      const result = await state.next([...left], ...rest());
       left.delete(result[0]);
       const picked = pickFrom(left, result, pick);
       if (picked) return { done: false, value: picked[0] };
     }
     return END;
   };
-  return new AsyncSteps(step, () => {});
+  return asyncSteps(step, () => {});
 }
 
 /** A key, whether its task has succeeded, and its value or error. */
@@ -632,6 +881,6 @@ registerKind("DAGPool", DAGPool, (buffer, name) => new DagCore(buffer, name));
 
 registerOwnClass<DagResults, readonly [DAGPool, readonly DagKey[]]>(DagResults, {
   name: "aiohub.DagResults",
-  toWire: (results) => [results.pool, results.keys],
+  toWire: (results) => [results.pool, keysOf(results)],
   fromWire: ([pool, keys]) => new DagResults(pool, keys),
 });

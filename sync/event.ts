@@ -19,18 +19,9 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { show } from "../bridge/checks.ts";
+import { checkWaiting, show, type WaitOptions } from "../bridge/checks.ts";
 import { blocking } from "../bridge/side/side.ts";
-import {
-  checkWaiting,
-  Core,
-  entering,
-  FIRST_WORD,
-  listAt,
-  nameIn,
-  timedOut,
-  type WaitingOptions,
-} from "../bridge/memory/core.ts";
+import { Core, entering, FIRST_WORD, listAt, nameIn, timedOut } from "../bridge/memory/core.ts";
 import {
   asStored,
   Block,
@@ -99,7 +90,7 @@ class EventCore extends Core {
     }
     // The memory is full of values that waiters have not taken: one that is stored on the hub takes the least.
     if (item.stored !== 0) {
-      throw new RangeError(`Cannot send: values that nobody has taken fill ${this.title}`);
+      throw new RangeError(`Cannot send: ${this.title} is full of values that no waiter has taken`);
     }
     this.send(asStored(value, this, status === ERROR), value, status);
   }
@@ -133,7 +124,7 @@ class EventCore extends Core {
   }
 
   /** Waits in green code; returns the block. */
-  wait(options: WaitingOptions | undefined): number {
+  wait(options: WaitOptions | undefined): number {
     const green = blocking("wait()", "await waitAsync()");
     const thread = entering(green, "wait()", options);
     const block = this.takeOrWait(thread);
@@ -143,7 +134,7 @@ class EventCore extends Core {
   }
 
   /** Waits on the hub; returns the block. */
-  async waitAsync(options: WaitingOptions | undefined): Promise<number> {
+  async waitAsync(options: WaitOptions | undefined): Promise<number> {
     checkWaiting(options);
     const block = this.takeOrWait(0);
     if (block > 0) return block;
@@ -222,6 +213,8 @@ class EventCore extends Core {
  * spawn((event: GreenEvent<string>) => event.send("done"), event);
  * assertEquals(await event.waitAsync(), "done");
  * ```
+ *
+ * @category Coordination
  */
 export class GreenEvent<T = unknown> extends Coordination {
   static {
@@ -231,7 +224,7 @@ export class GreenEvent<T = unknown> extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: EventCore;
 
@@ -280,10 +273,11 @@ export class GreenEvent<T = unknown> extends Coordination {
   }
 
   /**
-   * Sends an error, which `wait()` throws; for the rest as {@linkcode GreenEvent.send}.
+   * Sends an error, which `wait()` throws; for the rest as {@linkcode GreenEvent.prototype.send | GreenEvent.send}.
    *
    * @param error The error, or another value to throw.
    * @throws {Error} If the event was sent already.
+   * @throws {NotCloneableError} If the error cannot cross.
    */
   sendError(error: unknown): void {
     const core = this[CORE];
@@ -295,6 +289,7 @@ export class GreenEvent<T = unknown> extends Coordination {
    *
    * @param outcome The thread's `outcome()`.
    * @throws {TypeError} If this is no outcome: the thread has not ended.
+   * @throws {Error} If the event was sent already.
    */
   settle(outcome: Outcome<T>): void {
     const status: unknown = (outcome as Partial<Outcome<T>> | null | undefined)?.status;
@@ -312,12 +307,12 @@ export class GreenEvent<T = unknown> extends Coordination {
   /**
    * Waits for the value; blocks the green thread.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The value that was sent.
    * @throws The error that was sent by `sendError()`; a `Timeout` if nothing was sent in time.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
    */
-  wait(options?: WaitingOptions): T {
+  wait(options?: WaitOptions): T {
     const core = this[CORE];
     return core.unwrap(core.wait(options)) as T;
   }
@@ -325,10 +320,11 @@ export class GreenEvent<T = unknown> extends Coordination {
   /**
    * Waits for the value, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise that settles as {@linkcode GreenEvent.wait} returns or throws.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the value. It rejects with the error that was sent by `sendError()`, and with a `Timeout` if nothing was
+   * sent in time.
    */
-  waitAsync(options?: WaitingOptions): Promise<T> {
+  waitAsync(options?: WaitOptions): Promise<T> {
     const core = this[CORE];
     return twin(
       () => this.wait(options),
@@ -339,7 +335,7 @@ export class GreenEvent<T = unknown> extends Coordination {
   /**
    * Looks for the value, without waiting.
    *
-   * @returns The value that was sent, or `undefined`: {@linkcode GreenEvent.ready} tells them apart.
+   * @returns The value that was sent, or `undefined`: {@linkcode GreenEvent.prototype.ready | GreenEvent.ready} tells them apart.
    * @throws The error that was sent by `sendError()`.
    */
   poll(): T | undefined {

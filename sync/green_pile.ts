@@ -9,7 +9,7 @@
 import { brand } from "../bridge/brand.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import { END, Steps } from "../bridge/side/steps.ts";
+import { AsyncItems, END, GreenSteps, Steps } from "../bridge/side/steps.ts";
 import { GreenPool } from "./green_pool.ts";
 
 /**
@@ -30,6 +30,8 @@ import { GreenPool } from "./green_pool.ts";
  * for (const n of [1, 2, 3]) pile.spawnAsync((n: number) => n * n, n);
  * assertEquals(await Array.fromAsync(pile), [1, 4, 9]);
  * ```
+ *
+ * @category Coordination
  */
 export class GreenPile<R = unknown> {
   static {
@@ -44,7 +46,9 @@ export class GreenPile<R = unknown> {
   /**
    * Makes an empty pile.
    *
-   * @param poolOrSize A pool to share, or the size of a new one.
+   * @param poolOrSize A pool to share, or the size of a new one: the most threads that may run at a time.
+   * @throws {TypeError} If `poolOrSize` is neither a pool nor a number.
+   * @throws {RangeError} If the size is not a whole number from 0.
    */
   constructor(poolOrSize: GreenPool | number = 1000) {
     this.pool = poolOrSize instanceof GreenPool ? poolOrSize : new GreenPool(poolOrSize);
@@ -56,10 +60,12 @@ export class GreenPile<R = unknown> {
   }
 
   /**
-   * Spawns a thread: see {@linkcode GreenPool.spawn}.
+   * Spawns a thread; blocks while all slots of the pool are taken. For green code: see
+   * {@linkcode GreenPool.prototype.spawn | GreenPool.spawn}.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
+   * @throws {BlockingCallError} If it is called on the hub: use `spawnAsync()` there.
    */
   // deno-lint-ignore no-explicit-any
   spawn<A extends any[]>(fn: (...args: A) => R | PromiseLike<R>, ...args: A): void {
@@ -67,7 +73,8 @@ export class GreenPile<R = unknown> {
   }
 
   /**
-   * Spawns a thread, in async code: see {@linkcode GreenPool.spawnAsync}.
+   * Spawns a thread, in async code. The thread starts when a slot of the pool is free: see
+   * {@linkcode GreenPool.prototype.spawnAsync | GreenPool.spawnAsync}.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
@@ -79,7 +86,13 @@ export class GreenPile<R = unknown> {
     this.#threads.push(thread);
   }
 
-  /** Returns the next result, in green code; blocks the green thread until there is one. */
+  /**
+   * Takes the next result, in green code; blocks the green thread until there is one.
+   *
+   * @returns The result, as a step of an iteration; the step says `done` if no spawned thread is left.
+   * @throws The error of the thread, in place of its result.
+   * @throws {BlockingCallError} If it is called on the hub, and a thread is left: use `for await` there.
+   */
   next(): IteratorResult<R, undefined> {
     const [thread] = this.#threads;
     if (!thread) return { done: true, value: undefined };
@@ -90,26 +103,23 @@ export class GreenPile<R = unknown> {
     }
   }
 
-  /** Iterates over the results, in green code. */
-  [Symbol.iterator](): IterableIterator<R, undefined> {
-    const next = () => this.next();
-    return {
-      next,
-      [Symbol.iterator]() {
-        return this;
-      },
-    };
+  /**
+   * Iterates over the results, in green code. If the loop is left early, the other results stay in the pile.
+   *
+   * @returns The results, with the helpers of `Iterator.prototype`: `map()`, `take()`, `toArray()` and so on.
+   * @throws {BlockingCallError} By the first `next()` on the hub: use `for await` there.
+   */
+  [Symbol.iterator](): Generator<R, void, undefined> {
+    return new GreenSteps(() => this.next());
   }
 
-  /** Iterates over the results, in async code. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<R, undefined> {
-    const next = () => this.#nextAsync();
-    return {
-      next,
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+  /**
+   * Iterates over the results, in async code. If the loop is left early, the other results stay in the pile.
+   *
+   * @returns The results.
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<R, void, undefined> {
+    return new AsyncItems(() => this.#nextAsync());
   }
 
   #nextAsync(): Promise<IteratorResult<R, undefined>> {

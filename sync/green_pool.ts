@@ -16,6 +16,7 @@
  * @module
  */
 
+import { checkWaiting, type WaitOptions } from "../bridge/checks.ts";
 import { brand } from "../bridge/brand.ts";
 import type {
   Passed,
@@ -25,22 +26,16 @@ import type {
   SpawnArguments,
 } from "../bridge/side/spawnable.ts";
 import { DeadlockError } from "../bridge/errors.ts";
-import type { GreenThread } from "../bridge/side/green_thread.ts";
+import { type GreenThread, ON_END } from "../bridge/side/green_thread.ts";
 import { currentLimit, outsideLimits, untilAborted } from "../bridge/side/limit.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
-import {
-  checkWaiting,
-  entering,
-  nameIn,
-  timedOut,
-  type WaitingOptions,
-} from "../bridge/memory/core.ts";
+import { entering, nameIn, timedOut } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
 import { END } from "../bridge/side/steps.ts";
 import { launch } from "./launch.ts";
 import { checkCount, Permits, twin } from "./permits.ts";
-import { AsyncMap, type Begin, GreenMap } from "./maps.ts";
+import { asyncMap, type Begin, greenMap } from "./maps.ts";
 import type { NameOptions } from "./semaphore.ts";
 import { printError } from "../bridge/values/print_error.ts";
 
@@ -86,12 +81,12 @@ class PoolCore extends Permits {
     this.leave();
   }
 
-  waitAll(options: WaitingOptions | undefined): void {
+  waitAll(options: WaitOptions | undefined): void {
     const green = blocking("waitAll()", "await waitAllAsync()");
     const thread = entering(green, "waitAll()", options);
     if (green.memberOf === this.id) {
       throw new DeadlockError(
-        `Cannot wait for all threads of ${this.title} in one of them: it would never end`,
+        `Cannot wait for all threads of ${this.title} in one of these threads: the wait would never end`,
       );
     }
     const node = this.#joinOrWait(thread);
@@ -100,7 +95,7 @@ class PoolCore extends Permits {
     this.freeNode(node);
   }
 
-  async waitAllAsync(options: WaitingOptions | undefined): Promise<void> {
+  async waitAllAsync(options: WaitOptions | undefined): Promise<void> {
     checkWaiting(options);
     const node = this.#joinOrWait(0);
     if (node === 0) return;
@@ -151,6 +146,8 @@ class PoolCore extends Permits {
  * const squares = await Array.fromAsync(pool.imapAsync((n: number) => n * n, [1, 2, 3]));
  * assertEquals(squares, [1, 4, 9]);
  * ```
+ *
+ * @category Coordination
  */
 export class GreenPool extends Coordination {
   static {
@@ -160,7 +157,7 @@ export class GreenPool extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: PoolCore;
 
@@ -203,13 +200,21 @@ export class GreenPool extends Coordination {
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
    * @returns The thread.
+   * @throws {TypeError} If `fn` cannot run in a green thread.
+   * @throws {NotCloneableError} If an argument cannot cross.
    * @throws {BlockingCallError} If it is called on the hub: use `spawnAsync()` there.
    */
   spawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
   ): GreenThread<Awaited<Returned<F>>>;
-  /** As above, for a generic function: this overload finds its result type. */
+  /**
+   * Spawns a generic function: this overload finds its result type. See the first overload.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args The arguments of the call.
+   * @returns The thread.
+   */
   spawn<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
@@ -220,30 +225,44 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread whose result nobody wants. Otherwise as {@linkcode GreenPool.spawn}.
+   * Spawns a green thread whose result nobody wants. Its failure is reported as an `"unhandledthread"` event of the hub; a
+   * failure of a thread that runs on the stack of a member is printed. Blocks while all slots are taken. For green code.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
+   * @returns The thread, to watch or to kill, as from the function `spawnN`. (The pool of eventlet gives nothing.)
+   * @throws As {@linkcode GreenPool.prototype.spawn | GreenPool.spawn} does; on the hub use `spawnNAsync()`.
    */
   spawnN<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
-  ): void;
-  /** As above, for a generic function. */
-  spawnN<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A | Passed<A>): void;
-  spawnN(fn: unknown, ...args: unknown[]): void {
-    spawnIn(this, fn, args, true);
+  ): GreenThread<unknown>;
+  /**
+   * Spawns a generic function. See the first overload.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args The arguments of the call.
+   * @returns The thread.
+   */
+  spawnN<A extends unknown[]>(
+    fn: Spawnable<A, unknown>,
+    ...args: A | Passed<A>
+  ): GreenThread<unknown>;
+  spawnN(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
+    return spawnIn(this, fn, args, true);
   }
 
   /**
    * Spawns a green thread, in async code. The thread starts when a slot is free.
    *
    * To `await` the thread is to wait until it has ended: in a loop, one thread would run at a time. To hold back a loop that
-   * spawns, use {@linkcode GreenPool.startAsync}.
+   * spawns, use {@linkcode GreenPool.prototype.startAsync | GreenPool.startAsync}.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
    * @returns The thread, at once.
+   * @throws {TypeError} If `fn` cannot run in a green thread.
+   * @throws {NotCloneableError} If an argument cannot cross.
    *
    * @example Spawn all, then await all
    * ```ts
@@ -259,7 +278,13 @@ export class GreenPool extends Coordination {
     fn: F,
     ...args: SpawnArguments<F, P>
   ): GreenThread<Awaited<Returned<F>>>;
-  /** As above, for a generic function: this overload finds its result type. */
+  /**
+   * Spawns a generic function: this overload finds its result type. See the first overload.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args The arguments of the call.
+   * @returns The thread, at once.
+   */
   spawnAsync<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
@@ -277,7 +302,8 @@ export class GreenPool extends Coordination {
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
-   * @returns The thread, when it has a slot. It comes in an object, as a thread by itself would be awaited.
+   * @returns A promise of the thread, when the thread has a slot. It comes in an object, as a thread by itself would be awaited.
+   * The promise rejects with the reason of a limit that ends first.
    *
    * @example A loop that is held back while all slots are taken
    * ```ts
@@ -297,7 +323,13 @@ export class GreenPool extends Coordination {
     fn: F,
     ...args: SpawnArguments<F, P>
   ): Promise<{ readonly thread: GreenThread<Awaited<Returned<F>>> }>;
-  /** As above, for a generic function: this overload finds its result type. */
+  /**
+   * Spawns a generic function: this overload finds its result type. See the first overload.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args The arguments of the call.
+   * @returns A promise of the thread, in an object.
+   */
   startAsync<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
@@ -321,34 +353,52 @@ export class GreenPool extends Coordination {
   }
 
   /**
-   * Spawns a green thread whose result nobody wants, in async code.
+   * Spawns a green thread whose result nobody wants, in async code. Its failure is reported as an `"unhandledthread"` event of
+   * the hub. The thread starts when a slot is free. To `await` the thread is to wait until it has ended.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
+   * @returns The thread, at once, to watch or to kill.
+   * @throws As {@linkcode GreenPool.prototype.spawnAsync | GreenPool.spawnAsync} does.
    */
   spawnNAsync<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
-  ): void;
-  /** As above, for a generic function. */
-  spawnNAsync<A extends unknown[]>(fn: Spawnable<A, unknown>, ...args: A | Passed<A>): void;
-  spawnNAsync(fn: unknown, ...args: unknown[]): void {
-    if (greenSide()) spawnIn(this, fn, args, true);
-    else spawnLaterIn(this, fn, args, true);
+  ): GreenThread<unknown>;
+  /**
+   * Spawns a generic function. See the first overload.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args The arguments of the call.
+   * @returns The thread.
+   */
+  spawnNAsync<A extends unknown[]>(
+    fn: Spawnable<A, unknown>,
+    ...args: A | Passed<A>
+  ): GreenThread<unknown>;
+  spawnNAsync(fn: unknown, ...args: unknown[]): GreenThread<unknown> {
+    return greenSide() ? spawnIn(this, fn, args, true) : spawnLaterIn(this, fn, args, true).thread;
   }
 
   /**
-   * Spawns a green thread if a slot is free. Never blocks.
+   * Spawns a green thread if a slot is free. Never waits for a slot.
    *
    * @param fn As for the function `spawn`.
    * @param args The arguments of the call.
    * @returns The thread, or `undefined`.
+   * @throws As {@linkcode GreenPool.prototype.spawnAsync | GreenPool.spawnAsync} does.
    */
   trySpawn<F extends SpawnableWith<P>, P extends unknown[] = never[]>(
     fn: F,
     ...args: SpawnArguments<F, P>
   ): GreenThread<Awaited<Returned<F>>> | undefined;
-  /** As above, for a generic function: this overload finds its result type. */
+  /**
+   * Spawns a generic function: this overload finds its result type. See the first overload.
+   *
+   * @param fn As for the function `spawn`.
+   * @param args The arguments of the call.
+   * @returns The thread, or `undefined`.
+   */
   trySpawn<A extends unknown[], R>(
     fn: Spawnable<A, R>,
     ...args: A | Passed<A>
@@ -362,19 +412,21 @@ export class GreenPool extends Coordination {
   /**
    * Blocks the green thread until a slot is free. Does not take the slot.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {Timeout} If no slot was free in time.
+   * @throws {BlockingCallError} If it is called on the hub: use `waitAvailableAsync()` there.
    */
-  waitAvailable(options?: WaitingOptions): void {
+  waitAvailable(options?: WaitOptions): void {
     this[CORE].acquire("waitAvailable()", options).release();
   }
 
   /**
    * Waits until a slot is free, in async code. Does not take the slot.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise that settles when a slot is free; it rejects with a `Timeout` if none was in time.
    */
-  waitAvailableAsync(options?: WaitingOptions): Promise<void> {
+  waitAvailableAsync(options?: WaitOptions): Promise<void> {
     return twin(
       () => this.waitAvailable(options),
       async () => (await this[CORE].acquireAsync(options)).release(),
@@ -384,21 +436,22 @@ export class GreenPool extends Coordination {
   /**
    * Blocks the green thread until no slot is taken.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {DeadlockError} If a thread of the pool calls it.
    * @throws {Timeout} If slots were taken all that time.
    * @throws {BlockingCallError} If it is called on the hub: use `waitAllAsync()` there.
    */
-  waitAll(options?: WaitingOptions): void {
+  waitAll(options?: WaitOptions): void {
     this[CORE].waitAll(options);
   }
 
   /**
    * Waits until no slot is taken, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise that settles then; it rejects with a `Timeout` if slots were taken all that time.
    */
-  waitAllAsync(options?: WaitingOptions): Promise<void> {
+  waitAllAsync(options?: WaitOptions): Promise<void> {
     return twin(() => this.waitAll(options), () => this[CORE].waitAllAsync(options));
   }
 
@@ -406,6 +459,8 @@ export class GreenPool extends Coordination {
    * Changes the most threads that may run at a time. Running threads are left alone.
    *
    * @param size The most threads, as in the constructor.
+   * @throws {TypeError} If `size` is not a number.
+   * @throws {RangeError} If `size` is not a whole number from 0.
    */
   resize(size: number): void {
     this[CORE].resize(checkCount("green pool", size, "resize"));
@@ -421,75 +476,105 @@ export class GreenPool extends Coordination {
    *
    * @param fn As for the function `spawn`.
    * @param items The arguments, one for each call.
+   * @returns The results, with the helpers of `Iterator.prototype`: `map()`, `take()`, `toArray()` and so on.
+   * @throws {TypeError} If `items` is no iterable.
+   * @throws {BlockingCallError} If it is called on the hub: use `imapAsync()` there.
+   *
+   * @example Two results of three
+   * ```ts
+   * import { GreenPool, spawn } from "@aiohub/aiohub";
+   * import { assertEquals } from "@std/assert";
+   *
+   * const squares = spawn(() => new GreenPool(2).imap((n: number) => n * n, [1, 2, 3]).take(2).toArray());
+   * assertEquals(await squares, [1, 4]);
+   * ```
    */
-  imap<T, R>(fn: Spawnable<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
+  imap<T, R>(fn: Spawnable<[T], R>, items: Iterable<T>): Generator<Awaited<R>, void, undefined> {
     return this.starmap(fn, singles(items));
   }
 
   /**
-   * As {@linkcode GreenPool.imap}, with an array of arguments for each call.
+   * Calls a function with each array of arguments of an iterable, as {@linkcode GreenPool.prototype.imap | GreenPool.imap} does.
+   * For green code.
    *
    * @param fn As for the function `spawn`.
    * @param items The arrays of arguments, one for each call.
+   * @returns The results, with the helpers of `Iterator.prototype`.
+   * @throws {BlockingCallError} If it is called on the hub: use `starmapAsync()` there.
    */
   // deno-lint-ignore no-explicit-any
   starmap<A extends any[], R>(
     fn: Spawnable<A, R>,
     items: Iterable<A>,
-  ): IterableIterator<Awaited<R>> {
+  ): Generator<Awaited<R>, void, undefined> {
     blocking("imap()", "for await … of imapAsync()");
-    return new GreenMap(aheadIn(this), items, launcherIn(this, fn), true);
+    return greenMap(aheadIn(this), items, launcherIn(this, fn), true);
   }
 
   /**
-   * As {@linkcode GreenPool.imap}, with the results in the order in which the calls end.
+   * Calls a function with each member of an iterable, as {@linkcode GreenPool.prototype.imap | GreenPool.imap} does. The results
+   * come in the order in which the calls end. For green code.
    *
    * @param fn As for the function `spawn`.
    * @param items The arguments, one for each call.
+   * @returns The results, with the helpers of `Iterator.prototype`.
+   * @throws {TypeError} If `items` is no iterable.
+   * @throws {BlockingCallError} If it is called on the hub: use `imapUnorderedAsync()` there.
    */
-  imapUnordered<T, R>(fn: Spawnable<[T], R>, items: Iterable<T>): IterableIterator<Awaited<R>> {
+  imapUnordered<T, R>(
+    fn: Spawnable<[T], R>,
+    items: Iterable<T>,
+  ): Generator<Awaited<R>, void, undefined> {
     blocking("imapUnordered()", "for await … of imapUnorderedAsync()");
-    return new GreenMap(aheadIn(this), singles(items), launcherIn(this, fn), false);
+    return greenMap(aheadIn(this), singles(items), launcherIn(this, fn), false);
   }
 
   /**
-   * As {@linkcode GreenPool.imap}, in async code; the iterable may be async too.
+   * Calls a function with each member of an iterable, in async code: see {@linkcode GreenPool.prototype.imap | GreenPool.imap}.
+   * The iterable may be async too. The running calls are also killed when a limit ends within which the iteration was made.
    *
    * @param fn As for the function `spawn`.
    * @param items The arguments, one for each call.
+   * @returns The results.
+   * @throws {TypeError} By the first `next()`, if `items` is no iterable.
    */
   imapAsync<T, R>(
     fn: Spawnable<[T], R>,
     items: Iterable<T> | AsyncIterable<T>,
-  ): AsyncIterableIterator<Awaited<R>> {
-    return new AsyncMap(aheadIn(this), singlesAsync(items), launcherIn(this, fn), true);
+  ): AsyncGenerator<Awaited<R>, void, undefined> {
+    return asyncMap(aheadIn(this), singlesAsync(items), launcherIn(this, fn), true);
   }
 
   /**
-   * As {@linkcode GreenPool.starmap}, in async code.
+   * Calls a function with each array of arguments of an iterable, in async code: see
+   * {@linkcode GreenPool.prototype.imapAsync | GreenPool.imapAsync}.
    *
    * @param fn As for the function `spawn`.
    * @param items The arrays of arguments, one for each call.
+   * @returns The results.
    */
   // deno-lint-ignore no-explicit-any
   starmapAsync<A extends any[], R>(
     fn: Spawnable<A, R>,
     items: Iterable<A> | AsyncIterable<A>,
-  ): AsyncIterableIterator<Awaited<R>> {
-    return new AsyncMap(aheadIn(this), items, launcherIn(this, fn), true);
+  ): AsyncGenerator<Awaited<R>, void, undefined> {
+    return asyncMap(aheadIn(this), items, launcherIn(this, fn), true);
   }
 
   /**
-   * As {@linkcode GreenPool.imapUnordered}, in async code.
+   * Calls a function with each member of an iterable, in async code, as
+   * {@linkcode GreenPool.prototype.imapAsync | GreenPool.imapAsync} does. The results come in the order in which the calls end.
    *
    * @param fn As for the function `spawn`.
    * @param items The arguments, one for each call.
+   * @returns The results.
+   * @throws {TypeError} By the first `next()`, if `items` is no iterable.
    */
   imapUnorderedAsync<T, R>(
     fn: Spawnable<[T], R>,
     items: Iterable<T> | AsyncIterable<T>,
-  ): AsyncIterableIterator<Awaited<R>> {
-    return new AsyncMap(aheadIn(this), singlesAsync(items), launcherIn(this, fn), false);
+  ): AsyncGenerator<Awaited<R>, void, undefined> {
+    return asyncMap(aheadIn(this), singlesAsync(items), launcherIn(this, fn), false);
   }
 }
 
@@ -577,7 +662,7 @@ function spawnLaterIn(pool: GreenPool, fn: unknown, args: unknown[], detached: b
   };
   try {
     const thread = launch(fn, args, { memberOf: core.id, detached, gate });
-    thread.onEnd(letGo);
+    thread[ON_END](letGo);
     return { thread, gate };
   } catch (error) {
     letGo();

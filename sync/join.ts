@@ -5,14 +5,32 @@
  */
 
 import { madeElsewhere } from "../bridge/brand.ts";
-import { LONGEST_TIMER, show, WAITING_KEYS } from "../bridge/checks.ts";
-import { GreenThread, KILL_KEYS, type KillOptions, unwrap } from "../bridge/side/green_thread.ts";
+import {
+  checkWaiting,
+  LONGEST_TIMER,
+  show,
+  timeLimit,
+  WAIT_KEYS,
+  type WaitOptions,
+} from "../bridge/checks.ts";
+import {
+  graceIn,
+  GreenThread,
+  KILL_KEYS,
+  type KillOptions,
+  unwrap,
+  WANT,
+} from "../bridge/side/green_thread.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
-import { AsyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
-import { checkWaiting, timedOut, timeLimit, type WaitingOptions } from "../bridge/memory/core.ts";
+import { asyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
+import { timedOut } from "../bridge/memory/core.ts";
 
-/** Options for {@linkcode iwait}. */
-export interface IwaitOptions extends WaitingOptions {
+/**
+ * Options for {@linkcode iwait}.
+ *
+ * @category Threads
+ */
+export interface IwaitOptions extends WaitOptions {
   /**
    * The number of threads after which to stop.
    *
@@ -21,9 +39,13 @@ export interface IwaitOptions extends WaitingOptions {
   count?: number;
 }
 
-const IWAIT_KEYS = [...WAITING_KEYS, "count"];
+const IWAIT_KEYS = [...WAIT_KEYS, "count"];
 
-/** Options for {@linkcode joinAll}. */
+/**
+ * Options for {@linkcode joinAll}.
+ *
+ * @category Threads
+ */
 export interface JoinAllOptions extends IwaitOptions {
   /**
    * Whether to throw the error of the first thread that failed.
@@ -54,7 +76,7 @@ export class Finishers<T> {
     checkThread(thread);
     if (this.#running.has(thread)) return;
     thread.link(this.#link);
-    this.#running.set(thread, thread.want());
+    this.#running.set(thread, thread[WANT]());
   }
 
   /** The number of threads that were not asked for. */
@@ -133,8 +155,9 @@ export class Finishers<T> {
  *
  * @param threads The threads. A thread that occurs twice counts once.
  * @param options See {@linkcode IwaitOptions}. When the time is over, the iteration ends.
- * @returns The threads, in the order in which they end.
- * @throws {BlockingCallError} If it is called on the hub: use {@linkcode iwaitAsync} there.
+ * @returns The threads, in the order in which they end, with the helpers of `Iterator.prototype`.
+ * @throws {TypeError} If an option has the wrong type; by the first `next()`, if `threads` is no iterable of threads.
+ * @throws {BlockingCallError} By the first `next()` on the hub: use {@linkcode iwaitAsync} there.
  *
  * @example The first of two
  * ```ts
@@ -147,6 +170,8 @@ export class Finishers<T> {
  * }, one);
  * assertEquals(await first, 1);
  * ```
+ *
+ * @category Threads
  */
 export function iwait<T>(
   threads: Iterable<GreenThread<T>>,
@@ -267,6 +292,20 @@ function countOf({ count = Infinity }: IwaitOptions): number {
  * @param threads The threads.
  * @param options See {@linkcode IwaitOptions}.
  * @returns The threads, in the order in which they end. Each comes in an array, as a thread by itself would be awaited.
+ * @throws {TypeError} If an option has the wrong type; by the first `next()`, if `threads` is no iterable of threads.
+ *
+ * @example Results as the threads end
+ * ```ts
+ * import { iwaitAsync, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const threads = [1, 2, 3].map((n) => spawn((n: number) => n * n, n));
+ * const results: number[] = [];
+ * for await (const [thread] of iwaitAsync(threads)) results.push(await thread);
+ * assertEquals(results.sort(), [1, 4, 9]);
+ * ```
+ *
+ * @category Threads
  */
 export function iwaitAsync<T>(
   threads: Iterable<GreenThread<T>>,
@@ -281,7 +320,7 @@ function endingAsync<T>(
   options: IwaitOptions,
 ): AsyncGenerator<[GreenThread<T>], void, undefined> {
   const ending = new Ending<T>(threads, options);
-  return new AsyncSteps(() => ending.nextAsync(), () => ending.leave());
+  return asyncSteps(() => ending.nextAsync(), () => ending.leave());
 }
 
 /**
@@ -291,7 +330,20 @@ function endingAsync<T>(
  * @param options See {@linkcode JoinAllOptions}. When the time is over, the threads that have ended are returned.
  * @returns The threads that have ended, in the order of their ends.
  * @throws The error of a thread, with `throwOnError`.
+ * @throws {TypeError} If `threads` is no iterable of threads, or an option has the wrong type.
  * @throws {BlockingCallError} If it is called on the hub: use {@linkcode joinAllAsync} there.
+ *
+ * @example Wait for two threads
+ * ```ts
+ * import { type GreenThread, joinAll, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const threads = [1, 2].map((n) => spawn((n: number) => n * n, n));
+ * const waiter = spawn((...threads: GreenThread<number>[]) => joinAll(threads).length, ...threads);
+ * assertEquals(await waiter, 2);
+ * ```
+ *
+ * @category Threads
  */
 export function joinAll<T>(
   threads: Iterable<GreenThread<T>>,
@@ -313,7 +365,24 @@ export function joinAll<T>(
  * Waits until several green threads have ended, in async code: see {@linkcode joinAll}.
  *
  * @param threads The threads.
- * @param options See {@linkcode JoinAllOptions}.
+ * @param options See {@linkcode JoinAllOptions}. When the time is over, the threads that have ended are returned.
+ * @returns A promise of the threads that have ended, in the order of their ends; with `throwOnError` it rejects with the error of
+ * the first thread that failed.
+ *
+ * @example Wait for all, whether they fail or not
+ * ```ts
+ * import { joinAllAsync, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const good = spawn(() => 1);
+ * const bad = spawn(() => {
+ *   throw new Error("no");
+ * });
+ * await joinAllAsync<unknown>([good, bad]);
+ * assertEquals([good.outcome()?.status, bad.outcome()?.status], ["fulfilled", "rejected"]);
+ * ```
+ *
+ * @category Threads
  */
 export async function joinAllAsync<T>(
   threads: Iterable<GreenThread<T>>,
@@ -330,19 +399,35 @@ export async function joinAllAsync<T>(
   return ended;
 }
 
-/** Options for {@linkcode killAll}. */
-export interface KillAllOptions extends KillOptions, WaitingOptions {}
-
-const KILL_ALL_KEYS = [...WAITING_KEYS, ...KILL_KEYS];
+/**
+ * Options for {@linkcode killAll}.
+ *
+ * @category Threads
+ */
+export interface KillAllOptions extends KillOptions {}
 
 /**
  * Kills several green threads and blocks until all have ended.
  *
  * @param threads The threads.
- * @param reason The reason, as for `kill()`.
+ * @param reason The reason, as for `kill()`: a `GreenletExit` by default.
  * @param options Options of the wait for them, and of each kill.
  * @throws {Timeout} If some had not ended in time.
+ * @throws {TypeError} If `threads` is no iterable of threads, or an option has the wrong type. Then no thread is killed.
  * @throws {BlockingCallError} If it is called on the hub: use {@linkcode killAllAsync} there.
+ *
+ * @example Kill two threads that sleep
+ * ```ts
+ * import { type GreenThread, killAll, spawn } from "@aiohub/aiohub";
+ * import { sleep } from "@aiohub/aiohub/green";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const threads = [1, 2].map(() => spawn(() => sleep(60_000)));
+ * await spawn((...threads: GreenThread<void>[]) => killAll(threads), ...threads);
+ * assertEquals(threads.map(({ state }) => state), ["killed", "killed"]);
+ * ```
+ *
+ * @category Threads
  */
 export function killAll(
   threads: Iterable<GreenThread>,
@@ -360,8 +445,22 @@ export function killAll(
  * Kills several green threads and waits until all have ended, in async code: see {@linkcode killAll}.
  *
  * @param threads The threads.
- * @param reason The reason, as for `kill()`.
+ * @param reason The reason, as for `kill()`: a `GreenletExit` by default.
  * @param options Options of the wait for them, and of each kill.
+ * @returns A promise that settles when all have ended; it rejects with a `Timeout` if some had not ended in time.
+ *
+ * @example Kill two threads that sleep
+ * ```ts
+ * import { killAllAsync, spawn } from "@aiohub/aiohub";
+ * import { sleep } from "@aiohub/aiohub/green";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const threads = [1, 2].map(() => spawn(() => sleep(60_000)));
+ * await killAllAsync(threads);
+ * assertEquals(threads.map(({ dead }) => dead), [true, true]);
+ * ```
+ *
+ * @category Threads
  */
 export async function killAllAsync(
   threads: Iterable<GreenThread>,
@@ -375,8 +474,9 @@ export async function killAllAsync(
 }
 
 /** Splits options into those of the wait and those of each kill: either of them refuses keys that it does not know. */
-function split(options: KillAllOptions): { waiting: WaitingOptions; killing: KillOptions } {
-  checkWaiting(options, KILL_ALL_KEYS);
-  const { timeout, signal, graceMs, wait } = options;
-  return { waiting: { timeout, signal }, killing: { graceMs, wait } };
+function split(options: KillAllOptions): { waiting: WaitOptions; killing: KillOptions } {
+  checkWaiting(options, KILL_KEYS);
+  const { timeout, signal, wait } = options;
+  const [grace, waiting] = [graceIn(options), { timeout, signal }];
+  return { waiting, killing: wait ? { grace, wait, ...waiting } : { grace } };
 }

@@ -25,7 +25,11 @@ export function setLauncher(launcher: HubLauncher): void {
   hub.launch ??= launcher;
 }
 
-/** Spawns a green thread, on either side. */
+/**
+ * Spawns a green thread, on either side.
+ *
+ * @throws {TypeError} If nothing on the hub has imported the hub.
+ */
 export function launch(
   fn: unknown,
   args: readonly unknown[],
@@ -33,5 +37,10 @@ export function launch(
 ): GreenThread<unknown> {
   const green = greenSide();
   if (green) return green.spawn(spawnTarget(fn), args, options);
-  return hub.launch!(fn, args, options);
+  if (!hub.launch) {
+    throw new TypeError(
+      'Cannot spawn on the hub: expected a program that imports "@aiohub/aiohub", found only the entry "./sync"',
+    );
+  }
+  return hub.launch(fn, args, options);
 }

@@ -6,9 +6,10 @@
  * @module
  */
 
+import type { WaitOptions } from "../bridge/checks.ts";
 import { brand } from "../bridge/brand.ts";
 import { DeadlockError } from "../bridge/errors.ts";
-import { nameIn, threadHere, type WaitingOptions } from "../bridge/memory/core.ts";
+import { nameIn, threadHere } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { type Permit, Permits, twin } from "./permits.ts";
@@ -20,20 +21,20 @@ class LockCore extends Permits {
     super(LOCK, buffer ?? 1, name);
   }
 
-  override acquire(call: string, options: WaitingOptions | undefined): Permit {
+  override acquire(call: string, options: WaitOptions | undefined): Permit {
     // The thread would wait for itself for ever, so the call fails at once.
     const limited = options?.timeout !== undefined || options?.signal !== undefined;
     const holder = this.holder();
     if (holder !== undefined && !limited && greenSide() && holder === threadHere(call)) {
       throw new DeadlockError(
-        `Cannot acquire ${this.title}: the green thread that asks holds it already; use an RLock to acquire it again`,
+        `Cannot acquire ${this.title}: this green thread holds the lock already: use an RLock to acquire it again`,
       );
     }
     return super.acquire(call, options);
   }
 
   override release(): void {
-    if (this.value > 0) throw new Error(`Cannot release ${this.title}: nobody has acquired it`);
+    if (this.value > 0) throw new Error(`Cannot release ${this.title}: the lock is not held`);
     super.release();
   }
 }
@@ -72,6 +73,8 @@ const LOCK = { kind: "lock", wireName: "Lock", exclusive: true } as const;
  * await Promise.all(threads);
  * assertEquals(counter[0], 300);
  * ```
+ *
+ * @category Coordination
  */
 export class Lock extends Coordination {
   static {
@@ -81,7 +84,7 @@ export class Lock extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: Permits;
 
@@ -108,23 +111,23 @@ export class Lock extends Coordination {
   /**
    * Acquires the lock; blocks the green thread until the lock is free.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The permit, for `using`.
    * @throws {Timeout} If the lock was not free in time.
    * @throws {DeadlockError} If this green thread holds the lock already, and there is neither a timeout nor a signal.
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
-  acquire(options?: WaitingOptions): Permit {
+  acquire(options?: WaitOptions): Permit {
     return this[CORE].acquire("acquire()", options);
   }
 
   /**
    * Acquires the lock, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise of the permit; it rejects with a `Timeout` if the lock was not free in time.
    */
-  acquireAsync(options?: WaitingOptions): Promise<Permit> {
+  acquireAsync(options?: WaitOptions): Promise<Permit> {
     return twin(() => this.acquire(options), () => this[CORE].acquireAsync(options));
   }
 

@@ -7,7 +7,7 @@
 import { NotCloneableError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import { END, Steps } from "../bridge/side/steps.ts";
+import { asyncSteps, END, GreenSteps } from "../bridge/side/steps.ts";
 import { Finishers } from "./join.ts";
 
 /** A result ahead of the consumer: the thread of a call, or an error in place of one. */
@@ -90,27 +90,54 @@ class Calls<A, R> {
   }
 }
 
+/**
+ * Makes a map in green code.
+ *
+ * @param most Returns the most calls that may be ahead.
+ * @param items The lists of arguments.
+ * @param begin Makes a call.
+ * @param ordered Whether results come in the order of the items.
+ */
+export function greenMap<A, R>(
+  most: () => number,
+  items: Iterable<A>,
+  begin: Begin<A, R>,
+  ordered: boolean,
+): Generator<R, void, undefined> {
+  const map = new GreenMap(most, items, begin, ordered);
+  return new GreenSteps(() => map.next(), () => map.leave());
+}
+
+/** As {@linkcode greenMap}, in async code. */
+export function asyncMap<A, R>(
+  most: () => number,
+  items: Iterable<A> | AsyncIterable<A>,
+  begin: Begin<A, R>,
+  ordered: boolean,
+): AsyncGenerator<R, void, undefined> {
+  const map = new AsyncMap(most, items, begin, ordered);
+  return asyncSteps(() => map.next(), () => map.leave());
+}
+
 /** A map in green code. */
-export class GreenMap<A, R> implements IterableIterator<R> {
+class GreenMap<A, R> {
+  /** The time limits within which the map was made. */
+  readonly #within = greenSide()?.limits;
   readonly #source: Iterator<A>;
   readonly #calls: Calls<A, R>;
 
-  /**
-   * @param most Returns the most calls that may be ahead.
-   * @param items The lists of arguments.
-   * @param begin Makes a call.
-   * @param ordered Whether results come in the order of the items.
-   */
+  /** As for {@linkcode greenMap}. */
   constructor(most: () => number, items: Iterable<A>, begin: Begin<A, R>, ordered: boolean) {
     this.#source = items[Symbol.iterator]();
     this.#calls = new Calls(most, begin, ordered);
   }
 
   next(): IteratorResult<R, undefined> {
-    this.#fill();
+    this.#leaveIfOver(() => this.#fill());
     const { ahead, finishers } = this.#calls;
     if (finishers && finishers.left > 0) {
-      return { done: false, value: finishers.next(Infinity)!.wait() };
+      const thread = this.#leaveIfOver(() => finishers.next(Infinity)!);
+      return { done: false, value: thread.wait() };
     }
     const [first] = ahead;
     if (!first) return END;
@@ -118,22 +145,38 @@ export class GreenMap<A, R> implements IterableIterator<R> {
       ahead.shift();
       throw first.error;
     }
+    const { thread } = first;
     try {
-      return { done: false, value: first.thread.wait() };
+      return { done: false, value: this.#leaveIfOver(() => thread.wait(), thread) };
     } finally {
-      // A thread that is killed or times out here may ask for the same result again.
-      if (first.thread.dead) ahead.shift();
+      // A thread whose limit ends here may ask for the same result again.
+      if (thread.dead) ahead.shift();
     }
   }
 
-  return(): IteratorResult<R, undefined> {
-    for (const thread of this.#calls.leave()) thread.kill();
-    this.#source.return?.();
-    return END;
+  /**
+   * Calls a function that blocks. If a kill ends it, or a limit within which the map was made, the map is left: the loop does not
+   * do that when `next()` throws.
+   *
+   * @param block The function.
+   * @param thread A thread whose own error is no reason to leave the map.
+   */
+  #leaveIfOver<T>(block: () => T, thread?: GreenThread<R>): T {
+    try {
+      return block();
+    } catch (error) {
+      const green = greenSide();
+      const isOfCall = thread?.dead ?? false;
+      const isOver = green?.isKilled ||
+        green?.isLimit(error) && !green.isLimit(error, this.#within);
+      if (isOver && !isOfCall) green?.shield(() => this.leave());
+      throw error;
+    }
   }
 
-  [Symbol.iterator](): this {
-    return this;
+  leave(): void {
+    for (const thread of this.#calls.leave()) thread.kill();
+    this.#source.return?.();
   }
 
   #fill(): void {
@@ -160,12 +203,11 @@ async function resultOf<R>(thread: GreenThread<R>): Promise<IteratorResult<R, un
 }
 
 /** A map in async code. */
-export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
+class AsyncMap<A, R> {
   readonly #source: Iterator<A> | AsyncIterator<A>;
   readonly #calls: Calls<A, R>;
-  readonly #steps = new Steps(() => this.#step());
 
-  /** As for {@linkcode GreenMap}. */
+  /** As for {@linkcode greenMap}. */
   constructor(
     most: () => number,
     items: Iterable<A> | AsyncIterable<A>,
@@ -184,27 +226,16 @@ export class AsyncMap<A, R> implements AsyncIterableIterator<R> {
     this.#calls = new Calls(most, beginQuietly, ordered);
   }
 
-  next(): Promise<IteratorResult<R, undefined>> {
-    return this.#steps.next();
-  }
-
-  async return(): Promise<IteratorResult<R, undefined>> {
-    // At once: nobody wants to know how the killed calls end.
-    this.#steps.end();
+  async leave(): Promise<void> {
     for (const thread of this.#calls.leave()) {
       thread.kill();
       // Nobody will ask for its outcome.
       thread.then(undefined, () => {});
     }
     await this.#source.return?.();
-    return END;
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async #step(): Promise<IteratorResult<R, undefined>> {
+  async next(): Promise<IteratorResult<R, undefined>> {
     await this.#fill();
     const { ahead, finishers } = this.#calls;
     if (finishers && finishers.left > 0) {

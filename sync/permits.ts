@@ -37,19 +37,18 @@
  * @module
  */
 
+import { checkWaiting, type WaitOptions } from "../bridge/checks.ts";
 import { brand, madeElsewhere } from "../bridge/brand.ts";
 import { Node, State } from "../bridge/memory/arena.ts";
 import {
   checkHeard,
   checkLimit,
-  checkWaiting,
   Core,
   entering,
   FIRST_WORD,
   listAt,
   threadHere,
   timedOut,
-  type WaitingOptions,
 } from "../bridge/memory/core.ts";
 import { stopped } from "../bridge/side/green.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
@@ -81,17 +80,25 @@ export interface PermitsKind {
 }
 
 /**
- * A permit that was acquired. It is given back when this is disposed, once.
+ * A permit: what every `acquire()`, `acquireAsync()` and `tryAcquire()` gives.
+ *
+ * `release()`, or the end of a `using` block, gives the permit back to its semaphore or lock. A permit is given back once: to
+ * release it again does nothing.
  *
  * @example Hold a lock for a block
  * ```ts
  * import { Lock } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
  *
  * const lock = new Lock();
  * {
- *   using _permit = await lock.acquireAsync();
- * } // released here
+ *   using permit = await lock.acquireAsync();
+ *   permit.release(); // early
+ * } // the end of the block does nothing more
+ * assertEquals(lock.locked, false);
  * ```
+ *
+ * @category Coordination
  */
 export class Permit implements Disposable {
   static {
@@ -100,19 +107,23 @@ export class Permit implements Disposable {
 
   #release: (() => void) | undefined;
 
-  /** For the library: permits come from `acquire()`. */
+  /**
+   * For the library: permits come from `acquire()`.
+   *
+   * @ignore
+   */
   constructor(release: () => void) {
     this.#release = release;
   }
 
-  /** Gives the permit back. Harmless when that was done before. */
+  /** Gives the permit back. Never blocks. Does nothing if the permit was given back before. */
   release(): void {
     const release = this.#release;
     this.#release = undefined;
     release?.();
   }
 
-  /** Gives the permit back at the end of a `using` block. */
+  /** Gives the permit back at the end of a `using` block: see {@linkcode Permit.prototype.release | Permit.release}. */
   [Symbol.dispose](): void {
     this.release();
   }
@@ -176,7 +187,7 @@ export class Permits extends Core {
    * @param call The call as people wrote it: `acquire()`. A text for the hub is made of it only where the call is refused.
    * @param options The options of that call.
    */
-  acquire(call: string, options: WaitingOptions | undefined): Permit {
+  acquire(call: string, options: WaitOptions | undefined): Permit {
     const green = greenSide() ?? blocking(call, `await ${call.replace("()", "Async()")}`);
     const thread = entering(green, call, options);
     checkLimit(thread);
@@ -192,7 +203,7 @@ export class Permits extends Core {
   }
 
   /** Acquires a permit in async code. */
-  async acquireAsync(options: WaitingOptions | undefined): Promise<Permit> {
+  async acquireAsync(options: WaitOptions | undefined): Promise<Permit> {
     checkWaiting(options);
     checkLimit(HUB);
     const node = this.#takeOrWait(HUB);
@@ -263,6 +274,11 @@ export class Permits extends Core {
 
   /** Called when a permit was taken. Under the lock. */
   protected wasTaken(): void {}
+
+  /** Whether there is room for a permit whose holder has disposed of it; if not, the permit is left out. Under the lock. */
+  protected get hasRoom(): boolean {
+    return true;
+  }
 
   /** Sets the most permits that there may be, in a new object. */
   protected setLimit(limit: number): void {
@@ -354,13 +370,14 @@ export class Permits extends Core {
   }
 
   #permit(thread: number): Permit {
-    return new Permit(() => this.#giveBack(thread));
+    return new Permit(() => this.#giveBack(thread, true));
   }
 
-  #giveBack(thread: number): void {
+  #giveBack(thread: number, ifRoom = false): void {
     this.enter();
     const isOut = thread === 0 || this.#isCounted && this.uncount();
-    if (isOut && this.isHeldBy(thread || ASYNC)) this.releaseOne();
+    const isTaken = !ifRoom || this.hasRoom;
+    if (isOut && isTaken && this.isHeldBy(thread || ASYNC)) this.releaseOne();
     this.leave();
   }
 

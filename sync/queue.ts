@@ -7,9 +7,10 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject, show } from "../bridge/checks.ts";
-import { nameIn, type WaitingOptions } from "../bridge/memory/core.ts";
+import { checkOptionsObject, show, type WaitOptions } from "../bridge/checks.ts";
+import { nameIn } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
+import { AsyncItems, GreenSteps } from "../bridge/side/steps.ts";
 import { twin } from "./permits.ts";
 import {
   CLOSED,
@@ -24,13 +25,21 @@ import {
 } from "./queue_core.ts";
 import type { NameOptions } from "./semaphore.ts";
 
-/** Options for {@linkcode LightQueue.put}. */
-export interface PutOptions extends WaitingOptions {
+/**
+ * Options for {@linkcode LightQueue.prototype.put | LightQueue.put}.
+ *
+ * @category Coordination
+ */
+export interface PutOptions extends WaitOptions {
   /** In a {@linkcode PriorityQueue}: the item's priority. The lowest comes out first. */
   priority?: number;
 }
 
-/** Options for {@linkcode LightQueue.close}. */
+/**
+ * Options for {@linkcode LightQueue.prototype.close | LightQueue.close}.
+ *
+ * @category Coordination
+ */
 export interface QueueCloseOptions {
   /**
    * Whether to drop the items that are still in the queue.
@@ -57,16 +66,33 @@ const PRIORITY_KEYS = ["priority"];
  *   thread with no round trip to the hub. Larger items, and those that refer to something (functions, green threads, other
  *   queues), are left on the hub until somebody gets them.
  * - `for … of` in green code and `for await … of` on the hub get items until the queue is closed and empty.
+ * - The end of a `using` block closes the queue.
  *
  * A `LightQueue` has no `taskDone()` and no `join()`: {@linkcode Queue} adds them.
  *
  * @typeParam T The type of the items.
+ *
+ * @example Async code puts, a green thread gets
+ * ```ts
+ * import { LightQueue, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const queue = new LightQueue<number>();
+ * const sum = spawn((queue: LightQueue<number>) => queue[Symbol.iterator]().reduce((a, b) => a + b), queue);
+ * {
+ *   using input = queue;
+ *   for (const n of [1, 2, 3]) await input.putAsync(n);
+ * } // closed here, so the consumer ends
+ * assertEquals(await sum, 6);
+ * ```
+ *
+ * @category Coordination
  */
 export class LightQueue<T = unknown> extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: QueueCore;
 
@@ -140,7 +166,8 @@ export class LightQueue<T = unknown> extends Coordination {
    *
    * @param item The item.
    * @param options See {@linkcode PutOptions}.
-   * @returns A promise that settles when the item is put; it rejects as {@linkcode LightQueue.put} throws.
+   * @returns A promise that settles when the item is put; it rejects as {@linkcode LightQueue.prototype.put | LightQueue.put}
+   * throws.
    */
   putAsync(item: T, options?: PutOptions): Promise<void> {
     return twin(
@@ -156,6 +183,7 @@ export class LightQueue<T = unknown> extends Coordination {
    * @param options The priority, in a {@linkcode PriorityQueue}.
    * @throws {Full} If there is no room.
    * @throws {QueueClosedError} If the queue is closed.
+   * @throws {NotCloneableError} If the item cannot cross.
    */
   tryPut(item: T, options?: Pick<PutOptions, "priority">): void {
     checkOptionsObject("put", options, "{ priority: 1 }", PRIORITY_KEYS);
@@ -165,23 +193,23 @@ export class LightQueue<T = unknown> extends Coordination {
   /**
    * Gets an item; blocks the green thread until there is an item.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The item.
    * @throws {Empty} If there was no item in time.
    * @throws {QueueClosedError} If the queue is closed and empty.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
-  get(options?: WaitingOptions): T {
+  get(options?: WaitOptions): T {
     return this[CORE].get(options) as T;
   }
 
   /**
    * Gets an item, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
-   * @returns A promise of the item; it rejects as {@linkcode LightQueue.get} throws.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the item; it rejects as {@linkcode LightQueue.prototype.get | LightQueue.get} throws.
    */
-  getAsync(options?: WaitingOptions): Promise<T> {
+  getAsync(options?: WaitOptions): Promise<T> {
     return twin(
       () => this.get(options),
       async () => await this[CORE].getAsync(options) as T,
@@ -203,6 +231,8 @@ export class LightQueue<T = unknown> extends Coordination {
    * Changes the room for items. Items are not dropped. Threads that wait for room may go on.
    *
    * @param maxSize The most items that the queue has room for, as in the constructor.
+   * @throws {TypeError} If `maxSize` is not a number.
+   * @throws {RangeError} If `maxSize` is neither a whole number from 0 nor `Infinity`.
    */
   resize(maxSize: number): void {
     this[CORE].resize(maxSize);
@@ -212,32 +242,37 @@ export class LightQueue<T = unknown> extends Coordination {
    * Closes the queue: see the class. May be called again.
    *
    * @param options See {@linkcode QueueCloseOptions}.
+   * @throws {TypeError} If an option is of the wrong kind or is not known.
    */
   close(options?: QueueCloseOptions): void {
     checkOptionsObject("close a queue", options, "{ immediate: true }", CLOSE_KEYS);
     this[CORE].close(options?.immediate ?? false);
   }
 
-  /** Gets items until the queue is closed and empty, in green code. */
-  [Symbol.iterator](): IterableIterator<T, undefined> {
-    const core = this[CORE];
-    return {
-      next: () => core.next() as IteratorResult<T, undefined>,
-      [Symbol.iterator]() {
-        return this;
-      },
-    };
+  /** Closes the queue at the end of a `using` block: consumers get the items that are left. */
+  [Symbol.dispose](): void {
+    this.close();
   }
 
-  /** Gets items until the queue is closed and empty, in async code. */
-  [Symbol.asyncIterator](): AsyncIterableIterator<T, undefined> {
+  /**
+   * Gets items until the queue is closed and empty, in green code. To leave the loop early takes nothing from the queue.
+   *
+   * @returns The items, with the helpers of `Iterator.prototype`: `map()`, `take()`, `toArray()` and so on.
+   * @throws {BlockingCallError} By the first `next()` on the hub: use `for await` there.
+   */
+  [Symbol.iterator](): Generator<T, void, undefined> {
     const core = this[CORE];
-    return {
-      next: () => core.nextAsync() as Promise<IteratorResult<T, undefined>>,
-      [Symbol.asyncIterator]() {
-        return this;
-      },
-    };
+    return new GreenSteps(() => core.next() as IteratorResult<T, undefined>);
+  }
+
+  /**
+   * Gets items until the queue is closed and empty, in async code. To leave the loop early takes nothing from the queue.
+   *
+   * @returns The items.
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
+    const core = this[CORE];
+    return new AsyncItems(() => core.nextAsync() as Promise<IteratorResult<T, undefined>>);
   }
 }
 
@@ -263,6 +298,8 @@ export class LightQueue<T = unknown> extends Coordination {
  * assertEquals(items, [0, 1, 2, 3, 4]);
  * await producer;
  * ```
+ *
+ * @category Coordination
  */
 export class Queue<T = unknown> extends LightQueue<T> {
   /** The number of items that were put, and not reported done. */
@@ -282,26 +319,42 @@ export class Queue<T = unknown> extends LightQueue<T> {
   /**
    * Blocks the green thread until all items are reported done.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @throws {Timeout} If they were not done in time.
    * @throws {BlockingCallError} If it is called on the hub: use `joinAsync()` there.
    */
-  join(options?: WaitingOptions): void {
+  join(options?: WaitOptions): void {
     this[CORE].join(options);
   }
 
   /**
    * Waits until all items are reported done, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise that settles then; it rejects with a `Timeout` if they were not done in time.
    */
-  joinAsync(options?: WaitingOptions): Promise<void> {
+  joinAsync(options?: WaitOptions): Promise<void> {
     return twin(() => this.join(options), () => this[CORE].joinAsync(options));
   }
 }
 
-/** A {@linkcode Queue} whose last item comes out first. */
+/**
+ * A {@linkcode Queue} whose last item comes out first.
+ *
+ * @typeParam T The type of the items.
+ *
+ * @example Last in, first out
+ * ```ts
+ * import { LifoQueue } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const queue = new LifoQueue<number>();
+ * for (const n of [1, 2, 3]) queue.tryPut(n);
+ * assertEquals([queue.tryGet(), queue.tryGet(), queue.tryGet()], [3, 2, 1]);
+ * ```
+ *
+ * @category Coordination
+ */
 export class LifoQueue<T = unknown> extends Queue<T> {}
 
 /**
@@ -309,6 +362,8 @@ export class LifoQueue<T = unknown> extends Queue<T> {}
  *
  * The priority is given with the item. Without that, the priority is the item itself if this is a number, or the first member of
  * an array.
+ *
+ * @typeParam T The type of the items.
  *
  * @example Lowest first
  * ```ts
@@ -320,6 +375,8 @@ export class LifoQueue<T = unknown> extends Queue<T> {}
  * queue.tryPut("now", { priority: 1 });
  * assertEquals(queue.tryGet(), "now");
  * ```
+ *
+ * @category Coordination
  */
 export class PriorityQueue<T = unknown> extends Queue<T> {}
 
@@ -347,7 +404,7 @@ function checkedPriority(
   const priority = given ?? own;
   if (typeof priority === "number" && !Number.isNaN(priority)) return priority;
   throw new TypeError(
-    "Cannot put: the item is neither a number nor an array that begins with one: give its priority in the options",
+    "Cannot put: the item is neither a number nor an array that begins with a number: set its priority, as in { priority: 1 }",
   );
 }
 

@@ -35,20 +35,17 @@
  */
 
 import { Empty, Full, QueueClosedError } from "../bridge/errors.ts";
-import { WAITING_KEYS } from "../bridge/checks.ts";
+import { checkWaiting, timeLimit, WAIT_KEYS, type WaitOptions } from "../bridge/checks.ts";
 import type { Green } from "../bridge/side/green.ts";
 import { blocking, greenSide } from "../bridge/side/side.ts";
 import {
   checkLimit,
-  checkWaiting,
   Core,
   entering,
   FIRST_WORD,
   listAt,
   threadHere,
   timedOut,
-  timeLimit,
-  type WaitingOptions,
 } from "../bridge/memory/core.ts";
 import { Block, discard, Heap, HEAP_WORDS, type Item, makeItem } from "../bridge/memory/heap.ts";
 import { discardValue } from "../bridge/memory/stored_values.ts";
@@ -78,7 +75,7 @@ export const PUTTERS = 1;
 const JOINERS = 2;
 
 /** The keys of the options of `put()`. */
-export const PUT_KEYS: readonly string[] = [...WAITING_KEYS, "priority"];
+export const PUT_KEYS: readonly string[] = [...WAIT_KEYS, "priority"];
 
 /** In the results of `#get()`: there is no item. */
 const NOTHING = 0;
@@ -152,7 +149,7 @@ export class QueueCore extends Core {
     }
   }
 
-  put(value: unknown, priority: number, options: WaitingOptions | undefined): void {
+  put(value: unknown, priority: number, options: WaitOptions | undefined): void {
     const green = blocking("put()", "await putAsync()");
     const thread = entering(green, "put()", options, PUT_KEYS);
     const item = makeItem(value, this);
@@ -177,7 +174,7 @@ export class QueueCore extends Core {
   async putAsync(
     value: unknown,
     priority: number,
-    options: WaitingOptions | undefined,
+    options: WaitOptions | undefined,
   ): Promise<void> {
     checkWaiting(options, PUT_KEYS);
     const item = makeItem(value, this);
@@ -242,7 +239,7 @@ export class QueueCore extends Core {
     }
   }
 
-  get(options: WaitingOptions | undefined): unknown {
+  get(options: WaitOptions | undefined): unknown {
     const green = blocking("get()", "await getAsync()");
     const thread = entering(green, "get()", options);
     checkLimit(thread);
@@ -260,7 +257,7 @@ export class QueueCore extends Core {
   }
 
   /** Waits for an item, if `#get()` has taken a node for that; throws if not. */
-  #getLater(green: Green, found: number, options: WaitingOptions | undefined): number {
+  #getLater(green: Green, found: number, options: WaitOptions | undefined): number {
     const block = found < ENDED
       ? this.#endGet(-found, this.block(green, GETTERS, -found, options))
       : found;
@@ -276,7 +273,7 @@ export class QueueCore extends Core {
     green.enter("get()");
   }
 
-  async getAsync(options: WaitingOptions | undefined): Promise<unknown> {
+  async getAsync(options: WaitOptions | undefined): Promise<unknown> {
     checkWaiting(options);
     checkLimit(HUB);
     let block = this.#get(timeLimit(options) > 0 ? 0 : undefined);
@@ -299,7 +296,7 @@ export class QueueCore extends Core {
    * Takes the item of a putter that waits, in a cooperative hub: both switch, and the getter goes on first. So the getter queues
    * itself for the run lock before it lets the putter go on.
    */
-  #meet(green: Green, options: WaitingOptions | undefined): unknown {
+  #meet(green: Green, options: WaitOptions | undefined): unknown {
     const order = green.takeOrder();
     const block = this.#get(undefined);
     // Async code has come in between.
@@ -364,12 +361,12 @@ export class QueueCore extends Core {
     this.leave();
     if (left < 0) {
       throw new RangeError(
-        `Cannot call taskDone(): it was called for all items of ${this.title} already`,
+        `Cannot call taskDone() of ${this.title}: it was called more often than get()`,
       );
     }
   }
 
-  join(options: WaitingOptions | undefined): void {
+  join(options: WaitOptions | undefined): void {
     const green = blocking("join()", "await joinAsync()");
     const thread = entering(green, "join()", options);
     const node = this.#joinOrWait(thread);
@@ -378,7 +375,7 @@ export class QueueCore extends Core {
     this.freeNode(node);
   }
 
-  async joinAsync(options: WaitingOptions | undefined): Promise<void> {
+  async joinAsync(options: WaitOptions | undefined): Promise<void> {
     checkWaiting(options);
     const node = this.#joinOrWait(0);
     if (node === 0) return;

@@ -9,10 +9,9 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject } from "../bridge/checks.ts";
+import { checkOptionsObject, type WaitOptions } from "../bridge/checks.ts";
 import { currentLimit, outsideLimits } from "../bridge/side/limit.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import type { WaitingOptions } from "../bridge/memory/core.ts";
 import { CORE } from "../bridge/memory/objects.ts";
 import { registerOwnClass } from "../bridge/values/classes.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
@@ -24,7 +23,11 @@ import { checkCount, checkSizes, Permit, twin } from "./permits.ts";
 import { LifoQueue, LightQueue } from "./queue.ts";
 import { Semaphore } from "./semaphore.ts";
 
-/** Options for {@linkcode Pool}. */
+/**
+ * Options for {@linkcode Pool}.
+ *
+ * @category Coordination
+ */
 export interface PoolOptions<T> {
   /** Makes a resource. May be async if the pool was made on the hub: it runs there, also for green threads. */
   create: () => T | PromiseLike<T>;
@@ -58,7 +61,12 @@ const KEYS: readonly (keyof PoolOptions<unknown>)[] = [
   "lifo",
 ];
 
-/** A resource that is lent. It goes back when the lease is disposed, once. */
+/**
+ * A resource that is lent. It goes back at the end of a `using` block. It goes back once: to dispose of the lease again does
+ * nothing.
+ *
+ * @category Coordination
+ */
 export interface Lease<T> extends Disposable {
   /** The resource. */
   readonly value: T;
@@ -114,6 +122,8 @@ let partsOf: (pool: Pool<unknown>) => Parts<unknown>;
  * assertEquals(await thread, 1);
  * assertEquals(await pool.getAsync(), 1);
  * ```
+ *
+ * @category Coordination
  */
 export class Pool<T> {
   readonly #parts: Parts<T>;
@@ -162,13 +172,13 @@ export class Pool<T> {
   /**
    * Gets a resource; blocks the green thread until there is one.
    *
-   * @param options See {@linkcode WaitingOptions}.
-   * @returns The resource, to be given to {@linkcode Pool.put}.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns The resource, to be given to {@linkcode Pool.prototype.put | Pool.put}.
    * @throws {Timeout} If there was no resource in time.
    * @throws The error of `create`.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
-  get(options?: WaitingOptions): T {
+  get(options?: WaitOptions): T {
     const permit = this.#parts.permits[CORE].acquire("get()", options);
     try {
       return this.#takeIdle(permit) ?? this.#createNow();
@@ -179,11 +189,13 @@ export class Pool<T> {
   }
 
   /**
-   * Gets a resource, in async code.
+   * Gets a resource, in async code: see {@linkcode Pool.prototype.get | Pool.get}.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the resource, to be given to {@linkcode Pool.prototype.put | Pool.put}; it rejects as
+   * {@linkcode Pool.prototype.get | Pool.get} throws.
    */
-  getAsync(options?: WaitingOptions): Promise<T> {
+  getAsync(options?: WaitOptions): Promise<T> {
     return twin(() => this.get(options), async () => {
       const permit = await this.#parts.permits.acquireAsync(options);
       return this.#takeIdle(permit) ?? await this.#createAsync(permit);
@@ -215,20 +227,23 @@ export class Pool<T> {
   }
 
   /**
-   * Gets a resource for a `using` block; blocks the green thread.
+   * Gets a resource for a `using` block; blocks the green thread until there is one.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns The lease. The resource is its `value`.
+   * @throws As {@linkcode Pool.prototype.get | Pool.get} does; on the hub use `itemAsync()`.
    */
-  item(options?: WaitingOptions): Lease<T> {
+  item(options?: WaitOptions): Lease<T> {
     return this.#lease(this.get(options));
   }
 
   /**
-   * Gets a resource for a `using` block, in async code.
+   * Gets a resource for a `using` block, in async code: see {@linkcode Pool.prototype.item | Pool.item}.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
+   * @returns A promise of the lease; it rejects as {@linkcode Pool.prototype.get | Pool.get} throws.
    */
-  async itemAsync(options?: WaitingOptions): Promise<Lease<T>> {
+  async itemAsync(options?: WaitOptions): Promise<Lease<T>> {
     return this.#lease(await this.getAsync(options));
   }
 
@@ -236,6 +251,8 @@ export class Pool<T> {
    * Changes the most resources that there may be. Lent resources beyond that are destroyed when they are put back.
    *
    * @param maxSize The most resources, as in the options.
+   * @throws {TypeError} If `maxSize` is not a number.
+   * @throws {RangeError} If `maxSize` is not a whole number from 0.
    */
   resize(maxSize: number): void {
     const { permits, idle, destroy } = this.#parts;
@@ -282,7 +299,7 @@ export class Pool<T> {
   #create(): T | PromiseLike<T> {
     const { create } = this.#parts;
     if (typeof create === "function") return create();
-    throw new TypeError("Cannot get from a pool: it has no function that makes a resource");
+    throw new TypeError('Cannot get from a pool: the pool has no "create" to make a resource');
   }
 
   /** Makes a resource for a waiter whose limit may end meanwhile: then the next waiter gets the resource. */
@@ -309,7 +326,24 @@ function shielded(fn: () => void): void {
   else fn();
 }
 
-/** A pool of tokens without a meaning: a {@linkcode Semaphore} in the shape of a {@linkcode Pool}. */
+/**
+ * A pool of tokens without a meaning: a {@linkcode Semaphore} in the shape of a {@linkcode Pool}.
+ *
+ * @example One at a time
+ * ```ts
+ * import { TokenPool } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const pool = new TokenPool(1);
+ * {
+ *   using _token = await pool.itemAsync();
+ *   assertEquals(pool.free, 0);
+ * }
+ * assertEquals(pool.free, 1);
+ * ```
+ *
+ * @category Coordination
+ */
 export class TokenPool extends Pool<number> {
   static {
     brand(this, "TokenPool");
@@ -319,6 +353,8 @@ export class TokenPool extends Pool<number> {
    * Makes a pool.
    *
    * @param maxSize The number of tokens.
+   * @throws {TypeError} If `maxSize` is not a number.
+   * @throws {RangeError} If `maxSize` is not a whole number from 0.
    */
   constructor(maxSize: number = 4) {
     let count = 0;

@@ -11,8 +11,9 @@
  * @module
  */
 
+import { checkWaiting, type WaitOptions } from "../bridge/checks.ts";
 import { brand } from "../bridge/brand.ts";
-import { checkWaiting, nameIn, threadHere, type WaitingOptions } from "../bridge/memory/core.ts";
+import { nameIn, threadHere } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { greenSide } from "../bridge/side/side.ts";
 import { stateIfMade } from "../bridge/state.ts";
@@ -91,7 +92,7 @@ class RLockCore extends Permits {
   }
 
   override release(): void {
-    if (this.value > 0) throw new Error(`Cannot release ${this.title}: nobody has acquired it`);
+    if (this.value > 0) throw new Error(`Cannot release ${this.title}: the lock is not held`);
     const holder = this.holder();
     const other = this.otherHolder("release()");
     if (other !== undefined) {
@@ -141,6 +142,8 @@ const DEPTH = 4 + 3 + 3;
  * assertEquals(await thread, true);
  * assertEquals(lock.locked, false);
  * ```
+ *
+ * @category Coordination
  */
 export class RLock extends Coordination {
   static {
@@ -150,7 +153,7 @@ export class RLock extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: RLockCore;
 
@@ -177,12 +180,12 @@ export class RLock extends Coordination {
   /**
    * Acquires the lock; blocks the green thread until the lock is free.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The permit, for `using`.
    * @throws {Timeout} If the lock was not free in time.
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
-  acquire(options?: WaitingOptions): Permit {
+  acquire(options?: WaitOptions): Permit {
     const core = this[CORE];
     checkWaiting(options);
     return (greenSide() && core.reenter("acquire()")) ??
@@ -192,10 +195,10 @@ export class RLock extends Coordination {
   /**
    * Acquires the lock, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise of the permit; it rejects with a `Timeout` if the lock was not free in time.
    */
-  acquireAsync(options?: WaitingOptions): Promise<Permit> {
+  acquireAsync(options?: WaitOptions): Promise<Permit> {
     const core = this[CORE];
     return twin(
       () => this.acquire(options),

@@ -6,12 +6,17 @@
  * @module
  */
 
+import type { WaitOptions } from "../bridge/checks.ts";
 import { brand } from "../bridge/brand.ts";
-import { nameIn, type WaitingOptions } from "../bridge/memory/core.ts";
+import { nameIn } from "../bridge/memory/core.ts";
 import { Coordination, CORE, registerKind } from "../bridge/memory/objects.ts";
 import { checkCount, MOST, type Permit, Permits, type PermitsKind, twin } from "./permits.ts";
 
-/** Options for coordination objects. */
+/**
+ * Options for coordination objects.
+ *
+ * @category Coordination
+ */
 export interface NameOptions {
   /** The object's name in messages and descriptions. */
   name?: string;
@@ -31,7 +36,7 @@ class SemaphoreCore extends Permits {
     const most = this.bounded ? this.limit : MOST;
     if (this.value >= most) {
       throw new RangeError(
-        `Cannot release ${this.title}: its ${most} permits are all there already`,
+        `Cannot release ${this.title}: no permit is held: all ${most} are free`,
       );
     }
     super.release();
@@ -71,6 +76,8 @@ class SemaphoreCore extends Permits {
  * assertEquals(await thread, 2);
  * assertEquals(semaphore.value, 3);
  * ```
+ *
+ * @category Coordination
  */
 export class Semaphore extends Coordination {
   static {
@@ -80,7 +87,7 @@ export class Semaphore extends Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   readonly [CORE]: Permits;
 
@@ -121,22 +128,22 @@ export class Semaphore extends Coordination {
   /**
    * Acquires a permit; blocks the green thread until one is free.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns The permit, for `using`. It may also be left alone and given back by `release()`.
    * @throws {Timeout} If no permit was free in time.
    * @throws {BlockingCallError} If it is called on the hub: use `acquireAsync()` there.
    */
-  acquire(options?: WaitingOptions): Permit {
+  acquire(options?: WaitOptions): Permit {
     return this[CORE].acquire("acquire()", options);
   }
 
   /**
    * Acquires a permit, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise of the permit; it rejects with a `Timeout` if no permit was free in time.
    */
-  acquireAsync(options?: WaitingOptions): Promise<Permit> {
+  acquireAsync(options?: WaitOptions): Promise<Permit> {
     return twin(() => this.acquire(options), () => this[CORE].acquireAsync(options));
   }
 
@@ -173,6 +180,8 @@ export class Semaphore extends Coordination {
  *
  * assertThrows(() => new BoundedSemaphore(1).release(), RangeError);
  * ```
+ *
+ * @category Coordination
  */
 export class BoundedSemaphore extends Semaphore {
   static {

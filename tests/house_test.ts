@@ -37,6 +37,12 @@ const NARROW: Readonly<Record<string, readonly string[]>> = {
   "hub/connections": ["hub/base", "sync", "bridge"],
 };
 
+/** Entries that promise to load little, each with the rooms whose files it may reach, types included. */
+const SMALL_ENTRIES: Readonly<Record<string, readonly string[]>> = {
+  "errors.ts": [".", "bridge"],
+  "sync/mod.ts": ["sync", "bridge"],
+};
+
 /** Where `Atomics` may stand: each behind a class with verbs. */
 const ATOMICS: readonly string[] = [
   "bridge/wire/board.ts",
@@ -76,7 +82,7 @@ function* sourcesIn(folder: string): Generator<string> {
 }
 
 const files = [
-  "mod.ts",
+  ...["mod.ts", "errors.ts", "types.ts"],
   ...["hub", "bridge", "green", "sync"].flatMap((room) => [...sourcesIn(room)]),
 ];
 const texts = new Map(files.map((file) => [file, Deno.readTextFileSync(new URL(file, ROOT))]));
@@ -146,6 +152,24 @@ Deno.test("house: a room that stands on few others imports only those", () => {
   check("imports more than the room stands on", wide.map(place));
 });
 
+Deno.test("house: the entries that promise to load little reach no other rooms", () => {
+  for (const [entry, rooms] of Object.entries(SMALL_ENTRIES)) {
+    const reached = new Set([entry]);
+    for (const file of reached) {
+      for (const { from, to } of imports) if (from === file) reached.add(to);
+    }
+    const strays = [...reached].filter((file) => !rooms.includes(roomOf(file)));
+    check(`${entry} reaches more than ${rooms}`, strays);
+  }
+});
+
+Deno.test("house: the entry of types has nothing that is loaded", () => {
+  const loading = codeOf("types.ts").filter(([, code]) =>
+    /^(import|export)\b(?! type )/.test(code)
+  );
+  check("types.ts loads something", loading.map(([line, code]) => `types.ts:${line} ${code}`));
+});
+
 Deno.test("house: no file imports itself through others, types included", () => {
   // `mod.ts` names itself for bundles: what is in scope of inline functions.
   const next = Map.groupBy(imports.filter(({ from, to }) => from !== to), ({ from }) => from);
@@ -167,6 +191,11 @@ Deno.test("house: Atomics, keys of the process and URLs of sources stand where t
   check("a key of the process", placesOf(/Symbol\.for\("aiohub\./, KEYS));
   check("a source file by its URL", placesOf(/new URL\("\.[^"]*\.ts"/, URLS));
 });
+
+/** The room at the top in which a file is: `bridge` for `bridge/wire/ring.ts`. */
+function roomOf(file: string): string {
+  return file.includes("/") ? file.split("/")[0] : ".";
+}
 
 function place({ from, line, to }: Import): string {
   return `${from}:${line} imports ${to}`;

@@ -58,22 +58,44 @@ async function openRegistry(): Promise<Server> {
 }
 
 const PROGRAM = `
+import * as library from "jsr:@aiohub/aiohub@^0.1.0";
 import { spawn, syncToAsync } from "jsr:@aiohub/aiohub@^0.1.0";
+import * as errors from "jsr:@aiohub/aiohub@^0.1.0/errors";
 import { sleep } from "jsr:@aiohub/aiohub@^0.1.0/green";
+import * as objects from "jsr:@aiohub/aiohub@^0.1.0/sync";
+import type { Result } from "jsr:@aiohub/aiohub@^0.1.0/types";
+
+/** How many classes of \`./sync\` and \`./errors\` are those of \`.\`, and how many are not. */
+function compare(): { same: boolean; others: number } {
+  const classes = Object.entries({ ...objects, ...errors }).filter(([name]) => name in library);
+  const others = classes.filter(([name, value]) => value !== library[name as never]);
+  return { same: classes.length > 20, others: others.length };
+}
 
 export const answer = syncToAsync(import.meta, function answer(n: number) {
   sleep(1);
-  return n + 1;
+  using _permit = new objects.Lock().acquire();
+  try {
+    new objects.Queue().tryGet();
+  } catch (error) {
+    if (error instanceof errors.Empty) return { n: n + 1, ...compare() };
+  }
+  throw new Error("The queue had an item");
 });
+
+export const answered: Result<number> = 0;
 
 if (import.meta.main) {
   console.log(await spawn(() => {
     sleep(1);
     return "inline";
   }));
-  console.log(await answer(41));
+  console.log(JSON.stringify(await answer(41)), JSON.stringify(compare()));
 }
 `;
+
+/** What the program prints where the entries have one copy of each class. */
+const SAME = '"same":true,"others":0}';
 
 Deno.test("jsr:@aiohub/aiohub needs no permission of its own, and --allow-read for local green modules", async (t) => {
   await using registry = await openRegistry();
@@ -96,6 +118,6 @@ Deno.test("jsr:@aiohub/aiohub needs no permission of its own, and --allow-read f
   });
   await t.step("with --allow-read all runs", async () => {
     const ran = await run("--allow-read=.");
-    assertEquals(ran, { code: 0, stdout: "inline\n42\n", stderr: "" });
+    assertEquals(ran, { code: 0, stdout: `inline\n{"n":42,${SAME} {${SAME}\n`, stderr: "" });
   });
 });

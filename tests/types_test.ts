@@ -81,6 +81,15 @@ const retry = asyncToSync(import.meta, async function retry(url: string, tries =
   return url.length / tries;
 });
 
+const either = asyncToSync(import.meta, function either(n: number): string | Promise<number> {
+  return n > 1 ? "many" : Promise.resolve(n);
+});
+
+const respond = asyncToSync(import.meta, async function respond(request: Request) {
+  await null;
+  return new Response(request.url);
+});
+
 function identity<T>(value: T): T {
   return value;
 }
@@ -114,8 +123,8 @@ export function defaults(hub: Hub, pool: GreenPool) {
   is<GreenThread<number>>()(pool.spawn((a: number, b = 2) => a * b, 4));
   is<GreenThread<number>>()(pool.spawnAsync((a: number, b = 2) => a * b, 4));
   is<GreenThread<number> | undefined>()(pool.trySpawn((a: number, b = 2) => a * b, 4));
-  is<void>()(pool.spawnN((a: number, b = 2) => a * b, 4));
-  is<void>()(pool.spawnNAsync((a: number, b = 2) => a * b, 4));
+  is<GreenThread<unknown>>()(pool.spawnN((a: number, b = 2) => a * b, 4));
+  is<GreenThread<unknown>>()(pool.spawnNAsync((a: number, b = 2) => a * b, 4));
   // With callbacks, whose parameters get their types from the function.
   is<GreenThread<number>>()(
     spawn((f: (n: number) => number, times = 2) => f(1) * times, async (n) => await delayed(n)),
@@ -145,6 +154,27 @@ export function defaults(hub: Hub, pool: GreenPool) {
   pool.spawn((a: number, b = 2) => a * b, "a");
   // @ts-expect-error the first argument is missing
   spawnN((a: number, b = 2) => a * b);
+}
+
+/** A thread is a promise by its type; it is compiled and never called. */
+export async function promises(thread: GreenThread<string>) {
+  const promise: Promise<string> = thread;
+  const hubPromise: Promise<number> = ask.async("a");
+  is<Promise<string>>()(thread.then());
+  is<Promise<string>>()(thread.catch());
+  is<Promise<string | number>>()(thread.catch((error: Error) => error.message.length));
+  is<Promise<string>>()(thread.finally(() => {}));
+  is<Promise<number>>()(ask.async("a").finally(() => {}));
+  is<Promise<number | null>>()(ask.async("a").catch(() => null));
+  is<[string, number]>()(await Promise.all([thread, ask.async("a")]));
+  is<string | number>()(await Promise.race([promise, hubPromise]));
+  is<HubPromise<string | number>>()(either.async(1));
+  is<GreenThread<string | number>>()(either.spawn(1));
+  Deno.serve((request) => respond.spawn(request));
+  Deno.serve(respond.async);
+  // @ts-expect-error the result is a string
+  const wrong: Promise<number> = thread;
+  return wrong;
 }
 
 declare function delayed<T>(value: T): Promise<T>;
@@ -282,8 +312,9 @@ export function inGreenCode(thread: GreenThread<string>) {
 Deno.test("the types of all forms follow through to their results", async () => {
   await using hub = getHub();
   const sum: number = await hub.spawn((a: number, b: number) => a + b, 20, 22);
-  assertEquals([sum, ...[onTheHub, inGreenCode, defaults, kinds].map((f) => typeof f)], [
+  assertEquals([sum, ...[onTheHub, inGreenCode, defaults, kinds, promises].map((f) => typeof f)], [
     42,
+    "function",
     "function",
     "function",
     "function",

@@ -9,6 +9,7 @@
  * @module
  */
 
+import { ON_END } from "../bridge/side/green_thread.ts";
 import {
   getHub,
   GreenletExit,
@@ -87,7 +88,7 @@ async function follow<T>(name: string, thread: GreenThread<T>): Promise<T | unde
   });
   let timer: ReturnType<typeof setTimeout> | undefined;
   const late = new Promise<string>((resolve) => timer = setTimeout(resolve, PATIENCE, "late"));
-  const ended = new Promise<void>((resolve) => thread.onEnd(() => resolve()));
+  const ended = new Promise<void>((resolve) => thread[ON_END](() => resolve()));
   if (await Promise.race([ended, late]) === "late") {
     problem(`${name}: no end after ${PATIENCE} ms\n${getHub().dump()}`);
     return undefined;
@@ -215,7 +216,7 @@ const JOBS: Record<string, [number, Job]> = {
     await settled;
   }],
   timeouts: [2, async ({ hub }) => {
-    const thread = hub.with({ timeout: upTo(20), graceMs: 5000 })
+    const thread = hub.with({ timeout: upTo(20), grace: 5000 })
       .spawn(work.sleeper as unknown as (ms: number) => string, upTo(40));
     await follow("timeouts", thread);
     const outcome = thread.outcome()!;
@@ -286,7 +287,7 @@ const JOBS: Record<string, [number, Job]> = {
     const threads = [1, 2, 3].map((n) => hub.spawn((n: number) => n, n));
     if (random() < 0.5) await pause(upTo(100));
     const followed = threads.map((thread) => follow("hubs", thread));
-    await hub.close({ graceMs: upTo(50) });
+    await hub.close({ grace: upTo(50) });
     await Promise.all(followed);
     const { workers, threads: left, queued, calls, functions } = hub.statistics();
     if (workers + left + queued + calls + functions > 0) {
@@ -315,7 +316,7 @@ async function fault(hub: Hub): Promise<void> {
   const flag = new SharedArrayBuffer(4);
   const thread = hub.spawn(work.deaf as unknown as (flag: SharedArrayBuffer) => void, flag);
   await pause(upTo(100));
-  thread.kill(undefined, { graceMs: upTo(20) });
+  thread.kill(undefined, { grace: upTo(20) });
   await follow("hard kills", thread);
   Atomics.store(new Int32Array(flag), 0, 1);
   const outcome = thread.outcome()!;

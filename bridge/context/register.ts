@@ -6,18 +6,42 @@
  */
 
 import { madeElsewhere, MAKER, SELF } from "../brand.ts";
+import { show } from "../checks.ts";
 import { setValue, useContext, valueOf, withValue } from "./context.ts";
 import { state } from "../state.ts";
 
-/** The part of an `AsyncLocalStorage` of `node:async_hooks` that {@linkcode registerContext} needs. */
+/**
+ * The part of an `AsyncLocalStorage` of `node:async_hooks` that {@linkcode registerContext} needs.
+ *
+ * @category Values
+ */
 export interface ContextStorage {
-  /** The value of the current flow. */
+  /**
+   * Gives the value of the current flow.
+   *
+   * @returns The value; `undefined` where none was set.
+   */
   getStore(): unknown;
-  /** Calls a function with a value. */
+  /**
+   * Calls a function with a value.
+   *
+   * @param store The value.
+   * @param fn The function.
+   * @returns The result of the function.
+   */
   run(store: never, fn: () => unknown): unknown;
-  /** Calls a function without a value. */
+  /**
+   * Calls a function without a value.
+   *
+   * @param fn The function.
+   * @returns The result of the function.
+   */
   exit(fn: () => unknown): unknown;
-  /** Sets the value for the rest of the flow. */
+  /**
+   * Sets the value for the rest of the flow.
+   *
+   * @param store The value.
+   */
   enterWith(store: never): void;
   /** Takes the value away. */
   disable(): void;
@@ -36,13 +60,12 @@ type AnyFunction = (...args: any[]) => unknown;
  * - **Down**: a green thread starts with the values that its spawner had when it spawned, and a call, in either direction,
  *   runs with those of its caller: `asyncToSync` functions, `hubImport`, `call()`, handles, callbacks. `getStore()`,
  *   `run()`, `exit()` and `enterWith()` work in green code as anywhere, over the `await`s of `async` green functions too.
- * - **Back**: what the callee set by `enterWith()`, and has not left by the end of a `run()`, is seen after the return: after
- *   a call, and after `wait()` or `await` of a thread, also when it failed. The last writer wins. A promise that was made
- *   of a thread (`greenletToFuture()`) takes nothing back, nor does a thread that crashed.
+ * - **Nothing goes back**: the caller, and whoever waits for a thread, goes on with the value of its own. What a callee sets by
+ *   `enterWith()` ends with the callee.
  * - **Apart**: each thread has its own, also when several run one after another in a Worker, or on one stack. What starts
  *   on its own, such as an exposed function that a thread without a value calls, has none.
  * - Values cross as arguments do; one that cannot is a `NotCloneableError` of the `spawn()` or the call. They are copies:
- *   change a value by `enterWith()`, not by writing into it.
+ *   change a value by `run()` or `enterWith()`, not by writing into it.
  * - A side that has not registered the name carries its value through.
  * - What the storage held before it was registered is not seen any more.
  *
@@ -81,6 +104,8 @@ type AnyFunction = (...args: any[]) => unknown;
  * // in placeOrder(), a green function, and in every async function that it calls
  * user.getStore(); // "ada"
  * ```
+ *
+ * @category Values
  */
 export function registerContext<S extends ContextStorage>(name: string, storage: S): S {
   check(name, storage);
@@ -112,23 +137,31 @@ export function registerContext<S extends ContextStorage>(name: string, storage:
 
 function check(name: string, storage: ContextStorage): void {
   if (typeof name !== "string" || name === "") {
-    throw new TypeError("Cannot register a context without a name: the first argument is its name");
+    throw new TypeError(
+      `Cannot register a context: expected a name as the first argument, found ${show(name)}`,
+    );
   }
   const methods = ["getStore", "run", "exit", "enterWith", "disable"] as const;
   if (!methods.every((method) => typeof storage?.[method] === "function")) {
-    throw new TypeError(`Cannot register the context "${name}": expected an AsyncLocalStorage`);
+    throw new TypeError(
+      `Cannot register the context "${name}": expected an AsyncLocalStorage, found ${
+        show(storage)
+      }`,
+    );
   }
   // Each copy of the library would keep the values for itself, and neither would see the other one's.
   const elsewhere = madeElsewhere(storage);
   if (elsewhere) throw new TypeError(`Cannot register the context "${name}": ${elsewhere}`);
   const other = storages.get(name);
   if (other && other !== storage) {
-    throw new TypeError(`Cannot register the context "${name}": another storage has that name`);
+    throw new TypeError(
+      `Cannot register the context "${name}": another storage has that name: choose another name`,
+    );
   }
   for (const [known, registered] of storages) {
     if (registered !== storage || known === name) continue;
     throw new TypeError(
-      `Cannot register the context "${name}": the storage is registered as "${known}"`,
+      `Cannot register the context "${name}": the storage is registered as "${known}" already`,
     );
   }
 }

@@ -30,13 +30,13 @@ export function encodeContext(values: ContextValues, kinds: ReferenceKinds): Pay
 function blame(cause: NotCloneableError, values: ContextValues, kinds: ReferenceKinds): Error {
   for (const [name, value] of values) {
     try {
-      encode(value, "value", kinds);
+      encode(value, `context "${name}"`, kinds);
     } catch (error) {
       const { message } = error as Error;
-      const { path = "" } = error as NotCloneableError;
+      const { path } = error as NotCloneableError;
       return new NotCloneableError(
-        `Cannot take the context "${name}" along: ${message}: set a value that crosses, or do not register the storage`,
-        { path: path.replace(/^value/, `context "${name}"`), cause },
+        `${message}. Set a value that can be cloned, or do not register the storage`,
+        { path, cause },
       );
     }
   }
@@ -61,5 +61,5 @@ export function decodeContext(payload: Payload, kinds: ReferenceKinds): ContextV
 }
 
 function malformed(): BridgeProtocolError {
-  return new BridgeProtocolError("Cannot take a context: it is no list of names and values");
+  return new BridgeProtocolError("Cannot read a context: expected a list of names and values");
 }

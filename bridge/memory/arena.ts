@@ -11,15 +11,16 @@
  * NEXT_CHUNK   anybody adds 1 to take a chunk of nodes that nobody has had
  * REUSABLE     1 while there may be chunks of dead Workers to be taken: the hub stores 1 after it has freed a chunk; a side that
  *              takes one stores 0 before it looks, and 1 when it has found one, as there may be more
- * KILLS        whoever kills a green thread adds 1 for the number of the kill, before it says so; in a line that changes seldom
- * KILLS_SAID   the same, after it has said so
+ * KILLS        a side that kills a green thread adds 1, which gives the number of the kill, before it announces the kill; in a
+ *              line that changes seldom
+ * KILLS_SAID   the same side adds 1 after it has announced the kill
  * DUE          anybody sets bit 0 after it has set a bit among the BITS, bit 1 to have all Workers woken;
  *              the hub clears it before it looks
  * BITS         1,024 bits: the objects, by their id, with something for waiters on the hub
  * owners       the owner of each chunk: 0 nobody yet, 1 + the key of the side that took it, -1 nobody any more. That side writes
  *              it once; the hub writes -1 when the side has died; then any side takes the chunk, by compare-and-swap from -1
- * a node       STATE, DATA and the links: whoever holds the lock of the object that the node belongs to; its owner
- *              only, while it is FREE
+ * a node       STATE, DATA and the links: the side that holds the lock of the node's object; only the owner of the node,
+ *              while the node is FREE
  * ```
  *
  * A node belongs to the side that took it from a chunk of its own, and goes back to that side's list of free nodes, so taking a
@@ -28,7 +29,7 @@
  *
  * **The chunks of a dead Worker** are taken again, by whichever side needs one next. Before that the hub has taken each of their
  * nodes out of its list, unless the list has died with the Worker, and written FREE; so nobody refers to one. Their other words
- * are as they were: whoever takes a node writes those. A Worker that was given up may go on, so it keeps its chunks.
+ * keep their old values: a side that takes a node writes them. A Worker that was given up may go on, so it keeps its chunks.
  *
  * @module
  */
@@ -179,7 +180,9 @@ export class Arena {
     const chunk = Atomics.add(this.words, NEXT_CHUNK, 1);
     if (chunk >= CHUNKS || chunk < 0) {
       Atomics.sub(this.words, NEXT_CHUNK, 1);
-      throw new RangeError("Cannot wait: a million waits are going on at once already");
+      throw new RangeError(
+        "Cannot wait: the process has a million waits and permits already, and cannot have more",
+      );
     }
     Atomics.store(this.words, OWNERS + chunk, key + 1);
     return chunk;

@@ -9,7 +9,7 @@
  *
  * **Object URLs** are the way of a blob from one thread of execution to another, as they belong to the process, like the bytes.
  * The runtime (Deno 2.9.6) also sends blobs through a `MessagePort`, but not those over files, and a blob sent to a Worker that
- * ends before it reads it is never freed. An object URL keeps its blob too, until somebody revokes it: whoever takes the blob
+ * ends before it reads it is never freed. An object URL keeps its blob too, until a side revokes it: the side that takes the blob
  * does so. The hub remembers each blob that it has sent until the Worker says that it has taken it, and when a Worker has ended,
  * revokes those that it had sent: so none is left.
  *
@@ -88,7 +88,11 @@ export function resolveBlob(
   if (kind === RefKind.FormData) return formOf(data);
   if (kind !== RefKind.Blob) return undefined;
   const url = BlobUrl.from(take(data as number));
-  if (!url) throw new BridgeProtocolError("Cannot take a blob: something else has come");
+  if (!url) {
+    throw new BridgeProtocolError(
+      "Cannot receive a blob: expected the URL of a blob, found something else",
+    );
+  }
   const blob = url.take();
   return greenSide() ? blockingBlob(blob) : blob;
 }
@@ -113,7 +117,9 @@ export function formOf(entries: unknown): FormData {
 }
 
 function malformed(): BridgeProtocolError {
-  return new BridgeProtocolError("Cannot take a form: it is no list of names with texts and files");
+  return new BridgeProtocolError(
+    "Cannot receive a form: expected a list of names, each with a text or a file",
+  );
 }
 
 /** A blob on its way. */
@@ -153,7 +159,7 @@ export class BlobUrl {
   take(): Blob {
     const blob = resolveObjectURL(this.#url);
     if (!(blob instanceof Blob)) {
-      throw new BridgeProtocolError("Cannot take a blob: it is not there any more");
+      throw new BridgeProtocolError("Cannot receive a blob: the URL of the blob was revoked");
     }
     this.revoke();
     const file = this.#file;
@@ -227,7 +233,7 @@ function blockingStream(blob: Blob): SyncByteStream {
   const open = () => {
     if (opened) return opened;
     const green = blocking("stream()", "for await");
-    if (stream.locked) throw new TypeError("Cannot use a stream: it is locked by a reader");
+    if (stream.locked) throw new TypeError("Cannot use a stream: a reader has locked it");
     opened = green.call(STREAM, [blob], "stream") as SyncIterable;
     stream.getReader();
     return opened;

@@ -7,18 +7,19 @@
  * ```text
  * LOCK    0, or 1 + the key of the side that is changing the object   a spin lock
  * ID      the object's id, written before anybody else sees it
- * rest    whoever holds LOCK; single words may be read without it, as numbers of a moment ago
+ * rest    the side that holds LOCK; a side may read a single word without LOCK, and the word may have changed since
  * ```
  *
  * **The lock** is a spin lock (see `bridge/wire/spin_lock.ts`), and not the lock that people know. A Worker that dies while it
- * holds the lock leaves its key in LOCK: the hub then frees the lock (see `hub/references/worker_objects.ts`). What was being
- * changed may be half changed, by one permit or one item.
+ * holds the lock leaves its key in LOCK: the hub then frees the lock (see `hub/references/worker_objects.ts`). The change that
+ * the Worker had begun may be half done: one permit or one item may be wrong.
  *
  * **Waiting.** A waiter that finds the object not ready puts a node into one of its lists under the lock, and waits for the
- * node's STATE to change: a green thread parks on its Worker's own word, as for everything, and async code has a promise. Whoever
- * makes the object ready hands the permit or item to the first waiter directly, so nobody comes in between.
+ * node's STATE to change: a green thread parks on its Worker's own word, as for everything, and async code has a promise. The
+ * side that makes the object ready hands the permit or item to the first waiter directly, so no other side can take it in
+ * between.
  *
- * **A grant is used once.** Whoever ends a wait does so under the lock, by the node's STATE there:
+ * **A grant is used once.** A side ends a wait under the lock, and the node's STATE decides how:
  *
  * ```text
  * WAITING ──> leaves the list: a kill, a limit, an abort                         nothing was granted
@@ -39,17 +40,18 @@
 
 import {
   checkOptionsObject,
-  checkSignal,
-  checkTime,
+  checkWaiting,
   LONGEST_TIMER,
   show,
-  WAITING_KEYS,
+  timeLimit,
+  type WaitOptions,
 } from "../checks.ts";
 import { type Condition, type Green, stopped } from "../side/green.ts";
 import { currentLimit } from "../side/limit.ts";
 import { greenSide } from "../side/side.ts";
 import { SpinLock } from "../wire/spin_lock.ts";
-import { Timeout } from "../side/timeout.ts";
+import { overdue } from "../side/bounded.ts";
+import type { Timeout } from "../side/timeout.ts";
 import { cameAfter, Node, State, TIMED } from "./arena.ts";
 import { type Here, here, hereOnHub, HUB } from "./process_side.ts";
 import { LIST_WORDS, Waiters } from "./waiters.ts";
@@ -60,19 +62,11 @@ const ID = 1;
 /** The first word that a kind of object has for itself. */
 export const FIRST_WORD = 4;
 
-/** Options for calls that wait. */
-export interface WaitingOptions {
-  /**
-   * The longest time to wait, in milliseconds; zero or less only looks.
-   *
-   * @default {Infinity}
-   */
-  timeout?: number;
-  /** Ends the wait with the signal's reason when it is aborted. */
-  signal?: AbortSignal;
-}
-
-/** A snapshot of a coordination object, for people who look for what is stuck. */
+/**
+ * A snapshot of a coordination object, to find out why threads are stuck.
+ *
+ * @category Coordination
+ */
 export interface Description {
   /** The kind of object: `"lock"`. */
   readonly kind: string;
@@ -136,7 +130,7 @@ export abstract class Core {
   /** The lists, by their numbers. */
   abstract readonly lists: readonly Waiters[];
 
-  /** Grants the next waiter, or puts back, what a waiter was granted that has gone. Under the lock. */
+  /** Takes the grant of a waiter that has gone, and grants it to the next waiter or puts it back. Under the lock. */
   protected abstract handBack(list: number, node: number): void;
 
   /** Takes back the offer of a waiter that has gone. Under the lock, after the node was taken out of its list. */
@@ -200,7 +194,7 @@ export abstract class Core {
    * @param green The green side.
    * @param list The list in which the node stands.
    * @param node The node.
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns Whether the node was taken out; `false` when the time was over before that.
    * @throws The reason of a kill, a timeout of the thread that is due, or the reason of the signal.
    */
@@ -208,7 +202,7 @@ export abstract class Core {
     green: Green,
     list: number,
     node: number,
-    options: WaitingOptions | undefined,
+    options: WaitOptions | undefined,
   ): boolean {
     const signal = options?.signal;
     const wait = new Wait(this, list, node, signal);
@@ -228,7 +222,7 @@ export abstract class Core {
       this.#wasServed(node);
       return true;
     }
-    // Over in the moment in which it is granted: what is ready wins over what is due.
+    // The time is over in the moment of the grant: the grant wins over the limit.
     return this.#wasServed(node) || !this.#withdraw(list, node);
   }
 
@@ -254,13 +248,13 @@ export abstract class Core {
    *
    * @param list The list in which the node stands.
    * @param node The node.
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}.
    * @returns A promise of the result that `block` would have.
    */
   protected awaitGrant(
     list: number,
     node: number,
-    options: WaitingOptions | undefined,
+    options: WaitOptions | undefined,
   ): Promise<boolean> {
     const timeout = timeLimit(options);
     const signal = options?.signal;
@@ -276,7 +270,7 @@ export abstract class Core {
       const giveUp = (outcome: () => void) => {
         if (!hub.unwatch(this.id, list, node)) return;
         settled();
-        // Granted in this moment: what is ready wins over what is due. Of an abort see below.
+        // Granted in this moment: the grant wins over the limit. For an abort see below.
         if (this.#withdraw(list, node)) outcome();
         else resolve(true);
       };
@@ -300,7 +294,7 @@ export abstract class Core {
     });
     if (signal === undefined && limit === undefined) return granted;
     return granted.then((inTime) => {
-      // Aborted in the very loop turn in which it was granted: whoever has aborted the wait does not look for the grant.
+      // Aborted in the very loop turn of the grant: the code that has aborted the wait does not look for the grant.
       const ended = signal?.aborted ? signal : limit?.aborted ? limit : undefined;
       if (inTime && ended && this.leaves(list, node)) throw ended.reason;
       return inTime;
@@ -308,8 +302,9 @@ export abstract class Core {
   }
 
   /**
-   * Whether a thread was killed before it took what was there without a wait, so that it has to put that back. `block()` asks the
-   * same before it accepts a grant. It is as cheap as it can be: most often no thread was killed anywhere since the last call.
+   * Whether a thread was killed before it took a permit or item without a wait: then it has to put the permit or item back.
+   * `block()` asks the same before it accepts a grant. It is as cheap as it can be: most often no thread was killed anywhere
+   * since the last call.
    */
   protected comesTooLate(green: Green): boolean {
     const { killsSaid } = this.here.arena;
@@ -374,7 +369,7 @@ export abstract class Core {
     return leaves;
   }
 
-  /** Has a waiter leave, whatever its grant. */
+  /** Has a waiter leave its list; a grant that it has is handed back. */
   #leaveList(list: number, node: number): void {
     this.enter();
     // When the hub has settled the node, there is nothing that the Worker could hand back.
@@ -472,16 +467,6 @@ export function nameIn(options: { readonly name?: string } | undefined): string 
 }
 
 /**
- * The time limit of a wait whose options were checked: see {@linkcode checkWaiting}.
- *
- * @throws {TypeError} If it is not a number.
- */
-export function timeLimit(options: WaitingOptions | undefined, action = "wait"): number {
-  const timeout = options?.timeout;
-  return timeout === undefined ? Infinity : checkTime(action, timeout, "timeout");
-}
-
-/**
  * Begins a call that may block: checks its options, and gives the id of the thread that makes it.
  *
  * @param green The runtime.
@@ -494,39 +479,12 @@ export function timeLimit(options: WaitingOptions | undefined, action = "wait"):
 export function entering(
   green: Green,
   call: string,
-  options: WaitingOptions | undefined,
+  options: WaitOptions | undefined,
   known?: readonly string[],
 ): number {
   const thread = green.enter(call);
   checkWaiting(options, known);
   return thread;
-}
-
-/**
- * Checks the options of a wait, also of one that may turn out not to wait.
- *
- * @param options The options.
- * @param known The keys that they may have.
- * @param action The action that fails if they are wrong: `wait`.
- * @throws {TypeError} If they are of the wrong kind.
- * @throws The reason of the signal, if it is aborted.
- */
-export function checkWaiting(
-  options: WaitingOptions | undefined,
-  known: readonly string[] = WAITING_KEYS,
-  action = "wait",
-): void {
-  if (options !== undefined) checkGiven(options, known, action);
-}
-
-/** Apart, so that a call without options stays small. */
-function checkGiven(options: WaitingOptions, known: readonly string[], action: string): void {
-  checkOptionsObject(action, options, "{ timeout: 1000 }", known);
-  timeLimit(options, action);
-  const { signal } = options;
-  if (signal === undefined) return;
-  checkSignal(action, signal);
-  signal.throwIfAborted();
 }
 
 /**
@@ -551,8 +509,6 @@ export function checkHeard(): void {
 }
 
 /** A `Timeout` to throw, which is not armed. */
-export function timedOut(options: WaitingOptions | undefined): Timeout {
-  const timeout = new Timeout(timeLimit(options));
-  timeout.cancel();
-  return timeout;
+export function timedOut(options: WaitOptions | undefined): Timeout {
+  return overdue(timeLimit(options));
 }

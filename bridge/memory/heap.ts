@@ -107,7 +107,7 @@ export function discard(item: Item): void {
   if (item.stored !== 0) discardValue(item.stored);
 }
 
-/** Stores a value on the hub, whatever its size: its item takes little memory, of which there is too little. */
+/** Stores a value of any size on the hub, since shared memory is short: the item of a stored value is small. */
 export function asStored(value: unknown, core: Core, thrown: boolean): Item {
   const item = storedItem(storeValue(value, core));
   return thrown ? asThrown(item) : item;

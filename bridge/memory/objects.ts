@@ -26,18 +26,32 @@ import { here } from "./process_side.ts";
 /** Key of the core of an object. */
 export const CORE: unique symbol = keyOf("core") as never;
 
-/** The base of all coordination objects: those at which green threads and async code meet. */
+/**
+ * The base of all coordination objects: those at which green threads and async code meet.
+ *
+ * @example Say what is stuck
+ * ```ts
+ * import { type Coordination, Lock, Queue } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const objects: Coordination[] = [new Lock({ name: "cache" }), new Queue(1, { name: "jobs" })];
+ * assertEquals(objects.map(String), ['lock "cache"', 'queue "jobs"']);
+ * assertEquals(objects.every((object) => object.describe().waiting === 0), true);
+ * ```
+ *
+ * @category Coordination
+ */
 export abstract class Coordination {
   /**
    * For the library.
    *
-   * @internal
+   * @ignore
    */
   abstract readonly [CORE]: Core;
   /**
    * The mark of objects that are the same on both sides. For the library.
    *
-   * @internal
+   * @ignore
    */
   declare readonly [ITSELF]: true;
   static {
@@ -46,7 +60,7 @@ export abstract class Coordination {
   }
 
   /**
-   * Describes the state of the object, to find out what is stuck.
+   * Describes the state of the object, to find out why threads are stuck.
    *
    * @returns A snapshot; it may have changed already.
    */
@@ -54,12 +68,20 @@ export abstract class Coordination {
     return this[CORE].describe();
   }
 
-  /** A short description for logs. */
+  /**
+   * Describes the object for logs.
+   *
+   * @returns The kind of the object, with its name or its number.
+   */
   toString(): string {
     return this[CORE].title;
   }
 
-  /** As `toString()`, for `console.log`. */
+  /**
+   * Describes the object for `console.log`.
+   *
+   * @returns The text of `toString()`, and the number of waiters.
+   */
   [Symbol.for("Deno.customInspect")](): string {
     const { kind, id, name, waiting } = this.describe();
     return `${kind} ${name === undefined ? id : `"${name}"`} (${waiting} waiting)`;
@@ -127,7 +149,7 @@ export function onForgotten(listener: Forgotten): void {
  * @param name The name of the kind.
  * @param Class The class, whose objects have no private members: one that has arrived is made without the constructor.
  * @param coreFor Makes the core for memory that has arrived.
- * @param extra Gives what else is to be sent; nothing by default.
+ * @param extra Gives further data to send with the object; nothing by default.
  */
 export function registerKind<T extends Coordination>(
   name: string,
@@ -135,7 +157,7 @@ export function registerKind<T extends Coordination>(
   coreFor: (buffer: SharedArrayBuffer, name?: string, extra?: unknown) => T[typeof CORE],
   extra?: (object: T) => unknown,
 ): void {
-  // Each copy of the library has a class for it: what arrives is of the copy that was loaded last.
+  // Each copy of the library has a class for it: an object that arrives has the class of the copy that was loaded last.
   known.kinds.set(name, {
     revive: (buffer, name, extra) => objectFor(Class, coreFor(buffer, name, extra)),
     extra: extra as Kind["extra"],
@@ -204,7 +226,9 @@ export function resolveShared(
     const id = data as number;
     const buffer = take(id);
     if (!isCarried(buffer)) {
-      throw new TypeError("Cannot take an object: it is not of a kind that crosses in this way");
+      throw new TypeError(
+        "Cannot receive shared memory: expected memory that can be shared, found an object of another kind",
+      );
     }
     const here = known.buffers.get(id)?.deref();
     if (here) return here;
@@ -217,12 +241,12 @@ export function resolveShared(
   const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectRef;
   const buffer = take(id);
   if (!(buffer instanceof SharedArrayBuffer)) {
-    throw new BridgeProtocolError("Cannot take an object: it came without its memory");
+    throw new BridgeProtocolError("Cannot receive an object: its shared memory is missing");
   }
   const here = objectById(id);
   if (here) return here;
   const way = known.kinds.get(name);
-  if (!way) throw new BridgeProtocolError(`Cannot take an object: there is no kind "${name}"`);
+  if (!way) throw new BridgeProtocolError(`Cannot receive an object: there is no kind "${name}"`);
   const object = way.revive(buffer, given, extra);
   remember(id, object);
   return object;
@@ -309,20 +333,22 @@ export class Passage implements Giver, Taker {
   readonly take = (id: number): object => {
     this.#receive();
     const arrived = this.#arrived.get(id);
-    if (!arrived) throw new BridgeProtocolError(`Cannot take the memory ${id}: it has not come`);
+    if (!arrived) throw new BridgeProtocolError(`Cannot receive memory ${id}: it has not arrived`);
     if (--arrived.count === 0) this.#arrived.delete(id);
     return arrived.buffer;
   };
 
   /**
-   * The same for what has to be shared memory.
+   * As {@linkcode take}, for a buffer that has to be shared memory.
    *
    * @throws {BridgeProtocolError} If none has come, or something else.
    */
   readonly takeMemory = (id: number): SharedArrayBuffer => {
     const memory = this.take(id);
     if (memory instanceof SharedArrayBuffer) return memory;
-    throw new BridgeProtocolError(`Cannot take the memory ${id}: something else has come`);
+    throw new BridgeProtocolError(
+      `Cannot receive memory ${id}: expected a SharedArrayBuffer, found another object`,
+    );
   };
 
   /** Nothing will be sent any more. On the hub: nothing that was is left behind. */

@@ -180,7 +180,7 @@ export class HereOnHub implements Here {
     return true;
   }
 
-  /** Wakes all Workers of all hubs, to look again at what they wait for. */
+  /** Wakes all Workers of all hubs, so that each looks again whether its condition holds. */
   wakeAll(): void {
     for (const board of this.#boards.values()) {
       for (let slot = 0; slot < board.slots; slot++) board.wake(slot);

@@ -109,8 +109,8 @@ const DISCARD = serve("dropParcel", discardOnHub);
 export function storeValue(value: unknown, core: Core): number {
   if (wouldRun(value)) {
     throw new TypeError(
-      "Cannot put in a query or the like that has not run, as whoever takes it out by await would run it: call its " +
-        "wait() and put in the result, or put it in as part of an object: { query }",
+      "Cannot put in a query that has not run: it would run when it is taken out by `await`. Put in the result (in green " +
+        "code query.wait(), on the hub await query), or an object that holds the query: { query }",
     );
   }
   const id = here().arena.takeId();

@@ -17,10 +17,11 @@
  *
  * **Races.** A grant and a withdrawal both happen under the lock, so exactly one of them comes first: a waiter that gives up
  * either finds itself WAITING and takes itself out, or finds that it was granted something, which it keeps or hands back (see
- * `core.ts`). Whoever removes a node says so by its STATE before the lock is free: if that side dies after that, the node is not
- * removed again. STATE is written last, so an owner that sees GRANTED without the lock also sees DATA, TIME and KILLS. The waker
- * wakes the owner after it has written STATE, and the owner looks at STATE after it has read its wake counter (see `board.ts`),
- * so no wake-up is lost; if the waker dies between the two, the hub makes that good: it wakes everybody when a Worker dies.
+ * `core.ts`). A side that removes a node writes the node's STATE before it frees the lock: if the side dies after that, the node
+ * is not removed again. STATE is written last, so an owner that sees GRANTED without the lock also sees DATA, TIME and KILLS. The
+ * waker wakes the owner after it has written STATE, and the owner looks at STATE after it has read its wake counter (see
+ * `board.ts`), so no wake-up is lost; if the waker dies between the two, the hub makes that good: it wakes everybody when a
+ * Worker dies.
  *
  * @module
  */
@@ -97,7 +98,7 @@ export class Waiters {
   }
 
   /**
-   * Grants the first waiter what it waits for.
+   * Gives the first waiter its grant: the permit or item for which it waits.
    *
    * @param wakes The list of those to wake when the lock is free again: the owner is added to it.
    * @param data The DATA of the grant; without it, the node's DATA stays.
@@ -108,7 +109,7 @@ export class Waiters {
     return this.#settle(wakes, State.Granted, data);
   }
 
-  /** Tells the first waiter that it will not get what it waits for; see {@linkcode Waiters.grant}. */
+  /** Tells the first waiter that it will get no grant; see {@linkcode Waiters.grant}. */
   refuse(wakes: number[]): number {
     return this.#settle(wakes, State.Refused, undefined);
   }

@@ -70,8 +70,8 @@ export const Up = {
   /** The thread `b` has given up waiting for the thread `id`. */
   Unwait: 26,
   /**
-   * Async context that goes with the next message of kind `a` (`Call`, `Start`, `Spawn`, `Done` or `Reply` to `id`): the
-   * difference from the context with which its thread was started, or the changes. Payload: see `context/wire.ts`.
+   * Async context that goes with the next message of kind `a` (`Call`, `Start` or `Spawn`) with this `id`: the difference from
+   * the context with which its thread was started. Payload: see `context/wire.ts`.
    */
   Context: 27,
   /**
@@ -122,10 +122,7 @@ export const Down = {
   Prepare: 16,
   /** The thread `a` must not go on waiting for the thread `id`. Payload: the error to throw there. */
   Refuse: 17,
-  /**
-   * Async context that goes with the next message (`Run`, `Call`, `Reply` or `Settled`): all of it, or the changes. Payload:
-   * see `context/wire.ts`.
-   */
+  /** Async context that goes with the next message (`Run` or `Call`): all of it. Payload: see `context/wire.ts`. */
   Context: 18,
   /** The `AbortSignal` with the number `id`, which was sent there or is about to be, is aborted. Payload: the reason. */
   Signalled: 19,
@@ -173,7 +170,11 @@ export const ENDINGS = {
   killed: Ending.Killed,
 } as const;
 
-/** The outcome of a green thread: a tagged record, so that a value that looks like an error is still a value. */
+/**
+ * The outcome of a green thread: a tagged record, so that a value that looks like an error is still a value.
+ *
+ * @category Threads
+ */
 export type Outcome<T> =
   | { readonly status: "fulfilled"; readonly value: T }
   | { readonly status: "rejected"; readonly reason: unknown }
@@ -280,7 +281,7 @@ export interface ThreadOptions {
   /** After how long it is killed with a `Timeout`, counted from its start, in milliseconds. */
   readonly timeout?: number;
   /** The time that it may take to end when it is killed so, in milliseconds. */
-  readonly graceMs?: number;
+  readonly grace?: number;
   /** Whether it is not to start once the thread that spawned it has ended. */
   readonly local?: boolean;
   /** The site at which it was spawned: a stack, if the hub records that. */

@@ -34,7 +34,7 @@ export function spawnTarget(fn: unknown): Target {
   const marked = targetOf(fn) ?? known.get(fn as Callable);
   if (marked?.kind === "hub" || marked?.kind === "exposed" || marked?.kind === "library") {
     throw new TypeError(
-      `Cannot spawn "${marked.name}": it runs on the hub; call it in a green function and spawn that`,
+      `Cannot spawn "${marked.name}": this function runs on the hub: call it in a green function, and spawn the green function`,
     );
   }
   if (marked) return marked;
@@ -43,8 +43,8 @@ export function spawnTarget(fn: unknown): Target {
   const source = Function.prototype.toString.call(fn);
   if (/\{\s*\[native code\]\s*\}$/.test(source)) {
     throw new TypeError(
-      `Cannot spawn "${fn.name}": a native or bound function has no source text to send to a Worker; wrap it: ` +
-        `spawn((...args) => …)`,
+      `Cannot spawn "${fn.name}": a native or bound function has no source text to send to a Worker: wrap the ` +
+        `function: spawn((...args) => …)`,
     );
   }
   if (/^class\b/.test(source)) {
@@ -99,9 +99,9 @@ export function exportOf<F>(
   if (name === "") {
     const wrapper = action.replace("()", "");
     throw new TypeError(
-      `Cannot call ${action}: the function has no name; give it the name under which the module exports the result, ` +
-        `or, in a bundle, a name as text, ${wrapper}(import.meta, "f", …): ` +
-        `export const f = ${wrapper}(import.meta, function f() { … })`,
+      `Cannot call ${action}: the function has no name: give it the name of the export: ` +
+        `export const f = ${wrapper}(import.meta, function f() { … }). ` +
+        `In a bundle, give the name as text: ${wrapper}(import.meta, "f", …)`,
     );
   }
   return { target: { kind: "export", url: meta.url, name }, fn: fn as F, named };
@@ -124,7 +124,8 @@ export function moduleSpecifier(action: string, specifier: string | URL): string
   const text = String(specifier);
   if (!/^\.{0,2}\//.test(text)) return text;
   throw new TypeError(
-    `Cannot ${action}("${text}"): a relative specifier says nothing here: use ${action}(import.meta.resolve("${text}"))`,
+    `Cannot ${action}("${text}"): the library does not know which module the path is relative to: ` +
+      `use ${action}(import.meta.resolve("${text}"))`,
   );
 }
 
@@ -211,13 +212,13 @@ export function notExported(
   const found = names.length === 0 ? "nothing" : names.map((name) => `"${name}"`).join(", ");
   // A Worker cannot tell who asks: what `greenImport()` imports needs no wrapping.
   const ways = wrapper === "syncToAsync"
-    ? `. For greenImport(): export function ${name}() { … }. For syncToAsync(),`
+    ? `. For greenImport(): export function ${name}() { … }. For syncToAsync(), do it`
     : "";
   return new TypeError(
     `Cannot find "${name}" in "${url}": the module exports ${found}. ` +
-      `Export the function under its own name${ways} from the module whose import.meta it was given: ` +
+      `Export the function as "${name}"${ways} in the module whose import.meta you pass: ` +
       `export const ${name} = ${wrapper}(import.meta, function ${name}() { … }). ` +
-      `In a bundle give it a name as text: ${wrapper}(import.meta, "${name}", …)`,
+      `In a bundle, give the name as text: ${wrapper}(import.meta, "${name}", …)`,
   );
 }
 
@@ -240,17 +241,17 @@ export function registerName(action: string, given: Export<(...args: never[]) =>
     const wrapper = action.replace("()", "");
     if (named) {
       throw new TypeError(
-        `Cannot call ${action}: "${url}" has wrapped two functions under the name "${name}": ${
+        `Cannot call ${action}: "${url}" wraps two functions with the name "${name}": ${
           begin(other)
         } and ${
           begin(text)
-        }. A name is there once in a file, and a bundle is one file: give one of them another name: ` +
+        }. A name must be unique in a file, and a bundle is one file: give one of the functions another name: ` +
           `${wrapper}(import.meta, "other", …)`,
       );
     }
     throw new TypeError(
-      `Cannot call ${action}: "${url}" has wrapped another function named "${name}", and by that name the wrong one ` +
-        "would be found: rename this one, and export it under its new name: " +
+      `Cannot call ${action}: "${url}" wraps another function with the name "${name}", and the other side finds ` +
+        "functions by name: rename this function, and export it under the new name: " +
         `export const other = ${wrapper}(import.meta, function other() { … })`,
     );
   }

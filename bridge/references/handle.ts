@@ -5,6 +5,7 @@
  */
 
 import { madeElsewhere, MAKER, SELF } from "../brand.ts";
+import { show } from "../checks.ts";
 import { NotCloneableError } from "../errors.ts";
 import { isItself } from "./itself.ts";
 import type { Async, Sync } from "./live_types.ts";
@@ -83,6 +84,8 @@ const handler: ProxyHandler<Handle> = {
  * );
  * assertEquals(await thread, 2);
  * ```
+ *
+ * @category Values
  */
 export function handle<T extends object>(object: T): Sync<T> & Async<T> {
   if ((typeof object !== "object" || object === null) && typeof object !== "function") {
@@ -106,12 +109,33 @@ export function handle<T extends object>(object: T): Sync<T> & Async<T> {
  *
  * @param handle A handle that came from the other side.
  * @throws {TypeError} If it is none.
+ *
+ * @example Let go of a cursor in the middle of a thread
+ * ```ts
+ * import { handle, release, spawn, type Sync } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * class Cursor {
+ *   rows = 3;
+ * }
+ *
+ * const thread = spawn((cursor: Sync<Cursor>) => {
+ *   const { rows } = cursor;
+ *   release(cursor);
+ *   return rows;
+ * }, handle(new Cursor()));
+ * assertEquals(await thread, 3);
+ * ```
+ *
+ * @category Values
  */
 export function release(handle: object): void {
   const remote = remoteOf(handle);
   if (!remote) {
     throw new TypeError(
-      "Cannot release: expected a handle that came from the other side, found something else",
+      `Cannot release a handle: expected a handle that came from the other side, found ${
+        show(handle)
+      }`,
     );
   }
   remote.release();
@@ -124,6 +148,7 @@ export function handledObject(value: object): object | undefined {
 
 function misuse(key: string): TypeError {
   return new TypeError(
-    `Cannot use "${key}" of a handle on the side of its object: use the object itself there, and pass the handle on`,
+    `Cannot use "${key}" of this handle: its object is on this side: use the object itself here, and pass the handle to ` +
+      "the other side",
   );
 }

@@ -11,12 +11,16 @@ import { keyOf } from "../state.ts";
 /** Key of the mark of objects that are the same on both sides. */
 export const ITSELF: unique symbol = keyOf("itself") as never;
 
-/** An object that is the same on both sides: a green thread, a lock, a queue and their like. */
+/**
+ * An object that is the same on both sides: a green thread, a lock, a queue and their like.
+ *
+ * @category Values
+ */
 export interface CrossesAsItself {
   /**
    * The mark.
    *
-   * @internal
+   * @ignore
    */
   readonly [ITSELF]: true;
 }

@@ -8,6 +8,7 @@
  * @module
  */
 
+import type { WaitOptions } from "../checks.ts";
 import { remoteOf } from "./remote_object.ts";
 import { Resource } from "./exports.ts";
 import { keyOf } from "../state.ts";
@@ -95,7 +96,7 @@ export interface LiveHost {
   /** Begins to iterate, over an object of a third side too. */
   iterate(object: object): unknown;
   /** Takes the object's lock. */
-  lock(object: object): unknown;
+  lock(object: object, options?: WaitOptions): unknown;
 }
 
 /** Key of the object that the other side is to see in place of one that always goes by reference. */
@@ -218,7 +219,7 @@ export function perform(
     case Op.Dispose:
       return dispose(object);
     case Op.Lock:
-      return host.lock(object);
+      return host.lock(object, args[0] as WaitOptions | undefined);
     case Op.Template:
       return callable(object)(template(args[0], args[1]), ...args.slice(2));
     case Op.TemplateMember:
@@ -226,7 +227,7 @@ export function perform(
     case Op.Await:
       return awaited(object);
     default:
-      throw new TypeError(`Cannot do ${String(op)} to a handle: there is no such operation`);
+      throw new TypeError(`Cannot use a handle: there is no operation ${String(op)}`);
   }
 }
 
@@ -265,14 +266,16 @@ type Method = (...args: any[]) => any;
 
 function callable(object: object): Method {
   if (typeof object === "function") return servedAs(object as Method);
-  throw new TypeError("Cannot call a handle: its object is no function");
+  throw new TypeError("Cannot call a handle: its object is not a function");
 }
 
 function method(object: object, value: unknown): Method {
   const key = name(value);
   const fn = find(object, key) === Where.Nowhere ? undefined : (object as Members)[key];
   if (typeof fn === "function") return servedAs(fn);
-  const found = fn === undefined ? "the object has no such method" : `it is ${typeof fn}`;
+  const found = fn === undefined
+    ? "the object has no such method"
+    : `expected a method, found ${typeof fn}`;
   throw new TypeError(`Cannot call "${key}" of a handle: ${found}`);
 }
 
@@ -284,7 +287,7 @@ function name(value: unknown): string {
 function allowed(value: unknown): string {
   const key = name(value);
   if (!REFUSED.has(key)) return key;
-  throw new TypeError(`Cannot change "${key}" of a handle: it is refused`);
+  throw new TypeError(`Cannot change "${key}" of a handle: this property is protected`);
 }
 
 function primitive(object: object, hint: unknown): unknown {
@@ -303,7 +306,9 @@ const templates = new Map<string, TemplateStringsArray>();
 /** Makes the strings of a template again; for the same text the same object, as libraries use it as a key. */
 function template(strings: unknown, raw: unknown): TemplateStringsArray {
   if (!isTexts(strings) || !isTexts(raw)) {
-    throw new TypeError("Cannot call the tag of a template: expected its strings");
+    throw new TypeError(
+      "Cannot call a template tag: expected a list of strings as the first argument",
+    );
   }
   const key = JSON.stringify([strings, raw]);
   const known = templates.get(key);

@@ -7,7 +7,11 @@
 import type { SyncBlobMethods, SyncFormDataMethods } from "./blob_types.ts";
 import type { CrossesAsItself } from "./itself.ts";
 
-/** A value that crosses as a copy, or as itself, and so looks the same on both sides. */
+/**
+ * A value that crosses as a copy, or as itself, and so looks the same on both sides.
+ *
+ * @category Values
+ */
 export type CrossingValue =
   | string
   | number
@@ -29,25 +33,41 @@ export type CrossingValue =
   | ArrayBufferView
   | CrossesAsItself;
 
-/** A blob, file or form, as green code gets it. */
+/**
+ * A blob, file or form, as green code gets it.
+ *
+ * @category Values
+ */
 export type SyncBinary<T extends Blob | FormData> = T extends Blob ? SyncBlobMethods & T
   : SyncFormDataMethods & T;
 
-/** A blob, file or form of green code, as it is on the hub: the platform's own. All other types stay as they are. */
+/**
+ * A blob, file or form of green code, as it is on the hub: the platform's own. All other types stay as they are.
+ *
+ * @category Values
+ */
 export type AsyncBinary<T> = 0 extends (1 & T) ? T
   : T extends SyncBlobMethods & File ? File
   : T extends SyncBlobMethods & Blob ? Blob
   : T extends SyncFormDataMethods & FormData ? FormData
   : T;
 
-/** An argument that green code passes to a method of the hub: callbacks are synchronous, and get synchronous values. */
+/**
+ * An argument that green code passes to a method of the hub: callbacks are synchronous, and get synchronous values.
+ *
+ * @category Values
+ */
 export type SyncArgument<T> = 0 extends (1 & T) ? T
   : T extends CrossingValue ? T
   : T extends (...args: infer A) => infer R
     ? (...args: { [K in keyof A]: Sync<A[K]> }) => R | Sync<Awaited<R>>
   : T | Sync<T>;
 
-/** An argument that the hub passes to a method of green code. */
+/**
+ * An argument that the hub passes to a method of green code.
+ *
+ * @category Values
+ */
 export type AsyncArgument<T> = 0 extends (1 & T) ? T
   : T extends CrossingValue ? T
   : T extends Blob | FormData ? AsyncBinary<T>
@@ -56,7 +76,11 @@ export type AsyncArgument<T> = 0 extends (1 & T) ? T
       | Promise<R>
   : T | Async<T>;
 
-/** A function of the hub, as green code sees it; of overloads the last four. */
+/**
+ * A function of the hub, as green code sees it; of overloads the last four.
+ *
+ * @category Values
+ */
 export type SyncFunction<F, A extends unknown[], R> = ((...args: A) => R) extends F
   ? (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<R>
   : F extends {
@@ -72,7 +96,11 @@ export type SyncFunction<F, A extends unknown[], R> = ((...args: A) => R) extend
     }
   : (...args: { [K in keyof A]: SyncArgument<A[K]> }) => Sync<R>;
 
-/** The members of a type, as green code sees them. */
+/**
+ * The members of a type, as green code sees them.
+ *
+ * @category Values
+ */
 export type SyncMembers<T> =
   & { [K in Exclude<keyof T, symbol>]: Sync<T[K]> }
   & (T extends AsyncDisposable ? Disposable : unknown)
@@ -91,7 +119,7 @@ export type SyncMembers<T> =
  *
  * @typeParam T The type on the hub.
  *
- * @example
+ * @example A function of green code that gets a database of the hub
  * ```ts
  * import type { Sync } from "@aiohub/aiohub";
  *
@@ -106,6 +134,8 @@ export type SyncMembers<T> =
  *   return sum;
  * }
  * ```
+ *
+ * @category Values
  */
 export type Sync<T> = 0 extends (1 & T) ? T
   : unknown extends T ? T
@@ -127,13 +157,49 @@ export type Sync<T> = 0 extends (1 & T) ? T
   : T extends Iterable<unknown> ? T
   : SyncMembers<T>;
 
-/** A `WritableStream` of the hub, in green code. */
+/**
+ * A `WritableStream` of the hub, in green code.
+ *
+ * @example Write from green code
+ * ```ts
+ * import { call, getHub, spawn, type SyncWriter } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * const { readable, writable } = new TransformStream<string, string>();
+ * getHub().expose({ openLog: () => writable });
+ * const thread = spawn(() => {
+ *   const writer = call<SyncWriter<string>>("openLog");
+ *   for (const chunk of ["a", "b"]) writer.write(chunk);
+ *   writer.close();
+ * });
+ * assertEquals(await Array.fromAsync(readable), ["a", "b"]);
+ * await thread;
+ * ```
+ *
+ * @category Values
+ */
 export interface SyncWriter<T> extends Disposable {
-  /** Writes a chunk; blocks while the stream has more than it wants. */
+  /**
+   * Writes a chunk; blocks while the stream has more than it wants. The call after a chunk that fails throws its failure.
+   *
+   * @param chunk The chunk.
+   * @throws What the stream failed with.
+   * @throws {TypeError} If somebody else writes to the stream.
+   */
   write(chunk: T): void;
-  /** Ends the stream, and blocks until all is written. */
+  /**
+   * Ends the stream, and blocks until all is written.
+   *
+   * @throws What the stream failed with.
+   * @throws {TypeError} If the stream is closed, or somebody else writes to it.
+   */
   close(): void;
-  /** Breaks the stream off. */
+  /**
+   * Breaks the stream off, and blocks until its sink has heard of it.
+   *
+   * @param reason The reason, for whoever reads.
+   * @throws {TypeError} If somebody else writes to the stream.
+   */
   abort(reason?: unknown): void;
 }
 
@@ -141,6 +207,26 @@ export interface SyncWriter<T> extends Disposable {
  * A type of green code as it is on the hub: methods return promises, properties are awaited, iterables are async iterables.
  *
  * @typeParam T The type in green code.
+ *
+ * @example A handle to an object of green code
+ * ```ts
+ * import { type Async, handle, spawn } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * interface Counter {
+ *   add(n: number): number;
+ * }
+ *
+ * const thread = spawn(() => {
+ *   let sum = 0;
+ *   return handle({ add: (n: number) => sum += n });
+ * });
+ * const counter = await thread as unknown as Async<Counter>;
+ * await counter.add(1);
+ * assertEquals(await counter.add(2), 3);
+ * ```
+ *
+ * @category Values
  */
 export type Async<T> = 0 extends (1 & T) ? T
   : unknown extends T ? T
@@ -153,11 +239,19 @@ export type Async<T> = 0 extends (1 & T) ? T
     ? (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<Awaited<R>>>
   : AsyncMembers<T> & AsyncIteration<T>;
 
-/** The iteration of the hub over an iterable of green code. */
+/**
+ * The iteration of the hub over an iterable of green code.
+ *
+ * @category Values
+ */
 export type AsyncIteration<T> = T extends Iterable<infer I> ? AsyncIterable<I> & AsyncDisposable
   : unknown;
 
-/** The members of a type of green code, as the hub sees them. */
+/**
+ * The members of a type of green code, as the hub sees them.
+ *
+ * @category Values
+ */
 export type AsyncMembers<T> = {
   [K in Exclude<keyof T, symbol>]: T[K] extends (...args: infer A) => infer R
     ? (...args: { [K in keyof A]: AsyncArgument<A[K]> }) => Promise<AsyncResult<Awaited<R>>>
@@ -167,6 +261,8 @@ export type AsyncMembers<T> = {
 /**
  * The result of green code, as the hub gets it: a generator is an async iterable, a function is an async function, and all else
  * is the same.
+ *
+ * @category Values
  */
 export type AsyncResult<R> = 0 extends (1 & R) ? R
   : R extends CrossingValue ? R
@@ -178,6 +274,8 @@ export type AsyncResult<R> = 0 extends (1 & R) ? R
 /**
  * The result of an async function, as green code gets it: an async iterable or a stream is an iterable, a function is one that
  * blocks, and all else is the same.
+ *
+ * @category Values
  */
 export type SyncResult<R> = 0 extends (1 & R) ? R
   : R extends CrossingValue ? R

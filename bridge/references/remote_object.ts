@@ -62,7 +62,7 @@ export class RemoteObject implements RemoteRef {
   ask(op: number, args: readonly unknown[] = [], what = "a handle"): unknown {
     if (!this.#released) return this.#ask(this.number, op, args, what);
     throw new TypeError(
-      `Cannot use ${what === "a handle" ? what : `"${what}" of a handle`}: it was released`,
+      `Cannot use ${what === "a handle" ? what : `"${what}" of a handle`}: the handle was released`,
     );
   }
 

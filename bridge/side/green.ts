@@ -87,6 +87,7 @@ export interface Green {
    * @param args Its arguments.
    * @param name Its name in messages.
    * @param peers See {@linkcode Parking.peers}.
+   * @param limited See {@linkcode Parking.limited}.
    * @returns Its result, awaited.
    */
   call(
@@ -94,6 +95,7 @@ export interface Green {
     args: readonly unknown[],
     name?: string,
     peers?: boolean,
+    limited?: boolean,
   ): unknown;
   /** Calls something on the hub that answers at once: no other green thread has its turn meanwhile. */
   callAtOnce(target: Target, args: readonly unknown[]): unknown;

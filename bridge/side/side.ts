@@ -45,8 +45,8 @@ export function becomeGreen(runtime: Green): void {
 export function importingError(call: string, url: string): Error {
   return new Error(
     `Cannot call ${call} while a Worker imports ${url ? `"${url}"` : "a module"}: ` +
-      "a Worker imports the module of each green function, so put code that is to run once, in the main program, " +
-      "under `if (import.meta.main)`",
+      "a Worker imports the module of each green function. Put the code that must run only once under " +
+      "`if (import.meta.main)`",
   );
 }
 
@@ -68,7 +68,7 @@ export function blocking(call: string, instead: string): Green {
 
 function refusal(maker: string): Error {
   return new Error(
-    `Cannot use ${SELF_NAME} in this green thread, which ${maker} runs: ${ONE_VERSION}, or have a function of the ` +
-      "hub use it",
+    `Cannot use ${SELF_NAME} in this green thread: another copy of the library, ${maker}, runs the thread: ${ONE_VERSION}, ` +
+      `or use ${SELF_NAME} only in functions of the hub`,
   );
 }

@@ -154,39 +154,36 @@ export class Steps<T> {
 }
 
 /**
- * An async generator made of steps. A caller's limit neither ends the generator nor loses an item, as it would in a generator
- * that is written with `yield`. A limit within which the generator was made ends it.
+ * What each iteration of the library is in async code: an async generator over a source of items. It is left by `return()`,
+ * `throw()`, the end of an `await using` block, and a `for await` loop that ends early. After that it has no more items.
  */
-export class AsyncSteps<T> implements AsyncGenerator<T, void, undefined> {
-  readonly #steps: Steps<T>;
+export class AsyncItems<T> implements AsyncGenerator<T, void, undefined> {
+  readonly #next: () => Promise<IteratorResult<T, undefined>>;
   readonly #leave: () => unknown;
-  // Nobody is there any more to hear how the return goes.
-  readonly #left = leaveWithLimit(() => this.return().catch(() => {}));
+  #over = false;
+  #left: Promise<unknown> | undefined;
 
   /**
-   * @param step Gives the next step. After the last one it tidies up itself.
-   * @param leave Tidies up when the generator is left before its end.
-   * @param ahead How many steps to ask for before a caller wants them.
+   * @param next Gives the next item, to this caller. After the last item it tidies up itself.
+   * @param leave Tidies up when the iteration is left before its end; called once.
    */
-  constructor(
-    step: () => PromiseLike<IteratorResult<T, undefined>>,
-    leave: () => unknown,
-    ahead = 0,
-  ) {
-    this.#steps = new Steps(step, ahead);
+  constructor(next: () => Promise<IteratorResult<T, undefined>>, leave: () => unknown = () => {}) {
+    this.#next = next;
     this.#leave = leave;
   }
 
-  next(): Promise<IteratorResult<T, void>> {
-    return this.#steps.next();
+  async next(): Promise<IteratorResult<T, void>> {
+    if (this.#over) return END;
+    const step = await this.#next();
+    if (step.done) this.#over = true;
+    return step;
   }
 
-  async return(): Promise<IteratorResult<T, void>> {
-    const isOver = this.#steps.ended;
-    this.#steps.end();
-    this.#left();
-    if (!isOver) await this.#leave();
-    return END;
+  async return(value?: void | PromiseLike<void>): Promise<IteratorResult<T, void>> {
+    if (!this.#over) this.#left = Promise.try(this.#leave);
+    this.#over = true;
+    await this.#left;
+    return { done: true, value: await value };
   }
 
   async throw(error: unknown): Promise<IteratorResult<T, void>> {
@@ -203,15 +200,43 @@ export class AsyncSteps<T> implements AsyncGenerator<T, void, undefined> {
   }
 }
 
-/** A generator made of steps in green code, where a limit is thrown by the step itself. */
+/**
+ * Makes an async generator of steps. A caller's limit neither ends the generator nor loses an item, as it would in a generator
+ * that is written with `yield`. A limit within which the generator was made ends it.
+ *
+ * @param step Gives the next step. After the last one it tidies up itself.
+ * @param leave Tidies up when the generator is left before its end.
+ * @param ahead How many steps to ask for before a caller wants them.
+ */
+export function asyncSteps<T>(
+  step: () => PromiseLike<IteratorResult<T, undefined>>,
+  leave: () => unknown,
+  ahead = 0,
+): AsyncItems<T> {
+  const steps = new Steps(step, ahead);
+  const items = new AsyncItems(() => steps.next(), () => {
+    const isOver = steps.ended;
+    steps.end();
+    left();
+    if (!isOver) return leave();
+  });
+  // Nobody is there any more to hear how the return goes.
+  const left = leaveWithLimit(() => items.return().catch(() => {}));
+  return items;
+}
+
+/**
+ * What each iteration of the library is in green code: a generator made of steps, which has the helpers of `Iterator.prototype`.
+ * It is left as {@linkcode AsyncItems} is. A limit is thrown by the step itself, and does not end the generator.
+ */
 export class GreenSteps<T> extends Iterator<T, void, undefined>
   implements Generator<T, void, undefined> {
   readonly #step: () => IteratorResult<T, undefined>;
-  readonly #leave: () => void;
+  readonly #leave: () => unknown;
   #over = false;
 
-  /** As for {@linkcode AsyncSteps}. */
-  constructor(step: () => IteratorResult<T, undefined>, leave: () => void) {
+  /** As for {@linkcode AsyncItems}. */
+  constructor(step: () => IteratorResult<T, undefined>, leave: () => unknown = () => {}) {
     super();
     this.#step = step;
     this.#leave = leave;
@@ -224,11 +249,11 @@ export class GreenSteps<T> extends Iterator<T, void, undefined>
     return step;
   }
 
-  override return(): IteratorResult<T, void> {
+  override return(value?: void): IteratorResult<T, void> {
     const isOver = this.#over;
     this.#over = true;
     if (!isOver) this.#leave();
-    return END;
+    return { done: true, value };
   }
 
   override throw(error: unknown): IteratorResult<T, void> {

@@ -10,7 +10,11 @@ import { BlockingCallError } from "../errors.ts";
 import { greenSide } from "./side.ts";
 import { registerOwnError } from "../values/error_values.ts";
 
-/** Options for {@linkcode Timeout}. */
+/**
+ * Options for {@linkcode Timeout}.
+ *
+ * @category Limits
+ */
 export interface TimeoutOptions {
   /**
    * Whether the async work of a call that is cut short runs on, silently, rather than being aborted.
@@ -54,6 +58,8 @@ const KEYS = ["abandon"];
  * });
  * assertEquals(await thread, "timed out");
  * ```
+ *
+ * @category Limits
  */
 export class Timeout extends Error {
   static {
@@ -133,7 +139,7 @@ export class Timeout extends Error {
   [Symbol.dispose](): void {
     if (#limitsNothing in this && this.#limitsNothing) {
       throw new BlockingCallError(
-        `Cannot limit a block by new Timeout(${this.ms}) on the hub as nothing blocks there: use await ` +
+        `Cannot use new Timeout(${this.ms}) on the hub as no call blocks there: use await ` +
           `withTimeoutAsync(${this.ms}, async (signal) => …) or AbortSignal.timeout(${this.ms})`,
       );
     }
@@ -144,6 +150,7 @@ export class Timeout extends Error {
    * Gives the error to throw when it is due; from then on it is not pending. For the library.
    *
    * @returns The timeout itself, or the error that it was given.
+   * @ignore
    */
   fire(): unknown {
     this.cancel();

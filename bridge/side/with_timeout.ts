@@ -8,7 +8,11 @@ import { checkOptionsObject, show } from "../checks.ts";
 import { blocking } from "./side.ts";
 import { Timeout } from "./timeout.ts";
 
-/** A time limit with the value to return when it is over. */
+/**
+ * A time limit with the value to return when it is over.
+ *
+ * @category Limits
+ */
 export interface TimeoutValue<V> {
   /** The time, in milliseconds; `undefined` for no limit. */
   ms: number | undefined;
@@ -69,6 +73,8 @@ export function checkFunction(call: string, fn: unknown): void {
  * const thread = spawn(() => withTimeout({ ms: 20, timeoutValue: "late" }, () => sleep(10_000)));
  * assertEquals(await thread, "late");
  * ```
+ *
+ * @category Limits
  */
 export function withTimeout<A extends unknown[], R, V = never>(
   limit: number | undefined | TimeoutValue<V>,

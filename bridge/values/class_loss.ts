@@ -33,8 +33,8 @@ function once(say: Say | undefined, message: string): void {
 export function noteLostClass(name: string): void {
   once(
     say,
-    `An error loses its class "${name}" on the other side, where "instanceof ${name}" is false: export the class from the module of ` +
-      `the green function, or of the asyncToSync() function, that throws it, or ${register(name)}`,
+    `An error loses its class "${name}" on the other side: "instanceof ${name}" is false there. Export the class from the module of ` +
+      `the green function or asyncToSync() function that throws the error, or ${register(name)}`,
   );
 }
 
@@ -42,8 +42,8 @@ export function noteLostClass(name: string): void {
 export function noteClassNotFound(name: string, url: string): void {
   once(
     sayNotFound,
-    `An error has lost its class "${name}" here, where "instanceof ${name}" is false: it is exported by "${url}", and this side has ` +
-      `no green function and no asyncToSync() function of that module: ${register(name)}`,
+    `An error has lost its class "${name}" on this side: "instanceof ${name}" is false here. "${url}" exports the class, but this ` +
+      `side uses no green function and no asyncToSync() function of that module: ${register(name)}`,
   );
 }
 
@@ -51,9 +51,7 @@ export function noteClassNotFound(name: string, url: string): void {
 export function notePrivateFields(name: string): void {
   once(
     say,
-    `An error of class "${name}" leaves its private fields behind, which do not cross: ${
-      register(name)
-    }`,
+    `An error of class "${name}" loses its private fields, which cannot be sent: ${register(name)}`,
   );
 }
 

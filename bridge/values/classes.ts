@@ -5,9 +5,14 @@
  * @module
  */
 
+import { show } from "../checks.ts";
 import { state } from "../state.ts";
 
-/** The way in which instances of a class cross: see {@linkcode registerClass}. */
+/**
+ * The way in which instances of a class cross: see {@linkcode registerClass}.
+ *
+ * @category Values
+ */
 export interface ClassWire<T, W> {
   /**
    * The name under which both sides know the class.
@@ -18,13 +23,25 @@ export interface ClassWire<T, W> {
   /**
    * Takes an instance apart: returns the value that is sent instead. It may be any value that crosses,
    * other instances of registered classes included, but not the instance itself.
+   *
+   * @param instance The instance.
+   * @returns The value to send.
    */
   toWire: (instance: T) => W;
-  /** Puts an instance together on the other side, from the value that `toWire` returned. */
+  /**
+   * Puts an instance together on the other side, from the value that `toWire` returned.
+   *
+   * @param wire The value that arrived.
+   * @returns The instance.
+   */
   fromWire: (wire: W) => T;
 }
 
-/** A class, as `instanceof` takes it. */
+/**
+ * A class, as `instanceof` takes it.
+ *
+ * @category Values
+ */
 // deno-lint-ignore no-explicit-any -- an abstract class, and one with any parameters, fits too
 export type AnyClass<T> = abstract new (...args: any[]) => T;
 
@@ -57,20 +74,21 @@ const registry: Registry = state("classes", () => ({ byName: new Map(), byProtot
  * Call it beside the class, at the top level of a module that both sides import: each thread has a
  * registry of its own. The rules:
  *
- * - What arrives is what `fromWire` makes: a new instance, once for each time it is sent. Within one
- *   message an instance that is referred to twice stays one.
- * - An instance cannot be part of what its own `toWire` returns.
- * - A subclass needs a registration of its own; its instances are taken for unregistered without.
+ * - The instance that arrives is made by `fromWire`: a new instance for each message. An instance that one
+ *   message refers to twice arrives as one instance.
+ * - The result of `toWire` must not contain the instance itself.
+ * - A subclass needs a registration of its own: otherwise its instances count as unregistered.
  *   Errors are the exception: an error of a subclass crosses as its nearest registered ancestor, and
  *   as itself if its class is exported.
  * - Of an error the stack and, where `fromWire` sets none, the `cause` cross by themselves.
  * - The same class may be registered again under its name, say with a better `toWire`.
- * - What `fromWire` is given was written by the other side: if that runs code which is not trusted,
- *   check it there.
+ * - The other side has written the argument of `fromWire`: if that side runs code that you do not trust,
+ *   check the argument in `fromWire`.
  *
  * @example A class that both sides know
  * ```ts
- * import { registerClass } from "@aiohub/aiohub";
+ * import { Queue, registerClass } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
  *
  * class Money {
  *   #cents: bigint;
@@ -87,11 +105,17 @@ const registry: Registry = state("classes", () => ({ byName: new Map(), byProtot
  *   toWire: (money) => money.cents,
  *   fromWire: (cents) => new Money(cents),
  * });
+ *
+ * const queue = new Queue<Money>();
+ * await queue.putAsync(new Money(5n));
+ * assertEquals((await queue.getAsync()).cents, 5n);
  * ```
  *
  * @param Class The class.
  * @param wire Its name, and how to take an instance apart and put it together.
  * @throws {TypeError} If another class has the name, or the class another name.
+ *
+ * @category Values
  */
 export function registerClass<T, W>(Class: AnyClass<T>, wire: ClassWire<T, W>): void {
   const name = checkRegistration(Class, wire);
@@ -117,24 +141,34 @@ export function registerOwnClass<T, W>(
 /** Checks the arguments of `registerClass()`, and returns the name to use. */
 function checkRegistration<T, W>(Class: AnyClass<T>, wire: ClassWire<T, W>): string {
   if (typeof Class !== "function" || typeof Class.prototype !== "object") {
-    throw new TypeError("Cannot register a class: the first argument is not a class");
+    throw new TypeError(
+      `Cannot register a class: expected a class as the first argument, found ${show(Class)}`,
+    );
   }
   const name = wire?.name ?? Class.name;
   if (typeof name !== "string" || name === "") {
-    throw new TypeError("Cannot register a class without a name: give it one in the options");
+    throw new TypeError(
+      'Cannot register a class: it has no name: give it one in the options, such as { name: "Point", toWire, fromWire }',
+    );
   }
   if (typeof wire?.toWire !== "function" || typeof wire.fromWire !== "function") {
     throw new TypeError(
-      `Cannot register class "${name}": "toWire" and "fromWire" are not functions`,
+      `Cannot register class "${name}": expected functions for "toWire" and "fromWire", found ${
+        show(wire?.toWire)
+      } and ${show(wire?.fromWire)}`,
     );
   }
   const before = registry.byName.get(name);
   if (before !== undefined && before.Class !== Class) {
-    throw new TypeError(`Cannot register class "${name}": another class has that name already`);
+    throw new TypeError(
+      `Cannot register class "${name}": another class has that name already: give this one another name in the options`,
+    );
   }
   const same = registry.byPrototype.get(Class.prototype);
   if (same !== undefined && same.name !== name) {
-    throw new TypeError(`Cannot register class "${name}": it is registered as "${same.name}"`);
+    throw new TypeError(
+      `Cannot register class "${name}": it is registered as "${same.name}" already`,
+    );
   }
   return name;
 }

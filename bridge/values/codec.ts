@@ -118,7 +118,7 @@ export function encodeThrown(value: unknown, root: string, kinds: ReferenceKinds
     return encodePlainOrNothing(value) ?? encodeStructured(value, root, kinds, true);
   } catch (error) {
     const description = isA(error, NotCloneableError) ? error : new NotCloneableError(
-      `Cannot send ${root}: it fails when it is looked at: ${inOneLine(error)}`,
+      `Cannot send ${root}: reading its properties failed: ${inOneLine(error)}`,
       { path: root },
     );
     return describe(description, root, kinds);
@@ -287,8 +287,8 @@ function isStackOverflow(error: unknown): boolean {
 }
 
 function tooDeep(root: string, cause: unknown): NotCloneableError {
-  const message = `Cannot send ${root}: it is nested too deeply for the stack that is left here: ` +
-    `up to ${MAX_DEPTH} levels cross when there is room`;
+  const message = `Cannot send ${root}: it is nested too deeply for the rest of the call stack: ` +
+    `with enough room on the stack, ${MAX_DEPTH} levels can be sent`;
   return new NotCloneableError(message, { path: root, cause });
 }
 

@@ -182,8 +182,10 @@ function findProblem(Class: object): string | undefined {
     prototype = getPrototypeOf(prototype)
   ) {
     const own = classWith(prototype);
-    if (!own) return "what it has of a built-in class would be left behind";
-    if (own.isPrivate) return "its private fields would be left behind";
+    if (!own) {
+      return "it inherits from a built-in class, and what that class keeps inside would be lost";
+    }
+    if (own.isPrivate) return "its private fields would be lost";
   }
   return undefined;
 }
@@ -195,11 +197,11 @@ function instanceProblem(instance: object, prototype: object): string | undefine
     if (typeof name === "symbol" || !field.enumerable || !hasOwn(field, "value")) {
       return `its ${
         typeof name === "symbol" ? "symbol" : field.enumerable ? "accessor" : "hidden field"
-      } ${String(name)} would be left behind`;
+      } ${String(name)} would be lost`;
     }
   }
   return names.length === 0 && hasAccessor(prototype)
-    ? "it has no fields, so that what its accessors give would be left behind"
+    ? "it has accessors in place of fields, and their values would be lost"
     : undefined;
 }
 

@@ -77,7 +77,7 @@ export async function peek(urls: readonly string[]): Promise<readonly Exports[] 
     });
     await import(outer);
   } catch {
-    // It always fails: when all went well by what `inner` throws.
+    // The import always fails: if all went well, with the error that `inner` throws.
   } finally {
     hooks?.deregister();
     delete scope[Symbol.for(key)];

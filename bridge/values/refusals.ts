@@ -9,30 +9,30 @@ import { madeElsewhere } from "../brand.ts";
 /** The advice for values of these kinds, by the tag that `Object.prototype.toString` gives. */
 const ADVICE: Readonly<Record<string, string>> = {
   AbortController: "send its signal",
-  CryptoKey: "send what it is made of: await crypto.subtle.exportKey()",
-  DedicatedWorkerGlobalScope: "each thread has its own",
-  Event: "send what is in it",
-  FinalizationRegistry: "what it holds is bound to its own thread",
+  CryptoKey: "send the exported key: await crypto.subtle.exportKey()",
+  DedicatedWorkerGlobalScope: "each side has its own: use globalThis there",
+  Event: "send the values that you need of it",
+  FinalizationRegistry: "it works only on the side that made it",
   MessagePort: "pass a function, which the other side can call",
   Promise: "await it first",
   Symbol: "send a string in its place",
-  WeakMap: "what it holds is bound to its own thread",
-  WeakSet: "what it holds is bound to its own thread",
-  WeakRef: "send what it refers to",
+  WeakMap: "its entries cannot be listed: send a Map",
+  WeakSet: "its items cannot be listed: send a Set",
+  WeakRef: "send the object that deref() gives",
   Generator: "send an array of its items",
   AsyncGenerator: "green code is synchronous: make it a generator without async",
-  TransformStream: "send its two ends",
+  TransformStream: "send its readable and its writable",
   Blob: "send its bytes: await blob.bytes()",
   File: "send its name and its bytes: await file.bytes()",
   FormData: "send its entries",
   Request: "send its URL, headers and body",
   Response: "send its status, headers and body",
-  ReadableStream: "green code is synchronous: send a generator of what it would give",
-  WritableStream: "green code is synchronous: send a function that takes what is written",
+  ReadableStream: "green code is synchronous: send a generator of the chunks",
+  WritableStream: "green code is synchronous: send a function that takes each chunk",
   "WebAssembly.Memory": "send its buffer, if it is shared",
   "WebAssembly.Instance": "send its module: each thread makes an instance of its own",
-  Window: "each thread has its own",
-  SharedArrayBuffer: "it was given to a codec that shares no memory",
+  Window: "each side has its own: use globalThis there",
+  SharedArrayBuffer: "pass it as an argument or a result",
 };
 
 /**
@@ -47,7 +47,7 @@ export function describeValue(value: unknown): string {
     if (typeof value !== "object" || value === null) return `${typeof value} ${String(value)}`;
     return describeObject(value);
   } catch {
-    return "object that cannot be looked at";
+    return "object that cannot be read";
   }
 }
 
@@ -57,7 +57,7 @@ function describeObject(value: object): string {
   if (Object.hasOwn(ADVICE, kind)) return kind;
   const name = className(value);
   if (name !== undefined) return `instance of class "${name}"`;
-  return "object with a prototype of its own";
+  return "object with a custom prototype";
 }
 
 /** The built-in kind of an object, by its own tag. */
@@ -78,7 +78,9 @@ export function adviseOn(value: unknown): string {
   try {
     const elsewhere = madeElsewhere(value);
     if (elsewhere) return elsewhere;
-    if (typeof value === "function") return "pass it where functions become callbacks";
+    if (typeof value === "function") {
+      return "pass it as an argument or a result, where functions become callbacks";
+    }
     if (typeof value === "symbol") return "send a string in its place";
     if (typeof value !== "object" || value === null) return "leave it out";
     return adviseOnObject(value);
@@ -93,9 +95,9 @@ function adviseOnObject(value: object): string {
   if (Object.hasOwn(ADVICE, kind)) return ADVICE[kind];
   const name = className(value);
   if (typeof (value as { then?: unknown }).then === "function") {
-    return "await it first, or pass the object by reference with handle(): its wait() runs it there";
+    return "await it first, or pass it by reference with handle(): the other side calls wait() for the result";
   }
-  if (name === undefined) return "copy what it has into a plain object";
+  if (name === undefined) return "copy its fields into a plain object";
   return `register the class with registerClass(${name}, { name, toWire, fromWire }) in a module ` +
     "that both sides import, or pass the object by reference with handle()";
 }

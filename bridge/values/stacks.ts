@@ -117,7 +117,8 @@ function callerFrames(stack: string): string[] {
 
 /**
  * A stack without the callers of the user's function: the stack frames of this library, and those of the runtime under them. The
- * runtime's frames at the top stay: they tell what was being done. A frame of an inline function gets the line in its source.
+ * runtime's frames at the top stay: they name the operation that failed. A frame of an inline function gets the line in its
+ * source.
  *
  * @param stack The stack of an error, in one piece.
  */

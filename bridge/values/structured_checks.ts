@@ -13,7 +13,7 @@ import { isArray, isSafeInteger } from "../primordials.ts";
 /** The properties of a plain object. */
 export type Fields = { [key: string]: unknown };
 
-/** Says what is wrong with a message: never returns. */
+/** Throws the error of a malformed message. */
 export function fail(why: string, cause?: unknown): never {
   throw new BridgeProtocolError(
     `Cannot read a message: ${why}`,
@@ -24,7 +24,7 @@ export function fail(why: string, cause?: unknown): never {
 /** The errors that were thrown for classes: mistakes of the application, and no reason to distrust the other side. */
 const mistakes = new WeakSet<object>();
 
-/** Says what is wrong with an instance of a class of the application: never returns. */
+/** Throws the error of an instance of the app's class that cannot be made. */
 export function failForClass(why: string, cause?: unknown): never {
   try {
     return fail(why, cause);
@@ -34,7 +34,7 @@ export function failForClass(why: string, cause?: unknown): never {
   }
 }
 
-/** Whether an error means that the other side wrote what this library never writes, so that it cannot be trusted. */
+/** Whether an error means that the other side wrote a message that this library never writes: then it cannot be trusted. */
 export function isBreach(error: unknown): error is BridgeProtocolError {
   return error instanceof BridgeProtocolError && !mistakes.has(error);
 }
@@ -103,7 +103,7 @@ const MAX_RESERVED = 2 ** 36;
 
 const CLASSES = /\\[wp]/gi;
 
-/** Counts the limited objects of one message. Each method returns what is wrong, if anything is. */
+/** Counts the limited objects of one message. Each method returns the problem in words, if there is one. */
 export class Limits {
   #classes = 0;
   #resizable = 0;
@@ -114,7 +114,7 @@ export class Limits {
     if (!/[uv]/.test(flags)) return undefined;
     this.#classes += source.match(CLASSES)?.length ?? 0;
     if (this.#classes <= MAX_CLASSES) return undefined;
-    return `the Unicode patterns of one message may have ${MAX_CLASSES} classes such as \\w`;
+    return `the Unicode patterns of one message may have at most ${MAX_CLASSES} classes such as \\w`;
   }
 
   /** Counts a resizable buffer. */
@@ -122,12 +122,12 @@ export class Limits {
     this.#reserved += maxByteLength;
     this.#resizable += 1;
     if (this.#resizable <= MAX_RESIZABLE && this.#reserved <= MAX_RESERVED) return undefined;
-    return `one message may have ${MAX_RESIZABLE} resizable buffers, of 64 GiB in all`;
+    return `one message may have at most ${MAX_RESIZABLE} resizable buffers, of 64 GiB in all`;
   }
 
   /** Counts the entries of headers; these are limited one by one. */
   headers(entries: number): string | undefined {
     if (entries <= MAX_HEADERS) return undefined;
-    return `headers may have ${MAX_HEADERS} entries`;
+    return `headers may have at most ${MAX_HEADERS} entries`;
   }
 }

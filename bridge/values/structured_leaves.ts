@@ -44,7 +44,7 @@ export function readConstant(letter: string): undefined | number {
     case Letter.NegativeZero:
       return -0;
     default:
-      return fail("a string stands for nothing");
+      return fail("a string has an unknown mark");
   }
 }
 
@@ -55,7 +55,7 @@ export function writeBigInt(value: bigint): Wire {
 
 /** Reads a bigint's digits. */
 export function readBigInt(digits: string): bigint {
-  const match = HEX_DIGITS.exec(digits) ?? fail("a bigint has no right digits");
+  const match = HEX_DIGITS.exec(digits) ?? fail("a bigint has invalid digits");
   const value = BigInt(`0x${match[2]}`);
   return match[1] === "" ? value : -value;
 }
@@ -68,7 +68,7 @@ export function writeDate(value: Date): Wire {
 /** Reads a date's milliseconds. */
 export function readDate(digits: string): Date {
   const time = Number(digits);
-  if (digits === "" || (Number.isNaN(time) && digits !== "NaN")) fail("a date has no right time");
+  if (digits === "" || (Number.isNaN(time) && digits !== "NaN")) fail("a date has an invalid time");
   return new Date(time);
 }
 
@@ -86,7 +86,9 @@ export function unboxed(kind: string, box: object): unknown {
 
 /** Puts a primitive into a box. */
 export function boxed(primitive: unknown): object {
-  if (typeof primitive === "object" || primitive === undefined) fail("it boxes no primitive");
+  if (typeof primitive === "object" || primitive === undefined) {
+    fail("a box holds no primitive value");
+  }
   return Object(primitive);
 }
 
@@ -129,7 +131,7 @@ export function readWideText(bytes: Uint8Array): string {
  * @param items The count of items that will follow.
  */
 export function emptyArray(length: unknown, items: number): unknown[] {
-  if (!isCount(length) || length > 0xffffffff) fail("an array has no right length");
+  if (!isCount(length) || length > 0xffffffff) fail("an array has an invalid length");
   const array: unknown[] = [];
   // V8 makes room at once for a length up to 2^25. Above that it changes to a table of the existing
   // items, and stays with that.

@@ -244,16 +244,16 @@ export class StructuredReader {
     const names = keys(items);
     const array = this.#begin(emptyArray(length, names.length));
     for (const key of names) {
-      if (key === "length") fail("a length stands among an array's items");
+      if (key === "length") fail("an array has an item under the name of its length");
       defineOwn(array, key, this.read(items[key], level + 1));
     }
-    if (array.length !== length) fail("an array has items behind its end");
+    if (array.length !== length) fail("an array has items beyond its length");
     return array;
   }
 
   #takeBuffer(): Uint8Array {
     const buffer = this.#buffers[this.#nextBuffer++];
-    return buffer ?? fail("it has fewer buffers than it speaks of");
+    return buffer ?? fail("some of its buffers are missing");
   }
 
   #buffer(node: unknown[]): ArrayBuffer {
@@ -265,7 +265,7 @@ export class StructuredReader {
   }
 
   #resizableBuffer(bytes: Uint8Array, maxByteLength: unknown): ArrayBuffer {
-    if (!isCount(maxByteLength)) fail("a buffer has no right size");
+    if (!isCount(maxByteLength)) fail("a buffer has an invalid size");
     this.#allow(this.#limits.resizable(maxByteLength));
     const buffer = new ArrayBuffer(bytes.length, { maxByteLength });
     new Uint8Array(buffer).set(bytes);
@@ -276,9 +276,11 @@ export class StructuredReader {
     const [, name, wire, byteOffset, length] = node;
     const buffer = this.read(wire, level + 1);
     if (!(buffer instanceof ArrayBuffer) && !(buffer instanceof SharedArrayBuffer)) {
-      fail("a view is on no buffer");
+      fail("a view has no buffer");
     }
-    if (!isCount(byteOffset) || !(length === null || isCount(length))) fail("a view has no place");
+    if (!isCount(byteOffset) || !(length === null || isCount(length))) {
+      fail("a view has an invalid position");
+    }
     const view = makeView(text(name), buffer, { byteOffset, length });
     return view ?? fail(`there is no view "${excerpt(name)}"`);
   }
@@ -326,7 +328,7 @@ export class StructuredReader {
     const kind = text(node[1]);
     const hidden = fields(node[5]);
     for (const key of keys(hidden)) {
-      if (!isHiddenKey(kind, key)) fail("an error hides something else");
+      if (!isHiddenKey(kind, key)) fail("an error has an unknown hidden field");
       defineHidden(error, key, this.read(hidden[key], level + 1));
     }
     const own = fields(node[6]);
@@ -338,11 +340,11 @@ export class StructuredReader {
 /** Takes only the wire form of a class. */
 function classWire(value: unknown): ClassWire {
   const wire = list(value);
-  if (wire.length % 3 !== 1 || wire.length > MOST_PARTS) fail("a class has no right name");
+  if (wire.length % 3 !== 1 || wire.length > MOST_PARTS) fail("a class has an invalid name");
   const isRight = wire.every((part, i) =>
     i % 3 === 0 && i > 0 ? isCount(part) : typeof part === "string"
   );
-  return isRight ? wire as ClassWire : fail("a class has no right name");
+  return isRight ? wire as ClassWire : fail("a class has an invalid name");
 }
 
 /** The most parts of a class's name. */
@@ -351,11 +353,11 @@ const MOST_PARTS = 300;
 function notFound([name, url]: ClassWire): string {
   return `class "${
     excerpt(name)
-  }" of "${url}" is not known on this side: export it from a module of which this side has green ` +
-    "functions, or functions of asyncToSync(), or call registerClass() in a module that both sides import";
+  }" of "${url}" is not known on this side: export the class from a module whose green functions or ` +
+    "asyncToSync() functions this side uses, or call registerClass() in a module that both sides import";
 }
 
-/** Notes what an error has lost on its way here, and keeps its class for when it is passed on. */
+/** Notes that an error has lost its class or its private fields, and keeps the class for when the error is passed on. */
 function noteClass(error: Error, wire: ClassWire, prototype: object | undefined): void {
   if (wire.length === 1) return noteLostClass(wire[0]);
   if (getPrototypeOf(error) !== prototype) {

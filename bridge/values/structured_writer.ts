@@ -155,7 +155,7 @@ export class StructuredWriter {
 
   /** Takes back all that was begun since the lists had these lengths. */
   #takeBack({ objects, buffers, attachments }: Begun): void {
-    // When the stack has run out any call may fail, and a caller further down takes back what is left: so an object leaves the
+    // When the stack has run out, any call may fail, and a caller further down takes back the rest: so an object leaves the
     // list last, as it comes into the list first.
     const order = this.#order!;
     for (let at = order.length - 1; at >= objects; at--) {
@@ -243,7 +243,11 @@ export class StructuredWriter {
 
   #back(value: object, number: number, level: number): Wire {
     if (this.#unfinished.includes(value)) {
-      return this.#refuseAs(describeValue(value), "it is part of what stands for it", level);
+      return this.#refuseAs(
+        describeValue(value),
+        "the result of its toWire contains the instance itself",
+        level,
+      );
     }
     return MARK + Letter.Back + number;
   }
@@ -336,7 +340,11 @@ export class StructuredWriter {
 
   #buffer(value: ArrayBuffer, level: number): Wire {
     if (value.detached) {
-      return this.#refuseAs("ArrayBuffer", "its bytes have been moved away", level);
+      return this.#refuseAs(
+        "ArrayBuffer",
+        "it is detached: its bytes were transferred before",
+        level,
+      );
     }
     const bytes = new Uint8Array(value);
     const isLarge = bytes.length >= BUFFER_BYTES;
@@ -351,7 +359,11 @@ export class StructuredWriter {
   #view(name: string, value: ArrayBufferView, level: number): Wire {
     const parts = takeView(value);
     if (parts === undefined) {
-      return this.#refuseAs(name, "it lies outside of its buffer, which has shrunk", level);
+      return this.#refuseAs(
+        name,
+        "its buffer has shrunk, and the view is outside the buffer",
+        level,
+      );
     }
     this.#path.enter(level, "buffer");
     const buffer = this.write(value.buffer, level + 1);

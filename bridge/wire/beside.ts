@@ -17,7 +17,7 @@
  * last look at the bytes, so the writer, once it sees the count, may write there again. Which annex a payload is in stands in
  * its frame, so it does not matter in which order payloads arrive.
  *
- * The hub does not trust what a Worker says of an annex: it checks the memory once, and each offset in it before it reads.
+ * The hub does not trust a Worker's words about an annex: it checks the memory once, and each offset in it before it reads.
  *
  * **Handed buffers**: all other payloads go in buffers of their own, which change hands through the passage (see
  * `bridge/memory/objects.ts`) as a `postMessage` with a transfer list does it: nobody copies them.
@@ -35,7 +35,8 @@
  * next one waits as for room in the ring, so that a writer that is faster does not fill the memory. The reader counts before it
  * gives the frame's room back, and wakes a hungry writer after that.
  *
- * The hub does not trust what a Worker hands over: it takes fixed-length `ArrayBuffer`s, and checks each length in a packed one.
+ * The hub does not trust the buffers that a Worker hands over: it takes only fixed-length `ArrayBuffer`s, and checks each length
+ * in a packed one.
  *
  * @module
  */
@@ -222,7 +223,7 @@ export class AnnexReader {
     const buffer: unknown = this.#take(id);
     if (!(buffer instanceof SharedArrayBuffer) || buffer.growable || buffer.byteLength > MOST) {
       throw new BridgeProtocolError(
-        "Cannot read a message: its annex is no memory of a fixed size",
+        "Cannot read a message: expected memory of a fixed size as its annex",
       );
     }
     const memory = { id, bytes: new Uint8Array(buffer), chars: Buffer.from(buffer) };
@@ -359,7 +360,7 @@ export class HandingReader {
 
   /**
    * @param ring The ring.
-   * @param take Takes what was handed over under a number.
+   * @param take Takes the buffers that were handed over under a number.
    */
   constructor(ring: RingReader, take: (id: number) => unknown) {
     this.#ring = ring;
@@ -376,7 +377,9 @@ export class HandingReader {
   take(format: number, { where, id, meta, ascii, buffers: count }: Beside): Payload {
     const taken = this.#take(id);
     if (!Array.isArray(taken)) {
-      throw new BridgeProtocolError("Cannot read a message: no buffers came");
+      throw new BridgeProtocolError(
+        "Cannot read a message: expected buffers that were handed over, found something else",
+      );
     }
     const parts = taken.map(viewOf);
     this.#ring.countTaken(HANDED);
@@ -393,7 +396,9 @@ export class HandingReader {
     if (parts.length === count && (first?.length ?? 0) === meta) {
       return { format, text: "", meta: first, buffers: parts, int: 0 };
     }
-    throw new BridgeProtocolError("Cannot read a message: other buffers were handed over");
+    throw new BridgeProtocolError(
+      `Cannot read a message: expected ${count} buffers that were handed over, found ${parts.length}`,
+    );
   }
 }
 
@@ -402,5 +407,7 @@ function viewOf(buffer: unknown): Uint8Array {
     buffer instanceof ArrayBuffer && !buffer.resizable && !buffer.detached &&
     buffer.byteLength <= MOST_PART
   ) return new Uint8Array(buffer);
-  throw new BridgeProtocolError("Cannot read a message: what was handed over is no buffer");
+  throw new BridgeProtocolError(
+    "Cannot read a message: expected a buffer that was handed over, found something else",
+  );
 }

@@ -185,7 +185,7 @@ export class Board {
     return Atomics.load(this.#words, this.#lines + slot * LINE + PARKED) === IN_ITS_LOOP;
   }
 
-  /** Wakes a Worker. Any side, after it has published what the Worker is to see. */
+  /** Wakes a Worker. Any side may call it, after it has published the work for the Worker. */
   wake(slot: number): void {
     const line = this.#lines + slot * LINE;
     Atomics.add(this.#words, line + WAKE, 1);

@@ -1,7 +1,7 @@
 /**
  * The reading end of a ring: takes messages out of it. See `message.ts` for how they lie there.
  *
- * The hub does not trust what a Worker wrote: each length is read once, checked, and then used.
+ * The hub does not trust the bytes of a Worker: each length is read once, checked, and then used.
  *
  * @module
  */
@@ -33,7 +33,7 @@ export class Inbox {
 
   /**
    * @param ring The ring.
-   * @param taker Takes what the writer has given beside the ring.
+   * @param taker Takes the payloads that the writer has sent beside the ring.
    */
   constructor(ring: RingReader, taker: Taker = NOTHING) {
     this.ring = ring;

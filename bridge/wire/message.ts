@@ -89,7 +89,7 @@ export interface Beside {
   readonly buffers: number;
 }
 
-/** A message as it arrives. What `id`, `a` and `b` mean depends on the kind: see `protocol/messages.ts`. */
+/** A message as it arrives. The meanings of `id`, `a` and `b` depend on the kind: see `protocol/messages.ts`. */
 export interface Message {
   readonly kind: number;
   readonly id: number;

@@ -2,8 +2,8 @@
  * Patience: whether to spin before sleeping.
  *
  * Waking a thread that sleeps on an idle core costs 50 to 150 µs, so where answers come within that time it pays to spin
- * for them. On a loaded machine it is the other way round: whoever is to answer may wait for the very core on which we
- * spin, and a sleep hands it over within microseconds. So what counts is only whether spins have paid:
+ * for them. On a loaded machine it is the other way round: the thread that is to answer may wait for the core on which this
+ * thread spins, and a sleep frees the core within microseconds. So only one thing counts, whether spins have paid:
  *
  * - *hot*: each wait begins with a spin; after two that were in vain in a row, it is
  * - *cold*: waits sleep at once, and only now and then one tries a spin: every 4th, and half as often after each try in
@@ -49,7 +49,7 @@ export class Patience {
     return this.#most;
   }
 
-  /** @param paid Whether the spin ended because what was waited for had come. */
+  /** @param paid Whether the spin ended because its condition held. */
   judge(paid: boolean): void {
     if (paid) {
       this.#failures = 0;

@@ -46,7 +46,7 @@ export const Format = {
   Tagged: 3,
   /** The value is the text itself. */
   Text: 4,
-  /** The value is an array of one string, the text: what a call with one argument sends. */
+  /** The value is an array of one string, the text: a call with one string as its argument sends that. */
   TextInArray: 5,
   /** The value is the one buffer, as a `Uint8Array` with a buffer of its own. */
   Bytes: 6,

@@ -6,18 +6,18 @@
  * ```text
  * HEAD   bytes written so far, modulo 2^32   the writer only, after the frame's bytes are in place
  * TAIL   bytes read so far, modulo 2^32      the reader only, after the frame's bytes are copied out
- * TAKEN  a word for each annex and one for what is handed over: see `beside.ts`               the reader only
+ * TAKEN  a word for each annex and one for buffers that are handed over: see `beside.ts`      the reader only
  * HUNGRY 1 while the writer waits for room   the writer sets it, the reader clears it and then wakes the writer
  * BEHIND 1 while there is more to say than was written   the writer only: before it goes on to anything else, and 0 after HEAD
- * SHUT   1 once the writer has shut it        the writer only, for good; the reader is to end whatever else it reads
+ * SHUT   1 once the writer has shut it        the writer only, for good; the reader is to end, even if it reads more
  * LEFT   1 once the reader has seen that, 2 once it is done   the reader only, for good
  * ```
  *
  * A frame lies in one piece, aligned to 8 bytes; a padding frame fills the end of the ring when the next one does
- * not fit there. A frame takes at most a quarter of the ring: what is larger goes beside the ring (see `message.ts`), so
+ * not fit there. A frame takes at most a quarter of the ring: a larger message goes beside the ring (see `message.ts`), so
  * a ring never grows, and a value of any size crosses.
  *
- * The hub does not trust what a Worker wrote: the reader keeps its own TAIL, and checks HEAD and each frame's size
+ * The hub does not trust the bytes of a Worker: the reader keeps its own TAIL, and checks HEAD and each frame's size
  * against it before it touches a byte.
  *
  * @module
@@ -171,7 +171,7 @@ export class RingWriter {
     return Atomics.load(this.words, LEFT) === 2;
   }
 
-  /** The count of payloads that the reader has taken out of an annex, or of what was handed over. */
+  /** The count of payloads that the reader has taken out of an annex, or of the buffers that were handed over. */
   taken(annex: number): number {
     return Atomics.load(this.words, TAKEN + annex) >>> 0;
   }
@@ -210,7 +210,7 @@ export class RingReader {
   }
 
   /**
-   * Finds the next frame. The caller copies out what it needs and then calls {@linkcode RingReader.consume}.
+   * Finds the next frame. The caller copies out the bytes that it needs and then calls {@linkcode RingReader.consume}.
    *
    * @returns Where the frame begins, in bytes from the ring's start, or -1 when there is none.
    * @throws {BridgeProtocolError} If the frame's size cannot be right.

@@ -13,7 +13,7 @@
  *   STATE    see below; the Worker reads its own without LOCK
  *   ORDER    its order number, while it is Queued
  *   DUE      when it is to be queued at the latest, by the clock that all share; while it is Parked
- * rest: whoever has LOCK
+ * rest: the side that has LOCK
  * ```
  *
  * ```text
@@ -52,7 +52,7 @@
 import { type Board, isBefore } from "./board.ts";
 import { SpinLock } from "./spin_lock.ts";
 
-/** The words for what a thread is blocked on while it waits for its turn. */
+/** The text in `parkedOn` of a thread that waits for its turn. */
 export const ITS_TURN = "its turn";
 
 const LOCK = 0;
@@ -277,7 +277,7 @@ export class RunLock {
     this.#lock.breakFor(slot + 1);
   }
 
-  /** A Worker has died, or is not listened to any more: what it has is taken from it. */
+  /** A Worker has died, or nobody listens to it any more: its place in the line and its locks are taken from it. */
   gone(slot: number): void {
     this.#lock.enter();
     this.#setState(slot, GONE);
@@ -367,7 +367,7 @@ export class RunLock {
     }
   }
 
-  /** Gives the run lock to whoever is the first in the line. */
+  /** Gives the run lock to the first in the line. */
   #dispatch(): void {
     const slot = this.#first();
     const next = this.#words[NEXT];

@@ -11,7 +11,7 @@
  *
  * **Deaths.** A Worker that dies with the lock leaves its key there. The hub frees it when it hears of the death
  * ({@linkcode SpinLock.breakFor}). It cannot hear of that while it waits for the lock itself: after {@linkcode GIVEN_UP} it takes
- * the holder for dead. What was being changed may be half changed.
+ * the holder for dead. The change that the holder had begun may be half done.
  *
  * @module
  */
@@ -33,7 +33,7 @@ const NAP = 0.05;
  */
 const GIVEN_UP = 10_000;
 
-/** After how long a holder that has left is taken for dead, by whoever wants the lock, in milliseconds. */
+/** The time after which a side that wants the lock takes a holder that has left for dead, in milliseconds. */
 const LEFT_FOR = 500;
 
 /** One side's view of a lock. */

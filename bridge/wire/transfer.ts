@@ -10,9 +10,9 @@ import { state } from "../state.ts";
  * Takes the memory out of a buffer, for a value that is about to be sent and not needed here any more: the original is
  * detached at once, without a copy, and its memory is freed as soon as the value has gone.
  *
- * From a megabyte on the memory itself goes to the other side, and nobody copies it: what this returns is detached then, so
+ * From a megabyte on the memory itself goes to the other side, and nobody copies it: the result is detached then, so
  * send it once. Smaller bytes go through shared memory, into which they are copied and out of which they are copied again,
- * as that is faster. What is sent without this is copied once more in both cases. Do not change what it returns. A
+ * as that is faster. Bytes that are sent without `transfer` are copied once more in both cases. Do not change the result. A
  * `SharedArrayBuffer` is not copied at all.
  *
  * @param bytes A buffer, or a view of one. Other views of the same buffer are detached as well.
@@ -29,6 +29,8 @@ import { state } from "../state.ts";
  * assertEquals(bytes.length, 0);
  * assertEquals(await thread, 8e6);
  * ```
+ *
+ * @category Values
  */
 export function transfer<T extends ArrayBuffer | ArrayBufferView<ArrayBuffer>>(bytes: T): T {
   if (bytes instanceof ArrayBuffer) return take(bytes) as T;

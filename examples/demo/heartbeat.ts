@@ -12,14 +12,14 @@ export interface Beats {
 }
 
 /** Starts to beat. Gives a function that stops the beat and gives the figures. */
-export function startHeart(everyMs: number): () => Beats {
+export function startHeart(interval: number): () => Beats {
   const gaps: number[] = [];
   let last = performance.now();
   const timer = setInterval(() => {
     const now = performance.now();
     gaps.push(now - last);
     last = now;
-  }, everyMs);
+  }, interval);
   return () => {
     clearInterval(timer);
     gaps.sort((a, b) => a - b);

@@ -3,9 +3,9 @@
  *
  * All blocking calls end in {@linkcode Blocking.block}: take in the messages that have arrived, look whether the condition holds,
  * look whether the thread is to end, spin a little, sleep. Taking in comes first each time, so a wake-up that came early, late
- * or for nothing is no wake-up lost: the wake counter is read before, and whoever makes something true changes it after. A
- * message may have to be run on top of the blocked thread: a thread that the blocked one waits for and that had not started
- * (`Down.Run`), or a callback of the blocked thread (`Down.Call`).
+ * or for nothing is no wake-up lost: the wake counter is read before the condition, and the side that makes the condition true
+ * adds to it after. A message may have to be run on top of the blocked thread: a thread that the blocked one waits for and that
+ * had not started (`Down.Run`), or a callback of the blocked thread (`Down.Call`).
  *
  * **Order.** A condition that holds wins over a limit that is due: the condition is looked at first. A kill is another matter, as
  * a killed thread does nothing with a grant. Where others hand something over at any moment (a permit, an item), the grant and a
@@ -341,7 +341,7 @@ export class Blocking {
     return false;
   }
 
-  /** Takes in what has arrived, and sleeps once if the condition does not hold. */
+  /** Takes in the messages that have arrived, and sleeps once if the condition does not hold. */
   #pauseOnce(waiting: Waiting, condition: Condition): void {
     const { board, slot } = this.#mailbox;
     const counter = board.woken(slot);
@@ -383,7 +383,7 @@ function leaves(condition: Condition): boolean {
   return condition.giveUp === undefined || condition.giveUp();
 }
 
-/** The time for which a thread is blocked before the hub is told what on, in milliseconds. */
+/** The time for which a thread is blocked before its Worker reports the wait to the hub, in milliseconds. */
 const REPORT_AFTER = 20;
 
 /** The least time between two reports of one wait, in milliseconds. */

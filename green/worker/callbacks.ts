@@ -13,7 +13,7 @@
 import { Frame, isNothingBut } from "./frame_stack.ts";
 import { decode, encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
-import { type Scope, usesContext } from "../../bridge/context/context.ts";
+import { usesContext } from "../../bridge/context/context.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { LoopTurns } from "./loop_turns.ts";
 import type { GreenBase } from "./base.ts";
@@ -100,7 +100,6 @@ export class Callbacks {
     this.#loopTurns.noteCallback();
     let ending: number = Ending.Fulfilled;
     let reply: Payload;
-    const scope: Scope = {};
     this.#stack.callbacks++;
     const step = op >= Op.Pull ? this.#stack.beginStep(id) : undefined;
     const act = () => {
@@ -109,28 +108,24 @@ export class Callbacks {
       if (step) step.part = part;
       if (part !== undefined && !this.#calls.isPending(part)) {
         frame ??= this.#enterCallback(id);
-        const exit = new GreenletExit("The call that this callback belongs to was aborted");
+        const exit = new GreenletExit("The call to which this callback belongs was aborted");
         this.#stack.kill(frame, exit);
       }
       return this.#crossing.references.perform(a, op, args);
     };
-    let context: Payload | undefined;
     try {
-      const value = gotBy(usesContext() ? this.#context.enter(message, scope, act) : act());
+      const value = gotBy(usesContext() ? this.#context.enter(message, act) : act());
       if (isThenable(value) && !isItself(value)) {
         throw new TypeError(
-          "Cannot return a promise from a green function that the hub calls: green code that the hub waits for has to " +
-            "be synchronous",
+          "Cannot return a promise from a green function that the hub calls: such a function must be synchronous: call " +
+            "blocking functions in place of `await`",
         );
       }
       const kinds = op === Op.Call ? this.#crossing.replyKinds : this.#crossing.liveKinds;
-      reply = this.#crossing.references.attempt(() => {
-        if (scope.changes) context = this.#context.changes(scope, kinds);
-        return encode(value, "result", kinds);
-      });
+      reply = this.#crossing.references.attempt(() => encode(value, "result", kinds));
     } catch (error) {
       if (!frame && isMeantForBelow(error)) below!.passing = { error };
-      // Whoever has killed the thread wanted this end: it is no failure that has to be reported.
+      // The killer of the thread wanted this ending: it is no failure that has to be reported.
       const killed = (frame ?? below)?.killed;
       ending = killed && isNothingBut(killed.reason, error) ? Ending.Killed : Ending.Rejected;
       reply = encodeThrown(error, "error", this.#crossing.kinds);
@@ -140,7 +135,6 @@ export class Callbacks {
       if (step) this.#stack.endStep(step);
       if (frame) this.#leave(frame);
     }
-    if (context) this.#mailbox.send(Up.Context, id, Up.Reply, 0, context);
     this.#mailbox.send(Up.Reply, id, ending, 0, reply);
     return true;
   }

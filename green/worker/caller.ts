@@ -41,7 +41,7 @@ export class Caller {
     this.checkHeard();
     if (frame) return frame;
     throw new BlockingCallError(
-      `Cannot call ${call} outside of a green thread: the thread that started this has ended`,
+      `Cannot call ${call} outside of a green thread: the green thread that started this code has ended`,
     );
   }
 }

@@ -10,11 +10,9 @@
 import { decode } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import {
-  Changes,
-  changesIn,
+  type ContextValues,
   currentValues,
   difference,
-  type Scope,
   useContext,
   within,
 } from "../../bridge/context/context.ts";
@@ -22,22 +20,23 @@ import { decodeContext, encodeContext } from "../../bridge/context/wire.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import type { ReferenceKinds } from "../../bridge/values/reference_kinds.ts";
 
+/** A thread, as far as its context needs it. */
+interface WithContext {
+  /** The context with which the thread was started. */
+  given?: ContextValues;
+}
+
 /** The async contexts of a Worker. */
 export class GreenContext {
   readonly #kinds: ReferenceKinds;
-  readonly #fault: (error: unknown) => void;
   /** The context that has arrived for the next message. */
   #next: Payload | undefined;
   /** The contexts of messages that wait to be run. */
   readonly #attached = new WeakMap<Message, Payload>();
 
-  /**
-   * @param kinds Makes and resolves references.
-   * @param fault Reports the error of a context that cannot be read here.
-   */
-  constructor(kinds: ReferenceKinds, fault: (error: unknown) => void) {
+  /** @param kinds Makes and resolves references. */
+  constructor(kinds: ReferenceKinds) {
     this.#kinds = kinds;
-    this.#fault = fault;
   }
 
   /** Keeps a context that has arrived, for the message that comes next. */
@@ -46,32 +45,16 @@ export class GreenContext {
     this.#next = payload;
   }
 
-  /** Takes the changes that came with the message that has arrived now. If they cannot be read here, that is reported. */
-  takeChanges(): Changes | undefined {
-    const payload = this.#take();
-    if (!payload) return undefined;
-    try {
-      return new Changes(decodeContext(payload, this.#kinds));
-    } catch (error) {
-      this.#fault(error);
-      return undefined;
-    }
-  }
-
-  /** Takes the context that came with the message that has arrived now. */
-  #take(): Payload | undefined {
-    const payload = this.#next;
-    this.#next = undefined;
-    return payload;
-  }
-
   /** Keeps the context of the message that has arrived now, as the message is run later. */
   attach(message: Message): void {
-    const payload = this.#take();
-    if (payload) this.#attached.set(message, payload);
+    if (this.#next) this.#attached.set(message, this.#next);
+    this.#next = undefined;
   }
 
-  /** Reads the context of a message that is not run: the hub counts what the context refers to, so that has to be released. */
+  /**
+   * Reads the context of a message that is not run: the hub counts the things to which the context refers, so they have to be
+   * released.
+   */
   drop(message: Message, discarder: ReferenceKinds): void {
     const payload = this.#attached.get(message);
     if (!payload) return;
@@ -83,28 +66,23 @@ export class GreenContext {
   }
 
   /**
-   * Runs a thread, or a callback, with the context that came with its message.
+   * Runs a thread, or a callback, with the context that came with its message. Whatever it runs on top of has another one.
    *
    * @param message The message.
-   * @param scope Notes the changes of the context.
    * @param fn Runs the thread or the callback.
+   * @param thread The thread, if it is one.
    */
-  enter<R>(message: Message, scope: Scope, fn: () => R): R {
+  enter<R>(message: Message, fn: () => R, thread?: WithContext): R {
     const payload = this.#attached.get(message);
     this.#attached.delete(message);
-    if (payload) scope.given = decodeContext(payload, this.#kinds);
-    return within(scope, fn);
+    const values = payload && decodeContext(payload, this.#kinds);
+    if (thread) thread.given = values;
+    return within(values, fn);
   }
 
   /** The context that goes with a message of a thread; nothing if the hub knows the context. */
-  outgoing({ given }: Scope): Payload | undefined {
+  outgoing({ given }: WithContext): Payload | undefined {
     const changes = difference(given, currentValues());
     return changes && encodeContext(changes, this.#kinds);
-  }
-
-  /** The changes that a thread or a callback has made. */
-  changes(scope: Scope, kinds: ReferenceKinds): Payload | undefined {
-    const changes = changesIn(scope);
-    return changes && encodeContext(changes, kinds);
   }
 }

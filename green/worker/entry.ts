@@ -61,8 +61,8 @@ function breakDown(error: unknown): never {
 becomeGreen(runtime);
 if (start.debug) sayClassLosses((message) => console.warn(`Warning: ${message}`), false);
 runtime.ready();
-// Each turn is a macrotask: see `ThreadRunner.run`. When there is no next turn, the Worker ends, whatever timers and the like
-// green code has left behind.
+// Each turn is a macrotask: see `ThreadRunner.run`. When there is no next turn, the Worker ends, even if green code has left
+// timers behind.
 setImmediate(function step() {
   let turn: Promise<unknown> | undefined;
   try {
@@ -90,7 +90,7 @@ class GivenUpError extends Error {
   override name = "GivenUpError";
 
   constructor() {
-    super("The hub has given this Worker up: it ends as soon as its code returns");
+    super("The hub has stopped this Worker: the Worker ends as soon as its code returns");
   }
 }
 

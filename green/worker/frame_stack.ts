@@ -17,7 +17,7 @@
 import { GreenletExit } from "../../bridge/errors.ts";
 import { isA } from "../../bridge/primordials.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
-import type { ContextValues, Scope } from "../../bridge/context/context.ts";
+import type { ContextValues } from "../../bridge/context/context.ts";
 import type { SpawnSite } from "../../bridge/protocol/messages.ts";
 import type { RemoteThread } from "./remote_thread.ts";
 
@@ -114,7 +114,7 @@ export class FrameStack {
   leavePart(call: number): void {
     for (const step of this.steps) {
       if (step.part !== call) continue;
-      this.leaveStep(step, new GreenletExit("The call that was given this iteration has ended"));
+      this.leaveStep(step, new GreenletExit("The call that read this iteration has ended"));
     }
   }
 
@@ -196,7 +196,8 @@ export class FrameStack {
     if (!step) return;
     if (step.frame === frame) throw step.left!.reason;
     // A thread that was begun on top of the step ends with it, as with a thread that is killed.
-    const exit = `The iteration on whose stack "${frame.thread.name}" ran was left`;
+    const exit =
+      `The green thread "${frame.thread.name}" ran inside an iteration that was left early`;
     this.kill(frame, new GreenletExit(exit));
     throw frame.killed!.reason;
   }
@@ -209,7 +210,7 @@ export class FrameStack {
     this.kill(
       frame,
       new GreenletExit(
-        `The green thread "${outer.thread.name}", on whose stack "${frame.thread.name}" ran, was killed`,
+        `The green thread "${outer.thread.name}" was killed, and "${frame.thread.name}" ran on its stack`,
       ),
       outer.killed!.number,
     );
@@ -260,7 +261,7 @@ export interface Kill {
 }
 
 /** The state of a green thread while it runs: its stack frame. */
-export class Frame implements Scope {
+export class Frame {
   /** The kill, once there is one: the first reason wins, and it stays (a kill is sticky). */
   killed: Kill | undefined;
   /** The site at which the thread was spawned, and the spawns that led to it, if the hub records sites. */
@@ -273,8 +274,8 @@ export class Frame implements Scope {
   thrown: { readonly error: unknown } | undefined;
   /**
    * The error that ended a callback on top of the thread but was meant for the thread itself: the thread's kill, or a timeout
-   * that the thread had armed. The same error is thrown again where the thread is blocked, whatever the hub makes of the failed
-   * callback.
+   * that the thread had armed. The same error is thrown again where the thread is blocked, even if the hub catches the failure of
+   * the callback.
    */
   passing: { readonly error: unknown } | undefined;
   /** The count of `shield()`s that the thread is in. */
@@ -291,8 +292,6 @@ export class Frame implements Scope {
   memberOf: number | undefined;
   /** The async context with which the thread was started. The hub knows this context too. */
   given?: ContextValues;
-  /** The thread's changes of its async context. */
-  changes?: Map<string, unknown>;
 
   /**
    * @param id The thread's id.

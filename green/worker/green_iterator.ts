@@ -55,7 +55,7 @@ export class GreenIterator extends Resource {
   perform(op: number): unknown {
     if (op === Op.Pull) return this.#pull();
     if (op === Op.Stop) return this.#stop();
-    throw new TypeError(`Cannot do ${op} to an iteration`);
+    throw new TypeError(`Cannot use an iteration: there is no operation ${op}`);
   }
 
   /** Whether a request has to wait until the iterator has given its present item. A `Stop` has the iterator leave that item. */

@@ -15,7 +15,7 @@
 
 import { decode, encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
-import { type Changes, usesContext } from "../../bridge/context/context.ts";
+import { usesContext } from "../../bridge/context/context.ts";
 import type { Blocking } from "./blocking.ts";
 import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import type { GreenBase } from "./base.ts";
@@ -28,8 +28,6 @@ interface Question {
   done: boolean;
   ending: number;
   payload: Payload;
-  /** The changes of the async context that came with the answer. */
-  changes: Changes | undefined;
 }
 
 /** The target of operations on functions and objects of the hub. */
@@ -69,6 +67,7 @@ export class HubCalls {
    * @param name The name of the target in error messages.
    * @param peers See `Parking.peers`.
    * @param keeps See `Parking.keeps`.
+   * @param limited See `Parking.limited`.
    * @returns The result of the call, awaited.
    */
   call(
@@ -77,14 +76,15 @@ export class HubCalls {
     name: string,
     peers: boolean | undefined,
     keeps: boolean,
+    limited?: boolean,
   ): unknown {
     const frame = this.#caller.frame(`${name}()`);
     // A thread that cannot wait for the answer does not begin the call.
     this.#stack.interrupt(frame);
     if (this.#stack.callbacks > SHALLOW && !hasStack(128)) {
       throw new RangeError(
-        `Cannot call ${name}(): ${this.#stack.callbacks} callbacks run on this stack, each one in a call of the one ` +
-          "before, and there is no room for more",
+        `Cannot call ${name}(): the stack is full: ${this.#stack.callbacks} callbacks run on it, each inside a call ` +
+          "of the callback before it",
       );
     }
     const { references } = this.#crossing;
@@ -94,13 +94,13 @@ export class HubCalls {
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
     const id = this.#lastCall = this.#lastCall + 1 | 0;
-    const question: Question = { done: false, ending: 0, payload: EMPTY, changes: undefined };
+    const question: Question = { done: false, ending: 0, payload: EMPTY };
     this.#questions.set(id, question);
     try {
       if (context) this.#mailbox.send(Up.Context, id, Up.Call, 0, context);
       this.#mailbox.send(Up.Call, id, number, frame.id, payload);
       const what = target === LIVE ? name : target;
-      this.#blocking.block(question, Infinity, { what, peers, keeps, signal });
+      this.#blocking.block(question, Infinity, { what, peers, keeps, limited, signal });
     } catch (reason) {
       if (this.#questions.has(id)) {
         const { fired } = frame;
@@ -113,7 +113,6 @@ export class HubCalls {
       throw reason;
     }
     const value = decode(question.payload, this.#crossing.kinds);
-    question.changes?.takeOver();
     if (question.ending === Ending.Fulfilled) return value;
     joinStacks(
       value,
@@ -137,11 +136,9 @@ export class HubCalls {
   /** Takes in an answer. */
   answer({ id, a, payload }: Message): void {
     const question = this.#questions.get(id);
-    const changes = usesContext() ? this.#context.takeChanges() : undefined;
     if (!question) return this.#crossing.drop(payload); // The thread gave up waiting for it.
     this.#questions.delete(id);
     if (this.#stack.steps.length > 0) this.#stack.leavePart(id);
-    question.changes = changes;
     question.ending = a;
     question.payload = payload;
     question.done = true;

@@ -99,7 +99,7 @@ export class Intake {
     // A message for which there is no room stays, for a point where the stack is less full.
     if (this.#stack.frames.length > 0 && !hasStack(16)) {
       throw new RangeError(
-        "Cannot block: there is no room on the stack for what arrived meanwhile",
+        "Cannot block: the stack is too full to serve the messages that have arrived",
       );
     }
     this.#receiver.serve(this.#deferred.shift()!);

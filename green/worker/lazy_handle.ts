@@ -29,7 +29,7 @@ export function makeLazyProxy(remote: RemoteObject): object {
 export function refusalOfLazy(value: object): string | undefined {
   const remote = remoteOf(value);
   if (!remote || !(remote.traits & Trait.Lazy)) return undefined;
-  return "it stands for a query or the like of the hub, which has not run: call its wait(), and return the result";
+  return "it is a handle of a query of the hub, and the query has not run: call query.wait(), and return the result";
 }
 
 class LazyHandler extends SyncHandler {
@@ -37,7 +37,8 @@ class LazyHandler extends SyncHandler {
   readonly #wait = (...args: unknown[]): unknown => {
     if (args.length === 0) return this.#remote.ask(Op.Await, [], "wait");
     throw new TypeError(
-      "Cannot wait() with arguments, as it takes none: withTimeout(ms, () => query.wait()) sets a limit",
+      `Cannot call wait() of a query: expected no arguments, found ${args.length}: to set a limit, use ` +
+        "withTimeout(ms, () => query.wait())",
     );
   };
 
@@ -50,24 +51,24 @@ class LazyHandler extends SyncHandler {
     switch (key) {
       // `await` reads this property, and so does the end of a green function.
       case "then":
-        throw notRun("await or return it");
+        throw notRun("await or return a query");
       case "wait":
         return this.#remote.traits & Trait.OwnWait ? super.get(target, key, receiver) : this.#wait;
       case Symbol.iterator:
         // A query may have an iterator of its own: a stream of rows, which is something else than its result.
         return super.get(target, key, receiver) ?? (() => {
-          throw notRun("iterate over it");
+          throw notRun("iterate over a query");
         });
       case Symbol.toPrimitive:
         return () => {
-          throw notRun("use it as a text or number");
+          throw notRun("use a query as a text or number");
         };
     }
     return super.get(target, key, receiver);
   }
 
   override ownKeys(): never {
-    throw notRun("list its properties");
+    throw notRun("list the properties of a query");
   }
 
   protected override inherited(target: object, name: string, receiver: unknown): unknown {
@@ -76,16 +77,16 @@ class LazyHandler extends SyncHandler {
     if (name in Object.prototype && !TEXTS.has(name)) {
       return super.inherited(target, name, receiver);
     }
-    throw notRun(`use its "${name}", which it has not`);
+    throw notRun(`use "${name}" of a query`, "the query has no such property, and it");
   }
 }
 
 /** The methods of all objects that would use the proxy as if it were the result. */
 const TEXTS: ReadonlySet<string> = new Set(["toString", "toLocaleString"]);
 
-function notRun(what: string): TypeError {
+function notRun(what: string, which = "the query"): TypeError {
   return new TypeError(
-    `Cannot ${what}: this is no result, but a query or the like of the hub that has not run: call its wait(), which runs ` +
-      "it and gives the result",
+    `Cannot ${what}: ${which} has not run: call query.wait(), which runs the query and gives the result. (A query is any ` +
+      "object of the hub that runs when it is awaited)",
   );
 }

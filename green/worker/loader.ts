@@ -52,7 +52,7 @@ export class Loader {
       return this.#scope && compile(target.source, target.name, this.#scope);
     }
     const module = target.kind === "export" ? this.#modules.get(target.url) : undefined;
-    // A name counts once its module has been run to its end: what the function uses may stand further down.
+    // A name counts once its module has been run to its end: the function may use variables that are declared further down.
     return module && this.#functionOf(module, target as ExportTarget);
   }
 
@@ -67,7 +67,9 @@ export class Loader {
    */
   async load(target: Target): Promise<void> {
     if (target.kind === "source") return await this.#loadScope();
-    if (target.kind !== "export") throw new TypeError(`Cannot run a target of kind ${target.kind}`);
+    if (target.kind !== "export") {
+      throw new TypeError(`Cannot run a function of kind "${target.kind}"`);
+    }
     const { url, name } = target;
     const module = await importNamed(url);
     learnModule(url, module);
@@ -133,7 +135,7 @@ async function importNamed(url: string): Promise<Record<string, unknown>> {
   } catch (error) {
     addLine(
       error,
-      `    --- while a Worker imported "${url}": what is to run only once stands under \`if (import.meta.main)\` ---`,
+      `    --- while a Worker imported "${url}": put the code that must run only once under \`if (import.meta.main)\` ---`,
     );
     throw error;
   }
@@ -146,7 +148,7 @@ function functionIn(module: Record<string, unknown>, name: string): Callable | u
 }
 
 /** Advice for messages: the ways to bring along a value that an inline function is missing. */
-const EXPORT_IT = "export the function from a module, which may import what it needs: " +
+const EXPORT_IT = "export the function from a module that imports what the function needs: " +
   "export const f = syncToAsync(import.meta, function f() { … })";
 
 /**
@@ -229,7 +231,7 @@ function explainSuper(source: string, cause: TypeError, message: string): TypeEr
   if (!name || !source.includes(`super.${name}`)) return undefined;
   return new TypeError(
     `Cannot call "super.${name}" in an inline green thread: the method was sent to a Worker as source text, without its ` +
-      `class. Call what needs no super, or ${EXPORT_IT}`,
+      `class. Write the function without super, or ${EXPORT_IT}`,
     { cause },
   );
 }
@@ -239,7 +241,7 @@ function explainImport(source: string, cause: TypeError, message: string): TypeE
     // The runtime takes the specifier as relative to the module that compiled the text, which is this one.
     if (!message.includes(`"${new URL(specifier, import.meta.url)}"`)) continue;
     return new TypeError(
-      `Cannot import("${specifier}") in an inline green thread: a relative specifier says nothing there: pass ` +
+      `Cannot import("${specifier}") in an inline green thread: a Worker does not know which module the path is relative to: pass ` +
         `import.meta.resolve("${specifier}") as an argument`,
       { cause },
     );
@@ -255,7 +257,7 @@ const WRAP = "export const f = asyncToSync(import.meta, function f() { … })";
  */
 const NOT_IN_WORKERS: ReadonlyMap<string, string> = new Map([
   ...["self", "window"].map((name) => [name, "use globalThis"] as const),
-  ["document", "Deno has none"],
+  ["document", "Deno has no document"],
   ...["alert", "closed", "confirm", "localStorage", "prompt", "sessionStorage"].map((name) =>
     [name, `only the main thread has it: use it in a function of the hub: ${WRAP}`] as const
   ),
@@ -291,11 +293,13 @@ function describeMissing(name: string): string {
   const asArgument = `as an argument: spawn((${name}) => …, ${name})`;
   const advice = NOT_IN_WORKERS.get(name);
   if (advice) {
-    return `Cannot find "${name}" in an inline green thread: it is no global of a Worker: ${advice}. ` +
-      `If it is a variable of your own, pass it ${asArgument}`;
+    return `Cannot find "${name}" in an inline green thread: a Worker has no global of that name: ${advice}. ` +
+      `If "${name}" is a variable of your own, pass it ${asArgument}`;
   }
   return `Cannot find "${name}" in an inline green thread: the function was sent to a Worker as source text, without ` +
-    `what surrounds it. Pass "${name}" ${asArgument}. Or export the function from a module, which may import what it ` +
-    "needs: export const f = syncToAsync(import.meta, function f() { … }). What this library exports is in scope, under its " +
-    `own names only${LATER.includes(name) ? `, and its ${name}() as green.${name}()` : ""}`;
+    `the variables around it. Pass "${name}" ${asArgument}. Or export the function from a module that imports what ` +
+    "the function needs: export const f = syncToAsync(import.meta, function f() { … }). The exports of this library are in " +
+    `scope, but only under their own names${
+      LATER.includes(name) ? `, and ${name}() only as green.${name}()` : ""
+    }`;
 }

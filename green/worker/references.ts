@@ -293,8 +293,8 @@ export class GreenReferences {
     const object = this.#exports.get(number);
     if (object) return object;
     throw new Error(
-      "Cannot use a function or handle of a green thread: the thread has ended, and what it had passed went with it; " +
-        "what it returns stays",
+      "Cannot use a function or handle of a green thread: the thread has ended, and a function or handle that a thread " +
+        "passes is valid only until the thread ends: return it from the thread to keep it",
     );
   }
 

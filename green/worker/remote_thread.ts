@@ -12,22 +12,19 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject, WAITING_KEYS } from "../../bridge/checks.ts";
-import { checkWaiting, timeLimit } from "../../bridge/memory/core.ts";
+import { checkWaiting, timeLimit, type WaitOptions } from "../../bridge/checks.ts";
 import { decode, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
-import { ContextReturn, type ContextValues, hearOfAwaits } from "../../bridge/context/context.ts";
 import { DeadlockError } from "../../bridge/errors.ts";
 import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import {
-  checkGrace,
+  checkKill,
   checkLink,
   GreenThread,
-  KILL_KEYS,
   type KillOptions,
+  ON_END,
   type ThreadState,
   unwrap,
-  type WaitOptions,
 } from "../../bridge/side/green_thread.ts";
 import {
   Ending,
@@ -50,7 +47,7 @@ interface HandleHost {
   /** The waits for threads. */
   readonly waits: {
     waitFor(thread: RemoteThread, timeout: number | undefined, signal?: AbortSignal): void;
-    kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, graceMs?: number): void;
+    kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, grace?: number): void;
     watch(thread: RemoteThread): void;
   };
   /** Calls something on the hub and blocks for its result. */
@@ -99,12 +96,10 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   #ended: { readonly ending: number; readonly payload: Payload } | undefined;
   #outcome: Outcome<T> | undefined;
   #links: Linked[] = [];
-  #back: ContextReturn | undefined;
   #told = false;
 
   static {
     brand(this, "RemoteThread");
-    hearOfAwaits(this.prototype);
   }
 
   constructor(id: number, name: string, host: HandleHost) {
@@ -130,21 +125,14 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     this.#started = true;
   }
 
-  /** Joins a flow that is about to await the thread, so that it gets the thread's changes of the async context. */
-  beforeThen(): void {
-    (this.#back ??= new ContextReturn()).join();
-  }
-
   /**
    * Takes the thread's ending, which the hub told, or which happened here.
    *
-   * @param changes The thread's changes of the async context.
    * @param outcome The outcome as it is here, if the payload cannot be read here.
    */
   settle(
     ending: number,
     payload: Payload,
-    changes?: ContextValues,
     outcome?: Outcome<unknown>,
   ): void {
     if (this.done) return;
@@ -152,8 +140,6 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     else this.#ended = { ending, payload };
     // A payload that may hold references is read at once: references are counted when they arrive.
     if (this.#ended && mayRefer(payload)) this.#read();
-    if (changes) this.#back ??= new ContextReturn();
-    this.#back?.end(changes);
     if (ending === Ending.Rejected && !this.observed) this.#host.endings.failedUnhandled(this);
     this.#runLinks();
   }
@@ -162,7 +148,6 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   settleWith(outcome: Outcome<T>): void {
     if (this.done) return;
     this.#outcome = outcome;
-    this.#back?.end(undefined);
     this.#runLinks();
   }
 
@@ -179,9 +164,8 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   }
 
   override wait(options?: WaitOptions): T {
-    checkWaiting(options, WAITING_KEYS, "wait()");
-    if (!this.done) this.#host.waits.waitFor(this, timeLimit(options, "wait()"), options?.signal);
-    this.#back?.takeOver();
+    checkWaiting(options);
+    if (!this.done) this.#host.waits.waitFor(this, timeLimit(options), options?.signal);
     const outcome = this.outcome()!;
     if (outcome.status === "rejected") this.#tellWhere(outcome.reason);
     return unwrap(outcome);
@@ -195,15 +179,14 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     joinStacks(reason, line, stackHere());
   }
 
-  override kill(reason?: unknown, options: KillOptions = {}): void {
-    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", KILL_KEYS);
-    const graceMs = checkGrace(options.graceMs);
+  override kill(reason?: unknown, options?: KillOptions): void {
+    const { grace, waiting } = checkKill(options);
     if (this.done) return;
-    this.#host.waits.kill(this, reason, false, graceMs);
-    if (!options.wait) return;
+    this.#host.waits.kill(this, reason, false, grace);
+    if (!waiting) return;
     // The ending comes before the answer.
     this.#host.waits.watch(this);
-    this.#host.call(KILL, [this]);
+    this.#host.call(KILL, [this, waiting]);
   }
 
   override killAsync(): never {
@@ -227,7 +210,7 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     else this.#host.waits.watch(this);
   }
 
-  override onEnd(fn: () => void): void {
+  override [ON_END](fn: () => void): void {
     this.#links.push({ fn, args: [] });
     if (this.done) this.#runLinks();
   }
@@ -242,7 +225,8 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
   /** For a green function that is `async`: blocks its Worker in the next microtask. */
   override then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
-    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+    // deno-lint-ignore no-explicit-any
+    onrejected?: ((reason: any) => R2 | PromiseLike<R2>) | null,
   ): Promise<R1 | R2> {
     return Promise.resolve().then(() => this.wait()).then(onfulfilled, onrejected);
   }
@@ -275,7 +259,7 @@ export function selfWait(
 ): DeadlockError {
   const names = stack.map(({ name }) => name);
   if (names.length === 1) {
-    const message = `Cannot wait for "${names[0]}" in itself: it would never end`;
+    const message = `Cannot wait for "${names[0]}" in itself: the wait would never end`;
     return new DeadlockError(message, { cycle: names });
   }
   const cycle = [names.at(-1)!, ...names.slice(0, -1)];
@@ -283,7 +267,9 @@ export function selfWait(
     `"${name}" waits for "${cycle[(i + 1) % cycle.length]}" by wait()`
   );
   const places = names.map((name, i) => sites[i] ? `\n    "${name}" at ${sites[i]}` : "");
-  const message = `Cannot wait: nobody could ever go on: ${lines.join(", ")}${places.join("")}`;
+  const message = `Cannot wait: these green threads would wait for each other forever: ${
+    lines.join(", ")
+  }${places.join("")}`;
   return new DeadlockError(message, { cycle });
 }
 

@@ -16,7 +16,7 @@ import type { RunLock } from "../../bridge/wire/run_lock.ts";
 export interface Waiting {
   /** Takes in arrived messages, and runs nothing. */
   receive(): void;
-  /** Whether the Worker is to end, whatever waits. */
+  /** Whether the Worker is to end, even if threads wait. */
   isShut(): boolean;
   /** Whether there is something to go on with. */
   hasWork(): boolean;

@@ -147,10 +147,7 @@ export class GreenRuntime implements Green {
       handles,
       crossing,
       caller: this.#caller = new Caller(stack, mailbox),
-      context: this.#context = new GreenContext(
-        crossing.kinds,
-        (error) => crossing.fault(error),
-      ),
+      context: this.#context = new GreenContext(crossing.kinds),
       targets: this.#targets = new TargetNumbers(mailbox, crossing),
       timed,
       token: this.#token = options.runLock && new RunToken(options.runLock, board, slot),
@@ -215,8 +212,9 @@ export class GreenRuntime implements Green {
     args: readonly unknown[],
     name: string = targetName(target),
     peers?: boolean,
+    limited?: boolean,
   ): unknown {
-    return this.#calls.call(target, args, name, peers, false);
+    return this.#calls.call(target, args, name, peers, false, limited);
   }
 
   /** Calls something on the hub that answers at once: no other green thread has its turn meanwhile. */
@@ -279,8 +277,8 @@ export class GreenRuntime implements Green {
   }
 
   /**
-   * Begins a call that may block or not: a killed thread does not even get what it could have at once. A timeout that is due
-   * does not count, since what is ready wins over it.
+   * Begins a call that may block or not: a killed thread does not even get a permit or item that is ready. A timeout that is
+   * due does not count, since a permit or item that is ready wins over it.
    *
    * @param call The call as people wrote it.
    * @returns The id of the thread that runs now.

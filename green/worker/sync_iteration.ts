@@ -22,7 +22,7 @@ import { END } from "../../bridge/side/steps.ts";
  * is given a quarter of a second; if that is not enough, its `finally` runs later. The hub ends an open iteration with the
  * thread.
  */
-export class SyncIteration implements IterableIterator<unknown> {
+export class SyncIteration extends Iterator<unknown, unknown, undefined> {
   readonly #object: RemoteObject;
   /** The iteration on the hub. */
   #source: RemoteObject | undefined;
@@ -41,13 +41,10 @@ export class SyncIteration implements IterableIterator<unknown> {
    * @param ahead The count of items that may be asked for before they are wanted.
    */
   constructor(object: RemoteObject, ahead = 0) {
+    super();
     this.#object = object;
     this.#ahead = ahead;
     this.#done = object.released && (object.traits & Trait.Once) !== 0;
-  }
-
-  [Symbol.iterator](): this {
-    return this;
   }
 
   next(): IteratorResult<unknown> {
@@ -60,7 +57,7 @@ export class SyncIteration implements IterableIterator<unknown> {
     return { done: false, value };
   }
 
-  return(value?: unknown): IteratorResult<unknown> {
+  override return(value?: unknown): IteratorResult<unknown> {
     const open = this.#source && !this.#done;
     this.#items = [];
     this.#done = true;
@@ -72,7 +69,7 @@ export class SyncIteration implements IterableIterator<unknown> {
     return { done: true, value };
   }
 
-  [Symbol.dispose](): void {
+  override [Symbol.dispose](): void {
     this.return();
   }
 

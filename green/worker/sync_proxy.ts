@@ -75,7 +75,7 @@ export class SyncHandler implements ProxyHandler<object> {
     if (known) return known;
     // The hub cannot wait for a callback in the middle of these.
     if (Array.isArray(target) && CALLING_BACK.has(name)) return Reflect.get(target, name);
-    // `then` is asked of whatever is awaited or returned by an async function; a handle is no promise.
+    // The language reads `then` of each value that is awaited, or returned by an async function; a handle is no promise.
     if (name === "then" || isRefused(name)) return undefined;
     if (methods.get(this.#remote.kind)?.has(name) && !this.#own.has(name)) {
       return this.#member(name);

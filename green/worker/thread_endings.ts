@@ -12,7 +12,6 @@
 import type { Blocking } from "./blocking.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
-import type { ContextValues } from "../../bridge/context/context.ts";
 import { copyWithin } from "./copy_within.ts";
 import { joinStacksOnce } from "../../bridge/values/stacks.ts";
 import { GreenletExit, HubClosedError } from "../../bridge/errors.ts";
@@ -38,7 +37,6 @@ export class ThreadEndings {
   readonly #frames: readonly Frame[];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #context: GreenBase["context"];
   readonly #token: GreenBase["token"];
   readonly #blocking: Blocking;
   readonly #waits: ThreadWaits;
@@ -54,7 +52,6 @@ export class ThreadEndings {
     this.#frames = base.stack.frames;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
-    this.#context = base.context;
     this.#token = base.token;
     this.#blocking = blocking;
     this.#waits = waits;
@@ -69,7 +66,7 @@ export class ThreadEndings {
     return this.end(frame, isA(error, GreenletExit) ? Ending.Killed : Ending.Rejected, error);
   }
 
-  /** Ends a thread. Never throws, whatever the thread's value does when it is looked at. */
+  /** Ends a thread. Never throws, even if reading the thread's value does. */
   end(frame: Frame, ending: number, value: unknown): undefined {
     this.#stack.remove(frame);
     if (frame.sites && ending === Ending.Rejected) tellWhoSpawned(value, frame.sites);
@@ -87,20 +84,6 @@ export class ThreadEndings {
       ending = Ending.Rejected;
       payload = encodeThrown(value = error, "error", this.#crossing.resultKinds);
     }
-    let context: Payload | undefined;
-    try {
-      if (frame.changes) {
-        context = this.#crossing.references.attempt(() =>
-          this.#context.changes(frame, this.#crossing.resultKinds)
-        );
-      }
-    } catch (error) {
-      if (ending !== Ending.Fulfilled) this.#crossing.fault(error);
-      else {
-        ending = Ending.Rejected;
-        payload = encodeThrown(value = error, "error", this.#crossing.resultKinds);
-      }
-    }
     this.#crossing.references.endThread(frame.id);
     this.reportUnhandled(frame);
     const { thread } = frame;
@@ -109,9 +92,8 @@ export class ThreadEndings {
     // Taken in any case: objects that went by reference are kept for nobody.
     const referred = this.#crossing.takeReferred();
     if (!thread.given) this.#handles.drop(thread);
-    else this.#settleHere(thread, ending, value, payload, context && frame.changes, referred);
+    else this.#settleHere(thread, ending, value, payload, referred);
     this.#handles.letGo(thread);
-    if (context) this.#mailbox.send(Up.Context, frame.id, Up.Done, 0, context);
     this.#mailbox.send(Up.Done, frame.id, ending, 0, payload);
     if (!this.#token?.isHeld) return;
     // Each waiter for it gets an order number before anybody goes on; the first of them is the thread on whose stack it ran.
@@ -171,17 +153,16 @@ export class ThreadEndings {
     ending: number,
     value: unknown,
     payload: Payload,
-    changes: ContextValues | undefined,
     referred: ReadonlySet<object> | undefined,
   ): void {
-    if (!referred) return thread.settle(ending, copyOf(payload), changes);
+    if (!referred) return thread.settle(ending, copyOf(payload));
     let outcome: Outcome<unknown>;
     try {
       outcome = outcomeOf(ending, copyWithin(value, referred, ending !== Ending.Fulfilled));
     } catch (reason) {
       outcome = { status: "rejected", reason };
     }
-    thread.settle(ending, payload, changes, outcome);
+    thread.settle(ending, payload, outcome);
   }
 
   #reportUnhandled(spawner: number, thread: RemoteThread): void {

@@ -212,7 +212,7 @@ export class ThreadRunner {
     let settled: Promise<unknown> | undefined;
     try {
       value = this.#applyTraced(message, frame, target, fn);
-      // Not by Promise.resolve(), which gives a promise as it is, with whatever people's code has put on it.
+      // Not by Promise.resolve(), which gives a promise as it is, with all properties that the app has put on it.
       if (isThenable(value)) settled = new Promise((resolve) => resolve(value));
     } catch (error) {
       return this.#endings.fail(frame, this.#loader.explainFailure(target, error));
@@ -257,14 +257,18 @@ export class ThreadRunner {
     this.#unhandled.note(suspectOf(frame, target));
     let value: unknown;
     try {
-      if (!fn) throw new Error(`Cannot run "${targetName(target)}": its module is not loaded here`);
+      if (!fn) {
+        throw new Error(
+          `Cannot run "${targetName(target)}": its module is not loaded in this Worker`,
+        );
+      }
       value = gotBy(this.#apply(task, frame, fn));
       if (value instanceof RemoteThread) value = value.wait();
       if (isThenable(value)) {
         throw new TypeError(
           `Cannot run "${
             targetName(target)
-          }" on the stack of a thread that waits for it: it returned a promise`,
+          }" on the stack of a thread that waits for it: the function returned a promise: declare it as \`async\``,
         );
       }
     } catch (error) {
@@ -288,8 +292,8 @@ export class ThreadRunner {
     if (!usesContext()) return fn(...decode(message.payload, this.#crossing.kinds) as unknown[]);
     return this.#context.enter(
       message,
-      frame,
       () => fn(...decode(message.payload, this.#crossing.kinds) as unknown[]),
+      frame,
     );
   }
 
@@ -323,9 +327,9 @@ function suspectOf({ id, thread: { name } }: Frame, target: Target): Suspect {
 
 function tooDeep({ thread }: Frame, depth: number): Error {
   return new RangeError(
-    `Cannot run "${thread.name}" on the stack of a thread that waits for it: ${
+    `Cannot run "${thread.name}" on the stack of a thread that waits for it: the stack is full: ${
       depth - 1
-    } green threads wait there, each one ` +
-      "for the next, and there is no room for more",
+    } green threads ` +
+      "wait on it, each for the next",
   );
 }

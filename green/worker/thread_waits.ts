@@ -15,14 +15,13 @@ import type { Condition } from "../../bridge/side/green.ts";
 import type { Blocking } from "./blocking.ts";
 import { callSite, joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
-import { usesContext } from "../../bridge/context/context.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { Frame } from "./frame_stack.ts";
 import type { GreenBase } from "./base.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import { type RemoteThread, selfWait } from "./remote_thread.ts";
-import { Timeout } from "../../bridge/side/timeout.ts";
+import { overdue } from "../../bridge/side/bounded.ts";
 
 /** A wait for a thread, that the hub may refuse. */
 interface Wait extends Condition {
@@ -40,7 +39,6 @@ export class ThreadWaits {
   readonly #caller: GreenBase["caller"];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #context: GreenBase["context"];
   readonly #token: GreenBase["token"];
   readonly #blocking: Blocking;
   /** The waits for threads that are going on on this stack. */
@@ -59,7 +57,6 @@ export class ThreadWaits {
     this.#caller = base.caller;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
-    this.#context = base.context;
     this.#token = base.token;
     this.#blocking = blocking;
   }
@@ -138,7 +135,7 @@ export class ThreadWaits {
   }
 
   /** Kills a thread; a thread that kills itself ends here and now. */
-  kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, graceMs = Infinity): void {
+  kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, grace = Infinity): void {
     const frame = this.#stack.find(thread.id);
     if (frame) {
       if (onlyPending) return;
@@ -146,10 +143,11 @@ export class ThreadWaits {
       return this.#stack.interrupt(this.#frames.at(-1)!);
     }
     const payload = encodeThrown(reason, "reason", this.#crossing.kinds);
-    const grace = graceMs === Infinity ? -1 : Math.max(0, Math.trunc(graceMs));
-    this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, grace, payload);
+    const most = grace === Infinity ? -1 : Math.max(0, Math.trunc(grace));
+    this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, most, payload);
     if (onlyPending) return this.#blocking.flush();
-    // Its Worker has the kill before this goes on: what the killer hands over after that is not for the killed thread.
+    // The killed thread's Worker has the kill before the killer goes on: a permit or item that the killer hands over after that
+    // is not for the killed thread.
     this.#blocking.catchUpWithHub();
     // The killed thread has the first order number now.
     if (this.#token?.isHeld) this.#blocking.giveWay();
@@ -173,10 +171,9 @@ export class ThreadWaits {
   /** Takes the ending of a thread, which the hub tells. */
   settle({ id, a, payload }: Message): void {
     const thread = this.#awaited.get(id);
-    const changes = usesContext() ? this.#context.takeChanges() : undefined;
     if (!thread) return this.#crossing.drop(payload); // It ended here, or was told twice.
     this.#awaited.delete(id);
-    thread.settle(a, payload, changes?.values);
+    thread.settle(a, payload);
     this.#handles.letGo(thread);
   }
 
@@ -189,11 +186,4 @@ export class ThreadWaits {
 
 function isOver({ thread, refusal, signal }: Wait): boolean {
   return thread.done || refusal !== undefined || signal !== undefined && signal.aborted;
-}
-
-/** The timeout to throw when a wait takes too long. It is not armed: it is thrown here and now. */
-function overdue(ms: number): Timeout {
-  const timeout = new Timeout(ms);
-  timeout.cancel();
-  return timeout;
 }

@@ -2,8 +2,8 @@
  * A warning for debug mode: a timer that is to abort something cannot fire while its Worker blocks.
  *
  * `setTimeout(() => controller.abort(), 100)` and then a blocking call with the controller's signal: the timer needs the event
- * loop, which has no turn before the call has ended. Nobody knows what a timer will do. So a thread that blocks with a signal
- * that only this Worker can abort is warned when a timer is due meanwhile.
+ * loop, which has no turn before the call has ended. The library cannot know whether a timer will abort. So a thread that blocks
+ * with a signal that only this Worker can abort is warned when a timer is due meanwhile.
  *
  * @module
  */
@@ -26,8 +26,8 @@ export function warnOfTimers(timed: TimedSignals, blockedAt: () => string | unde
     if (at === undefined || warned.has(at)) return;
     warned.add(at);
     console.warn(
-      `Warning: a timer is due and cannot fire while ${at} blocks, which was given the signal of an AbortController: ` +
-        "if the timer is to abort it, use AbortSignal.timeout(ms) or new Timeout(ms)",
+      `Warning: a timer is due, but cannot fire while ${at} blocks with the signal of an AbortController: if the timer ` +
+        "is to abort that signal, use AbortSignal.timeout(ms) or new Timeout(ms)",
     );
   };
   const forget = (id: unknown) => {

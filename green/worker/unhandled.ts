@@ -156,11 +156,12 @@ const MOST_NAMES = 4;
  */
 export function whereOf({ suspects }: UnhandledFailure, running: string | undefined): string {
   if (suspects.length === 0) {
-    return `a timer or the like in a Worker${
+    return `a timer or other late code in a Worker${
       running === undefined ? "" : ` that runs "${running}"`
     }`;
   }
   const names = suspects.slice(0, MOST_NAMES).map(({ name }) => `"${name}"`).join(", ");
   const more = suspects.length > MOST_NAMES ? " and others" : "";
-  return `what one of the green threads ${names}${more} has left behind`;
+  const whose = suspects.length === 1 ? "the green thread" : "one of the green threads";
+  return `code left running by ${whose} ${names}${more}`;
 }

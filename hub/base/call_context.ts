@@ -12,10 +12,14 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { isThenable } from "../../bridge/references/thenables.ts";
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
-import { type ContextValues, type Scope, within } from "../../bridge/context/context.ts";
+import { type ContextValues, within } from "../../bridge/context/context.ts";
 import { state } from "../../bridge/state.ts";
 
-/** The green call that an async function on the hub serves. */
+/**
+ * The green call that an async function on the hub serves.
+ *
+ * @category Calls
+ */
 export interface CurrentCall {
   /** Aborted when the green thread stops waiting for the call: it was killed, timed out, or crashed. */
   readonly signal: AbortSignal;
@@ -32,7 +36,7 @@ interface CallingThreads {
 }
 
 /** A call from green code. Its signal is made when somebody asks for it. */
-export class Call implements CurrentCall, Scope {
+export class Call implements CurrentCall {
   readonly threadId: number;
   /** The Worker that the call came from, and its number there; nothing if no thread is blocked for the call. */
   origin: { readonly worker: object; readonly number: number } | undefined;
@@ -42,8 +46,6 @@ export class Call implements CurrentCall, Scope {
   ended = false;
   /** The async context of the caller. */
   given?: ContextValues;
-  /** The values of that context that the function has changed. */
-  changes?: Map<string, unknown>;
   readonly #threads: CallingThreads | undefined;
   /** The call's number while its function runs; 0 before and after. */
   #number = 0;
@@ -82,7 +84,7 @@ export class Call implements CurrentCall, Scope {
   run(fn: () => unknown): unknown {
     const number = this.#number = takeNumber(this);
     try {
-      const result = served.numbers.run(number, this.given ? () => within(this, fn) : fn);
+      const result = served.numbers.run(number, this.given ? () => within(this.given, fn) : fn);
       if (isThenable(result)) this.#result = result;
       return result;
     } finally {
@@ -199,6 +201,8 @@ export function servedCall(): Call | undefined {
  *   return await response.bytes();
  * });
  * ```
+ *
+ * @category Calls
  */
 export function currentCall(): CurrentCall | undefined {
   return servedCall();

@@ -8,7 +8,29 @@ import { brand } from "../../bridge/brand.ts";
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 
-/** A green thread has failed and nobody has asked for its result, or a promise that it has left behind was rejected. */
+/**
+ * A green thread has failed and nobody has asked for its result, or a promise that it has left behind was rejected.
+ *
+ * @example Count failures that nobody asks about
+ * ```ts
+ * import { Hub, type UnhandledThreadEvent } from "@aiohub/aiohub";
+ * import { assertEquals } from "@std/assert";
+ *
+ * await using hub = new Hub();
+ * const failed = new Promise<UnhandledThreadEvent>((resolve) => {
+ *   hub.addEventListener("unhandledthread", (event) => {
+ *     event.preventDefault(); // it is not printed
+ *     resolve(event);
+ *   });
+ * });
+ * const thread = hub.spawnN(() => {
+ *   throw new RangeError("nobody asks");
+ * });
+ * assertEquals((await failed).thread, thread);
+ * ```
+ *
+ * @category Hubs
+ */
 export class UnhandledThreadEvent extends Event {
   static {
     brand(this, "UnhandledThreadEvent");
@@ -32,7 +54,11 @@ export class UnhandledThreadEvent extends Event {
   }
 }
 
-/** The events of a {@linkcode Hub}, by type. An event is printed to stderr unless a listener calls `preventDefault()` on it. */
+/**
+ * The events of a {@linkcode Hub}, by type. An event is printed to stderr unless a listener calls `preventDefault()` on it.
+ *
+ * @category Hubs
+ */
 export interface HubEventMap {
   /** A thread has failed and nobody has asked for its result, or a promise that it has left behind was rejected. */
   unhandledthread: UnhandledThreadEvent;
@@ -41,11 +67,15 @@ export interface HubEventMap {
    * `error`. Its `message` says what it was and of which thread, and `filename` and `lineno` where.
    */
   error: ErrorEvent;
-  /** A function has kept the event loop for longer than `blockedWarningMs`: see the event's `message`. */
+  /** A function has kept the event loop for longer than `blockedWarning`: see the event's `message`. */
   blocked: ErrorEvent;
 }
 
-/** A listener for an event of a {@linkcode Hub}. */
+/**
+ * A listener for an event of a {@linkcode Hub}.
+ *
+ * @category Hubs
+ */
 export type HubListener<E extends Event> = ((event: E) => void) | {
   /**
    * Is called with the event.

@@ -5,9 +5,13 @@
  */
 
 import { MAX_SLOTS } from "../../bridge/wire/board.ts";
-import { checkOptionsObject } from "../../bridge/checks.ts";
+import { checkOptionsObject, durationOf, show } from "../../bridge/checks.ts";
 
-/** Limits on a Worker's memory, in MiB. */
+/**
+ * Limits on a Worker's memory, in MiB.
+ *
+ * @category Hubs
+ */
 export interface ResourceLimits {
   /**
    * The most that long-lived objects may take.
@@ -21,7 +25,11 @@ export interface ResourceLimits {
   stackSizeMb?: number;
 }
 
-/** Options for {@linkcode Hub}. */
+/**
+ * Options for {@linkcode Hub}.
+ *
+ * @category Hubs
+ */
 export interface HubOptions {
   /**
    * The number of Workers that there may be, and so of green threads that have started and not ended. More threads wait for a
@@ -79,6 +87,12 @@ export interface HubOptions {
    *
    * @default {Infinity}
    */
+  blockedWarning?: number;
+  /**
+   * The old name of `blockedWarning`, which is taken until 1.0.
+   *
+   * @deprecated Use `blockedWarning`.
+   */
   blockedWarningMs?: number;
   /**
    * The modules that green code may import on the hub, where they run with all the permissions of the process: `true` for
@@ -106,7 +120,7 @@ export interface HubOptions {
 }
 
 /** Options as the hub uses them: complete and checked. */
-export type Settings = Readonly<Required<HubOptions>>;
+export type Settings = Readonly<Required<Omit<HubOptions, "blockedWarningMs">>>;
 
 /** The default of `maxWorkers`. */
 function defaultWorkers(): number {
@@ -139,7 +153,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
     "resourceLimits",
     "worker",
     "debug",
-    "blockedWarningMs",
+    "blockedWarning",
     "hubImport",
     "cooperative",
     "name",
@@ -153,18 +167,19 @@ export function checkOptions(options: HubOptions = {}): Settings {
     resourceLimits = {},
     worker = "thread",
     debug = false,
-    blockedWarningMs = Infinity,
     hubImport = true,
     cooperative = false,
     name = "hub",
   } = options;
+  const warning = durationOf("create a hub", options, "blockedWarning");
+  const blockedWarning = warning === undefined ? Infinity : warning as number;
   checkNumber("maxWorkers", maxWorkers, 1, MAX_SLOTS / 4, true);
   checkNumber("minWorkers", minWorkers, 0, maxWorkers, true);
   checkNumber("idleTimeout", idleTimeout, 0, Infinity, false);
   checkNumber("maxQueue", maxQueue, 0, Infinity, maxQueue !== Infinity);
   if (typeof resourceLimits !== "object" || resourceLimits === null) {
     throw new TypeError(
-      `Cannot create a hub: expected an object for "resourceLimits", found ${resourceLimits}`,
+      `Cannot create a hub: expected an object for "resourceLimits", found ${show(resourceLimits)}`,
     );
   }
   checkOptionsObject("create a hub", resourceLimits, "{ stackSizeMb: 4 }", LIMIT_KEYS);
@@ -172,24 +187,30 @@ export function checkOptions(options: HubOptions = {}): Settings {
     if (value !== undefined) checkNumber(`resourceLimits.${key}`, value, 1, Infinity, false);
   }
   if (worker !== "thread") {
-    throw new TypeError(`Cannot create a hub: expected "thread" for "worker", found "${worker}"`);
+    throw new TypeError(
+      `Cannot create a hub: expected "thread" for "worker", found ${show(worker)}`,
+    );
   }
   if (typeof debug !== "boolean") {
-    throw new TypeError(`Cannot create a hub: expected a boolean for "debug", found ${debug}`);
+    throw new TypeError(
+      `Cannot create a hub: expected a boolean for "debug", found ${show(debug)}`,
+    );
   }
   if (typeof cooperative !== "boolean") {
     throw new TypeError(
-      `Cannot create a hub: expected a boolean for "cooperative", found ${cooperative}`,
+      `Cannot create a hub: expected a boolean for "cooperative", found ${show(cooperative)}`,
     );
   }
-  checkNumber("blockedWarningMs", blockedWarningMs, 0, Infinity, false);
+  checkNumber("blockedWarning", blockedWarning, 0, Infinity, false);
   if (typeof hubImport !== "boolean" && !isTextList(hubImport)) {
     throw new TypeError(
-      `Cannot create a hub: expected a boolean or a list of specifiers for "hubImport", found ${hubImport}`,
+      `Cannot create a hub: expected a boolean or a list of specifiers for "hubImport", found ${
+        show(hubImport)
+      }`,
     );
   }
   if (typeof name !== "string") {
-    throw new TypeError(`Cannot create a hub: expected a string for "name", found ${name}`);
+    throw new TypeError(`Cannot create a hub: expected a string for "name", found ${show(name)}`);
   }
   return {
     minWorkers,
@@ -202,7 +223,7 @@ export function checkOptions(options: HubOptions = {}): Settings {
     },
     worker,
     debug,
-    blockedWarningMs,
+    blockedWarning,
     hubImport: typeof hubImport === "boolean" ? hubImport : [...hubImport],
     cooperative,
     name,
@@ -222,9 +243,7 @@ function checkNumber(
 ): void {
   if (typeof value !== "number" || Number.isNaN(value)) {
     throw new TypeError(
-      `Cannot create a hub: expected a number for "${name}", found ${
-        typeof value === "string" ? `"${value}"` : String(value)
-      }`,
+      `Cannot create a hub: expected a number for "${name}", found ${show(value)}`,
     );
   }
   if (value < least || value > most || (whole && !Number.isInteger(value))) {

@@ -11,8 +11,7 @@ import { madeElsewhere } from "../../bridge/brand.ts";
 import { isA } from "../../bridge/primordials.ts";
 import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
-import { changesIn, usesContext } from "../../bridge/context/context.ts";
-import { encodeContext } from "../../bridge/context/wire.ts";
+import { usesContext } from "../../bridge/context/context.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 import { Down, Ending, type Target, targetName } from "../../bridge/protocol/messages.ts";
@@ -33,25 +32,25 @@ export class CallServer {
   readonly #registry: Registry;
   readonly #functions: Functions;
   readonly #events: DispatcherEvents;
-  readonly #blockedWarningMs: number;
+  readonly #blockedWarning: number;
   #count = 0;
 
   /**
    * @param registry The rest of the hub.
    * @param functions The functions that may be called.
    * @param events Told of functions that keep the event loop, and of errors that nobody else gets.
-   * @param blockedWarningMs The longest time that a function may keep the event loop.
+   * @param blockedWarning The longest time that a function may keep the event loop.
    */
   constructor(
     registry: Registry,
     functions: Functions,
     events: DispatcherEvents,
-    blockedWarningMs: number,
+    blockedWarning: number,
   ) {
     this.#registry = registry;
     this.#functions = functions;
     this.#events = events;
-    this.#blockedWarningMs = blockedWarningMs;
+    this.#blockedWarning = blockedWarning;
   }
 
   /** The number of calls that were ever made. */
@@ -75,7 +74,7 @@ export class CallServer {
       call.end();
       if (worker.answers.get(id) !== call) return letGo(value);
       worker.answers.delete(id);
-      if (!worker.dead) this.#reply(worker, id, ending, value, call, kinds);
+      if (!worker.dead) this.#reply(worker, id, ending, value, kinds);
     };
     const fail = (error: unknown) => answer(Ending.Rejected, error);
     /** @returns A promise that settles when the work has ended; nothing if it has ended already. */
@@ -155,13 +154,13 @@ export class CallServer {
 
   /** Calls a function of the hub, and measures how long it keeps the event loop. */
   #runCall(call: Call, fn: Callable, args: unknown[]): unknown {
-    if (this.#blockedWarningMs === Infinity) return call.run(() => fn(...args));
+    if (this.#blockedWarning === Infinity) return call.run(() => fn(...args));
     const start = performance.now();
     try {
       return call.run(() => fn(...args));
     } finally {
       const ms = performance.now() - start;
-      if (ms > this.#blockedWarningMs) this.#events.blocked(call.name, ms);
+      if (ms > this.#blockedWarning) this.#events.blocked(call.name, ms);
     }
   }
 
@@ -180,16 +179,10 @@ export class CallServer {
     id: number,
     ending: number,
     value: unknown,
-    call: Call,
     kinds: ReferenceKinds,
   ): void {
     let payload: Payload;
-    let context: Payload | undefined;
-    const changes = changesIn(call);
     try {
-      if (changes) {
-        context = worker.attempt(() => encodeContext(changes, worker.kinds));
-      }
       payload = ending === Ending.Fulfilled
         ? worker.attempt(() => encode(asReferent(value), "result", kinds))
         : encodeThrown(value, "error", worker.kinds);
@@ -200,7 +193,6 @@ export class CallServer {
       ending = Ending.Rejected;
       payload = encodeThrown(value, "error", worker.kinds);
     }
-    if (context) worker.post.send(Down.Context, 0, 0, 0, context);
     worker.post.send(Down.Reply, id, ending, 0, payload);
     worker.post.ready();
   }

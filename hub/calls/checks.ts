@@ -58,7 +58,7 @@ export function checkThreadOptions(value: unknown): ThreadOptions {
     delay,
     detached,
     timeout,
-    graceMs,
+    grace,
     local,
     site,
     pool,
@@ -69,7 +69,7 @@ export function checkThreadOptions(value: unknown): ThreadOptions {
   const ms = (value: unknown) => typeof value === "number" && value >= 0 ? value : undefined;
   return {
     timeout: ms(timeout),
-    graceMs: ms(graceMs),
+    grace: ms(grace),
     name: typeof name === "string" ? name : undefined,
     delay: ms(delay),
     detached: detached === true,
@@ -82,7 +82,10 @@ export function checkThreadOptions(value: unknown): ThreadOptions {
   };
 }
 
-/** Checks a report of a blocked thread: the wait in words, whether it ends by itself, and the name of what is waited for. */
+/**
+ * Checks a report of a blocked thread: the wait in words, whether it ends by itself, and the name of the generator that is
+ * blocked.
+ */
 export function checkParking(
   value: unknown,
 ): readonly [on: string, limited: boolean, name: string | undefined] {

@@ -47,7 +47,9 @@ export class Functions {
       }
       const taken = this.#exposed.get(name);
       if (taken && taken !== servedAs(fn as Callable)) {
-        throw new TypeError(`Cannot expose "${name}": another function has that name`);
+        throw new TypeError(
+          `Cannot expose "${name}": another function is exposed under that name already`,
+        );
       }
     }
     for (const [name, fn] of entries) this.#exposed.set(name, servedAs(fn as Callable));
@@ -62,7 +64,7 @@ export class Functions {
   /**
    * Loads the module that has a target's function.
    *
-   * @throws The error of the module, or one that says what is wrong with the target.
+   * @throws The error of the module, or a `TypeError` about the target.
    */
   async load(target: Target): Promise<Callable> {
     const fn = await this.#load(target);
@@ -99,7 +101,7 @@ export class Functions {
     const names = [...this.#exposed.keys()].map((name) => `"${name}"`).join(", ");
     return new TypeError(
       `Cannot call "${name}": no function with that name is exposed on the hub${
-        names ? `, only ${names}` : ""
+        names ? `: the hub exposes ${names}` : ""
       }`,
     );
   }
@@ -129,7 +131,10 @@ async function loadShared(url: string, name: string): Promise<Callable> {
   // As above: the hub may know the object already.
   if (!isRegistered(url, name)) await importHere(url);
   if (!await sharedHandle(url, name)) {
-    throw new TypeError(`Cannot find the shared object "${name}" in "${url}" on the hub`);
+    throw new TypeError(
+      `Cannot find the shared object "${name}" in "${url}" on the hub: call shared() at the top level of the module: ` +
+        `const ${name} = shared(import.meta, function ${name}() { … })`,
+    );
   }
   return () => sharedHandle(url, name);
 }
@@ -142,7 +147,7 @@ async function loadExport(specifier: string, name: string): Promise<Callable> {
     `Cannot call "${name}" of "${specifier}": ${
       value === undefined
         ? "the module does not export it"
-        : `it is no function but ${typeof value}`
+        : `expected a function, found ${typeof value}`
     }`,
   );
 }
@@ -164,7 +169,7 @@ function notInImportMap(specifier: string, error: unknown): TypeError | undefine
   if (!(error instanceof TypeError)) return undefined;
   if (!error.message.startsWith(`Import "${specifier}" not a dependency`)) return undefined;
   return new TypeError(
-    `Cannot hubImport("${specifier}"): the import map does not have it: add it to "imports" in deno.json, or write "npm:${specifier}"`,
+    `Cannot hubImport("${specifier}"): "${specifier}" is not in the import map: add it to "imports" in deno.json, or write "npm:${specifier}"`,
     { cause: error },
   );
 }

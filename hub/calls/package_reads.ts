@@ -1,7 +1,7 @@
 /**
  * Keeps Workers from holding up imports of the hub.
  *
- * Seen in Deno 2.9: an import of npm packages also reads what is known of each (`registry.json` in the cache, or from the
+ * Seen in Deno 2.9: an import of npm packages also reads the metadata of each (`registry.json` in the cache, or from the
  * registry). A task of the importing thread reads, and the import may settle before that task ends. The process has one list of
  * these tasks, and each resolution of a new package waits for all of them. A parked Worker runs no task. So an `import()` on the
  * hub would wait until the Worker with such a task goes back to its event loop, perhaps for ever.
@@ -31,7 +31,7 @@ const MOST_FAILURES = 200;
 
 let failures = 0;
 
-/** The failing import that has not begun to resolve: whoever asks meanwhile shares it. */
+/** The failing import that has not begun to resolve: all callers that ask meanwhile share it. */
 let next: Promise<void> | undefined;
 
 /** Empties the list of the process. The promise never rejects. */

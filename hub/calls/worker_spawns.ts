@@ -2,7 +2,7 @@
  * Threads that Workers make: `spawn()` in green code, and a function of the hub that it starts without waiting for it.
  *
  * The Worker has chosen the thread's id and has a handle already; the options came in a message of their own before.
- * So whatever goes wrong here becomes the thread's ending.
+ * So each error here becomes the thread's ending.
  *
  * @module
  */
@@ -101,7 +101,7 @@ export class WorkerSpawns {
     this.#checkNewId(id);
     const prepared = this.#takeOptions(id);
     const call = this.#callServer.open(target);
-    const options = { ...prepared, parent: b, heeds: () => call.heeds, scope: call };
+    const options = { ...prepared, parent: b, heeds: () => call.heeds };
     let unread: unknown;
     try {
       if (usesContext()) call.given = worker.context.given(message, b);

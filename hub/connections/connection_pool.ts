@@ -10,21 +10,24 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject, show } from "../../bridge/checks.ts";
+import { checkOptionsObject, checkWaiting, show, type WaitOptions } from "../../bridge/checks.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
 import { FACE } from "../../bridge/references/live.ts";
 import type { Sync } from "../../bridge/references/live_types.ts";
 import { blocking, greenSide } from "../../bridge/side/side.ts";
-import { checkWaiting, type WaitingOptions } from "../../bridge/memory/core.ts";
 import { checkSizes } from "../../sync/permits.ts";
 import { Connections, type Lent } from "./connections.ts";
 import { printFault } from "../base/faults.ts";
 import { whenReleased } from "../../bridge/references/exports.ts";
-import type { GreenThread } from "../../bridge/side/green_thread.ts";
+import { type GreenThread, ON_END } from "../../bridge/side/green_thread.ts";
 import { handle } from "../../bridge/references/handle.ts";
 import { servedCall } from "../base/call_context.ts";
 
-/** Options for {@linkcode ConnectionPool}. */
+/**
+ * Options for {@linkcode ConnectionPool}.
+ *
+ * @category Coordination
+ */
 export interface ConnectionPoolOptions<C> {
   /** Opens a connection. It gets a signal that is aborted when opening takes too long. */
   connect: (options: { readonly signal: AbortSignal }) => C | PromiseLike<C>;
@@ -151,6 +154,8 @@ const KEYS: readonly (keyof ConnectionPoolOptions<unknown>)[] = [
  * await using connection = await pool.itemAsync();
  * assertEquals(await connection.query(1), 2);
  * ```
+ *
+ * @category Coordination
  */
 export class ConnectionPool<C extends object> implements AsyncDisposable {
   static {
@@ -161,7 +166,7 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * The methods for green code.
    *
-   * @internal
+   * @ignore
    */
   readonly [FACE]: object;
 
@@ -232,47 +237,55 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Gets a connection; blocks the green thread until there is one.
    *
-   * @param options See {@linkcode WaitingOptions}; the timeout does not count the time that it takes to connect.
-   * @returns The connection. It comes back by {@linkcode ConnectionPool.put}.
+   * @param options See {@linkcode WaitOptions}; the timeout does not count the time that it takes to connect.
+   * @returns The connection. It comes back by {@linkcode ConnectionPool.prototype.put | ConnectionPool.put}.
    * @throws {Timeout} If there was none in time, or connecting took too long.
    * @throws What `connect` threw.
    * @throws {BlockingCallError} If it is called on the hub: use `getAsync()` there.
    */
-  get(options?: WaitingOptions): Sync<C> {
+  get(options?: WaitOptions): Sync<C> {
     return this.#onHub("get", options);
   }
 
   /**
    * Gets a connection, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options See {@linkcode WaitOptions}; the timeout does not count the time that it takes to connect.
+   * @returns A promise of the connection, which comes back by
+   * {@linkcode ConnectionPool.prototype.putAsync | ConnectionPool.putAsync}. It rejects with a `Timeout` if there was none in
+   * time, or connecting took too long; with the error of `connect`; and with an `Error` if the pool is closed.
    */
-  async getAsync(options?: WaitingOptions): Promise<C> {
+  async getAsync(options?: WaitOptions): Promise<C> {
     return (await this.#connections.lend(options)).proxy;
   }
 
   /**
-   * Gets a connection for a `using` block; blocks the green thread.
+   * Gets a connection for a `using` block; blocks the green thread until there is one.
    *
-   * @param options As for {@linkcode ConnectionPool.get}.
+   * @param options As for {@linkcode ConnectionPool.prototype.get | ConnectionPool.get}.
+   * @returns The connection. It comes back at the end of the block.
+   * @throws As {@linkcode ConnectionPool.prototype.get | ConnectionPool.get} does; on the hub use `itemAsync()`.
    */
-  item(options?: WaitingOptions): Sync<C> & Disposable {
+  item(options?: WaitOptions): Sync<C> & Disposable {
     return this.#onHub("item", options);
   }
 
   /**
    * Gets a connection for an `await using` block, in async code.
    *
-   * @param options See {@linkcode WaitingOptions}.
+   * @param options As for {@linkcode ConnectionPool.prototype.getAsync | ConnectionPool.getAsync}.
+   * @returns A promise of the connection, which comes back at the end of the block; it rejects as that of
+   * {@linkcode ConnectionPool.prototype.getAsync | ConnectionPool.getAsync} does.
    */
-  async itemAsync(options?: WaitingOptions): Promise<C & AsyncDisposable> {
+  async itemAsync(options?: WaitOptions): Promise<C & AsyncDisposable> {
     return (await this.#connections.lend(options)).proxy;
   }
 
   /**
    * Gives a connection back, and blocks the green thread until it has been cleaned up.
    *
-   * @param connection A connection of {@linkcode ConnectionPool.get}. Nothing is done if it has come back already.
+   * @param connection A connection of {@linkcode ConnectionPool.prototype.get | ConnectionPool.get}. Nothing is done if it has
+   * come back already.
    * @throws {TypeError} If it is no connection of this pool.
    * @throws {BlockingCallError} If it is called on the hub: use `putAsync()` there.
    */
@@ -283,8 +296,9 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Gives a connection back, in async code.
    *
-   * @param connection As for {@linkcode ConnectionPool.put}.
-   * @returns A promise that settles when it has been cleaned up.
+   * @param connection As for {@linkcode ConnectionPool.prototype.put | ConnectionPool.put}.
+   * @returns A promise that settles when it has been cleaned up; it rejects with a `TypeError` if it is no connection of this
+   * pool.
    */
   async putAsync(connection: C): Promise<void> {
     await this.#connections.giveBack(connection);
@@ -293,7 +307,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   /**
    * Closes a connection that is of no use any more: another one can be opened. It blocks the green thread.
    *
-   * @param connection As for {@linkcode ConnectionPool.put}.
+   * @param connection As for {@linkcode ConnectionPool.prototype.put | ConnectionPool.put}.
+   * @throws {TypeError} If it is no connection of this pool.
    * @throws {BlockingCallError} If it is called on the hub: use `discardAsync()` there.
    */
   discard(connection: Sync<C> | C): void {
@@ -301,9 +316,10 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
   }
 
   /**
-   * Closes a connection that is of no use any more, in async code.
+   * Closes a connection that is of no use any more, in async code: another one can be opened.
    *
-   * @param connection As for {@linkcode ConnectionPool.put}.
+   * @param connection As for {@linkcode ConnectionPool.prototype.put | ConnectionPool.put}.
+   * @returns A promise that settles when it is closed; it rejects with a `TypeError` if it is no connection of this pool.
    */
   async discardAsync(connection: C): Promise<void> {
     await this.#connections.giveBack(connection, true);
@@ -318,7 +334,12 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     this.#onHub("clear");
   }
 
-  /** Closes the connections that nobody uses, in async code. */
+  /**
+   * Closes the connections that nobody uses, in async code: see
+   * {@linkcode ConnectionPool.prototype.clear | ConnectionPool.clear}.
+   *
+   * @returns A promise that settles when they are closed.
+   */
   async clearAsync(): Promise<void> {
     await this.#connections.clear();
   }
@@ -327,6 +348,8 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
    * Changes the number of connections that there may be. Those that are too many are closed, when they come back at the latest.
    *
    * @param maxSize As in the options.
+   * @throws {TypeError} If `maxSize` is not a number.
+   * @throws {RangeError} If `maxSize` is not a whole number from 0.
    */
   resize(maxSize: number): void {
     this.#connections.resize(maxSize);
@@ -342,12 +365,20 @@ export class ConnectionPool<C extends object> implements AsyncDisposable {
     this.#onHub("close");
   }
 
-  /** Ends the pool, in async code: see {@linkcode ConnectionPool.close}. */
+  /**
+   * Ends the pool, in async code: see {@linkcode ConnectionPool.prototype.close | ConnectionPool.close}.
+   *
+   * @returns A promise that settles when the idle connections are closed.
+   */
   async closeAsync(): Promise<void> {
     await this.#connections.shut();
   }
 
-  /** Ends the pool at the end of an `await using` block. */
+  /**
+   * Ends the pool at the end of an `await using` block: see {@linkcode ConnectionPool.prototype.close | ConnectionPool.close}.
+   *
+   * @returns A promise that settles when the idle connections are closed.
+   */
   async [Symbol.asyncDispose](): Promise<void> {
     await this.closeAsync();
   }
@@ -429,7 +460,7 @@ class GreenFace<C extends object> {
     return this.#connections.open;
   }
 
-  async get(options?: WaitingOptions): Promise<object> {
+  async get(options?: WaitOptions): Promise<object> {
     const call = servedCall();
     checkWaiting(options);
     const signals = [options?.signal, call?.signal].filter((signal) => signal !== undefined);
@@ -445,15 +476,15 @@ class GreenFace<C extends object> {
     return handle(lent.proxy);
   }
 
-  getAsync(options?: WaitingOptions): Promise<object> {
+  getAsync(options?: WaitOptions): Promise<object> {
     return this.get(options);
   }
 
-  item(options?: WaitingOptions): Promise<object> {
+  item(options?: WaitOptions): Promise<object> {
     return this.get(options);
   }
 
-  itemAsync(options?: WaitingOptions): Promise<object> {
+  itemAsync(options?: WaitOptions): Promise<object> {
     return this.get(options);
   }
 
@@ -503,7 +534,7 @@ class GreenFace<C extends object> {
     if (!all) {
       const held = all = new Set();
       this.#byThread.set(thread, held);
-      thread.onEnd(() => {
+      thread[ON_END](() => {
         for (const lent of held) this.#giveBack(lent, thread);
       });
     }

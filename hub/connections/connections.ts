@@ -19,11 +19,11 @@
  */
 
 import { setTimeout } from "node:timers";
-import { LONGEST_TIMER } from "../../bridge/checks.ts";
+import { checkWaiting, LONGEST_TIMER, type WaitOptions } from "../../bridge/checks.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import { isA } from "../../bridge/primordials.ts";
 import { currentLimit } from "../../bridge/side/limit.ts";
-import { checkWaiting, timedOut, type WaitingOptions } from "../../bridge/memory/core.ts";
+import { timedOut } from "../../bridge/memory/core.ts";
 import { CORE } from "../../bridge/memory/objects.ts";
 import { Timeout } from "../../bridge/side/timeout.ts";
 import { makeOrKeep } from "../../sync/make_or_keep.ts";
@@ -86,7 +86,7 @@ export class Connections<C extends object> implements Lender {
   }
 
   /** Lends a connection. */
-  async lend(options: WaitingOptions | undefined): Promise<Lent<C>> {
+  async lend(options: WaitOptions | undefined): Promise<Lent<C>> {
     this.#checkOpen();
     checkWaiting(options);
     const { timeout, signal } = options ?? {};
@@ -114,7 +114,9 @@ export class Connections<C extends object> implements Lender {
     const isObject = typeof proxy === "object" && proxy !== null;
     const lent = isObject ? this.#lent.get(proxy) : undefined;
     if (lent) return await lent.giveBack(discard);
-    throw new TypeError("Cannot give back a connection: expected one that this pool has lent");
+    throw new TypeError(
+      "Cannot give back a connection: expected a connection that this pool has lent",
+    );
   }
 
   /** Opens connections ahead. One that cannot be opened is tried again when somebody asks for a connection. */
@@ -221,7 +223,7 @@ export class Connections<C extends object> implements Lender {
       const connection = await this.#limit(connecting, (error) => controller.abort(error));
       if (typeof connection !== "object" && typeof connection !== "function" || !connection) {
         throw new TypeError(
-          `Cannot use what "connect" gave: expected a connection, found ${typeof connection}`,
+          `Cannot use the result of "connect": expected a connection, found ${typeof connection}`,
         );
       }
       this.#open++;
@@ -400,7 +402,9 @@ export class Lent<C extends object> {
   #use(connection: C, key: PropertyKey): C {
     if (!this.isBack) return connection;
     throw new TypeError(
-      `Cannot use "${String(key)}" of a connection: it was given back to its pool, get another one`,
+      `Cannot use "${
+        String(key)
+      }" of a connection: the connection was given back to its pool: get another one`,
     );
   }
 

@@ -1,7 +1,7 @@
 /**
  * The hub's end of the doorbell: listens for Workers that ring, and has their messages taken in.
  *
- * One loop for all Workers. Asleep, it is a single `Atomics.waitAsync` on the board's doorbell, whatever the number of
+ * One loop for all Workers. Asleep, the loop is a single `Atomics.waitAsync` on the board's doorbell, for any number of
  * Workers. Awake, it takes in messages in bounded passes, and lets microtasks run after each pass: in them, the async
  * functions that green code called go on, and their replies are written. When nothing is left, the loop listens for a few
  * microseconds more, since a wake-up costs far more than that, and only then sleeps.

@@ -7,7 +7,8 @@
  * - A thread that waits for a thread in the queue runs it on its own stack: the waiter could not go on anyway, so recursion
  *   cannot use up the pool. If that cannot be done (the wait has a time limit, or the Worker has not loaded the module) the
  *   awaited thread gets a Worker beyond `maxWorkers`, for as long as it takes. So does the first thread in the queue when all
- *   Workers are blocked on what other threads may have to end (a queue, a lock, threads): they might never go on otherwise.
+ *   Workers are blocked in waits that another thread may have to end (a queue, a lock, threads): otherwise they might wait
+ *   forever.
  * - In a cooperative hub a thread begins when its order number comes: see `start_order.ts`.
  * - When all Workers are blocked, and async code may end that, a thread lends its place after a while: see `saturation.ts`.
  * - A Worker that dies is replaced when there is work for it. When Workers cannot start, the queue waits for the Workers that
@@ -174,8 +175,8 @@ export class Pool {
     if (this.#cannotGrow) this.#saturation.look();
     if (this.#queued <= maxQueue || !this.remove(thread)) return;
     throw new HubSaturatedError(
-      `Cannot spawn "${thread.name}": ${maxQueue} green threads wait for a Worker of "${name}" already, and ` +
-        `maxQueue is ${maxQueue}`,
+      `Cannot spawn "${thread.name}": the queue of hub "${name}" is full: ${maxQueue} green threads wait for a Worker, ` +
+        `and maxQueue is ${maxQueue}`,
     );
   }
 
@@ -210,7 +211,7 @@ export class Pool {
     if (!this.#queue.has(thread)) return;
     if (!limited && !worker.gone && worker.hasLoaded(thread.task!.target)) {
       if (this.#order) {
-        // The first waiter is its host; the order is the same, whoever runs it.
+        // The first waiter is its host; the order is the same, on any stack.
         if (thread.host?.waitingFor !== thread) thread.host = worker.stack.at(-1);
         this.#order.hurry(thread);
         return this.#assign();
@@ -328,7 +329,7 @@ export class Pool {
   }
 
   /**
-   * Stops a Worker that does not end by itself: the threads on it are killed, whatever they do. If it is blocked, or in its
+   * Stops a Worker that does not end by itself: the threads on it are killed, even if they compute. If it is blocked, or in its
    * event loop, it ends; if it computes, it goes on until the process ends, and nobody listens to it.
    *
    * @param reason The error that led to it.
@@ -444,7 +445,7 @@ export class Pool {
     return busy > 0;
   }
 
-  /** The time since which all Workers that there may be are blocked on what a thread of the queue may have to end. */
+  /** The time since which all Workers that there may be are blocked in waits that a thread of the queue may have to end. */
   #stuckSince(): number | undefined {
     if (this.#starting > 0 || this.#workers.size === 0 || !this.#cannotGrow) return undefined;
     let since = 0;
@@ -473,7 +474,7 @@ export class Pool {
       if (this.#workers.size === 0) this.#startWorker();
       else this.#growth.lookLater();
     }
-    // Whoever waits for an urgent thread keeps a Worker and does nothing, so no more threads work at a time.
+    // A thread that waits for an urgent thread keeps a Worker and does nothing, so no more threads work at a time.
     while (this.#starting < this.#urgent.size && this.#startWorker());
     if (this.#queue.size > 0) this.#lending.watch();
     if (this.#queue.size > 0 && this.#workers.size === 0) this.#giveUp();
@@ -526,8 +527,8 @@ export class Pool {
   /** Ends the queue: Workers that were stopped and go on have used up all that there may be. */
   #giveUp(): void {
     const reason = new WorkerCrashedError(
-      `Cannot run green threads on hub "${this.#settings.name}" any more: ${this.#stopped.leaked} Workers that were stopped go on ` +
-        "computing, and there may be no more",
+      `Cannot run green threads on hub "${this.#settings.name}" any more: the hub has stopped ${this.#stopped.leaked} Workers, ` +
+        "but they still compute, and it cannot have more Workers",
     );
     for (const thread of [...this.#queue]) {
       this.remove(thread);

@@ -108,28 +108,28 @@ export class Saturation {
       if (!queue.has(thread)) continue;
       const reason = new HubSaturatedError(
         `Cannot start "${thread.name}": ${workers} run green threads that have been blocked for ` +
-          `${this.#patience / 1000} s, and what they wait for may be this one: ${advice}`,
+          `${this.#patience / 1000} s, and they may wait for "${thread.name}": ${advice}`,
         options,
       );
       this.#pool.refuse(thread, reason);
     }
   }
 
-  /** The parts of the error's message: which Workers there are, why there are no more, and what to do about that. */
+  /** The parts of the error's message: the Workers, the reason why there are no more, and advice. */
   #limit(): [workers: string, advice: string, options?: ErrorOptions] {
     const { name, maxWorkers } = this.#pool;
     const cause = this.#pool.startError?.();
     if (cause === undefined) {
       const most = mostWorkers(maxWorkers);
       return [
-        `all ${most} Workers that hub "${name}" may have, with maxWorkers ${maxWorkers},`,
-        "raise maxWorkers, or have fewer of them, or async functions",
+        `all ${most} Workers of hub "${name}" (the limit for maxWorkers ${maxWorkers})`,
+        "raise maxWorkers, spawn fewer green threads at a time, or use async functions of the hub instead",
       ];
     }
     const why = cause instanceof Error ? cause.message : String(cause);
     return [
-      `no more Workers of hub "${name}" can be started (${why}), and all that there are`,
-      "raise what limits the process, or have fewer of them, or async functions",
+      `hub "${name}" cannot start more Workers (${why}), and all its Workers`,
+      "raise the limits of the process, spawn fewer green threads at a time, or use async functions of the hub instead",
       { cause },
     ];
   }

@@ -128,7 +128,7 @@ export class Shrinking {
     return count;
   }
 
-  /** Keeps a Worker beyond `maxWorkers` for a moment: whoever has waited for a thread there may well do so again. */
+  /** Keeps a Worker beyond `maxWorkers` for a moment: a thread that has waited for a thread there may well do so again. */
   #dismissLater(worker: GreenWorker): void {
     const { maxWorkers } = this.#pool.settings;
     const { idleSince } = worker;

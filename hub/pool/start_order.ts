@@ -1,9 +1,9 @@
 /**
  * The start order: the new threads of a cooperative hub, each of which begins when its order number comes.
  *
- * All threads of the hub share one sequence of numbers (see `bridge/wire/run_lock.ts`). Whoever spawns a thread takes its number,
- * and the hub sorts. When the number of a new thread comes, nobody runs green code, so it is settled which thread runs where, and
- * the choices made here are the same each time:
+ * All threads of the hub share one sequence of numbers (see `bridge/wire/run_lock.ts`). The side that spawns a thread takes the
+ * thread's number, and the hub sorts the threads. When the number of a new thread comes, nobody runs green code, so it is settled
+ * which thread runs where, and the choices made here are the same each time:
  *
  * - If a Worker can be had for the thread, it begins. While a Worker is being started for it, everybody waits.
  * - If there is no Worker for it (all that there may be are taken by threads that wait for something), the thread is *late*: it
@@ -108,7 +108,7 @@ export class StartOrder {
       const thread = this.#threads.get(gone);
       this.#threads.delete(gone);
       if (thread === null) this.#recalls--;
-      // Its turn should have been earlier; the thread is not to be lost, whatever has happened to that turn.
+      // The thread's turn should have been earlier; the thread must not be lost, even if that turn was.
       else if (thread && gone !== number && waits(thread)) this.#late.add(thread);
     }
     return numbers[0] ?? 0;

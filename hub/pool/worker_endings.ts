@@ -46,9 +46,9 @@ export function crash(
   const { error } = worker;
   const running = thread ? `while it ran "${thread.name}"` : "while no green thread ran on it";
   const where = worker.ready ? running : "before it was ready";
-  const why = error instanceof Error ? error.message : `it exited with code ${code}`;
+  const why = error instanceof Error ? error.message : `the Worker exited with code ${code}`;
   return new WorkerCrashedError(
-    `The Worker ${worker.serial} ended ${where}: ${why}`,
+    `Worker ${worker.serial} ended ${where}: ${why}`,
     error === undefined ? undefined : { cause: error },
   );
 }

@@ -43,7 +43,7 @@ export class Post {
     this.outbox.ring.setBehind(true);
     this.#waiting.push(new Waiting(kind, id, a, b, payload));
     this.sendWaiting();
-    // It goes in a later turn, and whoever sent the bytes may change them before that.
+    // The message goes in a later turn, and the sender of the bytes may change them before that.
     this.#waiting[0]?.keep();
   }
 
@@ -62,7 +62,7 @@ export class Post {
     this.#board.wake(this.#slot);
   }
 
-  /** Tells the Worker to end, whatever it is blocked on and however full its mailbox is. */
+  /** Tells the Worker to end, even if it is blocked, and even if its mailbox is full. */
   shut(): void {
     this.outbox.ring.shut();
     this.#board.wake(this.#slot);

@@ -13,21 +13,22 @@
  */
 
 import { brand } from "../../bridge/brand.ts";
-import { checkOptionsObject } from "../../bridge/checks.ts";
+import { timeLimit, type WaitOptions } from "../../bridge/checks.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
-import { ContextReturn, type ContextValues, hearOfAwaits } from "../../bridge/context/context.ts";
+import type { ContextValues } from "../../bridge/context/context.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
-import { currentLimit, limited, untilAborted } from "../../bridge/side/limit.ts";
+import { currentLimit, untilAborted } from "../../bridge/side/limit.ts";
+import { bounded } from "../../bridge/side/bounded.ts";
 import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 import {
-  checkGrace,
+  checkKill,
   checkLink,
-  GRACE_KEYS,
   GreenThread,
-  KILL_KEYS,
   type KillOptions,
+  ON_END,
   type ThreadState,
+  WANT,
 } from "../../bridge/side/green_thread.ts";
 import type { Outcome, SpawnSite, Target } from "../../bridge/protocol/messages.ts";
 import type { Ended } from "./ended.ts";
@@ -36,7 +37,7 @@ import type { Post } from "./post.ts";
 /** The hub, as far as its threads need it. */
 export interface ThreadHost {
   /** Ends a thread early. */
-  killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void;
+  killThread(thread: HubThread, reason: unknown, onlyPending: boolean, grace: number): void;
   /** Reports a failed thread, unless somebody asks for its result soon. */
   failedUnhandled(thread: HubThread): void;
   readonly events: {
@@ -118,7 +119,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   keeper: RunsOn | undefined;
   /** The reason of its first kill. */
   killed: { readonly reason: unknown } | undefined;
-  /** A text about what it has been blocked on for a while. */
+  /** A text about the wait in which it has been blocked for a while. */
   parkedOn: string | undefined;
   /** Whether it has been blocked for a while on something that another green thread may have to end. */
   stalled = false;
@@ -134,7 +135,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   lastParked: object | undefined;
   /** Takes back the edge of that report in the graph of waits. */
   unpark: (() => void) | undefined;
-  /** Its order number among the new threads of a cooperative hub, if whoever spawned it took one. */
+  /** Its order number among the new threads of a cooperative hub, if its spawner took one. */
   order: number | undefined;
   /** The thread that can run this one on its stack, as it waits for it to begin: in a cooperative hub. */
   host: HubThread | undefined;
@@ -160,9 +161,6 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   memberOf: number | undefined;
   /** The async context with which it was started, which its Worker has too. */
   context: ContextValues | undefined;
-  /** Its changes of that context, which are told before its ending. */
-  changes: ContextValues | undefined;
-  #back: ContextReturn | undefined;
   #running = false;
   #ended: Ended | undefined;
   #promise: Promise<T> | undefined;
@@ -171,7 +169,6 @@ export class HubThread<T = unknown> extends GreenThread<T> {
 
   static {
     brand(this, "HubThread");
-    hearOfAwaits(this.prototype);
   }
 
   constructor(host: ThreadHost, id: number, options: {
@@ -190,11 +187,6 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.detached = options.detached ?? false;
     this.task = options.task;
     this.context = options.task?.context?.values;
-  }
-
-  /** Notes that somebody is about to await it. */
-  beforeThen(): void {
-    (this.#back ??= new ContextReturn()).join();
   }
 
   get name(): string {
@@ -243,8 +235,6 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     this.onBegin = undefined;
     // First the links are called, then those go on that await it.
     if (this.#links) queueMicrotask(() => this.#runLinks());
-    if (this.changes) this.#back ??= new ContextReturn();
-    this.#back?.end(this.changes);
     this.#settle?.(ended.outcome);
     this.#settle = undefined;
     if (ended.status === "rejected" && !this.observed) this.#host.failedUnhandled(this);
@@ -262,29 +252,37 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     );
   }
 
-  override kill(reason?: unknown, options: KillOptions = {}): void {
-    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", KILL_KEYS);
-    const graceMs = checkGrace(options.graceMs);
-    if (options.wait) {
+  override kill(reason?: unknown, options?: KillOptions): void {
+    const { grace } = checkKill(options);
+    if (options?.wait) {
       throw new BlockingCallError(
-        "Cannot kill() and wait on the hub as it would block the event loop: use await killAsync()",
+        "Cannot kill() with { wait: true } on the hub as it would block the event loop: use await killAsync()",
       );
     }
-    if (!this.#ended) this.#host.killThread(this, reason, false, graceMs);
+    this.#kill(reason, grace);
   }
 
-  override killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void> {
-    checkOptionsObject("kill a green thread", options, "{ graceMs: 1000 }", GRACE_KEYS);
-    this.kill(reason, { ...options, wait: false });
-    return this.afterwards();
+  #kill(reason: unknown, grace: number): void {
+    if (!this.#ended) this.#host.killThread(this, reason, false, grace);
   }
 
-  /** Settles once it has ended, and also the async work that was aborted with it. */
-  async afterwards(): Promise<void> {
-    const deadlock = this.#ended ? undefined : await this.#host.waits.awaiting(this);
+  override async killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void> {
+    const { grace, waiting } = checkKill(options, true);
+    this.#kill(reason, grace);
+    await this.afterwards(waiting);
+  }
+
+  /**
+   * Settles once it has ended, and also the async work that was aborted with it.
+   *
+   * @param options The options of the wait for that.
+   */
+  async afterwards(options?: WaitOptions): Promise<void> {
+    const isLimited = options?.signal !== undefined || timeLimit(options) < Infinity;
+    const deadlock = this.#ended || isLimited ? undefined : await this.#host.waits.awaiting(this);
     if (deadlock) throw deadlock;
-    await limited(async () => {
-      if (!this.#ended) await new Promise<void>((resolve) => this.onEnd(() => resolve()));
+    await bounded(options, async () => {
+      if (!this.#ended) await new Promise<void>((resolve) => this[ON_END](() => resolve()));
       await Promise.allSettled(this.aborted);
     });
   }
@@ -308,14 +306,14 @@ export class HubThread<T = unknown> extends GreenThread<T> {
     return this.abort !== undefined || this.begin !== undefined;
   }
 
-  override want(): () => void {
+  override [WANT](): () => void {
     this.interest++;
     this.begin?.();
     if (!this.#ended) this.#host.waits.wanted(this);
     return () => void this.interest--;
   }
 
-  override onEnd(fn: () => void): void {
+  override [ON_END](fn: () => void): void {
     if (this.#ended) fn();
     else (this.#links ??= []).push({ fn, args: [] });
   }
@@ -329,27 +327,15 @@ export class HubThread<T = unknown> extends GreenThread<T> {
 
   override then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
-    onrejected?: ((reason: unknown) => R2 | PromiseLike<R2>) | null,
+    // deno-lint-ignore no-explicit-any
+    onrejected?: ((reason: any) => R2 | PromiseLike<R2>) | null,
   ): Promise<R1 | R2> {
     this.interest++;
     this.begin?.();
     const adopted = isAdoption(onfulfilled);
     const limit = currentLimit(0)?.signal;
     const settled = limit ? untilAborted(this.settled(adopted), limit) : this.settled(adopted);
-    const back = this.#back;
-    if (adopted || !back) return settled.then(onfulfilled, onrejected);
-    // The flow that calls does not wait for this thread itself, but for the promise that it gets.
-    back.leave();
-    return settled.then(
-      onfulfilled && ((value) => {
-        back.takeOver();
-        return onfulfilled(value);
-      }),
-      onrejected && ((reason) => {
-        back.takeOver();
-        return onrejected(reason);
-      }),
-    );
+    return settled.then(onfulfilled, onrejected);
   }
 
   /**

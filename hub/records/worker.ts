@@ -2,7 +2,7 @@
  * The hub's record of a Worker: the post to it, the threads on it, and all that ends with it.
  *
  * ```text
- * starting ──> idle <──> busy        (by what is on its stack)
+ * starting ──> idle <──> busy        (busy: with threads on its stack)
  *     └──────────┴────────┴──> closing ──> dead
  *     └──────────┴────────┴──────────────> dead   (a crash)
  * ```
@@ -13,13 +13,7 @@
 import { encode, encodeThrown, type Ref, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { BridgeProtocolError, WorkerCrashedError } from "../../bridge/errors.ts";
-import {
-  Changes,
-  type ContextValues,
-  currentValues,
-  Join,
-  usesContext,
-} from "../../bridge/context/context.ts";
+import { currentValues, usesContext } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
 import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
@@ -53,8 +47,6 @@ const UNPROVEN_MS = 250;
 
 /** A call into the Worker that has not been answered. */
 interface Question {
-  /** Brings the changes of the async context to the flow that calls. */
-  readonly join: Join | undefined;
   /** The time of the call, in `performance.now()` time. */
   readonly since: number;
   resolve(value: unknown): void;
@@ -69,7 +61,7 @@ interface Question {
 export interface ParkedIteration {
   /** The name of its function. */
   readonly name: string;
-  /** A text about what it is blocked on. */
+  /** A text about the wait in which it is blocked. */
   readonly on: string;
 }
 
@@ -123,7 +115,7 @@ export class GreenWorker {
   ready = false;
   /** Whether it has been told to end. */
   closing = false;
-  /** Whether it was stopped: it is to end, whatever runs on it. That is no crash. */
+  /** Whether it was stopped: it is to end, even if threads run on it. That is no crash. */
   stopped = false;
   /** Whether it has exited, and is only to be buried. */
   gone = false;
@@ -251,7 +243,7 @@ export class GreenWorker {
     this.#onLoopTurned = undefined;
   }
 
-  /** Starts a thread on it, on top of what runs there. */
+  /** Starts a thread on it, on top of the threads that run there. */
   run(thread: HubThread): void {
     this.uneasy = true;
     const { target, args, luggage, context } = thread.task!;
@@ -290,20 +282,9 @@ export class GreenWorker {
   /** Tells the Worker how a thread ended. */
   tell(thread: HubThread): void {
     const { ending, payload } = thread.ended!.encodeFor(this);
-    if (thread.changes) this.#sendContext(thread.changes);
     this.post.send(Down.Settled, thread.id, ending, 0, payload);
     if (this.watched.delete(thread.id) || this.stack.at(-1)?.waitingFor === thread) {
       this.post.ready();
-    }
-  }
-
-  /** Sends the async context for the next message. A context that cannot cross is reported. */
-  #sendContext(values: ContextValues): void {
-    try {
-      const payload = this.attempt(() => encodeContext(values, this.kinds));
-      this.post.send(Down.Context, 0, 0, 0, payload);
-    } catch (error) {
-      this.#registry.events.error(error);
     }
   }
 
@@ -327,8 +308,6 @@ export class GreenWorker {
         encode(all, "arguments", this.liveKinds),
         values && encodeContext(values, this.kinds),
       ]);
-      // This is still the flow that calls: nothing has been awaited here.
-      const join = usesContext() ? new Join() : undefined;
       // The id of the callback's thread, if it has to be a thread of its own there.
       const id = hereOnHub().arena.takeThreadId() | 0;
       const { keepAlive } = this.#registry;
@@ -337,7 +316,7 @@ export class GreenWorker {
       this.uneasy = true;
       try {
         return await new Promise((resolve, reject) => {
-          question = { join, since: performance.now(), resolve, reject };
+          question = { since: performance.now(), resolve, reject };
           this.#questions.set(id, question);
           if (context) this.post.send(Down.Context, 0, 0, 0, context);
           this.post.send(Down.Call, id, number, op, payload);
@@ -362,14 +341,13 @@ export class GreenWorker {
   }
 
   /** Takes the Worker's answer to a call that {@linkcode GreenWorker.ask} made. */
-  reply(id: number, ending: number, value: unknown, changes?: ContextValues): void {
+  reply(id: number, ending: number, value: unknown): void {
     const question = this.#questions.get(id);
     if (!question) {
       throw new BridgeProtocolError(`Cannot take an answer to ${id}: nothing was asked`);
     }
     this.#questions.delete(id);
     endBelongings(id);
-    question.join?.settle(changes && new Changes(changes));
     question.killed = ending === Ending.Killed;
     if (ending === Ending.Fulfilled) question.resolve(value);
     else question.reject(value);
@@ -466,9 +444,8 @@ export class GreenWorker {
     this.objects.settle(this.running);
     const threads = this.stack.splice(0);
     const gone = this.#gone();
-    for (const [id, { join, reject }] of this.#questions) {
+    for (const [id, { reject }] of this.#questions) {
       endBelongings(id);
-      join?.settle(undefined);
       reject(gone);
     }
     this.#questions.clear();

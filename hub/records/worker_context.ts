@@ -38,28 +38,21 @@ export class WorkerContext {
   }
 
   /**
-   * The changes by a thread or a call, which were sent before the message that has arrived now.
-   *
-   * @throws {BridgeProtocolError} If the context is malformed, or was for another message.
-   */
-  changes({ kind, id }: Message): ContextValues | undefined {
-    const payload = this.#take(kind, id);
-    return payload && decodeContext(payload, this.#kinds);
-  }
-
-  /**
    * The context of a call or a new thread.
    *
    * @param message The message that has arrived now.
    * @param caller The id of the thread that calls. It counts only if the thread runs there: another thread's context is no
    * business of this Worker's.
+   * @throws {BridgeProtocolError} If the context is malformed, or was for another message.
    */
   given(message: Message, caller: number): ContextValues | undefined {
     const context = this.#stack.findLast(({ id }) => id === caller)?.context;
-    return merge(context, this.changes(message));
+    const changes = this.#take(message);
+    return merge(context, changes && decodeContext(changes, this.#kinds));
   }
 
-  #take(kind: number, id: number): Payload | undefined {
+  /** Takes the difference from that thread's context, which was sent before the message. */
+  #take({ kind, id }: Message): Payload | undefined {
     const next = this.#next;
     if (!next) return undefined;
     this.#next = undefined;

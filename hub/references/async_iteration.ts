@@ -13,36 +13,41 @@ import { leaveWithLimit, outsideLimits } from "../../bridge/side/limit.ts";
 import { Op, Trait } from "../../bridge/references/live.ts";
 import type { RemoteObject } from "../../bridge/references/remote_object.ts";
 import { addCaller, stackHere } from "../../bridge/values/stacks.ts";
-import { END, Steps } from "../../bridge/side/steps.ts";
+import { AsyncItems, END, Steps } from "../../bridge/side/steps.ts";
 
 /**
- * An async iterator over an object of green code. It begins at the first `next()`; to leave it runs the `finally` in the Worker.
+ * Iterates over an object of green code. The iteration begins at the first `next()`; to leave it runs the `finally` in the Worker.
+ *
+ * @param object The object to iterate over. One that was used up and released has no items.
+ * @param ahead The number of items to ask for before somebody wants them.
  */
-export class AsyncIteration implements AsyncIterableIterator<unknown> {
+export function iterateGreen(object: RemoteObject, ahead = 0): AsyncItems<unknown> {
+  const iteration = new AsyncIteration(object, ahead);
+  const items = new AsyncItems(() => iteration.next(), () => iteration.leave());
+  // Nobody waits for that, so its failure is dropped.
+  iteration.onEnd = leaveWithLimit(() => items.return().catch(() => {}));
+  return items;
+}
+
+/** An iteration over an object of green code. */
+class AsyncIteration {
   readonly #object: RemoteObject;
   readonly #steps: Steps<unknown>;
   /** The iteration in the Worker. */
   #source: Promise<RemoteObject> | undefined;
   #over = false;
-  /** Calls off that the iteration is left when a limit ends. Nobody waits for that, so its failure is dropped. */
-  readonly #left = leaveWithLimit(() => this.return().catch(() => {}));
-  #leaving: Promise<void> | undefined;
+  #leaving = false;
+  /** Called when the iteration has ended: no limit leaves it any more. */
+  onEnd: () => void = () => {};
 
-  /**
-   * @param object The object to iterate over. One that was used up and released has no items.
-   * @param ahead The number of items to ask for before somebody wants them.
-   */
-  constructor(object: RemoteObject, ahead = 0) {
+  /** As for {@linkcode iterateGreen}. */
+  constructor(object: RemoteObject, ahead: number) {
     this.#object = object;
     this.#steps = new Steps(() => this.#step(), ahead, ahead + 1);
     if (object.released && object.traits & Trait.Once) this.#steps.end();
   }
 
-  [Symbol.asyncIterator](): this {
-    return this;
-  }
-
-  async next(): Promise<IteratorResult<unknown>> {
+  async next(): Promise<IteratorResult<unknown, undefined>> {
     try {
       return await this.#steps.next();
     } catch (error) {
@@ -52,14 +57,10 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
     }
   }
 
-  async return(value?: unknown): Promise<IteratorResult<unknown>> {
+  async leave(): Promise<void> {
     this.#steps.end();
-    await (this.#leaving ??= this.#over ? Promise.resolve() : outsideLimits(() => this.#leave()));
-    return { done: true, value };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.return();
+    this.#leaving = true;
+    if (!this.#over) await outsideLimits(() => this.#leave());
   }
 
   async #step(): Promise<IteratorResult<unknown, undefined>> {
@@ -91,7 +92,7 @@ export class AsyncIteration implements AsyncIterableIterator<unknown> {
   /** Ends the iteration, and releases an object that it has used up. */
   #end(source: RemoteObject | undefined): void {
     this.#over = true;
-    this.#left();
+    this.onEnd();
     source?.release();
     if (this.#object.traits & Trait.Once) this.#object.release();
   }

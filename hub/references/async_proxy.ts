@@ -7,7 +7,7 @@
 import { MAKER, SELF } from "../../bridge/brand.ts";
 import { isRefused, Op, Trait } from "../../bridge/references/live.ts";
 import { proxyFor, type RemoteObject } from "../../bridge/references/remote_object.ts";
-import { AsyncIteration } from "./async_iteration.ts";
+import { iterateGreen } from "./async_iteration.ts";
 
 class Handle {}
 
@@ -81,7 +81,7 @@ class AsyncHandler implements ProxyHandler<object> {
     const remote = this.#remote;
     switch (key) {
       case Symbol.asyncIterator:
-        return remote.traits & Trait.Iterable ? () => new AsyncIteration(remote) : undefined;
+        return remote.traits & Trait.Iterable ? () => iterateGreen(remote) : undefined;
       case Symbol.dispose:
         return () => remote.release();
       case Symbol.asyncDispose:

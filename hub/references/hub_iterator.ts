@@ -69,7 +69,7 @@ export class HubIterator extends Resource implements Belonging {
   perform(op: number, args: readonly unknown[]): unknown {
     if (op === Op.Pull) return this.#pull(Number(args[0]), Number(args[1]));
     if (op === Op.Stop) return this.#stop();
-    throw new TypeError(`Cannot do ${op} to an iteration`);
+    throw new TypeError(`Cannot use an iteration: there is no operation ${op}`);
   }
 
   released(): void {
@@ -94,10 +94,14 @@ export class HubIterator extends Resource implements Belonging {
     }
     const gone = received - this.#first;
     if (!(gone >= 0 && gone <= this.#items.length)) {
-      throw new TypeError("Cannot go on with an iteration: it has not sent so many items");
+      throw new TypeError(
+        "Cannot go on with an iteration: the Worker says that it has more items than the hub has sent",
+      );
     }
     if (!(ahead >= 0 && ahead <= MOST_AHEAD)) {
-      throw new RangeError(`Cannot go on with an iteration: ${ahead} items cannot be ahead`);
+      throw new RangeError(
+        `Cannot go on with an iteration: expected from 0 to ${MOST_AHEAD} items ahead, found ${ahead}`,
+      );
     }
     for (const item of this.#items.splice(0, gone)) this.#bytes -= weigh(item);
     this.#first = received;
@@ -175,9 +179,11 @@ export class HubIterator extends Resource implements Belonging {
     this.#ended ??= { failed: false };
     this.#part();
     this.#wakeUp();
-    if (this.#cancel) return void await this.#cancel("The green thread wants no more of it");
+    if (this.#cancel) {
+      return void await this.#cancel("The green thread needs no more items of this iteration");
+    }
     if (ended) return;
-    const reason = new GreenletExit("The green thread wants no more of it");
+    const reason = new GreenletExit("The green thread needs no more items of this iteration");
     this.#limit.abort(reason);
     const returned = this.#limit.run(() => this.#iterator.return?.());
     // A generator that waits for something outside of the library stops when that has come, which may be never.

@@ -4,6 +4,8 @@
  * @module
  */
 
+import { checkWaiting, LONGEST_TIMER, timeLimit, type WaitOptions } from "../../bridge/checks.ts";
+import { overdue } from "../../bridge/side/bounded.ts";
 import { currentLimit } from "../../bridge/side/limit.ts";
 import { Resource } from "../../bridge/references/exports.ts";
 import { state } from "../../bridge/state.ts";
@@ -32,7 +34,7 @@ export class HeldLock extends Resource {
   }
 
   perform(): never {
-    throw new TypeError("Cannot do anything to a lock but let go of it");
+    throw new TypeError("Cannot use the lock of an object: it can only be released");
   }
 
   released(): void {
@@ -50,30 +52,47 @@ export class HeldLock extends Resource {
  * Takes the lock of an object.
  *
  * @param object Any object.
+ * @param options The options of the wait for it.
  * @returns The lock. It is released at once if the caller, a green thread, has gone meanwhile.
  */
-export function takeLock(object: object): HeldLock | Promise<HeldLock> {
+export function takeLock(
+  object: object,
+  options?: WaitOptions,
+): HeldLock | Promise<HeldLock> {
+  checkWaiting(options);
   let queue = queues.get(object);
   if (!queue) queues.set(object, queue = { held: false, waiting: [] });
   if (!queue.held) {
     queue.held = true;
     return new HeldLock(queue);
   }
-  return waitFor(queue);
+  return waitFor(queue, options);
 }
 
-async function waitFor(queue: Queue): Promise<HeldLock> {
-  const signals = [currentCall()?.signal, currentLimit(0)?.signal];
+async function waitFor(queue: Queue, options: WaitOptions | undefined): Promise<HeldLock> {
+  const ends = [currentCall()?.signal, currentLimit(0)?.signal, options?.signal]
+    .filter((signal) => signal !== undefined);
+  const signal = AbortSignal.any(ends);
+  const timeout = timeLimit(options);
+  let timer: ReturnType<typeof setTimeout> | undefined;
   await new Promise<void>((resolve, reject) => {
-    const waiter = { go: resolve, gone: false };
+    const giveUp = (reason: unknown) => {
+      clearTimeout(timer);
+      waiter.gone = true;
+      reject(reason);
+    };
+    const onAbort = () => giveUp(signal.reason);
+    const go = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    };
+    const waiter = { go, gone: false };
     queue.waiting.push(waiter);
-    for (const signal of signals) {
-      const onAbort = () => {
-        waiter.gone = true;
-        reject(signal!.reason);
-      };
-      if (signal?.aborted) onAbort();
-      else signal?.addEventListener("abort", onAbort, { once: true });
+    if (signal.aborted) return onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    if (timeout < LONGEST_TIMER) {
+      timer = setTimeout(() => giveUp(overdue(timeout)), Math.max(0, timeout));
     }
   });
   return new HeldLock(queue);

@@ -55,7 +55,7 @@ export class ImportPermission {
 
   #refusal(what: string, specifier: string): TypeError {
     return new TypeError(
-      `Cannot import "${specifier}" on the hub for ${what}: the option "hubImport" of "${this.#hub}" does not allow it`,
+      `Cannot import "${specifier}" on the hub for ${what}: the option "hubImport" of hub "${this.#hub}" does not allow it`,
     );
   }
 }

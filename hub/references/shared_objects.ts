@@ -16,7 +16,9 @@ const objects = state("shared", () => new Map<string, object>());
 export function makeShared(url: string, name: string, init: () => object): object {
   const key = `${name} ${url}`;
   if (objects.has(key)) {
-    throw new TypeError(`Cannot share "${name}": "${url}" has another shared object of that name`);
+    throw new TypeError(
+      `Cannot share "${name}": "${url}" has another shared object of that name: choose another name`,
+    );
   }
   const object = init();
   if ((typeof object !== "object" || object === null) && typeof object !== "function") {

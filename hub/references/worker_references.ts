@@ -385,8 +385,8 @@ function whatIs({ kind, name }: Origin): string {
 /** The error of a use after the thread that passed the object has ended. */
 function lateError(what: string): Error {
   return new Error(
-    `Cannot use ${what}: the thread has ended, and what it had passed went with it. Take a listener away before that, in ` +
-      "`finally`, or return the function: what a thread returns stays",
+    `Cannot use ${what}: the thread has ended, and a function or handle that a thread passes is valid only until the thread ` +
+      "ends: remove a listener before that, in `finally`, or return the function from the thread to keep it",
   );
 }
 
@@ -403,8 +403,8 @@ function ofPassed(name: unknown, error: unknown): unknown {
   if (!isA(error, BlockingCallError)) return error;
   if (!error.message.startsWith(`Cannot call ${String(name)}() on the hub`)) return error;
   return new BlockingCallError(
-    `Cannot call ${name}() on the hub, which is where a function runs that green code was given: use the library's own ` +
-      `${name}() in green code: inline functions have it in scope, modules import it`,
+    `Cannot call ${name}() on the hub: a function that is passed to green code runs on the hub. Do not pass ${name}(): ` +
+      `inline functions have ${name}() in scope, and modules can import it`,
   );
 }
 
@@ -416,8 +416,8 @@ function ofPassed(name: unknown, error: unknown): unknown {
 function checkNoBuilding(self: unknown, first: unknown): void {
   if (self !== first || typeof self !== "object" || self === null || !isLazy(self)) return;
   throw new TypeError(
-    "Cannot build a query in a callback of green code, which is called when the query has been sent: build it without a " +
-      "callback, or in a function of the hub",
+    "Cannot build a query in a callback of green code: the callback would run only after the query was sent: build the " +
+      "query without a callback, or in a function of the hub",
   );
 }
 

@@ -6,13 +6,7 @@
  * @module
  */
 
-import {
-  changesIn,
-  currentValues,
-  type Scope,
-  usesContext,
-  within,
-} from "../../bridge/context/context.ts";
+import { currentValues, usesContext, within } from "../../bridge/context/context.ts";
 import { textOfError } from "../../bridge/values/error_values.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import { isA } from "../../bridge/primordials.ts";
@@ -30,8 +24,6 @@ export interface FutureOptions {
   readonly autokill?: boolean;
   /** Says whether the work has asked for its signal. By default, whether it takes an argument. */
   readonly heeds?: () => boolean;
-  /** The scope that notes the work's changes of the async context, if the work has one already. */
-  readonly scope?: Scope;
 }
 
 /**
@@ -52,17 +44,14 @@ export function makeAsyncThread(
 ): HubThread {
   const { autostart = true, autocancel = true, autokill = true } = options;
   const { heeds = () => work.length > 0 } = options;
-  const { scope, begin } = inContext(options.scope, work);
+  const begin = inContext(work);
   const thread = new HubThread(threads, id, { label, name: options.name, parent: options.parent });
   if (!threads.add(thread)) return thread;
   const controller = new AbortController();
   const start = () => {
     thread.begin = undefined;
     thread.start();
-    const end = (ended: Ended) => {
-      if (scope && !thread.dead) thread.changes = changesIn(scope);
-      threads.endThread(thread, ended);
-    };
+    const end = (ended: Ended) => threads.endThread(thread, ended);
     const { promise: working, resolve: worked } = Promise.withResolvers<void>();
     // This comes first, as the work may kill its own thread before its first await.
     thread.abort = (reason) => {
@@ -80,14 +69,11 @@ export function makeAsyncThread(
   return thread;
 }
 
-/** Binds async work to the flow that makes it: the work has this flow's context whenever it begins, and its changes are noted. */
-function inContext(
-  given: Scope | undefined,
-  work: (signal: AbortSignal) => unknown,
-): { scope: Scope | undefined; begin: (signal: AbortSignal) => unknown } {
-  if (given || !usesContext()) return { scope: given, begin: work };
-  const scope: Scope = { given: currentValues() };
-  return { scope, begin: (signal) => within(scope, () => work(signal)) };
+/** Binds async work to the flow that makes it: the work has this flow's context whenever it begins. */
+function inContext(work: (signal: AbortSignal) => unknown): (signal: AbortSignal) => unknown {
+  if (!usesContext()) return work;
+  const values = currentValues();
+  return (signal) => within(values, () => work(signal));
 }
 
 /** The ending of a thread whose async work failed: aborted work counts as killed. */

@@ -3,11 +3,12 @@
  *
  * **Members of `GreenPool`s.** The hub keeps them, as it knows when each thread has ended, whichever way. A slot is a permit of
  * the pool. A slot that a Worker took is the Worker's until the spawn is taken in here, and the thread's after that: see
- * `sync/permits.ts`. On the hub, whoever spawns has taken the slot in the same turn.
+ * `sync/permits.ts`. On the hub, the code that spawns has taken the slot in the same turn.
  *
  * @module
  */
 
+import { ON_END } from "../../bridge/side/green_thread.ts";
 import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encode } from "../../bridge/values/codec.ts";
 import type { ContextValues } from "../../bridge/context/context.ts";
@@ -100,7 +101,7 @@ export class Launches {
     this.#count++;
     joinPool(thread, options);
     if (this.#debug) this.#recordSite(thread, options.site ?? stackHere());
-    if (options.timeout !== undefined) this.#limit(thread, options.timeout, options.graceMs);
+    if (options.timeout !== undefined) this.#limit(thread, options.timeout, options.grace);
     if (this.#registry.closed) task.luggage?.drop();
     if (!this.#threads.add(thread)) return thread;
     this.#registry.keepAlive.hold();
@@ -112,7 +113,7 @@ export class Launches {
     if (options.delay !== undefined) this.#enqueueLater(thread, options.delay);
     else if (options.gate) this.#enqueueAfter(thread, options.gate);
     else this.#enqueue(thread);
-    // The task waits, and whoever passed the bytes may change them before it runs.
+    // The task waits, and the caller may change the bytes that it passed before the task runs.
     if (thread.task) thread.task = keepTask(thread.task);
     return thread;
   }
@@ -146,11 +147,11 @@ export class Launches {
   }
 
   /** Sets a thread's time limit: kills it when it has run for too long. The clock starts with the thread. */
-  #limit(thread: HubThread, ms: number, graceMs = Infinity): void {
+  #limit(thread: HubThread, ms: number, grace = Infinity): void {
     if (ms > LONGEST_TIMER) return;
     thread.onStart = () => {
       const timer = setTimeout(() => {
-        this.#threads.killThread(thread, new Timeout(ms), false, graceMs);
+        this.#threads.killThread(thread, new Timeout(ms), false, grace);
       }, ms);
       thread.stopClock = () => clearTimeout(timer);
     };
@@ -173,7 +174,7 @@ export function joinPool(thread: HubThread, { pool, memberOf }: ThreadOptions): 
   const core = pool && coreOf(pool);
   if (!core) return;
   thread.memberOf = core.id;
-  thread.onEnd(() => (core as Permits).release());
+  thread[ON_END](() => (core as Permits).release());
 }
 
 /**

@@ -2,13 +2,14 @@
  * The table of the hub's threads: keeps them, ends them, and forgets them.
  *
  * A thread is kept from its launch until it has ended, no Worker holds a reference to it, and the async work that was aborted
- * with it has ended too. Its first ending counts, and is told to whoever waits.
+ * with it has ended too. Its first ending counts, and all waiters are told of it.
  *
  * **Dependants** are threads that are not to start once their owner, which spawned them, has ended: see `spawnAfterLocal()`.
  *
  * @module
  */
 
+import { ON_END } from "../../bridge/side/green_thread.ts";
 import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
@@ -72,7 +73,7 @@ export class Threads implements ThreadHost, ThreadTable {
 
   // Ending threads.
 
-  killThread(thread: HubThread, reason: unknown, onlyPending: boolean, graceMs: number): void {
+  killThread(thread: HubThread, reason: unknown, onlyPending: boolean, grace: number): void {
     const exit = reason ?? new GreenletExit();
     const ended = Ended.of({ status: "killed", reason: exit });
     if (thread.state === "pending") {
@@ -87,12 +88,12 @@ export class Threads implements ThreadHost, ThreadTable {
     }
     const worker = workerOf(thread);
     if (!worker) return;
-    if (graceMs !== Infinity) this.#stopAfter(worker, thread, graceMs);
+    if (grace !== Infinity) this.#stopAfter(worker, thread, grace);
     if (thread.killed) return;
     thread.killed = { reason: exit };
     const { arena } = hereOnHub();
     const payload = encodeThrown(exit, "reason", worker.kinds);
-    const mode = graceMs === Infinity ? 0 : KillMode.Timed;
+    const mode = grace === Infinity ? 0 : KillMode.Timed;
     worker.post.send(Down.Kill, thread.id, arena.countKill(), mode, payload);
     arena.sayKill();
     worker.post.ready();
@@ -120,7 +121,7 @@ export class Threads implements ThreadHost, ThreadTable {
   failedUnhandled(thread: HubThread): void {
     if (thread.keeper && !thread.keeper.dead) return;
     if (thread.detached) return this.events.unhandledThread(thread);
-    // As for promises: whoever wants the result has until the next turn of the event loop to ask for it.
+    // As for promises: the app has until the next turn of the event loop to ask for the result.
     // The timer keeps the process alive for that turn, so that no failure is lost at the end of the process.
     setTimeout(() => {
       // A thread that ended while it was spawned may have been handed to a Worker by now, which reports the failure.
@@ -129,13 +130,16 @@ export class Threads implements ThreadHost, ThreadTable {
     }, 0);
   }
 
-  #stopAfter(worker: GreenWorker, thread: HubThread, graceMs: number): void {
-    if (graceMs > LONGEST_TIMER) return;
+  #stopAfter(worker: GreenWorker, thread: HubThread, grace: number): void {
+    if (grace > LONGEST_TIMER) return;
     const timer = setTimeout(() => {
       if (thread.dead) return;
-      this.#pool.stop(worker, new Error(`"${thread.name}" was killed and did not end`));
-    }, graceMs);
-    thread.onEnd(() => clearTimeout(timer));
+      this.#pool.stop(
+        worker,
+        new Error(`The green thread "${thread.name}" was killed and did not end`),
+      );
+    }, grace);
+    thread[ON_END](() => clearTimeout(timer));
   }
 
   // Async work that is aborted with threads.
@@ -177,7 +181,7 @@ export class Threads implements ThreadHost, ThreadTable {
   }
 
   #close(thread: HubThread): void {
-    // Whoever closed the hub wanted this ending: there is nothing to report.
+    // The code that closed the hub wanted this ending: there is nothing to report.
     thread.observed = true;
     const reason = this.#registry.closedError();
     this.endThread(thread, Ended.of({ status: "rejected", reason }));
@@ -210,7 +214,7 @@ export class Threads implements ThreadHost, ThreadTable {
     const thread = new HubThread(this, id, { label: "forgotten" });
     thread.observed = true;
     const reason = new Error(
-      `Cannot wait for green thread ${id}: the hub does not know it any more`,
+      `Cannot wait for green thread ${id}: it ended some time ago, and the hub has forgotten it`,
     );
     thread.end(Ended.of({ status: "rejected", reason }));
     return thread;
@@ -249,7 +253,9 @@ function cancelDependants(
 }
 
 function cancelDependant(threads: Threads, thread: HubThread, owner?: HubThread): void {
-  const who = owner ? `"${owner.name}"` : "the green thread";
-  const reason = new GreenletExit(`It was not to start once ${who} that spawned it had ended`);
+  const spawner = owner ? `"${owner.name}", which spawned it,` : "the green thread that spawned it";
+  const reason = new GreenletExit(
+    `The green thread "${thread.name}" was not started: ${spawner} has ended`,
+  );
   threads.killThread(thread, reason, true, Infinity);
 }

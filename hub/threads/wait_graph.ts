@@ -144,7 +144,9 @@ export class Circle implements Deadlock {
       `"${from.name}" waits for "${to.name}" by ${by}`
     );
     return new DeadlockError(
-      `Cannot wait: nobody could ever go on: ${waits.join(", ")}${describeSites(sites)}`,
+      `Cannot wait: these green threads would wait for each other forever: ${waits.join(", ")}${
+        describeSites(sites)
+      }`,
       { cycle },
     );
   }

@@ -6,10 +6,10 @@
  * the graph (`wait_graph.ts`), or a thread that can never start. The threads in it are asked for their sites, and then the hub
  * checks whether it still is a deadlock. A *limited* wait, which may end by itself (a timeout, a signal), is never part of one.
  *
- * A thread reports once what it is parked on, and then sleeps. So its report may have become wrong: another thread has the lock
- * by now. That matters when somebody comes to wait for the parked thread. Then each thread that can be reached by the reports,
- * right or wrong, is *asked again*, and so on from each thread that answers. Without a circle, that ends with the last thread in
- * the chain. In a circle it goes on, 100 ms apart for each thread, until the circle is believed or comes apart.
+ * A thread reports its wait once, and then sleeps. So its report may have become wrong: another thread may have the lock
+ * by now. That matters when another thread begins to wait for the parked thread. Then each thread that can be reached by the
+ * reports, right or wrong, is *asked again*, and so on from each thread that answers. Without a circle, that ends with the last
+ * thread in the chain. In a circle it goes on, 100 ms apart for each thread, until the circle is believed or comes apart.
  *
  * @module
  */
@@ -191,8 +191,8 @@ export class Waits {
     }
     const cycle = [...running, thread].map(({ name }) => name);
     const message =
-      `Cannot wait for "${thread.name}": it can never start, as all ${running.length} Workers that hub "${this.#name}" ` +
-      "may have run green threads that wait for ones that have not started";
+      `Cannot wait for "${thread.name}": it can never start: all ${running.length} Workers that hub "${this.#name}" can have ` +
+      "run green threads that wait for green threads that have not started: raise maxWorkers";
     return {
       threads: running,
       error: (sites) => new DeadlockError(message + describeSites(sites), { cycle }),
@@ -265,7 +265,7 @@ export class Waits {
     });
   }
 
-  /** Has the threads that a new waiter may wait for, through other threads, report once more what they are parked on. */
+  /** Asks all threads for which a new waiter may wait, directly or through other threads, to report their waits once more. */
   #askAgain(thread: HubThread, to: HubThread | undefined): void {
     for (const { dead, atObject, worker } of this.graph.reach(thread, to)) {
       if (!dead && atObject && worker && !worker.dead) worker.post.rouse();

@@ -21,8 +21,8 @@ Deno.test("show() and inOneLine() show what cannot be looked at", () => {
   const call = Proxy.revocable(() => {}, {});
   revoke();
   call.revoke();
-  assertEquals(show(proxy), "an object that cannot be looked at");
-  assertEquals(show(call.proxy), "a function that cannot be looked at");
-  assertEquals(inOneLine(proxy), "an object that cannot be looked at");
+  assertEquals(show(proxy), "an object that cannot be read");
+  assertEquals(show(call.proxy), "a function that cannot be read");
+  assertEquals(inOneLine(proxy), "an object that cannot be read");
   assertEquals(inOneLine(new Error("one\ntwo")), "Error: one");
 });

@@ -85,12 +85,13 @@ export const connections: Table = {
         await hasTaken(objects, world, 2);
         const { pool, gate } = objects;
         const all = [await pool.getAsync(), await pool.getAsync()];
-        const numbers = [await all[0].number, await all[1].number, await pool.free];
+        const numbers = [await all[0].number, await all[1].number];
+        const free = await pool.free;
         gate.release();
-        return numbers;
+        return { numbers, free };
       },
     ],
-    check: (endings) => assertEquals(values(endings), [[1, 2], [3, 4, 0]]),
+    check: (endings) => assertEquals(values(endings), [[1, 2], { numbers: [3, 4], free: 0 }]),
   }),
   "P97 P98 ConnectionPool.get() of an empty pool waits for the very one that comes back": define({
     make: made({ maxSize: 1 }),
@@ -131,7 +132,7 @@ export const connections: Table = {
     }),
     check(endings, { pool }) {
       values(endings);
-      assertEquals([pool.free, pool.waiting], [3, 0]);
+      assertEquals({ free: pool.free, waiting: pool.waiting }, { free: 3, waiting: 0 });
       assert(pool.open <= 3);
     },
   }),
@@ -141,12 +142,12 @@ export const connections: Table = {
       const all = [await pool.getAsync(), await pool.getAsync(), await pool.getAsync()];
       pool.resize(1);
       for (const connection of all) await pool.putAsync(connection);
-      const small = [await pool.free, await pool.open];
+      const ofOne = { free: await pool.free, open: await pool.open };
       pool.resize(3);
-      return [...small, await pool.free, (await pool.getAsync()).number];
+      return { ofOne, free: await pool.free, next: (await pool.getAsync()).number };
     }],
     check(endings, { log }) {
-      assertEquals(values(endings), [[1, 1, 3, 3]]);
+      assertEquals(values(endings), [{ ofOne: { free: 1, open: 1 }, free: 3, next: 3 }]);
       assertEquals(entries(log).slice(0, 3), [CLOSED + 1, CLOSED + 2, CLEANED + 3]);
     },
   }),
@@ -204,10 +205,10 @@ export const connections: Table = {
         message = (error as Error).message;
       }
       const again = await pool.getAsync();
-      return [/given back/.test(message), await pool.free, again.number];
+      return { refused: /given back/.test(message), free: await pool.free, next: again.number };
     }],
     check(endings, { log }) {
-      assertEquals(values(endings), [[true, 1, 1]]);
+      assertEquals(values(endings), [{ refused: true, free: 1, next: 1 }]);
       // Once by the thread's end, if that was green.
       const cleaned = entries(log);
       assertEquals(cleaned, cleaned.length === 1 ? [CLEANED + 1] : [CLEANED + 1, CLEANED + 1]);
@@ -239,10 +240,10 @@ export const connections: Table = {
       const [_kept, put] = [await pool.getAsync(), await pool.getAsync()];
       await pool.putAsync(put);
       await pool.clearAsync();
-      return [await pool.open, (await pool.getAsync()).number];
+      return { open: await pool.open, next: (await pool.getAsync()).number };
     }],
     check(endings, { log }) {
-      assertEquals(values(endings), [[1, 3]]);
+      assertEquals(values(endings), [{ open: 1, next: 3 }]);
       assertEquals(entries(log).slice(0, 2), [CLEANED + 2, CLOSED + 2]);
     },
   }),
@@ -252,9 +253,10 @@ export const connections: Table = {
       make: made(options),
       parties: [async ({ pool }: Objects) => {
         await pool.putAsync(await pool.getAsync());
-        return [await pool.open, await pool.free, (await pool.getAsync()).number];
+        const { open, free } = { open: await pool.open, free: await pool.free };
+        return { open, free, next: (await pool.getAsync()).number };
       }],
-      check: (endings) => assertEquals(values(endings), [[0, 4, 2]]),
+      check: (endings) => assertEquals(values(endings), [{ open: 0, free: 4, next: 2 }]),
     }),
   ])),
   "P115 ConnectionPool.get() whose connect throws gives the place back": define({
@@ -262,7 +264,8 @@ export const connections: Table = {
     parties: [0, 1].map(() => ({ pool }: Objects) => pool.getAsync()),
     check(endings, { pool }) {
       assertEquals(endings.map(thrown), ["RangeError", "RangeError"]);
-      assertEquals([pool.free, pool.waiting, pool.open], [1, 0, 0]);
+      const { free, waiting, open } = pool;
+      assertEquals({ free, waiting, open }, { free: 1, waiting: 0, open: 0 });
     },
   }),
   "P116 ConnectionPool cleans up each time; an error closes the connection, and goes to nobody else":
@@ -287,10 +290,10 @@ export const connections: Table = {
           await using _connection = await pool.itemAsync();
         }
         await pool.putAsync(await pool.getAsync());
-        return [await pool.free, await pool.open];
+        return { free: await pool.free, open: await pool.open };
       }],
       check(endings, { log }) {
-        assertEquals(values(endings), [[1, 0]]);
+        assertEquals(values(endings), [{ free: 1, open: 0 }]);
         assertEquals(entries(log), [CLEANED + 1, CLEANED + 1, CLEANED + 1, CLOSED + 1]);
       },
     }),
@@ -304,7 +307,7 @@ export const connections: Table = {
     }],
     check([ending], { pool, log }) {
       assertEquals(thrown(ending), "GreenletExit");
-      assertEquals([entries(log), pool.free], [[CLOSED + 1], 1]);
+      assertEquals({ log: entries(log), free: pool.free }, { log: [CLOSED + 1], free: 1 });
     },
   }),
 };

@@ -81,9 +81,10 @@ export const dags: Table = {
       const refused = keys.map((key) => attempt(() => pool.spawn(key, [], holdTask, gate)));
       refused.push(...keys.slice(0, 3).map((key) => attempt(() => pool.post(key, 0))));
       gate.release();
-      return [new Set(refused), await pool.atAsync("running")];
+      return { refused: new Set(refused), running: await pool.atAsync("running") };
     }],
-    check: (endings) => assertEquals(values(endings), [[new Set(["Collision"]), "running"]]),
+    check: (endings) =>
+      assertEquals(values(endings), [{ refused: new Set(["Collision"]), running: "running" }]),
   }),
   "P123 P125 DAGPool starts tasks as their needs are met, link by link": define({
     make: () => ({
@@ -96,52 +97,63 @@ export const dags: Table = {
       pool.spawn("a", [], holdTask, a);
       pool.spawn("b", ["a"], holdTask, b);
       pool.spawn("c", ["b", "unknown"], holdTask, c);
-      const seen: unknown[] = [pool.keys(), pool.runningKeys(), pool.waitingKeys()];
-      seen.push(pool.waitingFor("c"), attempt(() => pool.waitingFor("nothing")));
+      const seen = () => ({
+        ended: [...pool.keys()],
+        running: [...pool.runningKeys()],
+        waiting: [...pool.waitingKeys()],
+        cWaitsFor: [...pool.waitingFor("c")],
+      });
+      const before = seen();
+      const ofNothing = attempt(() => pool.waitingFor("nothing"));
       a.release();
       await until(() => pool.has("a"));
-      seen.push(pool.runningKeys(), pool.waitingFor("c"));
+      const after = seen();
       pool.post("unknown", 0);
       b.release();
       c.release();
-      seen.push([...(await pool.waitAsync()).keys()]);
-      return seen;
+      const order = [...(await pool.waitAsync()).keys()];
+      return { before, ofNothing, after, order, atTheEnd: seen() };
     }],
     check(endings) {
-      assertEquals(values(endings), [[
-        [],
-        ["a"],
-        ["b", "c"],
-        ["b", "unknown"],
-        "RangeError",
-        ["b"],
-        ["b", "unknown"],
-        ["a", "unknown", "b", "c"],
-      ]]);
+      const needs = ["b", "unknown"];
+      assertEquals(values(endings), [{
+        before: { ended: [], running: ["a"], waiting: ["b", "c"], cWaitsFor: needs },
+        ofNothing: "RangeError",
+        after: { ended: ["a"], running: ["b"], waiting: ["c"], cWaitsFor: needs },
+        order: ["a", "unknown", "b", "c"],
+        atTheEnd: { ended: ["a", "unknown", "b", "c"], running: [], waiting: [], cWaitsFor: [] },
+      }]);
     },
   }),
   "P126 DAGPool.kill() forgets a task that waits, and fails one that runs": define({
     make: made({ done: 1 }),
     parties: [async ({ pool, gate }, { until }) => {
-      const seen = ["unknown", "done"].map((key) => attempt(() => pool.kill(key)));
+      const refused = {
+        unknown: attempt(() => pool.kill("unknown")),
+        done: attempt(() => pool.kill("done")),
+      };
       pool.spawn("task", ["never"], holdTask, gate);
       pool.kill("task");
       pool.spawn("task", [], holdTask, gate);
       await until(() => gate.waiting === 1);
       pool.kill("task");
-      return [...seen, await pool.atAsync("task").catch((error: Error) => error.name)];
+      const running = await pool.atAsync("task").catch((error: Error) => error.name);
+      return { ...refused, running };
     }],
     check: (endings) =>
-      assertEquals(values(endings), [["RangeError", "RangeError", "PropagateError"]]),
+      assertEquals(values(endings), [
+        { unknown: "RangeError", done: "RangeError", running: "PropagateError" },
+      ]),
   }),
   "P127 DAGPool.post() with replace gives another value": define({
     make: made({ a: 1 }),
     parties: [async ({ pool }, world) => {
       pool.post("a", 2, { replace: true });
       const [pair] = await pairs(world, pool);
-      return [pool.get("a"), await pool.atAsync("a"), pair, pool.get("b")];
+      return { now: pool.get("a"), awaited: await pool.atAsync("a"), pair, none: pool.get("b") };
     }],
-    check: (endings) => assertEquals(values(endings), [[2, 2, ["a", 2], undefined]]),
+    check: (endings) =>
+      assertEquals(values(endings), [{ now: 2, awaited: 2, pair: ["a", 2], none: undefined }]),
   }),
   "P128 DAGPool.at() waits for a key that is spawned later": define({
     make: made({ a: 1 }),
@@ -166,24 +178,25 @@ export const dags: Table = {
       numbers.spawn("needs", ["fails"], oneMore);
       const caught = async (promise: Promise<unknown>) => {
         const error = await promise.then(() => undefined, (error: Error) => error);
-        return [error?.name, (error?.cause as Error).name];
+        return { error: error?.name, cause: (error?.cause as Error).name };
       };
-      const seen: unknown[] = [await caught(pool.waitAsync()), await caught(pool.atAsync("needs"))];
+      const fails = await caught(pool.waitAsync());
+      const needs = await caught(pool.atAsync("needs"));
       const good = green
         ? [...pool.waitEachSuccess()]
         : await Array.fromAsync(pool.waitEachSuccessAsync());
       const bad = green
         ? [...pool.waitEachError()]
         : await Array.fromAsync(pool.waitEachErrorAsync());
-      return [...seen, good.map(([key]) => key), bad.map(([key]) => key)];
+      return { fails, needs, good: good.map(([key]) => key), bad: bad.map(([key]) => key) };
     }],
     check(endings) {
-      assertEquals(values(endings), [[
-        ["PropagateError", "RangeError"],
-        ["PropagateError", "PropagateError"],
-        ["error"],
-        ["fails", "needs"],
-      ]]);
+      assertEquals(values(endings), [{
+        fails: { error: "PropagateError", cause: "RangeError" },
+        needs: { error: "PropagateError", cause: "PropagateError" },
+        good: ["error"],
+        bad: ["fails", "needs"],
+      }]);
     },
   }),
   "P319 DAGPool.spawn() refuses a circle": define({

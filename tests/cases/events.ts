@@ -50,10 +50,10 @@ export const events: Table = {
         const first = await event.waitAsync();
         event.reset();
         event.send(3);
-        return [first, await event.waitAsync(), errors.length];
+        return { first, second: await event.waitAsync(), refused: errors.length };
       }],
       check(endings) {
-        assertEquals(values(endings), [[1, 3, 2]]);
+        assertEquals(values(endings), [{ first: 1, second: 3, refused: 2 }]);
       },
     }),
   "GreenEvent.wait() gives the first value after send, reset, send before the waiter runs": define({
@@ -97,9 +97,13 @@ export const events: Table = {
       const late = await event.waitAsync({ timeout: 0 }).catch((error: Error) => error.name);
       const before = event.poll();
       event.send(0);
-      return [late, before, await event.waitAsync({ timeout: 0 }), event.poll(), event.waiting];
+      const waited = await event.waitAsync({ timeout: 0 });
+      return { late, before, waited, polled: event.poll(), waiting: event.waiting };
     }],
-    check: (endings) => assertEquals(values(endings), [["Timeout", undefined, 0, 0, 0]]),
+    check: (endings) =>
+      assertEquals(values(endings), [
+        { late: "Timeout", before: undefined, waited: 0, polled: 0, waiting: 0 },
+      ]),
   }),
   "P240 GreenEvent.settle() sends how a thread ended, value or error": define({
     make: () => ({ events: [new GreenEvent<number>(), new GreenEvent<number>()] }),
@@ -108,11 +112,12 @@ export const events: Table = {
       ({ events }) => {
         events[0].settle({ status: "fulfilled", value: 1 });
         events[1].settle({ status: "rejected", reason: new RangeError("failed") });
-        return [events[0].hasResult, events[1].hasError];
+        return { hasResult: events[0].hasResult, hasError: events[1].hasError };
       },
     ],
     check([first, second]) {
-      assertEquals([thrown(first), values([second])], ["RangeError", [[true, true]]]);
+      assertEquals(thrown(first), "RangeError");
+      assertEquals(values([second]), [{ hasResult: true, hasError: true }]);
     },
   }),
   "GreenEvent.sendError() is thrown with its class where somebody waits": define({
@@ -132,13 +137,13 @@ export const events: Table = {
     parties: [
       async ({ event }) => {
         const { lock, text, bytes } = await event.waitAsync();
-        return [lock.locked, text.length, bytes.length];
+        return { locked: lock.locked, text: text.length, bytes: bytes.length };
       },
       ({ event }) =>
         event.send({ lock: new Lock(), text: "x".repeat(100_000), bytes: new Uint8Array(9) }),
     ],
     check(endings) {
-      assertEquals(values(endings)[0], [false, 100_000, 9]);
+      assertEquals(values(endings)[0], { locked: false, text: 100_000, bytes: 9 });
     },
   }),
 };

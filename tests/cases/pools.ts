@@ -72,15 +72,19 @@ function* failing() {
 export const pools: Table = {
   "P55 new GreenPool() checks its size": define({
     make: () => ({}),
-    parties: [() => {
-      const sizes = [0, 1, 1e3].map((size) => new GreenPool(size).free);
-      return [
-        sizes,
-        ["foo", -1, 1.5].map((size) => classThrown(() => new GreenPool(size as number))),
-      ];
-    }],
+    parties: [() => ({
+      free: [0, 1, 1e3].map((size) => new GreenPool(size).free),
+      ofText: classThrown(() => new GreenPool("foo" as never)),
+      below0: classThrown(() => new GreenPool(-1)),
+      fraction: classThrown(() => new GreenPool(1.5)),
+    })],
     check: (endings) =>
-      assertEquals(values(endings), [[[0, 1, 1e3], ["TypeError", "RangeError", "RangeError"]]]),
+      assertEquals(values(endings), [{
+        free: [0, 1, 1e3],
+        ofText: "TypeError",
+        below0: "RangeError",
+        fraction: "RangeError",
+      }]),
   }),
   "P33 GreenPool.spawn() gives the results of ten calls of each in four slots": define({
     make: () => ({ pool: new GreenPool(4) }),
@@ -94,7 +98,8 @@ export const pools: Table = {
       const squares = upTo(10).map((n) => n * n);
       assertEquals(values(endings), [squares, squares]);
       await pool.waitAllAsync();
-      assertEquals([pool.running, pool.free, pool.waiting], [0, 4, 0]);
+      const { running, free, waiting } = pool;
+      assertEquals({ running, free, waiting }, { running: 0, free: 4, waiting: 0 });
     },
   }),
   "P34 GreenPool.waitAll() returns when all have run": define({
@@ -144,26 +149,31 @@ export const pools: Table = {
       ),
       async ({ pool, gate }, world) => {
         await world.until(() => pool.running === 2);
-        const seen = [];
         pool.resize(0);
-        seen.push([pool.free, pool.running]);
+        const busy = { free: pool.free, running: pool.running };
         gate.release();
         gate.release();
         await pool.waitAllAsync();
-        seen.push([pool.free, pool.trySpawn(square, 1) === undefined]);
+        const ofNone = { free: pool.free, spawns: pool.trySpawn(square, 1) !== undefined };
         pool.resize(2);
-        seen.push([pool.free]);
+        const ofTwo = pool.free;
         const two = [pool.trySpawn(enter, gate, 1), pool.trySpawn(enter, gate, 2)];
-        seen.push(two.map((thread) => thread !== undefined));
-        seen.push(pool.trySpawn(enter, gate, 3) === undefined);
+        const spawnsTwo = two.every((thread) => thread !== undefined);
+        const spawnsThree = pool.trySpawn(enter, gate, 3) !== undefined;
         gate.release();
         gate.release();
         for (const thread of two) await resultOf(world, thread!);
-        return seen;
+        return { busy, ofNone, ofTwo, spawnsTwo, spawnsThree };
       },
     ],
     check(endings) {
-      assertEquals(values(endings), [1, 2, [[0, 2], [0, true], [2], [true, true], true]]);
+      assertEquals(values(endings), [1, 2, {
+        busy: { free: 0, running: 2 },
+        ofNone: { free: 0, spawns: false },
+        ofTwo: 2,
+        spawnsTwo: true,
+        spawnsThree: false,
+      }]);
     },
   }),
   "P41 GreenPool.spawnN() of a full pool waits for a slot": define({
@@ -266,10 +276,11 @@ export const pools: Table = {
         const late = await pool.waitAvailableAsync({ timeout: 5 }).catch((e: Error) => e.name);
         gate.release();
         await pool.waitAvailableAsync();
-        return [none, late, pool.waiting];
+        return { none, late, waiting: pool.waiting };
       },
     ],
-    check: (endings) => assertEquals(values(endings), [1, [true, "Timeout", 0]]),
+    check: (endings) =>
+      assertEquals(values(endings), [1, { none: true, late: "Timeout", waiting: 0 }]),
   }),
   "P231 GreenPool has a slot back once: when a thread was killed, and not once more when that ends":
     define({
@@ -286,10 +297,10 @@ export const pools: Table = {
           const free = pool.free;
           gate.release();
           await pool.waitAllAsync();
-          return [free, pool.free];
+          return { afterKill: free, atTheEnd: pool.free };
         },
       ],
-      check: (endings) => assertEquals(values(endings), [1, [1, 2]]),
+      check: (endings) => assertEquals(values(endings), [1, { afterKill: 1, atTheEnd: 2 }]),
     }),
   "P282 GreenPool runs no more threads at a time than it has slots": define({
     make: () => ({ pool: new GreenPool(3), inside: newLog() }),
@@ -351,12 +362,12 @@ export const pools: Table = {
       ({ pool }, world) => mapped(world, pool, square, [3], 2),
       async ({ pool }, { until }) => {
         await until(() => pool.waiting === 1);
-        const full = [pool.free, pool.trySpawn(square, 1) === undefined];
+        const full = { free: pool.free, spawns: pool.trySpawn(square, 1) !== undefined };
         pool.resize(1);
         return full;
       },
     ],
-    check: (endings) => assertEquals(values(endings), [[9, "end"], [0, true]]),
+    check: (endings) => assertEquals(values(endings), [[9, "end"], { free: 0, spawns: false }]),
   }),
   "P219 P238 joinAll() returns those that have ended, by count and by time": define({
     make: () => ({ gates: [new Semaphore(0), new Semaphore(0)] }),
@@ -366,9 +377,13 @@ export const pools: Table = {
       const first = await joinAllAsync([slow, fast], { count: 1 });
       const none = await joinAllAsync([slow], { timeout: 10 });
       gate.release();
-      return [first.indexOf(fast), none.length, (await joinAllAsync([slow, fast])).length];
+      const all = await joinAllAsync([slow, fast]);
+      return { isFast: first[0] === fast, late: none.length, all: all.length };
     }),
-    check: (endings) => assertEquals(values(endings), [[0, 0, 2], [0, 0, 2]]),
+    check(endings) {
+      const ofEach = { isFast: true, late: 0, all: 2 };
+      assertEquals(values(endings), [ofEach, ofEach]);
+    },
   }),
   "P243 P244 iwait() gives threads as they end, as many as are asked for": define({
     make: () => ({ gates: [new Semaphore(0), new Semaphore(0), new Semaphore(0)] }),
@@ -462,10 +477,10 @@ export const pools: Table = {
       const small = pool.free;
       pool.resize(3);
       await until(() => gone[0] === 2);
-      return [small, pool.free, await pool.getAsync()];
+      return { ofOne: small, ofThree: pool.free, next: await pool.getAsync() };
     }],
     check(endings, { gone }) {
-      assertEquals(values(endings), [[1, 3, 3]]);
+      assertEquals(values(endings), [{ ofOne: 1, ofThree: 3, next: 3 }]);
       assertEquals(entries(gone), [1, 2]);
     },
   }),
@@ -474,10 +489,10 @@ export const pools: Table = {
     parties: [async ({ pool, gone }, { until }) => {
       pool.resize(1);
       await until(() => gone[0] === 2);
-      return [pool.free, await pool.getAsync()];
+      return { free: pool.free, next: await pool.getAsync() };
     }],
     check(endings, { gone }) {
-      assertEquals(values(endings), [[1, 3]]);
+      assertEquals(values(endings), [{ free: 1, next: 3 }]);
       assertEquals(entries(gone), [1, 2]);
     },
   }),
@@ -502,19 +517,20 @@ export const pools: Table = {
       const lease = await pool.itemAsync();
       lease[Symbol.dispose]();
       lease[Symbol.dispose]();
-      return [pool.free, await pool.getAsync(), await pool.getAsync()];
+      const { free } = pool;
+      return { free, next: [await pool.getAsync(), await pool.getAsync()] };
     }],
-    check: (endings) => assertEquals(values(endings), [[2, 1, 2]]),
+    check: (endings) => assertEquals(values(endings), [{ free: 2, next: [1, 2] }]),
   }),
   "P112 Pool.clear() does away with those that nobody uses, and others are made": define({
     make: () => destroyed({ minSize: 2 }),
     parties: [async ({ pool, gone }, { until }) => {
       pool.clear();
       await until(() => gone[0] === 2);
-      return [pool.free, await pool.getAsync()];
+      return { free: pool.free, next: await pool.getAsync() };
     }],
     check(endings, { gone }) {
-      assertEquals(values(endings), [[4, 3]]);
+      assertEquals(values(endings), [{ free: 4, next: 3 }]);
       assertEquals(entries(gone), [1, 2]);
     },
   }),
@@ -554,11 +570,11 @@ export const pools: Table = {
         const late = await pool.getAsync({ timeout: 5 }).catch((error: Error) => error.name);
         gate.release();
         using token = await pool.itemAsync();
-        return [late, token.value];
+        return { late, token: token.value };
       },
     ],
     check(endings, { pool }) {
-      assertEquals(values(endings), [1, ["Timeout", 1]]);
+      assertEquals(values(endings), [1, { late: "Timeout", token: 1 }]);
       assert(pool.free === 1);
     },
   }),

@@ -67,7 +67,8 @@ export const queues: Table = {
       },
       async ({ queue, log }, { until }) => {
         await until(() => queue.putting === 1);
-        assertEquals([queue.size, queue.empty, queue.full], [0, true, true]);
+        const { size, empty, full } = queue;
+        assertEquals({ size, empty, full }, { size: 0, empty: true, full: true });
         write(log, 1);
         return await queue.getAsync();
       },
@@ -152,9 +153,10 @@ export const queues: Table = {
     make: () => ({ queue: new Queue<number>(0) }),
     parties: [async ({ queue }) => {
       const late = await queue.putAsync(1, { timeout: 5 }).catch((error: Error) => error.name);
-      return [late, attempt(() => queue.tryGet()), queue.putting];
+      return { late, item: attempt(() => queue.tryGet()), putting: queue.putting };
     }],
-    check: (endings) => assertEquals(values(endings), [["Full", "Empty", 0]]),
+    check: (endings) =>
+      assertEquals(values(endings), [{ late: "Full", item: "Empty", putting: 0 }]),
   }),
   "P88 Queue.unfinished is 1 after a rendezvous, and 0 after taskDone()": define({
     make: () => ({ queue: new Queue<number>(0) }),
@@ -164,10 +166,12 @@ export const queues: Table = {
         await queue.getAsync();
         const before = queue.unfinished;
         queue.taskDone();
-        return [before, queue.unfinished, attempt2(() => queue.taskDone())];
+        const after = queue.unfinished;
+        return { before, after, tooMany: attempt2(() => queue.taskDone()) };
       },
     ],
-    check: (endings) => assertEquals(values(endings)[1], [1, 0, "RangeError"]),
+    check: (endings) =>
+      assertEquals(values(endings)[1], { before: 1, after: 0, tooMany: "RangeError" }),
   }),
   "P89 Queue.join() waits for nothing when all is done": define({
     make: () => ({ queue: new Queue<number>() }),
@@ -198,16 +202,19 @@ export const queues: Table = {
   }),
   "P91 Queue.tryPut() of a full queue throws Full": define({
     make: () => ({ queue: new Queue<number>(1) }),
-    parties: [({ queue }) => [attempt(() => queue.tryPut(1)), attempt(() => queue.tryPut(2))]],
-    check: (endings) => assertEquals(values(endings), [[undefined, "Full"]]),
+    parties: [({ queue }) => ({
+      first: attempt(() => queue.tryPut(1)),
+      second: attempt(() => queue.tryPut(2)),
+    })],
+    check: (endings) => assertEquals(values(endings), [{ first: undefined, second: "Full" }]),
   }),
   "P92 Queue.tryGet() of an empty queue throws Empty": define({
     make: () => ({ queue: new Queue<number>(1) }),
     parties: [async ({ queue }) => {
       await queue.putAsync(4);
-      return [attempt(() => queue.tryGet()), attempt(() => queue.tryGet())];
+      return { first: attempt(() => queue.tryGet()), second: attempt(() => queue.tryGet()) };
     }],
-    check: (endings) => assertEquals(values(endings), [[4, "Empty"]]),
+    check: (endings) => assertEquals(values(endings), [{ first: 4, second: "Empty" }]),
   }),
   "P93 Queue.tryGet() of size 0 takes the item of one who waits": define({
     make: () => ({ queue: new Queue<number>(0) }),
@@ -268,7 +275,9 @@ export const queues: Table = {
     },
     check([ending], { queue }) {
       assertEquals(thrown(ending), "stopped");
-      assertEquals([queue.tryGet(), queue.empty, queue.putting], [1, true, 0]);
+      const item = queue.tryGet();
+      const { empty, putting } = queue;
+      assertEquals({ item, empty, putting }, { item: 1, empty: true, putting: 0 });
     },
   }),
   "P245 Queue.close() refuses to put, and gives what is there": define({
@@ -277,11 +286,14 @@ export const queues: Table = {
       await queue.putAsync(1);
       await queue.putAsync(2);
       queue.close();
-      const results = [attempt2(() => queue.tryPut(3)), await queue.getAsync(), queue.tryGet()];
-      return [...results, attempt2(() => queue.tryGet())];
+      const put = attempt2(() => queue.tryPut(3));
+      const items = [await queue.getAsync(), queue.tryGet()];
+      return { put, items, end: attempt2(() => queue.tryGet()) };
     }],
     check: (endings) =>
-      assertEquals(values(endings), [["QueueClosedError", 1, 2, "QueueClosedError"]]),
+      assertEquals(values(endings), [
+        { put: "QueueClosedError", items: [1, 2], end: "QueueClosedError" },
+      ]),
   }),
   "P245 Queue.close({ immediate: true }) drops the items and wakes everybody": define({
     make: () => ({ queue: new Queue<number>(1), other: new Queue<number>() }),
@@ -424,11 +436,13 @@ export const queues: Table = {
           await queue.putAsync(undefined);
           const item = attempt2(() => [queue.tryGet()]);
           queue.close();
-          return [none, item, attempt2(() => queue.tryGet())];
+          return { none, item, end: attempt2(() => queue.tryGet()) };
         },
       ],
       check: (endings) =>
-        assertEquals(values(endings), [["Empty", [undefined], "QueueClosedError"]]),
+        assertEquals(values(endings), [
+          { none: "Empty", item: [undefined], end: "QueueClosedError" },
+        ]),
     },
   ),
   "LightQueue carries large items, bytes, and other queues": define({

@@ -71,7 +71,7 @@ Deno.test("K1 a query in an asyncToSync() function's result is a handle, or refu
   reset();
   const [path, message, found, limited] = await spawn(useUnbuilt);
   assertEquals(path, "result.query");
-  assertMatch(message as string, /await it first, or pass the object by reference with handle\(\)/);
+  assertMatch(message as string, /await it first, or pass it by reference with handle\(\)/);
   assertEquals([found, limited], ["X", [ada]]);
   assertEquals(ran, ["plain x", "select limit 1"]);
 });
@@ -237,12 +237,12 @@ Deno.test("K1 a query is not put where awaiting takes it out, but in a part of a
   await assertRejects(
     async () => await queue.putAsync(handle(select)),
     TypeError,
-    "call its wait()",
+    "Put in the result (in green code query.wait(), on the hub await query)",
   );
   await assertRejects(
     async () => await queue.putAsync(plainQuery("x")),
     TypeError,
-    "call its wait()",
+    "Put in the result (in green code query.wait(), on the hub await query)",
   );
   queue.tryPut({ query: handle(select) });
   assertRefused(() => event.send(handle(select)));
@@ -258,7 +258,7 @@ Deno.test("K1 a query is not put where awaiting takes it out, but in a part of a
     } catch (error) {
       message = (error as Error).message;
     }
-    assertMatch(message, /call its wait\(\)/);
+    assertMatch(message, /in green code query\.wait\(\)/);
   }
 });
 

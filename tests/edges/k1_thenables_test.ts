@@ -197,7 +197,7 @@ Deno.test("K1 the refusal of a returned query names its path", async () => {
   reset();
   const error = await thrownBy(spawn((db: Db) => ({ found: [1, db.select()] }), handle(database)));
   assertEquals((error as NotCloneableError).path, "result.found[1]");
-  assertMatch((error as Error).message, /^Cannot send result\.found\[1\]: .*call its wait\(\)/);
+  assertMatch((error as Error).message, /^Cannot send result\.found\[1\]: .*call query\.wait\(\)/);
   assertEquals(ran, []);
 });
 

@@ -112,12 +112,13 @@ Deno.test("K2 plain data classes arrive as themselves, both ways, and no constru
 
 Deno.test("K2 instances that would leave something behind are refused, and told how to cross", async (t) => {
   const why: Record<string, string> = {
-    "private field": "its private fields would be left behind",
-    "only accessors": "it has no fields, so that what its accessors give would be left behind",
-    "of a built-in class": "what it has of a built-in class would be left behind",
-    "hidden field": "its hidden field secret would be left behind",
-    "symbol": "its symbol Symbol(s) would be left behind",
-    "accessor of its own": "its accessor now would be left behind",
+    "private field": "its private fields would be lost",
+    "only accessors": "it has accessors in place of fields, and their values would be lost",
+    "of a built-in class":
+      "it inherits from a built-in class, and what that class keeps inside would be lost",
+    "hidden field": "its hidden field secret would be lost",
+    "symbol": "its symbol Symbol(s) would be lost",
+    "accessor of its own": "its accessor now would be lost",
   };
   for (const name of Object.keys(k2.refused)) {
     await t.step(name, async () => {
@@ -217,7 +218,7 @@ Deno.test("K2 a main program that awaits at its top level has its classes known,
   const warnings = stderr.split("\n").filter((line) => line.startsWith("Warning: "));
   assertEquals(warnings.length, 3, stderr);
   assertStringIncludes(warnings[0], 'loses its class "Local"');
-  assertStringIncludes(warnings[1], 'class "Secretive" leaves its private fields behind');
+  assertStringIncludes(warnings[1], 'class "Secretive" loses its private fields');
   assertStringIncludes(warnings[2], 'loses its class "OnHub"');
   assertEquals(code, 0);
 });

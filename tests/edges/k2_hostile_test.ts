@@ -16,14 +16,14 @@ import * as k2 from "../fixtures/edges/k2_hostile.ts";
 
 TestHub.shared({ maxWorkers: 2 });
 
-const LOOKED_AT = "NotCloneableError: Cannot send error: it fails when it is looked at: ";
+const LOOKED_AT = "NotCloneableError: Cannot send error: reading its properties failed: ";
 
 /** What is caught on the other side of each thing that is thrown. */
 const ARRIVES: Record<string, string | RegExp> = {
   "revoked proxy":
-    /^NotCloneableError: Cannot send \w+: it fails when it is looked at: TypeError: .*revoked$/,
+    /^NotCloneableError: Cannot send \w+: reading its properties failed: TypeError: .*revoked$/,
   "proxy whose traps throw": `${LOOKED_AT}Error: trap`,
-  "proxy whose traps throw a revoked proxy": `${LOOKED_AT}an object that cannot be looked at`,
+  "proxy whose traps throw a revoked proxy": `${LOOKED_AT}an object that cannot be read`,
   "TypeError whose message is a symbol": "TypeError: Symbol(m)",
   "TypeError whose message throws": "TypeError: [getter failed: RangeError: hook]",
   "ReferenceError whose message throws": "ReferenceError: [getter failed: RangeError: hook]",
@@ -36,12 +36,12 @@ const ARRIVES: Record<string, string | RegExp> = {
   "AggregateError whose errors are a revoked proxy": "AggregateError: x",
   "SuppressedError whose parts throw": "SuppressedError: ",
   "error that is its own cause": "Error: x",
-  "error with a prototype that throws": `${LOOKED_AT}an object that cannot be looked at`,
+  "error with a prototype that throws": `${LOOKED_AT}an object that cannot be read`,
   "object whose conversions throw": "object of toString,valueOf,toJSON",
   "object whose tag, constructor and then throw": "object of constructor,then",
   "array of a revoked proxy": "object of 0",
   "function whose name throws":
-    "NotCloneableError: Cannot send error: object that cannot be looked at cannot be cloned: pass it where functions become callbacks",
+    "NotCloneableError: Cannot send error: object that cannot be read cannot be cloned: pass it as an argument or a result, where functions become callbacks",
   "symbol":
     "NotCloneableError: Cannot send error: symbol Symbol(s) cannot be cloned: send a string in its place",
 };
@@ -229,7 +229,7 @@ Deno.test("K2 callbacks 2,000 deep are a RangeError, and every call of them is a
   const error = await rejection(k2.recurses(2000), RangeError);
   assertMatch(
     error.message,
-    /^Cannot call callsBack\(\): \d+ callbacks run on this stack, each one in a call of the one before, and there is no room/,
+    /^Cannot call callsBack\(\): the stack is full: \d+ callbacks run on it, each inside a call of the callback before it/,
   );
   assertEquals(await k2.recurses(10), 10);
 });
@@ -253,7 +253,7 @@ Deno.test("K2 what cannot be printed is named on stderr, and the process goes on
     ["run", "-A", "--config", config, `${folder.path}/main.ts`],
   );
   assertEquals([code, stdout], [0, "goes on\n"], stderr);
-  assertMatch(stderr, /Uncaught \(in hub "\S*"\) an object that cannot be looked at\n/);
+  assertMatch(stderr, /Uncaught \(in hub "\S*"\) an object that cannot be read\n/);
   assertMatch(stderr, /Uncaught \(in hub "\S*"\) Symbol\(s\)\n/);
 });
 

@@ -54,7 +54,7 @@ Deno.test("K4 a callback that is called after its thread has ended: one event, w
   );
   assertMatch(
     error.message,
-    /the thread has ended, .* return the function: what a thread returns stays$/,
+    /the thread has ended, .* return the function from the thread to keep it$/,
   );
   // Where it was called.
   assertEquals(filename, import.meta.url);
@@ -297,7 +297,7 @@ Deno.test("K4 threads of one turn of the event loop: a stack tells who it was; w
   await until(() => errors.length === 1);
   assertMatch(
     errors[0].message,
-    /^Uncaught \(in what one of the green threads "nests-\d+", "innocent-\d+", "leavesRejection-\d+" has left behind\) left behind$/,
+    /^Uncaught \(in code left running by one of the green threads "nests-\d+", "innocent-\d+", "leavesRejection-\d+"\) left behind$/,
   );
   assertEquals([errors[0].error, failures.length], ["left behind", 1]);
 });
@@ -335,7 +335,7 @@ Deno.test("K4 what a timer throws in a Worker, or rejects with, and a microtask 
     const going = turns();
     await until(() => errors.length === 1);
     const { message, filename } = errors.pop()!;
-    assertMatch(message, /^Uncaught \(in a timer or the like in a Worker/);
+    assertMatch(message, /^Uncaught \(in a timer or other late code in a Worker/);
     assertEquals([message.endsWith(`RangeError: left behind: ${how}`), filename], [true, MODULE]);
     assertEquals(await going, "unharmed");
   }
@@ -384,7 +384,7 @@ Deno.test("K4 a Worker that ends with no thread on it is an event", async () => 
   assertInstanceOf(errors[0].error, WorkerCrashedError);
   assertMatch(
     errors[0].error.message,
-    /^The Worker \d+ ended while no green thread ran on it: it exited with code 3$/,
+    /^Worker \d+ ended while no green thread ran on it: the Worker exited with code 3$/,
   );
 });
 
@@ -402,7 +402,7 @@ Deno.test("K4 without a listener there are a few lines on stderr, and the proces
     const line of [
       /^Uncaught \(in the callback "onTick" of the green thread "listens-\d+"\) Error: Cannot use .*k4_late\.ts:\d+:\d+\)$/,
       /^Uncaught \(in green thread "leavesRejection-\d+"\) RangeError: left behind/,
-      /^Uncaught \(in a timer or the like in a Worker.*\) RangeError: left behind/,
+      /^Uncaught \(in a timer or other late code in a Worker.*\) RangeError: left behind/,
       /^Uncaught \(in green thread "leavesRejection-\d+"\) left behind$/,
     ]
   ) assertEquals(uncaught.filter((text) => line.test(text)).length, 1, stderr);

@@ -56,14 +56,14 @@ Deno.test("K5 a killed async green function that comes to a blocking call cleans
   assertEquals([thread.state, cleaned[0], hub.statistics().workers], ["killed", 1, 1]);
 });
 
-Deno.test("K5 graceMs says how long a killed async green function may await, longer and shorter", async () => {
+Deno.test("K5 grace says how long a killed async green function may await, longer and shorter", async () => {
   await using hub = new TestHub({ maxWorkers: 2 });
   const longer = green.endsLater();
   await begun();
-  longer.kill("bye", { graceMs: 60_000 });
+  longer.kill("bye", { grace: 60_000 });
   const shorter = green.forever("begun");
   await begun();
-  shorter.kill("bye", { graceMs: 50 });
+  shorter.kill("bye", { grace: 50 });
   assertEquals((await Promise.allSettled([shorter]))[0].status, "rejected");
   assertEquals(shorter.state, "killed");
   // It ends after more than the two seconds that are not asked for, and by itself.

@@ -149,7 +149,7 @@ Deno.test("K5 a time is a number, and one below zero is now, in all calls with {
   }
 });
 
-Deno.test("K5 other times follow the same rule: sleep(), new Timeout(), spawnAfter(), graceMs", async () => {
+Deno.test("K5 other times follow the same rule: sleep(), new Timeout(), spawnAfter(), grace", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   for (const ms of ["5", 5n, {}, NaN, true] as Wrong[]) {
     const shown = typeof ms === "string" ? '"5"' : typeof ms === "bigint" ? "5n" : undefined;
@@ -158,8 +158,8 @@ Deno.test("K5 other times follow the same rule: sleep(), new Timeout(), spawnAft
       outcomeOnHub(() => new Timeout(ms)),
       outcomeOnHub(() => spawn((ms: Wrong) => void new Timeout(ms), ms)),
       outcomeOnHub(() => hub.spawnAfter(ms, () => 1)),
-      outcomeOnHub(() => hub.close({ graceMs: ms })),
-      outcomeOnHub(() => spawn(() => 1).kill(undefined, { graceMs: ms })),
+      outcomeOnHub(() => hub.close({ grace: ms })),
+      outcomeOnHub(() => spawn(() => 1).kill(undefined, { grace: ms })),
       outcomeOnHub(() => withTimeoutAsync(ms?.constructor === Object ? { ms } : ms, () => 1)),
     ]);
     for (const text of texts) {
@@ -171,7 +171,7 @@ Deno.test("K5 other times follow the same rule: sleep(), new Timeout(), spawnAft
     await outcomeOnHub(() => new Timeout(Symbol("five") as Wrong)),
     /^TypeError: Cannot set a timeout: .* found Symbol\(five\)$/,
   );
-  assertMatch(await outcomeOnHub(() => hub.close({ graceMs: null as Wrong })), /found null$/);
+  assertMatch(await outcomeOnHub(() => hub.close({ grace: null as Wrong })), /found null$/);
   assertEquals(hub.closed, false);
 });
 
@@ -181,7 +181,7 @@ Deno.test("K5 a time that fails when it is looked at is refused in words", async
   for (const timeout of [proxy, { constructor: { name: Symbol() } }] as Wrong[]) {
     assertMatch(
       await outcomeOnHub(() => new Semaphore(0).acquireAsync({ timeout })),
-      /: expected a number of milliseconds for "timeout", found an object that cannot be looked at$/,
+      /: expected a number of milliseconds for "timeout", found an object that cannot be read$/,
     );
   }
 });
@@ -191,7 +191,7 @@ Deno.test("K5 thread.wait(5) is refused as everywhere else, and says what to wri
   for (const name of ["thread.wait", "wait of .spawn()", "wait of futureToGreenlet()"]) {
     assertEquals(
       await outcome(name, 5),
-      "TypeError: Cannot wait(): expected an object of options, such as { timeout: 5 }, found 5",
+      "TypeError: Cannot wait: expected an object of options, such as { timeout: 5 }, found 5",
     );
     assertMatch(await outcome(name, { timeout: 5 }), /^Timeout: Timed out after 5 ms$/);
   }

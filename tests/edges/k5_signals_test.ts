@@ -135,7 +135,9 @@ Deno.test("K5 a timer that cannot fire while its thread blocks with a controller
   const { code, stderr } = await run("debug");
   assertEquals([code, stderr.includes("Uncaught")], [0, false]);
   const warnings = stderr.split("\n").filter((line) => line.startsWith("Warning: a timer is due"));
-  const at = warnings.map((line) => line.match(/while (.*) blocks, which was given/)?.[1]);
+  const at = warnings.map((line) =>
+    line.match(/while (.*) blocks with the signal of an AbortController/)?.[1]
+  );
   assertEquals(at.map((words) => words?.replace(/\d+/, "N")), ["untilAborted()", "queue N"]);
   const quiet = await run();
   assertEquals([quiet.code, quiet.stderr], [0, ""]);

@@ -7,6 +7,8 @@ const FIXTURES = new URL(fixture("edges/bundled")).pathname;
 const LIBRARY = {
   "@aiohub/aiohub": new URL("mod.ts", ROOT).pathname,
   "@aiohub/aiohub/green": new URL("green/mod.ts", ROOT).pathname,
+  "@aiohub/aiohub/sync": new URL("sync/mod.ts", ROOT).pathname,
+  "@aiohub/aiohub/errors": new URL("errors.ts", ROOT).pathname,
 };
 
 /** Bundles a program of `fixtures/edges/bundled/` into a folder that has nothing else, and runs it there. */
@@ -51,7 +53,11 @@ const bundles: Record<string, BuildOptions> = {
 for (const [kind, options] of Object.entries(bundles)) {
   Deno.test(`K7 a bundle runs: ${kind}`, async () => {
     const { code, stdout, stderr } = await runBundle("main", options);
-    assertEquals([code, stdout, stderr], [0, "hello 200 1\ntrue 1000000\n20 1\n", ""]);
+    assertEquals([code, stdout, stderr], [
+      0,
+      "hello 200 1\ntrue 1000000\n20 1\nqueue N true\n",
+      "",
+    ]);
   });
 }
 
@@ -59,18 +65,24 @@ Deno.test("K7 a bundle with two functions of one name says which they are", asyn
   const { code, stderr } = await runBundle("clash", { ...INSIDE, minify: true });
   assertMatch(
     stderr,
-    /TypeError: Cannot call syncToAsync\(\): "file:.*clash\.js" has wrapped two functions under the name "titleOf"/,
+    /TypeError: Cannot call syncToAsync\(\): "file:.*clash\.js" wraps two functions with the name "titleOf"/,
   );
   assertMatch(stderr, /`\w+=>.*<title>.*` and `\w+=>\w+\.toUpperCase\(\)`/);
-  assertMatch(stderr, /give one of them another name: syncToAsync\(import\.meta, "other", …\)/);
+  assertMatch(
+    stderr,
+    /give one of the functions another name: syncToAsync\(import\.meta, "other", …\)/,
+  );
   assertEquals(code, 1);
 });
 
 Deno.test("K7 a bundle whose functions have lost their names says what to write", async () => {
   const minified = await runBundle("unnamed", { ...INSIDE, minify: true });
-  assertMatch(minified.stderr, /the function has no name; .* syncToAsync\(import\.meta, "f", …\)/);
+  assertMatch(
+    minified.stderr,
+    /the function has no name: .* In a bundle, give the name as text: syncToAsync\(import\.meta, "f", …\)/,
+  );
   const renamed = await runBundle("unnamed", INSIDE);
   assertMatch(renamed.stderr, /Cannot find "shout2" in "file:.*unnamed\.js"/);
-  assertMatch(renamed.stderr, /In a bundle give it a name as text: syncToAsync\(import\.meta, /);
+  assertMatch(renamed.stderr, /In a bundle, give the name as text: syncToAsync\(import\.meta, /);
   assertEquals([minified.code, renamed.code], [1, 1]);
 });

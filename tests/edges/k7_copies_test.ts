@@ -257,13 +257,13 @@ testBoth("handles of one copy are handles of the other", async (one, other) => {
       assertStrictEquals(again as unknown, counter);
       assertEquals(sum, counter.n + counter.n - 2);
     }
-    assertMatch(String(await side.releases(one.lib.handle(counter))), /it was released/);
+    assertMatch(String(await side.releases(one.lib.handle(counter))), /the handle was released/);
   }
   const given = await other.giveHandle() as unknown as { add(n: number): Promise<number> };
   assertEquals(await given.add(2), 12);
   assertStrictEquals(one.lib.handle(given) as unknown, given);
   one.lib.release(given);
-  assertMatch(String(await thrownBy(Promise.try(() => given.add(2)))), /it was released/);
+  assertMatch(String(await thrownBy(Promise.try(() => given.add(2)))), /the handle was released/);
   // Of two who update it, one waits for the other.
   const order: string[] = [];
   await Promise.all([one, other].map(({ lib }, i) =>
@@ -387,7 +387,7 @@ testBoth("a module has one function of a name, whichever copy wraps it", (one, o
     other.lib.asyncToSync(meta, async function f() {
       return await Promise.resolve(2);
     });
-  assertThrows(again, TypeError, 'has wrapped another function named "f"');
+  assertThrows(again, TypeError, 'wraps another function with the name "f"');
   return Promise.resolve();
 });
 
@@ -574,7 +574,7 @@ testBoth("a hub that one copy closes is closed for the other", async (one, other
   const started = new other.lib.GreenEvent();
   const running = other.sleeper(started, new one.lib.Queue<unknown>());
   await started.waitAsync();
-  const closing = hub.close({ graceMs: 0 });
+  const closing = hub.close({ grace: 0 });
   assert(await thrownBy(running) instanceof other.lib.HubClosedError);
   await closing;
   // The next one is made by whoever asks.

@@ -204,3 +204,49 @@ Deno.test("urlopen() throws for an error status", async () => {
   const error = await rejection(thread, Deno.errors.Http);
   assertEquals(error.message, `Cannot open "${server.url}/missing": 404 Not Found`);
 });
+
+Deno.test("fetch({ timeout }) and urlopen(url, { timeout }) abort the request when the time is over", async () => {
+  const aborted: Promise<unknown>[] = [];
+  await using server = serve((request) => {
+    const { promise, resolve } = Promise.withResolvers<Response>();
+    aborted.push(promise);
+    request.signal.addEventListener("abort", () => resolve(new Response("too late")));
+    return promise;
+  });
+  const found = await spawn((url: string) => {
+    const calls = [
+      () => fetch(url, { timeout: 50 }),
+      () => urlopen(url, { timeout: 50 }),
+      () => urlopen(url, { signal: AbortSignal.timeout(50) }),
+      // deno-lint-ignore no-explicit-any
+      () => fetch(url, { timeout: "5" as any }),
+      // deno-lint-ignore no-explicit-any
+      () => urlopen(url, { timeOut: 5 } as any),
+    ];
+    return calls.map((call) => {
+      try {
+        return call();
+      } catch (error) {
+        return error instanceof Error ? `${error.name}: ${error.message}` : error;
+      }
+    });
+  }, server.url);
+  assertEquals(found.slice(0, 2), [
+    "Timeout: Timed out after 50 ms",
+    "Timeout: Timed out after 50 ms",
+  ]);
+  assertMatch(String(found[2]), /^TimeoutError: /);
+  assertEquals(found.slice(3), [
+    'TypeError: Cannot fetch: expected a number of milliseconds for "timeout", found "5"',
+    'TypeError: Cannot wait: option "timeOut" is not known: expected timeout, signal',
+  ]);
+  // The requests were aborted, and not only left.
+  await Promise.all(aborted);
+  assertEquals(aborted.length, 3);
+});
+
+Deno.test("fetch({ timeout }) gives a response that comes in time", async () => {
+  await using server = serve(() => new Response("in time"));
+  const read = (url: string) => fetch(url, { timeout: 60_000 }).text();
+  assertEquals(await spawn(read, server.url), "in time");
+});

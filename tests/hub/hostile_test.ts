@@ -22,12 +22,12 @@ const FORGED: [string, Words[], number?][] = [
   ["the end of a thread that does not run there", [{ Kind: Up.Done, Id: 999_999 }]],
   ["an ending that there is not", [{ Kind: Up.Done, Id: 1, A: 55 }]],
   ["a context for another message", [
-    { Kind: Up.Context, Id: 1, A: Up.Reply },
-    { Kind: Up.Reply, Id: 2 },
+    { Kind: Up.Context, Id: 1_000_001, A: Up.Spawn },
+    { Kind: Up.Spawn, Id: 1_000_002, A: 1 },
   ]],
   ["a context that is no list", [
-    { Kind: Up.Context, Id: 1, A: Up.Reply },
-    { Kind: Up.Reply, Id: 1 },
+    { Kind: Up.Context, Id: 1_000_001, A: Up.Spawn },
+    { Kind: Up.Spawn, Id: 1_000_001, A: 1 },
   ]],
   ["an answer to what was not asked (J44)", [{ Kind: Up.Reply, Id: 999_999 }]],
   ["a bad target", [{ Kind: Up.Bind, Id: 50 }]],

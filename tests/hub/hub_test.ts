@@ -32,9 +32,12 @@ Deno.test("useHub() makes a hub the default one and gives the one before", async
 Deno.test("getHub() and new Hub() in green code say where the hub lives", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const noHub = await rejection(hub.spawn(() => void getHub()), BlockingCallError);
-  assertMatch(noHub.message, /^Cannot get the hub in green code: it lives on the main thread/);
+  assertMatch(noHub.message, /^Cannot get the hub in green code: the hub is on the main thread/);
   const noNew = await rejection(hub.spawn(() => void new Hub()), BlockingCallError);
-  assertMatch(noNew.message, /^Cannot create a hub in a green thread: .*use spawn\(\)/);
+  assertMatch(
+    noNew.message,
+    /^Cannot create a hub in a green thread: .*call spawn\(\) directly here/,
+  );
 });
 
 Deno.test("J77 await using closes the hub", async () => {

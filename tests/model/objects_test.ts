@@ -5,6 +5,7 @@
  * also when a time is over, a thread is killed, or a Worker dies at the worst moment.
  */
 
+import { ON_END } from "../../bridge/side/green_thread.ts";
 import { expect } from "./explorer.ts";
 import type { Library } from "./library.ts";
 import { type Green, type Hub, meet, type MeetingEnd } from "./parties.ts";
@@ -1000,7 +1001,7 @@ const spawns: Hub<Slots> = {
     if (Atomics.exchange(words, SENT, 0) === 0) return false;
     const options = { pool, slot: Atomics.load(words, ACCOUNT) };
     library.takeSlot(objects, options);
-    library.joinPool({ onEnd() {} } as unknown as HubThread, options);
+    library.joinPool({ [ON_END]() {} } as unknown as HubThread, options);
     note("spawned");
     return true;
   },

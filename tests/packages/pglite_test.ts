@@ -113,7 +113,7 @@ Deno.test("K1 drizzle-orm: a transaction is committed, and rolled back by a thro
   );
   const [count, thrown, returned] = await thread;
   assertEquals([count, thrown], [3, "no, not all"]);
-  assertMatch(returned, /call its wait\(\)/);
+  assertMatch(returned, /call query\.wait\(\)/);
   assertEquals(await names(), ["ada", "eve", "joe"]);
 });
 

@@ -225,7 +225,7 @@ Deno.test("K1 knex: a query that is taken for its rows has not run", async () =>
     } catch (error) {
       message = (error as Error).message;
     }
-    assertMatch(message, /wait\(\)|build it without a callback/, String(use));
+    assertMatch(message, /wait\(\)|build the query without a callback/, String(use));
   }
   assertEquals((await names()).length, 3);
 });

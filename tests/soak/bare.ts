@@ -17,21 +17,21 @@ export interface PlayOptions {
   /** The Worker's module: one that uses a broken library, say. */
   worker?: URL;
   /** After how long without a single round they are stuck, in milliseconds. */
-  stuckMs?: number;
+  stuckAfter?: number;
 }
 
 /** Rejects when no round was played for a while, after the first one. */
 function watchOver(
   counts: Int32Array,
   what: string,
-  stuckMs: number,
+  stuckAfter: number,
 ): { stuck: Promise<never>; end(): void } {
   let [seen, since] = [0, performance.now()];
   const { promise, reject } = Promise.withResolvers<never>();
   const timer = setInterval(() => {
     const rounds = Atomics.load(counts, 1);
     if (rounds !== seen || rounds === 0) [seen, since] = [rounds, performance.now()];
-    else if (performance.now() - since > stuckMs) {
+    else if (performance.now() - since > stuckAfter) {
       reject(new Error(`Stuck in ${what} after ${rounds} rounds`));
     }
   }, 100);
@@ -62,7 +62,7 @@ export async function play(
   rounds: number,
   options: PlayOptions = {},
 ): Promise<unknown[]> {
-  const { worker = new URL("./bare_worker.ts", import.meta.url), stuckMs = 60_000 } = options;
+  const { worker = new URL("./bare_worker.ts", import.meta.url), stuckAfter = 60_000 } = options;
   const { buffer: arena } = new Arena();
   const board = new Board(players);
   const seed = Math.floor(Math.random() * 1e6);
@@ -86,7 +86,7 @@ export async function play(
       thread.on("error", reject);
     });
   });
-  const watch = watchOver(new Int32Array(shared.gate), `"${game}" with seed ${seed}`, stuckMs);
+  const watch = watchOver(new Int32Array(shared.gate), `"${game}" with seed ${seed}`, stuckAfter);
   try {
     return await Promise.race([Promise.all(results), watch.stuck]);
   } finally {

@@ -55,7 +55,7 @@ for (const [what, mutation] of Object.entries(broken)) {
     await using copy = await copyWith(mutation, ["tests"]);
     const worker = new URL("tests/soak/bare_worker.ts", copy.url);
     await assertRejects(
-      () => play("queue", 2, 1_000_000, { worker, stuckMs: 3000 }),
+      () => play("queue", 2, 1_000_000, { worker, stuckAfter: 3000 }),
       Error,
       "Stuck",
     );

@@ -29,6 +29,7 @@ import {
   spawn,
   spawnWith,
   Timeout,
+  updateAsync,
 } from "@aiohub/aiohub";
 
 // deno-lint-ignore no-explicit-any
@@ -80,6 +81,18 @@ export const hubWaits: Readonly<Record<string, (options: Wrong) => PromiseLike<u
     new ConnectionPool({ connect: () => ({}), maxSize: 0 }).getAsync(options),
   "ConnectionPool.itemAsync": (options) =>
     new ConnectionPool({ connect: () => ({}), maxSize: 0 }).itemAsync(options),
+  "DAGPool.atAsync": (options) => new DAGPool().atAsync("a", options),
+  "DAGPool.waitAsync": (options) => new DAGPool().waitAsync(["a"], options),
+  "DAGPool.waitEachAsync": (options) =>
+    Array.fromAsync(new DAGPool().waitEachAsync(["a"], options)),
+  "DAGPool.waitEachSuccessAsync": (options) =>
+    Array.fromAsync(new DAGPool().waitEachSuccessAsync(["a"], options)),
+  "DAGPool.waitEachErrorAsync": (options) =>
+    Array.fromAsync(new DAGPool().waitEachErrorAsync(["a"], options)),
+  updateAsync: (options) => {
+    const object = {};
+    return updateAsync(object, () => updateAsync(object, () => 1, options));
+  },
 };
 
 /** Calls on the hub that take other options, and those that need not wait. */

@@ -4,6 +4,7 @@
  * @module
  */
 
+import { ON_END } from "../../bridge/side/green_thread.ts";
 import type { GreenThread, Outcome } from "@aiohub/aiohub";
 import { assertInstanceOf } from "@std/assert";
 
@@ -40,6 +41,6 @@ export function caught(call: () => unknown): unknown {
 
 /** The outcome of a thread, once it has one. Looking does not count as asking for its result. */
 export async function ending<T>(thread: GreenThread<T>): Promise<Outcome<T>> {
-  await new Promise<void>((resolve) => thread.onEnd(() => resolve()));
+  await new Promise<void>((resolve) => thread[ON_END](() => resolve()));
   return thread.outcome()!;
 }

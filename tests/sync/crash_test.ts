@@ -79,7 +79,8 @@ Deno.test("what an ended thread has left out stays out when another one dies wit
     };
     await hub.spawn(leave, lock, reentrant, semaphore);
   });
-  assertEquals([lock.locked, reentrant.locked, semaphore.value], [true, true, 1]);
+  const left = { lock: lock.locked, reentrant: reentrant.locked, semaphore: semaphore.value };
+  assertEquals(left, { lock: true, reentrant: true, semaphore: 1 });
 });
 
 Deno.test("a resource that a thread has returned is not lent twice when another one dies with the Worker", async () => {
@@ -142,7 +143,7 @@ Deno.test("a Worker that is stopped in a callback gives back what that held", as
   }) as unknown as (lock: Lock, never: Semaphore) => Promise<void>;
   const held = hold(lock, never);
   await until(() => never.waiting === 1);
-  await Promise.all([assertRejects(() => held), hub.close({ graceMs: 0 })]);
+  await Promise.all([assertRejects(() => held), hub.close({ grace: 0 })]);
   assertEquals([lock.locked, never.waiting], [false, 0]);
 });
 
@@ -165,7 +166,7 @@ testApart(
       await until(() => queue.getting === 1);
       const second = spawn((queue: LightQueue<number>) => queue.get(), queue);
       await until(() => queue.getting === 2);
-      first.kill(undefined, { graceMs: 20 });
+      first.kill(undefined, { grace: 20 });
       await assertRejects(() => first.then());
       assertEquals(queue.getting, 1);
       queue.tryPut(7);
@@ -219,7 +220,7 @@ testApart(
       };
       const thread = spawn(hold, lock);
       await until(() => lock.locked);
-      thread.kill(undefined, { graceMs: 20 });
+      thread.kill(undefined, { grace: 20 });
       await assertRejects(() => thread.then());
       (await lock.acquireAsync({ timeout: 5000 })).release();
       assert(!lock.locked);

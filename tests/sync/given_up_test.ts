@@ -26,7 +26,7 @@ async function giveUp(start: (steps: Steps) => GreenThread<void>): Promise<() =>
   const steps = new Int32Array(new SharedArrayBuffer(4));
   const thread = start(steps);
   await until(() => Atomics.load(steps, 0) === HOLDS);
-  thread.kill(undefined, { graceMs: 0 });
+  thread.kill(undefined, { grace: 0 });
   await assertRejects(() => thread.then());
   return async () => {
     Atomics.store(steps, 0, GOES_ON);

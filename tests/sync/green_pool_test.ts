@@ -27,6 +27,32 @@ Deno.test("GreenPool gives the slot of a thread that was killed back, started or
   assertEquals(pool.free, 1);
 });
 
+Deno.test("GreenPool.spawnN() and spawnNAsync() give a handle to watch and to kill, as spawnN() does", async () => {
+  const pool = new GreenPool(1);
+  const gate = new Semaphore(0);
+  const running = pool.spawnNAsync(enter, gate, 1);
+  const waiting = pool.spawnNAsync(enter, gate, 2);
+  await until(() => gate.waiting === 1);
+  assertEquals([running.state, waiting.state], ["running", "pending"]);
+  waiting.kill();
+  gate.release();
+  assertEquals(await running, 1);
+  assertEquals([waiting.state, pool.free], ["killed", 1]);
+  const inGreenCode = spawn(
+    (pool: GreenPool, gate: Semaphore) => {
+      const thread = pool.spawnN((gate: Semaphore) => gate.acquire(), gate);
+      const before = thread.dead;
+      thread.kill(undefined, { wait: true });
+      // Now the pool has a slot, so this one gets a thread that starts.
+      return [before, thread.state, pool.spawnN(() => 3).wait()];
+    },
+    pool,
+    gate,
+  );
+  assertEquals(await inGreenCode, [false, "killed", 3]);
+  await pool.waitAllAsync();
+});
+
 Deno.test("GreenPool.imap() is lazy and bounded, and an early end kills what runs", async () => {
   const pool = new GreenPool(2);
   const gate = new Semaphore(0);

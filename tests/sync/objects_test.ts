@@ -140,7 +140,12 @@ Deno.test("describe() says who holds a lock and how many wait", async () => {
   while (gate.waiting === 0) await new Promise((resolve) => setTimeout(resolve, 0));
   const waiter = lock.acquireAsync();
   const { kind, name, holder: id, waiting } = lock.describe();
-  assertEquals([kind, name, id, waiting], ["lock", "cache", holder.id, 1]);
+  assertEquals({ kind, name, id, waiting }, {
+    kind: "lock",
+    name: "cache",
+    id: holder.id,
+    waiting: 1,
+  });
   gate.release();
   (await waiter).release();
   await holder;
@@ -217,7 +222,9 @@ for (const [name, make] of Object.entries(fullArena)) {
     Object.defineProperty(nodes, "take", {
       configurable: true,
       value: () => {
-        throw new RangeError("Cannot wait: a million waits are going on at once already");
+        throw new RangeError(
+          "Cannot wait: the process has a million waits and permits already, and cannot have more",
+        );
       },
     });
     try {

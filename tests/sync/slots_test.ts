@@ -50,7 +50,11 @@ Deno.test("GreenPool keeps count when a Worker dies at any step of a spawn", asy
   const died = leftovers.crashed * stride;
   assert(died > 10 && spawned * stride > 1, `${leftovers.crashed} died, ${spawned} spawned`);
   hold.release();
-  assertEquals([pool.free, pool.waiting, pool.running], [3, 0, 0]);
+  assertEquals({ free: pool.free, waiting: pool.waiting, running: pool.running }, {
+    free: 3,
+    waiting: 0,
+    running: 0,
+  });
 });
 
 Deno.test("GreenPool.spawnAsync() of what cannot cross leaves the line, and takes no slot", async () => {
@@ -95,7 +99,7 @@ async function takesInTime(object: GreenPool | Lock): Promise<boolean> {
   const words = new Int32Array(new SharedArrayBuffer(4));
   const thread = takeWhileStopped(object, words);
   await until(() => Atomics.load(words, 0) === 1);
-  thread.kill(undefined, { graceMs: 20 });
+  thread.kill(undefined, { grace: 20 });
   await rejection(thread, GreenletExit);
   Atomics.store(words, 0, 2);
   await until(() => Atomics.load(words, 0) === 3);

@@ -91,7 +91,7 @@ Deno.test("encode() that refuses a message has sent none of its blobs", () => {
   const payload = encode(new Blob(["next"]), "value", sides.kinds);
   sides.send(payload);
   assertEquals((decode(payload, sides.kinds) as Blob).size, 4);
-  assertThrows(() => decode(payload, sides.kinds), BridgeProtocolError, "it has not come");
+  assertThrows(() => decode(payload, sides.kinds), BridgeProtocolError, "it has not arrived");
 });
 
 Deno.test("Passage.close() on the hub leaves no URL of a blob that was on the way", () => {
@@ -124,7 +124,7 @@ Deno.test("Passage.close() on the hub leaves no URL of a blob that was on the wa
 Deno.test("a blob can be taken once", () => {
   const url = BlobUrl.of(new Blob(["x"]));
   assertEquals(url.take().size, 1);
-  assertThrows(() => url.take(), BridgeProtocolError, "it is not there any more");
+  assertThrows(() => url.take(), BridgeProtocolError, "the URL of the blob was revoked");
 });
 
 Deno.test("a reference to a blob that is none, or to a form that is malformed, is refused", () => {

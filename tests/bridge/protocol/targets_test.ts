@@ -30,7 +30,7 @@ Deno.test("moduleSpecifier() takes what is absolute or bare", () => {
   for (const text of ["./a.ts", "../a.ts", "/a.ts"]) {
     assertMatch(
       assertThrows(() => moduleSpecifier("hubImport", text), TypeError).message,
-      /^Cannot hubImport\("[./]*a\.ts"\): a relative specifier says nothing here: use hubImport\(/,
+      /^Cannot hubImport\("[./]*a\.ts"\): the library does not know which module the path is relative to: use hubImport\(/,
     );
   }
 });

@@ -15,8 +15,11 @@ Deno.test("syncToAsync() refuses another function of the same name in the same m
       }),
     TypeError,
   );
-  assertMatch(message, /^Cannot call syncToAsync\(\): "app:names" has wrapped another .* "run"/);
-  assertMatch(message, /rename this one, .*: export const other = syncToAsync\(import\.meta, func/);
+  assertMatch(message, /^Cannot call syncToAsync\(\): "app:names" wraps another .* "run"/);
+  assertMatch(
+    message,
+    /rename this function, .*: export const other = syncToAsync\(import\.meta, func/,
+  );
   // In another module it is another name.
   syncToAsync({ url: "app:others" } as ImportMeta, function run(n: number) {
     return n + 1;
@@ -36,7 +39,7 @@ Deno.test("asyncToSync() refuses another function of the same name in the same m
     syncToAsync(meta, function save(n: number) {
       return n + 1;
     });
-  assertMatch(assertThrows(otherKind, TypeError).message, /another function named "save"/);
+  assertMatch(assertThrows(otherKind, TypeError).message, /another function with the name "save"/);
 });
 
 Deno.test("syncToAsync() and asyncToSync() may be called twice with the same function", () => {
@@ -52,5 +55,5 @@ Deno.test("a module with two functions of one name is refused in a Worker too", 
   await using _hub = new TestHub({ maxWorkers: 1 });
   const twice = greenImport<{ run(n: number): number }>(fixture("same_name_twice.ts"));
   const { message } = await rejection(twice.run(1), TypeError);
-  assertMatch(message, /^Cannot call syncToAsync\(\): "file:.*same_name_twice\.ts" has wrapped/);
+  assertMatch(message, /^Cannot call syncToAsync\(\): "file:.*same_name_twice\.ts" wraps/);
 });

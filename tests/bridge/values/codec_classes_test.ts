@@ -80,7 +80,7 @@ Deno.test("encode() refuses an instance that is part of its own wire form", () =
   const error = assertThrows(
     () => encode([purse], "arguments", noKinds),
     NotCloneableError,
-    "it is part of what stands for it",
+    "the result of its toWire contains the instance itself",
   );
   assertEquals(error.path, "arguments[0].owner.purse");
 });
@@ -169,11 +169,23 @@ Deno.test("registerClass() refuses what is not a class, has no name or no functi
   const wire = { toWire: () => 1, fromWire: () => ({}) };
   // deno-lint-ignore no-explicit-any -- what a caller without types may pass
   const anything = registerClass as (...args: any[]) => void;
-  assertThrows(() => anything({}, wire), TypeError, "not a class");
-  assertThrows(() => anything(() => {}, wire), TypeError, "not a class");
-  assertThrows(() => anything(class {}, wire), TypeError, "without a name");
-  assertThrows(() => anything(class A {}, { toWire: () => 1 }), TypeError, "not functions");
-  assertThrows(() => anything(class A {}), TypeError, "not functions");
+  assertThrows(
+    () => anything({}, wire),
+    TypeError,
+    "expected a class as the first argument, found an object",
+  );
+  assertThrows(
+    () => anything(() => {}, wire),
+    TypeError,
+    "expected a class as the first argument, found the function",
+  );
+  assertThrows(() => anything(class {}, wire), TypeError, "it has no name");
+  assertThrows(
+    () => anything(class A {}, { toWire: () => 1 }),
+    TypeError,
+    'found the function "toWire" and undefined',
+  );
+  assertThrows(() => anything(class A {}), TypeError, "found undefined and undefined");
 });
 
 Deno.test("registerClass() shares its registry with another copy of the library", async () => {

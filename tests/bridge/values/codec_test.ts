@@ -258,8 +258,8 @@ Deno.test("encode() refuses a detached buffer and a view outside of its buffer",
   const buffer = new ArrayBuffer(8, { maxByteLength: 8 });
   const view = new Uint8Array(buffer, 4, 4);
   buffer.resize(2);
-  assertRefused([view], "arguments[0]", "outside of its buffer");
-  assertRefused([onDetached], "arguments[0].buffer", "moved away");
+  assertRefused([view], "arguments[0]", "the view is outside the buffer");
+  assertRefused([onDetached], "arguments[0].buffer", "its bytes were transferred before");
 });
 
 Deno.test("encode() refuses shared memory unless the ReferenceKinds shares it", () => {
@@ -394,7 +394,7 @@ Deno.test("encode() says what to do about what it refuses", () => {
   assertRefused([new Names()], "arguments[0]", "registerClass(Names,");
   assertRefused([Promise.resolve()], "arguments[0]", "Promise cannot be cloned: await it first");
   assertRefused([new WeakMap()], "arguments[0]", "WeakMap cannot be cloned");
-  assertRefused([Object.create({ inherited: 1 })], "arguments[0]", "a prototype of its own");
+  assertRefused([Object.create({ inherited: 1 })], "arguments[0]", "a custom prototype");
   assertRefused([(function* () {})()], "arguments[0]", "Generator cannot be cloned");
   assertRefused([Object(Symbol("s"))], "arguments[0]", "cannot be cloned");
   assertRefused([new (class extends Array {})()], "arguments[0]", "cannot be cloned");

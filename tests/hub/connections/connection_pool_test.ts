@@ -34,11 +34,15 @@ function fakes(options: Partial<ConnectionPoolOptions<Fake>> = {}) {
 
 Deno.test("P96 ConnectionPool opens in order, and free counts those that are not open (both sides)", async () => {
   const { pool } = fakes({ maxSize: 4 });
-  assertEquals([pool.free, pool.open], [4, 0]);
+  assertEquals({ free: pool.free, open: pool.open }, { free: 4, open: 0 });
   assertEquals(await green.take(pool, 2), [1, 2, 2, 4]);
   const all = [await pool.getAsync(), await pool.getAsync(), await pool.getAsync()];
   assertEquals(all.map(({ number }) => number).sort(), [1, 2, 3]);
-  assertEquals([pool.free, pool.open, pool.maxSize], [1, 3, 4]);
+  assertEquals({ free: pool.free, open: pool.open, maxSize: pool.maxSize }, {
+    free: 1,
+    open: 3,
+    maxSize: 4,
+  });
   for (const connection of all) await pool.putAsync(connection);
   assertEquals(await green.take(pool, 1), [3, 3, 4]);
 });
@@ -56,7 +60,11 @@ Deno.test("P97 P98 ConnectionPool.get() of an empty pool waits for the very one 
     if (Array.isArray(got)) assertEquals(got, [1, 0, 1]);
     else await pool.putAsync(got as Fake);
   }
-  assertEquals([opened.length, pool.waiting, pool.free], [1, 0, 1]);
+  assertEquals({ opened: opened.length, waiting: pool.waiting, free: pool.free }, {
+    opened: 1,
+    waiting: 0,
+    free: 1,
+  });
 });
 
 Deno.test("`using` gives a connection back that can be disposed of at once, on the hub too", async () => {
@@ -70,7 +78,7 @@ Deno.test("`using` gives a connection back that can be disposed of at once, on t
   });
   for (let i = 0; i < 2; i++) {
     using connection = await pool.getAsync();
-    assertEquals([connection.number, pool.free], [1, 0]);
+    assertEquals({ number: connection.number, free: pool.free }, { number: 1, free: 0 });
   }
   await until(() => pool.free === 1);
   assertEquals(disposed, []);
@@ -82,7 +90,11 @@ Deno.test("P98 a greedy get() beyond maxSize goes on only when something comes b
   const greedy = green.take(pool, 3);
   await until(() => pool.waiting === 1);
   await delay(30);
-  assertEquals([greedy.dead, pool.waiting, pool.free], [false, 1, 0]);
+  assertEquals({ dead: greedy.dead, waiting: pool.waiting, free: pool.free }, {
+    dead: false,
+    waiting: 1,
+    free: 0,
+  });
   greedy.kill();
   await rejection(greedy, GreenletExit);
   await until(() => pool.free === 2);
@@ -109,7 +121,11 @@ Deno.test("P101 more users than connections, on both sides, never hang", async (
     }
   });
   await Promise.all([...threads, ...tasks]);
-  assertEquals([pool.free, pool.waiting, opened.length <= 3], [3, 0, true]);
+  assertEquals({ free: pool.free, waiting: pool.waiting, isBounded: opened.length <= 3 }, {
+    free: 3,
+    waiting: 0,
+    isBounded: true,
+  });
 });
 
 Deno.test("P102 ConnectionPool.resize() closes what is too many when it comes back; growing lets waiters in", async () => {
@@ -118,7 +134,7 @@ Deno.test("P102 ConnectionPool.resize() closes what is too many when it comes ba
   pool.resize(1);
   for (const connection of all) await pool.putAsync(connection);
   assertEquals(opened.map(({ log }) => log.at(-1)), ["close", "close", "rollback"]);
-  assertEquals([pool.free, pool.open], [1, 1]);
+  assertEquals({ free: pool.free, open: pool.open }, { free: 1, open: 1 });
   const held = await pool.getAsync();
   const waiter = green.take(pool, 1);
   await until(() => pool.waiting === 1);
@@ -139,7 +155,7 @@ Deno.test("P105 a pool without connect is refused, and so are other options that
 Deno.test("P106 ConnectionPool with minSize has that many ready", async () => {
   const { pool, opened } = fakes({ minSize: 3, lifo: false });
   await until(() => pool.free === 4);
-  assertEquals([opened.length, pool.open], [3, 3]);
+  assertEquals({ opened: opened.length, open: pool.open }, { opened: 3, open: 3 });
   assertEquals((await pool.getAsync()).number, 1);
   let fail = true;
   const connect = () => fail ? Promise.reject(new Error("not yet")) : new Fake(1);
@@ -152,7 +168,11 @@ Deno.test("P106 ConnectionPool with minSize has that many ready", async () => {
 Deno.test("P108 ConnectionPool.discard() frees the place, and the next get() connects anew (both sides)", async () => {
   const { pool, opened } = fakes({ maxSize: 1 });
   await pool.discardAsync(await pool.getAsync());
-  assertEquals([opened[0].log, pool.open, pool.free], [["close"], 0, 1]);
+  assertEquals({ log: opened[0].log, open: pool.open, free: pool.free }, {
+    log: ["close"],
+    open: 0,
+    free: 1,
+  });
   assertEquals((await pool.getAsync().then((c) => pool.putAsync(c)), opened.length), 2);
   const more = fakes({ maxSize: 2 });
   assertEquals(await green.manage(more.pool), [0, 2, 2, 0, 1, 0, 1]);
@@ -162,11 +182,11 @@ Deno.test("P109 P110 close() of a connection gives it back, once, and it is of n
   const { pool, opened } = fakes({ maxSize: 2 });
   const { messages, free } = await green.misuse(pool);
   assertEquals(messages, [
-    'TypeError: Cannot use "read" of a connection: it was given back to its pool, get another one',
-    'TypeError: Cannot use "number" of a connection: it was given back to its pool, get another one',
-    "TypeError: Cannot give back a connection: expected one that this pool has lent",
+    'TypeError: Cannot use "read" of a connection: the connection was given back to its pool: get another one',
+    'TypeError: Cannot use "number" of a connection: the connection was given back to its pool: get another one',
+    "TypeError: Cannot give back a connection: expected a connection that this pool has lent",
   ]);
-  assertEquals([free, opened[0].log], [2, ["rollback"]]);
+  assertEquals({ free, log: opened[0].log }, { free: 2, log: ["rollback"] });
 
   const connection = await pool.getAsync();
   await connection.close();
@@ -210,17 +230,25 @@ Deno.test("P112 ConnectionPool.clearAsync() closes those that nobody uses, and o
   const [kept, put] = [await pool.getAsync(), await pool.getAsync()];
   await pool.putAsync(put);
   await pool.clearAsync();
-  assertEquals([opened[0].log, opened[1].log, pool.open], [[], ["rollback", "close"], 1]);
+  assertEquals({ log: opened[0].log, secondLog: opened[1].log, open: pool.open }, {
+    log: [],
+    secondLog: ["rollback", "close"],
+    open: 1,
+  });
   assertEquals((await pool.getAsync()).number, 3);
   await pool.putAsync(kept);
-  assertEquals([pool.open, pool.free], [2, 3]);
+  assertEquals({ open: pool.open, free: pool.free }, { open: 2, free: 3 });
 });
 
 Deno.test("P113 with maxIdle or maxAge 0 nothing is kept", async () => {
   for (const options of [{ maxIdle: 0 }, { maxAge: 0 }]) {
     const { pool, opened } = fakes(options);
     await pool.putAsync(await pool.getAsync());
-    assertEquals([opened[0].log.at(-1), pool.open, pool.free], ["close", 0, 4]);
+    assertEquals({ last: opened[0].log.at(-1), open: pool.open, free: pool.free }, {
+      last: "close",
+      open: 0,
+      free: 4,
+    });
     assertEquals((await pool.getAsync()).number, 2);
   }
 });
@@ -258,12 +286,18 @@ Deno.test("P115 a connect that throws, or takes too long, gives the place back (
   };
   const slow = fakes({ connect, connectTimeout: 20, maxSize: 1 });
   const error = await rejection(slow.pool.getAsync(), Timeout);
-  assertEquals([slow.pool.free, aborted === error], [1, true]);
+  assertEquals({ free: slow.pool.free, isAborted: aborted === error }, {
+    free: 1,
+    isAborted: true,
+  });
   await rejection(green.take(slow.pool, 1), Timeout);
   const fake = new Fake(1);
   resolve(fake);
   await until(() => fake.log.includes("close"));
-  assertEquals([slow.pool.open <= 0, slow.pool.free], [true, 1]);
+  assertEquals({ isClosed: slow.pool.open <= 0, free: slow.pool.free }, {
+    isClosed: true,
+    free: 1,
+  });
 });
 
 Deno.test("P116 cleanup runs each time; an error closes the connection and is reported", async () => {
@@ -274,7 +308,7 @@ Deno.test("P116 cleanup runs each time; an error closes the connection and is re
   {
     await using _connection = await good.pool.itemAsync();
   }
-  assertEquals([cleaned, good.opened[0].log], [[1, 1, 1], []]);
+  assertEquals({ cleaned, log: good.opened[0].log }, { cleaned: [1, 1, 1], log: [] });
 
   const bad = fakes({
     cleanup: () => Promise.reject(new Error("unclean")),
@@ -283,11 +317,17 @@ Deno.test("P116 cleanup runs each time; an error closes the connection and is re
   await bad.pool.putAsync(await bad.pool.getAsync());
   await green.getAndClose(bad.pool);
   assertEquals(bad.errors.map(String), ["Error: unclean", "Error: unclean"]);
-  assertEquals([bad.opened.map(({ log }) => log), bad.pool.free], [[["close"], ["close"]], 1]);
+  assertEquals({ logs: bad.opened.map(({ log }) => log), free: bad.pool.free }, {
+    logs: [["close"], ["close"]],
+    free: 1,
+  });
 
   const slow = fakes({ cleanup: () => new Promise(() => {}), connectTimeout: 20, maxSize: 1 });
   await slow.pool.putAsync(await slow.pool.getAsync());
-  assertEquals([slow.errors[0] instanceof Timeout, slow.opened[0].log], [true, ["close"]]);
+  assertEquals({ isTimeout: slow.errors[0] instanceof Timeout, log: slow.opened[0].log }, {
+    isTimeout: true,
+    log: ["close"],
+  });
 
   const none = fakes({ cleanup: "none" });
   await none.pool.putAsync(await none.pool.getAsync());
@@ -302,13 +342,21 @@ Deno.test("P116 what is there to end things is thrown to the one who gives back 
   const connection = await pool.getAsync();
   await rejection(pool.putAsync(connection), GreenletExit);
   await rejection(green.getAndClose(pool), GreenletExit);
-  assertEquals([errors, opened.map(({ log }) => log), pool.free], [[], [["close"], ["close"]], 1]);
+  assertEquals({ errors, logs: opened.map(({ log }) => log), free: pool.free }, {
+    errors: [],
+    logs: [["close"], ["close"]],
+    free: 1,
+  });
 });
 
 Deno.test("a close that throws is reported, and its place is free", async () => {
   const { pool, errors } = fakes({ close: () => Promise.reject(new Error("stuck")) });
   await pool.discardAsync(await pool.getAsync());
-  assertEquals([errors.map(String), pool.open, pool.free], [["Error: stuck"], 0, 4]);
+  assertEquals({ errors: errors.map(String), open: pool.open, free: pool.free }, {
+    errors: ["Error: stuck"],
+    open: 0,
+    free: 4,
+  });
 });
 
 Deno.test("what a thread has when it ends comes back: killed, crashed, or forgotten", async () => {
@@ -374,9 +422,9 @@ Deno.test("who gives up while a connection is being opened leaves it to the next
   controller.abort(new RangeError("no more"));
   await aborted;
   const next = pool.getAsync();
-  assertEquals([pool.free, pool.waiting], [0, 1]);
+  assertEquals({ free: pool.free, waiting: pool.waiting }, { free: 0, waiting: 1 });
   resolve(new Fake(7));
-  assertEquals([(await next).number, pool.open], [7, 1]);
+  assertEquals({ number: (await next).number, open: pool.open }, { number: 7, open: 1 });
 });
 
 Deno.test("ConnectionPool.closeAsync() ends those who wait, and closes the lent ones when they come back", async () => {
@@ -393,7 +441,10 @@ Deno.test("ConnectionPool.closeAsync() ends those who wait, and closes the lent 
   await closed;
   await pool.putAsync(idle);
   await pool.putAsync(held);
-  assertEquals([opened.map(({ log }) => log), pool.open], [[["close"], ["close"]], 0]);
+  assertEquals({ logs: opened.map(({ log }) => log), open: pool.open }, {
+    logs: [["close"], ["close"]],
+    open: 0,
+  });
   await assertRejects(() => pool.getAsync(), Error, "closed");
 });
 

@@ -82,7 +82,10 @@ Deno.test("J68 Hub with a full queue rejects the next green thread, and takes mo
   const refused = hub.spawn(function surplus() {});
   assertEquals(refused.state, "rejected");
   const { message } = await rejection(refused, HubSaturatedError);
-  assertMatch(message, /^Cannot spawn "surplus-\d+": 2 green threads wait for a Worker of "small"/);
+  assertMatch(
+    message,
+    /^Cannot spawn "surplus-\d+": the queue of hub "small" is full: 2 green threads wait/,
+  );
   assertMatch(message, /maxQueue is 2$/);
   gate.resolve();
   await running;

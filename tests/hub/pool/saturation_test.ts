@@ -40,7 +40,10 @@ Deno.test("Saturation refuses what has waited while all were blocked, and later 
   await past(since + 5);
   add("second");
   await until(() => state.refused.length > 0);
-  assertMatch(state.refused[0], /^Cannot start "first": all 34 Workers that hub "hub" may have/);
+  assertMatch(
+    state.refused[0],
+    /^Cannot start "first": all 34 Workers of hub "hub" \(the limit for maxWorkers 1\) run/,
+  );
   await until(() => state.refused.length === 2);
   assertMatch(state.refused[1], /^Cannot start "second"/);
 });
@@ -52,7 +55,7 @@ Deno.test("K6 Saturation says why no more Workers can be started", async () => {
   await until(() => state.refused.length > 0);
   assertMatch(
     state.refused[0],
-    /^Cannot start "waits": no more Workers of hub "hub" can be started \(no threads left\), and all that there are run/,
+    /^Cannot start "waits": hub "hub" cannot start more Workers \(no threads left\), and all its Workers run/,
   );
 });
 

@@ -117,14 +117,14 @@ Deno.test("asyncToSync() refuses what is no import.meta or no named function", (
   assertMatch(message(import.meta, {}), /expected a function as the second argument, found an obj/);
   assertMatch(
     message(import.meta, () => 1),
-    /asyncToSync\(import\.meta, function f\(\) \{ … \}\)$/,
+    /asyncToSync\(import\.meta, function f\(\) \{ … \}\)\. In a bundle, give .*\(import\.meta, "f", …\)$/,
   );
 });
 
 Deno.test("asyncToSync() of a function that is not exported under its name says so", async () => {
   const error = await rejection(callHidden(), TypeError);
   assertMatch(error.message, /^Cannot find "hiddenOnHub" in "file:.*not_exported\.ts"/);
-  assertMatch(error.message, /Export the function under its own name from the module whose import/);
+  assertMatch(error.message, /Export the function as "hiddenOnHub" in the module whose import/);
   assertMatch(
     error.message,
     /export const hiddenOnHub = asyncToSync\(import\.meta, function/,

@@ -112,7 +112,7 @@ Deno.test("J6 greenImport() refuses a relative specifier and shows the way", () 
     const error = assertThrows(() => greenImport(specifier), TypeError);
     assertEquals(
       error.message,
-      `Cannot greenImport("${specifier}"): a relative specifier says nothing here: ` +
+      `Cannot greenImport("${specifier}"): the library does not know which module the path is relative to: ` +
         `use greenImport(import.meta.resolve("${specifier}"))`,
     );
   }
@@ -122,8 +122,8 @@ Deno.test("greenImport() refuses a name that the import map does not know, and s
   const error = assertThrows(() => greenImport("no-such-name"), TypeError);
   assertEquals(
     error.message,
-    'Cannot greenImport("no-such-name"): there is no such name in the import map: ' +
-      'add it to "imports" in deno.json, or pass a URL such as "npm:no-such-name"',
+    'Cannot greenImport("no-such-name"): "no-such-name" is not in the import map: ' +
+      'add it to "imports" in deno.json, or write "npm:no-such-name"',
   );
   assertMatch(String(error.cause), /no-such-name/);
 });

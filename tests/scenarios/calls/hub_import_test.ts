@@ -90,7 +90,7 @@ Deno.test("J6 hubImport() of a bare name that the import map has not got says wh
   const error = await rejection(hub.spawn(() => hubImport("no-such-name")), TypeError);
   assertEquals(
     error.message,
-    'Cannot hubImport("no-such-name"): the import map does not have it: add it to "imports" in deno.json, or write "npm:no-such-name"',
+    'Cannot hubImport("no-such-name"): "no-such-name" is not in the import map: add it to "imports" in deno.json, or write "npm:no-such-name"',
   );
   assert(error.cause instanceof TypeError);
 });
@@ -137,7 +137,7 @@ Deno.test("expose() refuses what is no function and a name that is taken", async
   assertEquals(message({ x: 1 }), 'Cannot expose "x": expected a function, found number');
   assertEquals(
     message({ y() {}, fn: () => 2 }),
-    'Cannot expose "fn": another function has that name',
+    'Cannot expose "fn": another function is exposed under that name already',
   );
   assertEquals(message(null), "Cannot expose: expected an object, found null");
   hub.expose({ y: () => 3 });
@@ -153,7 +153,7 @@ Deno.test("J14 call() of a name that is not exposed lists those that are", async
   );
   hub.expose({ a: () => 1, b: () => 2 });
   const some = await rejection(hub.spawn(work), TypeError);
-  assertMatch(some.message, /is exposed on the hub, only "a", "b"$/);
+  assertMatch(some.message, /is exposed on the hub: the hub exposes "a", "b"$/);
   hub.expose({ fetchText: () => "late" });
   assertEquals(await hub.spawn(work), "late");
 });
@@ -171,5 +171,8 @@ Deno.test("call() on the hub throws at once", () => {
 
 Deno.test("call() refuses what is no name", async () => {
   const error = await rejection(spawn(() => call(5 as unknown as string)), TypeError);
-  assertEquals(error.message, "Cannot call: expected a name, found 5");
+  assertEquals(
+    error.message,
+    "Cannot call a function of the hub: expected its name as text, found 5",
+  );
 });

@@ -57,10 +57,13 @@ Deno.test("P252 syncToAsync() refuses what is no import.meta or no named synchro
     /expected a function as the second argument, found an object/,
   );
   assertMatch(message(import.meta, 1), /expected a function as the second argument, found 1/);
-  assertMatch(message(import.meta, () => 1), /the function has no name; give it the name under/);
+  assertMatch(
+    message(import.meta, () => 1),
+    /the function has no name: give it the name of the export/,
+  );
   assertMatch(
     message(import.meta, async function* late() {}),
-    /the function "late" is an async generator, whose items cannot cross: make it a generator without async/,
+    /the function "late" is an async generator, and green code is synchronous: make it a generator without async/,
   );
 });
 
@@ -68,7 +71,7 @@ Deno.test("syncToAsync() of a function that is not exported under its name says 
   const hidden = await rejection(hiding.local.hidden(), TypeError);
   assertMatch(hidden.message, /^Cannot find "hidden" in "file:.*not_exported\.ts"/);
   assertMatch(hidden.message, /the module exports "callHidden", "local", "renamed"/);
-  assertMatch(hidden.message, /Export the function under its own name/);
+  assertMatch(hidden.message, /Export the function as "hidden"/);
   assertMatch(hidden.message, /export const hidden = syncToAsync\(import\.meta, function hidden/);
   const renamed = await rejection(hiding.renamed(), TypeError);
   assertMatch(renamed.message, /^Cannot find "original" in/);
@@ -77,7 +80,7 @@ Deno.test("syncToAsync() of a function that is not exported under its name says 
 Deno.test("syncToAsync() with the wrong import.meta says so", async () => {
   const error = await rejection(misplacing.misplaced(), TypeError);
   assertMatch(error.message, /^Cannot find "misplaced" in "file:.*lends_its_meta\.ts"/);
-  assertMatch(error.message, /from the module whose import\.meta it was given/);
+  assertMatch(error.message, /in the module whose import\.meta you pass/);
 });
 
 Deno.test("J36 syncToAsync() of a module that throws when it is loaded rejects with that", async () => {
@@ -118,7 +121,7 @@ Deno.test("syncToAsync() threads that wait in a chain run on one stack, as far a
   await using hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await deep(300), 300);
   const error = await rejection(deep(50_000), RangeError);
-  assertMatch(error.message, /green threads wait there, each one for the next/);
+  assertMatch(error.message, /the stack is full: \d+ green threads wait on it, each for the next/);
   await until(() => hub.statistics().idle === 1);
   assertEquals([hub.statistics().threads, hub.statistics().crashed], [0, 0]);
   assertEquals(await deep(300), 300);

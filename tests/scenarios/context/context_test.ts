@@ -29,25 +29,24 @@ function test(name: string, fn: () => unknown): void {
   });
 }
 
-test("P254 asyncToSync() in a catch block keeps the context, and what was set before", async () => {
+test("P254 what a function of the hub sets is not seen by who calls it, also in a catch block", async () => {
   await using _hub = new TestHub();
-  await user.run("ada", async () => {
-    assertEquals(await contexts.changedByHub(), [
-      "ada",
-      "set on the hub",
-      "set on the hub",
-      "set on the hub",
-      "set by what failed",
-    ]);
+  const seen = (own: unknown) => ({
+    before: own,
+    afterSet: { set: "set on the hub", here: own, onHub: own },
+    afterAtOnce: { set: "set at once", here: own, onHub: own },
+    afterRun: { set: "only inside", here: own, onHub: own },
+    afterFailure: own,
   });
+  await user.run("ada", async () => assertEquals(await contexts.callsSetters(), seen("ada")));
+  assertEquals(await contexts.callsSetters(), seen(undefined));
 });
 
-test("P255 async → green → async → green: each sees its caller's value, and what was changed below", async () => {
+test("P255 async → green → async → green: each sees its caller's value, and nothing of what is set below", async () => {
   await using _hub = new TestHub();
   await user.run("ada", async () => {
-    const seen = await contexts.nested();
-    assertEquals(seen, [["ada", "set at the bottom", "set at the bottom"], "set at the bottom"]);
-    assertEquals(user.getStore(), "set at the bottom");
+    assertEquals(await contexts.nested(), [["ada", "set at the bottom", "ada"], "ada"]);
+    assertEquals(user.getStore(), "ada");
   });
   assertEquals(user.getStore(), undefined);
 });
@@ -69,33 +68,36 @@ test("P266 a value goes down with spawn(), greenImport() and what is called from
   assertEquals(await contexts.seenOnBoth(), [undefined, undefined, undefined]);
 });
 
-test("P266 what is set inside is seen after the return, on the hub", async () => {
+test("P266 what a thread sets is not seen by who awaits it on the hub", async () => {
   await using _hub = new TestHub();
+  const set = "set in green";
   await user.run("before", async () => {
-    assertEquals(await contexts.setGreen("set in green"), "set in green");
-    assertEquals(user.getStore(), "set in green");
+    assertEquals([await contexts.setGreen(set), user.getStore()], [set, "before"]);
     const error = await rejection(contexts.failGreen("set by what failed"), RangeError);
-    assertEquals([error.message, user.getStore()], ["after the change", "set by what failed"]);
-    await Promise.all([contexts.setGreen("one of two"), contexts.seen()]);
-    assertEquals(user.getStore(), "one of two");
+    assertEquals([error.message, user.getStore()], ["after the change", "before"]);
     await contexts.setGreen(undefined);
-    assertEquals(user.getStore(), undefined);
-    // A promise made of the thread is somebody else's.
-    await greenletToFuture(contexts.setGreen("not taken over"));
-    assertEquals(user.getStore(), undefined);
+    assertEquals(user.getStore(), "before");
+    const seen = (value: unknown) => [value, user.getStore()];
+    assertEquals(await contexts.setGreen(set).then(seen), [set, "before"]);
+    assertEquals(await greenletToFuture(contexts.setGreen(set)).then(seen), [set, "before"]);
+    const ended = contexts.setGreen(set);
+    await Promise.all([ended, contexts.seen()]);
+    assertEquals([await ended, user.getStore()], [set, "before"]);
   });
 });
 
-test("P266 what is set inside is seen after the return, in green code", async () => {
+/** What `waitsForSetter()` sees: the thread that it waits for has set its value, and not the waiter's. */
+const MINE = { set: "set by a thread", here: "mine", onHub: "mine", inNext: "mine" };
+
+test("P266 what a thread, or a function that was started, sets is not seen by green code that waits for it", async () => {
   await using _hub = new TestHub();
-  const mine = ["set by a thread", "mine again", "mine again"];
-  assertEquals(await contexts.changedByThread(), [undefined, ...mine]);
-  assertEquals(user.getStore(), "mine again");
-  assertEquals(await contexts.startsOnHub(), [
-    "started with",
-    "started with",
-    "set by what was started",
-  ]);
+  assertEquals(await contexts.waitsForSetter(), MINE);
+  assertEquals(await contexts.startsOnHub(), {
+    read: "started with",
+    set: "set by what was started",
+    after: "set since",
+  });
+  assertEquals(user.getStore(), undefined);
 });
 
 test("P266 parallel tasks do not mix", async () => {
@@ -110,7 +112,7 @@ test("P266 parallel tasks do not mix", async () => {
   };
   const names = ["a", "b", "c", "d"];
   const seen = await Promise.all(names.map((name) => user.run("start", () => task(name))));
-  assertEquals(seen, names.map((name) => ["start", name, `${name} changed`]));
+  assertEquals(seen, names.map((name) => ["start", name, name]));
 });
 
 test("P266 a context of one's own is respected: run(), exit() and bind() inside", async () => {
@@ -126,7 +128,7 @@ test("P266 a context of one's own is respected: run(), exit() and bind() inside"
   });
 });
 
-test("P266 callbacks have the context of who calls them, and their changes go back", async () => {
+test("P266 callbacks have the context of who calls them, who sees nothing of what they set", async () => {
   await using _hub = new TestHub();
   await user.run("ada", async () => {
     const fromHub = await contexts.callsBack(async (value) => {
@@ -135,20 +137,16 @@ test("P266 callbacks have the context of who calls them, and their changes go ba
       user.enterWith(value);
       return before;
     });
-    assertEquals(fromHub, ["green", "changed by the callback"]);
-    assertEquals(user.getStore(), "changed by the callback");
+    assertEquals(fromHub, ["green", "green"]);
     assertEquals(await contexts.givesCallback(), [
       ["the hub's", "the hub's"],
-      ["changed in green", "changed in green"],
-      "changed in green",
+      ["set in green", "the hub's"],
+      "green's own",
     ]);
     const fn = await contexts.lasting();
-    assertEquals(user.getStore(), "the thread's");
-    user.enterWith("ada");
-    const called = fn("changed by what stayed");
-    assertEquals([await called, user.getStore()], ["ada", "changed by what stayed"]);
+    assertEquals([await fn("set by what stayed"), user.getStore()], ["ada", "ada"]);
     assertEquals(await user.run("bob", () => fn()), "bob");
-    assertEquals(user.getStore(), "changed by what stayed");
+    assertEquals([await fn(), user.getStore()], ["ada", "ada"]);
   });
 });
 
@@ -172,8 +170,7 @@ test("P291 in 500 concurrent tasks the values set in sync and async code stay wi
       return [seen, user.getStore(), trail.getStore()];
     }));
   const expected = tasks.map((_, n) => {
-    const text = `green ${n} hub ${n}`;
-    return [[n, n, text, text], n, text];
+    return [[n, n, `green ${n} hub ${n}`, `green ${n}`], n, `task ${n}`];
   });
   assertEquals(await Promise.all(tasks), expected);
 });
@@ -181,20 +178,18 @@ test("P291 in 500 concurrent tasks the values set in sync and async code stay wi
 test("P293 threads in one Worker, one after another or on one stack, see nothing of each other", async () => {
   await using hub = await user.run("whoever made the hub", () => new TestHub({ maxWorkers: 1 }));
   await trail.run("ignored", () => contexts.setGreen("left behind"));
-  user.enterWith(undefined);
   assertEquals(await contexts.seenOnBoth(), [undefined, undefined, undefined]);
   assertEquals(await contexts.waitsFor("inner"), [
     ["inner", "inner", undefined],
     "outer",
     "outer",
   ]);
-  user.enterWith(undefined);
+  assertEquals(await contexts.waitsForSetter(), MINE);
   const killed = contexts.blocked("of a killed thread");
   await until(() => hub.threads().some(({ parkedOn }) => parkedOn !== undefined));
   killed.kill();
   await rejection(killed, GreenletExit);
-  assertEquals(user.getStore(), "of a killed thread");
-  user.enterWith(undefined);
+  assertEquals(user.getStore(), undefined);
   assertEquals(await contexts.seenOnBoth(), [undefined, undefined, undefined]);
   assertEquals(hub.statistics().workers, 1);
 });
@@ -203,15 +198,15 @@ test("P293 an async green function keeps its context over awaits, in each of its
   await using _hub = new TestHub();
   const { asyncGreen } = greenImport<typeof contexts>(fixture("contexts.ts"));
   await user.run("ada", async () => {
-    assertEquals(await asyncGreen("set after an await"), [
-      "ada",
-      "ada",
-      "set after an await",
-      "set by an awaited thread",
-      "set by an awaited thread",
-      ...["a", "a", "b", "b"],
-    ]);
-    assertEquals(user.getStore(), "set by an awaited thread");
+    assertEquals(await asyncGreen("set after an await"), {
+      before: "ada",
+      afterAwait: "ada",
+      afterSet: "set after an await",
+      ofThread: "set by an awaited thread",
+      afterThread: "set after an await",
+      flows: [{ here: "a", onHub: "a" }, { here: "b", onHub: "b" }],
+    });
+    assertEquals(user.getStore(), "ada");
   });
 });
 
@@ -249,12 +244,12 @@ test("registerContext() refuses a value that cannot cross, where it is to cross,
     new WeakMap(),
     () => assertThrows(() => contexts.seen(), NotCloneableError),
   );
-  assert(error.message.startsWith('Cannot take the context "test.user" along: '), error.message);
+  assert(error.message.startsWith('Cannot send context "test.user"'), error.message);
   assertEquals(error.path, 'context "test.user"');
-  for (const how of ["to the hub", "back"]) {
-    const { message } = await rejection(contexts.refused(how), NotCloneableError);
-    assert(message.startsWith('Cannot take the context "test.user" along: '), message);
-  }
+  const { message } = await rejection(contexts.refused("to the hub"), NotCloneableError);
+  assert(message.startsWith('Cannot send context "test.user"'), message);
+  // A value that goes nowhere need not cross.
+  assertEquals(await contexts.refused("nowhere"), undefined);
   assertEquals(await contexts.seen(), undefined);
 });
 
@@ -291,15 +286,25 @@ test("registerContext() takes an AsyncLocalStorage, under one name", () => {
   ) assertThrows(wrong, TypeError, "Cannot register");
 });
 
-test("registerContext() values larger than a mailbox go with their call, both ways", async () => {
+test("registerContext() values larger than a mailbox go with their spawn, and with a call", async () => {
   await using _hub = new TestHub({ maxWorkers: 2 });
   const large = "x".repeat(3 << 20);
   await user.run(`${large}1`, async () => {
     const [seen, onHub] = await contexts.runGreen(`${large}2`).then((seen) => [seen[0], seen[2]]);
     assertEquals([seen === `${large}1`, onHub === `${large}2`], [true, true]);
-    await contexts.setGreen(`${large}3`);
-    assert(user.getStore() === `${large}3`);
   });
+});
+
+test("registerContext() values that a thread has set are not seen in then() and finally() of the thread", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const seen: unknown[] = [];
+  const note = () => void seen.push(user.getStore());
+  await user.run("before", async () => {
+    await contexts.setGreen("1").then(note);
+    await contexts.setGreen("2").finally(note);
+    seen.push(user.getStore());
+  });
+  assertEquals(seen, ["before", "before", "before"]);
 });
 
 test("registerContext() values stay apart where threads are killed at any moment", async () => {

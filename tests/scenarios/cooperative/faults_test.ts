@@ -217,7 +217,7 @@ testApart(
     const greedy = faults.loops(words);
     await began(words);
     const others = [1, 2].map(() => faults.counts(words, 50));
-    greedy.kill(undefined, { graceMs: 20 });
+    greedy.kill(undefined, { grace: 20 });
     assertInstanceOf(await thrownBy(greedy), GreenletExit);
     await Promise.all(others);
     assertAlone(words, 100);
@@ -367,7 +367,7 @@ Deno.test("maxQueue counts those for whom there is no Worker, not those who wait
   const waiting = faults.counts(words, 1);
   const queued = faults.counts(words, 1);
   const { message } = await rejection(faults.counts(words, 1), HubSaturatedError);
-  assertMatch(message, /^Cannot spawn "counts-\d+": 1 green threads wait for a Worker/);
+  assertMatch(message, /^Cannot spawn "counts-\d+": .* is full: 1 green threads wait for a Worker/);
   Atomics.store(words, Word.stop, 1);
   assertEquals(await Promise.all([holder, waiting, queued]), ["stopped", 1, 1]);
 });

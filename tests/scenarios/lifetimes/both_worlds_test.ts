@@ -431,7 +431,7 @@ testApart(
   async () => {
     await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
     const controller = new AbortController();
-    const spawner = hub.with({ signal: controller.signal, graceMs: 20_000 });
+    const spawner = hub.with({ signal: controller.signal, grace: 20_000 });
     const heard = spawner.spawn(() => sleep(60_000));
     await parked(hub, heard);
     controller.abort();
@@ -440,7 +440,7 @@ testApart(
     assertEquals([hub.statistics().workers, hub.statistics().leaked], [1, 0]);
     const second = new AbortController();
     const marks = newMarks();
-    const deaf = hub.with({ signal: second.signal, graceMs: 50 }).spawn(threads.busy, marks);
+    const deaf = hub.with({ signal: second.signal, grace: 50 }).spawn(threads.busy, marks);
     await until(() => marked(marks, Mark.Started) === 1);
     second.abort();
     await rejection(deaf, GreenletExit);

@@ -27,11 +27,11 @@ Deno.test("a kill that hits a callback ends the thread with the very reason", as
 });
 
 for (
-  const [abandon, block, said] of [
-    [false, true, "rejected: GreenletExit"],
-    [false, false, "fulfilled: called back"],
-    [true, true, "fulfilled: called back"],
-  ] as const
+  const { abandon, block, said } of [
+    { abandon: false, block: true, said: "rejected: GreenletExit" },
+    { abandon: false, block: false, said: "fulfilled: called back" },
+    { abandon: true, block: true, said: "fulfilled: called back" },
+  ]
 ) {
   const call = abandon ? "an abandoned call" : "a call that was given up";
   Deno.test(`${call} may call back, ${block ? "and block" : "without blocking"}: ${said}`, async () => {

@@ -1,3 +1,4 @@
+import { FUTURE } from "../../../hub/hub.ts";
 import { futureToGreenlet, getHub, GreenletExit, type GreenThread, Hub } from "@aiohub/aiohub";
 import { HubClosedError, useHub } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
@@ -66,14 +67,14 @@ Deno.test("P276 close() waits for the calls of running threads too", async () =>
   assertEquals([thread.state, await thread], ["fulfilled", "answered"]);
 });
 
-Deno.test("J76 close({ graceMs }) kills what still runs: waiters get a HubClosedError, and the clean-up runs", async () => {
+Deno.test("J76 close({ grace }) kills what still runs: waiters get a HubClosedError, and the clean-up runs", async () => {
   await using hub = new TestHub({ maxWorkers: 3 });
   const all = [newMarks(), newMarks(), newMarks()];
   const sleeping = threads.sleeper(all[0]);
   const calling = threads.caller(all[1]);
   const waiting = threads.waiter(sleeping, all[2]);
   for (const thread of [sleeping, calling, waiting]) await parked(hub, thread as GreenThread);
-  const took = await timed(() => hub.close({ graceMs: 20 }));
+  const took = await timed(() => hub.close({ grace: 20 }));
   assertLess(took, 4000);
   for (const thread of [sleeping, calling, waiting]) {
     assertInstanceOf(await thrownBy(thread), HubClosedError);
@@ -82,15 +83,15 @@ Deno.test("J76 close({ graceMs }) kills what still runs: waiters get a HubClosed
   for (const marks of all) assertEquals(set(marks), ["Started", "Caught", "Finally", "Disposed"]);
 });
 
-Deno.test("close({ graceMs: 0 }) of a thread that swallows its kill and returns: it has returned", async () => {
+Deno.test("close({ grace: 0 }) of a thread that swallows its kill and returns: it has returned", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const thread = threads.stubborn(newMarks());
   await parked(hub, thread);
-  await hub.close({ graceMs: 0 });
+  await hub.close({ grace: 0 });
   assertEquals((await thread).at(-1), "slept in a shield");
 });
 
-Deno.test("close({ graceMs: 0 }) of threads in a shield for ever, and of one that loads for ever: nothing leaks", async () => {
+Deno.test("close({ grace: 0 }) of threads in a shield for ever, and of one that loads for ever: nothing leaks", async () => {
   await using hub = new TestHub({ maxWorkers: 2 });
   const marks = newMarks();
   const shielded = threads.shieldedForEver(marks);
@@ -98,7 +99,7 @@ Deno.test("close({ graceMs: 0 }) of threads in a shield for ever, and of one tha
   const loading = module.neverRuns(newMarks(), () => {});
   await parked(hub, shielded);
   await until(() => loading.state === "running");
-  await hub.close({ graceMs: 0 });
+  await hub.close({ grace: 0 });
   assertInstanceOf(await thrownBy(shielded), HubClosedError);
   assertInstanceOf(await thrownBy(loading), HubClosedError);
   assertEquals(marked(marks, Mark.Started), 1);
@@ -106,13 +107,13 @@ Deno.test("close({ graceMs: 0 }) of threads in a shield for ever, and of one tha
 
 testApart(
   import.meta,
-  "J60 close({ graceMs: 0 }) of a thread that computes for ever is bounded in time, and counts the leak",
+  "J60 close({ grace: 0 }) of a thread that computes for ever is bounded in time, and counts the leak",
   async () => {
     await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
     const marks = newMarks();
     const thread = threads.busy(marks);
     await until(() => marked(marks, Mark.Started) === 1);
-    const took = await timed(() => hub.close({ graceMs: 0 }));
+    const took = await timed(() => hub.close({ grace: 0 }));
     assertLess(took, 8000);
     assertInstanceOf(await thrownBy(thread), HubClosedError);
     assertEquals([thread.state, set(marks)], ["killed", ["Started"]]);
@@ -125,7 +126,7 @@ Deno.test("close() twice and at the same time is one closing", async () => {
   const thread = hub.spawn(() => sleep(30));
   await until(() => thread.state === "running");
   const first = hub.close();
-  assertStrictEquals(hub.close({ graceMs: 0 }), first);
+  assertStrictEquals(hub.close({ grace: 0 }), first);
   await Promise.all([first, hub.close()]);
   assertEquals(thread.state, "fulfilled");
   await hub.close();
@@ -184,7 +185,7 @@ Deno.test("close() awaited by the very call that a green thread is in: the grace
   await using hub = new TestHub({ maxWorkers: 1 });
   const thread = hub.spawn(
     (close: () => void) => close(),
-    (() => hub.close({ graceMs: 50 })) as never,
+    (() => hub.close({ grace: 50 })) as never,
   );
   assertInstanceOf(await thrownBy(thread), HubClosedError);
   await hub.close();
@@ -227,7 +228,7 @@ Deno.test("P151, P264, P272, P274 everything that is asked of a closed hub is an
   await rejection(never, HubClosedError);
   await rejection(worked, HubClosedError);
   assertInstanceOf(aborted[0], HubClosedError);
-  await rejection(hub.future("late", () => 1), HubClosedError);
+  await rejection(hub[FUTURE]("late", () => 1), HubClosedError);
   assertEquals(hub.threads(), []);
   // Nothing to do, and no error.
   await gives.killAsync();
@@ -268,7 +269,7 @@ Deno.test("close() in the middle of large arguments and results: all have their 
   }
 });
 
-Deno.test("close({ graceMs: 0 }) in the middle of a large argument of a call", async () => {
+Deno.test("close({ grace: 0 }) in the middle of a large argument of a call", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const { promise, resolve } = Promise.withResolvers<void>();
   const thread = hub.spawn(
@@ -280,7 +281,7 @@ Deno.test("close({ graceMs: 0 }) in the middle of a large argument of a call", a
     resolve,
   );
   await promise;
-  await hub.close({ graceMs: 0 });
+  await hub.close({ grace: 0 });
   assertInstanceOf(await thrownBy(thread), HubClosedError);
 });
 
@@ -297,9 +298,9 @@ Deno.test("close() in a Worker's crash: all have their answers", async () => {
 Deno.test("close() checks its options", async () => {
   const hub = new Hub();
   // deno-lint-ignore no-explicit-any
-  assertThrows(() => hub.close({ graceMs: "soon" as any }), TypeError);
+  assertThrows(() => hub.close({ grace: "soon" as any }), TypeError);
   assertEquals(hub.closed, false);
-  await hub.close({ graceMs: Infinity });
+  await hub.close({ grace: Infinity });
 });
 
 Deno.test("J66 a closing hub lets green threads wait for each other, and refuses what they spawn", async () => {

@@ -36,7 +36,7 @@ Deno.test("J34 Deno.exit() and process.exit() in green code: WorkerCrashedError 
     const error = await rejection(thread, WorkerCrashedError);
     assertMatch(
       error.message,
-      /^The Worker \d+ ended while it ran "crash-\d+": it exited with code \d$/,
+      /^Worker \d+ ended while it ran "crash-\d+": the Worker exited with code \d$/,
     );
     assertStringIncludes(error.message, `code ${code}`);
     assertEquals([thread.state, await queued], ["rejected", "queued"]);
@@ -50,7 +50,7 @@ Deno.test("J81 out of memory in green code: WorkerCrashedError with its cause, a
   const lines = stdout.trim().split("\n");
   assertMatch(
     lines[0],
-    /^WorkerCrashedError: The Worker \d+ ended while it ran "crash-\d+": .*memory/i,
+    /^WorkerCrashedError: Worker \d+ ended while it ran "crash-\d+": .*memory/i,
   );
   assertEquals(lines.slice(1), [
     "cause ERR_WORKER_OUT_OF_MEMORY",
@@ -205,7 +205,7 @@ testApart(
     await until(() => marked(marks, Mark.Started) === 1);
     const next = crashes.takesLock(lock);
     await parked(hub, next);
-    greedy.kill(undefined, { graceMs: 10 });
+    greedy.kill(undefined, { grace: 10 });
     assertEquals(await next, "taken");
     assertEquals((await ending(greedy)).status, "killed");
     await until(() => hub.statistics().leaked === 1);
@@ -257,7 +257,7 @@ Deno.test("a thread that was killed and whose Worker crashed meanwhile ends once
     }, resolve);
     thread.link(() => ends++);
     await promise;
-    thread.kill(undefined, { graceMs: 0 });
+    thread.kill(undefined, { grace: 0 });
     const { status, reason } = await ending(thread) as { status: string; reason: unknown };
     assert(status === "killed" || reason instanceof WorkerCrashedError, `${status} ${reason}`);
   }

@@ -38,7 +38,7 @@ Deno.test("P314, J118 a thread that waits for itself gets a DeadlockError", asyn
   const thread = deadlocks.selfWait();
   assertEquals(await thread, [
     "DeadlockError",
-    `Cannot wait for "${thread.name}" in itself: it would never end`,
+    `Cannot wait for "${thread.name}" in itself: the wait would never end`,
     thread.name,
   ]);
 });
@@ -100,7 +100,7 @@ Deno.test("P50 a deadlock does not last long, and the hub is as it was", async (
   for (let i = 0; i < 5; i++) await Promise.all(circle(hub, ["a", "b"]));
   assert(performance.now() - start < 10_000);
   const { threads, calls, busy, queued } = hub.statistics();
-  assertEquals([threads, calls, busy, queued], [0, 0, 0, 0]);
+  assertEquals({ threads, calls, busy, queued }, { threads: 0, calls: 0, busy: 0, queued: 0 });
 });
 
 Deno.test("locks taken in opposite order: one gets a DeadlockError that names the locks, the other goes on", async () => {
@@ -221,7 +221,7 @@ Deno.test("a pool that can have no more Workers: DeadlockError, and all go on", 
   const error = await rejection(deadlocks.deep(100), DeadlockError);
   assertMatch(
     error.message,
-    /^Cannot wait for "deep-\d+": it can never start, as all \d+ Workers that hub "hub" may have/,
+    /^Cannot wait for "deep-\d+": it can never start: all \d+ Workers that hub "hub" can have/,
   );
   assert(error.cycle.length > 16);
   // So many of them as anybody reads.

@@ -29,7 +29,7 @@ async function endsLate(compute: (marks: SharedArrayBuffer) => GreenThread): Pro
   const marks = newMarks();
   const thread = compute(marks);
   await until(() => marked(marks, Mark.Started) === 1);
-  thread.kill(undefined, { graceMs: 0 });
+  thread.kill(undefined, { grace: 0 });
   await rejection(thread, GreenletExit);
   await until(() => hub.statistics().leaked === 1);
   assertEquals(workerThreads(), before + 1);

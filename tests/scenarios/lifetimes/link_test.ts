@@ -142,13 +142,13 @@ Deno.test("link() and unlink() in green code: of threads elsewhere, here, ended,
     event.preventDefault();
     errors.push(event.error.message);
   });
-  assertEquals(await links.linksInGreenCode(), [
-    ["running 1", "running 2", "elsewhere fulfilled"],
-    ["ended fulfilled"],
-    ["failed rejected"],
-    ["killed killed"],
-    [true, false],
-  ]);
+  assertEquals(await links.linksInGreenCode(), {
+    running: ["running 1", "running 2", "elsewhere fulfilled"],
+    ended: ["ended fulfilled"],
+    failed: ["failed rejected"],
+    killed: ["killed killed"],
+    unlinked: { first: true, again: false },
+  });
   await until(() => errors.length === 2);
   assertEquals(errors.toSorted(), ["async link", "link"]);
 });

@@ -11,13 +11,13 @@ Deno.test("green code that gets a call wrong is told at once what was expected a
   await using _hub = new TestHub({ maxWorkers: 1 });
   assertEquals(await mistakes(), {
     "wait for text":
-      'TypeError: Cannot wait(): expected a number of milliseconds for "timeout", found "5"',
+      'TypeError: Cannot wait: expected a number of milliseconds for "timeout", found "5"',
     "wait for NaN":
-      'TypeError: Cannot wait(): expected a number of milliseconds for "timeout", found NaN',
+      'TypeError: Cannot wait: expected a number of milliseconds for "timeout", found NaN',
     "link to nothing":
       "TypeError: Cannot link to a green thread: expected a function, found undefined",
     "kill with text":
-      'TypeError: Cannot end a green thread: expected a number of milliseconds for "graceMs", found "5"',
+      'TypeError: Cannot end a green thread: expected a number of milliseconds for "grace", found "5"',
     "Timeout of text":
       'TypeError: Cannot set a timeout: expected a number of milliseconds, found "5"',
     "Timeout with text":
@@ -31,7 +31,15 @@ Deno.test("async code that gets a call wrong is told at once what was expected a
   const wrong: [() => unknown, string][] = [
     [
       () => hub.with({ timout: 5 } as Wrong),
-      'Cannot spawn with options: option "timout" is not known: expected name, signal, timeout, graceMs',
+      'Cannot spawn with options: option "timout" is not known: expected name, delay, signal, timeout, grace, local',
+    ],
+    [
+      () => spawnWith({ delay: "5" as Wrong }),
+      'Cannot spawn later: expected a number of milliseconds for "delay", found "5"',
+    ],
+    [
+      () => hub.with({ local: 1 as Wrong }),
+      'Cannot spawn with options: expected a boolean for "local", found 1',
     ],
     [
       () => spawnWith({ timeout: "5" as Wrong }),
@@ -47,12 +55,12 @@ Deno.test("async code that gets a call wrong is told at once what was expected a
     ],
     [() => thread.link(5 as Wrong), "Cannot link to a green thread: expected a function, found 5"],
     [
-      () => thread.kill(undefined, { graceMs: NaN }),
-      'Cannot end a green thread: expected a number of milliseconds for "graceMs", found NaN',
+      () => thread.kill(undefined, { grace: NaN }),
+      'Cannot end a green thread: expected a number of milliseconds for "grace", found NaN',
     ],
     [
-      () => hub.close({ graceMs: "1" as Wrong }),
-      'Cannot end a green thread: expected a number of milliseconds for "graceMs", found "1"',
+      () => hub.close({ grace: "1" as Wrong }),
+      'Cannot end a green thread: expected a number of milliseconds for "grace", found "1"',
     ],
   ];
   for (const [call, message] of wrong) {

@@ -24,7 +24,7 @@ async function interrupt(signal: Deno.Signal, ...args: string[]) {
 Deno.test("J121 SIGINT and SIGTERM during work, with a handler that closes the hub: clean-up runs, the exit code is the program's", async () => {
   for (const signal of ["SIGINT", "SIGTERM"] as const) {
     const { code, by, lines, stderr, ms } = await interrupt(signal, signal);
-    assertEquals([code, by, stderr], [7, null, ""]);
+    assertEquals({ code, by, stderr }, { code: 7, by: null, stderr: "" });
     assertEquals(lines.toSorted(), [
       "caller: HubClosedError",
       "checker: HubClosedError",

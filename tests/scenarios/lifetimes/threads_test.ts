@@ -89,7 +89,7 @@ Deno.test("J48 a hub that closes wins over the value for being late", async () =
     withTimeout({ ms: 60_000, timeoutValue: "late" }, () => sleep(60_000))
   );
   await parked(hub, thread);
-  await hub.close({ graceMs: 0 });
+  await hub.close({ grace: 0 });
   assertInstanceOf(await thrownBy(thread), HubClosedError);
 });
 

@@ -20,13 +20,28 @@ import {
 const hub = TestHub.shared({ maxWorkers: 1 });
 
 Deno.test("P25, P26 Timeout is thrown as itself at the blocking call, and then not pending", async () => {
-  assertEquals(await timeouts.fires(), [true, true, false, 20, "Timeout: Timed out after 20 ms"]);
+  assertEquals(await timeouts.fires(), {
+    before: true,
+    isThrown: true,
+    pending: false,
+    ms: 20,
+    text: "Timeout: Timed out after 20 ms",
+  });
 });
 
 Deno.test("P21, P24 Timeout may be thrown by hand, and is told by its class", async () => {
-  assertEquals(await timeouts.byHand(), [true, false, true, true]);
+  assertEquals(await timeouts.byHand(), {
+    isThrown: true,
+    pending: false,
+    isTimeout: true,
+    isError: true,
+  });
   const timeout = new Timeout(5);
-  assertEquals([timeout.pending, timeout.name, timeout.ms], [false, "Timeout", 5]);
+  assertEquals({ pending: timeout.pending, name: timeout.name, ms: timeout.ms }, {
+    pending: false,
+    name: "Timeout",
+    ms: 5,
+  });
   assertStrictEquals(
     assertThrows(() => {
       throw timeout;
@@ -40,7 +55,7 @@ Deno.test("P25 Timeout of a block that was left in time fires no more", async ()
 });
 
 Deno.test("P27 Timeout throws a given error, or one of a given class, in its place", async () => {
-  assertEquals(await timeouts.custom(), [true, true]);
+  assertEquals(await timeouts.custom(), { givenError: true, givenClass: true });
 });
 
 Deno.test("P28 Timeout.cancel() in the block lets a longer sleep end", async () => {
@@ -48,32 +63,41 @@ Deno.test("P28 Timeout.cancel() in the block lets a longer sleep end", async () 
 });
 
 Deno.test("P32 Timeout in Timeout: the earlier one is thrown, the other one is pending", async () => {
-  assertEquals(await timeouts.nested(150, 20), ["inner", [true, false], true]);
-  assertEquals(await timeouts.nested(20, 60_000), ["outer", [false, true], false]);
+  assertEquals(await timeouts.nested(150, 20), {
+    first: "inner",
+    pending: { outer: true, inner: false },
+    outerComes: true,
+    outerPends: false,
+  });
+  assertEquals(await timeouts.nested(20, 60_000), {
+    first: "outer",
+    pending: { outer: false, inner: true },
+    outerComes: false,
+    outerPends: false,
+  });
 });
 
 Deno.test("Timeout in Timeout of the same time: the outer one is thrown", async () => {
-  assertEquals(await timeouts.equal(), [true, true]);
+  assertEquals(await timeouts.equal(), { isOuter: true, innerPends: true });
 });
 
 Deno.test("P30, J45 Timeout without a time is never due; one of zero or less at the next blocking call", async () => {
-  assertEquals(await timeouts.limits(), [
-    [[true, false], [true, false]],
-    [[false, undefined], [false, undefined]],
-  ]);
+  const over = { isThrown: true, pending: false };
+  const never = { pending: false, ms: undefined };
+  assertEquals(await timeouts.limits(), { over: [over, over], never: [never, never] });
 });
 
 Deno.test("P22, P29, J41, J47 withTimeout() gives the result, throws, or gives the value for being late", async () => {
-  assertEquals(await timeouts.forms(), [
-    10,
-    "late",
-    undefined,
-    "at once",
-    3,
-    "unlimited",
-    "in time",
-    true,
-  ]);
+  assertEquals(await timeouts.forms(), {
+    ownMs: 10,
+    late: "late",
+    lateUndefined: undefined,
+    ofZero: "at once",
+    sum: 3,
+    unlimited: "unlimited",
+    inTime: "in time",
+    outerPasses: true,
+  });
 });
 
 Deno.test("Timeout checks what it is given", () => {
@@ -93,7 +117,7 @@ Deno.test("Timeout in a `using` block on the hub limits nothing, and says what d
   assertThrows(
     inBlock(5),
     BlockingCallError,
-    "Cannot limit a block by new Timeout(5) on the hub as nothing blocks there: use await withTimeoutAsync(5, ",
+    "Cannot use new Timeout(5) on the hub as no call blocks there: use await withTimeoutAsync(5, ",
   );
   assertThrows(inBlock(0), BlockingCallError, "AbortSignal.timeout(0)");
   // No limit was asked for; or it was called off.
@@ -174,7 +198,11 @@ Deno.test("P31 Timeout that is over is kept by nobody but its owner", async () =
 Deno.test("a thread that lets its Timeout out has failed with it", async () => {
   const thread = timeouts.lets();
   const timeout = await rejection(thread, Timeout);
-  assertEquals([timeout.name, timeout.pending, thread.state], ["Timeout", false, "rejected"]);
+  assertEquals({ name: timeout.name, pending: timeout.pending, state: thread.state }, {
+    name: "Timeout",
+    pending: false,
+    state: "rejected",
+  });
 });
 
 Deno.test("spawnWith({ timeout }) kills a thread that runs for too long with a Timeout", async () => {
@@ -210,13 +238,13 @@ Deno.test("J56 spawnWith({ timeout }): the clock starts when the thread leaves t
 
 testApart(
   import.meta,
-  "J55 spawnWith({ timeout, graceMs }) ends an endless loop, and the next thread has a fresh Worker",
+  "J55 spawnWith({ timeout, grace }) ends an endless loop, and the next thread has a fresh Worker",
   async () => {
     await using hub = new TestHub({ maxWorkers: 1 }, { leaked: 1 });
     // The module is loaded before the clock starts.
     assertEquals(await threads.echoes(1), 1);
     const marks = newMarks();
-    const thread = hub.with({ timeout: 1000, graceMs: 50 }).spawn(threads.busy, marks);
+    const thread = hub.with({ timeout: 1000, grace: 50 }).spawn(threads.busy, marks);
     const took = await timed(() => thread);
     assertGreaterOrEqual(took, 1000);
     assertLess(took, 5000);
@@ -243,7 +271,7 @@ Deno.test("spawnWith() in green code takes a timeout and a grace too", async () 
 
 Deno.test("spawnWith() checks its options", () => {
   // deno-lint-ignore no-explicit-any
-  const bad: any[] = [{ timeout: "x" }, { timeout: null }, { graceMs: "x" }, { signal: {} }, {
+  const bad: any[] = [{ timeout: "x" }, { timeout: null }, { grace: "x" }, { signal: {} }, {
     name: 5,
   }];
   for (const options of bad) assertThrows(() => spawnWith(options), TypeError);

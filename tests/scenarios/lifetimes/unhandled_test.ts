@@ -1,3 +1,4 @@
+import { ON_END } from "../../../bridge/side/green_thread.ts";
 import { futureToGreenlet, type GreenThread, type Hub, spawn } from "@aiohub/aiohub";
 import { type UnhandledThreadEvent, WorkerCrashedError } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
@@ -71,7 +72,7 @@ Deno.test("failures that somebody looks at are not reported: by await, wait, lin
     }
   });
   const looked = hub.spawn(fail);
-  await new Promise<void>((resolve) => looked.onEnd(() => resolve(void looked.outcome())));
+  await new Promise<void>((resolve) => looked[ON_END](() => resolve(void looked.outcome())));
   await turn();
   await hub.spawn(() => {});
   assertEquals(reports, []);

@@ -261,7 +261,7 @@ Deno.test("a stream of a blob is an iterable that blocks, the platform's, and th
     afterBreak: 0,
     afterAll: 0,
     lockedByIteration: "ReadableStream is locked",
-    locked: "Cannot use a stream: it is locked by a reader",
+    locked: "Cannot use a stream: a reader has locked it",
     unused: false,
   });
 });
@@ -297,7 +297,7 @@ Deno.test("a blob that is read outside of a green thread says so", async () => {
   for (; message === undefined; [message] = await blobs.whatCameLater());
   assertEquals(
     message,
-    "BlockingCallError: Cannot call text() outside of a green thread: the thread that started this has ended",
+    "BlockingCallError: Cannot call text() outside of a green thread: the green thread that started this code has ended",
   );
 });
 
@@ -309,7 +309,7 @@ Deno.test("a green thread that reads a blob when its hub closes is ended", async
   await until(() => hub.statistics().totalCalls > 100);
   const [error] = await Promise.all([
     rejection(thread, HubClosedError),
-    hub.close({ graceMs: 0 }),
+    hub.close({ grace: 0 }),
   ]);
   assertEquals(error.message, 'Cannot use the hub "hub": it is closed');
 });

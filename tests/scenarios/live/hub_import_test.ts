@@ -67,7 +67,7 @@ Deno.test("J108 Hub({ hubImport: false }) lets green code import nothing, and ke
     evil,
     () => "passed",
   );
-  const refused = 'the option "hubImport" of "hub" does not allow it';
+  const refused = 'the option "hubImport" of hub "hub" does not allow it';
   assertEquals(results.slice(0, 5), [refused, refused, refused, refused, "exposed"]);
   assertEquals(results[6], "passed");
   assertEquals((globalThis as { evil?: unknown }).evil, undefined);

@@ -77,7 +77,7 @@ Deno.test("what a thread returns by reference reaches the one on whose stack it 
   const till = handle(new Till()) as unknown as GreenTill;
   const { signal } = new AbortController();
   assertEquals(await passing.takeAll(till, () => 6, signal), {
-    same: [true, true, true, true],
+    same: { handle: true, function: true, signal: true, thread: true },
     used: [1, 6, 7, 8, 5],
     values: [1, 4, 0, 2],
   });

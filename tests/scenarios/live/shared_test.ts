@@ -107,19 +107,19 @@ Deno.test("a shared object that travels to the hub is the object itself", async 
 Deno.test("shared() of a lock is one for all Workers, and a lock of the module itself is not", async () => {
   await using _hub = new TestHub({ maxWorkers: 2 });
   const gate = new Semaphore(0);
-  const free: boolean[][] = [];
-  const held = (both: boolean[]) => void free.push(both);
+  const free: { shared: boolean; own: boolean }[] = [];
+  const held = (both: { shared: boolean; own: boolean }) => void free.push(both);
   const threads = [objects.holdBoth(held, gate), objects.holdBoth(held, gate)];
   await until(() => gate.waiting === 2);
-  assertEquals(free.map(([shared]) => shared).sort(), [false, true]);
-  assertEquals(free.map(([, own]) => own), [true, true]);
+  assertEquals(free.map(({ shared }) => shared).sort(), [false, true], "one has the shared lock");
+  assertEquals(free.map(({ own }) => own), [true, true], "each has its own lock");
   assertEquals(objects.guard.tryAcquire(), undefined);
   for (const _ of threads) gate.release();
   await Promise.all(threads);
-  using permit = await objects.guard.acquireAsync();
+  using _permit = await objects.guard.acquireAsync();
   const third = objects.holdBoth(held, gate);
   await until(() => gate.waiting === 1);
-  assertEquals([free.at(-1), permit !== undefined], [[false, true], true]);
+  assertEquals(free.at(-1), { shared: false, own: true });
   gate.release();
   await third;
 });
@@ -128,7 +128,14 @@ Deno.test("shared() of a lock or a queue is that object in green code, which blo
   await using hub = new TestHub({ maxWorkers: 3 });
   assertEquals(await objects.useQueue(), [true, String(objects.queue), 0, 1, 2, 3]);
   assertEquals(objects.queue.closed, true);
-  assertEquals(await objects.useLocks(), [true, true, "Timeout", false, true, false]);
+  assertEquals(await objects.useLocks(), {
+    locked: true,
+    tried: false,
+    waited: "Timeout",
+    lockedAfter: false,
+    reentrant: true,
+    reentrantAfter: false,
+  });
   assertEquals(await objects.usePool(), [1, 0]);
   assertEquals(await objects.usePool(), [1, 0]);
   // It is one for both sides, and for all Workers.
@@ -148,7 +155,7 @@ Deno.test("shared() of a lock or a queue is that object in green code, which blo
   await assertRejects(
     async () => await objects.updateQueue(),
     TypeError,
-    "none to a lock, a queue",
+    "found an object of class Queue (a lock, a queue or the like needs no update",
   );
 });
 

@@ -42,7 +42,11 @@ Deno.test("an AbortSignal that was aborted before it is looked at arrives aborte
   assertEquals(await thread, [true, "at once"]);
   assertEquals(await signals.lookAt(controller.signal), [true, "at once"]);
   const [aborted, reason] = await signals.passAborted() as [boolean, Error];
-  assertEquals([aborted, reason.name, reason.message], [true, "RangeError", "early"]);
+  assertEquals({ aborted, name: reason.name, message: reason.message }, {
+    aborted: true,
+    name: "RangeError",
+    message: "early",
+  });
 });
 
 Deno.test("an AbortSignal is itself when it comes home, and goes on to other green threads", async () => {

@@ -6,22 +6,24 @@
 
 import {
   type Async,
-  type AsyncArgument,
-  type AsyncResult,
   asyncToSync,
   handle,
   hubImport,
-  type Passed,
   spawn,
   type Sync,
-  type SyncArgument,
   type SyncBlob,
   type SyncByteStream,
   type SyncFile,
   type SyncFormData,
-  type SyncResult,
   syncToAsync,
 } from "@aiohub/aiohub";
+import type {
+  AsyncArgument,
+  AsyncResult,
+  Passed,
+  SyncArgument,
+  SyncResult,
+} from "@aiohub/aiohub/types";
 import { assertEquals } from "@std/assert";
 
 /** Holds when the two types are the same. */

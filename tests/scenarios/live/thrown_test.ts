@@ -59,7 +59,10 @@ const ARRIVES: Record<string, unknown> = {
   "error with a getter that throws": error("Error", {
     bad: "[getter failed: TypeError: unreadable]",
   }),
-  "function": refused('function "callMe"', "pass it where functions become callbacks"),
+  "function": refused(
+    'function "callMe"',
+    "pass it as an argument or a result, where functions become callbacks",
+  ),
   "symbol": refused("symbol Symbol(s)", "send a string in its place"),
   "promise": ["[Promise]"],
   "instance": refused(

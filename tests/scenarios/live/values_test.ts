@@ -80,7 +80,10 @@ Deno.test("an instance that is part of what its toWire gives is refused, not sen
   const purse = new Purse([]);
   purse.coins.push(purse as never);
   const error = await rejection(Promise.try(() => values.echo(purse)), NotCloneableError);
-  assert(error.message.includes("it is part of what stands for it"), error.message);
+  assert(
+    error.message.includes("the result of its toWire contains the instance itself"),
+    error.message,
+  );
 });
 
 Deno.test("P137 what a method of a handle gives is a handle only where it cannot cross, and never twice", async () => {

@@ -4,7 +4,7 @@ import { runProgram } from "../../support/mod.ts";
 Deno.test("J81 a green thread that runs out of memory is one rejected result", async () => {
   const { code, stdout } = await runProgram("out_of_memory.ts", "--allow-read");
   const [crash, ...rest] = stdout.trim().split("\n");
-  assertMatch(crash, /^true The Worker \d+ ended while it ran "greedy-\d+": .*memory/);
+  assertMatch(crash, /^true Worker \d+ ended while it ran "greedy-\d+": .*memory/);
   assertEquals(rest, ["unharmed", "goes on", "1"]);
   assertEquals(code, 0);
 });

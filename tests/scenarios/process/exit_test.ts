@@ -3,7 +3,11 @@ import { fixture, runDeno, runProgram, startDeno } from "../../support/mod.ts";
 
 Deno.test("J78 a five-line script prints its result and exits by itself in under two seconds", async () => {
   const ran = await runProgram("five_lines.ts", "--allow-read");
-  assertEquals([ran.code, ran.stdout, ran.stderr], [0, "42\n", ""]);
+  assertEquals({ code: ran.code, stdout: ran.stdout, stderr: ran.stderr }, {
+    code: 0,
+    stdout: "42\n",
+    stderr: "",
+  });
   // A second run, since the first one may have had to compile the library.
   assertLess(Math.min(ran.ms, (await runProgram("five_lines.ts", "--allow-read")).ms), 2000);
 });

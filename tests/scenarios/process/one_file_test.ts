@@ -4,7 +4,7 @@ import { runProgram } from "../../support/mod.ts";
 Deno.test("a one-file program that runs in its Workers too gets an error with the way out", async () => {
   const { code, stderr } = await runProgram("one_file.ts", "--allow-read");
   assertMatch(stderr, /Cannot call work\(\) while a Worker imports "file:.*one_file\.ts"/);
-  assertMatch(stderr, /in the main program, under `if \(import\.meta\.main\)`/);
+  assertMatch(stderr, /Put the code that must run only once under `if \(import\.meta\.main\)`/);
   assertEquals(code, 1);
 });
 
@@ -25,5 +25,5 @@ Deno.test("J12 a one-file program that makes a hub at top level gets an error wi
 
 Deno.test("a one-file program under import.meta.main runs once", async () => {
   const { code, stdout, stderr } = await runProgram("one_file_guarded.ts", "--allow-read");
-  assertEquals([code, stdout, stderr], [0, "started\nworked: 42\n", ""]);
+  assertEquals({ code, stdout, stderr }, { code: 0, stdout: "started\nworked: 42\n", stderr: "" });
 });

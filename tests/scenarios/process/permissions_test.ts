@@ -3,18 +3,18 @@ import { fixture, ROOT, runDeno, runProgram } from "../../support/mod.ts";
 
 Deno.test("a program with green modules needs --allow-read and nothing else", async () => {
   const { code, stdout, stderr } = await runProgram("five_lines.ts", "--allow-read");
-  assertEquals([code, stdout, stderr], [0, "42\n", ""]);
+  assertEquals({ code, stdout, stderr }, { code: 0, stdout: "42\n", stderr: "" });
 });
 
 Deno.test("a program needs no permission to read more than the library and its modules", async () => {
   const root = ROOT.pathname;
   const { code, stdout, stderr } = await runProgram("five_lines.ts", `--allow-read=${root}`);
-  assertEquals([code, stdout, stderr], [0, "42\n", ""]);
+  assertEquals({ code, stdout, stderr }, { code: 0, stdout: "42\n", stderr: "" });
 });
 
 Deno.test("a program without --allow-read gets an error that names the flag", async () => {
   const { code, stderr } = await runProgram("five_lines.ts");
-  assertMatch(stderr, /WorkerCrashedError: The Worker 1 ended before it was ready: Requires read/);
+  assertMatch(stderr, /WorkerCrashedError: Worker 1 ended before it was ready: Requires read/);
   assertStringIncludes(stderr, "run again with the --allow-read flag");
   assertEquals(code, 1);
 });
@@ -31,7 +31,7 @@ Deno.test("a program that may not read a green module gets an error that names m
 Deno.test("the core of the demo needs --allow-read and --allow-net", async () => {
   const flags = ["--allow-read", "--allow-net=127.0.0.1"];
   const { code, stdout, stderr } = await runProgram("crawls.ts", ...flags);
-  assertEquals([code, stdout, stderr], [0, "5 pages, 5 titles\n", ""]);
+  assertEquals({ code, stdout, stderr }, { code: 0, stdout: "5 pages, 5 titles\n", stderr: "" });
 });
 
 Deno.test("the core of the demo without --allow-net gets an error that names the flag", async () => {
@@ -57,7 +57,7 @@ Deno.test("a program asks for no permission but to read, so nothing prompts at a
       ["run", "--no-prompt", "--allow-read", program],
       { env: { DENO_AUDIT_PERMISSIONS: log } },
     );
-    assertEquals([code, stdout, stderr], [0, "42\n", ""]);
+    assertEquals({ code, stdout, stderr }, { code: 0, stdout: "42\n", stderr: "" });
     const lines = (await Deno.readTextFile(log)).trim().split("\n");
     const asked = lines.map((line) => JSON.parse(line).permission);
     assertEquals([...new Set(asked)], ["read"]);

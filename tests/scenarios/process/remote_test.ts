@@ -41,7 +41,7 @@ Deno.test("an app with local green modules runs with the library from a URL", as
     `--allow-read=${folder.path}`,
     join(folder.path, "main.ts"),
   );
-  assertEquals([code, stdout, stderr], [0, "42\n2\n4\n", ""]);
+  assertEquals({ code, stdout, stderr }, { code: 0, stdout: "42\n2\n4\n", stderr: "" });
   assertEquals(repository.asked.includes("/green/worker/entry.ts"), true);
 });
 
@@ -54,7 +54,7 @@ Deno.test("J122 an app that comes from a URL as a whole runs with --allow-import
     `--allow-import=${repository.host}`,
     program,
   );
-  assertEquals([code, stdout, stderr], [0, "42\n2\n4\n", ""]);
+  assertEquals({ code, stdout, stderr }, { code: 0, stdout: "42\n2\n4\n", stderr: "" });
 });
 
 Deno.test("an app from a URL without --allow-import gets an error that names the flag", async () => {
@@ -82,5 +82,9 @@ console.log(await remote.add(40, 2));
   await Deno.writeTextFile(join(folder.path, "main.ts"), source);
   const main = join(folder.path, "main.ts");
   const all = await runUncached(folder.path, `--allow-import=${repository.host}`, main);
-  assertEquals([all.code, all.stdout, all.stderr], [0, "42\n", ""]);
+  assertEquals({ code: all.code, stdout: all.stdout, stderr: all.stderr }, {
+    code: 0,
+    stdout: "42\n",
+    stderr: "",
+  });
 });

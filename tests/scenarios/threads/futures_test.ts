@@ -82,7 +82,7 @@ Deno.test("futureToGreenlet() refuses what is no promise", async () => {
   const own = spawn(() => futureToGreenlet(Promise.resolve(1)).wait());
   assertMatch(
     (await rejection(own, TypeError)).message,
-    /a promise of this Worker: blocking for it would keep it from settling/,
+    /found a promise of this Worker, which cannot settle while green code blocks$/,
   );
 });
 

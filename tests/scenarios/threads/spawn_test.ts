@@ -2,10 +2,12 @@ import { getHub, GreenThread, Hub, NotCloneableError, spawn } from "@aiohub/aioh
 import { spawnAfter, spawnN, type UnhandledThreadEvent, WorkerCrashedError } from "@aiohub/aiohub";
 import {
   call,
+  GreenEvent,
   GreenletExit,
   GreenPool,
   HubClosedError,
   hubImport,
+  spawnWith,
   syncToAsync,
 } from "@aiohub/aiohub";
 import { getCurrent, sleep } from "@aiohub/aiohub/green";
@@ -96,6 +98,88 @@ Deno.test("spawnN() in green code reports a failure too", async () => {
     });
   });
   assertEquals(((await promise).reason as Error).message, "nobody looks here either");
+});
+
+Deno.test("spawnWith({ delay }) is for spawn() and spawnN(), and spawnAfter() has its own", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const late = hub.with({ delay: 40, name: "late" });
+  const never = hub.with({ delay: 60_000 });
+  const start = performance.now();
+  const waits = [never.spawn(() => "never"), never.spawnN(() => "never")];
+  assertEquals([await late.spawn((n: number) => n + 1, 41), await never.spawnAfter(0, () => 1)], [
+    42,
+    1,
+  ]);
+  assertEquals([performance.now() - start >= 39, late.spawn(() => 1).name], [true, "late"]);
+  for (const thread of waits) {
+    assertEquals(thread.state, "pending");
+    thread.cancel();
+    assertEquals(thread.state, "killed");
+    assertInstanceOf(await thrownBy(thread), GreenletExit);
+  }
+  // Less than zero is zero.
+  assertEquals(await hub.with({ delay: -5 }).spawn(() => "now"), "now");
+  assertThrows(() => hub.with({ delay: Infinity }), RangeError, "Cannot spawn later");
+});
+
+Deno.test("spawnWith({ delay, local }) in green code does as spawnAfterLocal()", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  let dropped!: GreenThread<string>;
+  const owner = hub.spawn((hand: (thread: GreenThread<string>) => void) => {
+    const fired = spawnWith({ delay: 20, local: true }).spawn(() => "fired").wait();
+    hand(spawnWith({ delay: 60_000, local: true, name: "dropped" }).spawn(() => "never"));
+    return fired;
+  }, (thread) => void (dropped = thread));
+  assertEquals(await owner, "fired");
+  const { message } = await rejection(dropped, GreenletExit);
+  assertMatch(
+    message,
+    /^The green thread "dropped" was not started: ".*", which spawned it, has ended$/,
+  );
+  assertEquals(dropped.name, "dropped");
+});
+
+for (const cooperative of [false, true]) {
+  const where = cooperative ? "a cooperative hub" : "a hub";
+  Deno.test(`spawnWith({ local }) of ${where} calls off what waits for a Worker`, async () => {
+    await using hub = new TestHub({ maxWorkers: 1, cooperative });
+    const threads: GreenThread<string>[] = [];
+    await hub.spawn((hand: (thread: GreenThread<string>) => void) => {
+      hand(spawn(() => {
+        sleep(300);
+        return "has the Worker";
+      }));
+      hand(spawnWith({ local: true }).spawn(() => "never"));
+    }, (thread) => void threads.push(thread));
+    assertEquals(await threads[0], "has the Worker");
+    assertInstanceOf(await thrownBy(threads[1]), GreenletExit);
+  });
+
+  Deno.test(`spawnWith({ local }) of ${where} leaves alone what has started`, async () => {
+    await using hub = new TestHub({ maxWorkers: 2, cooperative });
+    let running!: GreenThread<string>;
+    await hub.spawn(
+      (hand: (thread: GreenThread<string>) => void, started: GreenEvent<void>) => {
+        hand(
+          spawnWith({ local: true }).spawn((started: GreenEvent<void>) => {
+            started.send();
+            sleep(100);
+            return "ran on";
+          }, started),
+        );
+        started.wait();
+      },
+      (thread) => void (running = thread),
+      new GreenEvent<void>(),
+    );
+    assertEquals(running.state, "running");
+    assertEquals(await running, "ran on");
+  });
+}
+
+Deno.test("spawnWith({ local }) on the hub changes nothing: no green thread spawns", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  assertEquals(await hub.with({ local: true, delay: 5 }).spawn(() => "ran"), "ran");
 });
 
 Deno.test("spawnAfter() in green code runs after its time, and can be cancelled", async () => {
@@ -400,10 +484,13 @@ Deno.test("inline functions get an error for any other free variable, with both 
 
 Deno.test("inline functions get an error for a global that the main thread alone has", async () => {
   const asking = await rejection(hub.spawn(() => prompt("name?")), ReferenceError);
-  assertMatch(asking.message, /^Cannot find "prompt" in an inline green thread: it is no global/);
+  assertMatch(
+    asking.message,
+    /^Cannot find "prompt" in an inline green thread: a Worker has no global of that name/,
+  );
   assertMatch(asking.message, /only the main thread has it: .* asyncToSync\(/);
   const browser = await rejection(hub.spawn(() => (self as never)["name"]), ReferenceError);
-  assertMatch(browser.message, /: use globalThis\. If it is a variable of your own/);
+  assertMatch(browser.message, /: use globalThis\. If "self" is a variable of your own/);
 });
 
 Deno.test("inline functions keep a ReferenceError that is none of theirs", async () => {
@@ -474,7 +561,7 @@ Deno.test("an inline function that imports a relative specifier is told how to p
   const thread = hub.spawn(async () => await import("./no_such_module.ts" as string));
   assertEquals(
     (await rejection(thread, TypeError)).message,
-    'Cannot import("./no_such_module.ts") in an inline green thread: a relative specifier says nothing there: pass ' +
+    'Cannot import("./no_such_module.ts") in an inline green thread: a Worker does not know which module the path is relative to: pass ' +
       'import.meta.resolve("./no_such_module.ts") as an argument',
   );
 });
@@ -485,7 +572,7 @@ Deno.test("spawn() refuses what has no source text to send", () => {
   assertMatch(message(class Work {}), /^Cannot spawn "Work": expected a function, found a class$/);
   assertMatch(message(Math.max), /^Cannot spawn "max": a native or bound function has no source/);
   assertMatch(message(function f() {}.bind(null)), /^Cannot spawn "bound f": a native or bound/);
-  assertMatch(message(Math.max), /wrap it: spawn\(\(\.\.\.args\) => …\)$/);
+  assertMatch(message(Math.max), /wrap the function: spawn\(\(\.\.\.args\) => …\)$/);
   assertMatch(message(42), /^Cannot spawn: expected a function, found 42$/);
   assertMatch(message(undefined), /^Cannot spawn: expected a function, found undefined/);
   assertMatch(message("f"), /^Cannot spawn: expected a function, found "f"$/);
@@ -497,7 +584,7 @@ Deno.test("spawn() of a hub function says that it runs on the hub", async () => 
     return spawn(lookup as unknown as () => void).wait();
   });
   const error = await rejection(thread, TypeError);
-  assertMatch(error.message, /^Cannot spawn "lookup": it runs on the hub/);
+  assertMatch(error.message, /^Cannot spawn "lookup": this function runs on the hub/);
 });
 
 Deno.test("J18, J31, P320 spawn() refuses an argument that cannot cross, and names the path", async () => {
@@ -586,9 +673,13 @@ Deno.test("J40 a stack overflow around calls of the library leaves nothing half 
         }
       }
     });
-    return [caught, call("same", 5), spawn((n: number) => n, 8).wait()];
+    return {
+      caught: new Set(caught),
+      call: call("same", 5),
+      spawn: spawn((n: number) => n, 8).wait(),
+    };
   });
-  assertEquals(await thread, [["RangeError", "RangeError", "RangeError", "RangeError"], 5, 8]);
+  assertEquals(await thread, { caught: new Set(["RangeError"]), call: 5, spawn: 8 });
   await until(() => hub.statistics().threads === 0);
 });
 
@@ -612,7 +703,7 @@ Deno.test("J34 spawn() rejects when green code exits, and the hub goes on with a
   await using hub = new TestHub({ maxWorkers: 1 }, { crashed: 2 });
   const exit = hub.spawn(() => Deno.exit(3));
   const error = await rejection(exit, WorkerCrashedError);
-  assertMatch(error.message, /ended while it ran "anonymous-\d+": it exited with code 3$/);
+  assertMatch(error.message, /ended while it ran "anonymous-\d+": the Worker exited with code 3$/);
   const processExit = hub.spawn(async () => (await import("node:process")).exit(4));
   assertMatch((await rejection(processExit, WorkerCrashedError)).message, /exited with code 4$/);
   assertEquals(await hub.spawn(() => 1), 1);
@@ -702,7 +793,11 @@ Deno.test("spawn() counts its parent in threads()", async () => {
   );
   await until(() => started.arrived === 1);
   const [parent, child] = hub.threads();
-  assertEquals([parent.id, parent.parent, parent.state], [thread.id, 0, "running"]);
+  assertEquals({ id: parent.id, parent: parent.parent, state: parent.state }, {
+    id: thread.id,
+    parent: 0,
+    state: "running",
+  });
   assertEquals([child.parent, child.state], [thread.id, "running"]);
   assertMatch(child.name, /^child-\d+$/);
   goOn.resolve();
