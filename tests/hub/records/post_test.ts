@@ -186,3 +186,24 @@ Deno.test("Post lets go of memory whose time is long over, where the event loop 
   passage.close();
   assertEquals(warnings, []);
 });
+
+Deno.test("Post tries a message again by itself when there was no memory for it", async () => {
+  const outbox = new Outbox(new RingWriter(createRing()));
+  const { promise: written, resolve } = Promise.withResolvers<void>();
+  let tries = 0;
+  outbox.begin = () => ({
+    advance() {
+      if (++tries > 2) resolve();
+      return tries > 2;
+    },
+    keep() {},
+  });
+  Object.defineProperty(outbox, "starved", { get: () => tries <= 2 });
+  const post = new Post(new Board(1), 0, outbox, new Inbox(new RingReader(createRing())));
+  const text = "x".repeat(RING_BYTES);
+  post.send(FIRST_KIND, 1, 0, 0, { format: Format.Text, text, meta: undefined, buffers: [] });
+  // Once, and once more after it has asked for room.
+  assertEquals(tries, 2);
+  await written;
+  assertEquals(tries, 3);
+});
