@@ -191,10 +191,12 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     this.#host.call(KILL, [this, waiting]);
   }
 
-  override killAsync(): never {
-    throw new TypeError(
-      "Cannot call killAsync() in green code: use kill(reason, { wait: true }), which blocks",
-    );
+  /** In an `async` green function, as each `…Async()`: blocks. */
+  override killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void> {
+    return Promise.try(() => {
+      checkKill(options, true);
+      this.kill(reason, { ...options, wait: true });
+    });
   }
 
   override cancel(reason?: unknown): void {

@@ -177,6 +177,26 @@ Deno.test("GreenThread.catch() gets the reason after the end of the thread that 
   assertEquals(reports, 0);
 });
 
+Deno.test("GreenThread.killAsync() in an async green function waits for the end", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const thread = hub.spawn(async () => {
+    const thread = spawn(() => sleep(60_000));
+    // deno-lint-ignore no-explicit-any
+    const refused = await thread.killAsync("no", { wait: true } as any).catch((error) =>
+      error.name
+    );
+    const stateAfter = thread.state;
+    await thread.killAsync("enough", { timeout: 10_000 });
+    return [
+      refused,
+      ["pending", "running"].includes(stateAfter),
+      thread.state,
+      await thread.catch(String),
+    ];
+  });
+  assertEquals(await thread, ["TypeError", true, "killed", "enough"]);
+});
+
 Deno.test("HubPromise.catch() and finally() do as those of its thread", async () => {
   await using _hub = new TestHub({ maxWorkers: 2 });
   const work = async (url: string) => {
