@@ -426,7 +426,7 @@ export class Pool {
   #waitOf({ stack, slot }: GreenWorker): number | undefined {
     const innermost = stack[stack.length - 1];
     if (this.isQueued(innermost)) return undefined;
-    if (innermost.parkedOn !== undefined) return innermost.blockedSince;
+    if (innermost.blocked) return innermost.blocked.since;
     // Below 0: a time never is.
     return this.board.sleepsInItsLoop(slot) ? -1 - Math.abs(this.board.woken(slot)) : undefined;
   }
@@ -439,7 +439,7 @@ export class Pool {
     for (const { stack } of this.#workers) {
       if (stack.length === 0) continue;
       const innermost = stack[stack.length - 1];
-      if (!innermost.stalled || this.isQueued(innermost)) return false;
+      if (!innermost.blocked?.stalled || this.isQueued(innermost)) return false;
       busy++;
     }
     return busy > 0;
@@ -451,8 +451,9 @@ export class Pool {
     let since = 0;
     for (const { stack } of this.#workers) {
       const innermost = stack.at(-1);
-      if (innermost?.stuckSince === undefined || this.isQueued(innermost)) return undefined;
-      since = Math.max(since, innermost.stuckSince);
+      const stuckSince = innermost?.blocked?.stuckSince;
+      if (stuckSince === undefined || this.isQueued(innermost!)) return undefined;
+      since = Math.max(since, stuckSince);
     }
     return since;
   }

@@ -107,8 +107,7 @@ export class Threads implements ThreadHost, ThreadTable {
     task?.luggage?.drop();
     thread.stopClock?.();
     endBelongings(thread.id, ended);
-    thread.stopWaiting?.();
-    this.waits.graph.clear(thread);
+    this.waits.stopWaiting(thread);
     if (ran) this.#registry.keepAlive.release();
     if (thread.dependants) cancelDependants(this, thread, thread.dependants);
     if (thread.watchers) {
