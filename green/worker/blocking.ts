@@ -39,7 +39,7 @@
 
 import { callSites, generatorName, joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import { encode } from "../../bridge/values/codec.ts";
-import type { Frame, Kill } from "./frame_stack.ts";
+import { type Frame, hasStack, type Kill } from "./frame_stack.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { currentLimit, type Limit } from "../../bridge/side/limit.ts";
@@ -401,8 +401,9 @@ export class Blocking {
   }
 
   #reportStack(): ReportedThread[] {
-    const sites = callSites(this.#frames.length);
-    return this.#frames.map(({ id, killed }, i) => [id, killed !== undefined, sites[i]]);
+    // With hardly any room left on the stack, the sites are left out of the report.
+    const sites = hasStack(16) ? callSites(this.#frames.length) : [];
+    return this.#frames.map(({ id, killed }, i) => [id, killed !== undefined, sites[i] ?? ""]);
   }
 
   /** Tells the hub that a thread goes on, and the step of an iteration that runs on its stack frame. */

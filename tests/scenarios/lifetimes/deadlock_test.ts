@@ -175,6 +175,58 @@ Deno.test("a Timeout that a shield() holds off is no limit: DeadlockError", asyn
   assertEquals(results.toSorted(), ["DeadlockError", "both"]);
 });
 
+Deno.test("a Timeout that a shield() holds off is no limit of a wait() either", async () => {
+  const all = Promise.withResolvers<GreenThread[]>();
+  const other = (i: number) => (() => all.promise.then((threads) => [threads[i]])) as never;
+  const a = deadlocks.waitsInAShield(other(1), 600_000);
+  const b = deadlocks.waitsFor(other(0));
+  all.resolve([a, b]);
+  const results = await Promise.all([a, b]) as string[][];
+  assertEquals(results.map(([name]) => name), ["DeadlockError", "DeadlockError"]);
+  assertSites(results[0][1], [a.name, b.name]);
+});
+
+Deno.test("a lock that only one Worker has: DeadlockError, with the site of each thread on the stack", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const [name, message, ...cycle] = await deadlocks.holdsItsOwn() as string[];
+  assertEquals([name, cycle.length], ["DeadlockError", 2]);
+  assertMatch(message, /waits for "takesItsOwn-\d+" by wait\(\)/);
+  assertMatch(message, /waits for "holdsItsOwn-\d+" by lock "of this Worker"/);
+  assertSites(message, cycle);
+});
+
+Deno.test("the call of a function in a deadlock is given up, and the function goes on when the thread has ended", async () => {
+  deadlocks.endings.length = 0;
+  assertEquals(await deadlocks.isAwaited(), "DeadlockError");
+  await until(() => deadlocks.endings.length === 2);
+  assertEquals(deadlocks.endings, ["DeadlockError", "DeadlockError"]);
+});
+
+for (const isFirst of [true, false]) {
+  const which = isFirst ? "first" : "last";
+  Deno.test(`a report that became wrong while the hub was busy closes no circle; of the Worker that is read ${which}`, async () => {
+    await using hub = new TestHub({ maxWorkers: 2 });
+    const [one, two] = [new Lock({ name: "one" }), new Lock({ name: "two" })];
+    const words = new SharedArrayBuffer(4);
+    const stage = new Int32Array(words);
+    const start = [
+      () => deadlocks.takesTurns(one, two, words, false),
+      () => deadlocks.takesTurns(two, one, words, true),
+    ];
+    const started = (isFirst ? start : start.toReversed()).map((start) => start());
+    const [first, second] = isFirst ? started : started.toReversed();
+    await parked(hub, first, /lock "two"/);
+    // The first thread gets lock two and gives it back. The second one takes it again, and reports a wait for lock one.
+    Atomics.store(stage, 0, 3);
+    while (Atomics.load(stage, 0) < 4);
+    const until = performance.now() + 150;
+    while (performance.now() < until);
+    await parked(hub, second, /lock "one"/);
+    Atomics.store(stage, 0, 5);
+    assertEquals(await Promise.all([first, second]), ["first", "second"]);
+  });
+}
+
 Deno.test("slow progress is no deadlock", async () => {
   await using hub = new TestHub({ maxWorkers: 4 });
   const gate = Promise.withResolvers<number>();
