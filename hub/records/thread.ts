@@ -111,8 +111,6 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   readonly since = performance.now();
   /** The Worker that runs it. */
   worker: RunsOn | undefined;
-  /** Cancels its delay. */
-  cancelDelay: (() => void) | undefined;
   /** Starts its async work, if that waits until somebody wants it. */
   begin: (() => void) | undefined;
   /** Aborts its async work. */
@@ -133,18 +131,12 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   lends = false;
   /** Its order number among the new threads of a cooperative hub, if its spawner took one. */
   order: number | undefined;
-  /** The thread that can run this one on its stack, as it waits for it to begin: in a cooperative hub. */
-  host: HubThread | undefined;
   /** The thread that it waits for, by `wait()`. */
   waitingFor: HubThread | undefined;
   /** Async work that was aborted by its kill, and has not ended. */
   readonly aborted = new Set<Promise<unknown>>();
-  /** Threads that are not to start once it has ended: see `spawnAfterLocal()`. */
-  dependants: Set<HubThread> | undefined;
   /** The sites at which it and its ancestors were spawned, if the hub records that. */
   spawnSites: SpawnSite[] | undefined;
-  /** Stops the clock of its time limit. */
-  stopClock: (() => void) | undefined;
   /** The number of those that want its result, without those that have lost interest. */
   interest = 0;
   /** The thread of another hub, if this is a proxy thread. */
