@@ -124,7 +124,7 @@ export class ThreadRunner {
     const frame = this.#stack.find(id);
     if (frame) {
       frame.killTimed ||= (mode & KillMode.Timed) !== 0;
-      return this.#stack.kill(frame, reason, number);
+      return this.#stack.kill(frame, reason, number, true);
     }
     const isHere = this.#intake.holdsThread(id) ||
       this.tasks.some(({ message }) => message.id === id);
@@ -303,7 +303,9 @@ export class ThreadRunner {
     frame.memberOf = options?.memberOf;
     frame.sites = options?.sites;
     this.#stack.frames.push(frame);
-    if (this.#doomed.has(task.id)) this.#stack.kill(frame, this.#doomed.get(task.id));
+    if (this.#doomed.has(task.id)) {
+      this.#stack.kill(frame, this.#doomed.get(task.id), undefined, true);
+    }
     this.#doomed.delete(task.id);
     return frame;
   }
