@@ -234,17 +234,19 @@ Deno.test("a report that became wrong while the hub was busy closes no circle", 
 
 Deno.test("the hub ends a wait by its number, once, and no other wait", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
-  const queue = new Queue<string>();
-  const thread = hub.spawn((queue: Queue<string>) => {
-    const get = () => {
+  const [items, ended] = [new Queue<string>(), new Queue<string>()];
+  const thread = hub.spawn(
+    (items: Queue<string>, ended: Queue<string>) => {
       try {
-        return queue.get();
+        items.get();
       } catch (error) {
-        return (error as Error).message;
+        ended.put((error as Error).message);
       }
-    };
-    return [get(), get()];
-  }, queue);
+      return items.get();
+    },
+    items,
+    ended,
+  );
   const end = (wait: number) => {
     const { post, kinds } = workerOf(thread as HubThread)!;
     const reason = encodeThrown(new Error(`end ${wait}`), "reason", kinds);
@@ -252,10 +254,12 @@ Deno.test("the hub ends a wait by its number, once, and no other wait", async ()
   };
   await parked(hub, thread, /queue/);
   for (const wait of [2, 1, 1]) end(wait);
+  assertEquals(await ended.getAsync(), "end 1");
+  end(1);
   await parked(hub, thread, /queue/);
   end(1);
-  await queue.putAsync("item");
-  assertEquals(await thread, ["end 1", "item"]);
+  await items.putAsync("item");
+  assertEquals(await thread, "item");
 });
 
 Deno.test("slow progress is no deadlock", async () => {
