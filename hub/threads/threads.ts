@@ -90,6 +90,7 @@ export class Threads implements ThreadHost, ThreadTable {
     if (grace !== Infinity) this.#stopAfter(worker, thread, grace);
     if (thread.killed) return;
     thread.killed = { reason: exit };
+    this.waits.killed(thread);
     const { arena } = hereOnHub();
     const payload = encodeThrown(exit, "reason", worker.kinds);
     const mode = grace === Infinity ? 0 : KillMode.Timed;

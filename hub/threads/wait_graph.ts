@@ -8,10 +8,9 @@
  * - from the innermost thread to the thread for which it waits, or which holds the lock at which it waits;
  * - from a thread in a call to the hub to the threads that the function awaits.
  *
- * No edge is kept. They are read from the reports (`Up.Parked`), from the calls that are being served, and from the memory of the
- * locks, each time that a circle is looked for. A wait that may end by itself is not reported with a stack, so it gives no edge.
- * Neither does a Worker that was told of a kill of one of its threads and has not reported the wait again since: the thread
- * may be about to leave.
+ * No edge is kept. Edges are read from the reports (`Up.Parked`), from the calls that are being served, and from the memory of
+ * the locks, each time that a circle is looked for. A wait that may end by itself gives no edge. Neither does a wait on a Worker
+ * that is told of a kill, until the Worker has reported the wait once more, as a `shield()` holds off the kill.
  *
  * **A circle is a proof** if all Workers in it have said nothing since ({@linkcode Circle.isCurrent}). A thread that leaves its
  * wait says so (`Up.Unparked`) before it does anything else, such as to release a lock:
@@ -60,8 +59,10 @@ export interface Wait {
   readonly holder: number | undefined;
   /** The threads on the Worker's stack, the innermost last. */
   readonly stack: readonly ReportedThread[];
-  /** Whether it is being ended, as it was part of a deadlock. */
-  refused: boolean;
+  /** The place of each thread on the stack, by its id. */
+  readonly places: ReadonlyMap<number, number>;
+  /** Whether the wait may be about to end: one of the threads was killed, or the wait was part of a deadlock. */
+  ending: boolean;
 }
 
 /** An edge of the graph. */
@@ -89,19 +90,19 @@ export class WaitGraph {
 
   /** Takes the report of a wait. A report of the same wait replaces the one before. */
   report(worker: Blockable, number: number, object: number, report: WaitReport): void {
-    const { on, holder, stack } = report;
+    const { on, holder, stack = [] } = report;
     const before = this.#waits.get(worker);
-    const known = before?.number === number ? before : undefined;
-    this.#waits.set(worker, {
-      worker,
-      number,
-      order: known?.order ?? ++this.#order,
-      object,
-      on,
-      holder,
-      stack: stack ?? [],
-      refused: known?.refused ?? false,
-    });
+    const order = before?.number === number ? before.order : ++this.#order;
+    const places = new Map(stack.map(([id], place) => [id, place]));
+    // The Worker had not heard of the kill when it reported the wait.
+    const ending = stack.some(([id, killed]) => !killed && this.#byId(id)?.killed !== undefined);
+    this.#waits.set(worker, { worker, number, order, object, on, holder, stack, places, ending });
+  }
+
+  /** Notes that a thread on a Worker is killed: the Worker's wait may be about to end. */
+  killed(worker: object): void {
+    const wait = this.#waits.get(worker);
+    if (wait) wait.ending = true;
   }
 
   /** Forgets the wait of a Worker: its innermost thread goes on, or waits with a limit. */
@@ -113,9 +114,9 @@ export class WaitGraph {
   edges(from: HubThread): Edge[] {
     const worker = from.worker;
     const wait = worker && this.#waits.get(worker);
-    if (!wait || from.dead || wait.worker.dead || wait.refused) return [];
-    const at = wait.stack.findIndex(([id]) => id === from.id);
-    if (at < 0 || this.#mayLeave(wait)) return [];
+    if (!wait || from.dead || wait.worker.dead || wait.ending) return [];
+    const at = wait.places.get(from.id);
+    if (at === undefined) return [];
     const edges: Edge[] = [];
     const add = (to: HubThread | undefined, by: string, atLock: boolean) => {
       if (to && !to.dead) edges.push({ from, to, by, atLock, wait });
@@ -154,17 +155,14 @@ export class WaitGraph {
       }
       places.delete(thread);
     };
-    for (const thread of from) {
-      const circle = visit(thread);
-      if (circle) return circle;
-    }
+    return first(from, visit);
   }
 
   /**
-   * The last edge of a way from a thread to one of which `is()` is true, if there is such a way. Locks count for nothing: others
-   * may release them.
+   * The last edge of a way from one of some threads to a thread of which `is()` is true, if there is such a way. Locks count for
+   * nothing: others may release them.
    */
-  wayTo(from: HubThread, is: (thread: HubThread) => boolean): Edge | undefined {
+  wayTo(from: Iterable<HubThread>, is: (thread: HubThread) => boolean): Edge | undefined {
     const visited = new Set<HubThread>();
     const visit = (thread: HubThread): Edge | undefined => {
       if (visited.has(thread)) return undefined;
@@ -175,12 +173,15 @@ export class WaitGraph {
         if (last) return last;
       }
     };
-    return visit(from);
+    return first(from, visit);
   }
+}
 
-  /** Whether a thread on the Worker was killed, and the Worker had not heard of that when it reported the wait. */
-  #mayLeave({ stack }: Wait): boolean {
-    return stack.some(([id, killed]) => !killed && this.#byId(id)?.killed !== undefined);
+/** The first result that a function gives for some values. */
+function first<T, R>(values: Iterable<T>, fn: (value: T) => R | undefined): R | undefined {
+  for (const value of values) {
+    const result = fn(value);
+    if (result !== undefined) return result;
   }
 }
 
@@ -240,7 +241,7 @@ export class Circle {
 /** Makes the lines of a message that tell where threads are blocked. */
 export function describeSites(edges: readonly Edge[]): string {
   return edges.slice(0, MOST_SITES).map(({ from, wait }) => {
-    const site = wait.stack.find(([id]) => id === from.id)?.[2];
+    const [, , site] = wait.stack[wait.places.get(from.id)!];
     return site ? `\n    "${from.name}" at ${site}` : "";
   }).join("");
 }

@@ -162,6 +162,11 @@ export class Waits {
     this.#look(worker.stack);
   }
 
+  /** Notes that a thread is killed: it may be about to leave its wait. */
+  killed({ worker }: HubThread): void {
+    if (worker) this.#graph.killed(worker);
+  }
+
   /** Notes that a thread that was parked goes on: `Up.Unparked`. */
   unparked(worker: GreenWorker, id: number): void {
     const thread = worker.stack.findLast((thread) => thread.id === id);
@@ -185,7 +190,7 @@ export class Waits {
     const worker = workerOf(from);
     if (!worker) return;
     const error = encodeThrown(deadlock.error(), "reason", worker.kinds);
-    wait.refused = true;
+    wait.ending = true;
     worker.post.send(Down.Kill, from.id, wait.number, KillMode.Once, error);
     worker.post.ready();
   }
@@ -196,12 +201,12 @@ export class Waits {
    */
   #stuck(threads: readonly HubThread[]): Deadlock | undefined {
     const holds = (thread: HubThread) => this.#pool.holds(thread);
-    const edge = first(threads, (thread) => this.#graph.wayTo(thread, holds));
+    const edge = this.#graph.wayTo(threads, holds);
     const running = edge && this.#pool.blocking(edge.to);
     if (!running) return undefined;
     const ends: Edge[] = [];
     for (const thread of running) {
-      const end = this.#graph.wayTo(thread, holds);
+      const end = this.#graph.wayTo([thread], holds);
       if (!end) return undefined;
       ends.push(end);
     }
@@ -217,14 +222,6 @@ export class Waits {
     return new DeadlockError(message + describeSites(edges), {
       cycle: [...edges.map(({ from }) => from.name), name],
     });
-  }
-}
-
-/** The first result that a function gives for some values. */
-function first<T, R>(values: readonly T[], fn: (value: T) => R | undefined): R | undefined {
-  for (const value of values) {
-    const result = fn(value);
-    if (result !== undefined) return result;
   }
 }
 

@@ -116,8 +116,13 @@ Deno.test("WaitGraph.circle() leaves out those that go on, have ended, are being
     ({ graph, workers }) => graph.forget(workers[0]),
     ({ threads }) => Object.assign(threads[0], { dead: true }),
     ({ workers }) => workers[0].dead = true,
-    ({ graph, threads }) => graph.circle(threads)!.last.wait.refused = true,
-    ({ threads }) => Object.assign(threads[0], { killed: { reason: undefined } }),
+    ({ graph, threads }) => graph.circle(threads)!.last.wait.ending = true,
+    ({ graph, workers }) => graph.killed(workers[0]),
+    // The report and the kill have crossed.
+    ({ threads, waits }) => {
+      Object.assign(threads[0], { killed: { reason: undefined } });
+      waits(0, 1);
+    },
   ];
   for (const [i, change] of cases.entries()) {
     const all = graphOf();
@@ -139,7 +144,7 @@ Deno.test("WaitGraph.wayTo() gives the last edge of a way, and does not count lo
   const [a, b, c] = threads;
   waits(0, 1);
   waits(1, 2);
-  assertEquals(graph.wayTo(a, (thread) => thread === c)?.from, b);
+  assertEquals(graph.wayTo([a], (thread) => thread === c)?.from, b);
   waits(1, 2, { object: 7 });
-  assertEquals(graph.wayTo(a, (thread) => thread === c), undefined);
+  assertEquals(graph.wayTo([a], (thread) => thread === c), undefined);
 });
