@@ -99,10 +99,11 @@ export class WaitGraph {
     this.#waits.set(worker, { worker, number, order, object, on, holder, stack, places, ending });
   }
 
-  /** Notes that a thread on a Worker is killed: the Worker's wait may be about to end. */
-  killed(worker: object): void {
-    const wait = this.#waits.get(worker);
-    if (wait) wait.ending = true;
+  /** Notes that a thread is killed: the wait of its Worker may be about to end, unless the Worker knows of a kill of it. */
+  killed({ id, worker }: HubThread): void {
+    const wait = worker && this.#waits.get(worker);
+    const place = wait?.places.get(id);
+    if (place !== undefined && !wait!.stack[place][1]) wait!.ending = true;
   }
 
   /** Forgets the wait of a Worker: its innermost thread goes on, or waits with a limit. */

@@ -163,8 +163,8 @@ export class Waits {
   }
 
   /** Notes that a thread is killed: it may be about to leave its wait. */
-  killed({ worker }: HubThread): void {
-    if (worker) this.#graph.killed(worker);
+  killed(thread: HubThread): void {
+    this.#graph.killed(thread);
   }
 
   /** Notes that a thread that was parked goes on: `Up.Unparked`. */

@@ -117,7 +117,7 @@ Deno.test("WaitGraph.circle() leaves out those that go on, have ended, are being
     ({ threads }) => Object.assign(threads[0], { dead: true }),
     ({ workers }) => workers[0].dead = true,
     ({ graph, threads }) => graph.circle(threads)!.last.wait.ending = true,
-    ({ graph, workers }) => graph.killed(workers[0]),
+    ({ graph, threads }) => graph.killed(threads[0]),
     // The report and the kill have crossed.
     ({ threads, waits }) => {
       Object.assign(threads[0], { killed: { reason: undefined } });
@@ -136,6 +136,7 @@ Deno.test("WaitGraph.circle() leaves out those that go on, have ended, are being
   Object.assign(threads[0], { killed: { reason: undefined } });
   waits(0, 1, { report: { stack: [[1, true, ""]] } });
   waits(1, 0);
+  graph.killed(threads[0]);
   assertEquals(names(graph.circle(threads)), ["b", "a"]);
 });
 
