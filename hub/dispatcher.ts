@@ -21,9 +21,9 @@ import { CallServer } from "./calls/call_server.ts";
 import { Functions } from "./calls/functions.ts";
 import {
   checkEnding,
-  checkParking,
   checkTarget,
   checkThreadOptions,
+  checkWaitReport,
   readReason,
 } from "./calls/checks.ts";
 import { Ended } from "./records/ended.ts";
@@ -133,13 +133,11 @@ export class Dispatcher implements PoolHost, Registry {
       case Up.Abort:
         return this.callServer.abort(worker, id, readReason(worker, payload), a === 1);
       case Up.Parked:
-        return this.#waits.parked(worker, id, a, b, checkParking(decode(payload, worker.kinds)));
+        return this.#waits.parked(worker, id, a, b, checkWaitReport(decode(payload, worker.kinds)));
       case Up.Unparked:
         return this.#waits.unparked(worker, id);
-      case Up.At:
-        return this.#waits.at(id, String(decode(payload, worker.kinds)), a === 1);
       case Up.Unwait:
-        return worker.stack.findLast((thread) => thread.id === b)?.stopWaiting?.();
+        return this.#waits.unwait(worker, b);
       case Up.Unhandled: {
         // If it cannot be read, as a class is not known here, the reason is that error.
         const read = readReason(worker, payload);

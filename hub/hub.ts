@@ -360,7 +360,7 @@ export class Hub extends EventTarget implements AsyncDisposable {
       state: thread.state,
       age: now - thread.since,
       parent: thread.parent,
-      parkedOn: this.#dispatcher.pool.isQueued(thread) ? ITS_TURN : thread.parkedOn,
+      parkedOn: this.#dispatcher.pool.isQueued(thread) ? ITS_TURN : thread.blocked?.on,
     }));
   }
 

@@ -54,10 +54,9 @@ export const Up = {
    */
   Loaded: 22,
   /**
-   * The thread `id` has been blocked for a while; if only the thread `a` can end that, `a` is its id, else 0; `b` is the
-   * id of the coordination object that it waits at, -1 if it may take another green thread to end it otherwise, else 0. Payload:
-   * `[on, limited]`: what it is blocked on, as text, and whether that ends by itself, as its time is limited. Of the call `id`
-   * that the hub made to an iteration: `[on, limited, name]`, with the name of the generator function.
+   * The thread `id` has been blocked for a while. `a` is the number of this wait, counted by the Worker. `b` is the id of the
+   * coordination object at which the thread waits, -1 if it may take another green thread to end the wait otherwise, else 0.
+   * Payload: a {@linkcode WaitReport}. If the call `id` that the hub made to an iteration is blocked: one with `generator`.
    */
   Parked: 23,
   /** The thread `id` is not blocked any more. Sent only after a `Parked`. */
@@ -67,7 +66,7 @@ export const Up = {
    * left behind. Payload: the name of the one that failed, and the error: `[name, error]`.
    */
   Unhandled: 25,
-  /** The thread `b` has given up waiting for the thread `id`. */
+  /** The thread `b` does not wait for the thread `id` any more, which has not ended. */
   Unwait: 26,
   /**
    * Async context that goes with the next message of kind `a` (`Call`, `Start` or `Spawn`) with this `id`: the difference from
@@ -79,11 +78,6 @@ export const Up = {
    * be, as its thread has ended. Payload: the reason.
    */
   Signalled: 28,
-  /**
-   * Where the thread `id` is blocked, asked for by `Down.Where`; `a` 1: it leaves that now, with a kill or a timeout. Payload: a
-   * text; empty if it cannot be told.
-   */
-  At: 29,
   /** Answer with `Down.Flush` and the same `id` when everything before this has been done. */
   Flush: 30,
   /** The event loop has had the turn that `Down.LoopTurn` has asked for, and what had failed there has been told. */
@@ -110,8 +104,8 @@ export const Down = {
    */
   Call: 12,
   /**
-   * Kill the thread `id`, which runs here. `a`: the kill's number (see `Arena.kills`); `b`: bits of {@linkcode KillMode}.
-   * Payload: the reason.
+   * Kill the thread `id`, which runs here. `a`: the kill's number (see `Arena.kills`), or the number of a wait if `b` has
+   * `KillMode.Once`; `b`: bits of {@linkcode KillMode}. Payload: the reason.
    */
   Kill: 13,
   /** Nobody on the hub refers to the function or object `id` any more; `b` times it was sent there. */
@@ -120,14 +114,10 @@ export const Down = {
   Close: 15,
   /** The options of the thread `id`, said before its `Run`. Payload: {@linkcode ThreadOptions}. */
   Prepare: 16,
-  /** The thread `a` must not go on waiting for the thread `id`. Payload: the error to throw there. */
-  Refuse: 17,
   /** Async context that goes with the next message (`Run` or `Call`): all of it. Payload: see `context/wire.ts`. */
   Context: 18,
   /** The `AbortSignal` with the number `id`, which was sent there or is about to be, is aborted. Payload: the reason. */
   Signalled: 19,
-  /** Say where in people's code the thread `id` is blocked. */
-  Where: 20,
   /** All that came before the `Up.Flush` with this `id` has been done. */
   Flush: 21,
   /** Give the event loop a turn when no thread runs, and say so by `Up.LoopTurned`: the process is about to end. */
@@ -136,7 +126,7 @@ export const Down = {
 
 /** In `Down.Kill`. */
 export const KillMode = {
-  /** To throw only once, where the thread is blocked now. */
+  /** To throw only once, and only in the wait that was reported with this number: see `Up.Parked`. */
   Once: 1,
   /** The hub stops the Worker at a time of its own if the thread has not ended by then. */
   Timed: 2,
@@ -262,6 +252,26 @@ export type Target =
    * then its number and what to do (see `live.ts`).
    */
   | { readonly kind: "live" };
+
+/** The report of a blocked thread. Plain data: it crosses as JSON. */
+export interface WaitReport {
+  /** A text about the wait. */
+  readonly on: string;
+  /** Whether the wait may end by itself: by a time limit or a signal. */
+  readonly limited: boolean;
+  /** The name of the generator function, if an iteration is blocked. */
+  readonly generator?: string;
+  /** The id of the one thread that can end the wait, if that is known. */
+  readonly holder?: number;
+  /** The threads on the Worker's stack, the innermost last. Left out if the wait is limited. */
+  readonly stack?: readonly ReportedThread[];
+}
+
+/**
+ * A thread on the stack of a Worker that is blocked: its id, whether its Worker knows of a kill of it, and the site in people's
+ * code at which it is blocked (an empty text if that cannot be told).
+ */
+export type ReportedThread = readonly [id: number, killed: boolean, site: string];
 
 /** The site at which a thread was spawned. */
 export interface SpawnSite {

@@ -2,8 +2,8 @@
  * Stacks that people can read: one story of both sides, without the stack frames that this library and the runtime have below
  * people's code.
  *
- * **The call site of a blocked thread** is the line of people's code in which it is blocked. A blocked thread is asked for its
- * site on top of its own stack, so a stack that is captured there tells it. When several threads are on that stack, each waits
+ * **The call site of a blocked thread** is the line of people's code in which it is blocked. A blocked thread tells its site on
+ * top of its own stack, so a stack that is captured there tells it. When several threads are on that stack, each waits
  * for the one above it, which was begun by `ThreadRunner.runNested`.
  *
  * @module
@@ -184,13 +184,21 @@ const DEPTH = 200;
 const PLACE = /(\w+:[^\s()]+:\d+:\d+|<anonymous>:\d+:\d+)\)?$/;
 
 /**
- * The site of the call in which a thread on this stack is blocked.
+ * The sites of the calls in which the threads on this stack are blocked.
  *
- * @param above The count of threads above it.
- * @returns The site, as stacks have it; `undefined` if it cannot be told.
+ * @param threads The count of threads.
+ * @returns The sites as stacks have them, that of the innermost thread last; an empty text where one cannot be told.
  */
-export function callSite(above: number): string | undefined {
-  return siteIn(wholeStack(), above);
+export function callSites(threads: number): string[] {
+  const sites = new Array<string>(threads).fill("");
+  let at = threads - 1;
+  for (const line of wholeStack().split("\n")) {
+    if (line.includes(BEGINS)) at--;
+    if (at < 0) break;
+    const site = sites[at] === "" ? PLACE.exec(line)?.[1] : undefined;
+    if (site && !ownModules.some((own) => site.startsWith(own))) sites[at] = readable(site);
+  }
+  return sites;
 }
 
 /**
@@ -215,19 +223,6 @@ function wholeStack(): string {
   const stack = stackHere();
   Error.stackTraceLimit = stackTraceLimit;
   return stack;
-}
-
-/** As {@linkcode callSite}, in a stack that was captured before. */
-function siteIn(stack: string, above: number): string | undefined {
-  for (const line of stack.split("\n")) {
-    if (above > 0) {
-      if (line.includes(BEGINS)) above--;
-      continue;
-    }
-    const site = PLACE.exec(line)?.[1];
-    if (site && !ownModules.some((own) => site.startsWith(own))) return readable(site);
-    if (line.includes(BEGINS)) return undefined;
-  }
 }
 
 /** A site in words. An inline function has no URL: it is the source with which its thread was spawned. */

@@ -29,23 +29,28 @@
  * **The run token.** In a cooperative hub green code runs only with the run lock (see `run_token.ts`): a blocking call gives up
  * the lock and comes back with it. Messages are taken in without the lock; those that run code wait for it.
  *
- * **Reports.** A thread that is blocked for longer than {@linkcode REPORT_AFTER} says so to the hub, for `threads()` and for the
- * search for deadlocks; shorter waits cost nothing. It says so once, and sleeps until somebody wakes it. The lock that it waits
- * for may have another holder by the time that the report matters. So a thread at an object that is woken for nothing reports
- * once more, and the hub wakes the threads whose reports it wants (see `hub/threads/waits.ts`).
+ * **Reports.** A thread that is blocked for longer than {@linkcode REPORT_AFTER} reports the wait to the hub, for `threads()` and
+ * for the search for deadlocks; shorter waits cost nothing. The report names the wait, the thread that can end it, and the sites
+ * of all threads on the stack. It is sent once, and once more when a kill has come that a `shield()` holds off. If the hub finds
+ * a deadlock, it ends one reported wait by its number (see `hub/threads/waits.ts`); the thread is not killed.
  *
  * @module
  */
 
-import { generatorName } from "../../bridge/values/stacks.ts";
+import { callSites, generatorName, joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import { encode } from "../../bridge/values/codec.ts";
-import type { Frame, Kill } from "./frame_stack.ts";
+import { type Frame, hasStack, type Kill } from "./frame_stack.ts";
 import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { currentLimit, type Limit } from "../../bridge/side/limit.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
 import { type Condition, type Parking, stopped } from "../../bridge/side/green.ts";
-import { targetName, Up } from "../../bridge/protocol/messages.ts";
+import {
+  type ReportedThread,
+  targetName,
+  Up,
+  type WaitReport,
+} from "../../bridge/protocol/messages.ts";
 import { isLocal } from "../../bridge/references/signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
@@ -55,6 +60,16 @@ import { GreenThread } from "../../bridge/side/green_thread.ts";
 
 /** A condition that never holds: for a wait that only time ends. */
 const NEVER: Condition = { done: false };
+
+/** A wait that was reported to the hub. */
+interface Reported {
+  /** The number by which the hub may end it. */
+  readonly number: number;
+  /** The count of killed threads on the stack, as it was reported last. */
+  kills: number;
+  /** The error with which the hub ends the wait: the thread could never go on. */
+  refusal: { readonly error: unknown } | undefined;
+}
 
 /** The blocking waits of the threads on a Worker's stack. */
 export class Blocking {
@@ -74,6 +89,10 @@ export class Blocking {
   #flushed = 0;
   /** The count of `Unparked` reports: each tells the hub that a thread goes on. */
   #unparked = 0;
+  /** The reported waits on this stack, the innermost last. */
+  readonly #reported: Reported[] = [];
+  /** The number of the last of them. */
+  #lastReported = 0;
 
   /**
    * @param base The common ground of all parts.
@@ -122,9 +141,9 @@ export class Blocking {
       return this.#blockInTurn(this.#token, frame, condition, deadline, parking);
     }
     const { board, slot } = this.#mailbox;
-    // The time at which the thread is to tell the hub that it is blocked, and the time at which it has.
+    // The time at which the thread is to tell the hub that it is blocked.
     let report = 0;
-    let reported = 0;
+    let reported: Reported | undefined;
     let unparked = this.#unparked;
     const below = this.#parked;
     this.#parked = parking;
@@ -138,27 +157,32 @@ export class Blocking {
         if (frame.passing && leaves(condition)) this.#stack.throwPassing(frame);
         if (done) return this.#accept(frame, condition, deadline);
         if (this.#stack.isStruck(frame) && leaves(condition)) this.#stack.interrupt(frame);
+        if (reported?.refusal && leaves(condition)) throwRefusal(frame, reported.refusal);
         const now = performance.now();
         if (now >= deadline) return false;
         if (report === 0 || unparked !== this.#unparked) {
           // Code on top of the thread was blocked. That does not count for this wait: it may have said that the thread goes on.
           report = now + REPORT_AFTER;
           unparked = this.#unparked;
-        } else if (now >= report) {
-          reported = now;
-          this.#reportParked(frame, parking, deadline - now);
+        } else if (now >= report || reported && reported.kills !== this.#stack.kills) {
+          reported = this.#reportParked(frame, parking, deadline - now, reported);
           report = Infinity;
         }
         const tidyAt = this.#mailbox.tidy(now);
         const until = Math.min(deadline, frame.deadline, report, tidyAt, this.#timed.next);
         if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
         else this.#mailbox.park(counter, now, until);
-        if (reported > 0 && this.#isAsked(parking, counter)) report = reported + REPORT_EVERY;
       }
     } finally {
       this.#parked = below;
-      if (reported > 0) this.#reportUnparked(frame);
+      if (reported) this.#reportUnparked(frame, reported);
     }
+  }
+
+  /** Ends a wait that was reported with this number, if it goes on: the hub has found a deadlock. */
+  refuse(number: number, error: unknown): void {
+    const reported = this.#reported.find((reported) => reported.number === number);
+    if (reported) reported.refusal ??= { error };
   }
 
   /** The name of the call that blocks just now with a signal that nobody but this Worker can abort. */
@@ -234,9 +258,9 @@ export class Blocking {
     const due = Math.min(deadline, frame.deadline);
     const hasWork = () =>
       condition.done || this.#intake.hasWork ||
-      performance.now() >= due || this.#stack.isStruck(frame);
+      performance.now() >= due || this.#stack.isStruck(frame) || reported?.refusal !== undefined;
     let report = performance.now() + REPORT_AFTER;
-    let reported = 0;
+    let reported: Reported | undefined;
     let unparked = this.#unparked;
     const waiting: Waiting = {
       receive: () => this.#intake.receive(true),
@@ -250,9 +274,9 @@ export class Blocking {
         }
         // A thread that is queued for the lock is not blocked. The hub can see that; the thread is woken when it has its turn.
         const { isQueued } = token;
-        if (now >= report && !isQueued) {
-          reported = now;
-          this.#reportParked(frame, parking, deadline - now);
+        const isNew = reported && reported.kills !== this.#stack.kills;
+        if ((now >= report || isNew) && !isQueued) {
+          reported = this.#reportParked(frame, parking, deadline - now, reported);
           report = Infinity;
         }
         const until = Math.min(
@@ -261,7 +285,6 @@ export class Blocking {
         );
         if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
         else this.#mailbox.park(counter, now, until);
-        if (reported > 0 && this.#isAsked(parking, counter)) report = reported + REPORT_EVERY;
       },
     };
     let owes = parking.yields === true;
@@ -284,6 +307,9 @@ export class Blocking {
           if (mayLeave && this.#stack.isStruck(frame) && leaves(condition)) {
             this.#stack.interrupt(frame);
           }
+          if (mayLeave && reported?.refusal && leaves(condition)) {
+            throwRefusal(frame, reported.refusal);
+          }
           if (performance.now() >= deadline && !owes) return false;
         }
         if (parking.keeps) {
@@ -300,7 +326,7 @@ export class Blocking {
       }
     } finally {
       this.#parked = below;
-      if (reported > 0) this.#reportUnparked(frame);
+      if (reported) this.#reportUnparked(frame, reported);
     }
   }
 
@@ -324,8 +350,6 @@ export class Blocking {
    * @returns Whether the thread goes on; `false` when the time was over before the condition held.
    */
   #accept(frame: Frame, condition: Condition, deadline: number): boolean {
-    // The hub had found that the thread could never go on, but it can: so its next blocking call is not to throw that either.
-    frame.thrown = undefined;
     if (!condition.giveUp) return true;
     if (frame.passing && condition.giveUp()) this.#stack.throwPassing(frame);
     if (this.#stack.kills > 0) {
@@ -349,29 +373,43 @@ export class Blocking {
     if (!condition.done && !waiting.isShut()) waiting.sleep(counter);
   }
 
-  /** Whether a thread that sleeps at an object was woken: the holder may be another one now, or the hub wants to know it. */
-  #isAsked({ holder }: Parking, counter: number): boolean {
-    if (holder === undefined) return false;
-    const { board, slot } = this.#mailbox;
-    return board.woken(slot) !== counter;
+  /** Reports to the hub that a thread has been blocked for a while, on what, and where. */
+  #reportParked(frame: Frame, parking: Parking, left: number, before?: Reported): Reported {
+    const { what, object, peers } = parking;
+    const { kills } = this.#stack;
+    const reported = before ??
+      { number: this.#lastReported = this.#lastReported + 1 | 0, kills, refusal: undefined };
+    if (!before) this.#reported.push(reported);
+    reported.kills = kills;
+    const on = describeParking(what, left);
+    const limited = parking.limited === true || left < Infinity || frame.deadline < Infinity;
+    const report: WaitReport = limited ? { on, limited } : {
+      on,
+      limited,
+      holder: what instanceof RemoteThread ? what.id : parking.holder?.() ?? 0,
+      stack: this.#reportStack(),
+    };
+    const at = object ?? (peers || what instanceof RemoteThread ? -1 : 0);
+    this.#sendParked(frame.id, reported.number, at, report);
+    const step = this.#stack.stepOn(frame);
+    if (step) this.#sendParked(step.id, 0, 0, { on, limited, generator: generatorName() });
+    return reported;
   }
 
-  /** Reports a thread that has been blocked for a while to the hub, and on what it is blocked. */
-  #reportParked(frame: Frame, parking: Parking, left: number): void {
-    const { what, holder, object, peers } = parking;
-    const limited = parking.limited === true || left < Infinity || frame.deadline < Infinity;
-    const payload = encode([describeParking(what, left), limited], "text", this.#crossing.kinds);
-    const at = object ?? (peers || what instanceof RemoteThread ? -1 : 0);
-    this.#mailbox.send(Up.Parked, frame.id, holder?.() ?? 0, at, payload);
-    const step = this.#stack.stepOn(frame);
-    if (!step) return;
-    const named = [describeParking(what, left), limited, generatorName()];
-    this.#mailbox.send(Up.Parked, step.id, 0, 0, encode(named, "text", this.#crossing.kinds));
+  #sendParked(id: number, number: number, at: number, report: WaitReport): void {
+    this.#mailbox.send(Up.Parked, id, number, at, encode(report, "report", this.#crossing.kinds));
+  }
+
+  #reportStack(): ReportedThread[] {
+    // With hardly any room left on the stack, the sites are left out of the report.
+    const sites = hasStack(16) ? callSites(this.#frames.length) : [];
+    return this.#frames.map(({ id, killed }, i) => [id, killed !== undefined, sites[i] ?? ""]);
   }
 
   /** Tells the hub that a thread goes on, and the step of an iteration that runs on its stack frame. */
-  #reportUnparked(frame: Frame): void {
+  #reportUnparked(frame: Frame, reported: Reported): void {
     this.#unparked++;
+    this.#reported.splice(this.#reported.indexOf(reported), 1);
     const id = this.#stack.stepOn(frame)?.id;
     this.#mailbox.send(Up.Unparked, frame.id, 0, 0, EMPTY);
     if (id !== undefined && id !== frame.id) this.#mailbox.send(Up.Unparked, id, 0, 0, EMPTY);
@@ -383,11 +421,14 @@ function leaves(condition: Condition): boolean {
   return condition.giveUp === undefined || condition.giveUp();
 }
 
+/** Throws the error with which the hub ends a wait. */
+function throwRefusal({ thread }: Frame, { error }: { readonly error: unknown }): never {
+  joinStacks(error, `    --- in green thread "${thread.name}" ---`, stackHere());
+  throw error;
+}
+
 /** The time for which a thread is blocked before its Worker reports the wait to the hub, in milliseconds. */
 const REPORT_AFTER = 20;
-
-/** The least time between two reports of one wait, in milliseconds. */
-const REPORT_EVERY = 100;
 
 /**
  * The wait of a thread, in words.

@@ -1,6 +1,6 @@
 /**
- * The stack of green threads on one Worker, and the ways in which they end early: kills, timeouts, deadlocks that the hub has
- * found, and steps of iterations that are left.
+ * The stack of green threads on one Worker, and the ways in which they end early: kills, timeouts, and steps of iterations that
+ * are left.
  *
  * Kills hit the innermost thread of the stack first: a thread cannot leave while another one runs on top of it.
  *
@@ -132,7 +132,7 @@ export class FrameStack {
 
   /** Whether {@linkcode FrameStack.interrupt} would throw. */
   isStruck(frame: Frame): boolean {
-    if (frame.passing || frame.thrown || this.isKilled(frame)) return true;
+    if (frame.passing || this.isKilled(frame)) return true;
     if (this.#leaving > 0 && this.#stepLeft(frame)) return true;
     if (frame.shields > 0) return false;
     return frame.timeouts.length > 0 && frame.deadline <= performance.now();
@@ -141,11 +141,6 @@ export class FrameStack {
   /** Throws if the thread that runs now, or its step, is to end, or if the thread has run out of time. */
   interrupt(frame: Frame): void {
     if (frame.passing) this.throwPassing(frame);
-    if (frame.thrown) {
-      const { error } = frame.thrown;
-      frame.thrown = undefined;
-      throw error;
-    }
     if (this.#leaving > 0) this.#throwIfLeft(frame);
     if (frame.shields > 0) return;
     if (this.kills > 0) this.throwIfKilled(frame);
@@ -270,8 +265,6 @@ export class Frame {
   killTimed = false;
   /** Called when the thread is killed while it waits for something that is no blocking call. */
   onKill: (() => void) | undefined;
-  /** The error that the thread's blocking call is to throw once: the hub has found that the thread could never go on. */
-  thrown: { readonly error: unknown } | undefined;
   /**
    * The error that ended a callback on top of the thread but was meant for the thread itself: the thread's kill, or a timeout
    * that the thread had armed. The same error is thrown again where the thread is blocked, even if the hub catches the failure of

@@ -2,9 +2,8 @@
  * Messages that have arrived at a Worker: some are done at once, the others wait for a point where they can be run.
  *
  * Most messages are taken at once, wherever the Worker is: in the middle of writing another message too. Messages that run code
- * or write messages are put off (threads to run, callbacks to call, the question where a thread is blocked, and functions that
- * are to be called `soon()`) until a blocking call, or the bottom of the stack. In a cooperative hub they wait there for the
- * run lock as well.
+ * or write messages are put off (threads to run, callbacks to call, and functions that are to be called `soon()`) until a
+ * blocking call, or the bottom of the stack. In a cooperative hub they wait there for the run lock as well.
  *
  * All this is on the Worker's one thread of the system. But code that is run here may block, and then this file is entered
  * again, from above: so each message is taken out before it is run, and nothing that was looked at before is relied on after.
@@ -39,7 +38,7 @@ export class Intake {
   readonly #unhandled: GreenBase["unhandled"];
   readonly #loopTurns: LoopTurns;
   readonly #receiver: Receiver;
-  /** Messages that are put off: threads to run, callbacks to call, and questions where a thread is blocked. */
+  /** Messages that are put off: threads to run, and callbacks to call. */
   readonly #deferred: Message[] = [];
   readonly #soon: (() => unknown)[] = [];
 
@@ -142,8 +141,7 @@ export class Intake {
       if (kind === Down.Run || kind === Down.Call) {
         if (usesContext()) this.#context.attach(message);
         this.#deferred.push(message);
-      } else if (kind === Down.Where) this.#deferred.push(message);
-      else this.#receiver.take(message);
+      } else this.#receiver.take(message);
       if (!writing && this.#deferred.length > 0) break;
     }
     this.#mailbox.makeRoom();

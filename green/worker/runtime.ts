@@ -24,10 +24,9 @@ import { Awaiting } from "./awaiting.ts";
 import { Blocking } from "./blocking.ts";
 import type { RunLock } from "../../bridge/wire/run_lock.ts";
 import type { Board } from "../../bridge/wire/board.ts";
-import { callSite } from "../../bridge/values/stacks.ts";
 import { Callbacks } from "./callbacks.ts";
 import { Caller } from "./caller.ts";
-import { decode, encode } from "../../bridge/values/codec.ts";
+import { decode } from "../../bridge/values/codec.ts";
 import { Crossing, TargetNumbers } from "./crossing.ts";
 import { LoopTurns } from "./loop_turns.ts";
 import { FrameStack } from "./frame_stack.ts";
@@ -45,6 +44,7 @@ import type { Outbox } from "../../bridge/wire/outbox.ts";
 import type { Condition, Green, Parking } from "../../bridge/side/green.ts";
 import {
   Down,
+  KillMode,
   RefKind,
   type Target,
   targetName,
@@ -159,7 +159,6 @@ export class GreenRuntime implements Green {
       // No function in between: a thread that is run nested has as much of the stack as may be.
       serve: (message) => {
         if (message.kind === Down.Call) this.#callbacks.serve(message);
-        else if (message.kind === Down.Where) this.#sayWhere(message.id);
         else if (stack.frames.length > 0) this.#runner.runNested(message);
         else this.#runner.tasks.push({ message });
       },
@@ -417,6 +416,7 @@ export class GreenRuntime implements Green {
       case Down.Prepare:
         return this.#runner.prepare(id, decode(payload, kinds) as ThreadOptions);
       case Down.Kill:
+        if (b & KillMode.Once) return this.#blocking.refuse(a, this.crossing.decodeReason(payload));
         return this.#runner.kill(id, this.crossing.decodeReason(payload), b, a);
       case Down.Release:
         return this.crossing.references.release(id, b);
@@ -425,8 +425,6 @@ export class GreenRuntime implements Green {
         // Its listeners may do anything: not in the middle of a message that is being written.
         return this.intake.soon(() => this.crossing.references.signalled(id, reason));
       }
-      case Down.Refuse:
-        return this.waits.refuse(message);
       case Down.Context:
         return this.#context.arrive(payload);
       case Down.Close:
@@ -436,16 +434,5 @@ export class GreenRuntime implements Green {
       case Down.LoopTurn:
         return this.#serving.wantLoopTurn();
     }
-  }
-
-  /** Tells the hub the site where a thread on this stack is blocked. */
-  #sayWhere(id: number): void {
-    const { frames, innermost } = this.#stack;
-    const at = frames.findLastIndex((frame) => frame.id === id);
-    const site = at < 0 ? undefined : callSite(frames.length - 1 - at);
-    const leaves = innermost && at >= 0 &&
-      this.#stack.isStruck(innermost) && this.#stack.isStruck(frames[at]);
-    const payload = encode(site ?? "", "text", this.crossing.kinds);
-    this.#mailbox.send(Up.At, id, leaves ? 1 : 0, 0, payload);
   }
 }

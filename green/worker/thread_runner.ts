@@ -117,15 +117,11 @@ export class ThreadRunner {
    *
    * @param id The thread's id.
    * @param reason The reason of the kill.
-   * @param mode Bits of {@linkcode KillMode}.
+   * @param mode Bits of {@linkcode KillMode}, without `Once`.
    * @param number The kill's number.
    */
   kill(id: number, reason: unknown, mode: number, number: number): void {
     const frame = this.#stack.find(id);
-    if (mode & KillMode.Once) {
-      if (frame) frame.thrown = { error: reason };
-      return;
-    }
     if (frame) {
       frame.killTimed ||= (mode & KillMode.Timed) !== 0;
       return this.#stack.kill(frame, reason, number, true);

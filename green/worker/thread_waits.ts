@@ -2,8 +2,8 @@
  * A Worker's questions to threads: it waits for them, wants to hear of their endings, kills them.
  *
  * A handle is _awaited_ from when the hub is asked for the ending until the ending is known here: by `Down.Settled`, or as the
- * thread ends on this stack. A wait ends with that, or when the hub refuses it (`Down.Refuse`: nobody could ever go on), or when
- * the waiting thread is to end itself; the hub is told (`Up.Unwait`) if it may still count the wait.
+ * thread ends on this stack. A wait ends with that, or with an error: a kill, a timeout, or a deadlock that the hub has found.
+ * Then the hub is told (`Up.Unwait`), since the thread is wanted less.
  *
  * In a cooperative hub each of these questions is flushed: the hub has done all that follows before the thread goes on. A kill
  * is flushed in every hub.
@@ -13,7 +13,7 @@
 
 import type { Condition } from "../../bridge/side/green.ts";
 import type { Blocking } from "./blocking.ts";
-import { callSite, joinStacks, stackHere } from "../../bridge/values/stacks.ts";
+import { callSites } from "../../bridge/values/stacks.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { Frame } from "./frame_stack.ts";
@@ -22,14 +22,6 @@ import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import { type RemoteThread, selfWait } from "./remote_thread.ts";
 import { overdue } from "../../bridge/side/bounded.ts";
-
-/** A wait for a thread, that the hub may refuse. */
-interface Wait extends Condition {
-  readonly thread: RemoteThread;
-  readonly frame: Frame;
-  readonly signal: AbortSignal | undefined;
-  refusal: { readonly error: unknown } | undefined;
-}
 
 /** The waits for threads, and kills. */
 export class ThreadWaits {
@@ -41,8 +33,6 @@ export class ThreadWaits {
   readonly #crossing: GreenBase["crossing"];
   readonly #token: GreenBase["token"];
   readonly #blocking: Blocking;
-  /** The waits for threads that are going on on this stack. */
-  readonly #waits: Wait[] = [];
   /** Threads whose `Settled` is on its way. */
   readonly #awaited = new Map<number, RemoteThread>();
 
@@ -72,31 +62,20 @@ export class ThreadWaits {
     const limited = timeout !== Infinity || frame.timeouts.length > 0 || signal !== undefined;
     const at = limited ? -1 : this.#frames.findIndex(({ id }) => id === thread.id);
     if (at >= 0) {
-      const frames = this.#frames.slice(at);
-      const sites = frames.map((_, i) => callSite(frames.length - 1 - i));
-      throw selfWait(frames.map(({ thread }) => thread), sites);
+      const threads = this.#frames.slice(at).map(({ thread }) => thread);
+      throw selfWait(threads, callSites(threads.length));
     }
-    const wait = {
-      thread,
-      frame,
-      signal,
-      refusal: undefined,
+    const wait: Condition = {
       get done() {
-        return isOver(this);
+        return thread.done || signal !== undefined && signal.aborted;
       },
-    } as Wait;
+    };
     // A thread that is to end begins no wait. But an ending that has arrived, read or not, wins over a timeout that is due.
     if (this.#stack.kills > 0 && frame.shields === 0) this.#stack.throwIfKilled(frame);
     const struck = this.#stack.isStruck(frame);
     const ready = struck && this.#blocking.block(wait, 0, { what: thread });
-    if (!ready) this.#block(wait, limited, timeout);
+    if (!ready) this.#block(frame, thread, wait, limited, timeout, signal);
     else if (!thread.done) throw signal!.reason;
-    if (wait.refusal) {
-      const { error } = wait.refusal;
-      const line = `    --- in green thread "${frame.thread.name}" by wait() ---`;
-      joinStacks(error, line, stackHere());
-      throw error;
-    }
     // The awaited thread ran on this stack, and ended early because this thread is to end: this thread's reason counts.
     if (thread.state === "killed" && this.#stack.kills > 0 && frame.shields === 0) {
       this.#stack.throwIfKilled(frame);
@@ -104,30 +83,26 @@ export class ThreadWaits {
   }
 
   /** Asks for a thread's ending, and blocks for it. */
-  #block(wait: Wait, limited: boolean, timeout: number): void {
-    const { thread, frame } = wait;
+  #block(
+    frame: Frame,
+    thread: RemoteThread,
+    wait: Condition,
+    limited: boolean,
+    timeout: number,
+    signal: AbortSignal | undefined,
+  ): void {
     this.#awaited.set(thread.id, thread);
-    this.#waits.push(wait);
     try {
       this.#mailbox.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
       // Flushed, so that a thread that has ended is known to have, however fast the hub is.
       this.#blocking.flush();
-      if (
-        !this.#blocking.block(wait, performance.now() + timeout, {
-          what: thread,
-          signal: wait.signal,
-          limited,
-        })
-      ) {
-        throw overdue(timeout);
-      }
-      if (!thread.done && !wait.refusal) throw wait.signal!.reason;
+      const parking = { what: thread, signal, limited: signal !== undefined };
+      if (!this.#blocking.block(wait, performance.now() + timeout, parking)) throw overdue(timeout);
+      if (!thread.done) throw signal!.reason;
     } catch (error) {
       // A thread that gives up waiting is no longer a reason for the other one to go on.
       if (!thread.done) this.#mailbox.send(Up.Unwait, thread.id, 0, frame.id, EMPTY);
       throw error;
-    } finally {
-      this.#waits.splice(this.#waits.indexOf(wait), 1);
     }
   }
 
@@ -181,14 +156,4 @@ export class ThreadWaits {
     thread.settle(a, payload);
     this.#handles.letGo(thread);
   }
-
-  /** Ends a wait that the hub refuses. */
-  refuse({ id, a, payload }: Message): void {
-    const wait = this.#waits.findLast(({ thread, frame }) => thread.id === id && frame.id === a);
-    if (wait) wait.refusal = { error: this.#crossing.decodeReason(payload) };
-  }
-}
-
-function isOver({ thread, refusal, signal }: Wait): boolean {
-  return thread.done || refusal !== undefined || signal !== undefined && signal.aborted;
 }

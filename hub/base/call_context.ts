@@ -53,8 +53,8 @@ export class Call implements CurrentCall {
   #result: PromiseLike<unknown> | undefined;
   #controller: AbortController | undefined;
   #aborted: { readonly reason: unknown } | undefined;
-  /** The threads that the function awaits, each with a function that takes the wait back. */
-  #awaited: Map<GreenThread, () => void> | undefined;
+  /** The threads that the function awaits, or has awaited. */
+  #awaited: Set<GreenThread> | undefined;
   /** The size at which ended threads are swept out of `#awaited`. */
   #mostAwaited = LEAST_AWAITED;
 
@@ -112,28 +112,24 @@ export class Call implements CurrentCall {
   /**
    * Notes that the function awaits a thread. A function that never settles may await any number of threads, one after another.
    * So ended threads are swept out when there are twice as many entries as the last sweep has left.
-   *
-   * @param takeBack Takes the wait back. Called after the thread has ended, at the latest when the call has.
    */
-  awaits(thread: GreenThread, takeBack: () => void): void {
-    const awaited = this.#awaited ??= new Map();
-    awaited.get(thread)?.();
-    awaited.set(thread, takeBack);
+  awaits(thread: GreenThread): void {
+    const awaited = this.#awaited ??= new Set();
+    awaited.add(thread);
     if (awaited.size < this.#mostAwaited) return;
-    for (const [thread, takeBack] of awaited) {
-      if (!thread.dead) continue;
-      awaited.delete(thread);
-      takeBack();
-    }
+    for (const thread of awaited) if (thread.dead) awaited.delete(thread);
     this.#mostAwaited = Math.max(LEAST_AWAITED, 2 * awaited.size);
+  }
+
+  /** The threads that the function awaits, and some that have ended; none once the call has ended. */
+  get awaited(): Iterable<GreenThread> {
+    return this.#awaited ?? [];
   }
 
   /** Ends the call: it has been answered, or nobody waits for it. */
   end(): void {
     this.ended = true;
-    const awaited = this.#awaited;
     this.#awaited = undefined;
-    awaited?.forEach((takeBack) => takeBack());
   }
 
   /** Aborts the call, as nobody waits for it any more. */

@@ -14,8 +14,10 @@ import { isBreach } from "../../bridge/values/structured_checks.ts";
 import {
   intern,
   isEnding,
+  type ReportedThread,
   type Target,
   type ThreadOptions,
+  type WaitReport,
 } from "../../bridge/protocol/messages.ts";
 import { coreOf } from "../../bridge/memory/objects.ts";
 import type { GreenWorker } from "../records/worker.ts";
@@ -82,15 +84,21 @@ export function checkThreadOptions(value: unknown): ThreadOptions {
   };
 }
 
-/**
- * Checks a report of a blocked thread: the wait in words, whether it ends by itself, and the name of the generator that is
- * blocked.
- */
-export function checkParking(
-  value: unknown,
-): readonly [on: string, limited: boolean, name: string | undefined] {
-  const [on, limited, name] = Array.isArray(value) ? value : [];
-  return [String(on), limited === true, typeof name === "string" ? name : undefined];
+/** Checks the report of a blocked thread. */
+export function checkWaitReport(value: unknown): WaitReport {
+  const { on, limited, generator, holder, stack } = (value ?? {}) as Record<string, unknown>;
+  return {
+    on: String(on),
+    limited: limited === true,
+    generator: typeof generator === "string" ? generator : undefined,
+    holder: typeof holder === "number" ? holder : undefined,
+    stack: Array.isArray(stack) && stack.every(isReportedThread) ? stack : undefined,
+  };
+}
+
+function isReportedThread(value: unknown): value is ReportedThread {
+  const [id, killed, site] = Array.isArray(value) ? value : [];
+  return typeof id === "number" && typeof killed === "boolean" && typeof site === "string";
 }
 
 /** Reads a reason that a Worker gives. If it cannot be read (its class is not known here), gives the error that says so. */

@@ -82,6 +82,8 @@ export class Pool {
   readonly #runLock: RunLock | undefined;
   /** The order of new threads in a cooperative hub. */
   readonly #order: StartOrder | undefined;
+  /** In a cooperative hub: new threads, each with a thread that waits for it and can run it on its stack. */
+  readonly #hosts = new WeakMap<HubThread, HubThread>();
   #onEmpty: (() => void) | undefined;
   #closed = false;
 
@@ -212,7 +214,8 @@ export class Pool {
     if (!limited && !worker.gone && worker.hasLoaded(thread.task!.target)) {
       if (this.#order) {
         // The first waiter is its host; the order is the same, on any stack.
-        if (thread.host?.waitingFor !== thread) thread.host = worker.stack.at(-1);
+        const host = worker.stack.at(-1);
+        if (host && this.#hosts.get(thread)?.waitingFor !== thread) this.#hosts.set(thread, host);
         this.#order.hurry(thread);
         return this.#assign();
       }
@@ -242,7 +245,7 @@ export class Pool {
    */
   blocking(thread: HubThread): HubThread[] | undefined {
     if (!this.#queue.has(thread) || this.#starting > 0 || this.#hasSlot) return undefined;
-    if (thread.host) return undefined;
+    if (this.#hosts.has(thread)) return undefined;
     const running: HubThread[] = [];
     for (const { stack } of this.#workers) {
       const innermost = stack.at(-1);
@@ -426,7 +429,7 @@ export class Pool {
   #waitOf({ stack, slot }: GreenWorker): number | undefined {
     const innermost = stack[stack.length - 1];
     if (this.isQueued(innermost)) return undefined;
-    if (innermost.parkedOn !== undefined) return innermost.blockedSince;
+    if (innermost.blocked) return innermost.blocked.since;
     // Below 0: a time never is.
     return this.board.sleepsInItsLoop(slot) ? -1 - Math.abs(this.board.woken(slot)) : undefined;
   }
@@ -439,7 +442,7 @@ export class Pool {
     for (const { stack } of this.#workers) {
       if (stack.length === 0) continue;
       const innermost = stack[stack.length - 1];
-      if (!innermost.stalled || this.isQueued(innermost)) return false;
+      if (!innermost.blocked?.stalled || this.isQueued(innermost)) return false;
       busy++;
     }
     return busy > 0;
@@ -451,8 +454,9 @@ export class Pool {
     let since = 0;
     for (const { stack } of this.#workers) {
       const innermost = stack.at(-1);
-      if (innermost?.stuckSince === undefined || this.isQueued(innermost)) return undefined;
-      since = Math.max(since, innermost.stuckSince);
+      const stuckSince = innermost?.blocked?.stuckSince;
+      if (stuckSince === undefined || this.isQueued(innermost!)) return undefined;
+      since = Math.max(since, stuckSince);
     }
     return since;
   }
@@ -507,7 +511,7 @@ export class Pool {
 
   /** Finds a Worker on which a thread can begin. */
   #berth(thread: HubThread): Berth {
-    const { host } = thread;
+    const host = this.#hosts.get(thread);
     if (host?.waitingFor === thread && !host.dead) {
       const worker = workerOf(host);
       if (worker && !worker.gone && !host.killed && worker.stack.at(-1) === host) return worker;

@@ -57,11 +57,6 @@ export class Post {
     this.#board.order?.readyFirst(this.#slot);
   }
 
-  /** Has a thread that is blocked there at an object report it once more: see `green/worker/blocking.ts`. */
-  rouse(): void {
-    this.#board.wake(this.#slot);
-  }
-
   /** Tells the Worker to end, even if it is blocked, and even if its mailbox is full. */
   shut(): void {
     this.outbox.ring.shut();

@@ -45,12 +45,8 @@ export interface ThreadHost {
     error(error: unknown): void;
   };
   readonly waits: {
-    /**
-     * Notes that async code is about to await a thread that has not ended.
-     *
-     * @returns A promise of the error that the code is to get instead, if this looks like a deadlock.
-     */
-    awaiting(thread: HubThread): Promise<Error | undefined> | undefined;
+    /** Notes that async code is about to await a thread that has not ended. */
+    awaiting(thread: HubThread): void;
     /** Notes that async code wants a thread that has not ended, and may go on before it has. */
     wanted(thread: HubThread): void;
   };
@@ -85,6 +81,18 @@ export interface Task {
   readonly context?: { readonly payload: Payload; readonly values: ContextValues };
 }
 
+/** The wait of a thread that has been blocked for a while. */
+export interface Blocked {
+  /** A text about the wait. */
+  readonly on: string;
+  /** Whether another green thread may have to end the wait. */
+  readonly stalled: boolean;
+  /** The time since which the thread has been blocked on anything but its own sleep. */
+  readonly since: number | undefined;
+  /** The time since which it has been stalled without a time limit. */
+  readonly stuckSince: number | undefined;
+}
+
 /** The record of a green thread, which is its handle on the hub too. */
 export class HubThread<T = unknown> extends GreenThread<T> {
   readonly id: number;
@@ -103,8 +111,6 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   readonly since = performance.now();
   /** The Worker that runs it. */
   worker: RunsOn | undefined;
-  /** Cancels its delay. */
-  cancelDelay: (() => void) | undefined;
   /** Starts its async work, if that waits until somebody wants it. */
   begin: (() => void) | undefined;
   /** Aborts its async work. */
@@ -119,40 +125,18 @@ export class HubThread<T = unknown> extends GreenThread<T> {
   keeper: RunsOn | undefined;
   /** The reason of its first kill. */
   killed: { readonly reason: unknown } | undefined;
-  /** A text about the wait in which it has been blocked for a while. */
-  parkedOn: string | undefined;
-  /** Whether it has been blocked for a while on something that another green thread may have to end. */
-  stalled = false;
-  /** Whether it is blocked at a coordination object: then the holder that it has reported may have changed. */
-  atObject = false;
-  /** The time since which it has been stalled without a time limit. */
-  stuckSince: number | undefined;
-  /** The time since which it has been blocked on anything but its own sleep. */
-  blockedSince: number | undefined;
+  /** The wait in which it has been blocked for a while. */
+  blocked: Blocked | undefined;
   /** Whether it lends its place, and does not count towards `maxWorkers` until it goes on: see `saturation.ts`. */
   lends = false;
-  /** Identity of the last `Parked` report: each new one replaces it, so a late answer to an old one is ignored. */
-  lastParked: object | undefined;
-  /** Takes back the edge of that report in the graph of waits. */
-  unpark: (() => void) | undefined;
   /** Its order number among the new threads of a cooperative hub, if its spawner took one. */
   order: number | undefined;
-  /** The thread that can run this one on its stack, as it waits for it to begin: in a cooperative hub. */
-  host: HubThread | undefined;
   /** The thread that it waits for, by `wait()`. */
   waitingFor: HubThread | undefined;
-  /** Ends its wait for that thread. */
-  stopWaiting: (() => void) | undefined;
   /** Async work that was aborted by its kill, and has not ended. */
   readonly aborted = new Set<Promise<unknown>>();
-  /** Threads that are not to start once it has ended: see `spawnAfterLocal()`. */
-  dependants: Set<HubThread> | undefined;
-  /** The number of times in a row that it was found in a circle of waits. */
-  suspicions = 0;
   /** The sites at which it and its ancestors were spawned, if the hub records that. */
   spawnSites: SpawnSite[] | undefined;
-  /** Stops the clock of its time limit. */
-  stopClock: (() => void) | undefined;
   /** The number of those that want its result, without those that have lost interest. */
   interest = 0;
   /** The thread of another hub, if this is a proxy thread. */
@@ -279,8 +263,7 @@ export class HubThread<T = unknown> extends GreenThread<T> {
    */
   async afterwards(options?: WaitOptions): Promise<void> {
     const isLimited = options?.signal !== undefined || timeLimit(options) < Infinity;
-    const deadlock = this.#ended || isLimited ? undefined : await this.#host.waits.awaiting(this);
-    if (deadlock) throw deadlock;
+    if (!this.#ended && !isLimited) this.#host.waits.awaiting(this);
     await bounded(options, async () => {
       if (!this.#ended) await new Promise<void>((resolve) => this[ON_END](() => resolve()));
       await Promise.allSettled(this.aborted);
@@ -345,13 +328,9 @@ export class HubThread<T = unknown> extends GreenThread<T> {
    */
   settled(awaits: boolean): Promise<T> {
     this.observed = true;
-    if (!this.#ended && !awaits) this.#host.waits.wanted(this);
-    const deadlock = this.#ended || !awaits ? undefined : this.#host.waits.awaiting(this);
-    if (!deadlock) return this.#promise ??= this.#makePromise();
-    return deadlock.then((error) => {
-      if (error) throw error;
-      return this.#promise ??= this.#makePromise();
-    });
+    if (!this.#ended && awaits) this.#host.waits.awaiting(this);
+    else if (!this.#ended) this.#host.waits.wanted(this);
+    return this.#promise ??= this.#makePromise();
   }
 
   #makePromise(): Promise<T> {

@@ -134,11 +134,8 @@ export class Launches {
   }
 
   #enqueueLater(thread: HubThread, delay: number): void {
-    const timer = setTimeout(() => {
-      thread.cancelDelay = undefined;
-      this.#enqueue(thread);
-    }, Math.max(0, delay));
-    thread.cancelDelay = () => clearTimeout(timer);
+    const timer = setTimeout(() => this.#enqueue(thread), Math.max(0, delay));
+    thread[ON_END](() => clearTimeout(timer));
   }
 
   #recordSite(thread: HubThread, stack: string): void {
@@ -153,7 +150,7 @@ export class Launches {
       const timer = setTimeout(() => {
         this.#threads.killThread(thread, new Timeout(ms), false, grace);
       }, ms);
-      thread.stopClock = () => clearTimeout(timer);
+      thread[ON_END](() => clearTimeout(timer));
     };
   }
 }

@@ -77,7 +77,6 @@ export class Threads implements ThreadHost, ThreadTable {
     const exit = reason ?? new GreenletExit();
     const ended = Ended.of({ status: "killed", reason: exit });
     if (thread.state === "pending") {
-      thread.cancelDelay?.();
       this.#pool.remove(thread);
       return this.endThread(thread, ended);
     }
@@ -91,6 +90,7 @@ export class Threads implements ThreadHost, ThreadTable {
     if (grace !== Infinity) this.#stopAfter(worker, thread, grace);
     if (thread.killed) return;
     thread.killed = { reason: exit };
+    this.waits.killed(thread);
     const { arena } = hereOnHub();
     const payload = encodeThrown(exit, "reason", worker.kinds);
     const mode = grace === Infinity ? 0 : KillMode.Timed;
@@ -105,12 +105,10 @@ export class Threads implements ThreadHost, ThreadTable {
     const ran = task !== undefined || thread.worker !== undefined;
     if (!thread.end(ended)) return;
     task?.luggage?.drop();
-    thread.stopClock?.();
     endBelongings(thread.id, ended);
-    thread.stopWaiting?.();
-    this.waits.graph.clear(thread);
+    this.waits.stopWaiting(thread);
     if (ran) this.#registry.keepAlive.release();
-    if (thread.dependants) cancelDependants(this, thread, thread.dependants);
+    cancelDependants(this, thread);
     if (thread.watchers) {
       for (const worker of thread.watchers) if (!worker.dead) worker.tell(thread);
       thread.watchers = undefined;
@@ -166,7 +164,6 @@ export class Threads implements ThreadHost, ThreadTable {
   endPending(): void {
     for (const thread of [...this.all()]) {
       if (thread.state !== "pending") continue;
-      thread.cancelDelay?.();
       this.#pool.remove(thread);
       this.#close(thread);
     }
@@ -227,6 +224,9 @@ export class Threads implements ThreadHost, ThreadTable {
   }
 }
 
+/** The threads that have not started and depend on an owner. */
+const dependants = new WeakMap<HubThread, Set<HubThread>>();
+
 /**
  * Makes a thread depend on its owner.
  *
@@ -235,8 +235,9 @@ export class Threads implements ThreadHost, ThreadTable {
 export function makeDependent(threads: Threads, thread: HubThread): boolean {
   const owner = threads.byId(thread.parent);
   if (owner && !owner.dead) {
-    (owner.dependants ??= new Set()).add(thread);
-    thread.onBegin = () => owner.dependants?.delete(thread);
+    const others = dependants.get(owner) ?? new Set();
+    dependants.set(owner, others.add(thread));
+    thread.onBegin = () => others.delete(thread);
     return true;
   }
   cancelDependant(threads, thread);
@@ -244,12 +245,8 @@ export function makeDependent(threads: Threads, thread: HubThread): boolean {
 }
 
 /** Ends the dependants of a thread that has ended, as far as they have not started. */
-function cancelDependants(
-  threads: Threads,
-  owner: HubThread,
-  dependants: ReadonlySet<HubThread>,
-): void {
-  for (const dependant of dependants) cancelDependant(threads, dependant, owner);
+function cancelDependants(threads: Threads, owner: HubThread): void {
+  for (const dependant of dependants.get(owner) ?? []) cancelDependant(threads, dependant, owner);
 }
 
 function cancelDependant(threads: Threads, thread: HubThread, owner?: HubThread): void {

@@ -1,153 +1,248 @@
 /**
- * The graph of waits: threads that wait for threads. With it, a circle of waits is an error and not a hang.
+ * The graph of waits: what blocked threads have reported, and the circles in that. With it, a circle of waits is an error and
+ * not a hang.
  *
- * An edge says "A cannot go on before B has ended (or has released something)". Only waits that nothing else can end
- * are edges: a wait with a time limit or a signal is not one, nor is a wait for a lock whose holder is not known. Edges come from
+ * An edge says "A cannot go on before B has ended (or has released something)". Edges lead
  *
- * - `wait()` in green code (`Up.Wait` without a limit);
- * - a function of the hub that awaits a green thread while it serves another one's call;
- * - a thread that has been parked for a while, without a limit, on an object that has one holder (`Up.Parked`).
+ * - from each thread on the stack of a blocked Worker to the thread above it;
+ * - from the innermost thread to the thread for which it waits, or which holds the lock at which it waits;
+ * - from a thread in a call to the hub to the threads that the function awaits.
  *
- * A circle is looked for when an edge is added, so the thread that closes it gets the error, and the others go on. Slow progress
- * is no circle.
+ * No edge is kept. Edges are read from the reports (`Up.Parked`), from the calls that are being served, and from the memory of
+ * the locks, each time that a circle is looked for. A wait that may end by itself gives no edge. Neither does a wait on a Worker
+ * that is told of a kill, until the Worker has reported the wait once more, as a `shield()` holds off the kill.
  *
- * The holder of a lock may have changed since it was reported, so such an edge is not *sure*. It counts only if the lock's memory
- * says at that moment that the holder is still the same: many threads that take turns at one lock seem to wait for each other,
- * because the hub hears late which of them goes on. And a circle with such an edge is believed only when the parked thread has
- * reported it several times in a row, 100 ms apart, each time with the holder of that moment: it is asked to (see `waits.ts`).
+ * **A circle is a proof** if all Workers in it have said nothing since ({@linkcode Circle.isCurrent}). A thread that leaves its
+ * wait says so (`Up.Unparked`) before it does anything else, such as to release a lock:
  *
- * A thread has few edges at a time: one for its own wait, more only through hub functions that await several threads at once.
+ * ```text
+ * the hub                                   a thread
+ *   reads the holders of the locks            is given a lock     (then the lock's memory names the thread: no edge)
+ *                                             writes Unparked
+ *                                             releases the lock   (then another thread may hold it)
+ *   finds the rings empty: no Unparked
+ * ```
+ *
+ * So all threads in the circle have been in their waits while the holders were read, and they can only be ended from outside.
  *
  * @module
  */
 
 import { DeadlockError } from "../../bridge/errors.ts";
-import { describeSites, type Sites } from "./call_sites.ts";
+import type { ReportedThread, WaitReport } from "../../bridge/protocol/messages.ts";
+import { CORE } from "../../bridge/memory/objects.ts";
+import type { Call } from "../base/call_context.ts";
+import { heldObject } from "../references/worker_objects.ts";
 import type { HubThread } from "../records/thread.ts";
 
-/** The number of reports after which a circle that is not sure is believed. */
-export const BELIEVED_AFTER = 3;
+/** The most threads of which the message of a deadlock tells the sites: nobody reads more. */
+const MOST_SITES = 16;
 
-/** One wait. */
+/** A Worker, as far as waits need it. */
+export interface Blockable {
+  readonly dead: boolean;
+  /** Its calls to the hub that have not been answered. */
+  readonly answers: ReadonlyMap<number, Call>;
+  readonly post: { readonly inbox: { readonly ring: { readonly empty: boolean } } };
+}
+
+/** The wait of the innermost thread on a Worker, as reported. */
+export interface Wait {
+  readonly worker: Blockable;
+  /** The number by which the Worker knows the wait. */
+  readonly number: number;
+  /** The count of waits that had been reported when this one was. */
+  readonly order: number;
+  /** The id of the coordination object at which the thread waits; 0 or less if it waits at none. */
+  readonly object: number;
+  readonly on: string;
+  readonly holder: number | undefined;
+  /** The threads on the Worker's stack, the innermost last. */
+  readonly stack: readonly ReportedThread[];
+  /** The place of each thread on the stack, by its id. */
+  readonly places: ReadonlyMap<number, number>;
+  /** Whether the wait may be about to end: one of the threads was killed, or the wait was part of a deadlock. */
+  ending: boolean;
+}
+
+/** An edge of the graph. */
 export interface Edge {
   readonly from: HubThread;
   readonly to: HubThread;
-  /** The means by which it waits, for people: `wait()`, `readAll()`, `lock "cache"`. */
+  /** The means by which it waits, for people: `wait()`, `a call to readAll()`, `lock "cache"`. */
   readonly by: string;
-  /** Whether the edge holds until it is taken back. */
-  readonly sure: boolean;
-  /** For an edge that is not sure: says whether it holds at this moment, as far as that can be known. */
-  readonly holds?: () => boolean;
+  /** Whether the waiter waits at a lock. */
+  readonly atLock: boolean;
+  /** The wait that gives the edge. */
+  readonly wait: Wait;
 }
 
 /** The waits of one hub. */
 export class WaitGraph {
-  readonly #edges = new Map<HubThread, Set<Edge>>();
+  readonly #byId: (id: number) => HubThread | undefined;
+  readonly #waits = new WeakMap<object, Wait>();
+  #order = 0;
 
-  /**
-   * Adds an edge, unless it would close a circle.
-   *
-   * @returns A function that takes the edge back, or the circle, for which the waiter is to get an error.
-   */
-  add(edge: Edge): (() => void) | Circle {
-    const path = isOver(edge) ? undefined : this.#path(edge.to, edge.from, edge.sure);
-    if (path) return new Circle([edge, ...path]);
-    const edges = this.#edges.get(edge.from) ?? new Set();
-    edges.add(edge);
-    this.#edges.set(edge.from, edges);
-    return () => {
-      edges.delete(edge);
-      if (edges.size === 0 && this.#edges.get(edge.from) === edges) this.#edges.delete(edge.from);
+  /** @param byId Finds a thread by its id. */
+  constructor(byId: (id: number) => HubThread | undefined) {
+    this.#byId = byId;
+  }
+
+  /** Takes the report of a wait. A report of the same wait replaces the one before. */
+  report(worker: Blockable, number: number, object: number, report: WaitReport): void {
+    const { on, holder, stack = [] } = report;
+    const before = this.#waits.get(worker);
+    const order = before?.number === number ? before.order : ++this.#order;
+    const places = new Map(stack.map(([id], place) => [id, place]));
+    // The Worker had not heard of the kill when it reported the wait.
+    const ending = stack.some(([id, killed]) => !killed && this.#byId(id)?.killed !== undefined);
+    this.#waits.set(worker, { worker, number, order, object, on, holder, stack, places, ending });
+  }
+
+  /** Notes that a thread is killed: the wait of its Worker may be about to end, unless the Worker knows of a kill of it. */
+  killed({ id, worker }: HubThread): void {
+    const wait = worker && this.#waits.get(worker);
+    const place = wait?.places.get(id);
+    if (place !== undefined && !wait!.stack[place][1]) wait!.ending = true;
+  }
+
+  /** Forgets the wait of a Worker: its innermost thread goes on, or waits with a limit. */
+  forget(worker: object): void {
+    this.#waits.delete(worker);
+  }
+
+  /** The threads for which a thread waits, as far as that was reported. */
+  edges(from: HubThread): Edge[] {
+    const worker = from.worker;
+    const wait = worker && this.#waits.get(worker);
+    if (!wait || from.dead || wait.worker.dead || wait.ending) return [];
+    const at = wait.places.get(from.id);
+    if (at === undefined) return [];
+    const edges: Edge[] = [];
+    const add = (to: HubThread | undefined, by: string, atLock: boolean) => {
+      if (to && !to.dead) edges.push({ from, to, by, atLock, wait });
     };
-  }
-
-  /**
-   * The threads for which a thread waits, directly or through other threads, as far as was ever reported. The thread itself is
-   * among them if that is a circle.
-   *
-   * @param from The waiter.
-   * @param to A thread that it waits for, whether or not there is an edge.
-   */
-  reach(from: HubThread, to: HubThread | undefined): Iterable<HubThread> {
-    const reached = new Set<HubThread>(to ? [to] : []);
-    const add = (thread: HubThread) => {
-      for (const { to } of this.#edges.get(thread) ?? []) reached.add(to);
-    };
-    add(from);
-    for (const thread of reached) add(thread);
-    return reached;
-  }
-
-  /** Whether a thread waits, directly or through other threads, for a thread of which `is()` is true. */
-  leadsTo(from: HubThread, is: (thread: HubThread) => boolean): boolean {
-    const visited = new Set<HubThread>();
-    const leads = (thread: HubThread): boolean => {
-      if (is(thread)) return true;
-      if (thread.dead || visited.has(thread)) return false;
-      visited.add(thread);
-      for (const { to, sure } of this.#edges.get(thread) ?? []) if (sure && leads(to)) return true;
-      return false;
-    };
-    return leads(from);
-  }
-
-  /** Takes back all edges from a thread: it has ended, or is about to leave its wait. */
-  clear(thread: HubThread): void {
-    this.#edges.delete(thread);
-  }
-
-  /** The edges that lead from one thread to another one, if there is a way; threads that have ended hold nobody up. */
-  #path(
-    from: HubThread,
-    to: HubThread,
-    onlySure: boolean,
-    visited: Set<HubThread> = new Set(),
-  ): Edge[] | undefined {
-    if (from === to) return [];
-    if (from.dead || visited.has(from)) return undefined;
-    visited.add(from);
-    for (const edge of this.#edges.get(from) ?? []) {
-      if (onlySure && !edge.sure || isOver(edge)) continue;
-      const rest = this.#path(edge.to, to, onlySure, visited);
-      if (rest) return [edge, ...rest];
+    if (at < wait.stack.length - 1) add(this.#byId(wait.stack[at + 1][0]), "wait()", false);
+    else if (wait.object <= 0) add(this.#byId(wait.holder ?? 0), "wait()", false);
+    else {
+      const holder = holderOf(wait);
+      // The thread itself has been given the lock, and is about to go on.
+      if (holder !== from.id) add(this.#byId(holder ?? 0), wait.on, true);
     }
-    return undefined;
+    for (const call of wait.worker.answers.values()) {
+      if (call.threadId !== from.id) continue;
+      const by = `a call to ${call.name}()`;
+      for (const to of call.awaited) add(to as HubThread, by, false);
+    }
+    return edges;
+  }
+
+  /** Finds a circle among the waits that can be reached from some threads. */
+  circle(from: Iterable<HubThread>): Circle | undefined {
+    const path: Edge[] = [];
+    /** The place of each thread on the path. */
+    const places = new Map<HubThread, number>();
+    const visited = new Set<HubThread>();
+    const visit = (thread: HubThread): Circle | undefined => {
+      if (visited.has(thread)) return undefined;
+      visited.add(thread);
+      places.set(thread, path.length);
+      for (const edge of this.edges(thread)) {
+        path.push(edge);
+        const place = places.get(edge.to);
+        const circle = place === undefined ? visit(edge.to) : new Circle(path.slice(place));
+        if (circle) return circle;
+        path.pop();
+      }
+      places.delete(thread);
+    };
+    return first(from, visit);
+  }
+
+  /**
+   * The last edge of a way from one of some threads to a thread of which `is()` is true, if there is such a way. Locks count for
+   * nothing: others may release them.
+   */
+  wayTo(from: Iterable<HubThread>, is: (thread: HubThread) => boolean): Edge | undefined {
+    const visited = new Set<HubThread>();
+    const visit = (thread: HubThread): Edge | undefined => {
+      if (visited.has(thread)) return undefined;
+      visited.add(thread);
+      for (const edge of this.edges(thread)) {
+        if (edge.atLock) continue;
+        const last = is(edge.to) ? edge : visit(edge.to);
+        if (last) return last;
+      }
+    };
+    return first(from, visit);
   }
 }
 
-function isOver({ holds }: Edge): boolean {
-  return holds !== undefined && !holds();
+/** The first result that a function gives for some values. */
+function first<T, R>(values: Iterable<T>, fn: (value: T) => R | undefined): R | undefined {
+  for (const value of values) {
+    const result = fn(value);
+    if (result !== undefined) return result;
+  }
 }
 
-/** Threads of which none could ever go on. */
-export interface Deadlock {
-  readonly threads: readonly HubThread[];
-  /** Makes the error for the thread that has come last. */
-  error(sites: Sites): DeadlockError;
+/** The id of the thread that holds the lock at which a thread waits. */
+function holderOf({ object, holder }: Wait): number | undefined {
+  const held = heldObject(object);
+  // An object that has never left the Worker has the holder that it had when the Worker blocked.
+  return held ? held[CORE].holder() : holder;
+}
+
+/** Whether the Workers of some edges have said nothing since these were read. */
+export function areCurrent(edges: readonly Edge[]): boolean {
+  return edges.every(({ wait }) => wait.worker.post.inbox.ring.empty);
+}
+
+/** Of some edges the one whose wait was reported last; the last in the list if several are of that wait. */
+export function latest(edges: readonly Edge[]): Edge {
+  return edges.reduce((last, edge) => edge.wait.order >= last.wait.order ? edge : last);
 }
 
 /** A circle of waits. */
-export class Circle implements Deadlock {
+export class Circle {
   readonly #edges: readonly Edge[];
+  /**
+   * The edge whose wait is to end: the one that was reported last. If there are locks in the circle, one of a wait at a lock.
+   */
+  readonly last: Edge;
 
   constructor(edges: readonly Edge[]) {
-    this.#edges = edges;
+    const atLocks = edges.filter(({ atLock }) => atLock);
+    this.last = latest(atLocks.length > 0 ? atLocks : edges);
+    const at = edges.indexOf(this.last);
+    this.#edges = [...edges.slice(at), ...edges.slice(0, at)];
   }
 
-  get threads(): HubThread[] {
-    return this.#edges.map(({ from }) => from);
+  /** Whether the circle is proven. See above. */
+  get isCurrent(): boolean {
+    return areCurrent(this.#edges);
   }
 
-  error(sites: Sites): DeadlockError {
-    const cycle = this.threads.map(({ name }) => name);
+  /** Makes the error for the thread whose wait is to end. */
+  error(): DeadlockError {
+    const cycle = this.#edges.map(({ from }) => from.name);
     const waits = this.#edges.map(({ from, to, by }) =>
       `"${from.name}" waits for "${to.name}" by ${by}`
     );
+    const sites = describeSites(this.#edges);
     return new DeadlockError(
-      `Cannot wait: these green threads would wait for each other forever: ${waits.join(", ")}${
-        describeSites(sites)
-      }`,
+      `Cannot wait: these green threads would wait for each other forever: ${
+        waits.join(", ")
+      }${sites}`,
       { cycle },
     );
   }
+}
+
+/** Makes the lines of a message that tell where threads are blocked. */
+export function describeSites(edges: readonly Edge[]): string {
+  return edges.slice(0, MOST_SITES).map(({ from, wait }) => {
+    const [, , site] = wait.stack[wait.places.get(from.id)!];
+    return site ? `\n    "${from.name}" at ${site}` : "";
+  }).join("");
 }

@@ -111,22 +111,18 @@ Deno.test("a call that was given up is the function's until it settles, or can n
 Deno.test("a call that goes on and on forgets the threads that it has awaited", () => {
   const call = new Call(1, "serve");
   const lasting = { dead: false } as GreenThread;
-  let left = 0;
-  const awaits = (thread: GreenThread) => {
-    left++;
-    call.awaits(thread, () => left--);
-  };
-  awaits(lasting);
+  call.awaits(lasting);
   for (let i = 0; i < 1000; i++) {
     const thread = { dead: false };
-    awaits(thread as GreenThread);
+    call.awaits(thread as GreenThread);
     thread.dead = true;
-    assertLess(left, 20);
+    assertLess([...call.awaited].length, 20);
     // The same one again is one.
-    if (i === 500) awaits(lasting);
+    if (i === 500) call.awaits(lasting);
   }
+  assertEquals([...call.awaited].filter(({ dead }) => !dead), [lasting]);
   call.end();
-  assertEquals(left, 0);
+  assertEquals([...call.awaited], []);
 });
 
 Deno.test("a lock that is taken for a caller who has gone meanwhile is let go of", async () => {

@@ -9,6 +9,10 @@ import {
 } from "@aiohub/aiohub";
 import { shield, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertMatch, assertStringIncludes } from "@std/assert";
+import { encodeThrown } from "../../../bridge/values/codec.ts";
+import { Down, KillMode } from "../../../bridge/protocol/messages.ts";
+import type { HubThread } from "../../../hub/records/thread.ts";
+import { workerOf } from "../../../hub/records/worker.ts";
 import * as deadlocks from "../../fixtures/lifetimes/deadlocks.ts";
 import { ending, meeting, parked, rejection, TestHub, turn, until } from "../../support/mod.ts";
 import { extraWorkers } from "../../support/patience.ts";
@@ -173,6 +177,89 @@ for (const how of ["timeout", "Timeout", "signal"] as const) {
 Deno.test("a Timeout that a shield() holds off is no limit: DeadlockError", async () => {
   const results = await crossed(["shield", "no limit"], 600_000);
   assertEquals(results.toSorted(), ["DeadlockError", "both"]);
+});
+
+Deno.test("a Timeout that a shield() holds off is no limit of a wait() either", async () => {
+  const all = Promise.withResolvers<GreenThread[]>();
+  const other = (i: number) => (() => all.promise.then((threads) => [threads[i]])) as never;
+  const a = deadlocks.waitsInAShield(other(1), 600_000);
+  const b = deadlocks.waitsFor(other(0));
+  all.resolve([a, b]);
+  const results = await Promise.all([a, b]) as string[][];
+  assertEquals(results.map(([name]) => name), ["DeadlockError", "DeadlockError"]);
+  assertSites(results[0][1], [a.name, b.name]);
+});
+
+Deno.test("a lock that only one Worker has: DeadlockError, with the site of each thread on the stack", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const [name, message, ...cycle] = await deadlocks.holdsItsOwn() as string[];
+  assertEquals([name, cycle.length], ["DeadlockError", 2]);
+  assertMatch(message, /waits for "takesItsOwn-\d+" by wait\(\)/);
+  assertMatch(message, /waits for "holdsItsOwn-\d+" by lock "of this Worker"/);
+  assertSites(message, cycle);
+});
+
+Deno.test("the call of a function in a deadlock is given up, and the function goes on when the thread has ended", async () => {
+  deadlocks.endings.length = 0;
+  assertEquals(await deadlocks.isAwaited(), "DeadlockError");
+  await until(() => deadlocks.endings.length === 2);
+  assertEquals(deadlocks.endings, ["DeadlockError", "DeadlockError"]);
+});
+
+Deno.test("a report that became wrong while the hub was busy closes no circle", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const [one, two] = [new Lock({ name: "one" }), new Lock({ name: "two" })];
+  // In some rounds the hub reads the new report before it reads that the other thread goes on.
+  for (let round = 0; round < 6; round++) {
+    const words = new SharedArrayBuffer(4);
+    const stage = new Int32Array(words);
+    const start = [
+      () => deadlocks.takesTurns(one, two, words, false),
+      () => deadlocks.takesTurns(two, one, words, true),
+    ];
+    const isFirst = round % 2 === 0;
+    const started = (isFirst ? start : start.toReversed()).map((start) => start());
+    const [first, second] = isFirst ? started : started.toReversed();
+    await parked(hub, first, /lock "two"/);
+    // The first thread gets lock two and gives it back. The second one takes it again, and reports a wait for lock one.
+    Atomics.store(stage, 0, 3);
+    while (Atomics.load(stage, 0) < 4);
+    const end = performance.now() + 100;
+    while (performance.now() < end);
+    await parked(hub, second, /lock "one"/);
+    Atomics.store(stage, 0, 5);
+    assertEquals(await Promise.all([first, second]), ["first", "second"]);
+  }
+});
+
+Deno.test("the hub ends a wait by its number, once, and no other wait", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const [items, ended] = [new Queue<string>(), new Queue<string>()];
+  const thread = hub.spawn(
+    (items: Queue<string>, ended: Queue<string>) => {
+      try {
+        items.get();
+      } catch (error) {
+        ended.put((error as Error).message);
+      }
+      return items.get();
+    },
+    items,
+    ended,
+  );
+  const end = (wait: number) => {
+    const { post, kinds } = workerOf(thread as HubThread)!;
+    const reason = encodeThrown(new Error(`end ${wait}`), "reason", kinds);
+    post.send(Down.Kill, thread.id, wait, KillMode.Once, reason);
+  };
+  await parked(hub, thread, /queue/);
+  for (const wait of [2, 1, 1]) end(wait);
+  assertEquals(await ended.getAsync(), "end 1");
+  end(1);
+  await parked(hub, thread, /queue/);
+  end(1);
+  await items.putAsync("item");
+  assertEquals(await thread, "item");
 });
 
 Deno.test("slow progress is no deadlock", async () => {
