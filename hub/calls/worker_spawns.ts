@@ -8,7 +8,7 @@
  */
 
 import { isThenable } from "../../bridge/references/thenables.ts";
-import { mayRefer } from "../../bridge/wire/payload.ts";
+import { receive } from "../../bridge/values/codec.ts";
 import { usesContext } from "../../bridge/context/context.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import type { Message } from "../../bridge/wire/message.ts";
@@ -28,7 +28,6 @@ import { HubThread, type Task } from "../records/thread.ts";
 import type { HubThreadOptions } from "../../bridge/side/spawnable.ts";
 import { joinPool, type Launches, takeSlot } from "../threads/launches.ts";
 import type { Threads } from "../threads/threads.ts";
-import { readViews } from "../references/views.ts";
 
 /** Makes the threads that the Workers of one hub ask for. */
 export class WorkerSpawns {
@@ -67,13 +66,7 @@ export class WorkerSpawns {
     let reason: unknown;
     try {
       const values = usesContext() ? worker.context.given(message, b) : undefined;
-      task = values || mayRefer(payload)
-        ? this.#launches.pack(
-          target,
-          readViews(payload, worker.kinds).passing as unknown[],
-          values,
-        )
-        : { target, args: payload };
+      task = this.#launches.pack(target, receive(payload, worker.kinds), values);
     } catch (error) {
       if (isBreach(error)) throw error;
       reason = error;
@@ -124,8 +117,7 @@ export class WorkerSpawns {
     // The Worker reports an unhandled failure of the thread, unless the thread is detached.
     if (!thread.detached) thread.keeper = worker;
     if (thread.dead) return worker.tell(thread);
-    worker.hold(RefKind.Thread, thread.id);
-    thread.holds++;
+    worker.holdThread(thread);
     (thread.watchers ??= new Set()).add(worker);
   }
 

@@ -8,18 +8,18 @@
  * @module
  */
 
-import type { Ref } from "../../bridge/values/codec.ts";
+import type { Attachment, Entry, Ref } from "../../bridge/wire/payload.ts";
 import { Node, State, TIMED } from "../../bridge/memory/arena.ts";
 import { Waiters } from "../../bridge/memory/waiters.ts";
 import type { Core } from "../../bridge/memory/core.ts";
 import {
   type Coordination,
   CORE,
-  coreOf,
   type Passage,
-  referToShared,
-  resolveShared,
+  receiveShared,
+  sendShared,
 } from "../../bridge/memory/objects.ts";
+import { RefKind } from "../../bridge/protocol/messages.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import type { Permits } from "../../sync/permits.ts";
 
@@ -63,18 +63,21 @@ export class WorkerObjects {
     this.#key = key;
   }
 
-  /** Makes the reference for an object, a buffer or a blob that goes to the Worker. */
-  toRef(value: object): Ref | undefined {
-    const ref = referToShared(value);
-    if (ref && coreOf(value)) this.hold(value as Coordination);
+  /** Makes the entry for an object, a buffer or a blob that is about to be sent to the Worker, and counts it. */
+  send(ref: Ref, refs: readonly Ref[], beside: Attachment[]): Entry {
+    this.#count(ref);
+    return sendShared(ref, refs, beside);
+  }
+
+  /** The reference for an entry that came from the Worker; nothing for entries of other kinds. */
+  receive(entry: Entry, before: readonly Ref[]): Ref | undefined {
+    const ref = receiveShared(entry, before, this.#passage.take);
+    if (ref) this.#count(ref);
     return ref;
   }
 
-  /** Gives the object for a reference that came from the Worker. */
-  resolve(kind: number, data: unknown): object | undefined {
-    const value = resolveShared(kind, data, this.#passage.take);
-    if (value && coreOf(value)) this.hold(value as Coordination);
-    return value;
+  #count({ kind, object }: Ref): void {
+    if (kind === RefKind.Coordination) this.hold(object as Coordination);
   }
 
   /** Counts one more reference that the Worker has to an object. */
