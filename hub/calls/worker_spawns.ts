@@ -12,12 +12,7 @@ import { receive } from "../../bridge/values/codec.ts";
 import { usesContext } from "../../bridge/context/context.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import type { Message } from "../../bridge/wire/message.ts";
-import {
-  RefKind,
-  type Target,
-  targetName,
-  type ThreadOptions,
-} from "../../bridge/protocol/messages.ts";
+import { type Target, targetName, type ThreadOptions } from "../../bridge/protocol/messages.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
 import { makeAsyncThread } from "../threads/async_threads.ts";
 import type { CallServer } from "./call_server.ts";
