@@ -91,7 +91,7 @@ class ConditionCore extends Core {
     const { lock } = this;
     if (!lock.locked) {
       throw new Error(
-        `Cannot call ${call} of ${this.title}: its lock is not held: acquire it first`,
+        `Cannot call ${call} of ${this.title}: the lock of the condition is not held: acquire it first`,
       );
     }
     // Anybody may release a `Lock`; only its holder may release an `RLock`.

@@ -132,14 +132,20 @@ class DagState {
     const task = this.#tasks.get(key);
     if (!task) {
       if (this.#entries.has(key)) return [];
-      throw new RangeError(`Cannot say what ${show(key)} waits for: the pool does not have it`);
+      throw new RangeError(
+        `Cannot list the keys that ${show(key)} waits for: the pool has no task of that key`,
+      );
     }
     return task.depends.filter((key) => !this.#entries.has(key));
   }
 
   kill(key: DagKey): void {
     const task = this.#tasks.get(key);
-    if (!task) throw new RangeError(`Cannot kill ${show(key)}: it is no task that has not ended`);
+    if (!task) {
+      throw new RangeError(
+        `Cannot kill ${show(key)}: the task has ended, or the pool has none of that key`,
+      );
+    }
     if (task.thread) return task.thread.kill();
     this.#tasks.delete(key);
   }
@@ -722,6 +728,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @param keys The keys; by default all keys that the pool has now.
    * @param options See {@linkcode WaitOptions}; `timeout` is for the whole iteration, from its first step.
    * @returns The pairs of key and error.
+   * @throws {Timeout} By `next()`, in place of an error that did not come in time.
    */
   waitEachErrorAsync(
     keys?: Iterable<DagKey>,

@@ -90,7 +90,7 @@ class EventCore extends Core {
     }
     // The memory is full of values that waiters have not taken: one that is stored on the hub takes the least.
     if (item.stored !== 0) {
-      throw new RangeError(`Cannot send: values that nobody has taken fill ${this.title}`);
+      throw new RangeError(`Cannot send: ${this.title} is full of values that no waiter has taken`);
     }
     this.send(asStored(value, this, status === ERROR), value, status);
   }
@@ -321,7 +321,8 @@ export class GreenEvent<T = unknown> extends Coordination {
    * Waits for the value, in async code.
    *
    * @param options See {@linkcode WaitOptions}.
-   * @returns A promise that settles as {@linkcode GreenEvent.prototype.wait | GreenEvent.wait} returns or throws.
+   * @returns A promise of the value. It rejects with the error that was sent by `sendError()`, and with a `Timeout` if nothing was
+   * sent in time.
    */
   waitAsync(options?: WaitOptions): Promise<T> {
     const core = this[CORE];

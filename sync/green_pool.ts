@@ -86,7 +86,7 @@ class PoolCore extends Permits {
     const thread = entering(green, "waitAll()", options);
     if (green.memberOf === this.id) {
       throw new DeadlockError(
-        `Cannot wait for all threads of ${this.title} in one of them: it would never end`,
+        `Cannot wait for all threads of ${this.title} in one of these threads: the wait would never end`,
       );
     }
     const node = this.#joinOrWait(thread);

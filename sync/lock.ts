@@ -27,14 +27,14 @@ class LockCore extends Permits {
     const holder = this.holder();
     if (holder !== undefined && !limited && greenSide() && holder === threadHere(call)) {
       throw new DeadlockError(
-        `Cannot acquire ${this.title}: the green thread that asks holds it already; use an RLock to acquire it again`,
+        `Cannot acquire ${this.title}: this green thread holds the lock already: use an RLock to acquire it again`,
       );
     }
     return super.acquire(call, options);
   }
 
   override release(): void {
-    if (this.value > 0) throw new Error(`Cannot release ${this.title}: nobody has acquired it`);
+    if (this.value > 0) throw new Error(`Cannot release ${this.title}: the lock is not held`);
     super.release();
   }
 }

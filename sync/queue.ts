@@ -242,6 +242,7 @@ export class LightQueue<T = unknown> extends Coordination {
    * Closes the queue: see the class. May be called again.
    *
    * @param options See {@linkcode QueueCloseOptions}.
+   * @throws {TypeError} If an option is of the wrong kind or is not known.
    */
   close(options?: QueueCloseOptions): void {
     checkOptionsObject("close a queue", options, "{ immediate: true }", CLOSE_KEYS);
@@ -403,7 +404,7 @@ function checkedPriority(
   const priority = given ?? own;
   if (typeof priority === "number" && !Number.isNaN(priority)) return priority;
   throw new TypeError(
-    "Cannot put: the item is neither a number nor an array that begins with one: give its priority in the options",
+    "Cannot put: the item is neither a number nor an array that begins with a number: set its priority, as in { priority: 1 }",
   );
 }
 

@@ -361,7 +361,7 @@ export class QueueCore extends Core {
     this.leave();
     if (left < 0) {
       throw new RangeError(
-        `Cannot call taskDone(): it was called for all items of ${this.title} already`,
+        `Cannot call taskDone() of ${this.title}: it was called more often than get()`,
       );
     }
   }

@@ -299,7 +299,7 @@ export class Pool<T> {
   #create(): T | PromiseLike<T> {
     const { create } = this.#parts;
     if (typeof create === "function") return create();
-    throw new TypeError("Cannot get from a pool: it has no function that makes a resource");
+    throw new TypeError('Cannot get from a pool: the pool has no "create" to make a resource');
   }
 
   /** Makes a resource for a waiter whose limit may end meanwhile: then the next waiter gets the resource. */

@@ -92,7 +92,7 @@ class RLockCore extends Permits {
   }
 
   override release(): void {
-    if (this.value > 0) throw new Error(`Cannot release ${this.title}: nobody has acquired it`);
+    if (this.value > 0) throw new Error(`Cannot release ${this.title}: the lock is not held`);
     const holder = this.holder();
     const other = this.otherHolder("release()");
     if (other !== undefined) {

@@ -36,7 +36,7 @@ class SemaphoreCore extends Permits {
     const most = this.bounded ? this.limit : MOST;
     if (this.value >= most) {
       throw new RangeError(
-        `Cannot release ${this.title}: its ${most} permits are all there already`,
+        `Cannot release ${this.title}: no permit is held: all ${most} are free`,
       );
     }
     super.release();

@@ -93,7 +93,7 @@ export function checkKill(options: KillOptions | undefined, waits = false): Kill
   for (const key of WAIT_KEYS) {
     if (options[key as keyof WaitOptions] === undefined) continue;
     throw new TypeError(
-      `Cannot ${action}: option "${key}" is for a wait, and there is none: expected "wait" too`,
+      `Cannot ${action}: option "${key}" has no effect without a wait: add { wait: true }`,
     );
   }
   return { grace, waiting: undefined };

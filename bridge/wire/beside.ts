@@ -375,7 +375,9 @@ export class HandingReader {
     const expected = hasMeta ? [meta, ...lengths] : lengths;
     const buffers = this.#take(id);
     if (!Array.isArray(buffers) || buffers.length !== expected.length) {
-      throw new BridgeProtocolError("Cannot read a message: other buffers were handed over");
+      throw new BridgeProtocolError(
+        `Cannot read a message: expected ${expected.length} buffers that were handed over`,
+      );
     }
     const parts = expected.map((length, i) => viewOf(buffers[i], length));
     this.#ring.countTaken(HANDED);

@@ -162,5 +162,6 @@ export function whereOf({ suspects }: UnhandledFailure, running: string | undefi
   }
   const names = suspects.slice(0, MOST_NAMES).map(({ name }) => `"${name}"`).join(", ");
   const more = suspects.length > MOST_NAMES ? " and others" : "";
-  return `code left running by one of the green threads ${names}${more}`;
+  const whose = suspects.length === 1 ? "the green thread" : "one of the green threads";
+  return `code left running by ${whose} ${names}${more}`;
 }

@@ -131,7 +131,10 @@ async function loadShared(url: string, name: string): Promise<Callable> {
   // As above: the hub may know the object already.
   if (!isRegistered(url, name)) await importHere(url);
   if (!await sharedHandle(url, name)) {
-    throw new TypeError(`Cannot find the shared object "${name}" in "${url}" on the hub`);
+    throw new TypeError(
+      `Cannot find the shared object "${name}" in "${url}" on the hub: call shared() at the top level of the module: ` +
+        `const ${name} = shared(import.meta, function ${name}() { … })`,
+    );
   }
   return () => sharedHandle(url, name);
 }

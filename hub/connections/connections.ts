@@ -114,7 +114,9 @@ export class Connections<C extends object> implements Lender {
     const isObject = typeof proxy === "object" && proxy !== null;
     const lent = isObject ? this.#lent.get(proxy) : undefined;
     if (lent) return await lent.giveBack(discard);
-    throw new TypeError("Cannot give back a connection: expected one that this pool has lent");
+    throw new TypeError(
+      "Cannot give back a connection: expected a connection that this pool has lent",
+    );
   }
 
   /** Opens connections ahead. One that cannot be opened is tried again when somebody asks for a connection. */
@@ -221,7 +223,7 @@ export class Connections<C extends object> implements Lender {
       const connection = await this.#limit(connecting, (error) => controller.abort(error));
       if (typeof connection !== "object" && typeof connection !== "function" || !connection) {
         throw new TypeError(
-          `Cannot use what "connect" gave: expected a connection, found ${typeof connection}`,
+          `Cannot use the result of "connect": expected a connection, found ${typeof connection}`,
         );
       }
       this.#open++;
@@ -400,7 +402,9 @@ export class Lent<C extends object> {
   #use(connection: C, key: PropertyKey): C {
     if (!this.isBack) return connection;
     throw new TypeError(
-      `Cannot use "${String(key)}" of a connection: it was given back to its pool, get another one`,
+      `Cannot use "${
+        String(key)
+      }" of a connection: the connection was given back to its pool: get another one`,
     );
   }
 

@@ -213,7 +213,7 @@ export const locks: Table = {
     make: () => ({ lock: new Lock({ name: "mine" }) }),
     parties: [({ lock }) => lock.release()],
     check([ending]) {
-      assertEquals(thrown(ending), 'Cannot release lock "mine": nobody has acquired it');
+      assertEquals(thrown(ending), 'Cannot release lock "mine": the lock is not held');
     },
   }),
   "P285 Lock.acquire() in the green thread that holds it is a DeadlockError; in async code it waits":

@@ -461,5 +461,5 @@ Deno.test("K3 a green generator of one hub is iterated over by green code of ano
 
 Deno.test("K3 an inline function that calls iterate() by its bare name is told where it is", async () => {
   const error = await rejection(spawn(() => [...iterate([1])]), ReferenceError);
-  assertMatch(error.message, /Cannot find "iterate".* iterate\(\) as green\.iterate\(\)$/);
+  assertMatch(error.message, /Cannot find "iterate".* iterate\(\) only as green\.iterate\(\)$/);
 });

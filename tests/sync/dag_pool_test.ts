@@ -55,7 +55,7 @@ Deno.test("DAGPool.keys(), runningKeys(), waitingKeys(), waitingFor() give itera
     { keys: [...keys], waiting: [...waiting], needs: [...needs], running: [...pool.runningKeys()] },
     { keys: ["a"], waiting: ["task"], needs: ["missing"], running: [] },
   );
-  assertThrows(() => pool.waitingFor("task"), RangeError, "does not have it");
+  assertThrows(() => pool.waitingFor("task"), RangeError, "has no task of that key");
 });
 
 Deno.test("DagResults throws a PropagateError in place of a value, and the iteration is over", async () => {

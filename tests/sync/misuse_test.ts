@@ -111,8 +111,8 @@ Deno.test("Semaphore.release() refuses more permits than can be counted", () => 
 
 Deno.test("Condition refuses to wait and to notify without its lock", async () => {
   const condition = new Condition();
-  assertThrows(() => condition.notify(), Error, "its lock is not held");
-  await assertRejects(() => condition.waitAsync(), Error, "its lock is not held");
+  assertThrows(() => condition.notify(), Error, "the lock of the condition is not held");
+  await assertRejects(() => condition.waitAsync(), Error, "the lock of the condition is not held");
   assertThrows(() => new Condition(wrong(5)), TypeError);
 });
 

@@ -182,9 +182,9 @@ Deno.test("P109 P110 close() of a connection gives it back, once, and it is of n
   const { pool, opened } = fakes({ maxSize: 2 });
   const { messages, free } = await green.misuse(pool);
   assertEquals(messages, [
-    'TypeError: Cannot use "read" of a connection: it was given back to its pool, get another one',
-    'TypeError: Cannot use "number" of a connection: it was given back to its pool, get another one',
-    "TypeError: Cannot give back a connection: expected one that this pool has lent",
+    'TypeError: Cannot use "read" of a connection: the connection was given back to its pool: get another one',
+    'TypeError: Cannot use "number" of a connection: the connection was given back to its pool: get another one',
+    "TypeError: Cannot give back a connection: expected a connection that this pool has lent",
   ]);
   assertEquals({ free, log: opened[0].log }, { free: 2, log: ["rollback"] });
 

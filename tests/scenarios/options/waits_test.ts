@@ -98,10 +98,14 @@ Deno.test("kill({ timeout }) without a wait is refused, as it would limit nothin
   await using hub = new TestHub({ maxWorkers: 2 });
   const thread = hub.spawn(() => 1);
   const text =
-    'Cannot kill a green thread: option "timeout" is for a wait, and there is none: expected "wait" too';
+    'Cannot kill a green thread: option "timeout" has no effect without a wait: add { wait: true }';
   assertEquals(assertThrows(() => thread.kill(1, { timeout: 5 }), TypeError).message, text);
   const { signal } = new AbortController();
-  assertThrows(() => thread.kill(1, { signal }), TypeError, 'option "signal" is for a wait');
+  assertThrows(
+    () => thread.kill(1, { signal }),
+    TypeError,
+    'option "signal" has no effect without a wait',
+  );
   const inGreenCode = spawn((thread: GreenThread) => {
     try {
       thread.kill(1, { timeout: 5 });

@@ -132,7 +132,10 @@ Deno.test("spawnWith({ delay, local }) in green code does as spawnAfterLocal()",
   }, (thread) => void (dropped = thread));
   assertEquals(await owner, "fired");
   const { message } = await rejection(dropped, GreenletExit);
-  assertMatch(message, /that spawned it had ended$/);
+  assertMatch(
+    message,
+    /^The green thread "dropped" was not started: ".*", which spawned it, has ended$/,
+  );
   assertEquals(dropped.name, "dropped");
 });
 
