@@ -83,16 +83,16 @@ export function isSealed({ format, text, meta }: Payload): boolean {
  */
 export function unseal(payload: Payload): { entries: readonly Entry[]; payload: Payload } {
   const { text, meta } = payload;
-  if (meta === undefined) {
-    const end = text.indexOf("\n", 1);
-    return {
-      entries: readTable(text.slice(1, end)),
-      payload: { ...payload, text: text.slice(end + 1) },
-    };
+  const end = meta ? meta.indexOf(LINE, 1) : text.indexOf("\n", 1);
+  if (end < 0) {
+    throw new BridgeProtocolError("Cannot read a table of references: it does not end");
   }
-  const end = meta.indexOf(LINE, 1);
-  const table = decoder.decode(meta.subarray(1, Math.max(1, end)));
-  return { entries: readTable(table), payload: { ...payload, meta: meta.subarray(end + 1) } };
+  if (!meta) {
+    const entries = readTable(text.slice(1, end));
+    return { entries, payload: { ...payload, text: text.slice(end + 1) } };
+  }
+  const entries = readTable(decoder.decode(meta.subarray(1, end)));
+  return { entries, payload: { ...payload, meta: meta.subarray(end + 1) } };
 }
 
 function readTable(text: string): readonly Entry[] {
