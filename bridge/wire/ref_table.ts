@@ -22,6 +22,8 @@
  * 3. *Receiving takes the count over*, once for each entry, all of them or as many as are valid: an entry that cannot be received
  *    fails the payload, but not the other entries. The count belongs to the proxy, and is given back when the proxy is released
  *    by hand or has been collected. So a received payload may be decoded many times, or never.
+ *    A thing that has come back home needs no count. But the message may be read late, after the proxy was let go of, and so a
+ *    Worker keeps the thing from the moment in which the message has arrived.
  * 4. *Dropping gives the counts back at once*, entry by entry, without a proxy: for a message that nobody wants any more.
  * 5. *Passing on* is receiving from one Worker and sealing for another: the text stays, and the entries are made anew.
  * 6. *A crash* ends the counts of both directions. The hub takes back all that the dead Worker has held, with what was on the way

@@ -14,6 +14,7 @@
 import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
 import type { Attachment, Entry, Payload, Ref } from "../../bridge/wire/payload.ts";
 import { isSealed, receiveAll, sealed, unseal } from "../../bridge/wire/ref_table.ts";
+import { Counts } from "../../bridge/references/counts.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { GreenReferences } from "./references.ts";
@@ -69,7 +70,7 @@ export class Crossing {
   readonly #handles: ThreadHandles;
   readonly #passage: Passage;
   /** The count of times that each coordination object has crossed between the hub and here. */
-  readonly #crossings = new Map<number, number>();
+  readonly #crossings = new Counts();
 
   constructor(options: CrossingOptions) {
     const { mailbox, stack } = options;
@@ -108,9 +109,8 @@ export class Crossing {
       stack,
     });
     onForgotten((id) => {
-      const count = this.#crossings.get(id);
-      this.#crossings.delete(id);
-      if (count) this.release(RefKind.Coordination, id, count);
+      const count = this.#crossings.take(id);
+      if (count > 0) this.release(RefKind.Coordination, id, count);
     });
   }
 
@@ -132,6 +132,12 @@ export class Crossing {
     if (refs === undefined) return payload;
     const beside: Attachment[] = [];
     return sealed(payload, refs.map((ref) => this.#send(ref, refs, beside)), beside);
+  }
+
+  /** Notes that a payload has arrived: it is received or dropped later. */
+  arrived(payload: Payload): void {
+    if (!isSealed(payload)) return;
+    for (const entry of unseal(payload).entries) this.references.arrived(entry);
   }
 
   /** Gives back the counts of a payload that nobody wants. */
@@ -168,14 +174,9 @@ export class Crossing {
         this.references.blobs.note(object!);
         break;
       case RefKind.Coordination:
-        this.#countCrossing(object!);
+        this.#crossings.add(coreOf(object!)!.id);
     }
     return sendShared(ref, refs, beside);
-  }
-
-  #countCrossing(object: object): void {
-    const { id } = coreOf(object)!;
-    this.#crossings.set(id, (this.#crossings.get(id) ?? 0) + 1);
   }
 
   #receive(entries: readonly Entry[]): readonly Ref[] {
@@ -185,7 +186,7 @@ export class Crossing {
       const ref = this.references.receive(entry) ??
         receiveShared(entry, before, this.#passage.take);
       if (!ref) throw new TypeError(`Cannot receive a reference of kind ${kind}`);
-      if (kind === RefKind.Coordination) this.#countCrossing(ref.object!);
+      if (kind === RefKind.Coordination) this.#crossings.add(id as number);
       if (kind === RefKind.Blob) {
         this.references.blobs.note(ref.object!);
         this.release(kind, id as number, 1);

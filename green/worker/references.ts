@@ -159,11 +159,23 @@ export class GreenReferences {
     return [kind, serial, number, lasts, ...left === undefined ? [] : [left]];
   }
 
+  /**
+   * Keeps what has come back to this Worker until it is received or dropped. A message may be read late, and before that the hub
+   * may let go of its proxy.
+   */
+  arrived([kind, home, number]: Entry): void {
+    if (KINDS.has(kind) && home !== 0) this.#exports.retain(number as number);
+  }
+
   /** The reference for an entry that came from the hub; nothing for entries of other kinds. */
   receive(entry: Entry): Ref | undefined {
     const [kind, home, number, traits, Class] = entry as [number, ...number[]];
     if (!KINDS.has(kind)) return undefined;
-    if (home !== 0) return { kind, object: this.#own(number) };
+    if (home !== 0) {
+      const object = this.#own(number);
+      this.release(number, 1);
+      return { kind, object };
+    }
     this.#hasImported = true;
     switch (kind) {
       case RefKind.Function:
@@ -182,9 +194,11 @@ export class GreenReferences {
    */
   drop([kind, home, number]: Entry): boolean {
     if (!KINDS.has(kind)) return false;
-    if (home !== 0) return true;
-    if (kind === RefKind.Signal) this.#signals.forget(number as number);
-    this.#host.sayReleased(number as number, 1);
+    if (home !== 0) this.release(number as number, 1);
+    else {
+      if (kind === RefKind.Signal) this.#signals.forget(number as number);
+      this.#host.sayReleased(number as number, 1);
+    }
     return true;
   }
 

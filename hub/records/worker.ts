@@ -28,6 +28,7 @@ import {
   type Target,
 } from "../../bridge/protocol/messages.ts";
 import type { RunningWorker } from "./thread_worker.ts";
+import { Counts } from "../../bridge/references/counts.ts";
 import type { Exports } from "../../bridge/references/exports.ts";
 import type { KeepAlive } from "../base/keep_alive.ts";
 import { WorkerReferences } from "../references/worker_references.ts";
@@ -160,7 +161,7 @@ export class GreenWorker {
   /** Calls into it, by number. The number is a thread id: that of the callback, if it runs on no thread's stack. */
   readonly #questions = new Map<number, Question>();
   /** The number of references that it holds to each thread, by thread id. */
-  readonly #threadHolds = new Map<number, number>();
+  readonly #threadHolds = new Counts();
   /** The functions and objects that the Worker and the hub hold of each other. */
   readonly references: WorkerReferences;
 
@@ -408,8 +409,7 @@ export class GreenWorker {
 
   /** Counts a reference to a thread that the Worker holds from now on. */
   holdThread(thread: HubThread): void {
-    const { id } = thread;
-    this.#threadHolds.set(id, (this.#threadHolds.get(id) ?? 0) + 1);
+    this.#threadHolds.add(thread.id);
     this.#registry.threads.hold(thread);
   }
 
@@ -418,11 +418,7 @@ export class GreenWorker {
     if (kind === RefKind.Coordination) return this.objects.letGo(id, count);
     if (kind === RefKind.Blob) return this.objects.blobTaken(id);
     if (kind !== RefKind.Thread) return this.references.letGo(id, count);
-    const held = this.#threadHolds.get(id) ?? 0;
-    const released = Math.min(held, Math.max(0, count));
-    if (released === held) this.#threadHolds.delete(id);
-    else this.#threadHolds.set(id, held - released);
-    this.#registry.threads.release(id, released);
+    this.#registry.threads.release(id, this.#threadHolds.take(id, count));
   }
 
   /** The ids of the threads that run on it, with those of the calls into it, which may be threads of their own there. */
@@ -451,7 +447,7 @@ export class GreenWorker {
       call.abort(gone);
     }
     this.answers.clear();
-    for (const [id, count] of [...this.#threadHolds]) this.letGo(RefKind.Thread, id, count);
+    for (const id of this.#threadHolds.numbers) this.letGo(RefKind.Thread, id, Infinity);
     this.references.letGoOfAll();
     this.post.retire();
     return threads;

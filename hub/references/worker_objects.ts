@@ -9,6 +9,7 @@
  */
 
 import type { Attachment, Entry, Ref } from "../../bridge/wire/payload.ts";
+import { Counts } from "../../bridge/references/counts.ts";
 import { Node, State, TIMED } from "../../bridge/memory/arena.ts";
 import { Waiters } from "../../bridge/memory/waiters.ts";
 import type { Core } from "../../bridge/memory/core.ts";
@@ -50,7 +51,7 @@ export class WorkerObjects {
   readonly #passage: Passage;
   readonly #key: number;
   /** The number of times that each object has crossed between the hub and this Worker, by its id. */
-  readonly #holds = new Map<number, number>();
+  readonly #holds = new Counts();
   /** The threads that ran on the Worker when it was settled first, by their ids as nodes have them. */
   #running: ReadonlySet<number> | undefined;
 
@@ -83,7 +84,7 @@ export class WorkerObjects {
   /** Counts one more reference that the Worker has to an object. */
   hold(object: Coordination): void {
     const { id } = object[CORE];
-    this.#holds.set(id, (this.#holds.get(id) ?? 0) + 1);
+    this.#holds.add(id);
     holdObject(object);
   }
 
@@ -94,11 +95,7 @@ export class WorkerObjects {
 
   /** Takes references back that the Worker had to an object: no more than it has. */
   letGo(id: number, count: number): void {
-    const held = this.#holds.get(id) ?? 0;
-    const released = Math.min(held, Math.max(0, count));
-    if (released === held) this.#holds.delete(id);
-    else this.#holds.set(id, held - released);
-    releaseObject(id, released);
+    releaseObject(id, this.#holds.take(id, count));
   }
 
   /** Takes over a permit that a thread of the Worker passes on. Says whether the Worker has such a permit. */
@@ -128,7 +125,7 @@ export class WorkerObjects {
    */
   lost(): void {
     this.settle([]);
-    for (const [id, count] of [...this.#holds]) this.letGo(id, count);
+    for (const id of this.#holds.numbers) this.letGo(id, Infinity);
     this.#passage.close();
   }
 
@@ -141,10 +138,10 @@ export class WorkerObjects {
     // A Worker that was settled before was stopped in the middle.
     const inTheMiddle = this.#running !== undefined || running.length > 0;
     const here = hereOnHub();
-    for (const id of this.#holds.keys()) held.get(id)?.object[CORE].breakLock(this.#key);
+    for (const id of this.#holds.numbers) held.get(id)?.object[CORE].breakLock(this.#key);
     this.settle(running);
     for (const chunk of here.arena.chunksOf(this.#key)) here.arena.recycle(chunk);
-    for (const [id, count] of [...this.#holds]) this.letGo(id, count);
+    for (const id of this.#holds.numbers) this.letGo(id, Infinity);
     this.#passage.close();
     // It may have granted somebody something, and have ended before it woke them.
     if (inTheMiddle) here.wakeEverybody();

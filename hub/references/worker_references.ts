@@ -13,6 +13,7 @@
 
 import { clearTimeout, setTimeout } from "node:timers";
 import { inOneLine, LONGEST_TIMER } from "../../bridge/checks.ts";
+import { Counts } from "../../bridge/references/counts.ts";
 import { Imports } from "../../bridge/references/imports.ts";
 import type { Entry, Ref } from "../../bridge/wire/payload.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
@@ -94,7 +95,7 @@ const HANDLING: ReadonlySet<unknown> = new Set(["then", "catch", "finally"]);
 export class WorkerReferences {
   readonly #host: ReferenceHost;
   /** The number of times that each thing of the hub was sent to the Worker, by its number. */
-  readonly #holds = new Map<number, number>();
+  readonly #holds = new Counts();
   readonly #functions: Imports<Callable>;
   readonly #objects: Imports<object>;
   readonly #signals: SignalProxies;
@@ -179,9 +180,7 @@ export class WorkerReferences {
 
   /** Counts a thing that is sent to the Worker. */
   #hold(number: number): void {
-    const held = this.#holds.get(number) ?? 0;
-    this.#holds.set(number, held + 1);
-    if (held > 0) return;
+    if (!this.#holds.add(number)) return;
     const object = this.#host.exports.get(number);
     if (object instanceof AbortSignal) this.#listen(object, number);
   }
@@ -220,14 +219,12 @@ export class WorkerReferences {
 
   /** Takes back counts that the Worker gives back: no more than it has. */
   letGo(number: number, count: number): void {
-    const held = this.#holds.get(number) ?? 0;
-    const released = Math.min(held, Math.max(0, count));
-    if (released === held) {
-      this.#holds.delete(number);
+    const released = this.#holds.take(number, count);
+    if (!this.#holds.has(number)) {
       this.#listening.get(number)?.();
       this.#listening.delete(number);
       this.#reportUnhandled(number);
-    } else this.#holds.set(number, held - released);
+    }
     this.#host.exports.release(number, released);
   }
 
@@ -241,7 +238,7 @@ export class WorkerReferences {
   letGoOfAll(): void {
     this.#lasting.clear();
     this.#signals.dropAll();
-    for (const [number, count] of [...this.#holds]) this.letGo(number, count);
+    for (const number of this.#holds.numbers) this.letGo(number, Infinity);
   }
 
   /** Gives a thing of the hub by its number. It throws if the thing was not sent to the Worker. */
