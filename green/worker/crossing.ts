@@ -171,7 +171,7 @@ export class Crossing {
       case RefKind.Signal:
         return this.references.send(ref);
       case RefKind.Blob:
-        this.references.blobs.note(object!);
+        this.references.noteBlob(object!);
         break;
       case RefKind.Coordination:
         this.#crossings.add(coreOf(object!)!.id);
@@ -188,7 +188,7 @@ export class Crossing {
       if (!ref) throw new TypeError(`Cannot receive a reference of kind ${kind}`);
       if (kind === RefKind.Coordination) this.#crossings.add(id as number);
       if (kind === RefKind.Blob) {
-        this.references.blobs.note(ref.object!);
+        this.references.noteBlob(ref.object!);
         this.release(kind, id as number, 1);
       }
       return ref;

@@ -16,7 +16,7 @@
 import type { Board } from "../../bridge/wire/board.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
-import { keep } from "../../bridge/wire/message.ts";
+import { keep, STARVED_MS } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";
 import { Patience, pause } from "../../bridge/wire/patience.ts";
 import type { RingReader } from "../../bridge/wire/ring.ts";
@@ -105,7 +105,8 @@ export class Mailbox {
         this.board.raise(this.slot);
         this.#takeInWhileWriting();
         if (this.down.shut) return;
-        this.#pause(counter, performance.now(), Infinity);
+        const now = performance.now();
+        this.#pause(counter, now, this.#out.starved ? now + STARVED_MS : Infinity);
       }
     } finally {
       if (--this.#hungry === 0) this.#out.ring.setHungry(false);
