@@ -270,7 +270,7 @@ function receiveObject(entry: Entry, buffer: object, of: object | undefined): Co
   if (here) return here;
   const way = known.kinds.get(kind);
   if (!way) throw new BridgeProtocolError(`Cannot receive an object: there is no kind "${kind}"`);
-  if (way.of && !of) {
+  if (way.of && !(of && coreOf(of))) {
     throw new BridgeProtocolError(`Cannot receive a ${kind}: the object that it needs is missing`);
   }
   const object = way.revive(buffer, hasName === 1 ? String(name) : undefined, of);
