@@ -66,3 +66,17 @@ Deno.test("a thread that has not started keeps nothing of its arguments once it 
   assertEquals(await busy, "told");
   assertEquals([hub.statistics().functions, hub.statistics().handles], [0, 0]);
 });
+
+Deno.test("a thread that ends while its handle waits in an argument is known to who gets the handle", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const queue = new Queue<string>();
+  const busy = forwarding.told(queue);
+  const next = forwarding.told(queue);
+  const waits = hub.spawn((thread: GreenThread<string>) => thread.wait(), busy);
+  await queue.putAsync("told");
+  assertEquals(await busy, "told");
+  // From here on nobody but the argument holds the thread.
+  await queue.putAsync("next");
+  assertEquals(await next, "next");
+  assertEquals(await waits, "told");
+});
