@@ -30,6 +30,10 @@
  *    to it; exports of the Worker are gone, and a use of a proxy for one of them fails. To a dead Worker nothing is counted.
  * 7. *The hub trusts no entry.* A number counts only if it was sent to that Worker, and no Worker gives back more than it has.
  *
+ * **Exceptions.** The hub still decodes an item that green code stores there (`bridge/memory/stored_values.ts`), and the arguments
+ * of an operation on a proxy that it has itself: once as they are on the hub, and once as they go on. Threads and coordination
+ * objects have counts of their own, beside those of functions and objects.
+ *
  * @module
  */
 

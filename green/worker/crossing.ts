@@ -2,8 +2,8 @@
  * Values that cross between a Worker and the hub: the kinds of references that they are encoded and decoded with.
  *
  * Most values cross as they are. The others go by reference, and this is the one file in a Worker that knows all kinds of
- * references: handles of threads, coordination objects and blobs, functions and objects. The hub counts how often it has sent
- * each. So each reference that arrives is taken in, even if nobody wants it any more, and is given back once it is gone here.
+ * references: handles of threads, coordination objects and blobs, functions and objects. It seals the payloads that leave,
+ * receives those that arrive, and drops those that nobody wants: see `bridge/wire/ref_table.ts`.
  *
  * Each target is sent once, and is a number in messages from then on. The two directions have numbers of their own, as each side
  * numbers the targets that it sends.
