@@ -11,6 +11,7 @@ import { decode, encode, type ReferenceKinds } from "../bridge/values/codec.ts";
 
 const nothing: ReferenceKinds = {
   toRef: () => undefined,
+  receive: () => [],
   resolve: () => undefined,
 };
 

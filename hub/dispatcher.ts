@@ -205,7 +205,7 @@ export class Dispatcher implements PoolHost, Registry {
     if (!thread) throw new BridgeProtocolError(`Cannot end thread ${id}: it does not run here`);
     // The Worker knows already how the threads on its own stack ended.
     thread.watchers?.delete(worker);
-    let ended = Ended.from(checkEnding(ending), payload, worker.kinds);
+    let ended = Ended.from(checkEnding(ending), payload, worker);
     // Whoever killed it gets the very same reason back.
     if (ending === Ending.Killed && thread.killed) {
       ended = Ended.of({ status: "killed", reason: thread.killed.reason });

@@ -23,7 +23,7 @@
 
 import { BridgeProtocolError } from "../errors.ts";
 import { RefKind, type Target } from "../protocol/messages.ts";
-import type { Ref } from "../values/reference_kinds.ts";
+import type { Ref } from "../wire/payload.ts";
 import { blocking, greenSide } from "../side/side.ts";
 import { resolveObjectURL } from "node:buffer";
 import type { SyncBlobMethods, SyncByteStream } from "../references/blob_types.ts";
@@ -65,29 +65,22 @@ function tagOf(value: object): unknown {
 
 /** The reference for a blob, a file or a form; nothing for other objects. */
 export function referToBlob(value: object): Ref | undefined {
-  if (isBlob(value)) {
-    const id = last = last === LOWEST ? -1 : last - 1;
-    return { kind: RefKind.Blob, data: id, attachment: { id, object: value } };
-  }
-  return isForm(value) ? { kind: RefKind.FormData, data: [...value] } : undefined;
+  if (isBlob(value)) return { kind: RefKind.Blob, object: value };
+  return isForm(value) ? { kind: RefKind.FormData, object: value, data: [...value] } : undefined;
+}
+
+/** The number for a blob that is about to be sent. */
+export function nextBlobId(): number {
+  return last = last === LOWEST ? -1 : last - 1;
 }
 
 /**
- * The blob, file or form of a reference that {@linkcode referToBlob} made, as it is on this side.
+ * The blob or file that has come beside a message, as it is on this side.
  *
- * @param kind The reference's kind.
- * @param data The reference's data.
- * @param take Gives the object that came beside the message: the blob's URL.
- * @returns The blob, file or form; nothing for references of other kinds.
+ * @param message The object that has come: the blob's URL.
  */
-export function resolveBlob(
-  kind: number,
-  data: unknown,
-  take: (id: number) => object,
-): Blob | FormData | undefined {
-  if (kind === RefKind.FormData) return formOf(data);
-  if (kind !== RefKind.Blob) return undefined;
-  const url = BlobUrl.from(take(data as number));
+export function takeBlob(message: object): Blob {
+  const url = BlobUrl.from(message);
   if (!url) {
     throw new BridgeProtocolError(
       "Cannot receive a blob: expected the URL of a blob, found something else",

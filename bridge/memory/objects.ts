@@ -12,12 +12,12 @@
  */
 
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import { BlobUrl, isBlob, isBlobOrForm, referToBlob, resolveBlob } from "./blobs.ts";
+import { BlobUrl, isBlob, isBlobOrForm, nextBlobId, referToBlob, takeBlob } from "./blobs.ts";
 import { BridgeProtocolError } from "../errors.ts";
 import { crossesAsItself, ITSELF } from "../references/itself.ts";
 import { RefKind } from "../protocol/messages.ts";
 import type { Giver, Taker } from "../wire/message.ts";
-import type { Ref } from "../values/reference_kinds.ts";
+import type { Attachment, Entry, Ref } from "../wire/payload.ts";
 import type { Core, Description } from "./core.ts";
 import { brand } from "../brand.ts";
 import { keyOf, state } from "../state.ts";
@@ -88,25 +88,16 @@ export abstract class Coordination {
   }
 }
 
-/** The reference to an object, which goes with the message. */
-interface ObjectRef {
-  readonly kind: string;
-  readonly id: number;
-  readonly name: string | undefined;
-  /** Further data that its kind needs: other objects, options. */
-  readonly extra?: unknown;
-}
-
 /** The way in which objects of one kind cross. */
 interface Kind {
   /** Makes the object for memory that has arrived. */
   readonly revive: (
     buffer: SharedArrayBuffer,
     name: string | undefined,
-    extra: unknown,
+    of: object | undefined,
   ) => Coordination;
-  /** Gives the `extra` of an object's reference. */
-  readonly extra: ((object: Coordination) => unknown) | undefined;
+  /** Gives the other object that an object needs. */
+  readonly of: ((object: Coordination) => Coordination) | undefined;
 }
 
 /** The objects and buffers of one thread of execution. Shared by all copies of the library there. */
@@ -149,18 +140,18 @@ export function onForgotten(listener: Forgotten): void {
  * @param name The name of the kind.
  * @param Class The class, whose objects have no private members: one that has arrived is made without the constructor.
  * @param coreFor Makes the core for memory that has arrived.
- * @param extra Gives further data to send with the object; nothing by default.
+ * @param of Gives another object that objects of this kind need, and that goes with them; none by default.
  */
 export function registerKind<T extends Coordination>(
   name: string,
   Class: { readonly prototype: T },
-  coreFor: (buffer: SharedArrayBuffer, name?: string, extra?: unknown) => T[typeof CORE],
-  extra?: (object: T) => unknown,
+  coreFor: (buffer: SharedArrayBuffer, name?: string, of?: object) => T[typeof CORE],
+  of?: (object: T) => Coordination,
 ): void {
   // Each copy of the library has a class for it: an object that arrives has the class of the copy that was loaded last.
   known.kinds.set(name, {
-    revive: (buffer, name, extra) => objectFor(Class, coreFor(buffer, name, extra)),
-    extra: extra as Kind["extra"],
+    revive: (buffer, name, of) => objectFor(Class, coreFor(buffer, name, of)),
+    of: of as Kind["of"],
   });
 }
 
@@ -196,58 +187,93 @@ export function isShared(value: object): boolean {
  * @returns The reference; nothing for other objects.
  */
 export function referToShared(value: object): Ref | undefined {
-  if (isCarried(value)) {
-    const id = idOfBuffer(value);
-    return { kind: RefKind.Memory, data: id, attachment: { id, object: value } };
-  }
+  if (isCarried(value)) return { kind: RefKind.Memory, object: value };
   const core = coreOf(value);
   if (!core) return referToBlob(value);
-  const object = value as Coordination;
-  remember(core.id, object);
-  const extra = known.kinds.get(core.wireName)?.extra?.(object);
-  const data: ObjectRef = { kind: core.wireName, id: core.id, name: core.name, extra };
-  return { kind: RefKind.Coordination, data, attachment: { id: core.id, object: core.buffer } };
+  const of = known.kinds.get(core.wireName)?.of?.(value as Coordination);
+  return { kind: RefKind.Coordination, object: value, of };
 }
 
 /**
- * The object of a reference that {@linkcode referToShared} made.
+ * Makes the entry for a reference that {@linkcode referToShared} made, as it is about to be sent.
  *
- * @param kind The reference's kind.
- * @param data The reference's data.
- * @param take Gives the memory that came with it.
- * @returns The object; nothing for references of other kinds.
+ * @param ref The reference.
+ * @param refs The table that it is in.
+ * @param beside Gets the object that goes beside the message.
  */
-export function resolveShared(
-  kind: number,
-  data: unknown,
-  take: (id: number) => object,
-): object | undefined {
-  if (kind === RefKind.Memory) {
-    const id = data as number;
-    const buffer = take(id);
-    if (!isCarried(buffer)) {
-      throw new TypeError(
-        "Cannot receive shared memory: expected memory that can be shared, found an object of another kind",
-      );
-    }
-    const here = known.buffers.get(id)?.deref();
-    if (here) return here;
-    known.bufferIds.set(buffer, id);
-    known.buffers.set(id, new WeakRef(buffer));
-    collectedBuffers.register(buffer, id);
-    return buffer;
+export function sendShared(ref: Ref, refs: readonly Ref[], beside: Attachment[]): Entry {
+  const { kind } = ref;
+  if (kind === RefKind.FormData) return [kind];
+  const object = ref.object!;
+  if (kind === RefKind.Coordination) {
+    const { id, wireName, name, buffer } = coreOf(object)!;
+    remember(id, object as Coordination);
+    beside.push({ id, object: buffer });
+    const of = ref.of === undefined ? [] : [refs.findIndex(({ object }) => object === ref.of)];
+    return [kind, id, wireName, name === undefined ? 0 : 1, name ?? "", ...of];
   }
-  if (kind !== RefKind.Coordination) return resolveBlob(kind, data, take);
-  const { kind: name, id, name: given, extra } = (data ?? {}) as ObjectRef;
-  const buffer = take(id);
+  const id = kind === RefKind.Blob ? nextBlobId() : idOfBuffer(object);
+  beside.push({ id, object });
+  return [kind, id];
+}
+
+/**
+ * The reference for an entry that {@linkcode sendShared} made.
+ *
+ * @param entry The entry.
+ * @param before The references before it.
+ * @param take Gives the memory that came with it.
+ * @returns The reference; nothing for entries of other kinds.
+ */
+export function receiveShared(
+  entry: Entry,
+  before: readonly Ref[],
+  take: (id: number) => object,
+): Ref | undefined {
+  const kind = entry[0];
+  const id = entry[1] as number;
+  switch (kind) {
+    case RefKind.Memory:
+      return { kind, object: receiveMemory(id, take(id)) };
+    case RefKind.Coordination: {
+      const of = entry.length > 5 ? before[entry[5] as number]?.object : undefined;
+      return { kind, object: receiveObject(entry, take(id), of), of };
+    }
+    case RefKind.Blob:
+      return { kind, object: takeBlob(take(id)) };
+    case RefKind.FormData:
+      return { kind, inText: true };
+  }
+  return undefined;
+}
+
+function receiveMemory(id: number, buffer: object): object {
+  if (!isCarried(buffer)) {
+    throw new TypeError(
+      "Cannot receive shared memory: expected memory that can be shared, found an object of another kind",
+    );
+  }
+  const here = known.buffers.get(id)?.deref();
+  if (here) return here;
+  known.bufferIds.set(buffer, id);
+  known.buffers.set(id, new WeakRef(buffer));
+  collectedBuffers.register(buffer, id);
+  return buffer;
+}
+
+function receiveObject(entry: Entry, buffer: object, of: object | undefined): Coordination {
   if (!(buffer instanceof SharedArrayBuffer)) {
     throw new BridgeProtocolError("Cannot receive an object: its shared memory is missing");
   }
+  const [, id, kind, hasName, name] = entry as [number, number, string, number, string];
   const here = objectById(id);
   if (here) return here;
-  const way = known.kinds.get(name);
-  if (!way) throw new BridgeProtocolError(`Cannot receive an object: there is no kind "${name}"`);
-  const object = way.revive(buffer, given, extra);
+  const way = known.kinds.get(kind);
+  if (!way) throw new BridgeProtocolError(`Cannot receive an object: there is no kind "${kind}"`);
+  if (way.of && !(of && coreOf(of))) {
+    throw new BridgeProtocolError(`Cannot receive a ${kind}: the object that it needs is missing`);
+  }
+  const object = way.revive(buffer, hasName === 1 ? String(name) : undefined, of);
   remember(id, object);
   return object;
 }

@@ -179,15 +179,18 @@ export function knowsWhatRefers(tells: (value: object) => boolean): void {
  * many may read them.
  */
 function copyOf(value: unknown): unknown {
-  const referred: object[] = [];
-  const kinds: ReferenceKinds = {
-    toRef: (value) =>
-      isShared(value) || goesByReference(value)
-        ? { kind: 0, data: referred.push(value) - 1 }
-        : undefined,
-    resolve: (_kind, data) => referred[data as number],
-  };
-  return decode(copyBytes(encode(value, "item", kinds)), kinds);
+  return decode(copyBytes(encode(value, "item", WITHIN)), WITHIN);
+}
+
+/** For a value that stays on its side: an object that goes by reference is the very object. */
+const WITHIN: ReferenceKinds = {
+  toRef: (object) => isShared(object) || goesByReference(object) ? { kind: 0, object } : undefined,
+  receive: refuse,
+  resolve: ({ object }) => object,
+};
+
+function refuse(): never {
+  throw new TypeError("Cannot resolve a reference: a value that stays here has none");
 }
 
 /** Thrown by {@linkcode plainPayload} at the first object that may go by reference. */
@@ -197,9 +200,8 @@ const PLAIN: ReferenceKinds = {
   toRef() {
     throw REFERS;
   },
-  resolve(kind) {
-    throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
-  },
+  receive: refuse,
+  resolve: refuse,
 };
 
 /**
@@ -222,7 +224,11 @@ export function thrownPayload(value: unknown): Payload {
   return encodeThrown(value, "error", BLIND_TO_ALL);
 }
 
-const BLIND_TO_ALL: ReferenceKinds = { toRef: () => undefined, resolve: PLAIN.resolve };
+const BLIND_TO_ALL: ReferenceKinds = {
+  toRef: () => undefined,
+  receive: refuse,
+  resolve: refuse,
+};
 
 /** The reference kinds with which to read a payload that {@linkcode plainPayload} made: none. */
 export const NO_REFERENCES: ReferenceKinds = PLAIN;

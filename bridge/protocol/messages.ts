@@ -182,48 +182,31 @@ export function endingOf(outcome: Outcome<unknown>): { ending: number; value: un
   return { ending: ENDINGS[outcome.status], value };
 }
 
-/** The kinds of what goes by reference. The numbers are in messages, so they are only added to. */
+/**
+ * The kinds of what goes by reference. With each stands its entry in the table of references: see `bridge/wire/ref_table.ts`. A
+ * *home* is the side on which the thing lives: 0 for the hub, or the number of a Worker. What is known there is not said.
+ */
 export const RefKind = {
-  /** A green thread: data is a {@linkcode ThreadRef}. */
+  /** A green thread: `id, name, 1 if its ending is in the text`. */
   Thread: 1,
-  /**
-   * A function that lives on the hub. Data: to a Worker `[number]`, and, if it stands for one of a Worker,
-   * `[number, worker, number there]`; from a Worker its number.
-   */
-  HubFunction: 2,
-  /**
-   * A function that lives in a Worker. Data: `[worker, number, whether it stays when its thread has ended, thread, name]`; the
-   * thread is 0 if it stays.
-   */
-  GreenFunction: 3,
-  /** A `SharedArrayBuffer`. Data: its id. The memory itself comes beside; see `bridge/memory/objects.ts`. */
+  /** A function: `home, number`; from its Worker also `1 if it stays when its thread has ended, thread, name`. */
+  Function: 2,
+  /** A `SharedArrayBuffer` or the like: `id`. The memory itself comes beside; see `bridge/memory/objects.ts`. */
   Memory: 4,
-  /** An object that green threads and async code meet at. Data and memory: see `bridge/memory/objects.ts`. */
-  Coordination: 5,
   /**
-   * An object that lives on the hub. Data: to a Worker `[number, traits, class]`, and, if it stands for one of a Worker,
-   * that Worker and the number there; from a Worker its number.
+   * An object that green threads and async code meet at: `id, kind, 1 if it has a name, name`, and the place of another object in
+   * the table that it needs. Its memory comes beside.
    */
-  HubObject: 10,
-  /** An object that lives in a Worker. Data: `[worker, number, whether it stays, traits, class, thread]`. */
-  GreenObject: 11,
-  /** A `Blob` or `File`. Data: its number. Its URL comes beside; see `blobs.ts`. Released once it is taken. */
+  Coordination: 5,
+  /** An object: as a function, but in place of the name, and from the hub after the number, `traits, class`. */
+  Object: 10,
+  /** A `Blob` or `File`: `id`. Its URL comes beside; see `blobs.ts`. Released once it is taken. */
   Blob: 12,
-  /** A `FormData`. Data: its entries. */
+  /** A `FormData`: nothing, as its entries are in the text. */
   FormData: 13,
-  /** An `AbortSignal` that lives on the hub. Data: as of a function. */
-  HubSignal: 14,
-  /** An `AbortSignal` that lives in a Worker. Data: as of a function, and in how many milliseconds it is due if that is known. */
-  GreenSignal: 15,
+  /** An `AbortSignal`: `home, number`; from its Worker also `1 if it stays, and in how many milliseconds it is due if known`. */
+  Signal: 14,
 } as const;
-
-/** A green thread as it crosses: with its ending when that is known, else by its id alone. */
-export interface ThreadRef {
-  readonly id: number;
-  readonly name: string;
-  /** A result known to the sender; the payload of the value follows in the same form as any value. */
-  readonly ended?: { readonly ending: number; readonly value: unknown };
-}
 
 /** A function of a module: an export, or one that was wrapped under an explicit name. */
 export interface ExportTarget {

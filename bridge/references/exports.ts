@@ -75,6 +75,12 @@ export class Exports {
     return number;
   }
 
+  /** Counts an export once more that has come back, until it is received. */
+  retain(number: number): void {
+    const entry = this.#entries.get(number);
+    if (entry) entry.count++;
+  }
+
   /** The object with a number, while the other side holds it. */
   get(number: number): object | undefined {
     return this.#entries.get(number)?.object;

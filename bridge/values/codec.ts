@@ -42,17 +42,19 @@ import {
 } from "../primordials.ts";
 import { isDeeperThan, isPlain, isPlainNumber, MAX_DEPTH } from "./plain.ts";
 import type { ReferenceKinds } from "./reference_kinds.ts";
-import { Format, type Payload } from "../wire/payload.ts";
+import { Format, type Payload, type Ref } from "../wire/payload.ts";
+import { isSealed, unseal } from "../wire/ref_table.ts";
 import { ForeignError } from "./structured_checks.ts";
 import { StructuredReader } from "./structured_reader.ts";
 import { StructuredWriter } from "./structured_writer.ts";
 
-export type { Ref, ReferenceKinds } from "./reference_kinds.ts";
+export type { ReferenceKinds } from "./reference_kinds.ts";
 
 /** The length up to which JSON is as fast as plain text, in UTF-16 units. */
 const SHORT_TEXT = 256;
 
 const NO_BUFFERS: readonly Uint8Array[] = Object.freeze([]);
+const NO_REFS: readonly Ref[] = Object.freeze([]);
 const UNDEFINED: Payload = textBody(Format.Undefined, "");
 
 const encoder = new TextEncoder();
@@ -63,7 +65,7 @@ const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const NO_ROOM: Payload = encodeStructured(
   new RangeError("Maximum call stack size exceeded"),
   "error",
-  { toRef: () => undefined, resolve: () => undefined },
+  { toRef: () => undefined, receive: () => NO_REFS, resolve: () => undefined },
   true,
 );
 
@@ -162,10 +164,14 @@ export function decode(payload: Payload, kinds: ReferenceKinds): unknown {
         return onlyBuffer(payload.buffers);
       case Format.BytesInArray:
         return [onlyBuffer(payload.buffers)];
-      case Format.Tagged:
-        return decodeTagged(payload.text, NO_BUFFERS, kinds);
-      case Format.Structured:
-        return decodeStructured(payload.meta, payload.buffers, kinds);
+      case Format.Tagged: {
+        const { text, refs } = received(payload, kinds);
+        return decodeTagged(text, NO_BUFFERS, kinds, refs);
+      }
+      case Format.Structured: {
+        const { meta, buffers, refs } = received(payload, kinds);
+        return decodeStructured(meta, buffers, kinds, refs);
+      }
     }
   } catch (error) {
     if (error instanceof BridgeProtocolError) throw error;
@@ -175,6 +181,29 @@ export function decode(payload: Payload, kinds: ReferenceKinds): unknown {
     });
   }
   throw new BridgeProtocolError(`Cannot read a message: there is no format ${payload.format}`);
+}
+
+/**
+ * A payload with its references, which are received if it is sealed. Then it can be decoded, more than once with `copyOf()`, and
+ * be sealed for somebody else.
+ *
+ * @param payload A payload that has arrived.
+ * @param kinds Receives its references.
+ * @throws The error of `kinds.receive()`.
+ */
+export function receive(payload: Payload, kinds: ReferenceKinds): Payload {
+  if (!isSealed(payload)) return payload;
+  const { entries, payload: rest } = unseal(payload);
+  return { ...rest, refs: kinds.receive(entries) };
+}
+
+/** As {@linkcode receive}, within {@linkcode decode}. */
+function received(payload: Payload, kinds: ReferenceKinds): Payload {
+  try {
+    return receive(payload, kinds);
+  } catch (error) {
+    throw new ForeignError(error);
+  }
 }
 
 function textBody(format: number, text: string): Payload {
@@ -255,11 +284,11 @@ function encodeStructured(
 ): Payload {
   const writer = new StructuredWriter(root, kinds, describes);
   const text = textOf(writer.write(value), root);
-  const { buffers, attachments } = writer;
+  const { buffers, refs } = writer;
   const payload = buffers.length === 0
     ? textBody(Format.Tagged, text)
     : { format: Format.Structured, text: "", meta: encoder.encode(text), buffers, int: 0 };
-  return attachments.length === 0 ? payload : { ...payload, attachments };
+  return refs.length === 0 ? payload : { ...payload, refs };
 }
 
 /** Makes text of the structured form. It fails only when the text is longer than V8's limit. */
@@ -305,16 +334,18 @@ function decodeTagged(
   text: string,
   buffers: readonly Uint8Array[],
   kinds: ReferenceKinds,
+  refs: readonly Ref[] = NO_REFS,
 ): unknown {
-  return new StructuredReader(buffers, kinds).read(parse(text));
+  return new StructuredReader(buffers, kinds, refs).read(parse(text));
 }
 
 function decodeStructured(
   meta: Uint8Array | undefined,
   buffers: readonly Uint8Array[],
   kinds: ReferenceKinds,
+  refs: readonly Ref[] | undefined,
 ): unknown {
-  if (meta) return decodeTagged(decoder.decode(meta), buffers, kinds);
+  if (meta) return decodeTagged(decoder.decode(meta), buffers, kinds, refs);
   throw new BridgeProtocolError("Cannot read a message: it has no structured part");
 }
 

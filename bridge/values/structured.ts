@@ -81,8 +81,8 @@ export type Node =
   | ErrorNode
   /** An instance of a class that a module exports: the class, its fields, and 1 if a few words may do without the class. */
   | [tag: typeof Tag.Instance, Class: ClassWire, fields: { [key: string]: Wire }, lenient?: 1]
-  /** A reference that the `ReferenceKinds` made: its kind and its data. */
-  | [tag: typeof Tag.Reference, kind: number, data: Wire]
+  /** A reference: its place in the payload's table, and the part of it that is a value, if there is one. */
+  | [tag: typeof Tag.Reference, place: number, data?: Wire]
   /** Keys and values in turn. */
   | [tag: typeof Tag.Headers, ...entries: Wire[]]
   /** Keys and values in turn. */

@@ -24,6 +24,7 @@ import {
 } from "./own_classes.ts";
 import { create, getPrototypeOf, isArray, keys } from "../primordials.ts";
 import type { ReferenceKinds } from "./reference_kinds.ts";
+import type { Ref } from "../wire/payload.ts";
 import { Letter, MARK, MARK_CODE, Tag } from "./structured.ts";
 import { makeView } from "./structured_buffers.ts";
 import {
@@ -60,6 +61,7 @@ const UNFINISHED = Symbol("unfinished");
 export class StructuredReader {
   readonly #buffers: readonly Uint8Array[];
   readonly #kinds: ReferenceKinds;
+  readonly #refs: readonly Ref[];
   /** The objects that have been begun, in order. */
   readonly #objects: unknown[] = [];
   readonly #limits = new Limits();
@@ -70,10 +72,12 @@ export class StructuredReader {
    *
    * @param buffers The buffers that came beside the text.
    * @param kinds Resolves the references.
+   * @param refs The table of references.
    */
-  constructor(buffers: readonly Uint8Array[], kinds: ReferenceKinds) {
+  constructor(buffers: readonly Uint8Array[], kinds: ReferenceKinds, refs: readonly Ref[]) {
     this.#buffers = buffers;
     this.#kinds = kinds;
+    this.#refs = refs;
   }
 
   /**
@@ -286,11 +290,11 @@ export class StructuredReader {
   }
 
   #reference(node: unknown[], level: number): unknown {
-    const kind = node[1];
-    if (typeof kind !== "number") fail("a reference has no kind");
-    const data = this.read(node[2], level + 1);
+    const place = node[1];
+    if (!isCount(place) || place >= this.#refs.length) fail("a reference is not in the table");
+    const data = node.length > 2 ? this.read(node[2], level + 1) : undefined;
     try {
-      return this.#kinds.resolve(kind, data);
+      return this.#kinds.resolve(this.#refs[place], data);
     } catch (error) {
       throw new ForeignError(error);
     }

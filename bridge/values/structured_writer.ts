@@ -21,7 +21,7 @@ import { MAX_DEPTH } from "./plain.ts";
 import { platformClassOf } from "./platform_classes.ts";
 import { defineOwn, getPrototypeOf, isArray, keys, values } from "../primordials.ts";
 import type { ReferenceKinds } from "./reference_kinds.ts";
-import type { Attachment } from "../wire/payload.ts";
+import type { Ref } from "../wire/payload.ts";
 import { adviseOn, describeValue } from "./refusals.ts";
 import {
   BUFFER_BYTES,
@@ -70,15 +70,17 @@ const builtIns: ReadonlyMap<unknown, string> = new Map(
 interface Begun {
   readonly objects: number;
   readonly buffers: number;
-  readonly attachments: number;
+  readonly refs: number;
 }
 
 /** Writes one message. */
 export class StructuredWriter {
   /** The buffers that go beside the text, in the order in which the reader meets them. */
   readonly buffers: Uint8Array[] = [];
-  /** The objects that go beside the message. */
-  readonly attachments: Attachment[] = [];
+  /** The table of references. */
+  readonly refs: Ref[] = [];
+  /** The places of objects in the table. */
+  readonly #places = new Map<object, number>();
   readonly #kinds: ReferenceKinds;
   readonly #path: Path;
   /** Whether parts that cannot cross are described, as those of thrown values are; otherwise the value is refused. */
@@ -149,12 +151,12 @@ export class StructuredWriter {
     return {
       objects: this.#numbers.size,
       buffers: this.buffers.length,
-      attachments: this.attachments.length,
+      refs: this.refs.length,
     };
   }
 
   /** Takes back all that was begun since the lists had these lengths. */
-  #takeBack({ objects, buffers, attachments }: Begun): void {
+  #takeBack({ objects, buffers, refs }: Begun): void {
     // When the stack has run out, any call may fail, and a caller further down takes back the rest: so an object leaves the
     // list last, as it comes into the list first.
     const order = this.#order!;
@@ -163,7 +165,11 @@ export class StructuredWriter {
       order.length = at;
     }
     this.buffers.length = buffers;
-    this.attachments.length = attachments;
+    for (let at = this.refs.length - 1; at >= refs; at--) {
+      const { object } = this.refs[at];
+      if (object) this.#places.delete(object);
+      this.refs.length = at;
+    }
   }
 
   #longText(value: string): Wire {
@@ -383,9 +389,21 @@ export class StructuredWriter {
     if (why !== undefined) this.#refuseAs(describeValue(value), why, level);
     const ref = this.#kinds.toRef(value);
     if (ref === undefined) return undefined;
-    if (ref.attachment !== undefined) this.attachments.push(ref.attachment);
-    const data = this.#surrogate(value, ref.data, level);
-    return [Tag.Reference, ref.kind, data] satisfies Node;
+    const place = this.#place(ref);
+    if (ref.data === undefined) return [Tag.Reference, place] satisfies Node;
+    return [Tag.Reference, place, this.#surrogate(value, ref.data, level)] satisfies Node;
+  }
+
+  /** The place of a reference in the table. A thing that was referred to before has one. */
+  #place(ref: Ref): number {
+    const { object, of } = ref;
+    const known = object && this.#places.get(object);
+    if (known !== undefined) return known;
+    const needed = of && this.#kinds.toRef(of);
+    if (needed) this.#place(needed);
+    const place = this.refs.push(ref) - 1;
+    if (object) this.#places.set(object, place);
+    return place;
   }
 
   /** Writes the result of a class's `toWire` for an instance. */

@@ -1,5 +1,5 @@
 /**
- * Payloads: values made ready for the ring, with the attachments that go beside it.
+ * Payloads: values made ready for the ring, with a table of the things that they refer to, and the attachments that go beside them.
  *
  * @module
  */
@@ -13,6 +13,33 @@ export interface Attachment {
   readonly id: number;
   readonly object: object;
 }
+
+/**
+ * Something that a payload refers to, as one side has it. See `ref_table.ts` for who counts it.
+ *
+ * The sender fills in what its `toRef()` knows; the receiver makes a `Ref` of an {@linkcode Entry}.
+ */
+export interface Ref {
+  /** The kind: see `RefKind`. */
+  readonly kind: number;
+  /** The object here: the thing itself, or a proxy. None if it is made of the part of it that is in the text. */
+  readonly object?: object;
+  /** The number of a thing that is at home on the other side, there. */
+  readonly number?: number;
+  /** The id of the thread with which an export ends; 0 for none. */
+  readonly owner?: number;
+  /** Further parts of the entry. */
+  readonly about?: readonly (number | string)[];
+  /** Another thing that it needs: it comes before this one in the table. */
+  readonly of?: object;
+  /** The part of it that is a value like any other, and so is in the text: the ending of a thread, the entries of a form. */
+  readonly data?: unknown;
+  /** Whether there is such a part in the text, when the reference has arrived. */
+  readonly inText?: boolean;
+}
+
+/** A reference as it crosses: its {@linkcode RefKind}, and what that needs. */
+export type Entry = readonly [kind: number, ...parts: (number | string)[]];
 
 /** A value made ready for the ring. */
 export interface Payload {
@@ -30,6 +57,8 @@ export interface Payload {
   readonly buffers: readonly Uint8Array[];
   /** The value of the formats `Int` and `IntInArray`: 32 bits, signed. */
   readonly int?: number;
+  /** The table of its references, while it is not sealed: see `ref_table.ts`. A payload that refers to nothing has none. */
+  readonly refs?: readonly Ref[];
   /** Objects that are sent beside the message, and before it. */
   readonly attachments?: readonly Attachment[];
 }
@@ -57,8 +86,3 @@ export const Format = {
   /** The value is an array of one such number. */
   IntInArray: 9,
 } as const;
-
-/** Whether a payload may carry references: then it is for one side only, and has to be decoded to be passed on. */
-export function mayRefer(payload: Payload): boolean {
-  return payload.format === Format.Structured || payload.format === Format.Tagged;
-}

@@ -122,7 +122,7 @@ export class Callbacks {
         );
       }
       const kinds = op === Op.Call ? this.#crossing.replyKinds : this.#crossing.liveKinds;
-      reply = this.#crossing.references.attempt(() => encode(value, "result", kinds));
+      reply = encode(value, "result", kinds);
     } catch (error) {
       if (!frame && isMeantForBelow(error)) below!.passing = { error };
       // The killer of the thread wanted this ending: it is no failure that has to be reported.

@@ -7,7 +7,6 @@
  * @module
  */
 
-import { decode } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import {
   type ContextValues,
@@ -51,18 +50,9 @@ export class GreenContext {
     this.#next = undefined;
   }
 
-  /**
-   * Reads the context of a message that is not run: the hub counts the things to which the context refers, so they have to be
-   * released.
-   */
-  drop(message: Message, discarder: ReferenceKinds): void {
-    const payload = this.#attached.get(message);
-    if (!payload) return;
-    try {
-      decode(payload, discarder);
-    } catch {
-      // The context cannot be read here, and need not be.
-    }
+  /** The context of a message that is not run: what it refers to has to be given back. */
+  dropped(message: Message): Payload | undefined {
+    return this.#attached.get(message);
   }
 
   /**

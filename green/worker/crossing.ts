@@ -2,8 +2,8 @@
  * Values that cross between a Worker and the hub: the kinds of references that they are encoded and decoded with.
  *
  * Most values cross as they are. The others go by reference, and this is the one file in a Worker that knows all kinds of
- * references: handles of threads, coordination objects and blobs, functions and objects. The hub counts how often it has sent
- * each. So each reference that arrives is taken in, even if nobody wants it any more, and is given back once it is gone here.
+ * references: handles of threads, coordination objects and blobs, functions and objects. It seals the payloads that leave,
+ * receives those that arrive, and drops those that nobody wants: see `bridge/wire/ref_table.ts`.
  *
  * Each target is sent once, and is a number in messages from then on. The two directions have numbers of their own, as each side
  * numbers the targets that it sends.
@@ -11,34 +11,26 @@
  * @module
  */
 
-import {
-  decode,
-  encode,
-  encodeThrown,
-  type Ref,
-  type ReferenceKinds,
-} from "../../bridge/values/codec.ts";
-import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
+import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
+import type { Attachment, Entry, Payload, Ref } from "../../bridge/wire/payload.ts";
+import { isSealed, receiveAll, sealed, unseal } from "../../bridge/wire/ref_table.ts";
+import { Counts } from "../../bridge/references/counts.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { GreenReferences } from "./references.ts";
 import { refusalOfLazy } from "./lazy_handle.ts";
 import type { Mailbox } from "./mailbox.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
-import {
-  intern,
-  RefKind,
-  type Target,
-  type ThreadRef,
-  Up,
-} from "../../bridge/protocol/messages.ts";
+import { intern, RefKind, type Target, Up } from "../../bridge/protocol/messages.ts";
+import { BlobUrl, blobWithin, formOf } from "../../bridge/memory/blobs.ts";
 import { RemoteThread, type ThreadHandles } from "./remote_thread.ts";
 import {
   coreOf,
   onForgotten,
   type Passage,
+  receiveShared,
   referToShared,
-  resolveShared,
+  sendShared,
 } from "../../bridge/memory/objects.ts";
 
 /** The Worker, as far as a crossing needs it. */
@@ -72,36 +64,40 @@ export class Crossing {
   readonly replyKinds: ReferenceKinds;
   /** For the result of an operation on an object: a value that cannot cross goes by reference too. */
   readonly liveKinds: ReferenceKinds;
-  /** For a value that nobody wants any more. */
-  readonly discarder: ReferenceKinds;
+  /** For a value that stays here: another thread of this Worker gets a copy, as a thread elsewhere would. */
+  readonly withinKinds: ReferenceKinds;
   readonly #mailbox: Mailbox;
   readonly #handles: ThreadHandles;
   readonly #passage: Passage;
   /** The count of times that each coordination object has crossed between the hub and here. */
-  readonly #crossings = new Map<number, number>();
-  /** The references in the result of the thread that ends just now. */
-  #referred: Set<object> | undefined;
+  readonly #crossings = new Counts();
 
   constructor(options: CrossingOptions) {
     const { mailbox, stack } = options;
     this.#mailbox = mailbox;
     this.#handles = options.handles;
     this.#passage = options.passage;
-    const resolve = (kind: number, data: unknown) => this.#resolve(kind, data);
-    this.kinds = { toRef: (value) => this.#toRef(value, false, false), resolve };
+    mailbox.seal = (payload) => this.seal(payload);
+    const arriving = {
+      receive: (entries: readonly Entry[]) => this.#receive(entries),
+      resolve: (ref: Ref, data: unknown) => this.#resolve(ref, data),
+    };
+    this.kinds = { ...arriving, toRef: (value) => this.#toRef(value, false, false) };
     // On the hub the language awaits a result, and so would run a lazy object in it.
-    const returned = { refusal: refusalOfLazy, resolve };
+    const returned = { ...arriving, refusal: refusalOfLazy };
     this.resultKinds = { ...returned, toRef: (value) => this.#toRef(value, true, false) };
     this.replyKinds = { ...returned, toRef: (value) => this.#toRef(value, false, false) };
     this.liveKinds = { ...returned, toRef: (value) => this.#toRef(value, false, true) };
-    this.discarder = {
+    this.withinKinds = {
       ...this.kinds,
-      resolve: (kind, data) => this.references.discard(kind, data) || this.#resolve(kind, data),
+      // A blob that has come from another thread can be read without a promise, wherever that thread was.
+      resolve: (ref, data) =>
+        ref.kind === RefKind.Blob ? blobWithin(ref.object as Blob) : this.#resolve(ref, data),
     };
     this.references = new GreenReferences({
       serial: options.serial,
       ask: options.ask,
-      sayReleased: (number, count) => this.release(RefKind.HubFunction, number, count),
+      sayReleased: (number, count) => this.release(RefKind.Function, number, count),
       saySignalled: (number, aborted) => {
         const payload = aborted ? encodeThrown(aborted.reason, "reason", this.kinds) : EMPTY;
         mailbox.send(Up.Signalled, number, aborted ? 0 : 1, 0, payload);
@@ -113,9 +109,8 @@ export class Crossing {
       stack,
     });
     onForgotten((id) => {
-      const count = this.#crossings.get(id);
-      this.#crossings.delete(id);
-      if (count) this.release(RefKind.Coordination, id, count);
+      const count = this.#crossings.take(id);
+      if (count > 0) this.release(RefKind.Coordination, id, count);
     });
   }
 
@@ -133,21 +128,27 @@ export class Crossing {
     }
   }
 
-  /** Reads a payload that nobody wants, and releases its references, as the hub counts them as held here. */
-  drop(payload: Payload): void {
-    if (!mayRefer(payload)) return;
-    try {
-      decode(payload, this.discarder);
-    } catch {
-      // The payload cannot be read here, and need not be.
-    }
+  /**
+   * Seals a payload that is about to be sent, and counts what it refers to: the one place in a Worker that does. The mailbox
+   * seals what it sends; only a payload whose references are to be counted earlier is sealed before.
+   */
+  seal(payload: Payload): Payload {
+    const { refs } = payload;
+    if (refs === undefined) return payload;
+    const beside: Attachment[] = [];
+    return sealed(payload, refs.map((ref) => this.#send(ref, refs, beside)), beside);
   }
 
-  /** Takes the objects that have gone by reference in results since the last call of this method. */
-  takeReferred(): ReadonlySet<object> | undefined {
-    const referred = this.#referred;
-    this.#referred = undefined;
-    return referred;
+  /** Notes that a payload has arrived: it is received or dropped later. */
+  arrived(payload: Payload): void {
+    if (!isSealed(payload)) return;
+    for (const entry of unseal(payload).entries) this.references.arrived(entry);
+  }
+
+  /** Gives back the counts of a payload that nobody wants. */
+  drop(payload: Payload): void {
+    if (!isSealed(payload)) return;
+    for (const entry of unseal(payload).entries) this.#drop(entry);
   }
 
   /** Tells the hub that a thing is not held here any more, and how many times the hub has sent it. */
@@ -161,39 +162,57 @@ export class Crossing {
   }
 
   #toRef(value: object, returned: boolean, all: boolean): Ref | undefined {
-    const ref = value instanceof RemoteThread
-      ? this.#handles.toRef(value)
-      : this.#referToShared(value) ?? this.references.toRef(value, returned, all);
-    if (ref && returned) (this.#referred ??= new Set()).add(value);
-    return ref;
+    if (value instanceof RemoteThread) return this.#handles.toRef(value);
+    return referToShared(value) ?? this.references.toRef(value, returned, all);
   }
 
-  #referToShared(value: object): Ref | undefined {
-    const ref = referToShared(value);
-    if (ref?.kind === RefKind.Blob) this.references.noteBlob(value);
-    else if (ref) this.#countCrossing(value);
-    return ref;
-  }
-
-  #countCrossing(value: object): void {
-    const id = coreOf(value)?.id;
-    if (id !== undefined) this.#crossings.set(id, (this.#crossings.get(id) ?? 0) + 1);
-  }
-
-  #resolve(kind: number, data: unknown): unknown {
-    if (kind === RefKind.Thread) return this.#handles.adopt(data as ThreadRef);
-    const live = this.references.resolve(kind, data);
-    if (live) return live;
-    const shared = resolveShared(kind, data, this.#passage.take);
-    if (shared) {
-      if (kind === RefKind.Blob) {
-        this.references.noteBlob(shared);
-        this.release(kind, data as number, 1);
-      }
-      this.#countCrossing(shared);
-      return shared;
+  #send(ref: Ref, refs: readonly Ref[], beside: Attachment[]): Entry {
+    const { kind, object } = ref;
+    switch (kind) {
+      case RefKind.Thread:
+        return this.#handles.send(ref);
+      case RefKind.Function:
+      case RefKind.Object:
+      case RefKind.Signal:
+        return this.references.send(ref);
+      case RefKind.Blob:
+        this.references.noteBlob(object!);
+        break;
+      case RefKind.Coordination:
+        this.#crossings.add(coreOf(object!)!.id);
     }
-    throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
+    return sendShared(ref, refs, beside);
+  }
+
+  #receive(entries: readonly Entry[]): readonly Ref[] {
+    return receiveAll(entries, (entry, before) => {
+      const [kind, id] = entry;
+      if (kind === RefKind.Thread) return this.#handles.receive(entry);
+      const ref = this.references.receive(entry) ??
+        receiveShared(entry, before, this.#passage.take);
+      if (!ref) throw new TypeError(`Cannot receive a reference of kind ${kind}`);
+      if (kind === RefKind.Coordination) this.#crossings.add(id as number);
+      if (kind === RefKind.Blob) {
+        this.references.noteBlob(ref.object!);
+        this.release(kind, id as number, 1);
+      }
+      return ref;
+    });
+  }
+
+  #drop(entry: Entry): void {
+    const [kind, id] = entry as [number, number];
+    if (this.references.drop(entry)) return;
+    if (kind === RefKind.Thread) return void (entry[3] === 0 && this.release(kind, id, 1));
+    if (kind === RefKind.FormData) return;
+    const object = this.#passage.take(id);
+    if (kind === RefKind.Blob) BlobUrl.from(object)?.revoke();
+    if (kind !== RefKind.Memory) this.release(kind, id, 1);
+  }
+
+  #resolve(ref: Ref, data: unknown): unknown {
+    if (ref.kind === RefKind.Thread) return this.#handles.resolve(ref, data);
+    return ref.kind === RefKind.FormData ? formOf(data) : ref.object;
   }
 }
 

@@ -137,6 +137,7 @@ export class Intake {
       const message = this.#mailbox.inbox.receive();
       if (!message) break;
       const { kind } = message;
+      this.#crossing.arrived(message.payload);
       if (kind === Down.Run) this.#token?.arrived();
       if (kind === Down.Run || kind === Down.Call) {
         if (usesContext()) this.#context.attach(message);

@@ -35,6 +35,8 @@ export class Mailbox {
   readonly inbox: Inbox;
   /** The ring that comes down from the hub: it tells whether it is empty or shut, and whether the hub has more to write. */
   readonly down: RingReader;
+  /** Seals a payload that refers to something: see `bridge/wire/ref_table.ts`. */
+  seal!: (payload: Payload) => Payload;
   readonly #out: Outbox;
   readonly #takeInWhileWriting: () => void;
   readonly #patience = new Patience(MOST_SPIN);
@@ -74,6 +76,7 @@ export class Mailbox {
 
   /** Sends a message, and waits for room if need be. A kill does not interrupt it. */
   send(kind: number, id: number, a: number, b: number, payload: Payload): void {
+    if (payload.refs !== undefined) payload = this.seal(payload);
     if (this.#hungry === 0 && this.#putOff.length === 0) this.#write(kind, id, a, b, payload);
     else this.#putOff.push([kind, id, a, b, keep(payload)]);
     if (this.#hungry === 0 && this.#putOff.length > 0) this.#catchUp();

@@ -17,7 +17,7 @@
 import { Imports } from "../../bridge/references/imports.ts";
 import { madeElsewhere } from "../../bridge/brand.ts";
 import { classOfPrototype } from "../../bridge/values/classes.ts";
-import type { Ref } from "../../bridge/values/codec.ts";
+import type { Entry, Ref } from "../../bridge/wire/payload.ts";
 import type { FrameStack } from "./frame_stack.ts";
 import { type ExportCounts, Exports, Resource } from "../../bridge/references/exports.ts";
 import { GreenIterator } from "./green_iterator.ts";
@@ -76,8 +76,6 @@ export class GreenReferences {
   /** The count of blobs that came from the hub or went there, and were not garbage-collected. One that did both counts twice. */
   #blobs = 0;
   readonly #collected = new FinalizationRegistry<void>(() => void this.#blobs--);
-  /** The references made in an attempt. */
-  #trail: number[] | undefined;
   /** Owner of the object that is being used: the id of a thread. */
   #ownerOfUsed = 0;
   readonly #performer = {
@@ -131,88 +129,89 @@ export class GreenReferences {
   toRef(value: object, returned: boolean, all: boolean): Ref | undefined {
     const remote = remoteOf(value);
     if (remote?.released) throw new TypeError("Cannot send a handle: it was released");
-    const theirs = this.#functions.numberOf(value) ?? this.#objects.numberOf(value) ??
+    const number = this.#functions.numberOf(value) ?? this.#objects.numberOf(value) ??
       remote?.number;
-    if (theirs !== undefined) {
-      return { kind: remote ? RefKind.HubObject : RefKind.HubFunction, data: theirs };
+    if (number !== undefined) {
+      return { kind: remote ? RefKind.Object : RefKind.Function, object: value, number };
     }
-    if (value instanceof AbortSignal) return this.#referToSignal(value, returned);
+    const owner = returned ? 0 : this.#host.owner();
+    if (value instanceof AbortSignal) {
+      const number = this.#signals.numberOf(value);
+      if (number === undefined) this.lastSignal = value;
+      return { kind: RefKind.Signal, object: value, number, owner };
+    }
     const object = handledObject(value) ?? (goesByReference(value, all) ? value : undefined);
     if (!object) return undefined;
-    const owner = returned
-      ? 0
-      : object instanceof GreenIterator
-      ? object.owner
-      : this.#host.owner();
-    const number = this.#exports.export(object, owner);
-    this.#trail?.push(number);
-    const { serial } = this.#host;
-    const lasts = this.#exports.lasts(number) ? 1 : 0;
     if (object === value && typeof value === "function" && !isClass(value)) {
-      const data = [serial, number, lasts, owner, nameOf(value as Callable)];
-      return { kind: RefKind.GreenFunction, data };
+      return { kind: RefKind.Function, object, owner, about: [nameOf(value as Callable)] };
     }
-    const data = [serial, number, lasts, traitsOf(object), classNumber(object), owner];
-    return { kind: RefKind.GreenObject, data };
+    return {
+      kind: RefKind.Object,
+      object,
+      owner: object instanceof GreenIterator && !returned ? object.owner : owner,
+      about: [traitsOf(object), classNumber(object)],
+    };
   }
 
-  /** Encodes a value; the exports that were made for it are taken back if a part of it cannot cross. */
-  attempt<T>(encode: () => T): T {
-    const outer = this.#trail;
-    const trail = this.#trail = [] as number[];
-    try {
-      return encode();
-    } catch (error) {
-      for (const number of trail) this.#exports.release(number, 1);
-      throw error;
-    } finally {
-      this.#trail = outer;
-    }
+  /** Makes the entry for a reference that is about to be sent, and counts it. */
+  send({ kind, object, number: theirs, owner = 0, about = [] }: Ref): Entry {
+    if (theirs !== undefined) return [kind, 0, theirs];
+    const number = this.#exports.export(object!, owner);
+    const { serial } = this.#host;
+    if (kind === RefKind.Signal) this.#listen(object as AbortSignal, number, owner);
+    const lasts = this.#exports.lasts(number) ? 1 : 0;
+    if (kind !== RefKind.Signal) return [kind, serial, number, lasts, owner, ...about];
+    // The hub goes by its own clock: this Worker may compute all the while, or have ended the thread.
+    const left = this.#host.leftOf(object as AbortSignal);
+    return [kind, serial, number, lasts, ...left === undefined ? [] : [left]];
   }
 
-  /** Finds or makes the object here for a reference that came from the hub. */
-  resolve(kind: number, data: unknown): unknown {
-    const numbers = data as number[];
+  /**
+   * Keeps what has come back to this Worker until it is received or dropped. A message may be read late, and before that the hub
+   * may let go of its proxy.
+   */
+  arrived([kind, home, number]: Entry): void {
+    if (KINDS.has(kind) && home !== 0) this.#exports.retain(number as number);
+  }
+
+  /** The reference for an entry that came from the hub; nothing for entries of other kinds. */
+  receive(entry: Entry): Ref | undefined {
+    const [kind, home, number, traits, Class] = entry as [number, ...number[]];
+    if (!KINDS.has(kind)) return undefined;
+    if (home !== 0) {
+      const object = this.#own(number);
+      this.release(number, 1);
+      return { kind, object };
+    }
+    this.#hasImported = true;
     switch (kind) {
-      case RefKind.HubFunction: {
-        const [number, serial, home] = numbers;
-        return this.#returned(number, serial, home) ?? this.#importFunction(number);
-      }
-      case RefKind.HubObject: {
-        const [number, traits, kind, serial, home] = numbers;
-        return this.#returned(number, serial, home) ?? this.#importObject(number, traits, kind);
-      }
-      case RefKind.HubSignal: {
-        const [number, serial, home] = numbers;
-        this.#hasImported = true;
-        return this.#returned(number, serial, home) ??
-          this.#signals.import(number, this.#host.owner());
-      }
-      case RefKind.GreenFunction:
-      case RefKind.GreenObject:
-      case RefKind.GreenSignal:
-        return this.#own(numbers[1]);
+      case RefKind.Function:
+        return { kind, object: this.#importFunction(number) };
+      case RefKind.Signal:
+        return { kind, object: this.#signals.import(number, this.#host.owner()) };
+      default:
+        return { kind, object: this.#importObject(number, traits, Class) };
     }
-    return undefined;
+  }
+
+  /**
+   * Gives back the count of an entry that came from the hub.
+   *
+   * @returns Whether the kind of the entry is one of those handled here.
+   */
+  drop([kind, home, number]: Entry): boolean {
+    if (!KINDS.has(kind)) return false;
+    if (home !== 0) this.release(number as number, 1);
+    else {
+      if (kind === RefKind.Signal) this.#signals.forget(number as number);
+      this.#host.sayReleased(number as number, 1);
+    }
+    return true;
   }
 
   /** A signal of the hub was aborted. */
   signalled(number: number, reason: unknown): void {
     this.#signals.abort(number, reason);
-  }
-
-  /**
-   * Lets go of the object behind a reference that came from the hub.
-   *
-   * @returns Whether the kind of reference is one of those handled here.
-   */
-  discard(kind: number, data: unknown): boolean {
-    if (OWN_KINDS.has(kind)) return true;
-    if (!HUB_KINDS.has(kind)) return false;
-    const [number] = data as number[];
-    if (kind === RefKind.HubSignal) this.#signals.forget(number);
-    this.#host.sayReleased(number, 1);
-    return true;
   }
 
   /**
@@ -257,21 +256,6 @@ export class GreenReferences {
     }
   }
 
-  #referToSignal(signal: AbortSignal, returned: boolean): Ref {
-    const theirs = this.#signals.numberOf(signal);
-    if (theirs !== undefined) return { kind: RefKind.HubSignal, data: theirs };
-    this.lastSignal = signal;
-    const owner = returned ? 0 : this.#host.owner();
-    const number = this.#exports.export(signal, owner);
-    this.#trail?.push(number);
-    this.#listen(signal, number, owner);
-    const lasts = this.#exports.lasts(number) ? 1 : 0;
-    // The hub goes by its own clock: this Worker may compute all the while, or have ended the thread.
-    const left = this.#host.leftOf(signal);
-    const time = left === undefined ? [] : [left];
-    return { kind: RefKind.GreenSignal, data: [this.#host.serial, number, lasts, ...time] };
-  }
-
   #listen(signal: AbortSignal, number: number, owner: number): void {
     if (signal.aborted) return this.#host.saySignalled(number, signal);
     const heard = this.#heard.get(owner) ?? new Map<number, () => void>();
@@ -298,15 +282,7 @@ export class GreenReferences {
     );
   }
 
-  /** The object itself, if it came home by way of the hub. */
-  #returned(number: number, serial: number, home: number): object | undefined {
-    const object = serial === this.#host.serial ? this.#exports.get(home) : undefined;
-    if (object) this.#host.sayReleased(number, 1);
-    return object;
-  }
-
   #importFunction(number: number): Callable {
-    this.#hasImported = true;
     return this.#functions.import(
       number,
       () => (...args) => this.#host.ask(number, Op.Call, args, "a callback"),
@@ -314,7 +290,6 @@ export class GreenReferences {
   }
 
   #importObject(number: number, traits: number, kind: number): object {
-    this.#hasImported = true;
     return this.#objects.import(number, () => {
       const remote = new RemoteObject(
         { number, traits, kind },
@@ -327,17 +302,8 @@ export class GreenReferences {
   }
 }
 
-const OWN_KINDS: ReadonlySet<number> = new Set([
-  RefKind.GreenFunction,
-  RefKind.GreenObject,
-  RefKind.GreenSignal,
-]);
-
-const HUB_KINDS: ReadonlySet<number> = new Set([
-  RefKind.HubFunction,
-  RefKind.HubObject,
-  RefKind.HubSignal,
-]);
+/** The kinds of references that are handled here. */
+const KINDS: ReadonlySet<number> = new Set([RefKind.Function, RefKind.Object, RefKind.Signal]);
 
 /** The longest name that a function is known by on the hub. */
 const LONGEST_NAME = 100;

@@ -14,7 +14,8 @@
 import { brand } from "../../bridge/brand.ts";
 import { checkWaiting, timeLimit, type WaitOptions } from "../../bridge/checks.ts";
 import { decode, type ReferenceKinds } from "../../bridge/values/codec.ts";
-import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
+import type { Entry, Payload, Ref } from "../../bridge/wire/payload.ts";
+import { isSealed } from "../../bridge/wire/ref_table.ts";
 import { DeadlockError } from "../../bridge/errors.ts";
 import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
 import {
@@ -34,10 +35,8 @@ import {
   RefKind,
   STATUSES,
   type Target,
-  type ThreadRef,
 } from "../../bridge/protocol/messages.ts";
 import { servedTarget } from "../../bridge/protocol/served.ts";
-import type { Ref } from "../../bridge/values/reference_kinds.ts";
 
 /** Waits, on the hub, for the work that a killed thread leaves behind. */
 const KILL = servedTarget("kill");
@@ -140,8 +139,8 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     if (this.done) return;
     if (outcome) this.#outcome = outcome as Outcome<T>;
     else this.#ended = { ending, payload };
-    // A payload that may hold references is read at once: references are counted when they arrive.
-    if (this.#ended && mayRefer(payload)) this.#read();
+    // The counts of its references are taken over when they arrive.
+    if (this.#ended && isSealed(payload)) this.#read();
     if (ending === Ending.Rejected && !this.observed) this.#host.endings.failedUnhandled(this);
     this.#runLinks();
   }
@@ -335,18 +334,29 @@ export class ThreadHandles {
 
   /** The reference for a handle, with the thread's ending if that is known. */
   toRef(thread: RemoteThread): Ref {
-    const { id, name } = thread;
     thread.observed = true;
     const outcome = thread.outcome();
-    if (!outcome) return { kind: RefKind.Thread, data: { id, name } };
-    return { kind: RefKind.Thread, data: { id, name, ended: endingOf(outcome) } };
+    return { kind: RefKind.Thread, object: thread, data: outcome && endingOf(outcome) };
   }
 
-  /** The handle for a reference. */
-  adopt({ id, name, ended }: ThreadRef): RemoteThread {
-    const thread = this.handle(id, name);
-    if (ended) thread.settleWith(outcomeOf(ended.ending, ended.value));
-    else thread.hold.count++;
+  /** The entry for a reference that is about to be sent. The hub counts nothing that a Worker sends it of a thread. */
+  send({ kind, object, data }: Ref): Entry {
+    const { id, name } = object as RemoteThread;
+    return [kind, id, name, data === undefined ? 0 : 1];
+  }
+
+  /** The reference for an entry. The hub has counted a thread whose ending is not in the text. */
+  receive([kind, id, name, inText]: Entry): Ref {
+    const object = this.handle(id as number, String(name));
+    if (inText === 0) object.hold.count++;
+    return { kind, object, inText: inText === 1 };
+  }
+
+  /** The handle of a reference, with the ending that was in the text. */
+  resolve({ object }: Ref, data: unknown): RemoteThread {
+    const thread = object as RemoteThread;
+    const { ending, value } = (data ?? {}) as { ending?: number; value?: unknown };
+    if (ending !== undefined) thread.settleWith(outcomeOf(ending, value));
     return thread;
   }
 

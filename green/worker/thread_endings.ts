@@ -10,9 +10,8 @@
  */
 
 import type { Blocking } from "./blocking.ts";
-import { encode, encodeThrown } from "../../bridge/values/codec.ts";
+import { decode, encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
-import { copyWithin } from "./copy_within.ts";
 import { joinStacksOnce } from "../../bridge/values/stacks.ts";
 import { GreenletExit, HubClosedError } from "../../bridge/errors.ts";
 import { type Frame, isNothingBut } from "./frame_stack.ts";
@@ -71,30 +70,27 @@ export class ThreadEndings {
     this.#stack.remove(frame);
     if (frame.sites && ending === Ending.Rejected) tellWhoSpawned(value, frame.sites);
     let payload: Payload;
-    this.#crossing.takeReferred();
     try {
       payload = ending === Ending.Fulfilled
-        ? this.#crossing.references.attempt(() =>
-          encode(value, "result", this.#crossing.resultKinds)
-        )
+        ? encode(value, "result", this.#crossing.resultKinds)
         : this.#hasReason(frame, ending)
         ? EMPTY
         : encodeThrown(value, "error", this.#crossing.resultKinds);
     } catch (error) {
       ending = Ending.Rejected;
-      payload = encodeThrown(value = error, "error", this.#crossing.resultKinds);
+      payload = encodeThrown(error, "error", this.#crossing.resultKinds);
     }
+    // Counted before the exports of the thread end: one that it returns stays.
+    const done = this.#crossing.seal(payload);
     this.#crossing.references.endThread(frame.id);
     this.reportUnhandled(frame);
     const { thread } = frame;
     // Always: green code may have kept the handle that `getCurrent()` gave, and the hub forgets the thread.
     this.#waits.forget(frame.id);
-    // Taken in any case: objects that went by reference are kept for nobody.
-    const referred = this.#crossing.takeReferred();
     if (!thread.given) this.#handles.drop(thread);
-    else this.#settleHere(thread, ending, value, payload, referred);
+    else this.#settleHere(thread, ending, payload);
     this.#handles.letGo(thread);
-    this.#mailbox.send(Up.Done, frame.id, ending, 0, payload);
+    this.#mailbox.send(Up.Done, frame.id, ending, 0, done);
     if (!this.#token?.isHeld) return;
     // Each waiter for it gets an order number before anybody goes on; the first of them is the thread on whose stack it ran.
     this.#blocking.takeOrderBelow(this.#token);
@@ -145,20 +141,15 @@ export class ThreadEndings {
   }
 
   /**
-   * Gives the ending to holders of the thread's handle here: a copy, as references in the payload have been counted for the hub.
-   * A value that cannot be copied, since a class of it fails, is a failure for them, as it will be on the hub.
+   * Gives the ending to holders of the thread's handle here, as a copy. A value that cannot be copied, since a class of it fails,
+   * is a failure for them, as it will be on the hub.
    */
-  #settleHere(
-    thread: RemoteThread,
-    ending: number,
-    value: unknown,
-    payload: Payload,
-    referred: ReadonlySet<object> | undefined,
-  ): void {
-    if (!referred) return thread.settle(ending, copyOf(payload));
+  #settleHere(thread: RemoteThread, ending: number, payload: Payload): void {
+    const copy = copyOf(payload);
+    if (!payload.refs) return thread.settle(ending, copy);
     let outcome: Outcome<unknown>;
     try {
-      outcome = outcomeOf(ending, copyWithin(value, referred, ending !== Ending.Fulfilled));
+      outcome = outcomeOf(ending, decode(copy, this.#crossing.withinKinds));
     } catch (reason) {
       outcome = { status: "rejected", reason };
     }

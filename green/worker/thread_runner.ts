@@ -312,7 +312,8 @@ export class ThreadRunner {
 
   /** Drops the task of a thread that was sent here and will not run. */
   #dropTask(message: Message): void {
-    if (usesContext()) this.#context.drop(message, this.#crossing.discarder);
+    const context = usesContext() ? this.#context.dropped(message) : undefined;
+    if (context) this.#crossing.drop(context);
     this.#crossing.drop(message.payload);
   }
 }

@@ -9,12 +9,18 @@
 
 import { madeElsewhere } from "../../bridge/brand.ts";
 import { isA } from "../../bridge/primordials.ts";
-import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
-import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
+import {
+  decode,
+  encode,
+  encodeThrown,
+  receive,
+  type ReferenceKinds,
+} from "../../bridge/values/codec.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import { usesContext } from "../../bridge/context/context.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
-import type { Message } from "../../bridge/wire/message.ts";
-import { Down, Ending, type Target, targetName } from "../../bridge/protocol/messages.ts";
+import { copyOf, type Message } from "../../bridge/wire/message.ts";
+import { Down, Ending, RefKind, type Target, targetName } from "../../bridge/protocol/messages.ts";
 import { Resource } from "../../bridge/references/exports.ts";
 import { STORE } from "../../bridge/memory/stored_values.ts";
 import { isPromise, isThenable } from "../../bridge/references/thenables.ts";
@@ -25,7 +31,6 @@ import type { DispatcherEvents } from "../records/reports.ts";
 import type { GreenWorker, Registry } from "../records/worker.ts";
 import { HubThread } from "../records/thread.ts";
 import { asReferent } from "../references/referents.ts";
-import { readViews } from "../references/views.ts";
 
 /** Serves the calls to one hub. */
 export class CallServer {
@@ -145,11 +150,16 @@ export class CallServer {
   /** The arguments of a call; of a call that goes on to another Worker or to a queue, in the form that is passed on. */
   #arguments(worker: GreenWorker, target: Target, payload: Payload): unknown {
     const mayGoOn = target.kind === "live" || target === STORE;
-    if (!mayGoOn || !mayRefer(payload)) return decode(payload, worker.kinds);
-    const { here, passing } = readViews(payload, worker.kinds);
-    if (here === passing || !Array.isArray(here) || !Array.isArray(passing)) return here;
-    if (target === STORE) return [...here, passing[1]];
-    return worker.references.goesOn(here.at(-2)) ? passing : here;
+    if (!mayGoOn) return decode(payload, worker.kinds);
+    const arrived = receive(payload, worker.kinds);
+    if (!arrived.refs?.some(({ kind }) => kind === RefKind.Object)) {
+      return decode(arrived, worker.kinds);
+    }
+    const here = decode(copyOf(arrived), worker.kinds);
+    if (!Array.isArray(here)) return here;
+    const passing = () => decode(arrived, worker.passingKinds) as unknown[];
+    if (target === STORE) return [...here, passing()[1]];
+    return worker.references.goesOn(here.at(-2)) ? passing() : here;
   }
 
   /** Calls a function of the hub, and measures how long it keeps the event loop. */
@@ -184,7 +194,7 @@ export class CallServer {
     let payload: Payload;
     try {
       payload = ending === Ending.Fulfilled
-        ? worker.attempt(() => encode(asReferent(value), "result", kinds))
+        ? encode(asReferent(value), "result", kinds)
         : encodeThrown(value, "error", worker.kinds);
     } catch (error) {
       // If a second error comes while the first one is sent, the first one is for the caller.

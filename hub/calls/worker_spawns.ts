@@ -8,16 +8,11 @@
  */
 
 import { isThenable } from "../../bridge/references/thenables.ts";
-import { mayRefer } from "../../bridge/wire/payload.ts";
+import { receive } from "../../bridge/values/codec.ts";
 import { usesContext } from "../../bridge/context/context.ts";
 import { BridgeProtocolError } from "../../bridge/errors.ts";
 import type { Message } from "../../bridge/wire/message.ts";
-import {
-  RefKind,
-  type Target,
-  targetName,
-  type ThreadOptions,
-} from "../../bridge/protocol/messages.ts";
+import { type Target, targetName, type ThreadOptions } from "../../bridge/protocol/messages.ts";
 import { isBreach } from "../../bridge/values/structured_checks.ts";
 import { makeAsyncThread } from "../threads/async_threads.ts";
 import type { CallServer } from "./call_server.ts";
@@ -28,7 +23,6 @@ import { HubThread, type Task } from "../records/thread.ts";
 import type { HubThreadOptions } from "../../bridge/side/spawnable.ts";
 import { joinPool, type Launches, takeSlot } from "../threads/launches.ts";
 import type { Threads } from "../threads/threads.ts";
-import { readViews } from "../references/views.ts";
 
 /** Makes the threads that the Workers of one hub ask for. */
 export class WorkerSpawns {
@@ -67,13 +61,7 @@ export class WorkerSpawns {
     let reason: unknown;
     try {
       const values = usesContext() ? worker.context.given(message, b) : undefined;
-      task = values || mayRefer(payload)
-        ? this.#launches.pack(
-          target,
-          readViews(payload, worker.kinds).passing as unknown[],
-          values,
-        )
-        : { target, args: payload };
+      task = this.#launches.pack(target, receive(payload, worker.kinds), values);
     } catch (error) {
       if (isBreach(error)) throw error;
       reason = error;
@@ -124,8 +112,7 @@ export class WorkerSpawns {
     // The Worker reports an unhandled failure of the thread, unless the thread is detached.
     if (!thread.detached) thread.keeper = worker;
     if (thread.dead) return worker.tell(thread);
-    worker.hold(RefKind.Thread, thread.id);
-    thread.holds++;
+    worker.holdThread(thread);
     (thread.watchers ??= new Set()).add(worker);
   }
 

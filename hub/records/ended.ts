@@ -1,14 +1,21 @@
 /**
  * The ending of a green thread, as the hub keeps it.
  *
- * A result that came from a Worker stays encoded until somebody on the hub reads it; a result that goes on to another
- * Worker as plain text is never decoded here.
+ * A result that came from a Worker stays encoded until somebody on the hub reads it, and goes on to other Workers as it is. One
+ * that refers to something stays encoded for good: a handle that has come home is the object itself here, and a handle there.
  *
  * @module
  */
 
-import { decode, encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
-import { mayRefer, type Payload } from "../../bridge/wire/payload.ts";
+import {
+  decode,
+  encode,
+  encodeThrown,
+  receive,
+  type ReferenceKinds,
+} from "../../bridge/values/codec.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
+import { copyOf } from "../../bridge/wire/message.ts";
 import {
   Ending,
   endingOf,
@@ -17,23 +24,20 @@ import {
   outcomeOf,
   STATUSES,
 } from "../../bridge/protocol/messages.ts";
-import { readViews } from "../references/views.ts";
 
-/** The Worker that an ending goes to. */
-interface Receiver {
-  /** Makes references for the Worker. */
+/** The Worker that an ending goes to, or comes from. */
+interface Party {
+  /** Makes references for the Worker, and resolves its own. */
   readonly kinds: ReferenceKinds;
-  /** Encodes a value, and takes the references in it back if that fails. */
-  attempt<T>(encode: () => T): T;
+  /** The same for values that go on to another Worker. */
+  readonly passingKinds: ReferenceKinds;
 }
 
 /** An ending: its outcome, or a payload that has not been read. */
 export class Ended {
   #outcome: Outcome<unknown> | undefined;
-  /** The outcome for Workers, if it is not the same: see `views.ts`. */
-  #passing: Outcome<unknown> | undefined;
   #encoded:
-    | { readonly ending: number; readonly payload: Payload; readonly kinds: ReferenceKinds }
+    | { readonly ending: number; readonly payload: Payload; readonly from: Party }
     | undefined;
 
   /** Whether the ending came from a Worker. */
@@ -50,11 +54,13 @@ export class Ended {
   }
 
   /** An ending that a Worker reported. */
-  static from(ending: number, payload: Payload, kinds: ReferenceKinds): Ended {
+  static from(ending: number, payload: Payload, from: Party): Ended {
     const ended = new Ended(undefined, true);
-    // A payload that may have references is read at once, since references are counted when they arrive.
-    if (mayRefer(payload)) ended.#read(ending, payload, kinds);
-    else ended.#encoded = { ending, payload, kinds };
+    try {
+      ended.#encoded = { ending, payload: receive(payload, from.kinds), from };
+    } catch (reason) {
+      ended.#outcome = { status: "rejected", reason };
+    }
     return ended;
   }
 
@@ -67,29 +73,17 @@ export class Ended {
   /** The ending as people see it. */
   get outcome(): Outcome<unknown> {
     if (this.#outcome) return this.#outcome;
-    const { ending, payload, kinds } = this.#encoded!;
+    const { ending, payload, from } = this.#encoded!;
+    if (payload.refs) return this.#outcome = read(ending, copyOf(payload), from.kinds);
     this.#encoded = undefined;
-    return this.#outcome = read(ending, payload, kinds);
+    return this.#outcome = read(ending, payload, from.kinds);
   }
 
-  /** The ending as it is passed on: handles that came home stay handles. */
-  get passing(): Outcome<unknown> {
-    return this.#passing ?? this.outcome;
-  }
-
-  /** The ending as a reference to its thread carries it. */
+  /** The ending as a reference to its thread carries it: handles that came home stay handles. */
   get forRef(): { ending: number; value: unknown } {
-    return endingOf(this.passing);
-  }
-
-  #read(ending: number, payload: Payload, kinds: ReferenceKinds): void {
-    try {
-      const { here, passing } = readViews(payload, kinds);
-      this.#outcome = outcomeOf(ending, here);
-      if (passing !== here) this.#passing = outcomeOf(ending, passing);
-    } catch (reason) {
-      this.#outcome = { status: "rejected", reason };
-    }
+    const { ending, payload, from } = this.#encoded ?? {};
+    if (!payload?.refs) return endingOf(this.outcome);
+    return endingOf(read(ending!, copyOf(payload), from!.passingKinds));
   }
 
   /**
@@ -97,16 +91,15 @@ export class Ended {
    *
    * @param worker The Worker.
    */
-  encodeFor(worker: Receiver): { ending: number; payload: Payload } {
+  encodeFor({ kinds }: Party): { ending: number; payload: Payload } {
     if (this.#encoded) return this.#encoded;
-    const outcome = this.passing;
+    const { outcome } = this;
     const ending = ENDINGS[outcome.status];
-    const { kinds } = worker;
     if (outcome.status !== "fulfilled") {
       return { ending, payload: encodeThrown(outcome.reason, "error", kinds) };
     }
     try {
-      return { ending, payload: worker.attempt(() => encode(outcome.value, "result", kinds)) };
+      return { ending, payload: encode(outcome.value, "result", kinds) };
     } catch (error) {
       return { ending: Ending.Rejected, payload: encodeThrown(error, "error", kinds) };
     }

@@ -20,6 +20,8 @@ export class Post {
   readonly #slot: number;
   readonly outbox: Outbox;
   readonly inbox: Inbox;
+  /** Seals a payload that refers to something: see `bridge/wire/ref_table.ts`. */
+  seal!: (payload: Payload) => Payload;
   readonly #waiting: Waiting[] = [];
   #tidying: ReturnType<typeof setTimeout> | undefined;
   #sendsLater = false;
@@ -34,6 +36,7 @@ export class Post {
 
   /** Sends a message, now or as soon as there is room. */
   send(kind: number, id: number, a: number, b: number, payload: Payload): void {
+    if (payload.refs !== undefined) payload = this.seal(payload);
     if (payload.attachments !== undefined) this.outbox.attach(payload.attachments);
     if (this.#waiting.length > 0) {
       this.#waiting.push(new Waiting(kind, id, a, b, keep(payload)));

@@ -75,8 +75,6 @@ export interface RunsOn {
 export interface Task {
   readonly target: Target;
   readonly args: Payload;
-  /** The references in the arguments, if there are any. */
-  readonly luggage?: { handTo(worker: unknown): void; drop(): void };
   /** The async context, if there is any: encoded, and its values on the hub. */
   readonly context?: { readonly payload: Payload; readonly values: ContextValues };
 }

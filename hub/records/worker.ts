@@ -10,8 +10,9 @@
  * @module
  */
 
-import { encode, encodeThrown, type Ref, type ReferenceKinds } from "../../bridge/values/codec.ts";
-import type { Payload } from "../../bridge/wire/payload.ts";
+import { encode, encodeThrown, type ReferenceKinds } from "../../bridge/values/codec.ts";
+import type { Attachment, Entry, Payload, Ref } from "../../bridge/wire/payload.ts";
+import { receiveAll, sealed } from "../../bridge/wire/ref_table.ts";
 import { BridgeProtocolError, WorkerCrashedError } from "../../bridge/errors.ts";
 import { currentValues, usesContext } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
@@ -25,9 +26,9 @@ import {
   PART_OF_CALL,
   RefKind,
   type Target,
-  type ThreadRef,
 } from "../../bridge/protocol/messages.ts";
 import type { RunningWorker } from "./thread_worker.ts";
+import { Counts } from "../../bridge/references/counts.ts";
 import type { Exports } from "../../bridge/references/exports.ts";
 import type { KeepAlive } from "../base/keep_alive.ts";
 import { WorkerReferences } from "../references/worker_references.ts";
@@ -37,7 +38,11 @@ import { endBelongings } from "../references/belongings.ts";
 import { type Call, servedCall } from "../base/call_context.ts";
 import type { Post } from "./post.ts";
 import { WorkerContext } from "./worker_context.ts";
-import { coreOf } from "../../bridge/memory/objects.ts";
+import { referToShared } from "../../bridge/memory/objects.ts";
+import { formOf } from "../../bridge/memory/blobs.ts";
+import { handle } from "../../bridge/references/handle.ts";
+import { referToLive } from "../references/referents.ts";
+import { streamOf } from "../references/hub_writer.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import type { WorkerObjects } from "../references/worker_objects.ts";
 import { Ended } from "./ended.ts";
@@ -70,7 +75,9 @@ export interface ThreadTable {
   /** The thread with an id, if the hub still has it. */
   byId(id: number): HubThread | undefined;
   /** Makes the record of a thread that is known only by its ending. */
-  adopt(ref: ThreadRef, ended: Ended): HubThread;
+  adopt(id: number, name: string, ended: Ended): HubThread;
+  /** Counts a reference to a thread, which a Worker holds from now on. */
+  hold(thread: HubThread): void;
   /** Takes back references that Workers held to a thread. */
   release(id: number, count: number): void;
   /** Has a call's thread kept until the aborted function has ended: the caller has gone. */
@@ -153,10 +160,8 @@ export class GreenWorker {
   #onExit!: () => void;
   /** Calls into it, by number. The number is a thread id: that of the callback, if it runs on no thread's stack. */
   readonly #questions = new Map<number, Question>();
-  /** The references that were made in an attempt. */
-  #trail: [kind: number, id: number][] | undefined;
   /** The number of references that it holds to each thread, by thread id. */
-  readonly #threadHolds = new Map<number, number>();
+  readonly #threadHolds = new Counts();
   /** The functions and objects that the Worker and the hub hold of each other. */
   readonly references: WorkerReferences;
 
@@ -173,6 +178,7 @@ export class GreenWorker {
     this.objects = objects;
     this.#registry = registry;
     const isDead = () => this.dead;
+    post.seal = (payload) => this.#seal(payload);
     this.references = new WorkerReferences({
       serial,
       exports: registry.exports,
@@ -183,7 +189,6 @@ export class GreenWorker {
       nameOf: (id) => registry.threads.byId(id)?.name,
       isOver: (id) => registry.threads.byId(id)?.dead ?? true,
       ask: (...request) => this.ask(...request),
-      referred: (number) => this.#note(RefKind.HubFunction, number),
       saySignalled: (number, reason) => {
         if (this.dead) return;
         const payload = encodeThrown(reason, "reason", this.kinds);
@@ -196,15 +201,27 @@ export class GreenWorker {
     });
   }
 
-  /** Makes and resolves references for this Worker. */
+  /** Makes references for a Worker, and resolves those of this one. */
   readonly kinds: ReferenceKinds = {
-    toRef: (value) => this.#toRef(value, false),
-    resolve: (kind, data) => this.#resolve(kind, data),
+    ...TO_WORKERS,
+    receive: (entries) => this.#receive(entries),
+    resolve: (ref, data) => this.#resolve(ref, data),
   };
   /** The same, but values that cannot cross go by reference too: for results of objects that green code uses. */
   readonly liveKinds: ReferenceKinds = {
     ...this.kinds,
-    toRef: (value) => this.#toRef(value, true),
+    toRef: (value) => toRef(value, true),
+  };
+  /**
+   * The same for a value that goes on to another Worker: a handle that has come home stays a handle. The object itself would
+   * arrive as a copy, or be refused.
+   */
+  readonly passingKinds: ReferenceKinds = {
+    ...this.kinds,
+    resolve: (ref, data) => {
+      const value = this.#resolve(ref, data);
+      return ref.kind === RefKind.Object ? handle(value as object) : value;
+    },
   };
 
   /** The async context that it sends. */
@@ -246,8 +263,7 @@ export class GreenWorker {
   /** Starts a thread on it, on top of the threads that run there. */
   run(thread: HubThread): void {
     this.uneasy = true;
-    const { target, args, luggage, context } = thread.task!;
-    luggage?.handTo(this);
+    const { target, args, context } = thread.task!;
     thread.task = undefined;
     thread.worker = this;
     this.stack.push(thread);
@@ -304,10 +320,8 @@ export class GreenWorker {
       const all = part === undefined ? args : [...args, part];
       if (part !== undefined) op |= PART_OF_CALL;
       const values = usesContext() ? currentValues() : undefined;
-      const [payload, context] = this.attempt(() => [
-        encode(all, "arguments", this.liveKinds),
-        values && encodeContext(values, this.kinds),
-      ]);
+      const payload = encode(all, "arguments", this.liveKinds);
+      const context = values && encodeContext(values, this.kinds);
       // The id of the callback's thread, if it has to be a thread of its own there.
       const id = hereOnHub().arena.takeThreadId() | 0;
       const { keepAlive } = this.#registry;
@@ -393,28 +407,10 @@ export class GreenWorker {
     return this.#questions.has(id);
   }
 
-  /** Encodes a value for the Worker; the references in it are taken back if something else in it cannot cross. */
-  attempt<T>(encode: () => T): T {
-    const outer = this.#trail;
-    const trail: [number, number][] = this.#trail = [];
-    try {
-      return encode();
-    } catch (error) {
-      for (const [kind, id] of trail) this.letGo(kind, id, 1);
-      throw error;
-    } finally {
-      this.#trail = outer;
-    }
-  }
-
-  #note(kind: number, id: number): void {
-    this.#trail?.push([kind, id]);
-  }
-
-  /** Counts a reference that the Worker holds from now on. */
-  hold(kind: number, id: number): void {
-    if (kind !== RefKind.Thread) return this.references.hold(id);
-    this.#threadHolds.set(id, (this.#threadHolds.get(id) ?? 0) + 1);
+  /** Counts a reference to a thread that the Worker holds from now on. */
+  holdThread(thread: HubThread): void {
+    this.#threadHolds.add(thread.id);
+    this.#registry.threads.hold(thread);
   }
 
   /** Takes back references from the Worker, no more than it has. */
@@ -422,11 +418,7 @@ export class GreenWorker {
     if (kind === RefKind.Coordination) return this.objects.letGo(id, count);
     if (kind === RefKind.Blob) return this.objects.blobTaken(id);
     if (kind !== RefKind.Thread) return this.references.letGo(id, count);
-    const held = this.#threadHolds.get(id) ?? 0;
-    const released = Math.min(held, Math.max(0, count));
-    if (released === held) this.#threadHolds.delete(id);
-    else this.#threadHolds.set(id, held - released);
-    this.#registry.threads.release(id, released);
+    this.#registry.threads.release(id, this.#threadHolds.take(id, count));
   }
 
   /** The ids of the threads that run on it, with those of the calls into it, which may be threads of their own there. */
@@ -455,7 +447,7 @@ export class GreenWorker {
       call.abort(gone);
     }
     this.answers.clear();
-    for (const [id, count] of [...this.#threadHolds]) this.letGo(RefKind.Thread, id, count);
+    for (const id of this.#threadHolds.numbers) this.letGo(RefKind.Thread, id, Infinity);
     this.references.letGoOfAll();
     this.post.retire();
     return threads;
@@ -477,48 +469,97 @@ export class GreenWorker {
     return number;
   }
 
-  #toRef(value: object, all: boolean): Ref | undefined {
-    if (value instanceof HubThread) return this.#referToThread(value);
-    const shared = this.objects.toRef(value);
-    if (!shared) return this.references.toRef(value, all);
-    const core = coreOf(value);
-    if (core) this.#note(RefKind.Coordination, core.id);
-    return shared;
+  /** Seals a payload that is about to be sent, and counts what it refers to: the one place that does. */
+  #seal(payload: Payload): Payload {
+    const refs = payload.refs!;
+    const beside: Attachment[] = [];
+    // Nobody would give the counts back.
+    const entries = this.dead ? [] : refs.map((ref) => this.#send(ref, refs, beside));
+    return sealed(payload, entries, beside);
   }
 
-  #referToThread(thread: HubThread): Ref {
-    if (!thread.ended) thread = this.#registry.own(thread);
-    const { id, name } = thread;
+  #send(ref: Ref, refs: readonly Ref[], beside: Attachment[]): Entry {
+    switch (ref.kind) {
+      case RefKind.Thread:
+        return this.#sendThread(ref);
+      case RefKind.Function:
+      case RefKind.Object:
+      case RefKind.Signal:
+        return this.references.send(ref);
+      default:
+        return this.objects.send(ref, refs, beside);
+    }
+  }
+
+  #sendThread({ kind, object, about, data, inText }: Ref): Entry {
+    let thread = object as HubThread | undefined;
+    if (data !== undefined || inText) {
+      return [kind, ...about ?? [thread!.id, thread!.name], 1];
+    }
+    thread = thread!.ended ? thread! : this.#registry.own(thread!);
     thread.observed = true;
-    if (!thread.ended) {
-      this.hold(RefKind.Thread, id);
-      thread.holds++;
-      this.#note(RefKind.Thread, id);
-      return { kind: RefKind.Thread, data: { id, name } };
-    }
-    return { kind: RefKind.Thread, data: { id, name, ended: thread.ended.forRef } };
+    this.holdThread(thread);
+    return [kind, thread.id, thread.name, 0];
   }
 
-  #resolve(kind: number, data: unknown): unknown {
-    if (kind === RefKind.Thread) return this.#resolveThread(data as ThreadRef);
-    const live = this.references.resolve(kind, data);
-    if (live) return live;
-    const shared = this.objects.resolve(kind, data);
-    if (shared) return shared;
-    throw new TypeError(`Cannot resolve a reference of kind ${kind}`);
+  #receive(entries: readonly Entry[]): readonly Ref[] {
+    return receiveAll(entries, (entry, before) => {
+      const ref = entry[0] === RefKind.Thread
+        ? this.#receiveThread(entry)
+        : this.references.receive(entry) ?? this.objects.receive(entry, before);
+      if (ref) return ref;
+      throw new TypeError(`Cannot receive a reference of kind ${entry[0]}`);
+    });
   }
 
-  #resolveThread(ref: ThreadRef): HubThread {
-    const known = this.#registry.threads.byId(ref?.id);
-    if (known) {
-      known.observed = true;
-      return known.proxyFor ?? known;
+  #receiveThread([kind, id, name, inText]: Entry): Ref {
+    const known = this.#registry.threads.byId(id as number);
+    if (known) known.observed = true;
+    else if (inText !== 1) {
+      throw new TypeError("Cannot receive a green thread: the hub does not know it");
     }
-    const { ended } = ref;
-    if (!ended || !isEnding(ended.ending)) {
-      throw new TypeError("Cannot resolve a green thread: the hub does not know it");
+    const object = known?.proxyFor ?? known;
+    return { kind, object, about: [id, name], inText: inText === 1 };
+  }
+
+  #resolve(ref: Ref, data: unknown): unknown {
+    const { kind, object } = ref;
+    switch (kind) {
+      case RefKind.Thread:
+        return object ?? this.#adopt(ref, data);
+      case RefKind.FormData:
+        return formOf(data);
+      case RefKind.Object:
+        return streamOf(object!);
+      default:
+        return object;
     }
-    const outcome = outcomeOf(ended.ending, ended.value);
-    return this.#registry.threads.adopt(ref, Ended.of(outcome));
+  }
+
+  #adopt({ about = [] }: Ref, data: unknown): HubThread {
+    const { ending, value } = (data ?? {}) as { ending?: unknown; value?: unknown };
+    if (!isEnding(ending)) {
+      throw new TypeError("Cannot receive a green thread: the hub does not know it");
+    }
+    const ended = Ended.of(outcomeOf(ending, value));
+    return this.#registry.threads.adopt(Number(about[0]), String(about[1]), ended);
   }
 }
+
+/** The reference for a value that goes to a Worker, whichever that will be. */
+function toRef(value: object, all: boolean): Ref | undefined {
+  if (!(value instanceof HubThread)) return referToShared(value) ?? referToLive(value, all);
+  value.observed = true;
+  return { kind: RefKind.Thread, object: value, data: value.ended?.forRef };
+}
+
+function refuse(): never {
+  throw new TypeError("Cannot resolve a reference: it is of no Worker");
+}
+
+/** Makes the references of a value that goes to a Worker which is not known yet. */
+export const TO_WORKERS: ReferenceKinds = {
+  toRef: (value) => toRef(value, false),
+  receive: refuse,
+  resolve: refuse,
+};

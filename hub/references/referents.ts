@@ -7,7 +7,9 @@
 import { madeElsewhere } from "../../bridge/brand.ts";
 import { classOfPrototype } from "../../bridge/values/classes.ts";
 import { handle, handledObject } from "../../bridge/references/handle.ts";
-import { FACE, isClass } from "../../bridge/references/live.ts";
+import { classNumber, FACE, isClass, lazyTraits, traitsOf } from "../../bridge/references/live.ts";
+import type { Ref } from "../../bridge/wire/payload.ts";
+import { watch } from "../base/held_promises.ts";
 import { platformClassOf } from "../../bridge/values/platform_classes.ts";
 import { RefKind } from "../../bridge/protocol/messages.ts";
 import { remoteOf } from "../../bridge/references/remote_object.ts";
@@ -36,9 +38,9 @@ export function hubReferent(value: object, all: boolean): HubReferent | undefine
   if (madeElsewhere(value)) return undefined;
   if (typeof value === "function") {
     const isObject = isClass(value) || isLazy(value);
-    return { kind: isObject ? RefKind.HubObject : RefKind.HubFunction, object: value };
+    return { kind: isObject ? RefKind.Object : RefKind.Function, object: value };
   }
-  if (value instanceof AbortSignal) return { kind: RefKind.HubSignal, object: value };
+  if (value instanceof AbortSignal) return { kind: RefKind.Signal, object: value };
   if (value instanceof WritableStream) return object(writerOf(value));
   if (FACE in value || value instanceof Resource || isIteration(value) || isBody(value)) {
     return object(value);
@@ -48,6 +50,22 @@ export function hubReferent(value: object, all: boolean): HubReferent | undefine
   if (!all || isPromise(value)) return undefined;
   const isValue = classOfPrototype(Object.getPrototypeOf(value)) || platformClassOf(value);
   return isValue ? undefined : object(value);
+}
+
+/**
+ * The reference for a value of the hub; nothing if the value does not go by reference. It is for no Worker in particular.
+ *
+ * @param value See {@linkcode hubReferent}.
+ * @param all See {@linkcode hubReferent}.
+ */
+export function referToLive(value: object, all: boolean): Ref | undefined {
+  const referent = hubReferent(value, all);
+  if (!referent) return undefined;
+  const { kind, object } = referent;
+  if (kind !== RefKind.Object) return referent;
+  const lazy = lazyTraits(object);
+  if (lazy) watch(object);
+  return { kind, object, about: [traitsOf(object) | lazy, classNumber(object)] };
 }
 
 /**
@@ -69,7 +87,7 @@ function isBare(value: object): boolean {
 }
 
 function object(object: object): HubReferent {
-  return { kind: RefKind.HubObject, object };
+  return { kind: RefKind.Object, object };
 }
 
 /** Whether a value is made for iteration: a stream, a generator, or another iterator. */

@@ -8,18 +8,19 @@
  * @module
  */
 
-import type { Ref } from "../../bridge/values/codec.ts";
+import type { Attachment, Entry, Ref } from "../../bridge/wire/payload.ts";
+import { Counts } from "../../bridge/references/counts.ts";
 import { Node, State, TIMED } from "../../bridge/memory/arena.ts";
 import { Waiters } from "../../bridge/memory/waiters.ts";
 import type { Core } from "../../bridge/memory/core.ts";
 import {
   type Coordination,
   CORE,
-  coreOf,
   type Passage,
-  referToShared,
-  resolveShared,
+  receiveShared,
+  sendShared,
 } from "../../bridge/memory/objects.ts";
+import { RefKind } from "../../bridge/protocol/messages.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import type { Permits } from "../../sync/permits.ts";
 
@@ -50,7 +51,7 @@ export class WorkerObjects {
   readonly #passage: Passage;
   readonly #key: number;
   /** The number of times that each object has crossed between the hub and this Worker, by its id. */
-  readonly #holds = new Map<number, number>();
+  readonly #holds = new Counts();
   /** The threads that ran on the Worker when it was settled first, by their ids as nodes have them. */
   #running: ReadonlySet<number> | undefined;
 
@@ -63,24 +64,27 @@ export class WorkerObjects {
     this.#key = key;
   }
 
-  /** Makes the reference for an object, a buffer or a blob that goes to the Worker. */
-  toRef(value: object): Ref | undefined {
-    const ref = referToShared(value);
-    if (ref && coreOf(value)) this.hold(value as Coordination);
+  /** Makes the entry for an object, a buffer or a blob that is about to be sent to the Worker, and counts it. */
+  send(ref: Ref, refs: readonly Ref[], beside: Attachment[]): Entry {
+    this.#count(ref);
+    return sendShared(ref, refs, beside);
+  }
+
+  /** The reference for an entry that came from the Worker; nothing for entries of other kinds. */
+  receive(entry: Entry, before: readonly Ref[]): Ref | undefined {
+    const ref = receiveShared(entry, before, this.#passage.take);
+    if (ref) this.#count(ref);
     return ref;
   }
 
-  /** Gives the object for a reference that came from the Worker. */
-  resolve(kind: number, data: unknown): object | undefined {
-    const value = resolveShared(kind, data, this.#passage.take);
-    if (value && coreOf(value)) this.hold(value as Coordination);
-    return value;
+  #count({ kind, object }: Ref): void {
+    if (kind === RefKind.Coordination) this.hold(object as Coordination);
   }
 
   /** Counts one more reference that the Worker has to an object. */
   hold(object: Coordination): void {
     const { id } = object[CORE];
-    this.#holds.set(id, (this.#holds.get(id) ?? 0) + 1);
+    this.#holds.add(id);
     holdObject(object);
   }
 
@@ -91,11 +95,7 @@ export class WorkerObjects {
 
   /** Takes references back that the Worker had to an object: no more than it has. */
   letGo(id: number, count: number): void {
-    const held = this.#holds.get(id) ?? 0;
-    const released = Math.min(held, Math.max(0, count));
-    if (released === held) this.#holds.delete(id);
-    else this.#holds.set(id, held - released);
-    releaseObject(id, released);
+    releaseObject(id, this.#holds.take(id, count));
   }
 
   /** Takes over a permit that a thread of the Worker passes on. Says whether the Worker has such a permit. */
@@ -125,7 +125,7 @@ export class WorkerObjects {
    */
   lost(): void {
     this.settle([]);
-    for (const [id, count] of [...this.#holds]) this.letGo(id, count);
+    for (const id of this.#holds.numbers) this.letGo(id, Infinity);
     this.#passage.close();
   }
 
@@ -138,10 +138,10 @@ export class WorkerObjects {
     // A Worker that was settled before was stopped in the middle.
     const inTheMiddle = this.#running !== undefined || running.length > 0;
     const here = hereOnHub();
-    for (const id of this.#holds.keys()) held.get(id)?.object[CORE].breakLock(this.#key);
+    for (const id of this.#holds.numbers) held.get(id)?.object[CORE].breakLock(this.#key);
     this.settle(running);
     for (const chunk of here.arena.chunksOf(this.#key)) here.arena.recycle(chunk);
-    for (const [id, count] of [...this.#holds]) this.letGo(id, count);
+    for (const id of this.#holds.numbers) this.letGo(id, Infinity);
     this.#passage.close();
     // It may have granted somebody something, and have ended before it woke them.
     if (inTheMiddle) here.wakeEverybody();

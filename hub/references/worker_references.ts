@@ -13,28 +13,20 @@
 
 import { clearTimeout, setTimeout } from "node:timers";
 import { inOneLine, LONGEST_TIMER } from "../../bridge/checks.ts";
+import { Counts } from "../../bridge/references/counts.ts";
 import { Imports } from "../../bridge/references/imports.ts";
-import type { Ref } from "../../bridge/values/codec.ts";
+import type { Entry, Ref } from "../../bridge/wire/payload.ts";
 import { BlockingCallError } from "../../bridge/errors.ts";
 import type { Exports } from "../../bridge/references/exports.ts";
 import { isA } from "../../bridge/primordials.ts";
-import {
-  classNumber,
-  lazyTraits,
-  Op,
-  perform,
-  Trait,
-  traitsOf,
-} from "../../bridge/references/live.ts";
+import { classNumber, Op, perform, Trait, traitsOf } from "../../bridge/references/live.ts";
 import type { Callable } from "../../bridge/protocol/targets.ts";
 import { RefKind } from "../../bridge/protocol/messages.ts";
 import { type Ask, RemoteObject, remoteOf } from "../../bridge/references/remote_object.ts";
 import { makeAsyncProxy } from "./async_proxy.ts";
 import { HubIterator } from "./hub_iterator.ts";
-import { markHandled, takeUnhandled, watch } from "../base/held_promises.ts";
-import { streamOf } from "./hub_writer.ts";
+import { markHandled, takeUnhandled } from "../base/held_promises.ts";
 import { takeLock } from "./object_lock.ts";
-import { type HubReferent, hubReferent } from "./referents.ts";
 import { SignalProxies } from "../../bridge/references/signals.ts";
 import { userFrames } from "../../bridge/values/stacks.ts";
 import { state } from "../../bridge/state.ts";
@@ -59,8 +51,6 @@ export interface ReferenceHost {
     what: string,
     onFail: (error: unknown, killed: boolean) => void,
   ): Promise<unknown>;
-  /** Notes that a reference to a thing of the hub was made, which the Worker holds from now on. */
-  referred(number: number): void;
   /** Tells the Worker that there is no proxy here any more for one of its objects. */
   sayReleased(number: number, count: number): void;
   /** Tells the Worker that a signal of the hub was aborted. */
@@ -95,15 +85,8 @@ interface Origin {
 /** The most failures of one function that are kept to recognize a repeated one. */
 const MOST_TOLD = 16;
 
-/** The home of a proxy's object: a hub, known by its exports, a Worker's number, and the object's number there. */
-interface Home {
-  readonly exports: Exports;
-  readonly serial: number;
-  readonly number: number;
-}
-
-/** The homes of all proxies, so that a proxy that goes back home arrives there as its object. */
-const homes = state("homes", () => new WeakMap<object, Home>());
+/** The proxies for things that are at home in a Worker, of all hubs. */
+const homes = state("homes", () => new WeakSet<object>());
 
 /** The methods of a promise, each of which handles its failure. */
 const HANDLING: ReadonlySet<unknown> = new Set(["then", "catch", "finally"]);
@@ -112,7 +95,7 @@ const HANDLING: ReadonlySet<unknown> = new Set(["then", "catch", "finally"]);
 export class WorkerReferences {
   readonly #host: ReferenceHost;
   /** The number of times that each thing of the hub was sent to the Worker, by its number. */
-  readonly #holds = new Map<number, number>();
+  readonly #holds = new Counts();
   readonly #functions: Imports<Callable>;
   readonly #objects: Imports<object>;
   readonly #signals: SignalProxies;
@@ -140,45 +123,43 @@ export class WorkerReferences {
     return this.#lasting.size > 0;
   }
 
-  /**
-   * Makes a reference for a value that goes to the Worker.
-   *
-   * @param value The value.
-   * @param all See {@linkcode hubReferent}.
-   */
-  toRef(value: object, all: boolean): Ref | undefined {
-    const signal = this.#signals.numberOf(value);
-    if (signal !== undefined) {
-      return { kind: RefKind.GreenSignal, data: [this.#host.serial, signal] };
-    }
-    const own = this.#functions.numberOf(value) ?? this.#objects.numberOf(value);
+  /** Makes the entry for a reference that is about to be sent to the Worker, and counts it. */
+  send({ kind, object, about }: Ref): Entry {
+    const own = this.#numberOf(object!);
     if (own !== undefined) {
-      const kind = remoteOf(value) ? RefKind.GreenObject : RefKind.GreenFunction;
-      return { kind, data: [this.#host.serial, own] };
+      return [remoteOf(object!) ? RefKind.Object : kind, this.#host.serial, own];
     }
-    const referent = hubReferent(value, all);
-    if (!referent) return undefined;
-    const { ref, number } = referTo(this.#host.exports, referent);
-    this.hold(number);
-    this.#host.referred(number);
-    return ref;
+    const number = this.#host.exports.export(object!);
+    this.#hold(number);
+    if (kind !== RefKind.Object) return [kind, 0, number];
+    // One that has come from another Worker has only a proxy here.
+    return [kind, 0, number, ...about ?? [traitsOf(object!), classNumber(object!)]];
   }
 
-  /** Gives the object or proxy for a reference that came from the Worker; `undefined` if its kind is none of these. */
-  resolve(kind: number, data: unknown): unknown {
-    switch (kind) {
-      case RefKind.HubFunction:
-      case RefKind.HubObject:
-      case RefKind.HubSignal:
-        return this.#cameHome(this.#own(data));
-      case RefKind.GreenFunction:
-        return this.#importFunction(...this.#parseFunction(data));
-      case RefKind.GreenObject:
-        return this.#importObject(this.#parse(data));
-      case RefKind.GreenSignal:
-        return this.#importSignal(this.#parse(data));
+  /** The number that a proxy's original has in the Worker; none for anything else. */
+  #numberOf(proxy: object): number | undefined {
+    return this.#functions.numberOf(proxy) ?? this.#objects.numberOf(proxy) ??
+      this.#signals.numberOf(proxy);
+  }
+
+  /** The reference for an entry that came from the Worker; nothing for entries of other kinds. */
+  receive(entry: Entry): Ref | undefined {
+    const [kind, home, number] = entry;
+    const isLive = kind === RefKind.Function || kind === RefKind.Object || kind === RefKind.Signal;
+    if (!isLive) return undefined;
+    if (home === 0) {
+      const object = this.#own(number);
+      markHandled(object);
+      return { kind, object };
     }
-    return undefined;
+    switch (kind) {
+      case RefKind.Function:
+        return { kind, object: this.#importFunction(...this.#parseFunction(entry)) };
+      case RefKind.Object:
+        return { kind, object: this.#importObject(this.#parse(entry)) };
+      default:
+        return { kind, object: this.#importSignal(this.#parse(entry)) };
+    }
   }
 
   /** Does something to one of the hub's objects, for the Worker. */
@@ -197,11 +178,9 @@ export class WorkerReferences {
     return homes.has(this.#own(number));
   }
 
-  /** Counts a thing that was sent to the Worker. */
-  hold(number: number): void {
-    const held = this.#holds.get(number) ?? 0;
-    this.#holds.set(number, held + 1);
-    if (held > 0) return;
+  /** Counts a thing that is sent to the Worker. */
+  #hold(number: number): void {
+    if (!this.#holds.add(number)) return;
     const object = this.#host.exports.get(number);
     if (object instanceof AbortSignal) this.#listen(object, number);
   }
@@ -240,20 +219,13 @@ export class WorkerReferences {
 
   /** Takes back counts that the Worker gives back: no more than it has. */
   letGo(number: number, count: number): void {
-    const held = this.#holds.get(number) ?? 0;
-    const released = Math.min(held, Math.max(0, count));
-    if (released === held) {
-      this.#holds.delete(number);
+    const released = this.#holds.take(number, count);
+    if (!this.#holds.has(number)) {
       this.#listening.get(number)?.();
       this.#listening.delete(number);
       this.#reportUnhandled(number);
-    } else this.#holds.set(number, held - released);
+    }
     this.#host.exports.release(number, released);
-  }
-
-  #cameHome(object: object): unknown {
-    markHandled(object);
-    return streamOf(object);
   }
 
   #reportUnhandled(number: number): void {
@@ -266,13 +238,14 @@ export class WorkerReferences {
   letGoOfAll(): void {
     this.#lasting.clear();
     this.#signals.dropAll();
-    for (const [number, count] of [...this.#holds]) this.letGo(number, count);
+    for (const number of this.#holds.numbers) this.letGo(number, Infinity);
   }
 
   /** Gives a thing of the hub by its number. It throws if the thing was not sent to the Worker. */
-  #own(data: unknown): object {
-    const number = Array.isArray(data) ? data[0] : data;
-    const object = this.#holds.has(number) ? this.#host.exports.get(number) : undefined;
+  #own(number: unknown): object {
+    const object = this.#holds.has(number as number)
+      ? this.#host.exports.get(number as number)
+      : undefined;
     if (object) return object;
     throw new TypeError(
       `Cannot use function or handle ${
@@ -281,22 +254,22 @@ export class WorkerReferences {
     );
   }
 
-  /** Reads the data of a reference to a function, which may have the function's name at the end. */
-  #parseFunction(data: unknown): [numbers: number[], name: string] {
-    const name = Array.isArray(data) ? data.at(-1) : undefined;
-    if (typeof name !== "string") return [this.#parse(data), ""];
-    return [this.#parse((data as unknown[]).slice(0, -1)), name];
+  /** Reads the entry of a function, which has the function's name at the end. */
+  #parseFunction(entry: Entry): [numbers: number[], name: string] {
+    const name = entry.at(-1);
+    if (typeof name !== "string") return [this.#parse(entry), ""];
+    return [this.#parse(entry.slice(0, -1)), name];
   }
 
-  /** Checks the data of a reference. */
-  #parse(data: unknown): number[] {
-    const ok = Array.isArray(data) && data[0] === this.#host.serial &&
-      data.every((item) => Number.isInteger(item));
-    if (ok) return data;
+  /** Checks the numbers of an entry for a thing of the Worker, and gives those after the Worker's. */
+  #parse([, home, ...numbers]: readonly (number | string)[]): number[] {
+    const ok = home === this.#host.serial && numbers.length > 0 &&
+      numbers.every((item) => Number.isInteger(item));
+    if (ok) return numbers as number[];
     throw new TypeError("Cannot take a reference from a Worker: it is malformed");
   }
 
-  #importFunction([serial, number, lasts, owner]: number[], name: string): Callable {
+  #importFunction([number, lasts, owner]: number[], name: string): Callable {
     if (lasts) this.#lasting.add(number);
     return this.#functions.import(number, () => {
       const origin = this.#origin(number, owner, name ? `the callback "${name}"` : "a callback");
@@ -305,7 +278,7 @@ export class WorkerReferences {
         checkNoBuilding(this, args[0]);
         return ask(args);
       };
-      homes.set(proxy, { exports: this.#host.exports, serial, number });
+      homes.add(proxy);
       return proxy;
     });
   }
@@ -354,15 +327,15 @@ export class WorkerReferences {
     this.#host.reportError(error, { where: whatIs(origin), again });
   }
 
-  #importSignal([serial, number, lasts, left]: number[]): AbortSignal {
+  #importSignal([number, lasts, left]: number[]): AbortSignal {
     const isTimed = left !== undefined;
     const signal = this.#signals.import(number, lasts && !isTimed ? 0 : number);
     if (isTimed && !signal.aborted && !this.#clocks.has(number)) this.#startClock(number, left);
-    homes.set(signal, { exports: this.#host.exports, serial, number });
+    homes.add(signal);
     return signal;
   }
 
-  #importObject([serial, number, lasts, traits, kind, owner]: number[]): object {
+  #importObject([number, lasts, owner, traits, kind]: number[]): object {
     if (lasts) this.#lasting.add(number);
     const release = () => this.#objects.release(number);
     return this.#objects.import(number, () => {
@@ -371,7 +344,7 @@ export class WorkerReferences {
       const remote = new RemoteObject({ number, traits, kind }, ask, release);
       if (traits & Trait.Resource) return remote;
       const proxy = makeAsyncProxy(remote, (error) => this.#host.reportError(error));
-      homes.set(proxy, { exports: this.#host.exports, serial, number });
+      homes.add(proxy);
       return proxy;
     });
   }
@@ -426,25 +399,3 @@ const host = {
   iterate: (object: object) => new HubIterator(object),
   lock: takeLock,
 };
-
-/**
- * Makes a reference to something of the hub, and counts it.
- *
- * @param exports The exports of the hub, which count it.
- * @param referent The thing.
- */
-export function referTo(
-  exports: Exports,
-  { kind, object }: HubReferent,
-): { readonly ref: Ref; readonly number: number } {
-  const number = exports.export(object);
-  const lazy = kind === RefKind.HubObject ? lazyTraits(object) : 0;
-  if (lazy) watch(object);
-  const home = homes.get(object);
-  // Another hub's Workers have the same numbers.
-  const there = home?.exports === exports ? [home.serial, home.number] : [];
-  const data = kind !== RefKind.HubObject
-    ? [number, ...there]
-    : [number, traitsOf(object) | lazy, classNumber(object), ...there];
-  return { ref: { kind, data }, number };
-}

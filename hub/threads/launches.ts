@@ -20,9 +20,9 @@ import { Timeout } from "../../bridge/side/timeout.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { makeDependent, type Threads } from "./threads.ts";
 import { Ended } from "../records/ended.ts";
-import type { Registry } from "../records/worker.ts";
+import { type Registry, TO_WORKERS } from "../records/worker.ts";
 import { HubThread, type Task } from "../records/thread.ts";
-import { Luggage } from "../records/luggage.ts";
+import type { Payload } from "../../bridge/wire/payload.ts";
 import type { Pool } from "../pool/pool.ts";
 import { stackHere } from "../../bridge/values/stacks.ts";
 import type { Permits } from "../../sync/permits.ts";
@@ -69,23 +69,18 @@ export class Launches {
   /**
    * Makes the task of a thread from a target and its arguments.
    *
+   * @param args The arguments; or their payload, if they come from a Worker.
    * @param values The async context for the thread.
    * @throws {NotCloneableError} If an argument, or a value of the context, cannot cross.
    */
   pack(
     target: Target,
-    args: readonly unknown[],
+    args: readonly unknown[] | Payload,
     values: ContextValues | undefined,
   ): Task {
-    const luggage = new Luggage(this.#registry);
-    try {
-      const payload = encode(args, "arguments", luggage);
-      const context = values && { payload: encodeContext(values, luggage), values };
-      return { target, args: payload, luggage, context };
-    } catch (error) {
-      luggage.drop();
-      throw error;
-    }
+    const payload = isPayload(args) ? args : encode(args, "arguments", TO_WORKERS);
+    const context = values && { payload: encodeContext(values, TO_WORKERS), values };
+    return { target, args: payload, context };
   }
 
   /** Makes a thread that a Worker is to run. */
@@ -102,7 +97,6 @@ export class Launches {
     joinPool(thread, options);
     if (this.#debug) this.#recordSite(thread, options.site ?? stackHere());
     if (options.timeout !== undefined) this.#limit(thread, options.timeout, options.grace);
-    if (this.#registry.closed) task.luggage?.drop();
     if (!this.#threads.add(thread)) return thread;
     this.#registry.keepAlive.hold();
     if (
@@ -153,6 +147,10 @@ export class Launches {
       thread[ON_END](() => clearTimeout(timer));
     };
   }
+}
+
+function isPayload(args: readonly unknown[] | Payload): args is Payload {
+  return !Array.isArray(args);
 }
 
 /** Gives a task that waits a copy of its bytes. */

@@ -13,7 +13,7 @@ import { ON_END } from "../../bridge/side/green_thread.ts";
 import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
-import { Down, KillMode, type ThreadRef } from "../../bridge/protocol/messages.ts";
+import { Down, KillMode } from "../../bridge/protocol/messages.ts";
 import { hereOnHub } from "../../bridge/memory/process_side.ts";
 import { endBelongings } from "../references/belongings.ts";
 import type { Call } from "../base/call_context.ts";
@@ -104,7 +104,8 @@ export class Threads implements ThreadHost, ThreadTable {
     const { task } = thread;
     const ran = task !== undefined || thread.worker !== undefined;
     if (!thread.end(ended)) return;
-    task?.luggage?.drop();
+    // With it goes all that the arguments refer to.
+    thread.task = undefined;
     endBelongings(thread.id, ended);
     this.waits.stopWaiting(thread);
     if (ran) this.#registry.keepAlive.release();
@@ -186,6 +187,12 @@ export class Threads implements ThreadHost, ThreadTable {
 
   // Forgetting threads.
 
+  /** Counts a reference to a thread, which a Worker holds from now on. A thread that was forgotten is kept again. */
+  hold(thread: HubThread): void {
+    thread.holds++;
+    this.#threads.set(thread.id, thread);
+  }
+
   /** Takes back references that Workers held to a thread. */
   release(id: number, count: number): void {
     const thread = this.#threads.get(id);
@@ -195,9 +202,8 @@ export class Threads implements ThreadHost, ThreadTable {
   }
 
   /** Makes the record of a thread that is known only by its ending. */
-  adopt(ref: ThreadRef, ended: Ended): HubThread {
-    const { id, name } = ref;
-    const thread = new HubThread(this, Number(id), { label: "", name: String(name) });
+  adopt(id: number, name: string, ended: Ended): HubThread {
+    const thread = new HubThread(this, id, { label: "", name });
     thread.observed = true;
     thread.end(ended);
     return thread;

@@ -9,7 +9,7 @@ import type { Condition, Green } from "../../bridge/side/green.ts";
 import { becomeGreen } from "../../bridge/side/side.ts";
 import { becomeWorker, HereInWorker } from "../../bridge/memory/process_side.ts";
 import { LightQueue, Semaphore } from "../../sync/mod.ts";
-import { resolveShared } from "../../bridge/memory/objects.ts";
+import { receiveShared } from "../../bridge/memory/objects.ts";
 import { RefKind } from "../../bridge/protocol/messages.ts";
 import { Chance } from "../support/random.ts";
 
@@ -29,7 +29,8 @@ export interface BareStart {
 }
 
 function object<T>(kind: string, id: number, buffer: SharedArrayBuffer): T {
-  return resolveShared(RefKind.Coordination, { kind, id }, () => buffer) as T;
+  const entry = [RefKind.Coordination, id, kind, 0, ""] as const;
+  return receiveShared(entry, [], () => buffer)!.object as T;
 }
 
 /** What is done in the middle of a wait, once; it may throw, as a kill does. */

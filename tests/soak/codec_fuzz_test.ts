@@ -38,7 +38,11 @@ class Unresolved extends Error {}
 
 const kinds: ReferenceKinds = {
   toRef: () => undefined,
-  resolve: (kind, data) => {
+  receive: (entries) => {
+    if (entries.some(([kind]) => kind < 0)) throw new Unresolved();
+    return entries.map(([kind]) => ({ kind }));
+  },
+  resolve: ({ kind }, data) => {
     if (kind !== 1) throw new Unresolved();
     return data;
   },
@@ -133,9 +137,12 @@ const NASTY: readonly unknown[] = [
   ["~E", "aiohub.DeadlockError", null, null, null, {}, { cycle: 1 }],
   ["~E", "NoSuchError", "m", null, null, {}, {}],
   ["~E", "Error", "m", null, null, { message: 1 }, {}],
+  ["~F"],
+  ["~F", 0],
   ["~F", 1, 5],
   ["~F", 2, 5],
   ["~F", 1, "~r0"],
+  ["~F", -1],
   ["~F", "x", null],
   ["~H", "a", "b"],
   ["~H", "a"],
@@ -163,6 +170,23 @@ const NASTY: readonly unknown[] = [
 ];
 
 type Fields = Record<string, unknown>;
+
+/** What an attacker would put before the text, as the table of references. */
+const TABLES: readonly string[] = [
+  "\n",
+  "\n\n",
+  "\n[]\n",
+  "\n[[1],[2]]\n",
+  '\n[[1],[-1],[1,2,"x"]]\n',
+  "\n[[]]\n",
+  '\n[["x"]]\n',
+  "\n[[1,null]]\n",
+  "\n[[1,[2]]]\n",
+  "\n{}\n",
+  "\n[1]\n",
+  "\n[[1]\n",
+  "\n[[1]]",
+];
 
 /** What random text is made of. */
 const ALPHABET = '~~[[]]{}",,::0123456789-.eE tfnulrABCEFHMOQRSTUVWabdijz\\\ud800é';
@@ -212,7 +236,8 @@ class Attacker {
   #rebuild(payload: Payload, tree: unknown): Payload {
     let changed = tree;
     for (let i = this.#chance.below(3); i >= 0; i--) changed = this.#mutate(changed, 0);
-    const text = JSON.stringify(changed);
+    const table = this.#chance.next() < 0.3 ? this.#chance.pick(TABLES) : "";
+    const text = table + JSON.stringify(changed);
     if (payload.meta === undefined) return { ...payload, format: Format.Tagged, text };
     return this.#shuffle({ ...payload, meta: new TextEncoder().encode(text) });
   }

@@ -68,13 +68,13 @@ Deno.test("GreenPool.spawnAsync() of what cannot cross leaves the line, and take
   assertEquals(pool.free, 1);
 });
 
-Deno.test("GreenPool.spawn() gives the slot back when the hub cannot make the thread", async () => {
+Deno.test("GreenPool.spawn() gives the slot back when the hub cannot make the thread, or the thread cannot read its arguments", async () => {
   await using hub = new TestHub({ maxWorkers: 1 });
   const { spawnWithout } = hub.greenImport<Fixture>(MODULE);
   const pool = new GreenPool(1);
-  assertMatch(await spawnWithout(pool, true), /no farther/);
+  assertMatch(await spawnWithout(pool, false), /handle 999999: it was not passed to this Worker/);
   assertEquals(pool.free, 1);
-  assertMatch(await spawnWithout(pool, false), /^Cannot read a message: .*class/);
+  assertMatch(await spawnWithout(pool, true), /^Cannot read a message: .*class/);
   assertEquals(pool.free, 1);
 });
 

@@ -7,27 +7,41 @@ import {
 } from "@std/assert";
 import { resolveObjectURL } from "node:buffer";
 import { MessageChannel } from "node:worker_threads";
-import { BlobUrl, referToBlob, resolveBlob } from "../../../bridge/memory/blobs.ts";
+import { BlobUrl, formOf, referToBlob, takeBlob } from "../../../bridge/memory/blobs.ts";
 import { decode, encode, encodeThrown, type ReferenceKinds } from "../../../bridge/values/codec.ts";
-import type { Payload } from "../../../bridge/wire/payload.ts";
+import type { Attachment, Payload } from "../../../bridge/wire/payload.ts";
+import { receiveAll, sealed } from "../../../bridge/wire/ref_table.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../../bridge/errors.ts";
 import { Outbox } from "../../../bridge/wire/outbox.ts";
 import { RefKind } from "../../../bridge/protocol/messages.ts";
 import { createRing, RingWriter } from "../../../bridge/wire/ring.ts";
-import { Passage } from "../../../bridge/memory/objects.ts";
+import { Passage, receiveShared, sendShared } from "../../../bridge/memory/objects.ts";
 
 /** A side that sends blobs, and one that takes what has come. */
-function pair(): { kinds: ReferenceKinds; send(payload: Payload): void; [Symbol.dispose](): void } {
+function pair(): {
+  kinds: ReferenceKinds;
+  /** Sends a payload, and gives it as it arrives. */
+  send(payload: Payload): Payload;
+  [Symbol.dispose](): void;
+} {
   const { port1, port2 } = new MessageChannel();
   const [near, far] = [new Passage(port1), new Passage(port2)];
   const outbox = new Outbox(new RingWriter(createRing()), near);
   const kinds: ReferenceKinds = {
     toRef: referToBlob,
-    resolve: (kind, data) => resolveBlob(kind, data, far.take),
+    receive: (entries) =>
+      receiveAll(entries, (entry, before) => receiveShared(entry, before, far.take)!),
+    resolve: ({ kind, object }, data) => kind === RefKind.FormData ? formOf(data) : object,
   };
   return {
     kinds,
-    send: ({ attachments: carried = [] }) => outbox.attach(carried),
+    send(payload) {
+      const { refs = [] } = payload;
+      const beside: Attachment[] = [];
+      const sent = sealed(payload, refs.map((ref) => sendShared(ref, refs, beside)), beside);
+      outbox.attach(sent.attachments ?? []);
+      return sent;
+    },
     [Symbol.dispose]: () => near.close(),
   };
 }
@@ -39,9 +53,10 @@ Deno.test("encode() names the blobs that go beside the message, each once", asyn
   const form = new FormData();
   form.append("f", file);
   const payload = encode({ list: [file, blob], form }, "value", sides.kinds);
-  assertEquals(payload.attachments?.map(({ object }) => object), [file, blob]);
-  sides.send(payload);
-  const { list, form: there } = decode(payload, sides.kinds) as {
+  assertEquals(payload.refs?.map(({ object }) => object), [file, blob, form]);
+  const sent = sides.send(payload);
+  assertEquals(sent.attachments?.map(({ object }) => object), [file, blob]);
+  const { list, form: there } = decode(sent, sides.kinds) as {
     list: [File, Blob];
     form: FormData;
   };
@@ -55,7 +70,7 @@ Deno.test("encode() names the blobs that go beside the message, each once", asyn
 Deno.test("encode() without blobs names nothing that goes beside the message", () => {
   using sides = pair();
   for (const value of [1, "text", { a: 1 }, new Map([[1, new Date(0)]]), new Uint8Array(9999)]) {
-    assertEquals(encode(value, "value", sides.kinds).attachments, undefined);
+    assertEquals(encode(value, "value", sides.kinds).refs, undefined);
   }
 });
 
@@ -74,9 +89,8 @@ Deno.test("encodeThrown() names no blob of a part that is only described", () =>
     map: new Map<unknown, unknown>([["a", inMap], ["b", Symbol("described")]]),
   });
   const payload = encodeThrown(thrown, "error", sides.kinds);
-  assertEquals(payload.attachments?.map(({ object }) => object), [kept, inMap]);
-  sides.send(payload);
-  const error = decode(payload, sides.kinds) as { kept: Blob; lost: string };
+  assertEquals(payload.refs?.map(({ object }) => object), [kept, inMap]);
+  const error = decode(sides.send(payload), sides.kinds) as { kept: Blob; lost: string };
   assertEquals([error.kept.size, error.lost], [4, '[instance of class "Map"]']);
 });
 
@@ -87,11 +101,10 @@ Deno.test("encode() that refuses a message has sent none of its blobs", () => {
     NotCloneableError,
   );
   assertEquals(refused.path, "value[1]");
-  // What comes next has the number after it, and is all that has come.
-  const payload = encode(new Blob(["next"]), "value", sides.kinds);
-  sides.send(payload);
-  assertEquals((decode(payload, sides.kinds) as Blob).size, 4);
-  assertThrows(() => decode(payload, sides.kinds), BridgeProtocolError, "it has not arrived");
+  // What comes next is all that has come.
+  const sent = sides.send(encode(new Blob(["next"]), "value", sides.kinds));
+  assertEquals((decode(sent, sides.kinds) as Blob).size, 4);
+  assertThrows(() => decode(sent, sides.kinds), BridgeProtocolError, "it has not arrived");
 });
 
 Deno.test("Passage.close() on the hub leaves no URL of a blob that was on the way", () => {
@@ -113,9 +126,9 @@ Deno.test("Passage.close() on the hub leaves no URL of a blob that was on the wa
   const isThere = (url: string) => resolveObjectURL(url) !== undefined;
   assertEquals(urls.map(isThere), [true, true, true, true, true, true]);
   // One each way is taken. The others are left.
-  assertInstanceOf(resolveBlob(RefKind.Blob, -2, worker.take), Blob);
+  assertInstanceOf(takeBlob(worker.take(-2)), Blob);
   hub.taken(-2);
-  assertInstanceOf(resolveBlob(RefKind.Blob, -2, hub.take), File);
+  assertInstanceOf(takeBlob(hub.take(-2)), File);
   assertEquals(urls.map(isThere), [true, false, true, true, false, true]);
   hub.close();
   assertEquals(urls.some(isThere), false);
@@ -128,9 +141,8 @@ Deno.test("a blob can be taken once", () => {
 });
 
 Deno.test("a reference to a blob that is none, or to a form that is malformed, is refused", () => {
-  const take = () => new Map();
-  for (const data of [1, -1, null, "x"]) {
-    assertThrows(() => resolveBlob(RefKind.Blob, data, take), BridgeProtocolError, "blob");
+  for (const message of [{}, new Map(), { url: 5 }]) {
+    assertThrows(() => takeBlob(message), BridgeProtocolError, "blob");
   }
   const forms = [
     null,
@@ -148,7 +160,6 @@ Deno.test("a reference to a blob that is none, or to a form that is malformed, i
     [["a", "b"], ["c"]],
   ];
   for (const data of forms) {
-    assertThrows(() => resolveBlob(RefKind.FormData, data, take), BridgeProtocolError, "form");
+    assertThrows(() => formOf(data), BridgeProtocolError, "form");
   }
-  assertEquals(resolveBlob(RefKind.Thread, 1, take), undefined);
 });

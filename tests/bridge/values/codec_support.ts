@@ -6,12 +6,16 @@
  */
 
 import { decode, encode, encodeThrown, type ReferenceKinds } from "../../../bridge/values/codec.ts";
-import type { Payload } from "../../../bridge/wire/payload.ts";
+import type { Entry, Payload, Ref } from "../../../bridge/wire/payload.ts";
+import { sealed } from "../../../bridge/wire/ref_table.ts";
 
 /** A side on which nothing goes by reference. */
 export const noKinds: ReferenceKinds = {
   toRef: () => undefined,
-  resolve: (kind) => {
+  receive: ([[kind]]) => {
+    throw new RangeError(`Nothing goes by reference here, got kind ${kind}`);
+  },
+  resolve: ({ kind }) => {
     throw new RangeError(`Nothing goes by reference here, got kind ${kind}`);
   },
 };
@@ -26,20 +30,31 @@ export class ListKinds implements ReferenceKinds {
     this.#refers = refers;
   }
 
-  toRef(value: object): { kind: number; data: unknown } | undefined {
+  toRef(value: object): Ref | undefined {
     if (!this.#refers(value)) return undefined;
-    return { kind: 7, data: { place: this.referred.push(value) - 1 } };
+    const place = this.referred.push(value) - 1;
+    return { kind: 7, object: value, number: place, data: { place } };
   }
 
-  resolve(kind: number, data: unknown): unknown {
+  receive(entries: readonly Entry[]): Ref[] {
+    return entries.map(([kind, number]) => ({ kind, number: Number(number) }));
+  }
+
+  resolve({ kind, number }: Ref, data: unknown): unknown {
     const { place } = data as { place: number };
-    if (kind !== 7 || !(place in this.referred)) throw new RangeError("Nothing has that place");
+    if (kind !== 7 || number !== place || !(place in this.referred)) {
+      throw new RangeError("Nothing has that place");
+    }
     return this.referred[place];
   }
 }
 
 /** A payload as one run of bytes, the way it lies in shared memory. */
-export function toBytes({ format, text, meta, buffers, int = 0 }: Payload): Uint8Array {
+export function toBytes(payload: Payload): Uint8Array {
+  const { refs } = payload;
+  const { format, text, meta, buffers, int = 0 } = refs
+    ? sealed(payload, refs.map(({ kind, number = 0 }): Entry => [kind, number]), [])
+    : payload;
   const main = meta ?? new TextEncoder().encode(text);
   const parts = [main, ...buffers];
   const head = new Uint32Array([

@@ -7,7 +7,7 @@ import {
   assertThrows,
 } from "@std/assert";
 import { decode, encode } from "../../../bridge/values/codec.ts";
-import { Format, type Payload } from "../../../bridge/wire/payload.ts";
+import { type Entry, Format, type Payload, type Ref } from "../../../bridge/wire/payload.ts";
 import { BridgeProtocolError, NotCloneableError } from "../../../bridge/errors.ts";
 import { difference } from "./codec_isomorphism.ts";
 import { carry, cross, ListKinds, noKinds } from "./codec_support.ts";
@@ -423,9 +423,11 @@ Deno.test("encode() asks the ReferenceKinds for instances, but not for what it k
   const kinds = {
     toRef: (value: object) => {
       asked.push(value);
-      return value === lock ? { kind: 3, data: { deep: [undefined, 1n] } } : undefined;
+      if (value !== lock) return undefined;
+      return { kind: 3, object: value, data: { deep: [undefined, 1n] } };
     },
-    resolve: (kind: number, data: unknown) => ({ kind, data }),
+    receive: (entries: readonly Entry[]) => entries.map(([kind]) => ({ kind })),
+    resolve: ({ kind }: Ref, data: unknown) => ({ kind, data }),
   };
   const known = [new Date(), new Map(), new TypeError(), new Uint8Array(1), new URL("a:b"), {}, []];
   const arrived = cross([lock, ...known, lock] as unknown[], kinds);
