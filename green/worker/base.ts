@@ -12,7 +12,6 @@ import type { Mailbox } from "./mailbox.ts";
 import type { Unhandled } from "./unhandled.ts";
 import type { ThreadHandles } from "./remote_thread.ts";
 import type { TimedSignals } from "../../bridge/references/timed_signals.ts";
-import type { RunToken } from "./run_token.ts";
 
 /** The parts of a Worker's side that the other parts use: one of each for a Worker. */
 export interface GreenBase {
@@ -25,7 +24,5 @@ export interface GreenBase {
   readonly targets: TargetNumbers;
   /** The signals of which it is known when they abort. */
   readonly timed: TimedSignals;
-  /** The run token: only in a cooperative hub. */
-  readonly token: RunToken | undefined;
   readonly unhandled: Unhandled;
 }

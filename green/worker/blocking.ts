@@ -26,8 +26,8 @@
  * the grant is for the next blocking call. That last look runs nothing except functions that are to be called `soon()`, such as
  * an abort: no callback runs then, as it would keep the grant from others meanwhile.
  *
- * **The run token.** In a cooperative hub green code runs only with the run lock (see `run_token.ts`): a blocking call gives up
- * the lock and comes back with it. Messages are taken in without the lock; those that run code wait for it.
+ * **Turns.** In a cooperative hub green code runs only with the run lock (see `cooperative.ts`): a blocking call gives up the
+ * lock and comes back with it.
  *
  * **Reports.** A thread that is blocked for longer than {@linkcode REPORT_AFTER} says so to the hub, for `threads()` and for the
  * search for deadlocks; shorter waits cost nothing. It says so once, and sleeps until somebody wakes it. The lock that it waits
@@ -49,7 +49,7 @@ import { targetName, Up } from "../../bridge/protocol/messages.ts";
 import { isLocal } from "../../bridge/references/signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
-import type { RunToken, Waiting } from "./run_token.ts";
+import type { Scheduler } from "./scheduler.ts";
 import { ITS_TURN } from "../../bridge/wire/run_lock.ts";
 import { GreenThread } from "../../bridge/side/green_thread.ts";
 
@@ -62,31 +62,27 @@ export class Blocking {
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #crossing: GreenBase["crossing"];
-  readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
   readonly #intake: Intake;
-  /** The order number reserved for the stack frame below, when the stack frame above it has ended. */
-  #order: number | undefined;
+  readonly #scheduler: Scheduler;
   /** The wait of the innermost thread. */
   #parked: Parking | undefined;
-  /** The numbers of the last flush that was sent, and of the last that has come back. */
-  #lastFlush = 0;
-  #flushed = 0;
   /** The count of `Unparked` reports: each tells the hub that a thread goes on. */
   #unparked = 0;
 
   /**
    * @param base The common ground of all parts.
    * @param intake The messages that have arrived.
+   * @param scheduler Says when the thread may go on.
    */
-  constructor(base: GreenBase, intake: Intake) {
+  constructor(base: GreenBase, intake: Intake, scheduler: Scheduler) {
     this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#crossing = base.crossing;
-    this.#token = base.token;
     this.#timed = base.timed;
     this.#intake = intake;
+    this.#scheduler = scheduler;
   }
 
   /**
@@ -118,9 +114,7 @@ export class Blocking {
 
   #block(frame: Frame, condition: Condition, deadline: number, parking: Parking): boolean {
     if (condition.limited && Math.min(deadline, frame.deadline) < Infinity) condition.limited();
-    if (this.#token !== undefined) {
-      return this.#blockInTurn(this.#token, frame, condition, deadline, parking);
-    }
+    const turns = this.#scheduler.begin(frame, condition, deadline, parking);
     const { board, slot } = this.#mailbox;
     // The time at which the thread is to tell the hub that it is blocked, and the time at which it has.
     let report = 0;
@@ -131,26 +125,37 @@ export class Blocking {
     try {
       for (;;) {
         const counter = board.woken(slot);
-        this.#intake.takeIn();
+        const mayGoOn = turns.takeIn();
         if (this.#mailbox.down.shut) throw stopped();
-        const { done } = condition;
-        if (done && condition.giveUp) this.#lookAgain();
-        if (frame.passing && leaves(condition)) this.#stack.throwPassing(frame);
-        if (done) return this.#accept(frame, condition, deadline);
-        if (this.#stack.isStruck(frame) && leaves(condition)) this.#stack.interrupt(frame);
+        if (mayGoOn) {
+          const { done } = condition;
+          if (done && !turns.owes) {
+            if (condition.giveUp) this.#lookAgain();
+            return this.#accept(frame, condition, deadline);
+          }
+          // A grant is accepted or handed back above, once the other threads have gone.
+          const mayLeave = !parking.done && !(done && condition.giveUp);
+          if (mayLeave && this.#stack.isStruck(frame) && leaves(condition)) {
+            this.#stack.interrupt(frame);
+          }
+        }
         const now = performance.now();
-        if (now >= deadline) return false;
+        if (mayGoOn && now >= deadline && !turns.owes) return false;
+        if (mayGoOn && turns.pass()) continue;
         if (report === 0 || unparked !== this.#unparked) {
           // Code on top of the thread was blocked. That does not count for this wait: it may have said that the thread goes on.
           report = now + REPORT_AFTER;
           unparked = this.#unparked;
-        } else if (now >= report) {
+        } else if (now >= report && !turns.isQueued) {
+          // A thread that is queued for its turn is not blocked. The hub can see that.
           reported = now;
           this.#reportParked(frame, parking, deadline - now);
           report = Infinity;
         }
         const tidyAt = this.#mailbox.tidy(now);
-        const until = Math.min(deadline, frame.deadline, report, tidyAt, this.#timed.next);
+        const until = turns.isQueued
+          ? tidyAt
+          : Math.min(deadline, frame.deadline, report, tidyAt, this.#timed.next);
         if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
         else this.#mailbox.park(counter, now, until);
         if (reported > 0 && this.#isAsked(parking, counter)) report = reported + REPORT_EVERY;
@@ -182,132 +187,20 @@ export class Blocking {
 
   /** In a cooperative hub: lets all threads go first that can go on, or those before an order number. */
   giveWay(order?: number): void {
-    if (this.#token === undefined || this.#frames.length === 0) return;
+    if (this.#frames.length === 0) return;
     this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, order });
   }
 
   /** The same after an act that cannot be taken back: no kill and no timeout interrupts the wait. */
   giveWayDone(): void {
-    if (this.#token === undefined || this.#frames.length === 0) return;
+    if (this.#frames.length === 0) return;
     this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, done: true });
-  }
-
-  /** In a cooperative hub, when a thread has ended: the thread below it on the stack takes an order number now. */
-  takeOrderBelow(token: RunToken): void {
-    if (this.#frames.length > 0) this.#order = token.takeOrder();
-  }
-
-  /** In a cooperative hub: waits until the hub has done all that it was told, while no other thread goes on. */
-  flush(): void {
-    if (this.#token?.isHeld) this.catchUpWithHub();
-  }
-
-  /** Waits until the hub has done all that it was told, and all that the hub said before that has come in. */
-  catchUpWithHub(): void {
-    const { board, slot } = this.#mailbox;
-    const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
-    this.#mailbox.send(Up.Flush, flush, 0, 0, EMPTY);
-    for (;;) {
-      const counter = board.woken(slot);
-      this.#intake.receive(true);
-      if (this.#flushed === flush || this.#mailbox.down.shut) return;
-      this.#mailbox.pause(counter, performance.now(), Infinity);
-    }
-  }
-
-  /** Notes a flush that has come back. */
-  flushed(flush: number): void {
-    this.#flushed = flush;
-  }
-
-  /**
-   * As {@linkcode Blocking.block}, in a cooperative hub: comes back with the run lock. A call that need not wait does not give up
-   * the lock, unless `parking.yields`. Each thing that has to be run on top of the thread has a turn of its own.
-   */
-  #blockInTurn(
-    token: RunToken,
-    frame: Frame,
-    condition: Condition,
-    deadline: number,
-    parking: Parking,
-  ): boolean {
-    const due = Math.min(deadline, frame.deadline);
-    const hasWork = () =>
-      condition.done || this.#intake.hasWork ||
-      performance.now() >= due || this.#stack.isStruck(frame);
-    let report = performance.now() + REPORT_AFTER;
-    let reported = 0;
-    let unparked = this.#unparked;
-    const waiting: Waiting = {
-      receive: () => this.#intake.receive(true),
-      isShut: () => this.#mailbox.down.shut,
-      hasWork,
-      sleep: (counter) => {
-        const now = performance.now();
-        if (unparked !== this.#unparked) {
-          report = now + REPORT_AFTER;
-          unparked = this.#unparked;
-        }
-        // A thread that is queued for the lock is not blocked. The hub can see that; the thread is woken when it has its turn.
-        const { isQueued } = token;
-        if (now >= report && !isQueued) {
-          reported = now;
-          this.#reportParked(frame, parking, deadline - now);
-          report = Infinity;
-        }
-        const until = Math.min(
-          isQueued ? Infinity : Math.min(due, report, this.#timed.next),
-          this.#mailbox.tidy(now),
-        );
-        if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
-        else this.#mailbox.park(counter, now, until);
-        if (reported > 0 && this.#isAsked(parking, counter)) report = reported + REPORT_EVERY;
-      },
-    };
-    let owes = parking.yields === true;
-    let { order } = parking;
-    const below = this.#parked;
-    this.#parked = parking;
-    try {
-      waiting.receive();
-      if (token.isHeld && !parking.keeps) this.#intake.runSoon();
-      for (;;) {
-        if (this.#mailbox.down.shut) throw stopped();
-        if (token.isHeld || parking.keeps) {
-          if (condition.done && !owes) {
-            if (condition.giveUp) this.#lookAgain();
-            return this.#accept(frame, condition, deadline);
-          }
-          // A grant is accepted or handed back above, once the thread has its turn.
-          const isGiven = condition.giveUp !== undefined && condition.done;
-          const mayLeave = !parking.done && !isGiven;
-          if (mayLeave && this.#stack.isStruck(frame) && leaves(condition)) {
-            this.#stack.interrupt(frame);
-          }
-          if (performance.now() >= deadline && !owes) return false;
-        }
-        if (parking.keeps) {
-          this.#pauseOnce(waiting, condition);
-          continue;
-        }
-        token.standBy(waiting, due, owes && hasWork(), order);
-        order = undefined;
-        if (!token.isHeld) continue;
-        owes = this.#intake.serveNext();
-        order = this.#order;
-        this.#order = undefined;
-        this.#intake.runSoon();
-      }
-    } finally {
-      this.#parked = below;
-      if (reported > 0) this.#reportUnparked(frame);
-    }
   }
 
   /** Takes in the messages that were sent before the thread's grant: see *Order*. */
   #catchUp(): void {
     // In this order: once BEHIND is no longer set, the messages for which the hub had no room are in the ring.
-    if (this.#mailbox.down.behind) this.catchUpWithHub();
+    if (this.#mailbox.down.behind) this.#intake.catchUpWithHub();
     if (!this.#mailbox.down.empty) this.#intake.receive(true);
   }
 
@@ -324,10 +217,10 @@ export class Blocking {
    * @returns Whether the thread goes on; `false` when the time was over before the condition held.
    */
   #accept(frame: Frame, condition: Condition, deadline: number): boolean {
+    if (frame.passing && leaves(condition)) this.#stack.throwPassing(frame);
     // The hub had found that the thread could never go on, but it can: so its next blocking call is not to throw that either.
     frame.thrown = undefined;
     if (!condition.giveUp) return true;
-    if (frame.passing && condition.giveUp()) this.#stack.throwPassing(frame);
     if (this.#stack.kills > 0) {
       const counts = ({ number }: Kill) => number === undefined || !condition.cameBefore?.(number);
       if (this.#stack.isKilled(frame, counts) && condition.giveUp()) {
@@ -339,14 +232,6 @@ export class Blocking {
     if (!isLate || !condition.giveUp()) return true;
     if (frame.deadline <= deadline) this.#stack.interrupt(frame);
     return false;
-  }
-
-  /** Takes in the messages that have arrived, and sleeps once if the condition does not hold. */
-  #pauseOnce(waiting: Waiting, condition: Condition): void {
-    const { board, slot } = this.#mailbox;
-    const counter = board.woken(slot);
-    waiting.receive();
-    if (!condition.done && !waiting.isShut()) waiting.sleep(counter);
   }
 
   /** Whether a thread that sleeps at an object was woken: the holder may be another one now, or the hub wants to know it. */

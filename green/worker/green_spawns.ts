@@ -12,6 +12,7 @@ import { usesContext } from "../../bridge/context/context.ts";
 import type { GreenBase } from "./base.ts";
 import { type Target, targetName, type ThreadOptions, Up } from "../../bridge/protocol/messages.ts";
 import type { RemoteThread } from "./remote_thread.ts";
+import type { Scheduler } from "./scheduler.ts";
 import { here } from "../../bridge/memory/process_side.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 import { stackHere } from "../../bridge/values/stacks.ts";
@@ -24,23 +25,24 @@ export class GreenSpawns {
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
   readonly #targets: GreenBase["targets"];
-  readonly #token: GreenBase["token"];
+  readonly #scheduler: Scheduler;
   readonly #waits: ThreadWaits;
   readonly #debug: boolean;
 
   /**
    * @param base The common ground of all parts.
+   * @param scheduler Gives each green thread its order number.
    * @param waits Is told of each thread.
    * @param debug Whether to record the sites at which threads are spawned.
    */
-  constructor(base: GreenBase, waits: ThreadWaits, debug: boolean) {
+  constructor(base: GreenBase, scheduler: Scheduler, waits: ThreadWaits, debug: boolean) {
     this.#mailbox = base.mailbox;
     this.#caller = base.caller;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
     this.#context = base.context;
     this.#targets = base.targets;
-    this.#token = base.token;
+    this.#scheduler = scheduler;
     this.#waits = waits;
     this.#debug = debug;
   }
@@ -54,12 +56,13 @@ export class GreenSpawns {
   ): RemoteThread {
     const frame = this.#caller.frame(`${targetName(target)}()`);
     if (this.#debug) options = { ...options, site: stackHere() };
-    const takesOrder = this.#token && kind === Up.Spawn && options?.delay === undefined;
+    const takesOrder = kind === Up.Spawn && options?.delay === undefined;
     const payload = encode(args, "arguments", this.#crossing.kinds);
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
     const id = here().arena.takeThreadId();
-    if (takesOrder) options = { ...options, order: this.#token!.enlist() };
+    const order = takesOrder ? this.#scheduler.enlist() : undefined;
+    if (order !== undefined) options = { ...options, order };
     const thread = this.#handles.handle(id, options?.name ?? `${targetName(target)}-${id}`);
     thread.hold.count = 1;
     this.#waits.expect(thread);

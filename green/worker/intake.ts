@@ -15,8 +15,8 @@
 import { usesContext } from "../../bridge/context/context.ts";
 import type { LoopTurns } from "./loop_turns.ts";
 import type { GreenBase } from "./base.ts";
-import type { Message } from "../../bridge/wire/message.ts";
-import { Down } from "../../bridge/protocol/messages.ts";
+import { EMPTY, type Message } from "../../bridge/wire/message.ts";
+import { Down, Up } from "../../bridge/protocol/messages.ts";
 import { hasStack } from "./frame_stack.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 
@@ -26,6 +26,8 @@ export interface Receiver {
   take(message: Message): void;
   /** Does a message that runs code or writes messages. */
   serve(message: Message): void;
+  /** Notes that a thread to begin has been taken in. */
+  arrived(): void;
 }
 
 /** The messages that have arrived. */
@@ -34,7 +36,6 @@ export class Intake {
   readonly #stack: GreenBase["stack"];
   readonly #context: GreenBase["context"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
   readonly #unhandled: GreenBase["unhandled"];
   readonly #loopTurns: LoopTurns;
@@ -42,6 +43,9 @@ export class Intake {
   /** Messages that are put off: threads to run, callbacks to call, and questions where a thread is blocked. */
   readonly #deferred: Message[] = [];
   readonly #soon: (() => unknown)[] = [];
+  /** The numbers of the last flush that was sent, and of the last that has come back. */
+  #lastFlush = 0;
+  #flushed = 0;
 
   /**
    * @param base The common ground of all parts.
@@ -53,7 +57,6 @@ export class Intake {
     this.#stack = base.stack;
     this.#context = base.context;
     this.#crossing = base.crossing;
-    this.#token = base.token;
     this.#timed = base.timed;
     this.#unhandled = base.unhandled;
     this.#loopTurns = loopTurns;
@@ -82,15 +85,8 @@ export class Intake {
 
   /** Takes in all messages that have arrived, and runs those that are put off: only for a point that may block. */
   takeIn(): void {
-    this.receive(false);
-    while (this.#deferred.length > 0) this.serveNext();
+    do this.receive(false); while (this.serveNext());
     this.runSoon();
-  }
-
-  /** Takes in the messages that have arrived, at a point that does not block: in a cooperative hub nothing is run there. */
-  glance(): void {
-    if (this.#token === undefined) this.takeIn();
-    else this.receive(true);
   }
 
   /** Runs the first of the messages that are put off, and tells whether there was one. */
@@ -103,7 +99,6 @@ export class Intake {
       );
     }
     this.#receiver.serve(this.#deferred.shift()!);
-    this.receive(this.#token !== undefined);
     return true;
   }
 
@@ -138,7 +133,7 @@ export class Intake {
       const message = this.#mailbox.inbox.receive();
       if (!message) break;
       const { kind } = message;
-      if (kind === Down.Run) this.#token?.arrived();
+      if (kind === Down.Run) this.#receiver.arrived();
       if (kind === Down.Run || kind === Down.Call) {
         if (usesContext()) this.#context.attach(message);
         this.#deferred.push(message);
@@ -149,5 +144,23 @@ export class Intake {
     this.#mailbox.makeRoom();
     // A signal that time has aborted meanwhile is treated as one whose abort has arrived.
     if (this.#timed.next < Infinity) this.#timed.ring((fn) => this.#soon.push(fn));
+  }
+
+  /** Waits until the hub has done all that it was told, and all that the hub said before that has come in. */
+  catchUpWithHub(): void {
+    const { board, slot, down } = this.#mailbox;
+    const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
+    this.#mailbox.send(Up.Flush, flush, 0, 0, EMPTY);
+    for (;;) {
+      const counter = board.woken(slot);
+      this.receive(true);
+      if (this.#flushed === flush || down.shut) return;
+      this.#mailbox.pause(counter, performance.now(), Infinity);
+    }
+  }
+
+  /** Notes a flush that has come back. */
+  flushed(flush: number): void {
+    this.#flushed = flush;
   }
 }

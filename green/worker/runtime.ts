@@ -63,7 +63,8 @@ import { ThreadWaits } from "./thread_waits.ts";
 import { replaceSignals, TimedSignals } from "../../bridge/references/timed_signals.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
 import { warnOfTimers } from "./timer_warnings.ts";
-import { RunToken } from "./run_token.ts";
+import { Cooperative } from "./cooperative.ts";
+import { Parallel, type Scheduler } from "./scheduler.ts";
 
 /** The data that a Worker is given at its start. */
 export interface RuntimeOptions {
@@ -98,8 +99,7 @@ export class GreenRuntime implements Green {
   readonly #caller: Caller;
   readonly #context: GreenContext;
   readonly #targets: TargetNumbers;
-  /** The run token, in a cooperative hub. */
-  readonly #token: RunToken | undefined;
+  readonly #scheduler: Scheduler;
   readonly #blocking: Blocking;
   readonly #calls: HubCalls;
   readonly #callbacks: Callbacks;
@@ -139,7 +139,7 @@ export class GreenRuntime implements Green {
       ask: (number, op, args, what) => this.#calls.ask(number, op, args, what),
       look,
       leftOf: (signal) => timed.leftOf(signal),
-      catchUp: () => this.#blocking.catchUpWithHub(),
+      catchUp: () => this.intake.catchUpWithHub(),
     });
     const base = {
       mailbox,
@@ -150,7 +150,6 @@ export class GreenRuntime implements Green {
       context: this.#context = new GreenContext(crossing.kinds),
       targets: this.#targets = new TargetNumbers(mailbox, crossing),
       timed,
-      token: this.#token = options.runLock && new RunToken(options.runLock, board, slot),
       unhandled: this.#unhandled,
     };
     const loopTurns = new LoopTurns();
@@ -163,15 +162,19 @@ export class GreenRuntime implements Green {
         else if (stack.frames.length > 0) this.#runner.runNested(message);
         else this.#runner.tasks.push({ message });
       },
+      arrived: () => this.#scheduler.arrived(),
     });
-    const blocking = this.#blocking = new Blocking(base, intake);
+    const scheduler = this.#scheduler = options.runLock
+      ? new Cooperative(options.runLock, base, intake, loopTurns)
+      : new Parallel(intake);
+    const blocking = this.#blocking = new Blocking(base, intake, scheduler);
     if (options.debug) warnOfTimers(timed, () => blocking.blockedAt);
     const calls = this.#calls = new HubCalls(base, blocking);
-    const waits = this.waits = new ThreadWaits(base, blocking);
-    this.#spawns = new GreenSpawns(base, waits, options.debug);
-    const endings = this.endings = new ThreadEndings(base, blocking, waits);
+    const waits = this.waits = new ThreadWaits(base, intake, scheduler, blocking);
+    this.#spawns = new GreenSpawns(base, scheduler, waits, options.debug);
+    const endings = this.endings = new ThreadEndings(base, scheduler, waits);
     this.#callbacks = new Callbacks(base, calls, endings, loopTurns);
-    const awaiting = new Awaiting(base, intake);
+    const awaiting = new Awaiting(base, scheduler);
     const loader = new Loader(options.scope);
     const runner = this.#runner = new ThreadRunner(base, {
       intake,
@@ -180,7 +183,7 @@ export class GreenRuntime implements Green {
       endings,
       loader,
     });
-    this.#serving = new Serving(base, intake, runner, loopTurns);
+    this.#serving = new Serving(base, scheduler, runner, loopTurns);
     this.#unhandled.listen((failure) => endings.reportLeftBehind(failure));
   }
 
@@ -240,12 +243,12 @@ export class GreenRuntime implements Green {
 
   /** Whether one green thread runs at a time. */
   get cooperative(): boolean {
-    return this.#token !== undefined;
+    return this.#scheduler.cooperative;
   }
 
   /** In a cooperative hub: takes the next order number for the run lock, for {@linkcode GreenRuntime.giveWay}. */
   takeOrder(): number | undefined {
-    return this.#token?.takeOrder();
+    return this.#scheduler.takeOrder();
   }
 
   /** In a cooperative hub: lets all threads go first that can go on, or those with a lower order number. */
@@ -261,7 +264,7 @@ export class GreenRuntime implements Green {
   /** A point where a kill or a timeout can hit code that does not block. */
   checkpoint(): void {
     const frame = this.#caller.frame("checkpoint()");
-    this.intake.glance();
+    this.#scheduler.glance();
     this.#stack.interrupt(frame);
   }
 
@@ -285,7 +288,7 @@ export class GreenRuntime implements Green {
    */
   enter(call: string): number {
     const frame = this.#caller.frame(call);
-    if (!this.#mailbox.down.empty) this.intake.glance();
+    if (!this.#mailbox.down.empty) this.#scheduler.glance();
     this.#stack.throwIfEnding(frame);
     return frame.id;
   }
@@ -432,7 +435,7 @@ export class GreenRuntime implements Green {
       case Down.Close:
         return this.#serving.close();
       case Down.Flush:
-        return this.#blocking.flushed(id);
+        return this.intake.flushed(id);
       case Down.LoopTurn:
         return this.#serving.wantLoopTurn();
     }

@@ -9,7 +9,7 @@
  * @module
  */
 
-import type { Blocking } from "./blocking.ts";
+import type { Scheduler } from "./scheduler.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { copyWithin } from "./copy_within.ts";
@@ -37,23 +37,21 @@ export class ThreadEndings {
   readonly #frames: readonly Frame[];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #token: GreenBase["token"];
-  readonly #blocking: Blocking;
+  readonly #scheduler: Scheduler;
   readonly #waits: ThreadWaits;
 
   /**
    * @param base The base of all parts.
-   * @param blocking Blocks threads.
+   * @param scheduler Is told of each ending.
    * @param waits Knows which endings are to be told.
    */
-  constructor(base: GreenBase, blocking: Blocking, waits: ThreadWaits) {
+  constructor(base: GreenBase, scheduler: Scheduler, waits: ThreadWaits) {
     this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
-    this.#token = base.token;
-    this.#blocking = blocking;
+    this.#scheduler = scheduler;
     this.#waits = waits;
   }
 
@@ -93,10 +91,7 @@ export class ThreadEndings {
     else this.#settleHere(thread, ending, value, payload, referred);
     this.#handles.letGo(thread);
     this.#mailbox.send(Up.Done, frame.id, ending, 0, payload);
-    if (!this.#token?.isHeld) return;
-    // Each waiter for it gets an order number before anybody goes on; the first of them is the thread on whose stack it ran.
-    this.#blocking.takeOrderBelow(this.#token);
-    this.#blocking.flush();
+    this.#scheduler.ended();
   }
 
   /**

@@ -18,6 +18,8 @@ import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { Frame } from "./frame_stack.ts";
 import type { GreenBase } from "./base.ts";
+import type { Intake } from "./intake.ts";
+import type { Scheduler } from "./scheduler.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import { type RemoteThread, selfWait } from "./remote_thread.ts";
@@ -39,7 +41,8 @@ export class ThreadWaits {
   readonly #caller: GreenBase["caller"];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #token: GreenBase["token"];
+  readonly #intake: Intake;
+  readonly #scheduler: Scheduler;
   readonly #blocking: Blocking;
   /** The waits for threads that are going on on this stack. */
   readonly #waits: Wait[] = [];
@@ -48,16 +51,19 @@ export class ThreadWaits {
 
   /**
    * @param base The base of all parts.
+   * @param intake The messages that have arrived.
+   * @param scheduler Flushes questions where that matters.
    * @param blocking Blocks threads.
    */
-  constructor(base: GreenBase, blocking: Blocking) {
+  constructor(base: GreenBase, intake: Intake, scheduler: Scheduler, blocking: Blocking) {
     this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#caller = base.caller;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
-    this.#token = base.token;
+    this.#intake = intake;
+    this.#scheduler = scheduler;
     this.#blocking = blocking;
   }
 
@@ -106,7 +112,7 @@ export class ThreadWaits {
     try {
       this.#mailbox.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
       // Flushed, so that a thread that has ended is known to have, however fast the hub is.
-      this.#blocking.flush();
+      this.#scheduler.flush();
       if (
         !this.#blocking.block(wait, performance.now() + timeout, {
           what: thread,
@@ -131,7 +137,7 @@ export class ThreadWaits {
     if (this.#awaited.has(thread.id)) return;
     this.#awaited.set(thread.id, thread);
     this.#mailbox.send(Up.Wait, thread.id, 1, 0, EMPTY);
-    this.#blocking.flush();
+    this.#scheduler.flush();
   }
 
   /** Kills a thread; a thread that kills itself ends here and now. */
@@ -145,12 +151,12 @@ export class ThreadWaits {
     const payload = encodeThrown(reason, "reason", this.#crossing.kinds);
     const most = grace === Infinity ? -1 : Math.max(0, Math.trunc(grace));
     this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, most, payload);
-    if (onlyPending) return this.#blocking.flush();
+    if (onlyPending) return this.#scheduler.flush();
     // The killed thread's Worker has the kill before the killer goes on: a permit or item that the killer hands over after that
     // is not for the killed thread.
-    this.#blocking.catchUpWithHub();
+    this.#intake.catchUpWithHub();
     // The killed thread has the first order number now.
-    if (this.#token?.isHeld) this.#blocking.giveWay();
+    if (this.#scheduler.isAlone) this.#blocking.giveWay();
   }
 
   /** The handle of a thread, if the hub will tell its ending. */
