@@ -115,51 +115,48 @@ export class Blocking {
   #block(frame: Frame, condition: Condition, deadline: number, parking: Parking): boolean {
     if (condition.limited && Math.min(deadline, frame.deadline) < Infinity) condition.limited();
     const turns = this.#scheduler.begin(frame, condition, deadline, parking);
-    const { board, slot } = this.#mailbox;
     // The time at which the thread is to tell the hub that it is blocked, and the time at which it has.
     let report = 0;
     let reported = 0;
     let unparked = this.#unparked;
+    let seen = 0;
+    const look = (counter: number): boolean | number => {
+      const mayGoOn = turns.takeIn();
+      if (this.#mailbox.down.shut) throw stopped();
+      if (mayGoOn) {
+        const { done } = condition;
+        if (done && !turns.owes) {
+          if (condition.giveUp) this.#lookAgain();
+          return this.#accept(frame, condition, deadline);
+        }
+        // A grant is accepted or handed back above, once the other threads have gone.
+        const mayLeave = !parking.done && !(done && condition.giveUp);
+        if (mayLeave && this.#stack.isStruck(frame) && leaves(condition)) {
+          this.#stack.interrupt(frame);
+        }
+      }
+      const now = performance.now();
+      if (mayGoOn && now >= deadline && !turns.owes) return false;
+      if (mayGoOn && turns.pass()) return 0;
+      // A thread that is queued for its turn is not blocked. The hub can see that.
+      if (turns.isQueued) return Infinity;
+      if (reported > 0 && counter !== seen && parking.holder) report = reported + REPORT_EVERY;
+      seen = counter;
+      if (report === 0 || unparked !== this.#unparked) {
+        // Code on top of the thread was blocked. That does not count for this wait: it may have said that the thread goes on.
+        report = now + REPORT_AFTER;
+        unparked = this.#unparked;
+      } else if (now >= report) {
+        reported = now;
+        this.#reportParked(frame, parking, deadline - now);
+        report = Infinity;
+      }
+      return Math.min(deadline, frame.deadline, report, this.#timed.next);
+    };
     const below = this.#parked;
     this.#parked = parking;
     try {
-      for (;;) {
-        const counter = board.woken(slot);
-        const mayGoOn = turns.takeIn();
-        if (this.#mailbox.down.shut) throw stopped();
-        if (mayGoOn) {
-          const { done } = condition;
-          if (done && !turns.owes) {
-            if (condition.giveUp) this.#lookAgain();
-            return this.#accept(frame, condition, deadline);
-          }
-          // A grant is accepted or handed back above, once the other threads have gone.
-          const mayLeave = !parking.done && !(done && condition.giveUp);
-          if (mayLeave && this.#stack.isStruck(frame) && leaves(condition)) {
-            this.#stack.interrupt(frame);
-          }
-        }
-        const now = performance.now();
-        if (mayGoOn && now >= deadline && !turns.owes) return false;
-        if (mayGoOn && turns.pass()) continue;
-        if (report === 0 || unparked !== this.#unparked) {
-          // Code on top of the thread was blocked. That does not count for this wait: it may have said that the thread goes on.
-          report = now + REPORT_AFTER;
-          unparked = this.#unparked;
-        } else if (now >= report && !turns.isQueued) {
-          // A thread that is queued for its turn is not blocked. The hub can see that.
-          reported = now;
-          this.#reportParked(frame, parking, deadline - now);
-          report = Infinity;
-        }
-        const tidyAt = this.#mailbox.tidy(now);
-        const until = turns.isQueued
-          ? tidyAt
-          : Math.min(deadline, frame.deadline, report, tidyAt, this.#timed.next);
-        if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
-        else this.#mailbox.park(counter, now, until);
-        if (reported > 0 && this.#isAsked(parking, counter)) report = reported + REPORT_EVERY;
-      }
+      return this.#mailbox.wait(look, parking);
     } finally {
       this.#parked = below;
       if (reported > 0) this.#reportUnparked(frame);
@@ -232,13 +229,6 @@ export class Blocking {
     if (!isLate || !condition.giveUp()) return true;
     if (frame.deadline <= deadline) this.#stack.interrupt(frame);
     return false;
-  }
-
-  /** Whether a thread that sleeps at an object was woken: the holder may be another one now, or the hub wants to know it. */
-  #isAsked({ holder }: Parking, counter: number): boolean {
-    if (holder === undefined) return false;
-    const { board, slot } = this.#mailbox;
-    return board.woken(slot) !== counter;
   }
 
   /** Reports a thread that has been blocked for a while to the hub, and on what it is blocked. */

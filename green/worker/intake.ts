@@ -148,15 +148,12 @@ export class Intake {
 
   /** Waits until the hub has done all that it was told, and all that the hub said before that has come in. */
   catchUpWithHub(): void {
-    const { board, slot, down } = this.#mailbox;
     const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
     this.#mailbox.send(Up.Flush, flush, 0, 0, EMPTY);
-    for (;;) {
-      const counter = board.woken(slot);
+    this.#mailbox.wait(() => {
       this.receive(true);
-      if (this.#flushed === flush || down.shut) return;
-      this.#mailbox.pause(counter, performance.now(), Infinity);
-    }
+      return this.#flushed === flush || this.#mailbox.down.shut || Infinity;
+    });
   }
 
   /** Notes a flush that has come back. */

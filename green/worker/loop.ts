@@ -106,12 +106,11 @@ export class Serving {
 
   /** Waits for the next thread to run; gives none when the Worker is to end, or its event loop is to have a turn. */
   #nextTask(): Task | undefined {
-    const { board, slot, down } = this.#mailbox;
+    const { down } = this.#mailbox;
     const { tasks } = this.#runner;
     if (tasks.length === 0) this.#scheduler.idle();
     let loopTurnAt = 0;
-    for (;;) {
-      const counter = board.woken(slot);
+    return this.#mailbox.wait(() => {
       const mayBegin = this.#scheduler.takeInAtBottom(tasks);
       if (down.shut) this.#closing = true;
       const task = mayBegin && !down.shut ? tasks.shift() : undefined;
@@ -122,8 +121,7 @@ export class Serving {
       if (!this.#loopTurns.worked) loopTurnAt = Infinity;
       else if (loopTurnAt === 0 || loopTurnAt === Infinity) loopTurnAt = now + LOOP_TURN_AFTER;
       else if (now >= loopTurnAt) return undefined;
-      const until = Math.min(this.#mailbox.tidy(now), this.#timed.next, loopTurnAt);
-      this.#mailbox.pause(counter, now, until);
-    }
+      return Math.min(this.#timed.next, loopTurnAt);
+    });
   }
 }

@@ -1,8 +1,23 @@
 /**
  * A Worker's mailbox: it sends to the hub, receives from it, and sleeps until something comes.
  *
- * Everything here happens on the Worker's one thread; only the two rings and the board are shared (see there for the races).
- * A wait spins a little before it sleeps, where that has paid: see `patience.ts`.
+ * Everything here happens on the Worker's one thread; only the two rings and the board are shared.
+ *
+ * **Sleeping.** A Worker that waits (for an answer, for its turn, for room, for the next thread) reads its wake counter, takes in
+ * the messages that have arrived, looks, and sleeps if nobody has added to the counter since. A side that makes something true for
+ * which the Worker waits adds to the counter after that:
+ *
+ * ```text
+ * the hub, or another Worker          the Worker
+ *                                       reads the wake counter
+ *                                       looks, and finds nothing
+ *   makes it true
+ *   adds to the wake counter
+ *                                       does not sleep, as the counter has changed: looks again
+ * ```
+ *
+ * So no wake-up is lost, and one that comes early, late or for nothing does no harm. A wait spins a little before it sleeps, where
+ * that has paid: see `patience.ts`. A wait in the event loop follows the same order: see `awaiting.ts`.
  *
  * **A full ring.** A message that finds no room waits for some. Arrived messages are taken in meanwhile, as the hub may wait for
  * room too. A message that has to be sent because of one of those (a handle was let go of, say) is put off until the first has
@@ -94,55 +109,62 @@ export class Mailbox {
     const departure = this.#out.begin(kind, id, a, b, payload);
     if (departure.advance()) return;
     this.#hungry++;
+    const look = () => {
+      this.#out.ring.setHungry(true);
+      if (departure.advance()) return true;
+      this.board.raise(this.slot);
+      this.#takeInWhileWriting();
+      return this.down.shut || Infinity;
+    };
     try {
-      for (;;) {
-        const counter = this.board.woken(this.slot);
-        this.#out.ring.setHungry(true);
-        if (departure.advance()) break;
-        this.board.raise(this.slot);
-        this.#takeInWhileWriting();
-        if (this.down.shut) return;
-        this.#pause(counter, performance.now(), Infinity);
-      }
+      this.wait(look, { writing: true });
     } finally {
       if (--this.#hungry === 0) this.#out.ring.setHungry(false);
     }
   }
 
   /**
-   * Lets go of memory that large messages needed, if it is time.
+   * Waits until a look has found something: the one loop in which a Worker waits. See *Sleeping* above.
    *
-   * @returns The next time when there is memory to let go of, in `performance.now()` time.
+   * @param look Takes in messages, and looks. Gives the find, or else the time until which there is nothing to look for, in
+   * `performance.now()` time. It is given the wake counter.
+   * @param options Whether to spin, and whether a message is being written.
+   * @returns The find.
    */
-  tidy(now: number): number {
-    const at = this.#out.tidyAt;
-    if (now < at) return at;
-    this.#out.tidy(now);
-    this.board.raise(this.slot);
+  wait<T extends object | boolean | undefined>(
+    look: (counter: number) => T | number,
+    { spin = true, writing = false } = {},
+  ): T {
+    for (;;) {
+      const counter = this.board.woken(this.slot);
+      const found = look(counter);
+      if (typeof found !== "number") return found;
+      const now = performance.now();
+      if (found <= now) continue;
+      if (writing) this.#sleep(counter, now, found, spin);
+      else if (this.#putOff.length > 0) this.#catchUp();
+      else this.#sleep(counter, now, Math.min(found, this.#tidy(now)), spin);
+    }
+  }
+
+  /** Lets go of memory that large messages needed, if it is time. Gives the next such time. */
+  #tidy(now: number): number {
+    if (now >= this.#out.tidyAt) {
+      this.#out.tidy(now);
+      this.board.raise(this.slot);
+    }
     return this.#out.tidyAt;
   }
 
-  /** Sleeps until the Worker is woken, or until `deadline` in `performance.now()` time. */
-  park(counter: number, now: number, deadline: number): void {
-    if (this.#putOff.length > 0) return this.#catchUp();
-    this.board.park(this.slot, counter, deadline - now);
-  }
-
-  /** As {@linkcode Mailbox.park}, but spins first where that may pay. */
-  pause(counter: number, now: number, deadline: number): void {
-    if (this.#putOff.length > 0) return this.#catchUp();
-    this.#pause(counter, now, deadline);
-  }
-
-  #pause(counter: number, now: number, deadline: number): void {
-    const budget = this.#patience.next();
+  #sleep(counter: number, now: number, until: number, spin: boolean): void {
+    const budget = spin ? this.#patience.next() : 0;
     // With this Worker and the hub each on a core, more Workers that are awake want one of these two.
     if (budget > 0 && this.board.awake <= this.#spareCores) {
-      const woken = this.#spin(counter, Math.min(now + budget, deadline));
+      const woken = this.#spin(counter, Math.min(now + budget, until));
       this.#patience.judge(woken);
       if (woken) return;
     }
-    this.board.park(this.slot, counter, deadline - performance.now());
+    this.board.park(this.slot, counter, until - performance.now());
   }
 
   #spin(counter: number, until: number): boolean {

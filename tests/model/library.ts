@@ -13,6 +13,8 @@ import { state } from "../../bridge/state.ts";
 import { ROOT } from "../support/paths.ts";
 import type { Board } from "../../bridge/wire/board.ts";
 import type { Frame, FrameStack } from "../../green/worker/frame_stack.ts";
+import type { Mailbox } from "../../green/worker/mailbox.ts";
+import type { Parallel } from "../../green/worker/scheduler.ts";
 import type { RingReader, RingWriter } from "../../bridge/wire/ring.ts";
 import type { HereInWorker, HereOnHub } from "../../bridge/memory/process_side.ts";
 import type { Coordination } from "../../bridge/memory/objects.ts";
@@ -27,6 +29,8 @@ export interface Library {
   readonly Board: typeof Board;
   readonly Frame: typeof Frame;
   readonly FrameStack: typeof FrameStack;
+  readonly Mailbox: typeof Mailbox;
+  readonly Parallel: typeof Parallel;
   readonly RingReader: typeof RingReader;
   readonly RingWriter: typeof RingWriter;
   readonly HereOnHub: typeof HereOnHub;
@@ -58,6 +62,8 @@ const MODULES = [
   "green/worker/blocking.ts",
   "bridge/wire/board.ts",
   "green/worker/frame_stack.ts",
+  "green/worker/mailbox.ts",
+  "green/worker/scheduler.ts",
   "bridge/wire/ring.ts",
   "bridge/memory/process_side.ts",
   "hub/pool/doorbell.ts",

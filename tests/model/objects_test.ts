@@ -499,7 +499,7 @@ const killsAndPuts = (order: "kill first" | "put first"): Green<Items> => ({
     if (order === "put first") kill(0);
   },
 });
-const LOOKS_AGAIN = "        if (done && condition.giveUp) this.#lookAgain();";
+const LOOKS_AGAIN = "          if (condition.giveUp) this.#lookAgain();";
 
 tryOut("an item is put after its getter was killed", {
   explore: (library) =>
