@@ -151,12 +151,12 @@ export class Blocking {
         this.#reportParked(frame, parking, deadline - now);
         report = Infinity;
       }
-      return Math.min(deadline, frame.deadline, report, this.#timed.next);
+      return Math.min(deadline, frame.deadline, report, this.#timed.next) - now;
     };
     const below = this.#parked;
     this.#parked = parking;
     try {
-      return this.#mailbox.wait(look, parking);
+      return this.#mailbox.wait(look, parking.spin);
     } finally {
       this.#parked = below;
       if (reported > 0) this.#reportUnparked(frame);

@@ -88,7 +88,9 @@ export class Cooperative implements Scheduler {
           if (!runLock.isHeldBy(slot)) return false;
         }
         if (hasPassed) {
-          owes = this.#serveNext();
+          // No function in between, as in `GreenRuntime`.
+          owes = this.#intake.serveNext();
+          if (owes) this.#intake.receive(true);
           order = this.#orderBelow;
           this.#orderBelow = undefined;
         }

@@ -121,7 +121,7 @@ export class Serving {
       if (!this.#loopTurns.worked) loopTurnAt = Infinity;
       else if (loopTurnAt === 0 || loopTurnAt === Infinity) loopTurnAt = now + LOOP_TURN_AFTER;
       else if (now >= loopTurnAt) return undefined;
-      return Math.min(this.#timed.next, loopTurnAt);
+      return Math.min(this.#timed.next, loopTurnAt) - now;
     });
   }
 }

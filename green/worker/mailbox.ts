@@ -117,7 +117,7 @@ export class Mailbox {
       return this.down.shut || Infinity;
     };
     try {
-      this.wait(look, { writing: true });
+      this.wait(look, true, true);
     } finally {
       if (--this.#hungry === 0) this.#out.ring.setHungry(false);
     }
@@ -126,45 +126,48 @@ export class Mailbox {
   /**
    * Waits until a look has found something: the one loop in which a Worker waits. See *Sleeping* above.
    *
-   * @param look Takes in messages, and looks. Gives the find, or else the time until which there is nothing to look for, in
-   * `performance.now()` time. It is given the wake counter.
-   * @param options Whether to spin, and whether a message is being written.
+   * @param look Takes in messages, and looks. Gives the find, or else the time until it has to look again, in milliseconds. It is
+   * given the wake counter.
+   * @param spins Whether to spin before each sleep, where that may pay.
+   * @param writing Whether a message is being written.
    * @returns The find.
    */
   wait<T extends object | boolean | undefined>(
     look: (counter: number) => T | number,
-    { spin = true, writing = false } = {},
+    spins = true,
+    writing = false,
   ): T {
     for (;;) {
       const counter = this.board.woken(this.slot);
       const found = look(counter);
       if (typeof found !== "number") return found;
-      const now = performance.now();
-      if (found <= now) continue;
-      if (writing) this.#sleep(counter, now, found, spin);
-      else if (this.#putOff.length > 0) this.#catchUp();
-      else this.#sleep(counter, now, Math.min(found, this.#tidy(now)), spin);
+      if (!writing && this.#putOff.length > 0) this.#catchUp();
+      else if (found > 0) this.#sleep(counter, writing ? found : this.#tidy(found), spins);
     }
   }
 
-  /** Lets go of memory that large messages needed, if it is time. Gives the next such time. */
-  #tidy(now: number): number {
+  /** Lets go of memory that large messages needed, if it is time. Gives the time to sleep, which is `ms` at the most. */
+  #tidy(ms: number): number {
+    if (this.#out.tidyAt === Infinity) return ms;
+    const now = performance.now();
     if (now >= this.#out.tidyAt) {
       this.#out.tidy(now);
       this.board.raise(this.slot);
     }
-    return this.#out.tidyAt;
+    return Math.min(ms, this.#out.tidyAt - now);
   }
 
-  #sleep(counter: number, now: number, until: number, spin: boolean): void {
-    const budget = spin ? this.#patience.next() : 0;
+  #sleep(counter: number, ms: number, spins: boolean): void {
+    const budget = spins ? this.#patience.next() : 0;
     // With this Worker and the hub each on a core, more Workers that are awake want one of these two.
     if (budget > 0 && this.board.awake <= this.#spareCores) {
-      const woken = this.#spin(counter, Math.min(now + budget, until));
+      const start = performance.now();
+      const woken = this.#spin(counter, start + Math.min(budget, ms));
       this.#patience.judge(woken);
       if (woken) return;
+      ms -= performance.now() - start;
     }
-    this.board.park(this.slot, counter, until - performance.now());
+    this.board.park(this.slot, counter, ms);
   }
 
   #spin(counter: number, until: number): boolean {
