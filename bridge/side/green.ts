@@ -109,10 +109,8 @@ export interface Green {
   readonly cooperative: boolean;
   /** In a cooperative hub: takes the next order number for the run lock, for {@linkcode Green.giveWay}. */
   takeOrder(): number | undefined;
-  /** In a cooperative hub: lets all threads go first that can go on, or those with a lower order number. */
-  giveWay(order?: number): void;
-  /** As {@linkcode Green.giveWay}, when the thread's deed cannot be undone: no kill and no timeout interrupts it. */
-  giveWayDone(): void;
+  /** In a cooperative hub: lets all threads go first that can go on, or those before {@linkcode Parking.order}. */
+  giveWay(options?: Pick<Parking, "order" | "done">): void;
   /** A point where a kill or a timeout can hit code that does not block. */
   checkpoint(): void;
   /** Calls a function during which the thread cannot be killed. */

@@ -1,8 +1,7 @@
 /**
  * Waits of a Worker with its event loop turning: for a module that is imported, or for the promise of an `async` green function.
  *
- * The Worker sleeps on the same word as in a blocking call, but asynchronously. So the order is the same: read the wake
- * counter, take in the messages that have arrived, look at the promise, sleep if the counter has not changed since.
+ * The Worker sleeps on the same word as in a blocking call, in the same order (see `mailbox.ts`), but asynchronously.
  *
  * @module
  */
@@ -11,20 +10,16 @@ import { clearInterval, clearTimeout, setInterval, setTimeout } from "node:timer
 import { LONGEST_TIMER } from "../../bridge/checks.ts";
 import { PATIENCE } from "../../bridge/patience.ts";
 import type { GreenBase } from "./base.ts";
-import type { Scheduler } from "./scheduler.ts";
 
 /** Waits of a Worker in its event loop. */
 export class Awaiting {
   readonly #mailbox: GreenBase["mailbox"];
-  readonly #scheduler: Scheduler;
+  readonly #scheduler: GreenBase["scheduler"];
 
-  /**
-   * @param base The common ground of all parts.
-   * @param scheduler Takes in messages.
-   */
-  constructor(base: GreenBase, scheduler: Scheduler) {
+  /** @param base The common ground of all parts. */
+  constructor(base: GreenBase) {
     this.#mailbox = base.mailbox;
-    this.#scheduler = scheduler;
+    this.#scheduler = base.scheduler;
   }
 
   /** Keeps the event loop turning, and takes in messages, until a promise has settled. */

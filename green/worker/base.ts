@@ -10,6 +10,7 @@ import type { FrameStack } from "./frame_stack.ts";
 import type { GreenContext } from "./context.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Unhandled } from "./unhandled.ts";
+import type { Scheduler } from "./scheduler.ts";
 import type { ThreadHandles } from "./remote_thread.ts";
 import type { TimedSignals } from "../../bridge/references/timed_signals.ts";
 
@@ -25,4 +26,5 @@ export interface GreenBase {
   /** The signals of which it is known when they abort. */
   readonly timed: TimedSignals;
   readonly unhandled: Unhandled;
+  readonly scheduler: Scheduler;
 }

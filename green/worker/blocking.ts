@@ -2,10 +2,8 @@
  * Blocking waits of green threads.
  *
  * All blocking calls end in {@linkcode Blocking.block}: take in the messages that have arrived, look whether the condition holds,
- * look whether the thread is to end, spin a little, sleep. Taking in comes first each time, so a wake-up that came early, late
- * or for nothing is no wake-up lost: the wake counter is read before the condition, and the side that makes the condition true
- * adds to it after. A message may have to be run on top of the blocked thread: a thread that the blocked one waits for and that
- * had not started (`Down.Run`), or a callback of the blocked thread (`Down.Call`).
+ * look whether the thread is to end, sleep (see `mailbox.ts`). A message may have to be run on top of the blocked thread: a thread
+ * that the blocked one waits for and that had not started (`Down.Run`), or a callback of the blocked thread (`Down.Call`).
  *
  * **Order.** A condition that holds wins over a limit that is due: the condition is looked at first. A kill is another matter, as
  * a killed thread does nothing with a grant. Where others hand something over at any moment (a permit, an item), the grant and a
@@ -49,7 +47,6 @@ import { targetName, Up } from "../../bridge/protocol/messages.ts";
 import { isLocal } from "../../bridge/references/signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
-import type { Scheduler } from "./scheduler.ts";
 import { ITS_TURN } from "../../bridge/wire/run_lock.ts";
 import { GreenThread } from "../../bridge/side/green_thread.ts";
 
@@ -64,7 +61,7 @@ export class Blocking {
   readonly #crossing: GreenBase["crossing"];
   readonly #timed: GreenBase["timed"];
   readonly #intake: Intake;
-  readonly #scheduler: Scheduler;
+  readonly #scheduler: GreenBase["scheduler"];
   /** The wait of the innermost thread. */
   #parked: Parking | undefined;
   /** The count of `Unparked` reports: each tells the hub that a thread goes on. */
@@ -73,16 +70,15 @@ export class Blocking {
   /**
    * @param base The common ground of all parts.
    * @param intake The messages that have arrived.
-   * @param scheduler Says when the thread may go on.
    */
-  constructor(base: GreenBase, intake: Intake, scheduler: Scheduler) {
+  constructor(base: GreenBase, intake: Intake) {
     this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#crossing = base.crossing;
     this.#timed = base.timed;
     this.#intake = intake;
-    this.#scheduler = scheduler;
+    this.#scheduler = base.scheduler;
   }
 
   /**
@@ -182,22 +178,16 @@ export class Blocking {
     this.block(NEVER, performance.now() + ms, { what: "sleep", spin: false, yields: true });
   }
 
-  /** In a cooperative hub: lets all threads go first that can go on, or those before an order number. */
-  giveWay(order?: number): void {
+  /** In a cooperative hub: lets all threads go first that can go on; see {@linkcode Green.giveWay}. */
+  giveWay(options?: Pick<Parking, "order" | "done">): void {
     if (this.#frames.length === 0) return;
-    this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, order });
-  }
-
-  /** The same after an act that cannot be taken back: no kill and no timeout interrupts the wait. */
-  giveWayDone(): void {
-    if (this.#frames.length === 0) return;
-    this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, done: true });
+    this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, ...options });
   }
 
   /** Takes in the messages that were sent before the thread's grant: see *Order*. */
   #catchUp(): void {
     // In this order: once BEHIND is no longer set, the messages for which the hub had no room are in the ring.
-    if (this.#mailbox.down.behind) this.#intake.catchUpWithHub();
+    if (this.#mailbox.down.behind) this.#mailbox.catchUpWithHub();
     if (!this.#mailbox.down.empty) this.#intake.receive(true);
   }
 

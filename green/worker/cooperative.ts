@@ -37,7 +37,12 @@ export class Cooperative implements Scheduler {
    * @param intake The messages that have arrived.
    * @param loopTurns Tells when the event loop is to have a turn.
    */
-  constructor(runLock: RunLock, base: GreenBase, intake: Intake, loopTurns: LoopTurns) {
+  constructor(
+    runLock: RunLock,
+    base: Omit<GreenBase, "scheduler">,
+    intake: Intake,
+    loopTurns: LoopTurns,
+  ) {
     this.#runLock = runLock;
     this.#mailbox = base.mailbox;
     this.#stack = base.stack;
@@ -75,20 +80,19 @@ export class Cooperative implements Scheduler {
       },
       pass,
       takeIn: () => {
-        for (let isHeld = false; !isHeld;) {
-          isHeld = runLock.isHeldBy(slot);
+        for (;;) {
+          const { isAlone } = this;
           // After that look: the messages that this turn is for were sent before the turn was given.
           this.#intake.receive(true);
           if (parking.keeps) return true;
           if (this.#mailbox.down.shut) return false;
-          if (isHeld) continue;
+          if (isAlone) break;
           // An `async` function may have gone on without the run lock.
           if (!hasPassed) pass();
           if (!runLock.isQueued(slot) && hasWork()) runLock.request(slot);
-          if (!runLock.isHeldBy(slot)) return false;
+          if (!this.isAlone) return false;
         }
         if (hasPassed) {
-          // No function in between, as in `GreenRuntime`.
           owes = this.#intake.serveNext();
           if (owes) this.#intake.receive(true);
           order = this.#orderBelow;
@@ -115,7 +119,7 @@ export class Cooperative implements Scheduler {
       }
       this.#runLock.request(this.#slot);
       if (tasks.length > 0 || !this.isAlone) return this.isAlone;
-      this.#serveNext();
+      this.#intake.serveNext();
       this.#intake.runSoon();
       this.idle();
       if (this.#loopTurns.isDue) return false;
@@ -131,7 +135,7 @@ export class Cooperative implements Scheduler {
   async #runMeanwhile(): Promise<void> {
     for (;;) {
       if (this.isAlone) {
-        this.#serveNext();
+        this.#intake.serveNext();
         this.#intake.runSoon();
         await new Promise<void>((resolve) => void setImmediate(resolve));
         this.idle();
@@ -155,11 +159,11 @@ export class Cooperative implements Scheduler {
   ended(): void {
     if (!this.isAlone) return;
     if (this.#stack.frames.length > 0) this.#orderBelow = this.takeOrder();
-    this.#intake.catchUpWithHub();
+    this.#mailbox.catchUpWithHub();
   }
 
   flush(): void {
-    if (this.isAlone) this.#intake.catchUpWithHub();
+    if (this.isAlone) this.#mailbox.catchUpWithHub();
   }
 
   enlist(): number {
@@ -168,12 +172,5 @@ export class Cooperative implements Scheduler {
 
   takeOrder(): number {
     return this.#runLock.takeOrder();
-  }
-
-  /** Runs the first of the messages that are put off, and takes in those that have arrived meanwhile. */
-  #serveNext(): boolean {
-    const served = this.#intake.serveNext();
-    if (served) this.#intake.receive(true);
-    return served;
   }
 }

@@ -56,8 +56,6 @@ interface CrossingOptions {
   look(): void;
   /** The milliseconds until a signal aborts, if that is known. */
   leftOf(signal: AbortSignal): number | undefined;
-  /** Waits until the hub has done all that it was told. */
-  catchUp(): void;
 }
 
 /** The border of a Worker: makes references of values that leave, and resolves those that arrive. */
@@ -108,7 +106,7 @@ export class Crossing {
       },
       look: options.look,
       leftOf: options.leftOf,
-      catchUp: options.catchUp,
+      catchUp: () => mailbox.catchUpWithHub(),
       owner: () => stack.frames.at(-1)?.id ?? 0,
       stack,
     });

@@ -12,7 +12,6 @@ import { usesContext } from "../../bridge/context/context.ts";
 import type { GreenBase } from "./base.ts";
 import { type Target, targetName, type ThreadOptions, Up } from "../../bridge/protocol/messages.ts";
 import type { RemoteThread } from "./remote_thread.ts";
-import type { Scheduler } from "./scheduler.ts";
 import { here } from "../../bridge/memory/process_side.ts";
 import type { ThreadWaits } from "./thread_waits.ts";
 import { stackHere } from "../../bridge/values/stacks.ts";
@@ -25,24 +24,23 @@ export class GreenSpawns {
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
   readonly #targets: GreenBase["targets"];
-  readonly #scheduler: Scheduler;
+  readonly #scheduler: GreenBase["scheduler"];
   readonly #waits: ThreadWaits;
   readonly #debug: boolean;
 
   /**
    * @param base The common ground of all parts.
-   * @param scheduler Gives each green thread its order number.
    * @param waits Is told of each thread.
    * @param debug Whether to record the sites at which threads are spawned.
    */
-  constructor(base: GreenBase, scheduler: Scheduler, waits: ThreadWaits, debug: boolean) {
+  constructor(base: GreenBase, waits: ThreadWaits, debug: boolean) {
     this.#mailbox = base.mailbox;
     this.#caller = base.caller;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
     this.#context = base.context;
     this.#targets = base.targets;
-    this.#scheduler = scheduler;
+    this.#scheduler = base.scheduler;
     this.#waits = waits;
     this.#debug = debug;
   }

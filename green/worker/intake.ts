@@ -15,8 +15,8 @@
 import { usesContext } from "../../bridge/context/context.ts";
 import type { LoopTurns } from "./loop_turns.ts";
 import type { GreenBase } from "./base.ts";
-import { EMPTY, type Message } from "../../bridge/wire/message.ts";
-import { Down, Up } from "../../bridge/protocol/messages.ts";
+import type { Message } from "../../bridge/wire/message.ts";
+import { Down } from "../../bridge/protocol/messages.ts";
 import { hasStack } from "./frame_stack.ts";
 import { isPromise } from "../../bridge/references/thenables.ts";
 
@@ -43,16 +43,13 @@ export class Intake {
   /** Messages that are put off: threads to run, callbacks to call, and questions where a thread is blocked. */
   readonly #deferred: Message[] = [];
   readonly #soon: (() => unknown)[] = [];
-  /** The numbers of the last flush that was sent, and of the last that has come back. */
-  #lastFlush = 0;
-  #flushed = 0;
 
   /**
    * @param base The common ground of all parts.
    * @param loopTurns Is told when a promise waits for the event loop.
    * @param receiver Does the work of messages.
    */
-  constructor(base: GreenBase, loopTurns: LoopTurns, receiver: Receiver) {
+  constructor(base: Omit<GreenBase, "scheduler">, loopTurns: LoopTurns, receiver: Receiver) {
     this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#context = base.context;
@@ -144,20 +141,5 @@ export class Intake {
     this.#mailbox.makeRoom();
     // A signal that time has aborted meanwhile is treated as one whose abort has arrived.
     if (this.#timed.next < Infinity) this.#timed.ring((fn) => this.#soon.push(fn));
-  }
-
-  /** Waits until the hub has done all that it was told, and all that the hub said before that has come in. */
-  catchUpWithHub(): void {
-    const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
-    this.#mailbox.send(Up.Flush, flush, 0, 0, EMPTY);
-    this.#mailbox.wait(() => {
-      this.receive(true);
-      return this.#flushed === flush || this.#mailbox.down.shut || Infinity;
-    });
-  }
-
-  /** Notes a flush that has come back. */
-  flushed(flush: number): void {
-    this.#flushed = flush;
   }
 }

@@ -14,7 +14,6 @@ import type { LoopTurns } from "./loop_turns.ts";
 import type { GreenBase } from "./base.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
-import type { Scheduler } from "./scheduler.ts";
 import type { Task, ThreadRunner } from "./thread_runner.ts";
 
 /**
@@ -29,7 +28,7 @@ export class Serving {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #crossing: GreenBase["crossing"];
   readonly #timed: GreenBase["timed"];
-  readonly #scheduler: Scheduler;
+  readonly #scheduler: GreenBase["scheduler"];
   readonly #runner: ThreadRunner;
   readonly #loopTurns: LoopTurns;
   #closing = false;
@@ -38,20 +37,18 @@ export class Serving {
 
   /**
    * @param base The common ground of all parts.
-   * @param scheduler Takes in messages.
    * @param runner Runs threads.
    * @param loopTurns Tells when the event loop is to have a turn.
    */
   constructor(
     base: GreenBase,
-    scheduler: Scheduler,
     runner: ThreadRunner,
     loopTurns: LoopTurns,
   ) {
     this.#mailbox = base.mailbox;
     this.#crossing = base.crossing;
     this.#timed = base.timed;
-    this.#scheduler = scheduler;
+    this.#scheduler = base.scheduler;
     this.#runner = runner;
     this.#loopTurns = loopTurns;
   }

@@ -3,21 +3,11 @@
  *
  * Everything here happens on the Worker's one thread; only the two rings and the board are shared.
  *
- * **Sleeping.** A Worker that waits (for an answer, for its turn, for room, for the next thread) reads its wake counter, takes in
- * the messages that have arrived, looks, and sleeps if nobody has added to the counter since. A side that makes something true for
- * which the Worker waits adds to the counter after that:
- *
- * ```text
- * the hub, or another Worker          the Worker
- *                                       reads the wake counter
- *                                       looks, and finds nothing
- *   makes it true
- *   adds to the wake counter
- *                                       does not sleep, as the counter has changed: looks again
- * ```
- *
- * So no wake-up is lost, and one that comes early, late or for nothing does no harm. A wait spins a little before it sleeps, where
- * that has paid: see `patience.ts`. A wait in the event loop follows the same order: see `awaiting.ts`.
+ * **Sleeping.** A Worker that waits (for an answer, its turn, room, a thread to run) reads its wake counter, takes in the messages
+ * that have arrived, looks, and sleeps if nobody has added to the counter since. All sides add to it after they have made
+ * something true that a Worker may look for: see `board.ts`. So no wake-up is lost, and one that comes early, late or for nothing
+ * does no harm. A wait spins a little before it sleeps, where that has paid: see `patience.ts`. A wait in the event loop follows
+ * the same order: see `awaiting.ts`.
  *
  * **A full ring.** A message that finds no room waits for some. Arrived messages are taken in meanwhile, as the hub may wait for
  * room too. A message that has to be sent because of one of those (a handle was let go of, say) is put off until the first has
@@ -31,8 +21,9 @@
 import type { Board } from "../../bridge/wire/board.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
-import { keep } from "../../bridge/wire/message.ts";
+import { EMPTY, keep } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";
+import { Up } from "../../bridge/protocol/messages.ts";
 import { Patience, pause } from "../../bridge/wire/patience.ts";
 import type { RingReader } from "../../bridge/wire/ring.ts";
 
@@ -51,8 +42,11 @@ export class Mailbox {
   /** The ring that comes down from the hub: it tells whether it is empty or shut, and whether the hub has more to write. */
   readonly down: RingReader;
   readonly #out: Outbox;
-  readonly #takeInWhileWriting: () => void;
+  readonly #receive: () => void;
   readonly #patience = new Patience(MOST_SPIN);
+  /** The numbers of the last flush that was sent, and of the last that has come back. */
+  #lastFlush = 0;
+  #flushed = 0;
   /** The count of messages that wait for room, each on top of the one before, and the sends put off meanwhile. */
   #hungry = 0;
   readonly #putOff: Sent[] = [];
@@ -64,22 +58,21 @@ export class Mailbox {
    * @param slot The Worker's slot there.
    * @param out The outbox.
    * @param inbox The inbox.
-   * @param takeInWhileWriting Takes in arrived messages, in the middle of writing a message that finds no room: work that would
-   * write another message is to be put off.
+   * @param receive Takes in the messages that have arrived, and runs nothing that might write another message.
    */
   constructor(
     board: Board,
     slot: number,
     out: Outbox,
     inbox: Inbox,
-    takeInWhileWriting: () => void,
+    receive: () => void,
   ) {
     this.board = board;
     this.slot = slot;
     this.inbox = inbox;
     this.down = inbox.ring;
     this.#out = out;
-    this.#takeInWhileWriting = takeInWhileWriting;
+    this.#receive = receive;
   }
 
   /** Wakes the hub if it waits for room: all that there was has been received. */
@@ -91,11 +84,11 @@ export class Mailbox {
   send(kind: number, id: number, a: number, b: number, payload: Payload): void {
     if (this.#hungry === 0 && this.#putOff.length === 0) this.#write(kind, id, a, b, payload);
     else this.#putOff.push([kind, id, a, b, keep(payload)]);
-    if (this.#hungry === 0 && this.#putOff.length > 0) this.#catchUp();
+    if (this.#hungry === 0 && this.#putOff.length > 0) this.#sendPutOff();
   }
 
   /** Sends the messages put off. */
-  #catchUp(): void {
+  #sendPutOff(): void {
     for (let sent = this.#putOff.shift(); sent; sent = this.#putOff.shift()) this.#write(...sent);
   }
 
@@ -113,7 +106,7 @@ export class Mailbox {
       this.#out.ring.setHungry(true);
       if (departure.advance()) return true;
       this.board.raise(this.slot);
-      this.#takeInWhileWriting();
+      this.#receive();
       return this.down.shut || Infinity;
     };
     try {
@@ -121,6 +114,21 @@ export class Mailbox {
     } finally {
       if (--this.#hungry === 0) this.#out.ring.setHungry(false);
     }
+  }
+
+  /** Waits until the hub has done all that it was told, and all that the hub said before that has come in. */
+  catchUpWithHub(): void {
+    const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
+    this.send(Up.Flush, flush, 0, 0, EMPTY);
+    this.wait(() => {
+      this.#receive();
+      return this.#flushed === flush || this.down.shut || Infinity;
+    });
+  }
+
+  /** Notes a flush that has come back. */
+  flushed(flush: number): void {
+    this.#flushed = flush;
   }
 
   /**
@@ -141,7 +149,7 @@ export class Mailbox {
       const counter = this.board.woken(this.slot);
       const found = look(counter);
       if (typeof found !== "number") return found;
-      if (!writing && this.#putOff.length > 0) this.#catchUp();
+      if (!writing && this.#putOff.length > 0) this.#sendPutOff();
       else if (found > 0) this.#sleep(counter, writing ? found : this.#tidy(found), spins);
     }
   }

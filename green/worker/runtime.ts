@@ -64,7 +64,8 @@ import { replaceSignals, TimedSignals } from "../../bridge/references/timed_sign
 import type { Timeout } from "../../bridge/side/timeout.ts";
 import { warnOfTimers } from "./timer_warnings.ts";
 import { Cooperative } from "./cooperative.ts";
-import { Parallel, type Scheduler } from "./scheduler.ts";
+import { Parallel } from "./parallel.ts";
+import type { Scheduler } from "./scheduler.ts";
 
 /** The data that a Worker is given at its start. */
 export interface RuntimeOptions {
@@ -139,9 +140,8 @@ export class GreenRuntime implements Green {
       ask: (number, op, args, what) => this.#calls.ask(number, op, args, what),
       look,
       leftOf: (signal) => timed.leftOf(signal),
-      catchUp: () => this.intake.catchUpWithHub(),
     });
-    const base = {
+    const ground = {
       mailbox,
       stack,
       handles,
@@ -153,7 +153,7 @@ export class GreenRuntime implements Green {
       unhandled: this.#unhandled,
     };
     const loopTurns = new LoopTurns();
-    const intake = this.intake = new Intake(base, loopTurns, {
+    const intake = this.intake = new Intake(ground, loopTurns, {
       take: (message) => this.#take(message),
       // No function in between: a thread that is run nested has as much of the stack as may be.
       serve: (message) => {
@@ -165,16 +165,17 @@ export class GreenRuntime implements Green {
       arrived: () => this.#scheduler.arrived(),
     });
     const scheduler = this.#scheduler = options.runLock
-      ? new Cooperative(options.runLock, base, intake, loopTurns)
+      ? new Cooperative(options.runLock, ground, intake, loopTurns)
       : new Parallel(intake);
-    const blocking = this.#blocking = new Blocking(base, intake, scheduler);
+    const base = { ...ground, scheduler };
+    const blocking = this.#blocking = new Blocking(base, intake);
     if (options.debug) warnOfTimers(timed, () => blocking.blockedAt);
     const calls = this.#calls = new HubCalls(base, blocking);
-    const waits = this.waits = new ThreadWaits(base, intake, scheduler, blocking);
-    this.#spawns = new GreenSpawns(base, scheduler, waits, options.debug);
-    const endings = this.endings = new ThreadEndings(base, scheduler, waits);
+    const waits = this.waits = new ThreadWaits(base, blocking);
+    this.#spawns = new GreenSpawns(base, waits, options.debug);
+    const endings = this.endings = new ThreadEndings(base, waits);
     this.#callbacks = new Callbacks(base, calls, endings, loopTurns);
-    const awaiting = new Awaiting(base, scheduler);
+    const awaiting = new Awaiting(base);
     const loader = new Loader(options.scope);
     const runner = this.#runner = new ThreadRunner(base, {
       intake,
@@ -183,7 +184,7 @@ export class GreenRuntime implements Green {
       endings,
       loader,
     });
-    this.#serving = new Serving(base, scheduler, runner, loopTurns);
+    this.#serving = new Serving(base, runner, loopTurns);
     this.#unhandled.listen((failure) => endings.reportLeftBehind(failure));
   }
 
@@ -251,14 +252,8 @@ export class GreenRuntime implements Green {
     return this.#scheduler.takeOrder();
   }
 
-  /** In a cooperative hub: lets all threads go first that can go on, or those with a lower order number. */
-  giveWay(order?: number): void {
-    this.#blocking.giveWay(order);
-  }
-
-  /** As {@linkcode GreenRuntime.giveWay}, when the thread's deed cannot be undone: no kill and no timeout interrupts it. */
-  giveWayDone(): void {
-    this.#blocking.giveWayDone();
+  giveWay(options?: Pick<Parking, "order" | "done">): void {
+    this.#blocking.giveWay(options);
   }
 
   /** A point where a kill or a timeout can hit code that does not block. */
@@ -435,7 +430,7 @@ export class GreenRuntime implements Green {
       case Down.Close:
         return this.#serving.close();
       case Down.Flush:
-        return this.intake.flushed(id);
+        return this.#mailbox.flushed(id);
       case Down.LoopTurn:
         return this.#serving.wantLoopTurn();
     }

@@ -8,7 +8,6 @@
 
 import type { Condition, Parking } from "../../bridge/side/green.ts";
 import type { Frame } from "./frame_stack.ts";
-import type { Intake } from "./intake.ts";
 import type { Message } from "../../bridge/wire/message.ts";
 
 /** The turns of one blocking call. */
@@ -67,50 +66,4 @@ export interface Scheduler {
   enlist(): number | undefined;
   /** Takes the next order number of this Worker. */
   takeOrder(): number | undefined;
-}
-
-/** The scheduler of a parallel hub: green code runs whenever it can. */
-export class Parallel implements Scheduler, Turns {
-  readonly cooperative = false;
-  readonly isAlone = false;
-  readonly owes = false;
-  readonly isQueued = false;
-  readonly #intake: Intake;
-
-  /** @param intake The messages that have arrived. */
-  constructor(intake: Intake) {
-    this.#intake = intake;
-  }
-
-  begin(): Turns {
-    return this;
-  }
-
-  takeIn(): true {
-    this.#intake.takeIn();
-    return true;
-  }
-
-  pass(): false {
-    return false;
-  }
-
-  glance(): void {
-    this.#intake.takeIn();
-  }
-
-  takeInAtBottom(): boolean {
-    return this.takeIn();
-  }
-
-  takeInMeanwhile(): undefined {
-    this.#intake.takeIn();
-  }
-
-  arrived(): void {}
-  idle(): void {}
-  ended(): void {}
-  flush(): void {}
-  enlist(): undefined {}
-  takeOrder(): undefined {}
 }

@@ -9,7 +9,6 @@
  * @module
  */
 
-import type { Scheduler } from "./scheduler.ts";
 import { encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { copyWithin } from "./copy_within.ts";
@@ -37,21 +36,20 @@ export class ThreadEndings {
   readonly #frames: readonly Frame[];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #scheduler: Scheduler;
+  readonly #scheduler: GreenBase["scheduler"];
   readonly #waits: ThreadWaits;
 
   /**
    * @param base The base of all parts.
-   * @param scheduler Is told of each ending.
    * @param waits Knows which endings are to be told.
    */
-  constructor(base: GreenBase, scheduler: Scheduler, waits: ThreadWaits) {
+  constructor(base: GreenBase, waits: ThreadWaits) {
     this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
-    this.#scheduler = scheduler;
+    this.#scheduler = base.scheduler;
     this.#waits = waits;
   }
 

@@ -18,8 +18,6 @@ import { encodeThrown } from "../../bridge/values/codec.ts";
 import { GreenletExit } from "../../bridge/errors.ts";
 import type { Frame } from "./frame_stack.ts";
 import type { GreenBase } from "./base.ts";
-import type { Intake } from "./intake.ts";
-import type { Scheduler } from "./scheduler.ts";
 import { EMPTY, type Message } from "../../bridge/wire/message.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import { type RemoteThread, selfWait } from "./remote_thread.ts";
@@ -41,8 +39,7 @@ export class ThreadWaits {
   readonly #caller: GreenBase["caller"];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #intake: Intake;
-  readonly #scheduler: Scheduler;
+  readonly #scheduler: GreenBase["scheduler"];
   readonly #blocking: Blocking;
   /** The waits for threads that are going on on this stack. */
   readonly #waits: Wait[] = [];
@@ -51,19 +48,16 @@ export class ThreadWaits {
 
   /**
    * @param base The base of all parts.
-   * @param intake The messages that have arrived.
-   * @param scheduler Flushes questions where that matters.
    * @param blocking Blocks threads.
    */
-  constructor(base: GreenBase, intake: Intake, scheduler: Scheduler, blocking: Blocking) {
+  constructor(base: GreenBase, blocking: Blocking) {
     this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#caller = base.caller;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
-    this.#intake = intake;
-    this.#scheduler = scheduler;
+    this.#scheduler = base.scheduler;
     this.#blocking = blocking;
   }
 
@@ -154,7 +148,7 @@ export class ThreadWaits {
     if (onlyPending) return this.#scheduler.flush();
     // The killed thread's Worker has the kill before the killer goes on: a permit or item that the killer hands over after that
     // is not for the killed thread.
-    this.#intake.catchUpWithHub();
+    this.#mailbox.catchUpWithHub();
     // The killed thread has the first order number now.
     if (this.#scheduler.isAlone) this.#blocking.giveWay();
   }
