@@ -2,8 +2,7 @@
  * The protocol: every message between the hub and a Worker, as types, before any behaviour.
  *
  * A message has a kind, three numbers (`id`, `a`, `b`) and a payload. `Up` is what a Worker says, `Down` what the hub says.
- * Messages of one direction arrive in the order in which they were written; only a message in chunks may be
- * overtaken. *Thread ids* are taken from the arena, so they are unique in the process; *call ids* and *target numbers* are
+ * Messages of one direction arrive in the order in which they were written. *Thread ids* are taken from the arena, so they are unique in the process; *call ids* and *target numbers* are
  * counted by the side that makes the call, for each Worker.
  *
  * @module
@@ -26,7 +25,10 @@ export const Up = {
    * started (unless `a` is 1: the wait has a time limit, which a thread run on the same stack could not keep).
    */
   Wait: 13,
-  /** The thread `id` ended here with the {@linkcode Ending} `a`. Payload: its value or what it threw. */
+  /**
+   * The thread `id` ended here with the {@linkcode Ending} `a`. Payload: its value or what it threw; none if the hub killed it with
+   * that reason.
+   */
   Done: 14,
   /** The call `id` that the hub made (see `Down.Call`) ended with the {@linkcode Ending} `a`. */
   Reply: 15,

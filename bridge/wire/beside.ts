@@ -1,49 +1,42 @@
 /**
- * Beside the ring: two ways for payloads that are too large for a frame, and the allocator's part in both.
+ * Beside the ring: two ways for payloads that are too large for a frame.
  *
  * **Annexes**: memory beside a ring, for payloads that are too large for a frame and not too large to be copied at once.
  *
- * A megabyte in chunks takes sixteen of them, and the two sides wake each other up for every few; through an annex it is
- * copied in once and out once. Each ring has two annexes, so that a second payload can be copied in while the first one is
- * copied out. The writer makes one, of a power of two of bytes, when it first has something for it; gives it to the reader
- * through the passage (see `bridge/memory/objects.ts`), once; puts a larger one in its place when that is needed; and drops both
- * when they were not used for a second.
+ * Through an annex a payload is copied in once and out once. Each ring has two annexes, so that a second payload can be copied
+ * in while the first one is copied out. The writer makes one, of a power of two of bytes, when it first has something for it;
+ * gives it to the reader through the passage (see `bridge/memory/objects.ts`), once; puts a larger one in its place when that is
+ * needed; and drops both when they were not used for a second.
  *
  * ```text
  * TAKEN, for each annex   how many payloads have been copied out of it, modulo 2^32   the reader only, after it has copied
  * ```
  *
  * The writer counts the payloads that it has put into each annex; an annex is free while both counts are the same. A payload
- * that finds none free goes in chunks, so no side ever waits for an annex. TAKEN is the only race: the reader counts after its
+ * that finds none free is handed over, so no side ever waits for an annex. TAKEN is the only race: the reader counts after its
  * last look at the bytes, so the writer, once it sees the count, may write there again. Which annex a payload is in stands in
  * its frame, so it does not matter in which order payloads arrive.
  *
  * The hub does not trust a Worker's words about an annex: it checks the memory once, and each offset in it before it reads.
  *
- * **Freed memory**: the allocator is to keep the memory of large buffers that were freed. Each large value that arrives takes a
- * new buffer, and the collector frees many of them at a time. glibc's `malloc` then gives their pages back to the system, as soon
- * as twice the size of the largest block that it has ever unmapped lies free: so the next buffers take page faults again, a
- * megabyte some 250 of them, which cost more than to copy it (measured: 1.2 ms in place of 0.55 for a call with a megabyte there
- * and back, in some processes and not in others). Its limits go up when a larger block is freed, up to 32 MB; so one of that size
- * is allocated once and freed, without ever being touched. From then on up to 64 MB that are free stay with the process, in each
- * of the allocator's arenas. Other allocators do not mind.
+ * **Handed buffers**: all other payloads go in buffers of their own, which change hands through the passage (see
+ * `bridge/memory/objects.ts`) as a `postMessage` with a transfer list does it: nobody copies them.
  *
- * **Handed buffers**: payloads of a few large runs of bytes go in buffers of their own, which change hands through the passage
- * (see `bridge/memory/objects.ts`) as a `postMessage` with a transfer list does it: nobody copies them.
- *
- * The writer copies each run once, into the very buffer that the reader's value will have; bytes that were given away with
- * `transfer()` it does not copy at all. Through an annex they would be copied twice, so from a megabyte on this is faster, and
- * the hub, when it reads, does nothing that takes long.
+ * Of a few large runs of bytes the writer copies each run once, into the very buffer that the reader's value will have; bytes
+ * that were given away with `transfer()` it does not copy at all. Through an annex they would be copied twice, so from a megabyte
+ * on this is faster, and the hub, when it reads, does nothing that takes long. Many small runs are *packed* into one buffer, and
+ * the reader copies them out of it. A text goes as its UTF-8 bytes.
  *
  * ```text
  * TAKEN, the word after those of the annexes   how many payloads the reader has taken, modulo 2^32   the reader only
  * ```
  *
- * The writer counts the payloads that it has handed over. There may be {@linkcode MOST_ON_THEIR_WAY} that were not taken: those
- * that come then go in chunks, which wait for the reader, so that a writer that is faster does not fill the memory.
+ * The writer counts the payloads that it has handed over. There may be {@linkcode MOST_ON_THEIR_WAY} that were not taken: the
+ * next one waits as for room in the ring, so that a writer that is faster does not fill the memory. The reader counts before it
+ * gives the frame's room back, and wakes a hungry writer after that.
  *
- * The hub does not trust the buffers that a Worker hands over: it takes only fixed-length `ArrayBuffer`s of the lengths that the
- * frame says.
+ * The hub does not trust the buffers that a Worker hands over: it takes only fixed-length `ArrayBuffer`s, and checks each length
+ * in a packed one.
  *
  * @module
  */
@@ -51,7 +44,15 @@
 import { Buffer } from "node:buffer";
 import { Format, type Payload } from "./payload.ts";
 import { BridgeProtocolError } from "../errors.ts";
-import { ANNEXES, type Beside, HANDED, hasBuffers, MOST_PART, NO_BYTES } from "./message.ts";
+import {
+  ANNEXES,
+  type Beside,
+  HANDED,
+  hasBuffers,
+  MOST_PART,
+  NO_BYTES,
+  PACKED,
+} from "./message.ts";
 import { align, type RingReader, type RingWriter } from "./ring.ts";
 import { readAscii } from "./text.ts";
 import { isTransferred } from "./transfer.ts";
@@ -109,14 +110,8 @@ export class AnnexWriter {
     if (meta < 0) return undefined;
     annex.put = annex.put + 1 >>> 0;
     this.dropAt = performance.now() + KEPT_MS;
-    const lengths = payload.buffers.map(({ length }) => length);
-    return {
-      where: number,
-      id: annex.id,
-      meta,
-      ascii: isText && meta === payload.text.length,
-      lengths,
-    };
+    const ascii = isText && meta === payload.text.length;
+    return { where: number, id: annex.id, meta, ascii, buffers: payload.buffers.length };
   }
 
   /** Drops the annexes. Says whether it could: not while the reader has not copied all that is in them. */
@@ -144,7 +139,6 @@ export class AnnexWriter {
 
   #makeRoom(annex: Annex, bytes: number): boolean {
     if (annex.bytes.length >= bytes) return true;
-    keepFreedMemory();
     try {
       const size = Math.max(LEAST, 2 ** Math.ceil(Math.log2(bytes)));
       const buffer = new SharedArrayBuffer(size);
@@ -152,7 +146,7 @@ export class AnnexWriter {
       annex.bytes = new Uint8Array(buffer);
       return true;
     } catch {
-      // There is no memory for it: chunks need none.
+      // There is no memory for it.
       return false;
     }
   }
@@ -160,7 +154,8 @@ export class AnnexWriter {
 
 function bytesOf({ meta, buffers }: Payload): number {
   let bytes = meta?.length ?? 0;
-  for (const buffer of buffers) bytes = align(bytes) + buffer.length;
+  // Not by align(): it may be more than 32 bits hold.
+  for (const buffer of buffers) bytes = Math.ceil(bytes / 8) * 8 + buffer.length;
   return bytes;
 }
 
@@ -202,19 +197,20 @@ export class AnnexReader {
    *
    * @param format The payload's format.
    * @param beside Where it is, as its frame says.
+   * @param lengths The lengths of its buffers.
    * @throws {BridgeProtocolError} If that cannot be right.
    */
-  take(format: number, beside: Beside): Payload {
+  take(format: number, beside: Beside, lengths: readonly number[]): Payload {
     const memory = this.#memory(beside);
     const payload = hasBuffers(format)
-      ? takeBuffers(memory, format, beside.meta, beside.lengths)
-      : takeText(memory, format, beside);
+      ? takeBuffers(memory.bytes, format, beside.meta, lengths)
+      : takeText(memory, format, beside.meta, beside.ascii);
     this.#ring.countTaken(beside.where);
     return payload;
   }
 
   /** Lets go of the annexes, which the writer has dropped. */
-  drop(): void {
+  drop(): undefined {
     this.#memories.fill(undefined);
   }
 
@@ -235,15 +231,22 @@ export class AnnexReader {
   }
 }
 
-function takeText({ bytes, chars }: Memory, format: number, { meta, ascii }: Beside): Payload {
+function takeText(
+  { bytes, chars }: Memory,
+  format: number,
+  meta: number,
+  ascii: boolean,
+): Payload {
   check(bytes, 0, meta);
   // A decoder must not see bytes that may change meanwhile.
-  const text = ascii ? readAscii(chars, 0, meta) : decoder.decode(bytes.slice(0, meta));
+  const own = () =>
+    bytes.buffer instanceof SharedArrayBuffer ? bytes.slice(0, meta) : bytes.subarray(0, meta);
+  const text = ascii ? readAscii(chars, 0, meta) : decoder.decode(own());
   return { format, text, meta: undefined, buffers: [], int: 0 };
 }
 
 function takeBuffers(
-  { bytes }: Memory,
+  bytes: Uint8Array,
   format: number,
   metaBytes: number,
   lengths: readonly number[],
@@ -264,28 +267,11 @@ function takeBuffers(
 function check(bytes: Uint8Array, from: number, length: number): void {
   if (from + length <= bytes.length) return;
   throw new BridgeProtocolError(
-    `Cannot read a message: ${length} bytes at ${from} of an annex of ${bytes.length}`,
+    `Cannot read a message: ${length} bytes at ${from} of a payload of ${bytes.length}`,
   );
 }
 
-/** The largest block that counts, with its header. */
-const BLOCK = (32 << 20) - (8 << 10);
-
-let done = false;
-
-/** Call it before a large buffer is made; only the first call of a thread does anything. */
-function keepFreedMemory(): void {
-  if (done) return;
-  done = true;
-  try {
-    // The block is freed at once, and not when the collector comes.
-    new ArrayBuffer(BLOCK).transfer(0);
-  } catch {
-    // There is not so much address space: then it stays as it is.
-  }
-}
-
-/** The least bytes of a payload that is handed over, and the least for each of its buffers on the average. */
+/** The least bytes of a payload that is handed over by choice, and the least for each of its parts on the average. */
 const LEAST_HANDED = 1 << 20;
 const LEAST_EACH = 1 << 16;
 
@@ -297,6 +283,8 @@ export class HandingWriter {
   readonly #ring: RingWriter;
   readonly #hand: (buffers: ArrayBuffer[]) => number;
   #handed = 0;
+  /** Whether the last payload has to wait as there was no memory for it. */
+  starved = false;
 
   /**
    * @param ring The ring.
@@ -307,33 +295,52 @@ export class HandingWriter {
     this.#hand = hand;
   }
 
+  /** Whether a payload is faster this way than through an annex: a few large runs of bytes. */
+  suits(payload: Payload): boolean {
+    return hasBuffers(payload.format) && bytesOf(payload) >= LEAST_HANDED && !isScattered(payload);
+  }
+
   /**
-   * Hands the bytes of a payload over.
+   * Hands a payload over.
    *
-   * @returns Where they are; nothing when the payload is not one for this, or too many are on their way.
+   * @returns Where it is; nothing while too many are on their way, or there is no memory for it.
    */
-  put({ format, meta, buffers }: Payload): Beside | undefined {
-    if (!hasBuffers(format)) return undefined;
-    const parts = meta ? [meta, ...buffers] : buffers;
-    let bytes = 0;
-    for (const { length } of parts) {
-      if (length > MOST_PART) return undefined;
-      bytes += length;
-    }
-    if (bytes < LEAST_HANDED || bytes < LEAST_EACH * parts.length) return undefined;
+  put(payload: Payload): Beside | undefined {
+    this.starved = false;
     if ((this.#handed - this.#ring.taken(HANDED) >>> 0) >= MOST_ON_THEIR_WAY) return undefined;
-    keepFreedMemory();
+    const { format, text, meta = NO_BYTES, buffers } = payload;
+    const isText = !hasBuffers(format);
+    const isPacked = !isText && isScattered(payload) && bytesOf(payload) < MOST_PART / 2;
+    let parts: ArrayBuffer[];
     try {
-      // Buffers that are handed over have no length here any more.
-      const lengths = buffers.map(({ length }) => length);
-      const id = this.#hand(parts.map(ownBuffer));
-      this.#handed = this.#handed + 1 >>> 0;
-      return { where: HANDED, id, meta: meta?.length ?? 0, ascii: false, lengths };
+      if (isText) parts = [encoder.encode(text).buffer];
+      else if (isPacked) parts = [packed(payload)];
+      else parts = (payload.meta ? [meta, ...buffers] : buffers).map(ownBuffer);
     } catch {
-      // There is no memory for it: chunks need none.
+      this.starved = true;
       return undefined;
     }
+    const bytes = isText ? parts[0].byteLength : meta.length;
+    const id = this.#hand(parts);
+    this.#handed = this.#handed + 1 >>> 0;
+    const where = isPacked ? PACKED : HANDED;
+    return { where, id, meta: bytes, ascii: bytes === text.length, buffers: buffers.length };
   }
+}
+
+/** Whether the parts of a payload are small on the average. */
+function isScattered(payload: Payload): boolean {
+  return bytesOf(payload) < LEAST_EACH * (payload.buffers.length + 1);
+}
+
+/** All of a payload in one buffer: the lengths of its buffers, its meta part, and its buffers. */
+function packed(payload: Payload): ArrayBuffer {
+  const { buffers } = payload;
+  const table = align(4 * buffers.length);
+  const bytes = new Uint8Array(table + bytesOf(payload));
+  new Uint32Array(bytes.buffer, 0, buffers.length).set(buffers.map(({ length }) => length));
+  putBuffers(bytes.subarray(table), payload);
+  return bytes.buffer;
 }
 
 /** A buffer that holds these bytes and nothing else, and is nobody else's. */
@@ -367,30 +374,40 @@ export class HandingReader {
    * @param beside Where it is, as its frame says.
    * @throws {BridgeProtocolError} If that cannot be right.
    */
-  take(format: number, { id, meta, lengths }: Beside): Payload {
-    if (!hasBuffers(format)) {
-      throw new BridgeProtocolError("Cannot read a message: a text is never handed over");
-    }
-    const hasMeta = format === Format.Structured;
-    const expected = hasMeta ? [meta, ...lengths] : lengths;
-    const buffers = this.#take(id);
-    if (!Array.isArray(buffers) || buffers.length !== expected.length) {
+  take(format: number, { where, id, meta, ascii, buffers: count }: Beside): Payload {
+    const taken = this.#take(id);
+    if (!Array.isArray(taken)) {
       throw new BridgeProtocolError(
-        `Cannot read a message: expected ${expected.length} buffers that were handed over`,
+        "Cannot read a message: expected buffers that were handed over, found something else",
       );
     }
-    const parts = expected.map((length, i) => viewOf(buffers[i], length));
+    const parts = taken.map(viewOf);
     this.#ring.countTaken(HANDED);
-    const first = hasMeta ? parts.shift() : undefined;
-    return { format, text: "", meta: first, buffers: parts, int: 0 };
+    const isText = !hasBuffers(format);
+    if (isText || where === PACKED) {
+      const [bytes = NO_BYTES] = parts;
+      const chars = Buffer.from(bytes.buffer);
+      if (isText) return takeText({ id, bytes, chars }, format, meta, ascii);
+      check(bytes, 0, 4 * count);
+      const lengths = Array.from(new Uint32Array(bytes.buffer, 0, count));
+      return takeBuffers(bytes.subarray(align(4 * count)), format, meta, lengths);
+    }
+    const first = format === Format.Structured ? parts.shift() ?? NO_BYTES : undefined;
+    if (parts.length === count && (first?.length ?? 0) === meta) {
+      return { format, text: "", meta: first, buffers: parts, int: 0 };
+    }
+    throw new BridgeProtocolError(
+      `Cannot read a message: expected ${count} buffers that were handed over, found ${parts.length}`,
+    );
   }
 }
 
-function viewOf(buffer: unknown, length: number): Uint8Array {
-  const isRight = buffer instanceof ArrayBuffer && !buffer.resizable && length <= MOST_PART &&
-    buffer.byteLength === length;
-  if (isRight) return new Uint8Array(buffer);
+function viewOf(buffer: unknown): Uint8Array {
+  if (
+    buffer instanceof ArrayBuffer && !buffer.resizable && !buffer.detached &&
+    buffer.byteLength <= MOST_PART
+  ) return new Uint8Array(buffer);
   throw new BridgeProtocolError(
-    `Cannot read a message: expected a buffer of ${length} bytes that was handed over, found something else`,
+    "Cannot read a message: expected a buffer that was handed over, found something else",
   );
 }

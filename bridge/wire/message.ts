@@ -1,24 +1,18 @@
 /**
- * Messages, and how one lies in a ring: as one frame; or, when it is large, as a frame that says where beside the ring its
- * payload is, in an annex or in buffers that change hands; or, when it is too large for that or there is no room beside the
- * ring, as a head frame and chunks.
+ * Messages, and how one lies in a ring: as one frame; or, when it is too large for one, as a frame that says where beside the
+ * ring its payload is, in an annex or in buffers that change hands.
  *
  * ```text
  * frame            header | buffer lengths, 4 bytes each | text or meta | buffers
  * frame, payload beside the ring
- *                  header (stream {@linkcode BESIDE}) | where, and the number of the memory | buffer lengths
+ *                  header (with {@linkcode BESIDE}) | where, and the number of the memory | buffer lengths, if in an annex
  *   in an annex    text or meta | buffers                     where: the annex's number
- *   handed over    a buffer for the meta, and for each buffer where: {@linkcode HANDED}
- * head frame       header (with a stream number)
- * chunk            header (Id the stream, A its bytes, B of the last one {@linkcode LAST}) | bytes
+ *   handed over    a buffer for the text or the meta, and for each buffer      where: {@linkcode HANDED}
+ *   packed         one buffer: buffer lengths | meta | buffers                 where: {@linkcode PACKED}
  * ```
  *
  * Each buffer begins at a multiple of 8 bytes: where it does not, V8 copies to and from shared memory byte by byte, which takes
  * ten times as long (measured on Deno 2.9.6).
- *
- * The chunks of a text are whole characters each. Those of all else are the bytes that its frame would have had, in the same
- * order and with the same gaps. Chunks of several messages may alternate, so a Worker that serves a callback in the middle of
- * sending is no trouble.
  *
  * @module
  */
@@ -27,29 +21,17 @@ import { Format, type Payload } from "./payload.ts";
 import { HEADER, MAX_FRAME } from "./ring.ts";
 import { isTransferred } from "./transfer.ts";
 
-/** The kind of a chunk. The kinds of messages begin at {@linkcode FIRST_KIND}. */
-export const CHUNK = 1;
-
 /** The kind of a frame that says that the writer has dropped its annexes. */
 export const DROPPED = 2;
 
 /** The first kind that a message may have. */
 export const FIRST_KIND = 8;
 
-/** In the word `Format` of a frame, and in `B` of a chunk: all of its text is ASCII. */
+/** In the word `Format` of a frame, above the payload's format: all of the text is ASCII. */
 export const ASCII = 1 << 8;
 
-/** In `B` of a chunk: it is the last one of its message. */
-export const LAST = 1;
-
-/** In the word `Format` of a frame: below this the payload's format, and from here on the stream's number. */
-export const STREAM_SHIFT = 16;
-
-/** In place of a stream's number: the payload is beside the ring. */
-export const BESIDE = 0xffff;
-
-/** The highest number of a stream. */
-export const MOST_STREAM = BESIDE - 1;
+/** In the word `Format` of a frame: the payload is beside the ring. */
+export const BESIDE = 1 << 16;
 
 /** The bytes before the lengths in a frame with its payload beside the ring: header, annex, number of the memory. */
 export const BESIDE_HEADER = HEADER + 8;
@@ -57,14 +39,23 @@ export const BESIDE_HEADER = HEADER + 8;
 /** The count of annexes of a ring. */
 export const ANNEXES = 2;
 
-/** In place of an annex's number: the payload is in buffers of its own. */
+/** In place of an annex's number: each part of the payload is in a buffer of its own. */
 export const HANDED: number = ANNEXES;
+
+/** In place of an annex's number: the payload is in one buffer. */
+export const PACKED: number = ANNEXES + 1;
+
+/** The most lengths that there is room for in a frame with its payload beside the ring. */
+export const MOST_LENGTHS: number = MAX_FRAME - BESIDE_HEADER >> 2;
 
 /**
  * The most bytes of one part of a message. Where a typed array is longer, optimized code in Deno 2.9.6 now and then takes
  * its length for a negative number.
  */
 export const MOST_PART = 2 ** 31 - 1;
+
+/** The time after which a message that found no memory is tried again, in milliseconds. */
+export const STARVED_MS = 100;
 
 /** The way beside the ring, as its writer has it. */
 export interface Giver {
@@ -86,7 +77,7 @@ export interface Taker {
 
 /** The location of a payload that lies beside the ring. */
 export interface Beside {
-  /** The number of the annex, or {@linkcode HANDED}. */
+  /** The number of the annex, or {@linkcode HANDED}, or {@linkcode PACKED}. */
   readonly where: number;
   /** The number of the memory. */
   readonly id: number;
@@ -94,12 +85,9 @@ export interface Beside {
   readonly meta: number;
   /** Whether the payload is a text that is all ASCII. */
   readonly ascii: boolean;
-  /** The lengths of its buffers. */
-  readonly lengths: readonly number[];
+  /** The count of its buffers. */
+  readonly buffers: number;
 }
-
-/** The bytes that a chunk holds: a multiple of 8. */
-export const CHUNK_BYTES = MAX_FRAME - HEADER;
 
 /** A message as it arrives. The meanings of `id`, `a` and `b` depend on the kind: see `protocol/messages.ts`. */
 export interface Message {

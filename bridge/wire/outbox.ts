@@ -1,8 +1,8 @@
 /**
  * The writing end of a ring: puts messages into it. See `message.ts` for how they lie there, and which message goes which way.
  *
- * A message that cannot be written at once *departs* in one of three ways: as one frame, once there is room; as a frame with its
- * payload beside the ring; in chunks, if it is too large for both.
+ * A message that cannot be written at once *departs* in one of two ways: as one frame, once there is room; or, if it is too large
+ * for one, as a frame with its payload beside the ring.
  *
  * @module
  */
@@ -14,20 +14,15 @@ import {
   BESIDE,
   type Beside,
   BESIDE_HEADER,
-  CHUNK,
-  CHUNK_BYTES,
   DROPPED,
   type Giver,
+  HANDED,
   hasBuffers,
   keep,
-  keepBytes,
-  LAST,
-  MOST_STREAM,
-  NO_BYTES,
-  STREAM_SHIFT,
+  MOST_LENGTHS,
 } from "./message.ts";
 import { align, HEADER, MAX_FRAME, type RingWriter } from "./ring.ts";
-import { mostBytes, writePart, writeText } from "./text.ts";
+import { mostBytes, writeText } from "./text.ts";
 
 /** The most bytes that the frame of a message may take. */
 function frameBytes(payload: Payload, withBuffers: boolean): number {
@@ -42,25 +37,24 @@ function frameBytes(payload: Payload, withBuffers: boolean): number {
 export class Outbox {
   /** The ring: here the writer says that it is hungry or behind, or that the reader is to end. */
   readonly ring: RingWriter;
-  readonly #annexes: AnnexWriter | undefined;
-  readonly #handing: HandingWriter | undefined;
-  readonly #giver: Giver | undefined;
-  #lastStream = 0;
+  readonly #annexes: AnnexWriter;
+  readonly #handing: HandingWriter;
+  readonly #giver: Giver;
 
   /**
    * @param ring The ring.
-   * @param giver Gives things to the reader beside the ring. Without it all payloads go through the ring.
+   * @param giver Gives things to the reader beside the ring. By default nothing can be given.
    */
-  constructor(ring: RingWriter, giver?: Giver) {
+  constructor(ring: RingWriter, giver: Giver = NOBODY) {
     this.ring = ring;
-    this.#annexes = giver && new AnnexWriter(ring, giver.give);
-    this.#handing = giver && new HandingWriter(ring, giver.hand);
+    this.#annexes = new AnnexWriter(ring, giver.give);
+    this.#handing = new HandingWriter(ring, giver.hand);
     this.#giver = giver;
   }
 
   /** Sends the attachments of a message; once, and before the message is written. */
   attach(attachments: readonly Attachment[]): void {
-    for (const { id, object } of attachments) this.#giver?.send(id, object);
+    for (const { id, object } of attachments) this.#giver.send(id, object);
   }
 
   /**
@@ -104,27 +98,36 @@ export class Outbox {
 
   /** Begins to write a message that could not be written at once. */
   begin(kind: number, id: number, a: number, b: number, payload: Payload): Departure {
-    const { ring } = this;
     if (align(frameBytes(payload, hasBuffers(payload.format))) <= MAX_FRAME) {
       return new FrameDeparture(this, kind, id, a, b, payload);
     }
-    // The lengths have to fit in the frame.
-    const fits = BESIDE_HEADER + 4 * payload.buffers.length <= MAX_FRAME;
-    const beside = fits ? this.#handing?.put(payload) ?? this.#annexes?.put(payload) : undefined;
-    if (beside) return new BesideDeparture(ring, kind, id, a, b, payload, beside);
-    this.#lastStream = this.#lastStream % MOST_STREAM + 1;
-    return new ChunkedDeparture(ring, this.#lastStream, kind, id, a, b, payload);
+    return new BesideDeparture(this, kind, id, a, b, payload);
+  }
+
+  /**
+   * Puts a payload beside the ring.
+   *
+   * @returns Where it is; nothing while there is no room for it.
+   */
+  put(payload: Payload): Beside | undefined {
+    const mayBeAnnexed = payload.buffers.length <= MOST_LENGTHS && !this.#handing.suits(payload);
+    return mayBeAnnexed && this.#annexes.put(payload) || this.#handing.put(payload);
+  }
+
+  /** Whether a message waits for memory, and not for the reader: nobody wakes the writer when there is some. */
+  get starved(): boolean {
+    return this.#handing.starved;
   }
 
   /** The time at which {@linkcode Outbox.tidy} has something to do, in `performance.now()` time; `Infinity` when it has not. */
   get tidyAt(): number {
-    return this.#annexes?.dropAt ?? Infinity;
+    return this.#annexes.dropAt;
   }
 
   /** Lets go of memory that is not used any more. */
   tidy(now: number): void {
     const annexes = this.#annexes;
-    if (!annexes || now < annexes.dropAt) return;
+    if (now < annexes.dropAt) return;
     const at = this.ring.reserve(HEADER);
     if (at < 0 || !annexes.drop()) return annexes.keep(now);
     this.ring.publishFrame(at, HEADER, DROPPED, 0, 0, 0, 0, 0, 0);
@@ -158,186 +161,65 @@ class FrameDeparture implements Departure {
   }
 }
 
-/** A message whose payload is beside the ring already. */
+/** A message whose payload goes beside the ring. */
 class BesideDeparture implements Departure {
-  readonly #ring: RingWriter;
+  readonly #outbox: Outbox;
   readonly #kind: number;
   readonly #id: number;
   readonly #a: number;
   readonly #b: number;
-  readonly #format: number;
-  readonly #beside: Beside;
+  #payload: Payload;
+  /** The lengths of the payload's buffers: those that are handed over have none here any more. */
+  readonly #lengths: readonly number[];
+  #beside: Beside | undefined;
 
-  constructor(
-    ring: RingWriter,
-    kind: number,
-    id: number,
-    a: number,
-    b: number,
-    { format }: Payload,
-    beside: Beside,
-  ) {
-    this.#ring = ring;
-    this.#kind = kind;
-    this.#id = id;
-    this.#a = a;
-    this.#b = b;
-    this.#format = format | (beside.ascii ? ASCII : 0) | BESIDE << STREAM_SHIFT;
-    this.#beside = beside;
-  }
-
-  advance(): boolean {
-    const { where, id, meta, lengths } = this.#beside;
-    const size = align(BESIDE_HEADER + 4 * lengths.length);
-    const at = this.#ring.reserve(size);
-    if (at < 0) return false;
-    const { words } = this.#ring;
-    let word = at + HEADER >> 2;
-    words[word++] = where;
-    words[word++] = id;
-    for (const length of lengths) words[word++] = length;
-    this.#ring.publishFrame(
-      at,
-      size,
-      this.#kind,
-      this.#id,
-      this.#a,
-      this.#b,
-      this.#format,
-      meta,
-      lengths.length,
-    );
-    return true;
-  }
-
-  /** Copies nothing: the payload was copied when it was put beside the ring. */
-  keep(): void {}
-}
-
-/** A message that could not be written at once. */
-export interface Departure {
-  /**
-   * Writes as much as there is room for.
-   *
-   * @param until The time to stop, in `performance.now()` time: a Worker that reads makes room all the while.
-   * @returns Whether all is written.
-   */
-  advance(until?: number): boolean;
-  /**
-   * Takes a copy of the bytes that are not written yet: from now on their owner may change them. Bytes that the codec made
-   * are its own and need no copy, but they are few.
-   */
-  keep(): void;
-}
-
-/** A message on its way out in chunks. */
-class ChunkedDeparture implements Departure {
-  readonly #ring: RingWriter;
-  readonly #stream: number;
-  readonly #kind: number;
-  readonly #id: number;
-  readonly #a: number;
-  readonly #b: number;
-  readonly #payload: Payload;
-  /** The parts still to be written after the head: byte parts, or units of the text. */
-  readonly #parts: Uint8Array[] = [];
-  #started = false;
-  #part = 0;
-  #offset = 0;
-
-  /** @param stream A number that no other message on its way from this thread has; 1 to 65,534. */
-  constructor(
-    ring: RingWriter,
-    stream: number,
-    kind: number,
-    id: number,
-    a: number,
-    b: number,
-    payload: Payload,
-  ) {
-    this.#ring = ring;
-    this.#stream = stream;
+  constructor(outbox: Outbox, kind: number, id: number, a: number, b: number, payload: Payload) {
+    this.#outbox = outbox;
     this.#kind = kind;
     this.#id = id;
     this.#a = a;
     this.#b = b;
     this.#payload = payload;
-    if (hasBuffers(payload.format)) {
-      const lengths = Uint32Array.from(payload.buffers, (buffer) => buffer.length);
-      const head = new Uint8Array(lengths.byteLength + (payload.meta?.length ?? 0));
-      head.set(new Uint8Array(lengths.buffer));
-      head.set(payload.meta ?? NO_BYTES, lengths.byteLength);
-      this.#parts = [head, ...payload.buffers];
-    }
+    this.#lengths = payload.buffers.map(({ length }) => length);
   }
 
-  advance(until = Infinity): boolean {
-    const ring = this.#ring;
-    if (!this.#started) {
-      const at = ring.reserve(HEADER);
-      if (at < 0) return false;
-      const { format, buffers, meta } = this.#payload;
-      ring.publishFrame(
-        at,
-        HEADER,
-        this.#kind,
-        this.#id,
-        this.#a,
-        this.#b,
-        format | this.#stream << STREAM_SHIFT,
-        meta?.length ?? 0,
-        buffers.length,
-      );
-      this.#started = true;
-    }
-    for (;;) {
-      const at = ring.reserve(MAX_FRAME);
-      if (at < 0) return false;
-      const last = hasBuffers(this.#payload.format)
-        ? this.#writeByteChunk(ring, at)
-        : this.#writeTextChunk(ring, at);
-      if (last) return true;
-      if (until !== Infinity && performance.now() >= until) return false;
-    }
+  advance(): boolean {
+    const beside = this.#beside ??= this.#outbox.put(this.#payload);
+    if (!beside) return false;
+    const { ring } = this.#outbox;
+    const { where, id, meta, buffers } = beside;
+    const lengths = where < HANDED ? this.#lengths : [];
+    const size = align(BESIDE_HEADER + 4 * lengths.length);
+    const at = ring.reserve(size);
+    if (at < 0) return false;
+    let word = at + HEADER >> 2;
+    ring.words[word++] = where;
+    ring.words[word++] = id;
+    for (const length of lengths) ring.words[word++] = length;
+    const format = this.#payload.format | BESIDE | (beside.ascii ? ASCII : 0);
+    ring.publishFrame(at, size, this.#kind, this.#id, this.#a, this.#b, format, meta, buffers);
+    return true;
   }
 
+  /** Copies nothing if the payload is beside the ring already: it was copied there. */
   keep(): void {
-    for (let i = this.#part; i < this.#parts.length; i++) {
-      // The offset counts from the part's start, so a part that is half written is copied as a whole.
-      this.#parts[i] = keepBytes(this.#parts[i]);
-    }
-  }
-
-  #writeTextChunk(ring: RingWriter, at: number): boolean {
-    const { text } = this.#payload;
-    const { read, written } = writePart(text, this.#offset, ring.bytes, at + HEADER, CHUNK_BYTES);
-    this.#offset += read;
-    const last = this.#offset === text.length;
-    this.#publishChunk(ring, at, written, (last ? LAST : 0) | (read === written ? ASCII : 0));
-    return last;
-  }
-
-  #writeByteChunk(ring: RingWriter, at: number): boolean {
-    let filled = 0;
-    while (filled < CHUNK_BYTES && this.#part < this.#parts.length) {
-      const part = this.#parts[this.#part];
-      const take = Math.min(CHUNK_BYTES - filled, part.length - this.#offset);
-      ring.bytes.set(part.subarray(this.#offset, this.#offset + take), at + HEADER + filled);
-      filled += take;
-      this.#offset += take;
-      if (this.#offset === part.length) {
-        this.#part++;
-        this.#offset = 0;
-        filled = align(filled);
-      }
-    }
-    const last = this.#part === this.#parts.length;
-    this.#publishChunk(ring, at, filled, last ? LAST : 0);
-    return last;
-  }
-
-  #publishChunk(ring: RingWriter, at: number, filled: number, flags: number): void {
-    const size = align(HEADER + filled);
-    ring.publishFrame(at, size, CHUNK, this.#stream, filled, flags, 0, 0, 0);
+    if (!this.#beside) this.#payload = keep(this.#payload);
   }
 }
+
+/** A message that could not be written at once. */
+export interface Departure {
+  /** Writes the message if there is room for it now, and says whether there was. */
+  advance(): boolean;
+  /**
+   * Takes a copy of the bytes if they are not written yet: from now on their owner may change them. Bytes that the codec made
+   * are its own and need no copy, but they are few.
+   */
+  keep(): void;
+}
+
+function refuse(): never {
+  throw new Error("Cannot send a message: nothing goes beside the ring");
+}
+
+const NOBODY: Giver = { give: refuse, hand: refuse, send: refuse };

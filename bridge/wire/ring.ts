@@ -14,8 +14,8 @@
  * ```
  *
  * A frame lies in one piece, aligned to 8 bytes; a padding frame fills the end of the ring when the next one does
- * not fit there. A frame takes at most a quarter of the ring: a larger message goes in chunks (see `message.ts`), so
- * a ring never grows, and a value of any size crosses without holding up the event loop.
+ * not fit there. A frame takes at most a quarter of the ring: a larger message goes beside the ring (see `message.ts`), so
+ * a ring never grows, and a value of any size crosses.
  *
  * The hub does not trust the bytes of a Worker: the reader keeps its own TAIL, and checks HEAD and each frame's size
  * against it before it touches a byte.

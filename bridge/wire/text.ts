@@ -49,29 +49,6 @@ export function writeText(text: string, bytes: Uint8Array, at: number): number {
   return encoder.encodeInto(text, bytes.subarray(at, at + length * 3)).written;
 }
 
-/**
- * Writes as much of a text as fits, whole characters only.
- *
- * @param text The text.
- * @param from The first UTF-16 unit to write.
- * @param bytes Where to write.
- * @param at Where to begin.
- * @param room How many bytes may be written.
- * @returns How many units were taken and how many bytes written.
- */
-export function writePart(
-  text: string,
-  from: number,
-  bytes: Uint8Array,
-  at: number,
-  room: number,
-): { read: number; written: number } {
-  let end = Math.min(text.length, from + room);
-  // A pair of surrogates is not cut in two.
-  if (end < text.length && (text.charCodeAt(end - 1) & 0xfc00) === 0xd800) end--;
-  return encoder.encodeInto(text.slice(from, end), bytes.subarray(at, at + room));
-}
-
 /** Reads a text of `length` bytes. */
 export function readText(bytes: Uint8Array, at: number, length: number): string {
   if (length <= SHORT_READ) {

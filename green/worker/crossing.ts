@@ -163,7 +163,7 @@ export class Crossing {
 
   #referToShared(value: object): Ref | undefined {
     const ref = referToShared(value);
-    if (ref?.kind === RefKind.Blob) this.references.blobs.note(value);
+    if (ref?.kind === RefKind.Blob) this.references.noteBlob(value);
     else if (ref) this.#countCrossing(value);
     return ref;
   }
@@ -180,7 +180,7 @@ export class Crossing {
     const shared = resolveShared(kind, data, this.#passage.take);
     if (shared) {
       if (kind === RefKind.Blob) {
-        this.references.blobs.note(shared);
+        this.references.noteBlob(shared);
         this.release(kind, data as number, 1);
       }
       this.#countCrossing(shared);

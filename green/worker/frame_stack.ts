@@ -75,10 +75,11 @@ export class FrameStack {
    * @param frame The thread.
    * @param reason The reason of the kill.
    * @param number The kill's number, if the kill comes from elsewhere.
+   * @param byHub Whether the hub killed the thread.
    */
-  kill(frame: Frame, reason: unknown, number?: number): void {
+  kill(frame: Frame, reason: unknown, number?: number, byHub = false): void {
     if (frame.killed) return;
-    frame.killed = { reason, number };
+    frame.killed = { reason, number, byHub };
     this.kills++;
     frame.onKill?.();
   }
@@ -255,6 +256,8 @@ export interface Kill {
   readonly reason: unknown;
   /** The number of the kill: see `Arena.kills`. None if the kill was made on this Worker, here and now. */
   readonly number: number | undefined;
+  /** Whether the hub made the kill, for this thread: then the hub has the reason. */
+  readonly byHub: boolean;
 }
 
 /** The state of a green thread while it runs: its stack frame. */

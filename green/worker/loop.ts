@@ -83,8 +83,7 @@ export class Serving {
 
   /** Whether the Worker is to end, and its event loop has had its last turn. */
   get #mayEnd(): boolean {
-    if (!this.#closing || this.#loopTurns.worked && !this.#mailbox.down.shut) return false;
-    return !this.#crossing.references.blobs.clear();
+    return this.#closing && (!this.#loopTurns.worked || this.#mailbox.down.shut);
   }
 
   /** Gives the event loop a turn, for finalizers and for failures there. */

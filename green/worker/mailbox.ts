@@ -21,7 +21,7 @@
 import type { Board } from "../../bridge/wire/board.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
-import { EMPTY, keep } from "../../bridge/wire/message.ts";
+import { EMPTY, keep, STARVED_MS } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import { Patience, pause } from "../../bridge/wire/patience.ts";
@@ -107,7 +107,7 @@ export class Mailbox {
       if (departure.advance()) return true;
       this.board.raise(this.slot);
       this.#receive();
-      return this.down.shut || Infinity;
+      return this.down.shut || (this.#out.starved ? STARVED_MS : Infinity);
     };
     try {
       this.wait(look, true, true);

@@ -63,8 +63,6 @@ interface GreenReferenceHost {
 
 /** A Worker's references. */
 export class GreenReferences {
-  /** The blobs that were sent from here or to here. */
-  readonly blobs: BlobLitter = new BlobLitter();
   readonly #host: GreenReferenceHost;
   readonly #exports = new Exports();
   readonly #functions: Imports<Callable>;
@@ -75,6 +73,9 @@ export class GreenReferences {
   /** The signal of this Worker that was referred to last. */
   lastSignal: AbortSignal | undefined;
   #hasImported = false;
+  /** The count of blobs that came from the hub or went there, and were not garbage-collected. One that did both counts twice. */
+  #blobs = 0;
+  readonly #collected = new FinalizationRegistry<void>(() => void this.#blobs--);
   /** The references made in an attempt. */
   #trail: number[] | undefined;
   /** Owner of the object that is being used: the id of a thread. */
@@ -108,9 +109,15 @@ export class GreenReferences {
    */
   takeLitter(): boolean {
     const litter = this.#hasImported || this.#functions.size > 0 || this.#objects.size > 0 ||
-      this.#signals.size > 0 || this.blobs.count > 0;
+      this.#signals.size > 0 || this.#blobs > 0;
     this.#hasImported = false;
     return litter;
+  }
+
+  /** Notes a blob that has come from the hub, or is about to go there: the platform frees its bytes in a turn of the event loop. */
+  noteBlob(blob: object): void {
+    this.#blobs++;
+    this.#collected.register(blob, undefined);
   }
 
   /**
@@ -361,44 +368,4 @@ export function goesByReference(value: object, all: boolean): boolean {
   // Plain data is asked about only if it has a `then`.
   if (prototype === Object.prototype || prototype === null) return false;
   return !classOfPrototype(prototype) && !platformClassOf(value);
-}
-
-/** The bytes taken to make V8 collect. With 64 MB it took up to six turns, and once more than twelve; with this at most four. */
-const PRESSURE_BYTES = 2 ** 30;
-
-/** The most loop turns that are spent on collecting. */
-const MOST_TURNS = 12;
-
-/** The loop turns that the finalizers of the platform take, once the finalizers here have been called. */
-const LAST_TURNS = 4;
-
-/** Counts the blobs that a Worker has got from the hub, or sent there. */
-class BlobLitter {
-  /** The count of blobs that have not been garbage-collected. A blob that was noted twice counts twice. */
-  count = 0;
-  readonly #collected = new FinalizationRegistry<void>(() => void this.count--);
-  #turns = 0;
-  #last = LAST_TURNS;
-
-  /** Notes a blob that has come, or is about to go. */
-  note(blob: object): void {
-    this.count++;
-    this.#collected.register(blob, undefined);
-  }
-
-  /**
-   * Has garbage collected, for a Worker that is about to end.
-   *
-   * @returns Whether the Worker is to have a loop turn and to call this once more.
-   */
-  clear(): boolean {
-    if (this.count === 0) return this.#turns > 0 && this.#last-- > 0;
-    if (this.#turns++ === MOST_TURNS) return false;
-    try {
-      new ArrayBuffer(PRESSURE_BYTES);
-    } catch {
-      // V8 says that there is no room only when it has collected all that it could.
-    }
-    return true;
-  }
 }

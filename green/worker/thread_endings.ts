@@ -2,9 +2,9 @@
  * The endings of threads in a Worker.
  *
  * The result or error of a thread is encoded once, for the hub; waiters here share that, or get a copy where references
- * in it have been counted for the hub. A result that cannot cross is a failure of the thread. Then, in this order: all that goes
- * with the thread is let go of, its handle here is settled, the hub is told. In a cooperative hub the Worker goes on when the
- * hub has done all that follows from the ending.
+ * in it have been counted for the hub. A result that cannot cross is a failure of the thread. The reason of a kill by the hub
+ * does not go back to it. Then, in this order: all that goes with the thread is let go of, its handle here is settled, the hub is
+ * told. In a cooperative hub the Worker goes on when the hub has done all that follows from the ending.
  *
  * @module
  */
@@ -17,7 +17,7 @@ import { GreenletExit, HubClosedError } from "../../bridge/errors.ts";
 import { type Frame, isNothingBut } from "./frame_stack.ts";
 import { isA } from "../../bridge/primordials.ts";
 import type { GreenBase } from "./base.ts";
-import { copyOf } from "../../bridge/wire/message.ts";
+import { copyOf, EMPTY } from "../../bridge/wire/message.ts";
 import {
   Ending,
   type Outcome,
@@ -73,6 +73,8 @@ export class ThreadEndings {
         ? this.#crossing.references.attempt(() =>
           encode(value, "result", this.#crossing.resultKinds)
         )
+        : this.#hasReason(frame, ending)
+        ? EMPTY
         : encodeThrown(value, "error", this.#crossing.resultKinds);
     } catch (error) {
       ending = Ending.Rejected;
@@ -90,6 +92,11 @@ export class ThreadEndings {
     this.#handles.letGo(thread);
     this.#mailbox.send(Up.Done, frame.id, ending, 0, payload);
     this.#scheduler.ended();
+  }
+
+  /** Whether the hub made the kill that ends a thread, so that it has the reason, and nobody here needs the reason encoded. */
+  #hasReason({ killed, thread }: Frame, ending: number): boolean {
+    return ending === Ending.Killed && killed?.byHub === true && !thread.given;
   }
 
   /**

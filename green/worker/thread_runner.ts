@@ -122,13 +122,13 @@ export class ThreadRunner {
    */
   kill(id: number, reason: unknown, mode: number, number: number): void {
     const frame = this.#stack.find(id);
-    if (frame && mode & KillMode.Once) {
-      frame.thrown = { error: reason };
+    if (mode & KillMode.Once) {
+      if (frame) frame.thrown = { error: reason };
       return;
     }
     if (frame) {
       frame.killTimed ||= (mode & KillMode.Timed) !== 0;
-      return this.#stack.kill(frame, reason, number);
+      return this.#stack.kill(frame, reason, number, true);
     }
     const isHere = this.#intake.holdsThread(id) ||
       this.tasks.some(({ message }) => message.id === id);
@@ -307,7 +307,9 @@ export class ThreadRunner {
     frame.memberOf = options?.memberOf;
     frame.sites = options?.sites;
     this.#stack.frames.push(frame);
-    if (this.#doomed.has(task.id)) this.#stack.kill(frame, this.#doomed.get(task.id));
+    if (this.#doomed.has(task.id)) {
+      this.#stack.kill(frame, this.#doomed.get(task.id), undefined, true);
+    }
     this.#doomed.delete(task.id);
     return frame;
   }

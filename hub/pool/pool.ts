@@ -365,7 +365,7 @@ export class Pool {
     let worked = false;
     try {
       for (let i = 0; i < MESSAGES_A_TURN; i++) {
-        const message = worker.post.receive(MESSAGES_A_TURN);
+        const message = worker.post.receive();
         if (!message) break;
         worked = true;
         this.#host.take(worker, message);
@@ -619,7 +619,7 @@ export class Pool {
     if (worker.dead) return;
     try {
       for (;;) {
-        const message = worker.post.receive(Infinity);
+        const message = worker.post.receive();
         if (!message) return;
         this.#host.take(worker, message);
       }

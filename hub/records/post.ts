@@ -12,7 +12,7 @@ import type { Board } from "../../bridge/wire/board.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import type { Departure, Outbox } from "../../bridge/wire/outbox.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
-import { keep, type Message } from "../../bridge/wire/message.ts";
+import { keep, type Message, STARVED_MS } from "../../bridge/wire/message.ts";
 
 /** Sends messages to one Worker and receives its messages. */
 export class Post {
@@ -43,7 +43,7 @@ export class Post {
     this.outbox.ring.setBehind(true);
     this.#waiting.push(new Waiting(kind, id, a, b, payload));
     this.sendWaiting();
-    // The remainder goes in a later turn, and the sender of the bytes may change them before that.
+    // The message goes in a later turn, and the sender of the bytes may change them before that.
     this.#waiting[0]?.keep();
   }
 
@@ -73,21 +73,20 @@ export class Post {
     if (this.#waiting.length === 0) return;
     let sent = 0;
     const until = performance.now() + TURN_MS;
-    while (sent < this.#waiting.length) {
-      if (this.#waiting[sent].write(this.outbox, until)) {
-        sent++;
-        continue;
-      }
-      // Other work of the event loop has its turn now.
-      if (performance.now() >= until) {
-        this.#sendLater();
+    for (; sent < this.#waiting.length; sent++) {
+      // Other work of the event loop has its turn now and then.
+      if (sent > 0 && performance.now() >= until) {
+        this.#sendLater(0);
         break;
       }
+      if (this.#waiting[sent].write(this.outbox)) continue;
       // Ask for room first and then look once more: room may have come in between.
       this.outbox.ring.setHungry(true);
-      if (!this.#waiting[sent].write(this.outbox, until)) break;
+      if (!this.#waiting[sent].write(this.outbox)) {
+        if (this.outbox.starved) this.#sendLater(STARVED_MS);
+        break;
+      }
       this.outbox.ring.setHungry(false);
-      sent++;
     }
     this.#waiting.splice(0, sent);
     if (this.#waiting.length === 0) this.outbox.ring.setBehind(false);
@@ -95,22 +94,20 @@ export class Post {
     this.#tidyLater();
   }
 
-  #sendLater(): void {
+  #sendLater(ms: number): void {
     if (this.#sendsLater) return;
     this.#sendsLater = true;
-    setImmediate(() => {
+    const go = () => {
       this.#sendsLater = false;
       this.sendWaiting();
-    });
+    };
+    if (ms === 0) setImmediate(go);
+    else setTimeout(go, ms);
   }
 
-  /**
-   * Receives the next message.
-   *
-   * @param frames The most ring frames to look at.
-   */
-  receive(frames: number): Message | undefined {
-    const message = this.inbox.receive(frames);
+  /** Receives the next message. */
+  receive(): Message | undefined {
+    const message = this.inbox.receive();
     if (this.inbox.ring.takeHungry()) this.#board.wake(this.#slot);
     return message;
   }
@@ -136,7 +133,7 @@ export class Post {
   }
 }
 
-/** The longest time for which one message is written without a turn of the event loop, in milliseconds. */
+/** The time after which no further message is written without a turn of the event loop, in milliseconds. */
 const TURN_MS = 8;
 
 /** A message that waits for those before it, or for room. */
@@ -156,13 +153,13 @@ class Waiting {
     this.#payload = payload;
   }
 
-  /** Writes as much as there is room for; says whether the whole message is written. */
-  write(outbox: Outbox, until: number): boolean {
+  /** Writes the message if there is room for it, and says whether there was. */
+  write(outbox: Outbox): boolean {
     this.#departure ??= outbox.begin(this.#kind, this.#id, this.#a, this.#b, this.#payload);
-    return this.#departure.advance(until);
+    return this.#departure.advance();
   }
 
-  /** Copies the part that is not written yet. */
+  /** Copies the bytes, which are not written yet. */
   keep(): void {
     if (this.#departure) this.#departure.keep();
     else this.#payload = keep(this.#payload);

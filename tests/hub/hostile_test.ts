@@ -17,7 +17,7 @@ const FORGED: [string, Words[], number?][] = [
   ["a kind of message that there is not", [{ Kind: 7777 }]],
   ["a text that is longer than its frame", [{ Kind: Up.Call, Meta: 1 << 30, Format: 1 }]],
   ["more buffers than the frame can hold", [{ Kind: Up.Call, Buffers: 1 << 20, Format: 2 }]],
-  ["a chunk of a stream that was not begun", [{ Kind: 1, Id: 9, B: 1 }]],
+  ["a payload beside the ring without a place", [{ Kind: Up.Call, Format: 1 << 16 | 1 }]],
   ["a call of a target that was not bound", [{ Kind: Up.Call, Id: 1, A: 999_999, B: 1 }]],
   ["the end of a thread that does not run there", [{ Kind: Up.Done, Id: 999_999 }]],
   ["an ending that there is not", [{ Kind: Up.Done, Id: 1, A: 55 }]],

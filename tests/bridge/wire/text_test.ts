@@ -1,6 +1,6 @@
 import { assertEquals } from "@std/assert";
 import { Buffer } from "node:buffer";
-import { mostBytes, readAscii, readText, writePart, writeText } from "../../../bridge/wire/text.ts";
+import { mostBytes, readAscii, readText, writeText } from "../../../bridge/wire/text.ts";
 
 const BOM = "\ufeff";
 const FACE = "\u{1F600}";
@@ -64,38 +64,6 @@ Deno.test("writeText() makes U+FFFD of a lone surrogate", () => {
   ) {
     const bytes = sharedBytes(mostBytes(text) + 8);
     assertEquals(readText(bytes, 0, writeText(text, bytes, 0)), expected);
-  }
-});
-
-Deno.test("writePart() and readText() carry a text in parts of any size", () => {
-  for (const text of [...TEXTS, TEXTS.join(""), TEXTS.join("").repeat(7)]) {
-    for (const room of [4, 5, 6, 7, 8, 9, 13, 16, 31, 64, 1000]) {
-      const bytes = sharedBytes(room + 8);
-      let arrived = "";
-      let from = 0;
-      do {
-        const { read, written } = writePart(text, from, bytes, 5, room);
-        assertEquals(written <= room, true);
-        assertEquals([bytes[4], bytes[5 + room]], [0xaa, 0xaa]);
-        arrived += readText(bytes, 5, written);
-        if (from < text.length) assertEquals(read > 0, true);
-        from += read;
-      } while (from < text.length);
-      assertEquals(arrived, text);
-    }
-  }
-});
-
-Deno.test("writePart() never cuts a pair of surrogates in two", () => {
-  for (let before = 0; before < 12; before++) {
-    const text = "x".repeat(before) + FACE.repeat(5);
-    const bytes = sharedBytes(16);
-    for (let from = 0; from < text.length;) {
-      const { read } = writePart(text, from, bytes, 0, 7);
-      const next = text.charCodeAt(from + read);
-      assertEquals(next >= 0xdc00 && next <= 0xdfff, false);
-      from += read;
-    }
   }
 });
 

@@ -69,7 +69,7 @@ Deno.test("Post and a Worker at its other end exchange thousands of messages of 
     }
     post.sendWaiting();
     for (let i = 0; i < 64; i++) {
-      const message = post.receive(64);
+      const message = post.receive();
       if (!message) break;
       const { kind, id, a, b, payload } = message;
       assertEquals({ kind, a: a + id, b, again: received.has(id) }, {
@@ -115,14 +115,16 @@ Deno.test("Post keeps the order of messages that wait for room", () => {
 Deno.test("Post sends the bytes as they were when they were sent", () => {
   const board = new Board(1);
   const down = createRing();
-  const inbox = new Inbox(new RingReader(down));
+  const { port1, port2 } = new MessageChannel();
+  const [near, far] = [new Passage(port1), new Passage(port2)];
+  const inbox = new Inbox(new RingReader(down), far);
   const post = new Post(
     board,
     0,
-    new Outbox(new RingWriter(down)),
+    new Outbox(new RingWriter(down), near),
     new Inbox(new RingReader(createRing())),
   );
-  const bytes = Array.from({ length: 6 }, (_, i) => new Uint8Array(RING_BYTES).fill(i + 1));
+  const bytes = Array.from({ length: 16 }, (_, i) => new Uint8Array(RING_BYTES).fill(i + 1));
   for (const [id, blob] of bytes.entries()) {
     const meta = new Uint8Array(1);
     post.send(FIRST_KIND, id, 0, 0, { format: Format.Structured, text: "", meta, buffers: [blob] });
@@ -139,6 +141,8 @@ Deno.test("Post sends the bytes as they were when they were sent", () => {
     assert(blob.length === RING_BYTES && blob.every((byte) => byte === next + 1));
     next++;
   }
+  post.retire();
+  near.close();
 });
 
 Deno.test("Post wakes the Worker for each message", () => {
@@ -159,7 +163,8 @@ Deno.test("Post lets go of memory whose time is long over, where the event loop 
   const note = (warning: Error) => void warnings.push(warning);
   process.on("warning", note);
   const board = new Board(1);
-  const outbox = new Outbox(new RingWriter(createRing()));
+  const passage = new Passage(new MessageChannel().port1);
+  const outbox = new Outbox(new RingWriter(createRing()), passage);
   const { promise: tidied, resolve } = Promise.withResolvers<void>();
   let tidyAt = performance.now() - 5000;
   Object.defineProperty(outbox, "tidyAt", { get: () => tidyAt });
@@ -178,5 +183,27 @@ Deno.test("Post lets go of memory whose time is long over, where the event loop 
   await new Promise<void>((resolve) => setImmediate(resolve));
   process.off("warning", note);
   post.retire();
+  passage.close();
   assertEquals(warnings, []);
+});
+
+Deno.test("Post tries a message again by itself when there was no memory for it", async () => {
+  const outbox = new Outbox(new RingWriter(createRing()));
+  const { promise: written, resolve } = Promise.withResolvers<void>();
+  let tries = 0;
+  outbox.begin = () => ({
+    advance() {
+      if (++tries > 2) resolve();
+      return tries > 2;
+    },
+    keep() {},
+  });
+  Object.defineProperty(outbox, "starved", { get: () => tries <= 2 });
+  const post = new Post(new Board(1), 0, outbox, new Inbox(new RingReader(createRing())));
+  const text = "x".repeat(RING_BYTES);
+  post.send(FIRST_KIND, 1, 0, 0, { format: Format.Text, text, meta: undefined, buffers: [] });
+  // Once, and once more after it has asked for room.
+  assertEquals(tries, 2);
+  await written;
+  assertEquals(tries, 3);
 });

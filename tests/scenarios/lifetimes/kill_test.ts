@@ -4,6 +4,7 @@ import { getCurrent, sleep } from "@aiohub/aiohub/green";
 import { assert, assertEquals, assertInstanceOf, assertLess, assertMatch } from "@std/assert";
 import { assertStrictEquals, assertThrows } from "@std/assert";
 import { Mark, marked, newMarks, set } from "../../fixtures/lifetimes/marks.ts";
+import * as reasons from "../../fixtures/lifetimes/counted_reasons.ts";
 import * as threads from "../../fixtures/lifetimes/threads.ts";
 import {
   ending,
@@ -94,6 +95,25 @@ Deno.test("P223 GreenThread.kill(reason) throws any reason, there and to those w
     thread.kill(nothing);
     assertInstanceOf(await thrownBy(thread), GreenletExit);
   }
+});
+
+Deno.test("GreenThread.kill(reason): the reason does not come back, unless it is needed there", async () => {
+  await using hub = new TestHub({ maxWorkers: 1 });
+  const killed = async (thread: GreenThread<unknown>, reason: reasons.Reason) => {
+    await parked(hub, thread, /^sleep/);
+    thread.kill(reason);
+    assertStrictEquals(await thrownBy(thread), reason);
+    assertEquals(thread.outcome(), { status: "killed", reason });
+  };
+  await killed(reasons.sleeps(), new reasons.Reason("first"));
+  assertEquals(await reasons.countOfWritten(), 0);
+  await killed(reasons.keepsHandle(), new reasons.Reason("second"));
+  assertEquals(await reasons.countOfWritten(), 1);
+  assertEquals(await reasons.reasonOfKept(), "second");
+  // The hub has no reason of its own for it.
+  const itself = reasons.killsItself("third");
+  assertEquals(await thrownBy(itself), new reasons.Reason("third"));
+  assertEquals(itself.state, "killed");
 });
 
 Deno.test("P223 GreenThread.kill(reason) is what the thread itself catches, with its class", async () => {
