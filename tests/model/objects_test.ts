@@ -508,6 +508,11 @@ tryOut("an item is put after its getter was killed", {
       check: ({ notes, look }) => expect([notes, look(rest)], [[], [7]]),
     }),
   mutants: {
+    "a Worker reads its wake counter after it has looked": [{
+      file: "green/worker/mailbox.ts",
+      text: "    this.board.park(this.slot, counter, ms);",
+      instead: "    this.board.park(this.slot, this.board.woken(this.slot), ms);",
+    }, LOST],
     "a getter takes what it is given without looking once more": [{
       file: blocking,
       text: LOOKS_AGAIN,

@@ -421,9 +421,9 @@ function runtime(
     },
     runSoon() {},
   };
-  const base = { mailbox, stack, timed: { next: Infinity } } as unknown as GreenBase;
   const scheduler = new library.Parallel(intake as unknown as Intake);
-  const blocking = new library.Blocking(base, intake as unknown as Intake, scheduler);
+  const base = { mailbox, stack, timed: { next: Infinity }, scheduler } as unknown as GreenBase;
+  const blocking = new library.Blocking(base, intake as unknown as Intake);
   const runtime: Pick<GreenRuntime, Used> = {
     enter() {
       stack.throwIfKilled(frame);
