@@ -35,6 +35,9 @@ export interface Condition {
   cameAfter?(due: number): boolean;
 }
 
+/** The text in `parkedOn` of a thread that waits for its turn. */
+export const ITS_TURN = "its turn";
+
 /** The wait of a blocked thread, for the hub and for people. */
 export interface Parking {
   /** The thing waited for: a call's target, a thread, or a few words such as `lock "cache"`. */

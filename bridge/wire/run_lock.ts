@@ -52,9 +52,6 @@
 import { type Board, isBefore } from "./board.ts";
 import { SpinLock } from "./spin_lock.ts";
 
-/** The text in `parkedOn` of a thread that waits for its turn. */
-export const ITS_TURN = "its turn";
-
 const LOCK = 0;
 const HOLDER = 1;
 const COUNTER = 2;

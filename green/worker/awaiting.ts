@@ -35,8 +35,8 @@ export class Awaiting {
     try {
       while (!done) {
         const counter = board.woken(slot);
-        const running = this.#scheduler.takeInMeanwhile(loading);
-        if (running) await running;
+        if (loading) this.#scheduler.glance();
+        else await this.#scheduler.takeInMeanwhile();
         if (down.shut) return;
         if (done) break;
         await Promise.race([settled, board.parkAsync(slot, counter)]);

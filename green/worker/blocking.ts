@@ -42,12 +42,11 @@ import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { currentLimit, type Limit } from "../../bridge/side/limit.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
-import { type Condition, type Parking, stopped } from "../../bridge/side/green.ts";
+import { type Condition, ITS_TURN, type Parking, stopped } from "../../bridge/side/green.ts";
 import { targetName, Up } from "../../bridge/protocol/messages.ts";
 import { isLocal } from "../../bridge/references/signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
-import { ITS_TURN } from "../../bridge/wire/run_lock.ts";
 import { GreenThread } from "../../bridge/side/green_thread.ts";
 
 /** A condition that never holds: for a wait that only time ends. */

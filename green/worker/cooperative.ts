@@ -127,12 +127,8 @@ export class Cooperative implements Scheduler {
   }
 
   /** Code that a message resumes, or a blocking call of its own, goes on to its next `await` with the run lock. */
-  takeInMeanwhile(loading: boolean): Promise<void> | undefined {
+  async takeInMeanwhile(): Promise<void> {
     this.#intake.receive(true);
-    return loading ? undefined : this.#runMeanwhile();
-  }
-
-  async #runMeanwhile(): Promise<void> {
     for (;;) {
       if (this.isAlone) {
         this.#intake.serveNext();

@@ -41,7 +41,7 @@ export class Parallel implements Scheduler, Turns {
     return this.takeIn();
   }
 
-  takeInMeanwhile(): undefined {
+  takeInMeanwhile(): void {
     this.#intake.takeIn();
   }
 

@@ -38,7 +38,7 @@ export interface Scheduler {
   readonly isAlone: boolean;
   /** Begins a blocking call of the innermost thread. */
   begin(frame: Frame, condition: Condition, deadline: number, parking: Parking): Turns;
-  /** Takes in the messages that have arrived, at a point that does not block. */
+  /** Takes in the messages that have arrived, where green code cannot give way to other threads. */
   glance(): void;
   /**
    * Takes in the messages that have arrived, on an empty stack.
@@ -47,13 +47,8 @@ export interface Scheduler {
    * @returns Whether the first of them may begin.
    */
   takeInAtBottom(tasks: { readonly message: Message }[]): boolean;
-  /**
-   * Takes in the messages that have arrived, while the event loop turns.
-   *
-   * @param loading Whether the module of a thread is being loaded.
-   * @returns A promise to wait for, if code that was run needs the event loop.
-   */
-  takeInMeanwhile(loading: boolean): Promise<void> | undefined;
+  /** Takes in the messages that have arrived, while an `async` green function waits. */
+  takeInMeanwhile(): Promise<void> | void;
   /** Notes that a thread to begin has been taken in. */
   arrived(): void;
   /** Notes that the Worker has nothing to go on with. */
