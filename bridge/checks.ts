@@ -46,13 +46,13 @@ export const LONGEST_TIMER: number = 2 ** 31 - 1;
  */
 export interface WaitOptions {
   /**
-   * The longest time to wait, in milliseconds; zero or less only looks. When the time is over, a `Timeout` is thrown, and what
-   * was waited for goes on.
+   * The longest time to wait, in milliseconds; zero or less only looks. When the time is over, a `Timeout` is thrown (by queues
+   * `Empty` or `Full`), and the thing that was waited for goes on.
    *
    * @default {Infinity}
    */
   timeout?: number;
-  /** Ends the wait with the signal's reason when it is aborted; what was waited for goes on. */
+  /** Ends the wait with the signal's reason when it is aborted. The thing that was waited for goes on. */
   signal?: AbortSignal;
 }
 

@@ -4,7 +4,15 @@
  * @module
  */
 
-import { checkTime, checkWaiting, show, type WaitOptions } from "../bridge/checks.ts";
+import {
+  checkOptionsObject,
+  checkSignal,
+  checkTime,
+  checkWaiting,
+  show,
+  WAIT_KEYS,
+  type WaitOptions,
+} from "../bridge/checks.ts";
 import type { SyncBlob } from "../bridge/references/blob_types.ts";
 import { blockingBlob } from "../bridge/memory/blobs.ts";
 import { remoteOf } from "../bridge/references/remote_object.ts";
@@ -88,6 +96,26 @@ export interface GreenFetchInit extends WaitOptions {
   redirect?: "follow" | "error" | "manual";
 }
 
+/** The keys of {@linkcode GreenFetchInit}, and those that the platform's `fetch()` knows besides. */
+const FETCH_KEYS = [
+  ...WAIT_KEYS,
+  "method",
+  "headers",
+  "body",
+  "redirect",
+  "cache",
+  "client",
+  "credentials",
+  "duplex",
+  "integrity",
+  "keepalive",
+  "mode",
+  "priority",
+  "referrer",
+  "referrerPolicy",
+  "window",
+];
+
 /** A response as it crosses. */
 interface WireResponse {
   readonly status: number;
@@ -107,7 +135,8 @@ const target = servedTarget("fetch");
  * @param url The URL to fetch. No `Request`, whose body green code could not read: its method, headers and body go into `init`.
  * @param init Method, headers and body, and the limits: see {@linkcode GreenFetchInit}.
  * @returns The response. It is no promise, and to `await` it does no harm.
- * @throws {TypeError} If the server cannot be reached, or the URL is not valid or no URL.
+ * @throws {TypeError} If the server cannot be reached, the URL is not valid or no URL, or an option has the wrong type or is not
+ * known.
  * @throws {Timeout} If the whole response was not there in time.
  * @throws The reason of `init.signal`: for `AbortSignal.timeout(ms)` a `DOMException` named `"TimeoutError"`.
  * @throws {BlockingCallError} If it is called on the hub: use the global `fetch()` there.
@@ -128,7 +157,10 @@ const target = servedTarget("fetch");
 export function fetch(url: string | URL, init: GreenFetchInit = {}): GreenResponse {
   const green = blocking("fetch()", "await globalThis.fetch()");
   checkUrl("fetch", url);
+  checkOptionsObject("fetch", init, "{ timeout: 1000 }", FETCH_KEYS);
   if (init.timeout !== undefined) checkTime("fetch", init.timeout, "timeout");
+  // `null` is no signal, as in the platform's `fetch()`.
+  checkSignal("fetch", init.signal ?? undefined);
   const headers = init.headers === undefined ? undefined : [...new Headers(init.headers)];
   const body = init.body instanceof URLSearchParams ? String(init.body) : init.body;
   if (init.body instanceof URLSearchParams && !headers?.some(([name]) => name === "content-type")) {

@@ -223,7 +223,7 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
  * @param options See {@linkcode SpawnOptions}. In green code without `signal`: nobody would hear it there while the thread that
  * spawns computes, or after the end of that thread. `kill()` the thread, or have a function of the hub spawn it.
  * @returns An object that spawns with them: it has `spawn()`, `spawnAfter()` and `spawnN()`.
- * @throws {TypeError} If an option has the wrong type or is not known.
+ * @throws {TypeError} If an option has the wrong type or is not known, or there is more than the options.
  * @throws {RangeError} If `delay` is longer than a timer can be, about 25 days.
  *
  * @example A name for messages
@@ -236,7 +236,16 @@ export function greenImport<M extends object>(url: string | URL): GreenModule<M>
  *
  * @category Threads
  */
-export function spawnWith(options: SpawnOptions): Spawner {
+export function spawnWith(options: SpawnOptions): Spawner;
+export function spawnWith(options: SpawnOptions, ...rest: unknown[]): Spawner {
+  // A function here would never run, and nobody would hear of it.
+  if (rest.length > 0) {
+    throw new TypeError(
+      `Cannot spawn with options: expected the options alone, found ${
+        show(rest[0])
+      } too: use spawnWith(options).spawn(fn, ...args)`,
+    );
+  }
   const green = greenSide();
   if (!green) return defaultHub().with(options);
   if (options?.signal) {

@@ -14,6 +14,7 @@
 import { brand, madeElsewhere } from "../bridge/brand.ts";
 import {
   checkOptionsObject,
+  checkSignal,
   checkWaiting,
   show,
   timeLimit,
@@ -279,6 +280,7 @@ export class Condition extends Coordination {
     const until = performance.now() + timeLimit(options);
     for (let inTime = true; !predicate();) {
       if (!inTime) throw timedOut(options);
+      blocking("waitFor()", "await waitForAsync()");
       inTime = this[CORE].wait({ ...options, timeout: until - performance.now() });
     }
   }
@@ -339,6 +341,7 @@ function checkPredicate(predicate: unknown, call: string): void {
 /** Checks the options before the first wait: there may be none, if the predicate holds at once. */
 function checkWaitingKeys(options: WaitOptions | undefined): void {
   checkOptionsObject("wait", options, "{ timeout: 1000 }", WAIT_KEYS);
+  checkSignal("wait", options?.signal);
 }
 
 registerKind(

@@ -13,7 +13,13 @@
  */
 
 import { brand } from "../bridge/brand.ts";
-import { checkOptionsObject, checkWaiting, timeLimit, type WaitOptions } from "../bridge/checks.ts";
+import {
+  checkOptionsObject,
+  checkWaiting,
+  show as found,
+  timeLimit,
+  type WaitOptions,
+} from "../bridge/checks.ts";
 import { Collision, CycleError, PropagateError } from "../bridge/errors.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
 import { intern, type Target } from "../bridge/protocol/messages.ts";
@@ -622,6 +628,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @throws {BlockingCallError} If it is called on the hub: use `waitAsync()` there.
    */
   wait(keys?: Iterable<DagKey>, options?: WaitOptions): Map<DagKey, V> {
+    blocking("wait()", "await waitAsync()");
     return new Map(this.waitEach(keys, options));
   }
 
@@ -653,7 +660,7 @@ export class DAGPool<V = unknown> extends Coordination {
     keys?: Iterable<DagKey>,
     options?: WaitOptions,
   ): Generator<[DagKey, V], void, undefined> {
-    return stepsOf(this, keys, options, valueOf<V>);
+    return stepsOf(this, keys, options, valueOf<V>, "waitEach");
   }
 
   /**
@@ -670,7 +677,7 @@ export class DAGPool<V = unknown> extends Coordination {
     keys?: Iterable<DagKey>,
     options?: WaitOptions,
   ): Generator<[DagKey, V], void, undefined> {
-    return stepsOf(this, keys, options, successOf<V>);
+    return stepsOf(this, keys, options, successOf<V>, "waitEachSuccess");
   }
 
   /**
@@ -686,7 +693,7 @@ export class DAGPool<V = unknown> extends Coordination {
     keys?: Iterable<DagKey>,
     options?: WaitOptions,
   ): Generator<[DagKey, PropagateError], void, undefined> {
-    return stepsOf(this, keys, options, errorOf);
+    return stepsOf(this, keys, options, errorOf, "waitEachError");
   }
 
   /**
@@ -801,18 +808,24 @@ function restOf(options: WaitOptions | undefined): Rest {
   };
 }
 
+function iterated(keys: Iterable<DagKey>): Iterable<DagKey> {
+  if (typeof Object(keys)[Symbol.iterator] === "function") return keys;
+  throw new TypeError(`Cannot wait for keys: expected an iterable of them, found ${found(keys)}`);
+}
+
 /** Iterates over the items of keys, in green code. */
 function stepsOf<T>(
   pool: DAGPool,
   keys: Iterable<DagKey> | undefined,
   options: WaitOptions | undefined,
   pick: Pick<T>,
+  call: string,
 ): Generator<T, void, undefined> {
   const rest = restOf(options);
   let left: Set<DagKey> | undefined;
   return new GreenSteps(() => {
-    blocking("waitEach()", "for await … of waitEachAsync()");
-    left ??= new Set(keys ?? ask(pool, "all") as DagKey[]);
+    if (!greenSide()) blocking(`${call}()`, `for await … of ${call}Async()`);
+    left ??= new Set(iterated(keys ?? ask(pool, "all") as DagKey[]));
     while (left.size > 0) {
       const result = ask(pool, "next", [...left], ...rest()) as Result;
       left.delete(result[0]);
@@ -830,13 +843,13 @@ function asyncStepsOf<T>(
   options: WaitOptions | undefined,
   pick: Pick<T>,
 ): AsyncGenerator<T, void, undefined> {
-  const each = greenSide() ? stepsOf(pool, keys, options, pick) : undefined;
+  const each = greenSide() ? stepsOf(pool, keys, options, pick, "waitEach") : undefined;
   const rest = restOf(options);
   let left: Set<DagKey> | undefined;
   const step = async (): Promise<IteratorResult<T, undefined>> => {
     if (each) return each.next() as IteratorResult<T, undefined>;
     const state = stateOf(pool);
-    left ??= new Set(keys ?? state.all());
+    left ??= new Set(iterated(keys ?? state.all()));
     while (left.size > 0) {
       const result = await state.next([...left], ...rest());
       left.delete(result[0]);

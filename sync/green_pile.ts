@@ -8,9 +8,10 @@
 
 import { brand } from "../bridge/brand.ts";
 import type { GreenThread } from "../bridge/side/green_thread.ts";
-import { greenSide } from "../bridge/side/side.ts";
+import { blocking, greenSide } from "../bridge/side/side.ts";
 import { AsyncItems, END, GreenSteps, Steps } from "../bridge/side/steps.ts";
 import { GreenPool } from "./green_pool.ts";
+import { claim } from "./maps.ts";
 
 /**
  * Spawns green threads in a pool, and gives their results in the order of the spawns.
@@ -82,7 +83,7 @@ export class GreenPile<R = unknown> {
   // deno-lint-ignore no-explicit-any
   spawnAsync<A extends any[]>(fn: (...args: A) => R | PromiseLike<R>, ...args: A): void {
     const thread = this.pool.spawnAsync(fn, ...args) as GreenThread<R>;
-    thread.then(undefined, () => {});
+    claim(thread);
     this.#threads.push(thread);
   }
 
@@ -96,6 +97,7 @@ export class GreenPile<R = unknown> {
   next(): IteratorResult<R, undefined> {
     const [thread] = this.#threads;
     if (!thread) return { done: true, value: undefined };
+    blocking("next()", "for await … of the pile");
     try {
       return { done: false, value: thread.wait() };
     } finally {

@@ -16,7 +16,7 @@
  * @module
  */
 
-import { checkWaiting, type WaitOptions } from "../bridge/checks.ts";
+import { checkWaiting, show, type WaitOptions } from "../bridge/checks.ts";
 import { brand } from "../bridge/brand.ts";
 import type {
   Passed,
@@ -472,7 +472,7 @@ export class GreenPool extends Coordination {
    * Results come in the order of the arguments. Calls begin when the first result is asked for; as many calls as the pool has
    * slots are ahead at the most. The error of a call is thrown where its result is asked for, and the next result can be asked
    * for after that; an error of the iterable is thrown in the same way, as the last result. If the loop is left early, the
-   * running calls are killed.
+   * running calls are killed. An error of a call does not leave the iteration: `using` does so in any case.
    *
    * @param fn As for the function `spawn`.
    * @param items The arguments, one for each call.
@@ -490,7 +490,8 @@ export class GreenPool extends Coordination {
    * ```
    */
   imap<T, R>(fn: Spawnable<[T], R>, items: Iterable<T>): Generator<Awaited<R>, void, undefined> {
-    return this.starmap(fn, singles(items));
+    blocking("imap()", "for await … of imapAsync()");
+    return greenMap(aheadIn(this), singles(items), launcherIn(this, fn), true);
   }
 
   /**
@@ -500,6 +501,7 @@ export class GreenPool extends Coordination {
    * @param fn As for the function `spawn`.
    * @param items The arrays of arguments, one for each call.
    * @returns The results, with the helpers of `Iterator.prototype`.
+   * @throws {TypeError} If `items` is no iterable; by `next()`, in place of a result, if an item is no array.
    * @throws {BlockingCallError} If it is called on the hub: use `starmapAsync()` there.
    */
   // deno-lint-ignore no-explicit-any
@@ -507,7 +509,8 @@ export class GreenPool extends Coordination {
     fn: Spawnable<A, R>,
     items: Iterable<A>,
   ): Generator<Awaited<R>, void, undefined> {
-    blocking("imap()", "for await … of imapAsync()");
+    blocking("starmap()", "for await … of starmapAsync()");
+    checkIterable(items);
     return greenMap(aheadIn(this), items, launcherIn(this, fn), true);
   }
 
@@ -552,12 +555,14 @@ export class GreenPool extends Coordination {
    * @param fn As for the function `spawn`.
    * @param items The arrays of arguments, one for each call.
    * @returns The results.
+   * @throws {TypeError} If `items` is no iterable; by `next()`, in place of a result, if an item is no array.
    */
   // deno-lint-ignore no-explicit-any
   starmapAsync<A extends any[], R>(
     fn: Spawnable<A, R>,
     items: Iterable<A> | AsyncIterable<A>,
   ): AsyncGenerator<Awaited<R>, void, undefined> {
+    checkIterable(items);
     return asyncMap(aheadIn(this), items, launcherIn(this, fn), true);
   }
 
@@ -590,6 +595,7 @@ function launcherIn<A extends any[], R>(
   fn: Spawnable<A, R>,
 ): Begin<A, Awaited<R>> {
   return (args, begun) => {
+    checkArguments(args);
     if (greenSide()) spawnIn(pool, fn, [...args], false, begun);
     else begun(spawnLaterIn(pool, fn, [...args], false).thread);
   };
@@ -604,7 +610,9 @@ function spawnIn(
   begun?: Begun,
 ): AnyThread {
   const core = pool[CORE];
-  const green = blocking("spawn()", "spawnAsync()");
+  const green = detached
+    ? blocking("spawnN()", "spawnNAsync()")
+    : blocking("spawn()", "spawnAsync()");
   if (green.memberOf === core.id && !core.tryAcquire("spawn()")) {
     return runInline(core, fn, args, detached, begun);
   }
@@ -695,10 +703,15 @@ async function* singlesAsync<T>(items: Iterable<T> | AsyncIterable<T>): AsyncGen
   for await (const item of items) yield [item];
 }
 
+function checkArguments(args: unknown): void {
+  if (typeof Object(args)[Symbol.iterator] === "function") return;
+  throw new TypeError(`Cannot map: expected an array of arguments, found ${show(args)}`);
+}
+
 function checkIterable(items: unknown): void {
   const { [Symbol.iterator]: iterator, [Symbol.asyncIterator]: asyncIterator } = Object(items);
   if (iterator || asyncIterator) return;
-  throw new TypeError(`Cannot map: expected an iterable of arguments, found ${typeof items}`);
+  throw new TypeError(`Cannot map: expected an iterable of arguments, found ${show(items)}`);
 }
 
 registerKind("GreenPool", GreenPool, (buffer, name) => new PoolCore(buffer, name));

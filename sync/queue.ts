@@ -272,7 +272,11 @@ export class LightQueue<T = unknown> extends Coordination {
    */
   [Symbol.asyncIterator](): AsyncGenerator<T, void, undefined> {
     const core = this[CORE];
-    return new AsyncItems(() => core.nextAsync() as Promise<IteratorResult<T, undefined>>);
+    const left = new AbortController();
+    return new AsyncItems(
+      () => core.nextAsync(left.signal) as Promise<IteratorResult<T, undefined>>,
+      () => left.abort(),
+    );
   }
 }
 

@@ -50,6 +50,7 @@ import {
 import { Block, discard, Heap, HEAP_WORDS, type Item, makeItem } from "../bridge/memory/heap.ts";
 import { discardValue } from "../bridge/memory/stored_values.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
+import { END } from "../bridge/side/steps.ts";
 import type { Waiters } from "../bridge/memory/waiters.ts";
 import { checkCount } from "./permits.ts";
 
@@ -90,6 +91,9 @@ const CAME_BACK = 1;
 
 /** The order in which items leave a queue. */
 export type Order = "fifo" | "lifo" | "priority";
+
+/** The errors that say that a queue is closed and empty: they end an iteration. An item may be an error of the same class. */
+const endings = new WeakSet<Error>();
 
 /** The core of a queue. */
 export class QueueCore extends Core {
@@ -419,6 +423,7 @@ export class QueueCore extends Core {
 
   /** A step of an iteration in green code; the last one when the queue is closed and empty. */
   next(): IteratorResult<unknown, undefined> {
+    blocking("next()", "for await … of the queue");
     try {
       return { done: false, value: this.get(undefined) };
     } catch (error) {
@@ -426,17 +431,23 @@ export class QueueCore extends Core {
     }
   }
 
-  async nextAsync(): Promise<IteratorResult<unknown, undefined>> {
+  /**
+   * A step of an iteration in async code; the last one also when the iteration is left meanwhile.
+   *
+   * @param left A signal that is aborted when the iteration is left.
+   */
+  async nextAsync(left: AbortSignal): Promise<IteratorResult<unknown, undefined>> {
     try {
-      const value = greenSide() ? this.get(undefined) : await this.getAsync(undefined);
+      const value = greenSide() ? this.get(undefined) : await this.getAsync({ signal: left });
       return { done: false, value };
     } catch (error) {
+      if (left.aborted && error === left.reason) return END;
       return this.#ended(error);
     }
   }
 
   #ended(error: unknown): IteratorResult<unknown, undefined> {
-    if (error === this.#ending) return { done: true, value: undefined };
+    if (endings.has(error as Error)) return END;
     throw error;
   }
 
@@ -609,8 +620,6 @@ export class QueueCore extends Core {
 
   // Errors.
 
-  readonly #ending = new QueueClosedError("The queue is closed");
-
   #closedError(): QueueClosedError {
     return new QueueClosedError(`Cannot put: ${this.title} is closed`);
   }
@@ -620,7 +629,10 @@ export class QueueCore extends Core {
   }
 
   #nothing(why: number): Error {
-    return why === ENDED ? this.#ending : new Empty(`Cannot get: ${this.title} is empty`);
+    if (why !== ENDED) return new Empty(`Cannot get: ${this.title} is empty`);
+    const ending = new QueueClosedError(`Cannot get: ${this.title} is closed and empty`);
+    endings.add(ending);
+    return ending;
   }
 }
 

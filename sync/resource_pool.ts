@@ -11,7 +11,7 @@
 import { brand } from "../bridge/brand.ts";
 import { checkOptionsObject, type WaitOptions } from "../bridge/checks.ts";
 import { currentLimit, outsideLimits } from "../bridge/side/limit.ts";
-import { greenSide } from "../bridge/side/side.ts";
+import { blocking, greenSide } from "../bridge/side/side.ts";
 import { CORE } from "../bridge/memory/objects.ts";
 import { registerOwnClass } from "../bridge/values/classes.ts";
 import { HUB } from "../bridge/memory/process_side.ts";
@@ -234,6 +234,7 @@ export class Pool<T> {
    * @throws As {@linkcode Pool.prototype.get | Pool.get} does; on the hub use `itemAsync()`.
    */
   item(options?: WaitOptions): Lease<T> {
+    blocking("item()", "await itemAsync()");
     return this.#lease(this.get(options));
   }
 

@@ -215,7 +215,7 @@ export abstract class GreenThread<T = unknown> implements Promise<T> {
 
   /**
    * Ends the thread as {@linkcode GreenThread.prototype.kill | GreenThread.kill} does, and waits until it has ended, and the
-   * async work that was aborted with it, if that has asked for its signal. For the hub; in green code use
+   * async work that was aborted with it, if that has asked for its signal. For async code. Green code that is not `async` uses
    * `kill(reason, { wait: true })`.
    *
    * @param reason As for {@linkcode GreenThread.prototype.kill | GreenThread.kill}.

@@ -117,10 +117,15 @@ export class Crossing {
     });
   }
 
-  /** Decodes the reason of a kill or the like, which counts even if its reason cannot be read here. */
+  /** Decodes the reason of a kill or the like, which counts even if its reason cannot be read here. None is a `GreenletExit`. */
   decodeReason(payload: Payload): unknown {
+    return this.decodeAbort(payload) ?? new GreenletExit();
+  }
+
+  /** Decodes the reason of an aborted signal, which may be `null`. */
+  decodeAbort(payload: Payload): unknown {
     try {
-      return decode(payload, this.kinds) ?? new GreenletExit();
+      return decode(payload, this.kinds);
     } catch (cause) {
       return new GreenletExit(undefined, { cause });
     }

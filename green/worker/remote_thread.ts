@@ -46,6 +46,8 @@ const KILL = servedTarget("kill");
 interface HandleHost {
   /** The waits for threads. */
   readonly waits: {
+    /** Whether there is a green thread here that could block. */
+    readonly canBlock: boolean;
     waitFor(thread: RemoteThread, timeout: number | undefined, signal?: AbortSignal): void;
     kill(thread: RemoteThread, reason: unknown, onlyPending: boolean, grace?: number): void;
     watch(thread: RemoteThread): void;
@@ -189,10 +191,12 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     this.#host.call(KILL, [this, waiting]);
   }
 
-  override killAsync(): never {
-    throw new TypeError(
-      "Cannot call killAsync() in green code: use kill(reason, { wait: true }), which blocks",
-    );
+  /** In an `async` green function, as each `…Async()`: blocks. */
+  override killAsync(reason?: unknown, options?: Omit<KillOptions, "wait">): Promise<void> {
+    return Promise.try(() => {
+      checkKill(options, true);
+      this.kill(reason, { ...options, wait: true });
+    });
   }
 
   override cancel(reason?: unknown): void {
@@ -222,13 +226,36 @@ export class RemoteThread<T = unknown> extends GreenThread<T> {
     return at >= 0;
   }
 
-  /** For a green function that is `async`: blocks its Worker in the next microtask. */
+  /** In an `async` green function, and in code that one has called: blocks the Worker in the next microtask. */
   override then<R1 = T, R2 = never>(
     onfulfilled?: ((value: T) => R1 | PromiseLike<R1>) | null,
     // deno-lint-ignore no-explicit-any
     onrejected?: ((reason: any) => R2 | PromiseLike<R2>) | null,
   ): Promise<R1 | R2> {
-    return Promise.resolve().then(() => this.wait()).then(onfulfilled, onrejected);
+    this.observed = true;
+    return Promise.resolve().then(() => this.#waitLater()).then(onfulfilled, onrejected);
+  }
+
+  /**
+   * Waits, in a microtask. If there is no green thread any more that could block, the promise settles in a later turn of the event
+   * loop. A wait that ends before the thread has not asked for the result: a failure of the thread is reported then.
+   */
+  #waitLater(): T | Promise<T> {
+    const { waits } = this.#host;
+    if (!this.done && !waits.canBlock) return new Promise((resolve) => this.#settleLater(resolve));
+    try {
+      return this.wait();
+    } finally {
+      this.observed = this.done;
+    }
+  }
+
+  #settleLater(resolve: (result: Promise<T>) => void): void {
+    this.link(() => {
+      resolve(Promise.try(() => this.wait()));
+      // A promise, so that the event loop has a turn soon.
+      return Promise.resolve();
+    });
   }
 
   #decode(ending: number, payload: Payload): Outcome<T> {

@@ -419,7 +419,7 @@ export class GreenRuntime implements Green {
       case Down.Release:
         return this.crossing.references.release(id, b);
       case Down.Signalled: {
-        const reason = this.crossing.decodeReason(payload);
+        const reason = this.crossing.decodeAbort(payload);
         // Its listeners may do anything: not in the middle of a message that is being written.
         return this.intake.soon(() => this.crossing.references.signalled(id, reason));
       }

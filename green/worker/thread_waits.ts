@@ -61,6 +61,11 @@ export class ThreadWaits {
     this.#blocking = blocking;
   }
 
+  /** Whether there is a green thread here that could block. */
+  get canBlock(): boolean {
+    return this.#frames.length > 0;
+  }
+
   /** Blocks until a thread's ending is known here. */
   waitFor(thread: RemoteThread, timeout: number, signal?: AbortSignal): void {
     const frame = this.#caller.frame("wait()");

@@ -91,6 +91,27 @@ Deno.test("K5 options that are none are refused: a number, a signal, a list", as
   }
 });
 
+Deno.test("K5 fetch() and urlopen() refuse options that are none, as all calls do", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const wanted = "expected an object of options, such as { timeout: \\d+ }, found ";
+  for (const name of ["fetch", "urlopen"]) {
+    assertMatch(await outcome(name, 5), RegExp(`^TypeError: .*${wanted}5$`));
+    const signal = AbortSignal.timeout(60_000);
+    assertMatch(await outcome(name, signal), RegExp(`${wanted}an object of class AbortSignal$`));
+  }
+});
+
+Deno.test("K5 a signal that is none is refused by calls that turn out not to wait", async () => {
+  await using _hub = new TestHub({ maxWorkers: 1 });
+  const wanted = /^TypeError: .*expected an AbortSignal for "signal", found 5$/;
+  const options = { signal: 5 };
+  for (const name of ["Condition.waitFor that holds", "fetch"]) {
+    assertMatch(await outcome(name, options), wanted);
+  }
+  const begin = hubCalls["Condition.waitForAsync that holds"];
+  assertMatch(await outcomeOnHub(() => begin(options)), wanted);
+});
+
 Deno.test("K5 options may be of a class, of no prototype or frozen, and what is on all objects is none", async () => {
   const options = new class {
     get timeout() {

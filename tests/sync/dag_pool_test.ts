@@ -1,5 +1,5 @@
 import { DAGPool, type DagResults, spawn } from "@aiohub/aiohub";
-import { assertEquals, assertThrows } from "@std/assert";
+import { assertEquals, assertRejects, assertThrows } from "@std/assert";
 
 Deno.test("DAGPool made and filled in green code is awaited on the hub", async () => {
   const pool = await spawn(() => {
@@ -79,4 +79,18 @@ Deno.test("DagResults throws a PropagateError in place of a value, and the itera
     "PropagateError",
     { done: true, value: undefined },
   ]);
+});
+
+Deno.test("DAGPool.wait() and waitAsync() refuse keys that are none in words, such as options", async () => {
+  const text =
+    "Cannot wait for keys: expected an iterable of them, found an object of class Object";
+  // deno-lint-ignore no-explicit-any
+  const options = { timeout: 1000 } as any;
+  await assertRejects(() => new DAGPool({ a: 1 }).waitAsync(options), TypeError, text);
+  await assertRejects(
+    // deno-lint-ignore no-explicit-any
+    async () => await spawn((keys: any) => void new DAGPool({ a: 1 }).wait(keys), options),
+    TypeError,
+    text,
+  );
 });

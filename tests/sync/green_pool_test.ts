@@ -156,3 +156,33 @@ Deno.test("GreenPool.imapAsync() begins no call once it was left", async () => {
   await left;
   assertEquals(pool.running, 0);
 });
+
+Deno.test("GreenPool.imap() and starmap() say in words which arguments they cannot take", async () => {
+  // deno-lint-ignore no-explicit-any
+  type Wrong = any;
+  const text = (found: string) => `Cannot map: expected an iterable of arguments, found ${found}`;
+  const noArray = "Cannot map: expected an array of arguments, found 5";
+  const inGreenCode = await spawn(() => {
+    const pool = new GreenPool(1);
+    const fn = (n: number) => n;
+    const begins: (() => unknown)[] = [
+      () => pool.imap(fn, null as Wrong),
+      () => pool.starmap(fn, 5 as Wrong),
+      () => pool.starmap(fn, [5] as Wrong).toArray(),
+    ];
+    return begins.map((begin) => {
+      try {
+        return begin();
+      } catch (error) {
+        return (error as Error).message;
+      }
+    });
+  });
+  assertEquals(inGreenCode, [text("null"), text("5"), noArray]);
+  const pool = new GreenPool(1);
+  const fn = (n: number) => n;
+  await assertRejects(() => pool.imapAsync(fn, null as Wrong).next(), TypeError, text("null"));
+  assertThrows(() => pool.starmapAsync(fn, null as Wrong), TypeError, text("null"));
+  await assertRejects(() => pool.starmapAsync(fn, [5] as Wrong).next(), TypeError, noArray);
+  assertEquals(pool.running, 0);
+});

@@ -1,6 +1,6 @@
 /** Maps over green threads, as to what becomes of an item that is on its way when something comes in between. */
 
-import { GreenPool, Hub, Semaphore, Timeout } from "@aiohub/aiohub";
+import { GreenEvent, GreenPile, GreenPool, Hub, Semaphore, spawn, Timeout } from "@aiohub/aiohub";
 import { assertEquals } from "@std/assert";
 import { until } from "../support/mod.ts";
 
@@ -104,3 +104,30 @@ for (const way of ["imapAsync", "imapUnorderedAsync"] as const) {
     assertEquals(await results.next(), { done: true, value: undefined });
   });
 }
+
+Deno.test("imapAsync() and GreenPile.spawnAsync() in an async green function do not wait for calls that are ahead", async () => {
+  const gate = new GreenEvent<void>();
+  const first = await spawn(async (gate: GreenEvent<void>) => {
+    const late = (gate: GreenEvent<void>, n: number) => {
+      if (n > 0) gate.wait();
+      return n;
+    };
+    const pool = new GreenPool(2);
+    const seen: number[] = [];
+    const pairs: [GreenEvent<void>, number][] = [[gate, 0], [gate, 1]];
+    for await (const n of pool.starmapAsync(late, pairs)) {
+      seen.push(n);
+      break; // the second call is killed, and has not ended by itself
+    }
+    const pile = new GreenPile<number>(2);
+    for (const n of [0, 1]) pile.spawnAsync(late, gate, n);
+    for await (const n of pile) {
+      seen.push(n);
+      break;
+    }
+    gate.send(); // the call that is left in the pile ends
+    for await (const n of pile) seen.push(n);
+    return seen;
+  }, gate);
+  assertEquals(first, [0, 0, 1]);
+});

@@ -27,6 +27,17 @@ Deno.test("an AbortSignal tells its listeners in green code, at a blocking call"
   assertEquals(await thread, ["tired", true]);
 });
 
+Deno.test("an AbortSignal keeps its reason on the way to green code, also null", async () => {
+  for (const reason of [null, 0, "", false]) {
+    const controller = new AbortController();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const thread = signals.sleepUntil({ signal: controller.signal }, resolve);
+    await promise;
+    controller.abort(reason);
+    assertEquals(await thread, [reason, true]);
+  }
+});
+
 Deno.test("an AbortSignal that was aborted before it is looked at arrives aborted", async () => {
   assertEquals(await signals.lookAt(AbortSignal.abort("early")), [true, "early"]);
   const controller = new AbortController();

@@ -1,6 +1,6 @@
 /** A green thread as a promise: what `catch()` and `finally()` do, and who takes a thread for a promise. */
 
-import { futureToGreenlet, type GreenThread, HubPromise, spawn } from "@aiohub/aiohub";
+import { futureToGreenlet, GreenEvent, type GreenThread, HubPromise, spawn } from "@aiohub/aiohub";
 import { sleep } from "@aiohub/aiohub/green";
 import { assertEquals, assertInstanceOf, assertRejects } from "@std/assert";
 import { fixture, TestHub, thrownBy, turn, until } from "../../support/mod.ts";
@@ -112,6 +112,89 @@ Deno.test("GreenThread.catch() and finally() in an async green function", async 
     true,
     "[object GreenThread]",
   ]);
+});
+
+Deno.test("GreenThread.catch() and finally() in green code ask for the result, as on the hub", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const reports: unknown[] = [];
+  const note = (event: Event) => {
+    event.preventDefault();
+    const { reason, error } = event as unknown as Record<string, Error | undefined>;
+    reports.push((reason ?? error)?.message);
+  };
+  hub.addEventListener("unhandledthread", note);
+  hub.addEventListener("error", note);
+  await hub.spawn(() => {
+    const fails = (text: string) =>
+      spawn((text: string) => {
+        throw new RangeError(text);
+      }, text);
+    fails("caught").catch(() => {});
+    sleep(20); // it has failed, and a turn of the event loop calls the function
+  });
+  await hub.spawn(async () => {
+    await null;
+  });
+  await turn();
+  assertEquals(reports, []);
+  await hub.spawn(() => {
+    const fails = spawn(() => {
+      throw new RangeError("left by finally()");
+    });
+    fails.finally(() => {});
+    sleep(20);
+  });
+  await until(() => reports.length > 0);
+  await hub.spawn(async () => {
+    await null;
+  });
+  await turn();
+  assertEquals(reports, ["left by finally()"]);
+});
+
+Deno.test("GreenThread.catch() gets the reason after the end of the thread that called it", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  let reports = 0;
+  hub.addEventListener("unhandledthread", () => reports++);
+  hub.addEventListener("error", () => reports++);
+  const [gate, caught] = [new GreenEvent<void>(), new GreenEvent<string>()];
+  await hub.spawn(
+    (gate: GreenEvent<void>, caught: GreenEvent<string>) => {
+      spawn((gate: GreenEvent<void>) => {
+        gate.wait();
+        throw new RangeError("late");
+      }, gate).catch(({ message }) => caught.send(message));
+    },
+    gate,
+    caught,
+  );
+  await hub.spawn(async () => {
+    await null; // a turn of the event loop: the wait begins, and there is nobody who could block
+  });
+  gate.send();
+  assertEquals(await caught.waitAsync({ timeout: 10_000 }), "late");
+  await turn();
+  assertEquals(reports, 0);
+});
+
+Deno.test("GreenThread.killAsync() in an async green function waits for the end", async () => {
+  await using hub = new TestHub({ maxWorkers: 2 });
+  const thread = hub.spawn(async () => {
+    const thread = spawn(() => sleep(60_000));
+    // deno-lint-ignore no-explicit-any
+    const refused = await thread.killAsync("no", { wait: true } as any).catch((error) =>
+      error.name
+    );
+    const stateAfter = thread.state;
+    await thread.killAsync("enough", { timeout: 10_000 });
+    return [
+      refused,
+      ["pending", "running"].includes(stateAfter),
+      thread.state,
+      await thread.catch(String),
+    ];
+  });
+  assertEquals(await thread, ["TypeError", true, "killed", "enough"]);
 });
 
 Deno.test("HubPromise.catch() and finally() do as those of its thread", async () => {

@@ -919,3 +919,21 @@ Deno.test("green functions end with their thread", async () => {
   assertInstanceOf(await thrownBy(kept!()), Error);
   assertEquals(await hub.spawn(() => 1), 1);
 });
+
+Deno.test("spawnWith() refuses a function beside the options, as it would never run", async () => {
+  const text =
+    'Cannot spawn with options: expected the options alone, found the function "work" too: use spawnWith(options).spawn(fn, ...args)';
+  // deno-lint-ignore no-explicit-any
+  const wrong = spawnWith as any;
+  assertThrows(() => wrong({ name: "a" }, function work() {}), TypeError, text);
+  const inGreenCode = spawn(() => {
+    // deno-lint-ignore no-explicit-any
+    const wrong = spawnWith as any;
+    try {
+      return wrong({ name: "a" }, function work() {});
+    } catch (error) {
+      return (error as Error).message;
+    }
+  });
+  assertEquals(await inGreenCode, text);
+});
