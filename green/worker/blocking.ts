@@ -134,7 +134,7 @@ export class Blocking {
       if (mayGoOn && now >= deadline && !turns.owes) return false;
       if (mayGoOn && turns.pass()) return 0;
       // A thread that is queued for its turn is not blocked. The hub can see that.
-      if (turns.isQueued) return Infinity;
+      if (turns.isQueued()) return Infinity;
       if (reported > 0 && counter !== seen && parking.holder) report = reported + REPORT_EVERY;
       seen = counter;
       if (report === 0 || unparked !== this.#unparked) {

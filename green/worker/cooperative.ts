@@ -60,24 +60,20 @@ export class Cooperative implements Scheduler {
     const slot = this.#slot;
     const due = () => Math.min(deadline, frame.deadline);
     const hasWork = () =>
-      condition.done || this.#intake.hasWork ||
-      performance.now() >= due() || this.#stack.isStruck(frame);
-    let owes = parking.yields === true;
+      condition.done || this.#intake.hasWork || this.#stack.isStruck(frame) ||
+      due() < Infinity && due() <= performance.now();
     let { order } = parking;
     let hasPassed = false;
     const pass = () => {
       if (parking.keeps) return false;
-      runLock.release(slot, due(), owes && hasWork(), order);
+      runLock.release(slot, due(), turns.owes && hasWork(), order);
       order = undefined;
       return hasPassed = true;
     };
-    return {
-      get owes() {
-        return owes;
-      },
-      get isQueued() {
-        return runLock.isQueued(slot);
-      },
+    const isQueued = () => runLock.isQueued(slot);
+    const turns = {
+      owes: parking.yields === true,
+      isQueued,
       pass,
       takeIn: () => {
         for (;;) {
@@ -89,12 +85,12 @@ export class Cooperative implements Scheduler {
           if (isAlone) break;
           // An `async` function may have gone on without the run lock.
           if (!hasPassed) pass();
-          if (!runLock.isQueued(slot) && hasWork()) runLock.request(slot);
+          if (!isQueued() && hasWork()) runLock.request(slot);
           if (!this.isAlone) return false;
         }
         if (hasPassed) {
-          owes = this.#intake.serveNext();
-          if (owes) this.#intake.receive(true);
+          turns.owes = this.#intake.serveNext();
+          if (turns.owes) this.#intake.receive(true);
           order = this.#orderBelow;
           this.#orderBelow = undefined;
         }
@@ -102,6 +98,7 @@ export class Cooperative implements Scheduler {
         return true;
       },
     };
+    return turns;
   }
 
   glance(): void {

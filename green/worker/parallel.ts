@@ -12,7 +12,6 @@ export class Parallel implements Scheduler, Turns {
   readonly cooperative = false;
   readonly isAlone = false;
   readonly owes = false;
-  readonly isQueued = false;
   readonly #intake: Intake;
 
   /** @param intake The messages that have arrived. */
@@ -27,6 +26,10 @@ export class Parallel implements Scheduler, Turns {
   takeIn(): true {
     this.#intake.takeIn();
     return true;
+  }
+
+  isQueued(): false {
+    return false;
   }
 
   pass(): false {

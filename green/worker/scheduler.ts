@@ -15,7 +15,7 @@ export interface Turns {
   /** Whether other threads have to go first, even if the condition of the call holds. */
   readonly owes: boolean;
   /** Whether the thread could go on, and is queued for its turn. */
-  readonly isQueued: boolean;
+  isQueued(): boolean;
   /**
    * Takes in the messages that have arrived. Runs some of those that are put off, if green code may run.
    *
