@@ -13,7 +13,7 @@ import { PATIENCE } from "../bridge/patience.ts";
 import { keyOf } from "../bridge/state.ts";
 import { graceIn, type GreenThread } from "../bridge/side/green_thread.ts";
 import { greenSide } from "../bridge/side/side.ts";
-import { ITS_TURN } from "../bridge/wire/run_lock.ts";
+import { ITS_TURN } from "../bridge/side/green.ts";
 import { type FutureOptions, makeAsyncThread } from "./threads/async_threads.ts";
 import { Doorbell } from "./pool/doorbell.ts";
 import { Dispatcher } from "./dispatcher.ts";

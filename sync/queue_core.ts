@@ -161,7 +161,7 @@ export class QueueCore extends Core {
     if (result > -3) {
       this.#checkPut(result, item);
       // In a rendezvous both switch, and the getter goes on first: it has queued itself for the run lock already.
-      if (green.cooperative && this.words[MAX] === 0) green.giveWayDone();
+      if (green.cooperative && this.words[MAX] === 0) green.giveWay({ done: true });
       return;
     }
     const node = -3 - result;
@@ -306,7 +306,7 @@ export class QueueCore extends Core {
     // Async code has come in between.
     if (block <= 0) return this.get(options);
     try {
-      green.giveWay(order);
+      green.giveWay({ order });
     } catch (error) {
       this.enter();
       this.#putBack(block);

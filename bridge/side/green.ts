@@ -35,6 +35,9 @@ export interface Condition {
   cameAfter?(due: number): boolean;
 }
 
+/** The text in `parkedOn` of a thread that waits for its turn. */
+export const ITS_TURN = "its turn";
+
 /** The wait of a blocked thread, for the hub and for people. */
 export interface Parking {
   /** The thing waited for: a call's target, a thread, or a few words such as `lock "cache"`. */
@@ -109,10 +112,8 @@ export interface Green {
   readonly cooperative: boolean;
   /** In a cooperative hub: takes the next order number for the run lock, for {@linkcode Green.giveWay}. */
   takeOrder(): number | undefined;
-  /** In a cooperative hub: lets all threads go first that can go on, or those with a lower order number. */
-  giveWay(order?: number): void;
-  /** As {@linkcode Green.giveWay}, when the thread's deed cannot be undone: no kill and no timeout interrupts it. */
-  giveWayDone(): void;
+  /** In a cooperative hub: lets all threads go first that can go on, or those before {@linkcode Parking.order}. */
+  giveWay(options?: Pick<Parking, "order" | "done">): void;
   /** A point where a kill or a timeout can hit code that does not block. */
   checkpoint(): void;
   /** Calls a function during which the thread cannot be killed. */

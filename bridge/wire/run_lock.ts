@@ -36,7 +36,7 @@
  *   no Worker runs green code then, and all messages from before are in the rings. The hub gives the run lock to the Worker to
  *   which it sends the thread; that Worker has it (`arrived`) when it takes the thread in. A number that was told too late after
  *   all, or got lost, the hub tells once more (`announce`) whenever it looks which thread has its turn.
- * - **No scheduler.** The side that gives the run lock up, or finds it free, picks the next holder (`dispatch`) under LOCK, and
+ * - **The next holder.** The side that gives the run lock up, or finds it free, picks the next holder (`dispatch`) under LOCK, and
  *   wakes it after that.
  *
  * **Races.** A Worker that releases the run lock looks again, after that, whether it can go on: a `ready` that came before found
@@ -51,9 +51,6 @@
 
 import { type Board, isBefore } from "./board.ts";
 import { SpinLock } from "./spin_lock.ts";
-
-/** The text in `parkedOn` of a thread that waits for its turn. */
-export const ITS_TURN = "its turn";
 
 const LOCK = 0;
 const HOLDER = 1;

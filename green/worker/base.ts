@@ -10,9 +10,9 @@ import type { FrameStack } from "./frame_stack.ts";
 import type { GreenContext } from "./context.ts";
 import type { Mailbox } from "./mailbox.ts";
 import type { Unhandled } from "./unhandled.ts";
+import type { Scheduler } from "./scheduler.ts";
 import type { ThreadHandles } from "./remote_thread.ts";
 import type { TimedSignals } from "../../bridge/references/timed_signals.ts";
-import type { RunToken } from "./run_token.ts";
 
 /** The parts of a Worker's side that the other parts use: one of each for a Worker. */
 export interface GreenBase {
@@ -25,7 +25,6 @@ export interface GreenBase {
   readonly targets: TargetNumbers;
   /** The signals of which it is known when they abort. */
   readonly timed: TimedSignals;
-  /** The run token: only in a cooperative hub. */
-  readonly token: RunToken | undefined;
   readonly unhandled: Unhandled;
+  readonly scheduler: Scheduler;
 }

@@ -2,10 +2,8 @@
  * Blocking waits of green threads.
  *
  * All blocking calls end in {@linkcode Blocking.block}: take in the messages that have arrived, look whether the condition holds,
- * look whether the thread is to end, spin a little, sleep. Taking in comes first each time, so a wake-up that came early, late
- * or for nothing is no wake-up lost: the wake counter is read before the condition, and the side that makes the condition true
- * adds to it after. A message may have to be run on top of the blocked thread: a thread that the blocked one waits for and that
- * had not started (`Down.Run`), or a callback of the blocked thread (`Down.Call`).
+ * look whether the thread is to end, sleep (see `mailbox.ts`). A message may have to be run on top of the blocked thread: a thread
+ * that the blocked one waits for and that had not started (`Down.Run`), or a callback of the blocked thread (`Down.Call`).
  *
  * **Order.** A condition that holds wins over a limit that is due: the condition is looked at first. A kill is another matter, as
  * a killed thread does nothing with a grant. Where others hand something over at any moment (a permit, an item), the grant and a
@@ -26,8 +24,8 @@
  * the grant is for the next blocking call. That last look runs nothing except functions that are to be called `soon()`, such as
  * an abort: no callback runs then, as it would keep the grant from others meanwhile.
  *
- * **The run token.** In a cooperative hub green code runs only with the run lock (see `run_token.ts`): a blocking call gives up
- * the lock and comes back with it. Messages are taken in without the lock; those that run code wait for it.
+ * **Turns.** In a cooperative hub green code runs only with the run lock (see `cooperative.ts`): a blocking call gives up the
+ * lock and comes back with it.
  *
  * **Reports.** A thread that is blocked for longer than {@linkcode REPORT_AFTER} reports the wait to the hub, for `threads()` and
  * for the search for deadlocks; shorter waits cost nothing. The report names the wait, the thread that can end it, and the sites
@@ -44,7 +42,7 @@ import type { GreenBase } from "./base.ts";
 import type { Intake } from "./intake.ts";
 import { currentLimit, type Limit } from "../../bridge/side/limit.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
-import { type Condition, type Parking, stopped } from "../../bridge/side/green.ts";
+import { type Condition, ITS_TURN, type Parking, stopped } from "../../bridge/side/green.ts";
 import {
   type ReportedThread,
   targetName,
@@ -54,8 +52,6 @@ import {
 import { isLocal } from "../../bridge/references/signals.ts";
 import { RemoteThread } from "./remote_thread.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
-import type { RunToken, Waiting } from "./run_token.ts";
-import { ITS_TURN } from "../../bridge/wire/run_lock.ts";
 import { GreenThread } from "../../bridge/side/green_thread.ts";
 
 /** A condition that never holds: for a wait that only time ends. */
@@ -77,16 +73,11 @@ export class Blocking {
   readonly #stack: GreenBase["stack"];
   readonly #frames: readonly Frame[];
   readonly #crossing: GreenBase["crossing"];
-  readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
   readonly #intake: Intake;
-  /** The order number reserved for the stack frame below, when the stack frame above it has ended. */
-  #order: number | undefined;
+  readonly #scheduler: GreenBase["scheduler"];
   /** The wait of the innermost thread. */
   #parked: Parking | undefined;
-  /** The numbers of the last flush that was sent, and of the last that has come back. */
-  #lastFlush = 0;
-  #flushed = 0;
   /** The count of `Unparked` reports: each tells the hub that a thread goes on. */
   #unparked = 0;
   /** The reported waits on this stack, the innermost last. */
@@ -103,9 +94,9 @@ export class Blocking {
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#crossing = base.crossing;
-    this.#token = base.token;
     this.#timed = base.timed;
     this.#intake = intake;
+    this.#scheduler = base.scheduler;
   }
 
   /**
@@ -137,42 +128,49 @@ export class Blocking {
 
   #block(frame: Frame, condition: Condition, deadline: number, parking: Parking): boolean {
     if (condition.limited && Math.min(deadline, frame.deadline) < Infinity) condition.limited();
-    if (this.#token !== undefined) {
-      return this.#blockInTurn(this.#token, frame, condition, deadline, parking);
-    }
-    const { board, slot } = this.#mailbox;
+    let reported: Reported | undefined;
+    const isRefused = () => reported?.refusal !== undefined;
+    const turns = this.#scheduler.begin(frame, condition, deadline, parking, isRefused);
     // The time at which the thread is to tell the hub that it is blocked.
     let report = 0;
-    let reported: Reported | undefined;
     let unparked = this.#unparked;
+    const look = (): boolean | number => {
+      const mayGoOn = turns.takeIn();
+      if (this.#mailbox.down.shut) throw stopped();
+      if (mayGoOn) {
+        const { done } = condition;
+        if (done && !turns.owes) {
+          if (condition.giveUp) this.#lookAgain();
+          return this.#accept(frame, condition, deadline);
+        }
+        // A grant is accepted or handed back above, once the other threads have gone.
+        const mayLeave = !parking.done && !(done && condition.giveUp);
+        if (mayLeave && this.#stack.isStruck(frame) && leaves(condition)) {
+          this.#stack.interrupt(frame);
+        }
+        if (mayLeave && reported?.refusal && leaves(condition)) {
+          throwRefusal(frame, reported.refusal);
+        }
+      }
+      const now = performance.now();
+      if (mayGoOn && now >= deadline && !turns.owes) return false;
+      if (mayGoOn && turns.pass()) return 0;
+      // A thread that is queued for its turn is not blocked. The hub can see that.
+      if (turns.isQueued()) return Infinity;
+      if (report === 0 || unparked !== this.#unparked) {
+        // Code on top of the thread was blocked. That does not count for this wait: it may have said that the thread goes on.
+        report = now + REPORT_AFTER;
+        unparked = this.#unparked;
+      } else if (now >= report || reported && reported.kills !== this.#stack.kills) {
+        reported = this.#reportParked(frame, parking, deadline - now, reported);
+        report = Infinity;
+      }
+      return Math.min(deadline, frame.deadline, report, this.#timed.next) - now;
+    };
     const below = this.#parked;
     this.#parked = parking;
     try {
-      for (;;) {
-        const counter = board.woken(slot);
-        this.#intake.takeIn();
-        if (this.#mailbox.down.shut) throw stopped();
-        const { done } = condition;
-        if (done && condition.giveUp) this.#lookAgain();
-        if (frame.passing && leaves(condition)) this.#stack.throwPassing(frame);
-        if (done) return this.#accept(frame, condition, deadline);
-        if (this.#stack.isStruck(frame) && leaves(condition)) this.#stack.interrupt(frame);
-        if (reported?.refusal && leaves(condition)) throwRefusal(frame, reported.refusal);
-        const now = performance.now();
-        if (now >= deadline) return false;
-        if (report === 0 || unparked !== this.#unparked) {
-          // Code on top of the thread was blocked. That does not count for this wait: it may have said that the thread goes on.
-          report = now + REPORT_AFTER;
-          unparked = this.#unparked;
-        } else if (now >= report || reported && reported.kills !== this.#stack.kills) {
-          reported = this.#reportParked(frame, parking, deadline - now, reported);
-          report = Infinity;
-        }
-        const tidyAt = this.#mailbox.tidy(now);
-        const until = Math.min(deadline, frame.deadline, report, tidyAt, this.#timed.next);
-        if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
-        else this.#mailbox.park(counter, now, until);
-      }
+      return this.#mailbox.wait(look, parking.spin);
     } finally {
       this.#parked = below;
       if (reported) this.#reportUnparked(frame, reported);
@@ -204,136 +202,16 @@ export class Blocking {
     this.block(NEVER, performance.now() + ms, { what: "sleep", spin: false, yields: true });
   }
 
-  /** In a cooperative hub: lets all threads go first that can go on, or those before an order number. */
-  giveWay(order?: number): void {
-    if (this.#token === undefined || this.#frames.length === 0) return;
-    this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, order });
-  }
-
-  /** The same after an act that cannot be taken back: no kill and no timeout interrupts the wait. */
-  giveWayDone(): void {
-    if (this.#token === undefined || this.#frames.length === 0) return;
-    this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, done: true });
-  }
-
-  /** In a cooperative hub, when a thread has ended: the thread below it on the stack takes an order number now. */
-  takeOrderBelow(token: RunToken): void {
-    if (this.#frames.length > 0) this.#order = token.takeOrder();
-  }
-
-  /** In a cooperative hub: waits until the hub has done all that it was told, while no other thread goes on. */
-  flush(): void {
-    if (this.#token?.isHeld) this.catchUpWithHub();
-  }
-
-  /** Waits until the hub has done all that it was told, and all that the hub said before that has come in. */
-  catchUpWithHub(): void {
-    const { board, slot } = this.#mailbox;
-    const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
-    this.#mailbox.send(Up.Flush, flush, 0, 0, EMPTY);
-    for (;;) {
-      const counter = board.woken(slot);
-      this.#intake.receive(true);
-      if (this.#flushed === flush || this.#mailbox.down.shut) return;
-      this.#mailbox.pause(counter, performance.now(), Infinity);
-    }
-  }
-
-  /** Notes a flush that has come back. */
-  flushed(flush: number): void {
-    this.#flushed = flush;
-  }
-
-  /**
-   * As {@linkcode Blocking.block}, in a cooperative hub: comes back with the run lock. A call that need not wait does not give up
-   * the lock, unless `parking.yields`. Each thing that has to be run on top of the thread has a turn of its own.
-   */
-  #blockInTurn(
-    token: RunToken,
-    frame: Frame,
-    condition: Condition,
-    deadline: number,
-    parking: Parking,
-  ): boolean {
-    const due = Math.min(deadline, frame.deadline);
-    const hasWork = () =>
-      condition.done || this.#intake.hasWork ||
-      performance.now() >= due || this.#stack.isStruck(frame) || reported?.refusal !== undefined;
-    let report = performance.now() + REPORT_AFTER;
-    let reported: Reported | undefined;
-    let unparked = this.#unparked;
-    const waiting: Waiting = {
-      receive: () => this.#intake.receive(true),
-      isShut: () => this.#mailbox.down.shut,
-      hasWork,
-      sleep: (counter) => {
-        const now = performance.now();
-        if (unparked !== this.#unparked) {
-          report = now + REPORT_AFTER;
-          unparked = this.#unparked;
-        }
-        // A thread that is queued for the lock is not blocked. The hub can see that; the thread is woken when it has its turn.
-        const { isQueued } = token;
-        const isNew = reported && reported.kills !== this.#stack.kills;
-        if ((now >= report || isNew) && !isQueued) {
-          reported = this.#reportParked(frame, parking, deadline - now, reported);
-          report = Infinity;
-        }
-        const until = Math.min(
-          isQueued ? Infinity : Math.min(due, report, this.#timed.next),
-          this.#mailbox.tidy(now),
-        );
-        if (parking.spin !== false) this.#mailbox.pause(counter, now, until);
-        else this.#mailbox.park(counter, now, until);
-      },
-    };
-    let owes = parking.yields === true;
-    let { order } = parking;
-    const below = this.#parked;
-    this.#parked = parking;
-    try {
-      waiting.receive();
-      if (token.isHeld && !parking.keeps) this.#intake.runSoon();
-      for (;;) {
-        if (this.#mailbox.down.shut) throw stopped();
-        if (token.isHeld || parking.keeps) {
-          if (condition.done && !owes) {
-            if (condition.giveUp) this.#lookAgain();
-            return this.#accept(frame, condition, deadline);
-          }
-          // A grant is accepted or handed back above, once the thread has its turn.
-          const isGiven = condition.giveUp !== undefined && condition.done;
-          const mayLeave = !parking.done && !isGiven;
-          if (mayLeave && this.#stack.isStruck(frame) && leaves(condition)) {
-            this.#stack.interrupt(frame);
-          }
-          if (mayLeave && reported?.refusal && leaves(condition)) {
-            throwRefusal(frame, reported.refusal);
-          }
-          if (performance.now() >= deadline && !owes) return false;
-        }
-        if (parking.keeps) {
-          this.#pauseOnce(waiting, condition);
-          continue;
-        }
-        token.standBy(waiting, due, owes && hasWork(), order);
-        order = undefined;
-        if (!token.isHeld) continue;
-        owes = this.#intake.serveNext();
-        order = this.#order;
-        this.#order = undefined;
-        this.#intake.runSoon();
-      }
-    } finally {
-      this.#parked = below;
-      if (reported) this.#reportUnparked(frame, reported);
-    }
+  /** In a cooperative hub: lets all threads go first that can go on; see {@linkcode Green.giveWay}. */
+  giveWay(options?: Pick<Parking, "order" | "done">): void {
+    if (this.#frames.length === 0) return;
+    this.block(NEVER, performance.now(), { what: ITS_TURN, yields: true, ...options });
   }
 
   /** Takes in the messages that were sent before the thread's grant: see *Order*. */
   #catchUp(): void {
     // In this order: once BEHIND is no longer set, the messages for which the hub had no room are in the ring.
-    if (this.#mailbox.down.behind) this.catchUpWithHub();
+    if (this.#mailbox.down.behind) this.#mailbox.catchUpWithHub();
     if (!this.#mailbox.down.empty) this.#intake.receive(true);
   }
 
@@ -350,8 +228,8 @@ export class Blocking {
    * @returns Whether the thread goes on; `false` when the time was over before the condition held.
    */
   #accept(frame: Frame, condition: Condition, deadline: number): boolean {
+    if (frame.passing && leaves(condition)) this.#stack.throwPassing(frame);
     if (!condition.giveUp) return true;
-    if (frame.passing && condition.giveUp()) this.#stack.throwPassing(frame);
     if (this.#stack.kills > 0) {
       const counts = ({ number }: Kill) => number === undefined || !condition.cameBefore?.(number);
       if (this.#stack.isKilled(frame, counts) && condition.giveUp()) {
@@ -363,14 +241,6 @@ export class Blocking {
     if (!isLate || !condition.giveUp()) return true;
     if (frame.deadline <= deadline) this.#stack.interrupt(frame);
     return false;
-  }
-
-  /** Takes in the messages that have arrived, and sleeps once if the condition does not hold. */
-  #pauseOnce(waiting: Waiting, condition: Condition): void {
-    const { board, slot } = this.#mailbox;
-    const counter = board.woken(slot);
-    waiting.receive();
-    if (!condition.done && !waiting.isShut()) waiting.sleep(counter);
   }
 
   /** Reports to the hub that a thread has been blocked for a while, on what, and where. */

@@ -48,8 +48,6 @@ interface CrossingOptions {
   look(): void;
   /** The milliseconds until a signal aborts, if that is known. */
   leftOf(signal: AbortSignal): number | undefined;
-  /** Waits until the hub has done all that it was told. */
-  catchUp(): void;
 }
 
 /** The border of a Worker: makes references of values that leave, and resolves those that arrive. */
@@ -104,7 +102,7 @@ export class Crossing {
       },
       look: options.look,
       leftOf: options.leftOf,
-      catchUp: options.catchUp,
+      catchUp: () => mailbox.catchUpWithHub(),
       owner: () => stack.frames.at(-1)?.id ?? 0,
       stack,
     });

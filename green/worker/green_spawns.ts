@@ -24,7 +24,7 @@ export class GreenSpawns {
   readonly #crossing: GreenBase["crossing"];
   readonly #context: GreenBase["context"];
   readonly #targets: GreenBase["targets"];
-  readonly #token: GreenBase["token"];
+  readonly #scheduler: GreenBase["scheduler"];
   readonly #waits: ThreadWaits;
   readonly #debug: boolean;
 
@@ -40,7 +40,7 @@ export class GreenSpawns {
     this.#crossing = base.crossing;
     this.#context = base.context;
     this.#targets = base.targets;
-    this.#token = base.token;
+    this.#scheduler = base.scheduler;
     this.#waits = waits;
     this.#debug = debug;
   }
@@ -54,12 +54,13 @@ export class GreenSpawns {
   ): RemoteThread {
     const frame = this.#caller.frame(`${targetName(target)}()`);
     if (this.#debug) options = { ...options, site: stackHere() };
-    const takesOrder = this.#token && kind === Up.Spawn && options?.delay === undefined;
+    const takesOrder = kind === Up.Spawn && options?.delay === undefined;
     const payload = encode(args, "arguments", this.#crossing.kinds);
     const context = usesContext() ? this.#context.outgoing(frame) : undefined;
     const number = this.#targets.bind(target);
     const id = here().arena.takeThreadId();
-    if (takesOrder) options = { ...options, order: this.#token!.enlist() };
+    const order = takesOrder ? this.#scheduler.enlist() : undefined;
+    if (order !== undefined) options = { ...options, order };
     const thread = this.#handles.handle(id, options?.name ?? `${targetName(target)}-${id}`);
     thread.hold.count = 1;
     this.#waits.expect(thread);

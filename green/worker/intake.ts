@@ -25,6 +25,8 @@ export interface Receiver {
   take(message: Message): void;
   /** Does a message that runs code or writes messages. */
   serve(message: Message): void;
+  /** Notes that a thread to begin has been taken in. */
+  arrived(): void;
 }
 
 /** The messages that have arrived. */
@@ -33,7 +35,6 @@ export class Intake {
   readonly #stack: GreenBase["stack"];
   readonly #context: GreenBase["context"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
   readonly #unhandled: GreenBase["unhandled"];
   readonly #loopTurns: LoopTurns;
@@ -47,12 +48,11 @@ export class Intake {
    * @param loopTurns Is told when a promise waits for the event loop.
    * @param receiver Does the work of messages.
    */
-  constructor(base: GreenBase, loopTurns: LoopTurns, receiver: Receiver) {
+  constructor(base: Omit<GreenBase, "scheduler">, loopTurns: LoopTurns, receiver: Receiver) {
     this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#context = base.context;
     this.#crossing = base.crossing;
-    this.#token = base.token;
     this.#timed = base.timed;
     this.#unhandled = base.unhandled;
     this.#loopTurns = loopTurns;
@@ -81,15 +81,8 @@ export class Intake {
 
   /** Takes in all messages that have arrived, and runs those that are put off: only for a point that may block. */
   takeIn(): void {
-    this.receive(false);
-    while (this.#deferred.length > 0) this.serveNext();
+    do this.receive(false); while (this.serveNext());
     this.runSoon();
-  }
-
-  /** Takes in the messages that have arrived, at a point that does not block: in a cooperative hub nothing is run there. */
-  glance(): void {
-    if (this.#token === undefined) this.takeIn();
-    else this.receive(true);
   }
 
   /** Runs the first of the messages that are put off, and tells whether there was one. */
@@ -102,7 +95,6 @@ export class Intake {
       );
     }
     this.#receiver.serve(this.#deferred.shift()!);
-    this.receive(this.#token !== undefined);
     return true;
   }
 
@@ -138,7 +130,7 @@ export class Intake {
       if (!message) break;
       const { kind } = message;
       this.#crossing.arrived(message.payload);
-      if (kind === Down.Run) this.#token?.arrived();
+      if (kind === Down.Run) this.#receiver.arrived();
       if (kind === Down.Run || kind === Down.Call) {
         if (usesContext()) this.#context.attach(message);
         this.#deferred.push(message);

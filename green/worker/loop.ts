@@ -12,11 +12,9 @@
 import { setImmediate } from "node:timers";
 import type { LoopTurns } from "./loop_turns.ts";
 import type { GreenBase } from "./base.ts";
-import type { Intake } from "./intake.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
 import { Up } from "../../bridge/protocol/messages.ts";
 import type { Task, ThreadRunner } from "./thread_runner.ts";
-import type { RunToken } from "./run_token.ts";
 
 /**
  * The time without work after which a Worker's event loop has a turn, in milliseconds. It is longer than the time until the next
@@ -29,9 +27,8 @@ const LOOP_TURN_AFTER = 20;
 export class Serving {
   readonly #mailbox: GreenBase["mailbox"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #token: GreenBase["token"];
   readonly #timed: GreenBase["timed"];
-  readonly #intake: Intake;
+  readonly #scheduler: GreenBase["scheduler"];
   readonly #runner: ThreadRunner;
   readonly #loopTurns: LoopTurns;
   #closing = false;
@@ -40,21 +37,18 @@ export class Serving {
 
   /**
    * @param base The common ground of all parts.
-   * @param intake The messages that have arrived.
    * @param runner Runs threads.
    * @param loopTurns Tells when the event loop is to have a turn.
    */
   constructor(
     base: GreenBase,
-    intake: Intake,
     runner: ThreadRunner,
     loopTurns: LoopTurns,
   ) {
     this.#mailbox = base.mailbox;
     this.#crossing = base.crossing;
-    this.#token = base.token;
     this.#timed = base.timed;
-    this.#intake = intake;
+    this.#scheduler = base.scheduler;
     this.#runner = runner;
     this.#loopTurns = loopTurns;
   }
@@ -108,16 +102,14 @@ export class Serving {
 
   /** Waits for the next thread to run; gives none when the Worker is to end, or its event loop is to have a turn. */
   #nextTask(): Task | undefined {
-    const token = this.#token;
-    const { board, slot, down } = this.#mailbox;
-    if (this.#runner.tasks.length === 0) token?.idle();
+    const { down } = this.#mailbox;
+    const { tasks } = this.#runner;
+    if (tasks.length === 0) this.#scheduler.idle();
     let loopTurnAt = 0;
-    for (;;) {
-      const counter = board.woken(slot);
-      if (token === undefined) this.#intake.takeIn();
-      else this.#takeInAtBottom(token);
+    return this.#mailbox.wait(() => {
+      const mayBegin = this.#scheduler.takeInAtBottom(tasks);
       if (down.shut) this.#closing = true;
-      const task = down.shut || token?.isHeld === false ? undefined : this.#runner.tasks.shift();
+      const task = mayBegin && !down.shut ? tasks.shift() : undefined;
       if (task || this.#closing) return task;
       if (this.#loopTurns.isDue || this.#loopTurnAsked) return undefined;
       if (this.#loopTurns.worked && this.#crossing.references.takeLitter()) return undefined;
@@ -125,26 +117,7 @@ export class Serving {
       if (!this.#loopTurns.worked) loopTurnAt = Infinity;
       else if (loopTurnAt === 0 || loopTurnAt === Infinity) loopTurnAt = now + LOOP_TURN_AFTER;
       else if (now >= loopTurnAt) return undefined;
-      const until = Math.min(this.#mailbox.tidy(now), this.#timed.next, loopTurnAt);
-      this.#mailbox.pause(counter, now, until);
-    }
-  }
-
-  /** Takes in all messages that have arrived, on an empty stack of a cooperative hub. */
-  #takeInAtBottom(token: RunToken): void {
-    for (;;) {
-      this.#intake.receive(true);
-      for (let thread; (thread = this.#intake.takeThread());) {
-        this.#runner.tasks.push({ message: thread });
-      }
-      const isIdle = this.#runner.tasks.length === 0 && !this.#intake.hasWork;
-      if (isIdle || this.#mailbox.down.shut) return token.idle();
-      token.request();
-      if (this.#runner.tasks.length > 0 || !token.isHeld) return;
-      this.#intake.serveNext();
-      this.#intake.runSoon();
-      token.idle();
-      if (this.#loopTurns.isDue) return;
-    }
+      return Math.min(this.#timed.next, loopTurnAt) - now;
+    });
   }
 }

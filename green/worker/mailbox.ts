@@ -1,8 +1,13 @@
 /**
  * A Worker's mailbox: it sends to the hub, receives from it, and sleeps until something comes.
  *
- * Everything here happens on the Worker's one thread; only the two rings and the board are shared (see there for the races).
- * A wait spins a little before it sleeps, where that has paid: see `patience.ts`.
+ * Everything here happens on the Worker's one thread; only the two rings and the board are shared.
+ *
+ * **Sleeping.** A Worker that waits (for an answer, its turn, room, a thread to run) reads its wake counter, takes in the messages
+ * that have arrived, looks, and sleeps if nobody has added to the counter since. All sides add to it after they have made
+ * something true that a Worker may look for: see `board.ts`. So no wake-up is lost, and one that comes early, late or for nothing
+ * does no harm. A wait spins a little before it sleeps, where that has paid: see `patience.ts`. A wait in the event loop follows
+ * the same order: see `awaiting.ts`.
  *
  * **A full ring.** A message that finds no room waits for some. Arrived messages are taken in meanwhile, as the hub may wait for
  * room too. A message that has to be sent because of one of those (a handle was let go of, say) is put off until the first has
@@ -16,8 +21,9 @@
 import type { Board } from "../../bridge/wire/board.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import type { Inbox } from "../../bridge/wire/inbox.ts";
-import { keep, STARVED_MS } from "../../bridge/wire/message.ts";
+import { EMPTY, keep, STARVED_MS } from "../../bridge/wire/message.ts";
 import type { Outbox } from "../../bridge/wire/outbox.ts";
+import { Up } from "../../bridge/protocol/messages.ts";
 import { Patience, pause } from "../../bridge/wire/patience.ts";
 import type { RingReader } from "../../bridge/wire/ring.ts";
 
@@ -38,8 +44,11 @@ export class Mailbox {
   /** Seals a payload that refers to something: see `bridge/wire/ref_table.ts`. */
   seal!: (payload: Payload) => Payload;
   readonly #out: Outbox;
-  readonly #takeInWhileWriting: () => void;
+  readonly #receive: () => void;
   readonly #patience = new Patience(MOST_SPIN);
+  /** The numbers of the last flush that was sent, and of the last that has come back. */
+  #lastFlush = 0;
+  #flushed = 0;
   /** The count of messages that wait for room, each on top of the one before, and the sends put off meanwhile. */
   #hungry = 0;
   readonly #putOff: Sent[] = [];
@@ -51,22 +60,21 @@ export class Mailbox {
    * @param slot The Worker's slot there.
    * @param out The outbox.
    * @param inbox The inbox.
-   * @param takeInWhileWriting Takes in arrived messages, in the middle of writing a message that finds no room: work that would
-   * write another message is to be put off.
+   * @param receive Takes in the messages that have arrived, and runs nothing that might write another message.
    */
   constructor(
     board: Board,
     slot: number,
     out: Outbox,
     inbox: Inbox,
-    takeInWhileWriting: () => void,
+    receive: () => void,
   ) {
     this.board = board;
     this.slot = slot;
     this.inbox = inbox;
     this.down = inbox.ring;
     this.#out = out;
-    this.#takeInWhileWriting = takeInWhileWriting;
+    this.#receive = receive;
   }
 
   /** Wakes the hub if it waits for room: all that there was has been received. */
@@ -79,11 +87,11 @@ export class Mailbox {
     if (payload.refs !== undefined) payload = this.seal(payload);
     if (this.#hungry === 0 && this.#putOff.length === 0) this.#write(kind, id, a, b, payload);
     else this.#putOff.push([kind, id, a, b, keep(payload)]);
-    if (this.#hungry === 0 && this.#putOff.length > 0) this.#catchUp();
+    if (this.#hungry === 0 && this.#putOff.length > 0) this.#sendPutOff();
   }
 
   /** Sends the messages put off. */
-  #catchUp(): void {
+  #sendPutOff(): void {
     for (let sent = this.#putOff.shift(); sent; sent = this.#putOff.shift()) this.#write(...sent);
   }
 
@@ -97,56 +105,80 @@ export class Mailbox {
     const departure = this.#out.begin(kind, id, a, b, payload);
     if (departure.advance()) return;
     this.#hungry++;
+    const look = () => {
+      this.#out.ring.setHungry(true);
+      if (departure.advance()) return true;
+      this.board.raise(this.slot);
+      this.#receive();
+      return this.down.shut || (this.#out.starved ? STARVED_MS : Infinity);
+    };
     try {
-      for (;;) {
-        const counter = this.board.woken(this.slot);
-        this.#out.ring.setHungry(true);
-        if (departure.advance()) break;
-        this.board.raise(this.slot);
-        this.#takeInWhileWriting();
-        if (this.down.shut) return;
-        const now = performance.now();
-        this.#pause(counter, now, this.#out.starved ? now + STARVED_MS : Infinity);
-      }
+      this.wait(look, true, true);
     } finally {
       if (--this.#hungry === 0) this.#out.ring.setHungry(false);
     }
   }
 
+  /** Waits until the hub has done all that it was told, and all that the hub said before that has come in. */
+  catchUpWithHub(): void {
+    const flush = this.#lastFlush = this.#lastFlush + 1 | 0;
+    this.send(Up.Flush, flush, 0, 0, EMPTY);
+    this.wait(() => {
+      this.#receive();
+      return this.#flushed === flush || this.down.shut || Infinity;
+    });
+  }
+
+  /** Notes a flush that has come back. */
+  flushed(flush: number): void {
+    this.#flushed = flush;
+  }
+
   /**
-   * Lets go of memory that large messages needed, if it is time.
+   * Waits until a look has found something: the one loop in which a Worker waits. See *Sleeping* above.
    *
-   * @returns The next time when there is memory to let go of, in `performance.now()` time.
+   * @param look Takes in messages, and looks. Gives the find, or else the time until it has to look again, in milliseconds. It is
+   * given the wake counter.
+   * @param spins Whether to spin before each sleep, where that may pay.
+   * @param writing Whether a message is being written.
+   * @returns The find.
    */
-  tidy(now: number): number {
-    const at = this.#out.tidyAt;
-    if (now < at) return at;
-    this.#out.tidy(now);
-    this.board.raise(this.slot);
-    return this.#out.tidyAt;
+  wait<T extends object | boolean | undefined>(
+    look: (counter: number) => T | number,
+    spins = true,
+    writing = false,
+  ): T {
+    for (;;) {
+      const counter = this.board.woken(this.slot);
+      const found = look(counter);
+      if (typeof found !== "number") return found;
+      if (!writing && this.#putOff.length > 0) this.#sendPutOff();
+      else if (found > 0) this.#sleep(counter, writing ? found : this.#tidy(found), spins);
+    }
   }
 
-  /** Sleeps until the Worker is woken, or until `deadline` in `performance.now()` time. */
-  park(counter: number, now: number, deadline: number): void {
-    if (this.#putOff.length > 0) return this.#catchUp();
-    this.board.park(this.slot, counter, deadline - now);
+  /** Lets go of memory that large messages needed, if it is time. Gives the time to sleep, which is `ms` at the most. */
+  #tidy(ms: number): number {
+    if (this.#out.tidyAt === Infinity) return ms;
+    const now = performance.now();
+    if (now >= this.#out.tidyAt) {
+      this.#out.tidy(now);
+      this.board.raise(this.slot);
+    }
+    return Math.min(ms, this.#out.tidyAt - now);
   }
 
-  /** As {@linkcode Mailbox.park}, but spins first where that may pay. */
-  pause(counter: number, now: number, deadline: number): void {
-    if (this.#putOff.length > 0) return this.#catchUp();
-    this.#pause(counter, now, deadline);
-  }
-
-  #pause(counter: number, now: number, deadline: number): void {
-    const budget = this.#patience.next();
+  #sleep(counter: number, ms: number, spins: boolean): void {
+    const budget = spins ? this.#patience.next() : 0;
     // With this Worker and the hub each on a core, more Workers that are awake want one of these two.
     if (budget > 0 && this.board.awake <= this.#spareCores) {
-      const woken = this.#spin(counter, Math.min(now + budget, deadline));
+      const start = performance.now();
+      const woken = this.#spin(counter, start + Math.min(budget, ms));
       this.#patience.judge(woken);
       if (woken) return;
+      ms -= performance.now() - start;
     }
-    this.board.park(this.slot, counter, deadline - performance.now());
+    this.board.park(this.slot, counter, ms);
   }
 
   #spin(counter: number, until: number): boolean {

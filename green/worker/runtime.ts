@@ -63,7 +63,9 @@ import { ThreadWaits } from "./thread_waits.ts";
 import { replaceSignals, TimedSignals } from "../../bridge/references/timed_signals.ts";
 import type { Timeout } from "../../bridge/side/timeout.ts";
 import { warnOfTimers } from "./timer_warnings.ts";
-import { RunToken } from "./run_token.ts";
+import { Cooperative } from "./cooperative.ts";
+import { Parallel } from "./parallel.ts";
+import type { Scheduler } from "./scheduler.ts";
 
 /** The data that a Worker is given at its start. */
 export interface RuntimeOptions {
@@ -98,8 +100,7 @@ export class GreenRuntime implements Green {
   readonly #caller: Caller;
   readonly #context: GreenContext;
   readonly #targets: TargetNumbers;
-  /** The run token, in a cooperative hub. */
-  readonly #token: RunToken | undefined;
+  readonly #scheduler: Scheduler;
   readonly #blocking: Blocking;
   readonly #calls: HubCalls;
   readonly #callbacks: Callbacks;
@@ -139,9 +140,8 @@ export class GreenRuntime implements Green {
       ask: (number, op, args, what) => this.#calls.ask(number, op, args, what),
       look,
       leftOf: (signal) => timed.leftOf(signal),
-      catchUp: () => this.#blocking.catchUpWithHub(),
     });
-    const base = {
+    const ground = {
       mailbox,
       stack,
       handles,
@@ -150,11 +150,10 @@ export class GreenRuntime implements Green {
       context: this.#context = new GreenContext(crossing.kinds),
       targets: this.#targets = new TargetNumbers(mailbox, crossing),
       timed,
-      token: this.#token = options.runLock && new RunToken(options.runLock, board, slot),
       unhandled: this.#unhandled,
     };
     const loopTurns = new LoopTurns();
-    const intake = this.intake = new Intake(base, loopTurns, {
+    const intake = this.intake = new Intake(ground, loopTurns, {
       take: (message) => this.#take(message),
       // No function in between: a thread that is run nested has as much of the stack as may be.
       serve: (message) => {
@@ -162,15 +161,20 @@ export class GreenRuntime implements Green {
         else if (stack.frames.length > 0) this.#runner.runNested(message);
         else this.#runner.tasks.push({ message });
       },
+      arrived: () => this.#scheduler.arrived(),
     });
+    const scheduler = this.#scheduler = options.runLock
+      ? new Cooperative(options.runLock, ground, intake, loopTurns)
+      : new Parallel(intake);
+    const base = { ...ground, scheduler };
     const blocking = this.#blocking = new Blocking(base, intake);
     if (options.debug) warnOfTimers(timed, () => blocking.blockedAt);
     const calls = this.#calls = new HubCalls(base, blocking);
     const waits = this.waits = new ThreadWaits(base, blocking);
     this.#spawns = new GreenSpawns(base, waits, options.debug);
-    const endings = this.endings = new ThreadEndings(base, blocking, waits);
+    const endings = this.endings = new ThreadEndings(base, waits);
     this.#callbacks = new Callbacks(base, calls, endings, loopTurns);
-    const awaiting = new Awaiting(base, intake);
+    const awaiting = new Awaiting(base);
     const loader = new Loader(options.scope);
     const runner = this.#runner = new ThreadRunner(base, {
       intake,
@@ -179,7 +183,7 @@ export class GreenRuntime implements Green {
       endings,
       loader,
     });
-    this.#serving = new Serving(base, intake, runner, loopTurns);
+    this.#serving = new Serving(base, runner, loopTurns);
     this.#unhandled.listen((failure) => endings.reportLeftBehind(failure));
   }
 
@@ -239,28 +243,22 @@ export class GreenRuntime implements Green {
 
   /** Whether one green thread runs at a time. */
   get cooperative(): boolean {
-    return this.#token !== undefined;
+    return this.#scheduler.cooperative;
   }
 
   /** In a cooperative hub: takes the next order number for the run lock, for {@linkcode GreenRuntime.giveWay}. */
   takeOrder(): number | undefined {
-    return this.#token?.takeOrder();
+    return this.#scheduler.takeOrder();
   }
 
-  /** In a cooperative hub: lets all threads go first that can go on, or those with a lower order number. */
-  giveWay(order?: number): void {
-    this.#blocking.giveWay(order);
-  }
-
-  /** As {@linkcode GreenRuntime.giveWay}, when the thread's deed cannot be undone: no kill and no timeout interrupts it. */
-  giveWayDone(): void {
-    this.#blocking.giveWayDone();
+  giveWay(options?: Pick<Parking, "order" | "done">): void {
+    this.#blocking.giveWay(options);
   }
 
   /** A point where a kill or a timeout can hit code that does not block. */
   checkpoint(): void {
     const frame = this.#caller.frame("checkpoint()");
-    this.intake.glance();
+    this.#scheduler.glance();
     this.#stack.interrupt(frame);
   }
 
@@ -284,7 +282,7 @@ export class GreenRuntime implements Green {
    */
   enter(call: string): number {
     const frame = this.#caller.frame(call);
-    if (!this.#mailbox.down.empty) this.intake.glance();
+    if (!this.#mailbox.down.empty) this.#scheduler.glance();
     this.#stack.throwIfEnding(frame);
     return frame.id;
   }
@@ -430,7 +428,7 @@ export class GreenRuntime implements Green {
       case Down.Close:
         return this.#serving.close();
       case Down.Flush:
-        return this.#blocking.flushed(id);
+        return this.#mailbox.flushed(id);
       case Down.LoopTurn:
         return this.#serving.wantLoopTurn();
     }

@@ -9,7 +9,6 @@
  * @module
  */
 
-import type { Blocking } from "./blocking.ts";
 import { decode, encode, encodeThrown } from "../../bridge/values/codec.ts";
 import type { Payload } from "../../bridge/wire/payload.ts";
 import { joinStacksOnce } from "../../bridge/values/stacks.ts";
@@ -36,23 +35,20 @@ export class ThreadEndings {
   readonly #frames: readonly Frame[];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #token: GreenBase["token"];
-  readonly #blocking: Blocking;
+  readonly #scheduler: GreenBase["scheduler"];
   readonly #waits: ThreadWaits;
 
   /**
    * @param base The base of all parts.
-   * @param blocking Blocks threads.
    * @param waits Knows which endings are to be told.
    */
-  constructor(base: GreenBase, blocking: Blocking, waits: ThreadWaits) {
+  constructor(base: GreenBase, waits: ThreadWaits) {
     this.#mailbox = base.mailbox;
     this.#stack = base.stack;
     this.#frames = base.stack.frames;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
-    this.#token = base.token;
-    this.#blocking = blocking;
+    this.#scheduler = base.scheduler;
     this.#waits = waits;
   }
 
@@ -91,10 +87,7 @@ export class ThreadEndings {
     else this.#settleHere(thread, ending, payload);
     this.#handles.letGo(thread);
     this.#mailbox.send(Up.Done, frame.id, ending, 0, done);
-    if (!this.#token?.isHeld) return;
-    // Each waiter for it gets an order number before anybody goes on; the first of them is the thread on whose stack it ran.
-    this.#blocking.takeOrderBelow(this.#token);
-    this.#blocking.flush();
+    this.#scheduler.ended();
   }
 
   /** Whether the hub made the kill that ends a thread, so that it has the reason, and nobody here needs the reason encoded. */

@@ -31,7 +31,7 @@ export class ThreadWaits {
   readonly #caller: GreenBase["caller"];
   readonly #handles: GreenBase["handles"];
   readonly #crossing: GreenBase["crossing"];
-  readonly #token: GreenBase["token"];
+  readonly #scheduler: GreenBase["scheduler"];
   readonly #blocking: Blocking;
   /** Threads whose `Settled` is on its way. */
   readonly #awaited = new Map<number, RemoteThread>();
@@ -47,7 +47,7 @@ export class ThreadWaits {
     this.#caller = base.caller;
     this.#handles = base.handles;
     this.#crossing = base.crossing;
-    this.#token = base.token;
+    this.#scheduler = base.scheduler;
     this.#blocking = blocking;
   }
 
@@ -95,7 +95,7 @@ export class ThreadWaits {
     try {
       this.#mailbox.send(Up.Wait, thread.id, limited ? 1 : 0, frame.id, EMPTY);
       // Flushed, so that a thread that has ended is known to have, however fast the hub is.
-      this.#blocking.flush();
+      this.#scheduler.flush();
       const parking = { what: thread, signal, limited: signal !== undefined };
       if (!this.#blocking.block(wait, performance.now() + timeout, parking)) throw overdue(timeout);
       if (!thread.done) throw signal!.reason;
@@ -111,7 +111,7 @@ export class ThreadWaits {
     if (this.#awaited.has(thread.id)) return;
     this.#awaited.set(thread.id, thread);
     this.#mailbox.send(Up.Wait, thread.id, 1, 0, EMPTY);
-    this.#blocking.flush();
+    this.#scheduler.flush();
   }
 
   /** Kills a thread; a thread that kills itself ends here and now. */
@@ -125,12 +125,12 @@ export class ThreadWaits {
     const payload = encodeThrown(reason, "reason", this.#crossing.kinds);
     const most = grace === Infinity ? -1 : Math.max(0, Math.trunc(grace));
     this.#mailbox.send(Up.Kill, thread.id, onlyPending ? 1 : 0, most, payload);
-    if (onlyPending) return this.#blocking.flush();
+    if (onlyPending) return this.#scheduler.flush();
     // The killed thread's Worker has the kill before the killer goes on: a permit or item that the killer hands over after that
     // is not for the killed thread.
-    this.#blocking.catchUpWithHub();
+    this.#mailbox.catchUpWithHub();
     // The killed thread has the first order number now.
-    if (this.#token?.isHeld) this.#blocking.giveWay();
+    if (this.#scheduler.isAlone) this.#blocking.giveWay();
   }
 
   /** The handle of a thread, if the hub will tell its ending. */

@@ -13,6 +13,8 @@ import { state } from "../../bridge/state.ts";
 import { ROOT } from "../support/paths.ts";
 import type { Board } from "../../bridge/wire/board.ts";
 import type { Frame, FrameStack } from "../../green/worker/frame_stack.ts";
+import type { Mailbox } from "../../green/worker/mailbox.ts";
+import type { Parallel } from "../../green/worker/parallel.ts";
 import type { RingReader, RingWriter } from "../../bridge/wire/ring.ts";
 import type { HereInWorker, HereOnHub } from "../../bridge/memory/process_side.ts";
 import type { Coordination } from "../../bridge/memory/objects.ts";
@@ -27,6 +29,8 @@ export interface Library {
   readonly Board: typeof Board;
   readonly Frame: typeof Frame;
   readonly FrameStack: typeof FrameStack;
+  readonly Mailbox: typeof Mailbox;
+  readonly Parallel: typeof Parallel;
   readonly RingReader: typeof RingReader;
   readonly RingWriter: typeof RingWriter;
   readonly HereOnHub: typeof HereOnHub;
@@ -58,6 +62,8 @@ const MODULES = [
   "green/worker/blocking.ts",
   "bridge/wire/board.ts",
   "green/worker/frame_stack.ts",
+  "green/worker/mailbox.ts",
+  "green/worker/parallel.ts",
   "bridge/wire/ring.ts",
   "bridge/memory/process_side.ts",
   "hub/pool/doorbell.ts",
@@ -119,6 +125,8 @@ export async function withMutant<T>(
   { file, text, instead }: Mutation,
   use: (library: Library) => Promise<T>,
 ): Promise<T> {
+  // The original's ways come first.
+  await library();
   const folder = await Deno.makeTempDir({ prefix: "aiohub_model_" });
   try {
     const above = filesAbove(file);
@@ -200,15 +208,20 @@ async function copyFolder(name: string, to: string): Promise<void> {
 
 /** How objects are revived: each copy of the library puts its own ways there. */
 interface Kinds {
-  readonly kinds: ReadonlyMap<string, { revive(buffer: unknown, name?: string): Coordination }>;
+  readonly kinds: Map<string, { revive(buffer: unknown, name?: string): Coordination }>;
 }
+
+/** The ways of the original. */
+let originals: Kinds["kinds"] | undefined;
 
 /** @param rootOf The root under which a file of the library is. */
 async function load(rootOf: (path: string) => string): Promise<Library> {
-  // The original's ways come back when a copy is gone: they are taken at once.
-  const modules = await Promise.all(MODULES.map((path) => import(rootOf(path) + path)));
   const { kinds } = state("objects", (): Kinds => ({ kinds: new Map() }));
+  // A copy puts only the ways of the files that it has; those of the copy before it are gone.
+  for (const [kind, way] of originals ?? []) kinds.set(kind, way);
+  const modules = await Promise.all(MODULES.map((path) => import(rootOf(path) + path)));
   const ways = new Map(kinds);
+  originals ??= ways;
   return Object.assign({}, ...modules, {
     revive: (kind: string, buffer: unknown) => ways.get(kind)!.revive(buffer),
   });

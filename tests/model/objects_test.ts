@@ -499,7 +499,7 @@ const killsAndPuts = (order: "kill first" | "put first"): Green<Items> => ({
     if (order === "put first") kill(0);
   },
 });
-const LOOKS_AGAIN = "        if (done && condition.giveUp) this.#lookAgain();";
+const LOOKS_AGAIN = "          if (condition.giveUp) this.#lookAgain();";
 
 tryOut("an item is put after its getter was killed", {
   explore: (library) =>
@@ -508,6 +508,11 @@ tryOut("an item is put after its getter was killed", {
       check: ({ notes, look }) => expect([notes, look(rest)], [[], [7]]),
     }),
   mutants: {
+    "a Worker reads its wake counter after it has looked": [{
+      file: "green/worker/mailbox.ts",
+      text: "    this.board.park(this.slot, counter, ms);",
+      instead: "    this.board.park(this.slot, this.board.woken(this.slot), ms);",
+    }, LOST],
     "a getter takes what it is given without looking once more": [{
       file: blocking,
       text: LOOKS_AGAIN,

@@ -12,6 +12,8 @@
 import type { GreenBase } from "../../green/worker/base.ts";
 import type { GreenRuntime } from "../../green/worker/runtime.ts";
 import type { GreenThread } from "../../bridge/side/green_thread.ts";
+import type { Inbox } from "../../bridge/wire/inbox.ts";
+import type { Outbox } from "../../bridge/wire/outbox.ts";
 import type { Intake } from "../../green/worker/intake.ts";
 import type { RemoteThread } from "../../green/worker/remote_thread.ts";
 import type { Here } from "../../bridge/memory/process_side.ts";
@@ -388,22 +390,29 @@ function runtime(
     taken = said;
     if (said !== FAILED) stack.kill(frame, new Killed(), said);
   };
-  const park = (counter: number, now: number, until: number) =>
-    board.park(slot, counter, until < deadline ? Infinity : until - now);
-  const mailbox = {
-    board,
-    slot,
-    down: {
-      shut: false,
-      behind: false,
-      get empty() {
-        return Atomics.load(ring, slot) === taken;
-      },
+  /** The board, without the times at which a blocked thread reports to the hub. */
+  const sleepy = {
+    woken: () => board.woken(slot),
+    park: (_slot: number, counter: number, ms: number) =>
+      board.park(slot, counter, performance.now() + ms < deadline ? Infinity : ms),
+    get awake() {
+      return board.awake;
     },
-    tidy: () => Infinity,
-    park,
-    pause: park,
+  } as unknown as Board;
+  const down = {
+    shut: false,
+    behind: false,
+    get empty() {
+      return Atomics.load(ring, slot) === taken;
+    },
   };
+  const mailbox = new library.Mailbox(
+    sleepy,
+    slot,
+    { tidyAt: Infinity } as Outbox,
+    { ring: down } as unknown as Inbox,
+    () => {},
+  );
   const intake = {
     receive,
     takeIn() {
@@ -412,7 +421,8 @@ function runtime(
     },
     runSoon() {},
   };
-  const base = { mailbox, stack, timed: { next: Infinity } } as unknown as GreenBase;
+  const scheduler = new library.Parallel(intake as unknown as Intake);
+  const base = { mailbox, stack, timed: { next: Infinity }, scheduler } as unknown as GreenBase;
   const blocking = new library.Blocking(base, intake as unknown as Intake);
   const runtime: Pick<GreenRuntime, Used> = {
     enter() {

@@ -188,6 +188,17 @@ Deno.test("time limits end waits in their turns", async () => {
   assertAlone(words, 212);
 });
 
+Deno.test("a time limit that has ended a link function ends the call below, even if that has its answer", async () => {
+  await using _hub = cooperative({ maxWorkers: 2 });
+  const words = newWords();
+  const late = faults.isLateInLink(words);
+  const computing = faults.loops(words);
+  await delay(400);
+  Atomics.store(words, Word.stop, 1);
+  assertEquals(await late, ["Timeout", "slept"]);
+  await computing;
+});
+
 Deno.test("a Worker that ends with the run lock, or while it is blocked, holds nobody up", async () => {
   await using _hub = cooperative({}, { crashed: 2 });
   for (const ms of [0, 20]) {
