@@ -178,8 +178,8 @@ export class Dispatcher implements PoolHost, Registry {
       case Up.LoopTurned:
         return worker.loopTurned();
       case Up.Loaded:
-        void forgetPackageReads();
-        return worker.loaded(id, decode(payload, worker.kinds));
+        if (worker.loaded(id, decode(payload, worker.kinds))) void forgetPackageReads();
+        return;
       default:
         throw new BridgeProtocolError(`Cannot take a message of kind ${kind}`);
     }

@@ -7,7 +7,7 @@
  * hub would wait until the Worker with such a task goes back to its event loop, perhaps for ever.
  *
  * Each resolution empties the list when it ends, also one that fails; and one that fails early does not wait for the tasks. So
- * the hub begins one that fails: when a Worker has said that it loaded something, and before each import for green code.
+ * the hub begins one that fails: when a Worker has loaded modules of the app, and before each import for green code.
  * Resolutions come one after another, in all threads, and the hub's loop runs: an import that begins later finds the list empty.
  *
  * The Worker does its part by some turns of its event loop (`settleLoading()` in `green/worker/loop_turns.ts`): the tasks

@@ -17,6 +17,7 @@ import { BridgeProtocolError, WorkerCrashedError } from "../../bridge/errors.ts"
 import { currentValues, usesContext } from "../../bridge/context/context.ts";
 import { encodeContext } from "../../bridge/context/wire.ts";
 import { joinStacks, stackHere } from "../../bridge/values/stacks.ts";
+import { bundleUrl } from "../../bridge/memory/in_bundle.ts";
 import { EMPTY } from "../../bridge/wire/message.ts";
 import {
   Down,
@@ -278,14 +279,24 @@ export class GreenWorker {
     thread.start();
   }
 
-  /** Notes that it has loaded a target: `Up.Loaded`. */
-  loaded(number: number, names: unknown): void {
+  /**
+   * Notes that it has loaded a target: `Up.Loaded`.
+   *
+   * @returns Whether it may have loaded packages. An inline function needs only the library's modules, which import none; but a
+   * bundle may hold more.
+   */
+  loaded(number: number, names: unknown): boolean {
+    let isOwn = false;
     for (const [target, bound] of this.#bound) {
       if (bound !== number) continue;
-      if (target.kind === "source") this.#hasScope = true;
-      if (target.kind !== "export" || !Array.isArray(names)) continue;
-      this.#modules.set(target.url, new Set(names));
+      if (target.kind === "source") {
+        this.#hasScope = true;
+        isOwn = bundleUrl() === undefined;
+      } else if (target.kind === "export" && Array.isArray(names)) {
+        this.#modules.set(target.url, new Set(names));
+      }
     }
+    return !isOwn;
   }
 
   /** Whether it can run a target without its event loop. */

@@ -40,6 +40,26 @@ function command([program, ...args]: string[], options?: Deno.CommandOptions): D
   return new Deno.Command(program, { stdin: "null", ...options, args });
 }
 
+/** Runs the program with few threads, and raises their number when it says that they are too few. */
+async function limitedRun(run: string[], env: Record<string, string>) {
+  const limit = `--nproc=${threadsOf(UID) + THREADS}:`;
+  await using child = command([...as, "prlimit", limit, ...run, String(THREADS)], {
+    env,
+    stdout: "piped",
+    stderr: "piped",
+    signal: AbortSignal.timeout(60_000),
+  }).spawn();
+  const stderr = new Response(child.stderr).text();
+  let said = "";
+  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
+    said += text;
+    if (said !== "limited, 0 have ended\n") continue;
+    const raise = [...as, "prlimit", "--pid", String(child.pid), "--nproc=4000:"];
+    assert((await command(raise).output()).success);
+  }
+  return { said, stderr: await stderr, code: (await child.status).code };
+}
+
 const full = "K6 threads wait while the process can have no more threads, and start when it can";
 testWith(["linux", "prlimit", "setpriv"], full, async () => {
   await using cache = await temporaryFolder();
@@ -49,21 +69,14 @@ testWith(["linux", "prlimit", "setpriv"], full, async () => {
   const run = [Deno.execPath(), "run", "--allow-read", program];
   // Once without a limit, so that all is compiled.
   assert((await command([...as, ...run, "1"], { env }).output()).success);
-  const limit = `--nproc=${threadsOf(UID) + THREADS}:`;
-  await using child = command([...as, "prlimit", limit, ...run, String(THREADS)], {
-    env,
-    stdout: "piped",
-    signal: AbortSignal.timeout(60_000),
-  }).spawn();
-  let said = "";
-  for await (const text of child.stdout.pipeThrough(new TextDecoderStream())) {
-    said += text;
-    if (said !== "limited, 0 have ended\n") continue;
-    const raise = [...as, "prlimit", "--pid", String(child.pid), "--nproc=4000:"];
-    assert((await command(raise).output()).success);
+  for (;;) {
+    const { said, stderr, code } = await limitedRun(run, env);
+    // Deno's own threads found no room either, and it has given up: that says nothing of the library.
+    if (stderr.includes("unable to create worker threads")) continue;
+    assertEquals(said, `limited, 0 have ended\n${THREADS} have ended\n`, stderr);
+    assertEquals(code, 0);
+    return;
   }
-  assertEquals(said, `limited, 0 have ended\n${THREADS} have ended\n`);
-  assertEquals((await child.status).code, 0);
 });
 
 for (const kind of ["plain", "cooperative"]) {
