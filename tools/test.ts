@@ -47,8 +47,8 @@ const MORE = [
 /** Files whose tests do nothing but repeat, or need a machine that does nothing else. */
 const SOAK = "tests/soak";
 
-/** The count of files that run side by side: one a core. More would be quicker, but tests would wait for each other's Workers. */
-const JOBS = navigator.hardwareConcurrency;
+/** The count of files that run side by side: one more than there are cores, as tests wait now and then. */
+const JOBS = navigator.hardwareConcurrency + 1;
 
 const TASKS: Readonly<Record<string, () => readonly Run[]>> = {
   "test": () => [
