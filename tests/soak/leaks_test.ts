@@ -36,7 +36,6 @@ Deno.test("blobs that were dropped, or were refused or killed half-way, leave no
     "refused on the hub",
     "refused in green code",
     "killed before they arrived",
-    "collected before their Worker ended",
     "on the way when their Worker died",
     "streams",
   ]);
