@@ -116,18 +116,20 @@ export class GreenPile<R = unknown> {
   }
 
   /**
-   * Iterates over the results, in async code. If the loop is left early, the other results stay in the pile.
+   * Iterates over the results, in async code. If the loop is left early, the other results stay in the pile, also the one that it
+   * waits for.
    *
    * @returns The results.
    */
   [Symbol.asyncIterator](): AsyncGenerator<R, void, undefined> {
-    return new AsyncItems(() => this.#nextAsync());
+    const left = new AbortController();
+    return new AsyncItems(() => this.#nextAsync(left.signal), () => left.abort());
   }
 
-  #nextAsync(): Promise<IteratorResult<R, undefined>> {
+  #nextAsync(left: AbortSignal): Promise<IteratorResult<R, undefined>> {
     if (greenSide()) return Promise.try(() => this.next());
     if (this.#steps.ended && this.#steps.left === 0) this.#steps = this.#makeSteps();
-    return this.#steps.next();
+    return this.#steps.next(left);
   }
 
   #makeSteps(): Steps<R> {

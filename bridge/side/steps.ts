@@ -3,7 +3,7 @@
  *
  * ```text
  * a caller   waits ──> gets the next step ──> gone
- *                  ──> leaves: its limit has ended
+ *                  ──> leaves: its limit has ended, or its iteration was left
  * a step     asked for ──> has come ──> taken by the first waiting caller, or kept for the next caller
  * ```
  *
@@ -80,10 +80,15 @@ export class Steps<T> {
     return Math.max(0, this.#asked - this.#callers.length) + this.#come.length;
   }
 
-  /** The next step; rejects if the limit of the caller ends first. */
-  next(): Promise<IteratorResult<T, undefined>> {
-    const signal = currentLimit(0)?.signal;
-    if (signal?.aborted) return Promise.reject(signal.reason);
+  /**
+   * The next step; rejects if the limit of the caller ends first.
+   *
+   * @param left A signal that is aborted when the iteration of the caller is left: then the caller gets the end, and the step is
+   * for another caller.
+   */
+  next(left?: AbortSignal): Promise<IteratorResult<T, undefined>> {
+    const limit = currentLimit(0)?.signal;
+    if (limit?.aborted) return Promise.reject(limit.reason);
     return new Promise((resolve, reject) => {
       const caller = { resolve, reject };
       const come = this.#callers.length === 0 ? this.#come.shift() : undefined;
@@ -92,7 +97,7 @@ export class Steps<T> {
         return this.#ask();
       }
       if (this.#ended) return resolve(END);
-      this.#callers.push(signal ? this.#withLimit(caller, signal) : caller);
+      this.#callers.push(limit || left ? this.#thatLeaves(caller, limit, left) : caller);
       this.#ask();
     });
   }
@@ -104,17 +109,29 @@ export class Steps<T> {
     for (const { resolve } of this.#callers.splice(0)) resolve(END);
   }
 
-  #withLimit({ resolve, reject }: Caller<T>, signal: AbortSignal): Caller<T> {
-    const onAbort = () => {
-      this.#callers.splice(this.#callers.indexOf(caller), 1);
-      reject(signal.reason);
-    };
+  /** A caller that goes when one of the signals is aborted. */
+  #thatLeaves(
+    { resolve, reject }: Caller<T>,
+    limit: AbortSignal | undefined,
+    left: AbortSignal | undefined,
+  ): Caller<T> {
     const settle = <V>(how: (value: V) => void) => (value: V) => {
-      signal.removeEventListener("abort", onAbort);
+      limit?.removeEventListener("abort", onLimit);
+      left?.removeEventListener("abort", onLeft);
       how(value);
     };
     const caller = { resolve: settle(resolve), reject: settle(reject) };
-    signal.addEventListener("abort", onAbort, { once: true });
+    const go = () => this.#callers.splice(this.#callers.indexOf(caller), 1);
+    const onLimit = () => {
+      go();
+      caller.reject(limit!.reason);
+    };
+    const onLeft = () => {
+      go();
+      caller.resolve(END);
+    };
+    limit?.addEventListener("abort", onLimit);
+    left?.addEventListener("abort", onLeft);
     return caller;
   }
 
