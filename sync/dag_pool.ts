@@ -39,7 +39,7 @@ import type { NameOptions } from "./semaphore.ts";
 const POST_KEYS = ["replace"];
 
 /**
- * The key of a task.
+ * The key of a task: a string or a number. `1` and `"1"` are two keys. Each call throws a `TypeError` if its key is something else.
  *
  * @category Coordination
  */
@@ -227,6 +227,21 @@ class DagState {
 
 function show(key: DagKey): string {
   return typeof key === "string" ? `"${key}"` : String(key);
+}
+
+/**
+ * Checks a key.
+ *
+ * @param action What cannot be done then: `kill a task`.
+ * @param key The key.
+ * @returns The key.
+ * @throws {TypeError} If it is neither a string nor a number.
+ */
+function checkKey(action: string, key: DagKey): DagKey {
+  if (typeof key === "string" || typeof key === "number") return key;
+  throw new TypeError(
+    `Cannot ${action}: expected a string or a number as key, found ${found(key)}`,
+  );
 }
 
 function unwrap(entry: Entry): unknown {
@@ -480,7 +495,7 @@ export class DAGPool<V = unknown> extends Coordination {
    *
    * @param values The values at the start: an object, or pairs of key and value.
    * @param options See {@linkcode NameOptions}.
-   * @throws {TypeError} If `values` is neither.
+   * @throws {TypeError} If `values` is neither, or a key is neither a string nor a number.
    * @throws {Collision} If two pairs have one key.
    */
   constructor(
@@ -509,7 +524,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @param depends The keys whose values the task needs.
    * @param fn The function to run, as for the function `spawn`. It gets the key, the values, and the arguments.
    * @param args More arguments of the call.
-   * @throws {TypeError} If `depends` is no iterable, or `fn` cannot run in a green thread.
+   * @throws {TypeError} If a key is neither a string nor a number, `depends` is no iterable, or `fn` cannot run in a green thread.
    * @throws {Collision} If the pool has the key already.
    * @throws {CycleError} If the task would need itself.
    */
@@ -521,6 +536,7 @@ export class DAGPool<V = unknown> extends Coordination {
     fn: (key: any, results: DagResults<V>, ...args: A) => V | PromiseLike<V>,
     ...args: A
   ): void {
+    checkKey("spawn a task", key);
     if (typeof (depends as Partial<Iterable<DagKey>> | null)?.[Symbol.iterator] !== "function") {
       throw new TypeError(
         `Cannot spawn ${show(key)}: expected an iterable of the keys that it needs, found ${
@@ -528,7 +544,8 @@ export class DAGPool<V = unknown> extends Coordination {
         }`,
       );
     }
-    ask(this, "spawn", key, [...depends], spawnTarget(fn), args);
+    const needs = Array.from(depends, (need) => checkKey(`spawn ${show(key)}`, need));
+    ask(this, "spawn", key, needs, spawnTarget(fn), args);
   }
 
   /**
@@ -559,6 +576,7 @@ export class DAGPool<V = unknown> extends Coordination {
    */
   post(key: DagKey, value: V, options?: { replace?: boolean }): void {
     checkOptionsObject("post", options, "{ replace: true }", POST_KEYS);
+    checkKey("post a value", key);
     ask(this, "post", key, value, options?.replace ?? false);
   }
 
@@ -574,7 +592,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @returns Whether it has, or it has failed.
    */
   has(key: DagKey): boolean {
-    return ask(this, "has", key) as boolean;
+    return ask(this, "has", checkKey("look for a value", key)) as boolean;
   }
 
   /**
@@ -585,7 +603,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @throws {PropagateError} If its task has failed.
    */
   get(key: DagKey): V | undefined {
-    return ask(this, "get", key) as V | undefined;
+    return ask(this, "get", checkKey("get a value", key)) as V | undefined;
   }
 
   /**
@@ -600,6 +618,7 @@ export class DAGPool<V = unknown> extends Coordination {
    */
   at(key: DagKey, options?: WaitOptions): V {
     blocking("at()", "await atAsync()");
+    checkKey("get a value", key);
     checkWaiting(options);
     const limits = options ? [{ timeout: timeLimit(options), signal: options.signal }] : [];
     return ask(this, "at", key, ...limits) as V;
@@ -614,7 +633,10 @@ export class DAGPool<V = unknown> extends Coordination {
    * no value in time.
    */
   atAsync(key: DagKey, options?: WaitOptions): Promise<V> {
-    return twin(() => this.at(key, options), async () => await stateOf(this).at(key, options) as V);
+    return twin(
+      () => this.at(key, options),
+      async () => await stateOf(this).at(checkKey("get a value", key), options) as V,
+    );
   }
 
   /**
@@ -779,6 +801,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @throws {RangeError} If the pool does not have the key.
    */
   waitingFor(key: DagKey): IteratorObject<DagKey, undefined, unknown> {
+    checkKey("list the keys that a task waits for", key);
     return (ask(this, "waitingFor", key) as DagKey[]).values();
   }
 
@@ -789,7 +812,7 @@ export class DAGPool<V = unknown> extends Coordination {
    * @throws {RangeError} If there is no such task, or the task has ended.
    */
   kill(key: DagKey): void {
-    ask(this, "kill", key);
+    ask(this, "kill", checkKey("kill a task", key));
   }
 }
 
@@ -808,8 +831,10 @@ function restOf(options: WaitOptions | undefined): Rest {
   };
 }
 
-function iterated(keys: Iterable<DagKey>): Iterable<DagKey> {
-  if (typeof Object(keys)[Symbol.iterator] === "function") return keys;
+function iterated(keys: Iterable<DagKey>): DagKey[] {
+  if (typeof Object(keys)[Symbol.iterator] === "function") {
+    return Array.from(keys, (key) => checkKey("wait for keys", key));
+  }
   throw new TypeError(`Cannot wait for keys: expected an iterable of them, found ${found(keys)}`);
 }
 

@@ -94,3 +94,65 @@ Deno.test("DAGPool.wait() and waitAsync() refuse keys that are none in words, su
     text,
   );
 });
+
+Deno.test("DAGPool refuses a key that is neither a string nor a number, with one text on both sides", async () => {
+  const refusals = async () => {
+    // deno-lint-ignore no-explicit-any
+    const keys: any[] = [undefined, null, {}, Symbol("s"), 1n, true, () => 1];
+    const texts: string[] = [];
+    for (const key of keys) {
+      const pool = new DAGPool<number>();
+      const calls = [
+        () => pool.post(key, 1),
+        () => pool.spawn(key, [], () => 1),
+        () => pool.spawn("task", ["a", key], () => 1),
+        () => pool.has(key),
+        () => pool.get(key),
+        () => pool.atAsync(key, { timeout: 0 }),
+        () => pool.waitAsync(["a", key], { timeout: 0 }),
+        () => pool.waitingFor(key),
+        () => pool.kill(key),
+        () => new DAGPool([[key, 1]]),
+      ];
+      for (const call of calls) {
+        texts.push(await Promise.try<unknown, []>(call).then(() => "taken", String));
+      }
+      if (pool.size > 0) texts.push("has a key");
+    }
+    return texts;
+  };
+  const onHub = await refusals();
+  assertEquals(
+    onHub.slice(0, 10),
+    [
+      "post a value",
+      "spawn a task",
+      'spawn "task"',
+      "look for a value",
+      "get a value",
+      "get a value",
+      "wait for keys",
+      "list the keys that a task waits for",
+      "kill a task",
+      "post a value",
+    ].map((action) =>
+      `TypeError: Cannot ${action}: expected a string or a number as key, found undefined`
+    ),
+  );
+  const found = onHub.filter((_text, i) => i % 10 === 0).map((text) => text.split(", found ")[1]);
+  assertEquals(found, [
+    "undefined",
+    "null",
+    "an object of class Object",
+    "Symbol(s)",
+    "1n",
+    "true",
+    'the function ""',
+  ]);
+  assertEquals(await spawn(refusals), onHub);
+});
+
+Deno.test('DAGPool takes 1 and "1" as two keys', () => {
+  const pool = new DAGPool<string>([[1, "number"], ["1", "string"]]);
+  assertEquals([pool.get(1), pool.get("1")], ["number", "string"]);
+});
