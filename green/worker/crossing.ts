@@ -112,9 +112,10 @@ export class Crossing {
     });
   }
 
-  /** Decodes the reason of a kill or the like, which counts even if its reason cannot be read here. None is a `GreenletExit`. */
+  /** Decodes the reason of a kill or the like, which counts even if its reason cannot be read here. `undefined` is a `GreenletExit`. */
   decodeReason(payload: Payload): unknown {
-    return this.decodeAbort(payload) ?? new GreenletExit();
+    const reason = this.decodeAbort(payload);
+    return reason === undefined ? new GreenletExit() : reason;
   }
 
   /** Decodes the reason of an aborted signal, which may be `null`. */
