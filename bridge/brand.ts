@@ -51,6 +51,11 @@ export function brand(Class: Class, name: string): void {
   Object.defineProperty(Class.prototype, MAKER, { value: SELF });
 }
 
+/** Says whether a value is an instance of a class that {@linkcode brand} has branded by a name. */
+export function isBranded(value: object, name: string): boolean {
+  return (value as Marked)?.[keyOf(`is ${name}`)] === true;
+}
+
 /** Brands a class of errors by its name. */
 export function brandError(Class: Class, name: string): void {
   brandAs(Class, ERROR, name);

@@ -4,7 +4,7 @@
  * @module
  */
 
-import { madeElsewhere } from "../brand.ts";
+import { isBranded, madeElsewhere } from "../brand.ts";
 
 /** The advice for values of these kinds, by the tag that `Object.prototype.toString` gives. */
 const ADVICE: Readonly<Record<string, string>> = {
@@ -33,6 +33,15 @@ const ADVICE: Readonly<Record<string, string>> = {
   "WebAssembly.Instance": "send its module: each thread makes an instance of its own",
   Window: "each side has its own: use globalThis there",
   SharedArrayBuffer: "pass it as an argument or a result",
+};
+
+/** The advice for objects of the library, by the brands of their classes. People cannot register those classes. */
+const OWN_ADVICE: Readonly<Record<string, string>> = {
+  Permit:
+    "pass the lock or semaphore itself, or release the permit on the side that acquired the permit",
+  Spawner: "pass its options, and call spawnWith() on the other side",
+  Hub: "green code needs no hub: spawn() and its like there use the hub of their thread",
+  GreenPile: "send an array of its results, or pass its pool",
 };
 
 /**
@@ -93,6 +102,9 @@ export function adviseOn(value: unknown): string {
 function adviseOnObject(value: object): string {
   const kind = kindOf(value);
   if (Object.hasOwn(ADVICE, kind)) return ADVICE[kind];
+  for (const [brand, advice] of Object.entries(OWN_ADVICE)) {
+    if (isBranded(value, brand)) return advice;
+  }
   const name = className(value);
   if (typeof (value as { then?: unknown }).then === "function") {
     return "await it first, or pass it by reference with handle(): the other side calls wait() for the result";
