@@ -40,13 +40,12 @@ export {
   type FutureToGreenletOptions,
   greenletToFuture,
   type GreenletToFutureOptions,
+  HubPromise,
 } from "./hub/futures.ts";
-export { HubPromise } from "./hub/futures.ts";
 
 export { type CloseOptions, Hub, type HubStatistics, type ThreadInfo } from "./hub/hub.ts";
 export { UnhandledThreadEvent } from "./hub/base/events.ts";
-export type { HubOptions } from "./hub/base/options.ts";
-export type { ResourceLimits } from "./hub/base/options.ts";
+export type { HubOptions, ResourceLimits } from "./hub/base/options.ts";
 export { getHub, useHub } from "./hub/default_hub.ts";
 
 export { ConnectionPool, type ConnectionPoolOptions } from "./hub/connections/connection_pool.ts";

@@ -339,7 +339,7 @@ function tableOf(reports: ReadonlyMap<string, Report>): string {
 async function entriesOf(root: URL, files: readonly string[]): Promise<Record<string, string>> {
   if (files.length > 0) return Object.fromEntries(files.map((file) => [file, file]));
   const { exports } = JSON.parse(await Deno.readTextFile(new URL("deno.json", root)));
-  const path = (file: string) => new URL(file, root).pathname;
+  const path = (file: string) => new URL(file, root).href;
   return Object.fromEntries(
     Object.entries<string>(exports).map(([name, file]) => [name, path(file)]),
   );

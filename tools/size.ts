@@ -10,7 +10,7 @@
  * @module
  */
 
-import { ROOT } from "../tests/support/paths.ts";
+const ROOT = new URL("../", import.meta.url);
 
 /** The size of some files. */
 interface Size {
@@ -25,7 +25,7 @@ const TOP = ["hub", "bridge", "green", "sync"];
 const CORE = /^(hub|bridge|green\/worker)/;
 
 /** The number of lines in a source text that hold code. */
-export function codeLines(source: string): number {
+function codeLines(source: string): number {
   const code = source.replace(/\/\*[\s\S]*?\*\//g, "").replace(/^\s*\/\/.*$/gm, "");
   return code.split("\n").filter((line) => line.trim() !== "").length;
 }
