@@ -112,10 +112,9 @@ export class Crossing {
     });
   }
 
-  /** Decodes the reason of a kill or the like, which counts even if its reason cannot be read here. `undefined` is a `GreenletExit`. */
+  /** Decodes the reason of a kill or the like, which counts even if its reason cannot be read here. None is a `GreenletExit`. */
   decodeReason(payload: Payload): unknown {
-    const reason = this.decodeAbort(payload);
-    return reason === undefined ? new GreenletExit() : reason;
+    return this.decodeAbort(payload) ?? new GreenletExit();
   }
 
   /** Decodes the reason of an aborted signal, which may be `null`. */

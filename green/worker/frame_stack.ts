@@ -231,7 +231,7 @@ function throwIfDue(frame: Frame): void {
 
 /** Whether an error is nothing but the reason of a kill: the reason itself, or the reason again from clean-up by `using`. */
 export function isNothingBut(reason: unknown, error: unknown): boolean {
-  if (Object.is(error, reason)) return true;
+  if (error === reason) return true;
   if (!isA(error, SuppressedError)) return false;
   try {
     return isNothingBut(reason, error.error) && isNothingBut(reason, error.suppressed);

@@ -119,7 +119,7 @@ export class ThreadWaits {
     const frame = this.#stack.find(thread.id);
     if (frame) {
       if (onlyPending) return;
-      this.#stack.kill(frame, reason === undefined ? new GreenletExit() : reason);
+      this.#stack.kill(frame, reason ?? new GreenletExit());
       return this.#stack.interrupt(this.#frames.at(-1)!);
     }
     const payload = encodeThrown(reason, "reason", this.#crossing.kinds);

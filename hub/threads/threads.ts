@@ -74,7 +74,7 @@ export class Threads implements ThreadHost, ThreadTable {
   // Ending threads.
 
   killThread(thread: HubThread, reason: unknown, onlyPending: boolean, grace: number): void {
-    const exit = reason === undefined ? new GreenletExit() : reason;
+    const exit = reason ?? new GreenletExit();
     const ended = Ended.of({ status: "killed", reason: exit });
     if (thread.state === "pending") {
       this.#pool.remove(thread);
