@@ -206,7 +206,8 @@ export abstract class GreenThread<T = unknown> implements Promise<T> {
    *   awaits two seconds later, the thread is over and its Worker is given up: what it awaits is left, and its `finally` blocks
    *   do not run. `grace` is for another time. A `timeout` and a `signal` of `spawnWith()` end it in the same way.
    *
-   * @param reason What is thrown in the thread and to those who wait for it; a `GreenletExit` by default.
+   * @param reason The value to throw in the thread and to those who wait for it; a `GreenletExit` by default. As for eventlet,
+   * `null` is no reason either; 0, "" and false are reasons.
    * @param options See {@linkcode KillOptions}.
    * @throws {TypeError} If an option is of the wrong kind; or if `timeout` or `signal` is given without `wait`.
    * @throws {Timeout} If `wait` and `timeout` are given, and the thread has not ended in time.
